@@ -1,0 +1,41 @@
+/**
+ * Every maximum of the converter, each with its reason. A layer comes from a stranger: whatever it
+ * makes us hold in memory or write is bounded here, and passing a bound is a coded error.
+ */
+
+/** One PAX header or GNU long name: more than any real header, small enough to hold. */
+export const TAR_RECORD_BYTES_MAX = 1 << 20;
+/** Linux PATH_MAX: no longer name can be created by any unpacker. */
+export const TAR_NAME_BYTES_MAX = 4096;
+/** Extents of one sparse file: 4 MiB of map. Real archives stay below a few thousand. */
+export const TAR_SPARSE_EXTENTS_MAX = 1 << 18;
+/** PAX 1.0 sparse maps are text: 2 numbers of up to 20 digits and a newline per extent. */
+export const TAR_SPARSE_MAP_BYTES_MAX = 8 << 20;
+/** RAFS stores the length of an attribute's name in one byte. */
+export const XATTR_NAME_BYTES_MAX = 255;
+/** RAFS stores the length of an attribute's value in two bytes. */
+export const XATTR_VALUE_BYTES_MAX = 65535;
+/** The attribute area of one inode is counted in 4-byte units by a u16. */
+export const XATTR_AREA_BYTES_MAX = 4 * 65534;
+/** Largest value of a 32-bit owner. 2^32-1 means "leave alone" to chown(2) and is refused. */
+export const OWNER_ID_MAX = 0xffff_fffe;
+/** `new_encode_dev`: 12 bits of major number. */
+export const DEVICE_MAJOR_MAX = 0xfff;
+/** `new_encode_dev`: 20 bits of minor number. */
+export const DEVICE_MINOR_MAX = 0xf_ffff;
+/** One file: 4 TiB is four million chunk entries (32 MiB) at the default chunk size. */
+export const FILE_BYTES_MAX = 2 ** 42;
+/** Length of a file name, by the kernel and by RAFS. */
+export const NAME_BYTES_MAX = 255;
+/** Longest symlink target ext4 and the kernel accept. */
+export const SYMLINK_TARGET_BYTES_MAX = 4095;
+/** Directories below each other: paths of PATH_MAX bytes cannot be deeper. */
+export const TREE_DEPTH_MAX = 2048;
+/** Symlinks followed while one entry's parent is resolved; the number umoci allows. */
+export const SYMLINKS_FOLLOWED_MAX = 255;
+/** Entries of one layer: 5 times the largest image known, about 1 GiB of records. */
+export const LAYER_ENTRIES_MAX = 8_000_000;
+/** Layers of one source image; registries and runtimes stop near 127. */
+export const SOURCE_LAYERS_MAX = 4096;
+/** Chunk index is 24 bits in RAFS. */
+export const CHUNKS_PER_BLOB_MAX = 0xff_fff0;

@@ -1,0 +1,341 @@
+/**
+ * Push-style tar decoder: feed it buffers of any size with `write`, close it with `end`; it calls
+ * the handler in archive order. It never sees streams or files, holds at most one header record
+ * besides its fixed state, and passes file content on as views without copying.
+ *
+ * Understood: V7, ustar, GNU (long names, base-256, sparse `S`), PAX (global and per file, sparse
+ * 0.0/0.1/1.0). Specification: POSIX.1-2001 pax; GNU tar manual, appendix D.
+ */
+import { printableName } from '../byte-name.ts';
+import {
+  TarChecksumError,
+  TarHeaderError,
+  TarLimitError,
+  TarTruncatedError,
+  TarTypeError,
+} from '../errors.ts';
+import { TAR_RECORD_BYTES_MAX, TAR_SPARSE_MAP_BYTES_MAX } from '../limits.ts';
+import type { PaxRecord } from './pax.ts';
+import { parsePaxRecords } from './pax.ts';
+import { checkSparseMap, readGnuSparse, SparseMapReader } from './sparse.ts';
+import type { TarDraft } from './tar-draft.ts';
+import { applyPax, DraftProblem, draftOfBlock, finishDraft, typeOfDraft } from './tar-draft.ts';
+import type { SparseExtent, TarHandler } from './tar-entry.ts';
+import { TarEntryType } from './tar-entry.ts';
+import {
+  GNU_FIELD,
+  GNU_SPARSE_BLOCK,
+  isTarChecksumRight,
+  isZeroBlock,
+  readTarNumber,
+  TAR_BLOCK_SIZE,
+  tarPadding,
+} from './tar-header.ts';
+
+type State = 'header' | 'record' | 'sparse-block' | 'sparse-map' | 'data' | 'padding' | 'end';
+
+export class TarDecoder {
+  readonly #handler: TarHandler;
+  readonly #block = Buffer.alloc(TAR_BLOCK_SIZE);
+  #state: State = 'header';
+  #blockFill = 0;
+  /** Archive offset of the next byte to be read. */
+  #offset = 0;
+  #globalRecords: readonly PaxRecord[] = [];
+  #localRecords: readonly PaxRecord[] = [];
+  #longName: Buffer | undefined;
+  #longLink: Buffer | undefined;
+  /** Offset of the first header (extension or own) of the entry being put together. */
+  #record: { readonly flag: string; readonly body: Buffer; fill: number } | undefined;
+  #draft: TarDraft | undefined;
+  #sparseMap: SparseMapReader | undefined;
+  #left = 0;
+  #paddingLeft = 0;
+  /** Sparse position: next extent and logical offset reached. */
+  #extents: readonly SparseExtent[] | undefined;
+  #extentIndex = 0;
+  #extentLeft = 0;
+  #logical = 0;
+  #sawZeroBlock = false;
+
+  constructor(handler: TarHandler) {
+    this.#handler = handler;
+  }
+
+  /** True once the two zero blocks were read; everything after them is ignored. */
+  get isEnded(): boolean {
+    return this.#state === 'end';
+  }
+
+  /** Bytes of archive consumed so far. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Feeds the next bytes of the archive. Throws a coded tar error; the decoder is then useless. */
+  write(bytes: Buffer): void {
+    let at = 0;
+    while (at < bytes.length) {
+      const used = this.#step(bytes, at);
+      at += used;
+      this.#offset += used;
+    }
+  }
+
+  /** The archive is complete. Throws when it stops inside an entry. */
+  end(): void {
+    const clean = this.#state === 'end' || (this.#state === 'header' && this.#blockFill === 0);
+    const pending = this.#longName ?? this.#longLink ?? this.#localRecords[0];
+    if (!clean || pending !== undefined) {
+      throw new TarTruncatedError(this.#place(), 'the archive ends here');
+    }
+    this.#state = 'end';
+  }
+
+  #step(bytes: Buffer, at: number): number {
+    switch (this.#state) {
+      case 'data':
+        return this.#data(bytes, at);
+      case 'padding':
+        return this.#padding(bytes.length - at);
+      case 'header':
+      case 'sparse-block':
+      case 'sparse-map':
+        return this.#fillBlock(bytes, at);
+      case 'record':
+        return this.#fillRecord(bytes, at);
+      case 'end':
+        return bytes.length - at;
+    }
+  }
+
+  #fillBlock(bytes: Buffer, at: number): number {
+    const wanted = TAR_BLOCK_SIZE - this.#blockFill;
+    const copied = bytes.copy(this.#block, this.#blockFill, at, at + wanted);
+    this.#blockFill += copied;
+    if (copied < wanted) return copied;
+    this.#blockFill = 0;
+    const start = this.#offset + copied - TAR_BLOCK_SIZE;
+    if (this.#state === 'header') this.#header(start);
+    else if (this.#state === 'sparse-block') this.#sparseBlock();
+    else this.#sparseMapBlock();
+    return copied;
+  }
+
+  #header(start: number): void {
+    const block = this.#block;
+    if (isZeroBlock(block)) {
+      // One zero block alone at the end of a file is what some writers leave; two end it for sure.
+      if (this.#sawZeroBlock) this.#state = 'end';
+      this.#sawZeroBlock = true;
+      return;
+    }
+    if (this.#sawZeroBlock || !isTarChecksumRight(block)) {
+      const detail = this.#sawZeroBlock ? 'data after a zero block' : 'header checksum is wrong';
+      throw new TarChecksumError({ entry: '(header)', offset: start }, detail);
+    }
+    const draft = this.#guard(() => draftOfBlock(block, start), '(header)', start);
+    if ('xgLK'.includes(draft.typeflag)) {
+      this.#openRecord(draft);
+      return;
+    }
+    this.#draft = draft;
+    this.#guard(() => this.#assemble(draft));
+  }
+
+  #openRecord(draft: TarDraft): void {
+    const size = draft.storedSize;
+    if (size < 0 || size > TAR_RECORD_BYTES_MAX) {
+      const place = { entry: `(extension header ${draft.typeflag})`, offset: draft.offset };
+      throw new TarLimitError(place, `${size} bytes; at most ${TAR_RECORD_BYTES_MAX} are read`);
+    }
+    this.#record = { flag: draft.typeflag, body: Buffer.alloc(size), fill: 0 };
+    this.#paddingLeft = tarPadding(size);
+    this.#state = 'record';
+    if (size === 0) this.#closeRecord();
+  }
+
+  #fillRecord(bytes: Buffer, at: number): number {
+    const record = this.#record;
+    if (record === undefined) throw new TypeError('no record is open');
+    const copied = bytes.copy(record.body, record.fill, at);
+    record.fill += copied;
+    if (record.fill === record.body.length) this.#closeRecord();
+    return copied;
+  }
+
+  #closeRecord(): void {
+    const record = this.#record;
+    if (record === undefined) throw new TypeError('no record is open');
+    this.#record = undefined;
+    this.#state = this.#paddingLeft > 0 ? 'padding' : 'header';
+    if (record.flag === 'L') this.#longName = textOfRecord(record.body);
+    else if (record.flag === 'K') this.#longLink = textOfRecord(record.body);
+    else {
+      const records = parsePaxRecords(record.body);
+      if (typeof records === 'string') throw new TarHeaderError(this.#place(), records);
+      if (record.flag === 'x') this.#localRecords = records;
+      else this.#globalRecords = mergeGlobal(this.#globalRecords, records);
+    }
+  }
+
+  /** All headers are there: apply them, find the sparse map if any, hand the entry out. */
+  #assemble(draft: TarDraft): void {
+    if (this.#longName !== undefined) draft.name = this.#longName;
+    if (this.#longLink !== undefined) draft.linkName = this.#longLink;
+    applyPax(draft, this.#globalRecords, this.#localRecords);
+    this.#longName = undefined;
+    this.#longLink = undefined;
+    this.#localRecords = [];
+    const type = typeOfDraft(draft);
+    if (type === undefined) {
+      throw new TarTypeError(
+        this.#place(),
+        `type ${JSON.stringify(draft.typeflag)} is not supported`,
+      );
+    }
+    if (type !== TarEntryType.regular) {
+      // Links, directories and devices have no content whatever their size field says.
+      draft.storedSize = 0;
+      this.#open(draft, type);
+      return;
+    }
+    if (draft.storedSize < 0) throw new DraftProblem('header', 'negative size');
+    if (draft.typeflag === 'S') this.#openGnuSparse(draft);
+    else if (draft.sparseMapInData) {
+      this.#sparseMap = new SparseMapReader();
+      this.#state = 'sparse-map';
+    } else this.#open(draft, type);
+  }
+
+  #openGnuSparse(draft: TarDraft): void {
+    const realSize = readTarNumber(this.#block, GNU_FIELD.realSize);
+    if (realSize === undefined) throw new DraftProblem('header', 'sparse size is not a number');
+    draft.logicalSize = realSize;
+    draft.sparse = [];
+    readGnuSparse(this.#block, GNU_FIELD.sparse, draft.sparse);
+    if (this.#block[GNU_FIELD.isExtended.offset] !== 0) this.#state = 'sparse-block';
+    else this.#open(draft, TarEntryType.regular);
+  }
+
+  #sparseBlock(): void {
+    const draft = this.#draft;
+    if (draft?.sparse === undefined) throw new TypeError('no sparse entry is open');
+    const extents = draft.sparse;
+    this.#guard(() => {
+      readGnuSparse(this.#block, GNU_SPARSE_BLOCK.sparse, extents);
+      if (this.#block[GNU_SPARSE_BLOCK.isExtended.offset] === 0) {
+        this.#open(draft, TarEntryType.regular);
+      }
+    });
+  }
+
+  /** One block of a PAX 1.0 sparse map. */
+  #sparseMapBlock(): void {
+    const draft = this.#draft;
+    const map = this.#sparseMap;
+    if (draft === undefined || map === undefined) throw new TypeError('no sparse entry is open');
+    this.#guard(() => {
+      const extents = map.push(Buffer.from(this.#block));
+      if (map.length > Math.min(draft.storedSize, TAR_SPARSE_MAP_BYTES_MAX)) {
+        throw new DraftProblem('header', 'sparse map does not end');
+      }
+      if (extents === undefined) return;
+      this.#sparseMap = undefined;
+      draft.storedSize -= map.length;
+      draft.sparse = extents;
+      this.#open(draft, TarEntryType.regular);
+    });
+  }
+
+  #open(draft: TarDraft, type: TarEntryType): void {
+    const entry = finishDraft(draft, type);
+    this.#extents = draft.sparse;
+    this.#extentIndex = 0;
+    this.#logical = 0;
+    if (draft.sparse !== undefined) {
+      checkSparseMap(draft.sparse, entry.size, draft.storedSize);
+      this.#extentLeft = draft.sparse[0]?.length ?? 0;
+    }
+    this.#left = draft.storedSize;
+    this.#paddingLeft = tarPadding(draft.storedSize);
+    this.#handler.onEntry(entry);
+    this.#state = 'data';
+    if (this.#left === 0) this.#close(entry.size);
+  }
+
+  #data(bytes: Buffer, at: number): number {
+    let length = Math.min(bytes.length - at, this.#left);
+    if (this.#extents !== undefined) length = this.#seekExtent(length);
+    this.#handler.onData(
+      at === 0 && length === bytes.length ? bytes : bytes.subarray(at, at + length),
+    );
+    this.#left -= length;
+    if (this.#left === 0) this.#close(this.#draft?.logicalSize ?? 0);
+    return length;
+  }
+
+  /** Emits the hole before the next extent's bytes and bounds the run to that extent. */
+  #seekExtent(available: number): number {
+    const extents = this.#extents ?? [];
+    while (this.#extentLeft === 0) {
+      this.#extentIndex += 1;
+      this.#extentLeft = extents[this.#extentIndex]?.length ?? this.#left;
+    }
+    const extent = extents[this.#extentIndex];
+    if (extent !== undefined) {
+      const start = extent.offset + extent.length - this.#extentLeft;
+      if (start > this.#logical) this.#handler.onHole(start - this.#logical);
+      this.#logical = start;
+    }
+    const length = Math.min(available, this.#extentLeft);
+    this.#extentLeft -= length;
+    this.#logical += length;
+    return length;
+  }
+
+  #close(logicalSize: number): void {
+    if (this.#extents !== undefined && logicalSize > this.#logical) {
+      this.#handler.onHole(logicalSize - this.#logical);
+    }
+    this.#extents = undefined;
+    this.#handler.onEntryEnd();
+    this.#draft = undefined;
+    this.#state = this.#paddingLeft > 0 ? 'padding' : 'header';
+  }
+
+  #padding(available: number): number {
+    const used = Math.min(available, this.#paddingLeft);
+    this.#paddingLeft -= used;
+    if (this.#paddingLeft === 0) this.#state = 'header';
+    return used;
+  }
+
+  #place(): { entry: string; offset: number } {
+    const draft = this.#draft;
+    if (draft === undefined) return { entry: '(header)', offset: this.#offset };
+    return { entry: printableName(draft.name), offset: draft.offset };
+  }
+
+  #guard<T>(run: () => T, entry?: string, offset?: number): T {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof DraftProblem)) throw error;
+      const place = entry === undefined ? this.#place() : { entry, offset: offset ?? 0 };
+      const TarProblem = error.kind === 'limit' ? TarLimitError : TarHeaderError;
+      throw new TarProblem(place, error.message, { cause: error });
+    }
+  }
+}
+
+function textOfRecord(body: Buffer): Buffer {
+  const nul = body.indexOf(0);
+  return nul === -1 ? body : body.subarray(0, nul);
+}
+
+/** Later global headers override earlier ones key by key. */
+function mergeGlobal(old: readonly PaxRecord[], added: readonly PaxRecord[]): PaxRecord[] {
+  const merged = new Map([...old, ...added].map((record) => [record.key, record]));
+  return [...merged.values()];
+}
