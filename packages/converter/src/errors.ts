@@ -73,3 +73,33 @@ export class LayerRecordError extends ShoalError {
     super(`a stored layer record is damaged: ${detail}`, { remedy: 'delete the build cache' });
   }
 }
+
+/** A layer's compressed stream cannot be read. */
+export class LayerCompressionError extends ShoalError {
+  override readonly code = 'ERR_CONVERTER_LAYER_COMPRESSION';
+
+  constructor(layer: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`layer ${layer}: ${detail}`, { remedy: REBUILD, ...options });
+  }
+}
+
+/** The thread that hashes blobs died. */
+export class DigestWorkerError extends ShoalError {
+  override readonly code = 'ERR_CONVERTER_DIGEST_WORKER';
+
+  constructor(options: ShoalErrorOptions = {}) {
+    super('the hashing thread died', { retryable: true, ...options });
+  }
+}
+
+/** A directory given as source cannot be read, or changed while it was. */
+export class SourceTreeError extends ShoalError {
+  override readonly code = 'ERR_CONVERTER_SOURCE_TREE';
+
+  constructor(path: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`${path}: ${detail}`, {
+      remedy: 'give a directory that nothing writes to during the conversion',
+      ...options,
+    });
+  }
+}

@@ -39,3 +39,15 @@ export const LAYER_ENTRIES_MAX = 8_000_000;
 export const SOURCE_LAYERS_MAX = 4096;
 /** Chunk index is 24 bits in RAFS. */
 export const CHUNKS_PER_BLOB_MAX = 0xff_fff0;
+/** Different chunks of one image: 2 GiB of bookkeeping, 128 TiB of data at 1 MiB a chunk. */
+export const IMAGE_CHUNKS_MAX = 1 << 25;
+/** Raw bytes between the tar reader and the blob writer; bounds the memory of a conversion. */
+export const BYTES_IN_FLIGHT_MAX = 48 << 20;
+/** A batch of small chunks sent to one worker: one message per megabyte, not per file. */
+export const BATCH_BYTES = 1 << 20;
+/** Chunks of one batch: bounds the work of one job when files are tiny. */
+export const BATCH_CHUNKS_MAX = 1024;
+/** Objects of a directory source looked at ahead of their turn; each may hold a small file. */
+export const DIRECTORY_LOOKAHEAD = 32;
+/** Files read ahead whole: 32 of them are 4 MiB. */
+export const SMALL_FILE_BYTES_MAX = 128 << 10;

@@ -26,6 +26,8 @@ export type ApplyContext = {
   readonly layer: string;
   /** Number of the layer: higher is upper. At least 1. */
   readonly number: number;
+  /** True for trees that are not archives: names that look like whiteouts are ordinary names. */
+  readonly isLiteral?: boolean;
   /** Image-wide number of a unit-local chunk. */
   readonly chunkOf: (local: number) => number;
   /** Told once per thing that was left out or changed, e.g. an attribute no image can hold. */
@@ -53,7 +55,7 @@ export class LayerApplier {
       return;
     }
     const parent = this.#parent(components, entry);
-    if (name.startsWith(WHITEOUT_PREFIX)) {
+    if (name.startsWith(WHITEOUT_PREFIX) && this.#context.isLiteral !== true) {
       this.#whiteout(parent, name, entry);
       return;
     }

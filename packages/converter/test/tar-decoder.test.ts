@@ -1,0 +1,384 @@
+/**
+ * The tar reader against archives of GNU tar and of its own encoder: goldens, any split of the
+ * input, truncation and mutation. Whatever comes in, it ends in entries or in a coded error.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ShoalError } from '@shoal/errors';
+import fc from 'fast-check';
+import t from 'tap';
+import { formatPaxTime, parsePaxTime } from '../src/tar/pax.ts';
+import { TarDecoder } from '../src/tar/tar-decoder.ts';
+import { encodeTarEntry } from '../src/tar/tar-encoder.ts';
+import type { TarEntry } from '../src/tar/tar-entry.ts';
+import {
+  readTarNumber,
+  TAR_FIELD,
+  writeTarChecksum,
+  writeTarNumber,
+} from '../src/tar/tar-header.ts';
+import { tarEntry, tarOf } from './support/tar-builder.ts';
+import { isToolThere, skipOptions } from './support/tools.ts';
+
+type Decoded = Omit<TarEntry, 'offset'> & { digest: string };
+
+function decode(archive: Buffer, splits: (left: number) => number = (left) => left): Decoded[] {
+  const entries: Decoded[] = [];
+  let current: TarEntry | undefined;
+  let hash = createHash('sha1');
+  let length = 0;
+  const decoder = new TarDecoder({
+    onEntry(entry) {
+      current = entry;
+      hash = createHash('sha1');
+      length = 0;
+    },
+    onData(bytes) {
+      length += bytes.length;
+      hash.update(bytes);
+    },
+    onHole(size) {
+      length += size;
+      hash.update(Buffer.alloc(size));
+    },
+    onEntryEnd() {
+      if (current === undefined) throw new Error('end without entry');
+      if (length !== current.size) throw new Error(`${length} bytes of ${current.size}`);
+      const { offset: _, ...rest } = current;
+      entries.push({ ...rest, digest: hash.digest('hex') });
+    },
+  });
+  for (let at = 0; at < archive.length; ) {
+    const size = Math.max(1, Math.min(splits(archive.length - at), archive.length - at));
+    // A copy per push: views into an old buffer would show here.
+    const piece = Buffer.from(archive.subarray(at, at + size));
+    decoder.write(piece);
+    piece.fill(0xee);
+    at += size;
+  }
+  decoder.end();
+  return entries;
+}
+
+const names = (archive: Buffer) => decode(archive).map(({ name }) => name.toString());
+
+t.test('own encoder round trip keeps every field', async (t) => {
+  const input = {
+    name: Buffer.from([0x61, 0xff, 0x0a, 0x62]),
+    type: 'regular' as const,
+    mode: 0o6755,
+    uid: 4_000_000_000,
+    gid: 2_097_152,
+    size: 3,
+    mtime: { seconds: -2, nanoseconds: 500_000_000 },
+    linkName: Buffer.alloc(0),
+    deviceMajor: 0,
+    deviceMinor: 0,
+    xattrs: [
+      { name: Buffer.from('user.a'), value: Buffer.from([0, 0x0a, 0x3d]) },
+      { name: Buffer.from('user.x=y'), value: Buffer.from('v') },
+    ],
+  };
+  const archive = Buffer.concat([encodeTarEntry(input), Buffer.alloc(512), Buffer.alloc(1024)]);
+  const digest = createHash('sha1').update(Buffer.alloc(3)).digest('hex');
+  t.same(decode(archive), [{ ...input, digest }]);
+});
+
+t.test('property: decode(encode(entry)) is the entry, however the bytes are split', async (t) => {
+  const arbitrary = fc.record({
+    name: fc
+      .uint8Array({ minLength: 1, maxLength: 300 })
+      .map((b) => Buffer.from(b.map((c) => c || 1))),
+    uid: fc.nat(0xffff_fffe),
+    gid: fc.nat(0xffff_fffe),
+    mode: fc.nat(0o7777),
+    seconds: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }),
+    nanoseconds: fc.nat(999_999_999),
+    content: fc.uint8Array({ maxLength: 2000 }).map((bytes) => Buffer.from(bytes)),
+    value: fc.uint8Array({ minLength: 1, maxLength: 50 }).map((bytes) => Buffer.from(bytes)),
+    split: fc.integer({ min: 1, max: 1500 }),
+  });
+  fc.assert(
+    fc.property(fc.array(arbitrary, { maxLength: 5 }), (specs) => {
+      const archive = tarOf(
+        ...specs.map((s) => ({ ...s, mtime: s.seconds, xattrs: { 'user.k': s.value } })),
+      );
+      const got = decode(archive, () => specs[0]?.split ?? 1);
+      return got.every((entry, index) => {
+        const spec = specs[index];
+        return (
+          spec !== undefined &&
+          entry.name.equals(spec.name) &&
+          entry.uid === spec.uid &&
+          entry.gid === spec.gid &&
+          entry.mode === spec.mode &&
+          entry.mtime.seconds === spec.seconds &&
+          entry.mtime.nanoseconds === spec.nanoseconds &&
+          entry.size === spec.content.length &&
+          (entry.xattrs[0]?.value.equals(spec.value) ?? false)
+        );
+      });
+    }),
+    { numRuns: 200 },
+  );
+  t.pass();
+});
+
+t.test(
+  'GNU tar: every format and sparse version, split byte by byte',
+  skipOptions(isToolThere('tar') ? undefined : 'tar is not installed'),
+  async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), 'tar-'));
+    t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+    const shell = (script: string) => execFileSync('sh', ['-ec', script], { cwd: dir });
+    shell(`mkdir d; printf hello > d/f; ln d/f d/g; ln -s f d/l; mkfifo d/p
+    touch -d @-1.5 d/f; n=$(printf 'n%.0s' $(seq 200)); printf long > d/$n; ln d/$n d/x$n; ln -s $n d/s
+    truncate -s 3000000 d/sparse; printf x | dd of=d/sparse bs=1 seek=1000000 conv=notrunc status=none
+    printf y | dd of=d/sparse bs=1 seek=2999999 conv=notrunc status=none; truncate -s 100000 d/hole
+    i=0; : > d/many; while [ $i -lt 60 ]; do printf z | dd of=d/many bs=1 seek=$((i*20000)) conv=notrunc status=none; i=$((i+1)); done`);
+    const sha1 = (name: string) =>
+      createHash('sha1')
+        .update(readFileSync(`${dir}/d/${name}`))
+        .digest('hex');
+    const variants = [
+      '--format=gnu -S',
+      '--format=posix',
+      '--format=posix -S --sparse-version=0.0',
+      '--format=posix -S --sparse-version=0.1',
+      '--format=posix -S --sparse-version=1.0',
+    ];
+    for (const variant of variants) {
+      shell(`tar ${variant} --sort=name -cf a.tar d`);
+      const archive = readFileSync(`${dir}/a.tar`);
+      const whole = decode(archive);
+      const find = (name: string) => whole.find((entry) => entry.name.toString() === `d/${name}`);
+      for (const name of ['sparse', 'hole', 'many', 'f']) {
+        t.equal(find(name)?.digest, sha1(name), `${variant}: ${name}`);
+      }
+      t.match(find('g'), { type: 'hardlink', linkName: Buffer.from('d/f') }, variant);
+      t.match(find(`x${'n'.repeat(200)}`)?.linkName.length, 202, variant);
+      const posix = variant.includes('posix');
+      t.same(find('f')?.mtime, { seconds: -2, nanoseconds: posix ? 500_000_000 : 0 }, variant);
+      t.same(
+        decode(archive, () => 1),
+        whole,
+        `${variant}: byte by byte`,
+      );
+      t.same(
+        decode(archive, () => 1 + Math.floor(Math.random() * 3000)),
+        whole,
+        `${variant}: random`,
+      );
+    }
+  },
+);
+
+t.test('numbers: octal, blanks, base-256 both signs', async (t) => {
+  const block = Buffer.alloc(512);
+  for (const value of [0, 1, 8 ** 11 - 1, 8 ** 11, 2 ** 52, -1, -(2 ** 40)]) {
+    writeTarNumber(block, TAR_FIELD.mtime, value);
+    t.equal(readTarNumber(block, TAR_FIELD.mtime), value);
+  }
+  block.write('   17 \0     ', TAR_FIELD.mtime.offset, 'latin1');
+  t.equal(readTarNumber(block, TAR_FIELD.mtime), 15);
+  block.write('12x4567 8999', TAR_FIELD.mtime.offset, 'latin1');
+  t.equal(readTarNumber(block, TAR_FIELD.mtime), undefined);
+});
+
+t.test('PAX times both ways', async (t) => {
+  const times = ['0', '1.5', '-1.5', '-0.000000001', '1600000000.999999999', '-86400'];
+  for (const text of times) {
+    const time = parsePaxTime(text);
+    t.equal(time && formatPaxTime(time), text);
+  }
+  t.same(parsePaxTime('-0.5'), { seconds: -1, nanoseconds: 500_000_000 });
+  t.same(parsePaxTime('1.1234567899'), { seconds: 1, nanoseconds: 123_456_789 });
+  for (const bad of ['', '-', '1e3', '1.2.3', ' 1']) t.equal(parsePaxTime(bad), undefined, bad);
+});
+
+function paxEntry(flag: 'x' | 'g', records: string): Buffer {
+  const entry = tarEntry({ name: 'pax', content: Buffer.from(records, 'latin1') });
+  entry.write(flag, TAR_FIELD.typeflag.offset, 'latin1');
+  writeTarChecksum(entry);
+  return entry;
+}
+
+const record = (key: string, value: string) => {
+  let length = key.length + value.length + 3;
+  while (String(length).length + key.length + value.length + 3 !== length) length++;
+  return `${length} ${key}=${value}\n`;
+};
+
+t.test('global PAX records apply to what follows, files override them', async (t) => {
+  const archive = Buffer.concat([
+    paxEntry('g', record('mtime', '7.5') + record('uid', '9') + record('comment', 'x')),
+    tarEntry({ name: 'a', uid: 1 }),
+    paxEntry('x', record('uid', '3') + record('hdrcharset', 'BINARY') + record('path', 'b\xff')),
+    tarEntry({ name: 'ignored' }),
+    paxEntry('x', record('uid', '')),
+    tarEntry({ name: 'c', uid: 5 }),
+    Buffer.alloc(1024),
+  ]);
+  const [a, b, c] = decode(archive);
+  t.match(a, { uid: 9, mtime: { seconds: 7, nanoseconds: 500_000_000 } });
+  t.match(b, { uid: 3, name: Buffer.from([0x62, 0xff]) });
+  t.match(c, { uid: 5 }, 'an empty value takes the global record back');
+});
+
+t.test('bsdtar attributes', async (t) => {
+  const archive = Buffer.concat([
+    paxEntry('x', record('LIBARCHIVE.xattr.user.a%3Db', Buffer.from([0, 255]).toString('base64'))),
+    tarEntry({ name: 'a' }),
+  ]);
+  t.match(decode(archive)[0]?.xattrs, [
+    { name: Buffer.from('user.a=b'), value: Buffer.from([0, 255]) },
+  ]);
+});
+
+t.test('ends: without zero blocks, one block, rubbish after two', async (t) => {
+  const entry = tarEntry({ name: 'a', content: 'x' });
+  t.same(names(entry), ['a']);
+  t.same(names(Buffer.concat([entry, Buffer.alloc(512)])), ['a']);
+  t.same(names(Buffer.concat([entry, Buffer.alloc(1024), Buffer.from('rubbish')])), ['a']);
+  t.same(names(Buffer.alloc(0)), []);
+  t.throws(() => names(Buffer.concat([Buffer.alloc(512), entry])), {
+    code: 'ERR_CONVERTER_TAR_CHECKSUM',
+  });
+});
+
+t.test('every truncation is an error or a whole number of entries', async (t) => {
+  const archive = tarOf(
+    { name: 'n'.repeat(150), content: 'x'.repeat(700) },
+    { name: 'b', xattrs: { 'user.a': 'v' } },
+  );
+  for (let length = 0; length < archive.length - 1024; length++) {
+    try {
+      decode(archive.subarray(0, length));
+    } catch (error) {
+      if (!(error instanceof ShoalError)) throw error;
+      if (error.code !== 'ERR_CONVERTER_TAR_TRUNCATED') throw error;
+    }
+  }
+  t.throws(() => decode(archive.subarray(0, 2000)), { code: 'ERR_CONVERTER_TAR_TRUNCATED' });
+});
+
+const bad = (edit: (block: Buffer) => void, more: Buffer = Buffer.alloc(0)) => {
+  const entry = Buffer.from(tarEntry({ name: 'victim', content: 'x' }));
+  edit(entry);
+  return Buffer.concat([more, entry]);
+};
+
+const REFUSED: Readonly<Record<string, [string, Buffer]>> = {
+  checksum: ['TAR_CHECKSUM', bad((b) => b.write('9', 0))],
+  'number field': [
+    'TAR_HEADER',
+    bad((b) => {
+      b.write('zz', 108);
+      writeTarChecksum(b);
+    }),
+  ],
+  'negative size': [
+    'TAR_HEADER',
+    bad((b) => {
+      writeTarNumber(b, TAR_FIELD.size, -5);
+      writeTarChecksum(b);
+    }),
+  ],
+  'negative owner': [
+    'TAR_LIMIT',
+    bad((b) => {
+      writeTarNumber(b, TAR_FIELD.uid, -1);
+      writeTarChecksum(b);
+    }),
+  ],
+  'unknown type': [
+    'TAR_TYPE',
+    bad((b) => {
+      b.write('V', 156);
+      writeTarChecksum(b);
+    }),
+  ],
+  'huge file': [
+    'TAR_LIMIT',
+    bad((b) => {
+      writeTarNumber(b, TAR_FIELD.size, 2 ** 50);
+      writeTarChecksum(b);
+    }),
+  ],
+  'huge PAX header': [
+    'TAR_LIMIT',
+    bad((b) => {
+      b.write('x', 156);
+      writeTarNumber(b, TAR_FIELD.size, 2 ** 30);
+      writeTarChecksum(b);
+    }),
+  ],
+  'PAX length': ['TAR_HEADER', bad(() => {}, paxEntry('x', '99 a=b\n'))],
+  'PAX without key': ['TAR_HEADER', bad(() => {}, paxEntry('x', '5 =b\n'))],
+  'PAX NUL in path': ['TAR_HEADER', bad(() => {}, paxEntry('x', record('path', 'a\0b')))],
+  'PAX size': ['TAR_HEADER', bad(() => {}, paxEntry('x', record('size', '-1')))],
+  'sparse overlap': [
+    'TAR_HEADER',
+    bad(
+      () => {},
+      paxEntry('x', record('GNU.sparse.map', '0,1,0,1') + record('GNU.sparse.size', '9')),
+    ),
+  ],
+  'sparse beyond size': [
+    'TAR_HEADER',
+    bad(() => {}, paxEntry('x', record('GNU.sparse.map', '9,1') + record('GNU.sparse.size', '9'))),
+  ],
+  'long attribute value': [
+    'TAR_LIMIT',
+    bad(() => {}, paxEntry('x', record('SCHILY.xattr.user.a', 'v'.repeat(70000)))),
+  ],
+};
+
+for (const [what, [code, archive]] of Object.entries(REFUSED)) {
+  t.test(`refused with a code: ${what}`, async (t) => {
+    t.throws(() => decode(archive), { code: `ERR_CONVERTER_${code}` });
+  });
+}
+
+t.test('fuzz: mutated archives end in entries or coded errors', async (t) => {
+  const seed = tarOf(
+    { name: 'n'.repeat(150), content: 'abc'.repeat(300), xattrs: { 'user.a': 'v' } },
+    { name: 'dir/', type: 'directory' },
+    { name: 'l', type: 'symlink', link: 'x'.repeat(120), mtime: -5, nanoseconds: 3 },
+  );
+  const mutation = fc.array(fc.tuple(fc.nat(seed.length - 1), fc.nat(255)), {
+    minLength: 1,
+    maxLength: 6,
+  });
+  fc.assert(
+    fc.property(mutation, fc.boolean(), fc.integer({ min: 1, max: 999 }), (edits, fix, split) => {
+      const archive = Buffer.from(seed);
+      for (const [at, byte] of edits) archive[at] = byte;
+      // Half of the runs get past the checksum.
+      if (fix)
+        for (let at = 0; at < archive.length; at += 512) {
+          const block = archive.subarray(at, at + 512);
+          if (block.toString('latin1', 257, 262) === 'ustar') writeTarChecksum(block);
+        }
+      try {
+        decode(archive, () => split);
+      } catch (error) {
+        if (!(error instanceof ShoalError)) throw error;
+      }
+    }),
+    { numRuns: 2000 },
+  );
+  t.pass();
+});
+
+t.test('names the entry and its offset', async (t) => {
+  const archive = Buffer.concat([
+    tarEntry({ name: 'ok' }),
+    tarEntry({ name: 'bad\nname', content: 'x'.repeat(600) }).subarray(0, 700),
+  ]);
+  t.throws(() => decode(archive), { message: /bad\\nname at offset 512/ });
+  writeFileSync('/dev/null', '');
+});
