@@ -1,0 +1,20 @@
+/**
+ * OCI layers to RAFS v6 and back: `convertImage` and what it is made of, `openImage` and the
+ * readers of converted images.
+ */
+
+export { printableName } from './byte-name.ts';
+export { convertImage } from './convert/convert-image.ts';
+export type {
+  BuildCacheLocation,
+  Compressor,
+  ConvertOptions,
+  ConvertProgress,
+  ConvertReport,
+  Digester,
+  LayerReport,
+  ManifestReport,
+  PlatformChoice,
+} from './convert/convert-options.ts';
+export * from './errors.ts';
+export * from './limits.ts';
