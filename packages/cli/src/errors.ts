@@ -1,0 +1,35 @@
+/**
+ * Conditions of the command line itself.
+ */
+import type { ShoalErrorOptions } from '@shoal/errors';
+import { ShoalError } from '@shoal/errors';
+
+/** The command line cannot be understood, or asks for something impossible. */
+export class UsageError extends ShoalError {
+  override readonly code = 'ERR_CLI_USAGE';
+
+  constructor(message: string, options: ShoalErrorOptions = {}) {
+    super(message, options);
+  }
+}
+
+/** Whoever read our standard output stopped reading (`shoal ls ... | head`). Not a failure. */
+export class OutputClosedError extends ShoalError {
+  override readonly code = 'ERR_CLI_OUTPUT_CLOSED';
+
+  constructor(options: ShoalErrorOptions = {}) {
+    super('standard output was closed', options);
+  }
+}
+
+/** Standard output cannot be written, e.g. because the disk behind it is full. */
+export class OutputError extends ShoalError {
+  override readonly code = 'ERR_CLI_OUTPUT';
+
+  constructor(detail: string, options: ShoalErrorOptions = {}) {
+    super(`standard output cannot be written: ${detail}`, {
+      remedy: 'make room, or send the output somewhere else',
+      ...options,
+    });
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * The one place where errors become exit codes. Codes are stable: scripts test them.
+ */
+import { errorCode } from '@shoal/errors';
+
+export const ExitCode = {
+  /** Everything asked for was done. */
+  done: 0,
+  /** It could not be done, or a comparison found differences. */
+  failed: 1,
+  /** The command line is wrong: unknown option, impossible value, malformed reference. */
+  usage: 2,
+  /** Some of what was asked for was done. */
+  partly: 3,
+  /** Stopped by SIGINT or SIGTERM. */
+  interrupted: 130,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** Errors of other packages that only a wrong command line can cause. */
+const USAGE_CODES: ReadonlySet<string> = new Set(['ERR_CLI_USAGE', 'ERR_OCI_REFERENCE']);
+
+/** The exit code of a command that ended with `error`. */
+export function exitCodeOf(error: unknown, signal: AbortSignal): ExitCode {
+  if (signal.aborted) return ExitCode.interrupted;
+  const code = errorCode(error);
+  if (code === undefined) return ExitCode.failed;
+  if (code === 'ERR_CLI_OUTPUT_CLOSED') return ExitCode.done;
+  if (USAGE_CODES.has(code)) return ExitCode.usage;
+  return ExitCode.failed;
+}

@@ -1,0 +1,93 @@
+/**
+ * The command tree and one run of it: parse, call, turn the outcome into an exit code.
+ */
+import { ShoalError } from '@shoal/errors';
+import { Command, CommanderError } from 'commander';
+import type { CliContext } from './context.ts';
+import { UsageError } from './errors.ts';
+import { ExitCode, exitCodeOf } from './exit-code.ts';
+import { describeFailure } from './failure.ts';
+import { escapeText } from './output.ts';
+import { VERSION } from './version.ts';
+
+const EXIT_STATUS = `
+Exit status: 0 done; 1 failed (check: differences); 2 wrong use; 3 partly done; 130 interrupted.
+
+References: host/name:tag, host/name@sha256:..., docker://..., oci:DIR[:TAG], oci-archive:FILE[:TAG],
+docker-archive:FILE[:TAG].`;
+
+/** The whole command tree, connected to the context. */
+export function createProgram(context: CliContext): Command {
+  const program = new Command('shoal');
+  program
+    .description('Starts containers before their image has arrived.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'explain a command')
+    .helpOption('-h, --help', 'explain the command')
+    .addHelpText('after', EXIT_STATUS)
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void context.output.raw(text),
+      writeErr: (text) => void context.diagnostics.raw(text),
+      outputError: () => {},
+    });
+  return program;
+}
+
+/** Runs the command line (without node and script) and gives the exit code. Never throws. */
+export async function runProgram(
+  program: Command,
+  argv: readonly string[],
+  context: CliContext,
+): Promise<ExitCode> {
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    await context.output.flush();
+    return ExitCode.done;
+  } catch (error) {
+    return await reportFailure(program, argv, error, context);
+  }
+}
+
+async function reportFailure(
+  program: Command,
+  argv: readonly string[],
+  error: unknown,
+  context: CliContext,
+): Promise<ExitCode> {
+  if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.done;
+  const command = commandOf(program, argv);
+  // Help printed because no command was given: it has been written, there is nothing to add.
+  if (error instanceof CommanderError && error.code === 'commander.help') return ExitCode.usage;
+  const known = error instanceof CommanderError ? usageErrorOf(error, command) : error;
+  const code = exitCodeOf(known, context.signal);
+  await context.output.flush().catch(() => {});
+  if (code === ExitCode.done) return code;
+  const text =
+    code === ExitCode.interrupted && !(known instanceof ShoalError)
+      ? `shoal ${command}: interrupted.`
+      : describeFailure(command, known);
+  const lines = [text];
+  if (context.env['SHOAL_DEBUG'] === '1' && known instanceof Error) lines.push(stackOf(known));
+  for (const line of lines) await context.diagnostics.raw(`${escapeText(line)}\n`).catch(() => {});
+  return code;
+}
+
+/** The words of commander as one of our sentences. */
+function usageErrorOf(error: CommanderError, command: string): UsageError {
+  const message = error.message.replace(/^error: /, '').replace(/\n\((.*)\)\s*$/s, '. $1');
+  const page = command === '' ? 'shoal --help' : `shoal ${command} --help`;
+  return new UsageError(message, { cause: error, remedy: `see '${page}'` });
+}
+
+/** The name of the command that was asked for, '' if there is none. */
+function commandOf(program: Command, argv: readonly string[]): string {
+  const names = new Set(program.commands.map((command) => command.name()));
+  return argv.find((argument) => names.has(argument)) ?? '';
+}
+
+function stackOf(error: Error): string {
+  const cause = error.cause instanceof Error ? ` <- ${stackOf(error.cause)}` : '';
+  return `${error.stack ?? error.message}${cause}`;
+}
