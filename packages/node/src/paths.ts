@@ -1,0 +1,28 @@
+/**
+ * Where a daemon keeps its things. `root` survives a reboot (state, cache, bootstraps); `run` does
+ * not (socket, log of a detached daemon, what a successor needs to take over).
+ */
+import { join, resolve } from 'node:path';
+
+export type DaemonPaths = {
+  readonly root: string;
+  readonly run: string;
+  readonly socket: string;
+  readonly log: string;
+};
+
+export type PathChoice = { readonly root?: string | undefined; readonly run?: string | undefined };
+
+/** The paths from options, then `SHOAL_ROOT` and `SHOAL_RUN`, then the defaults. */
+export function daemonPaths(
+  choice: PathChoice = {},
+  env: NodeJS.ProcessEnv = process.env,
+): DaemonPaths {
+  const root = resolve(choice.root ?? nonEmpty(env['SHOAL_ROOT']) ?? '/var/lib/shoal');
+  const run = resolve(choice.run ?? nonEmpty(env['SHOAL_RUN']) ?? '/run/shoal');
+  return { root, run, socket: join(run, 'shoal.sock'), log: join(run, 'shoal.log') };
+}
+
+function nonEmpty(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
+}

@@ -1,0 +1,98 @@
+/**
+ * Every condition the mount service reports, one class each. Codes are stable; callers test `code`.
+ */
+import type { ShoalErrorOptions } from '@shoal/errors';
+import { ShoalError } from '@shoal/errors';
+
+/** A mountpoint that must not be used: a system path, a pseudo file system, not a directory. */
+export class MountpointError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_MOUNTPOINT';
+
+  constructor(mountpoint: string, detail: string, remedy = 'give an ordinary directory') {
+    super(`cannot mount at ${mountpoint}: ${detail}`, { remedy });
+  }
+}
+
+/** Nothing of ours is mounted there. */
+export class NotMountedError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_NOT_MOUNTED';
+
+  constructor(mountpoint: string) {
+    super(`no image is mounted at ${mountpoint}`, { remedy: "'shoal status' lists the mounts" });
+  }
+}
+
+export type MountUser = { readonly pid: number; readonly command: string };
+
+/** Somebody uses the mount. */
+export class MountBusyError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_MOUNT_BUSY';
+  readonly users: readonly MountUser[];
+
+  constructor(mountpoint: string, users: readonly MountUser[]) {
+    const who = users.map((user) => `${user.pid} (${user.command})`).join(', ');
+    super(`${mountpoint} is busy${who === '' ? '' : `: used by process ${who}`}`, {
+      retryable: true,
+      remedy: 'end these processes, or unmount with --lazy',
+    });
+    this.users = users;
+  }
+}
+
+/** The image is an ordinary one: there is nothing to load lazily. */
+export class ImageNotConvertedError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_IMAGE_NOT_CONVERTED';
+
+  constructor(reference: string) {
+    super(`${reference} is not a converted image: its manifest has no RAFS bootstrap layer`, {
+      remedy: `convert it first: shoal convert --source ${reference} --target <reference>`,
+    });
+  }
+}
+
+/** The image cannot be mounted as it is: no such platform, blobs missing from the manifest. */
+export class ImageUnusableError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_IMAGE_UNUSABLE';
+
+  constructor(reference: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`${reference}: ${detail}`, { remedy: 'convert the image again', ...options });
+  }
+}
+
+/** A stored record, or the database itself, does not decode. */
+export class StateDamagedError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_STATE_DAMAGED';
+
+  constructor(place: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`the state in ${place} is damaged: ${detail}`, {
+      remedy: "unmount what 'findmnt -t erofs,overlay' shows, move the directory away, start again",
+      ...options,
+    });
+  }
+}
+
+/** Another daemon holds the state. */
+export class StateLockedError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_STATE_LOCKED';
+
+  constructor(directory: string, options: ShoalErrorOptions = {}) {
+    super(`another daemon uses ${directory}`, {
+      remedy: 'stop it first, or give this one its own --root and --run',
+      ...options,
+    });
+  }
+}
+
+/** A miss was not answered within the mount's policy. */
+export class MissFailedError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_MISS_FAILED';
+}
+
+/** The service is closing and takes no more requests. */
+export class ServiceClosedError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_CLOSED';
+
+  constructor() {
+    super('the daemon is stopping', { retryable: true, remedy: 'try again in a moment' });
+  }
+}
