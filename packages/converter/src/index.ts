@@ -3,7 +3,6 @@
  * readers of converted images.
  */
 
-export { printableName } from './byte-name.ts';
 export { convertImage } from './convert/convert-image.ts';
 export type {
   BuildCacheLocation,

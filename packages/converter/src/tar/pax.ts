@@ -46,6 +46,12 @@ export function formatPaxRecord(key: string, value: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${length} ${key}=`, 'latin1'), value, Buffer.from('\n')]);
 }
 
+/** Later global headers override earlier ones key by key. */
+export function mergeGlobal(old: readonly PaxRecord[], added: readonly PaxRecord[]): PaxRecord[] {
+  const merged = new Map([...old, ...added].map((record) => [record.key, record]));
+  return [...merged.values()];
+}
+
 /** Digits only, below 2^53. */
 export function parseDecimal(text: string): number | undefined {
   if (!/^\d{1,16}$/.test(text)) return undefined;

@@ -6,7 +6,7 @@
  * Understood: V7, ustar, GNU (long names, base-256, sparse `S`), PAX (global and per file, sparse
  * 0.0/0.1/1.0). Specification: POSIX.1-2001 pax; GNU tar manual, appendix D.
  */
-import { printableName } from '../byte-name.ts';
+import { printableName } from '@shoal/rafs';
 import {
   TarChecksumError,
   TarHeaderError,
@@ -16,11 +16,12 @@ import {
 } from '../errors.ts';
 import { TAR_RECORD_BYTES_MAX, TAR_SPARSE_MAP_BYTES_MAX } from '../limits.ts';
 import type { PaxRecord } from './pax.ts';
-import { parsePaxRecords } from './pax.ts';
+import { mergeGlobal, parsePaxRecords } from './pax.ts';
 import { checkSparseMap, readGnuSparse, SparseMapReader } from './sparse.ts';
+import { TarContent } from './tar-content.ts';
 import type { TarDraft } from './tar-draft.ts';
 import { applyPax, DraftProblem, draftOfBlock, finishDraft, typeOfDraft } from './tar-draft.ts';
-import type { SparseExtent, TarHandler } from './tar-entry.ts';
+import type { TarHandler } from './tar-entry.ts';
 import { TarEntryType } from './tar-entry.ts';
 import {
   GNU_FIELD,
@@ -49,17 +50,13 @@ export class TarDecoder {
   #record: { readonly flag: string; readonly body: Buffer; fill: number } | undefined;
   #draft: TarDraft | undefined;
   #sparseMap: SparseMapReader | undefined;
-  #left = 0;
+  readonly #content: TarContent;
   #paddingLeft = 0;
-  /** Sparse position: next extent and logical offset reached. */
-  #extents: readonly SparseExtent[] | undefined;
-  #extentIndex = 0;
-  #extentLeft = 0;
-  #logical = 0;
   #sawZeroBlock = false;
 
   constructor(handler: TarHandler) {
     this.#handler = handler;
+    this.#content = new TarContent(handler);
   }
 
   /** True once the two zero blocks were read; everything after them is ignored. */
@@ -250,56 +247,23 @@ export class TarDecoder {
 
   #open(draft: TarDraft, type: TarEntryType): void {
     const entry = finishDraft(draft, type);
-    this.#extents = draft.sparse;
-    this.#extentIndex = 0;
-    this.#logical = 0;
-    if (draft.sparse !== undefined) {
-      checkSparseMap(draft.sparse, entry.size, draft.storedSize);
-      this.#extentLeft = draft.sparse[0]?.length ?? 0;
-    }
-    this.#left = draft.storedSize;
+    if (draft.sparse !== undefined) checkSparseMap(draft.sparse, entry.size, draft.storedSize);
+    this.#content.open(draft.storedSize, entry.size, draft.sparse);
     this.#paddingLeft = tarPadding(draft.storedSize);
     this.#handler.onEntry(entry);
     this.#state = 'data';
-    if (this.#left === 0) this.#close(entry.size);
+    if (this.#content.isComplete) this.#close();
   }
 
   #data(bytes: Buffer, at: number): number {
-    let length = Math.min(bytes.length - at, this.#left);
-    if (this.#extents !== undefined) length = this.#seekExtent(length);
-    this.#handler.onData(
-      at === 0 && length === bytes.length ? bytes : bytes.subarray(at, at + length),
-    );
-    this.#left -= length;
-    if (this.#left === 0) this.#close(this.#draft?.logicalSize ?? 0);
+    const length = this.#content.write(bytes, at);
+    if (this.#content.isComplete) this.#close();
     return length;
   }
 
-  /** Emits the hole before the next extent's bytes and bounds the run to that extent. */
-  #seekExtent(available: number): number {
-    const extents = this.#extents ?? [];
-    while (this.#extentLeft === 0) {
-      this.#extentIndex += 1;
-      this.#extentLeft = extents[this.#extentIndex]?.length ?? this.#left;
-    }
-    const extent = extents[this.#extentIndex];
-    if (extent !== undefined) {
-      const start = extent.offset + extent.length - this.#extentLeft;
-      if (start > this.#logical) this.#handler.onHole(start - this.#logical);
-      this.#logical = start;
-    }
-    const length = Math.min(available, this.#extentLeft);
-    this.#extentLeft -= length;
-    this.#logical += length;
-    return length;
-  }
-
-  #close(logicalSize: number): void {
-    if (this.#extents !== undefined && logicalSize > this.#logical) {
-      this.#handler.onHole(logicalSize - this.#logical);
-    }
-    this.#extents = undefined;
-    this.#handler.onEntryEnd();
+  /** The content is complete. */
+  #close(): void {
+    this.#content.close();
     this.#draft = undefined;
     this.#state = this.#paddingLeft > 0 ? 'padding' : 'header';
   }
@@ -332,10 +296,4 @@ export class TarDecoder {
 function textOfRecord(body: Buffer): Buffer {
   const nul = body.indexOf(0);
   return nul === -1 ? body : body.subarray(0, nul);
-}
-
-/** Later global headers override earlier ones key by key. */
-function mergeGlobal(old: readonly PaxRecord[], added: readonly PaxRecord[]): PaxRecord[] {
-  const merged = new Map([...old, ...added].map((record) => [record.key, record]));
-  return [...merged.values()];
 }
