@@ -1,0 +1,79 @@
+#!/bin/sh
+# Brings a Debian 12 machine to where the tests and the demo can run: Debian packages (only those
+# that are missing), the npm packages of this checkout, and the judges (real Nydus).
+#
+# Usage: scripts/set-up.sh [--no-judges]
+# Without root it installs no Debian packages and says which are missing; the tests that need them
+# then say so too.
+set -eu
+cd "$(dirname -- "$0")/.."
+
+wants_judges=yes
+[ "${1:-}" = --no-judges ] && wants_judges=no
+
+say() {
+  echo "set-up: $1" >&2
+}
+
+# Three tries: mirrors and registries hiccup.
+retry() {
+  tries=1
+  until "$@"; do
+    if [ "$tries" -ge 3 ]; then
+      say "failed three times: $*"
+      return 1
+    fi
+    tries=$((tries + 1))
+    sleep $((tries * 3))
+  done
+}
+
+# What each package is for stands in docs/dependencies.md.
+packages="acl apache2-utils attr build-essential ca-certificates curl docker-registry e2fsprogs
+  erofs-utils fuse3 libcap2-bin lz4 mmdebstrap openssl pkg-config procps python3 skopeo tar umoci
+  util-linux xz-utils zstd"
+
+missing_packages() {
+  for package in $packages; do
+    status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || printf '%s ' "$package"
+  done
+}
+
+install_packages() {
+  export DEBIAN_FRONTEND=noninteractive
+  # shellcheck disable=SC2086 # a list of names
+  apt-get install -y -q --no-install-recommends $missing >&2 && return 0
+  retry apt-get update -q >&2
+  # shellcheck disable=SC2086
+  retry apt-get install -y -q --no-install-recommends $missing >&2
+}
+
+missing=$(missing_packages)
+if [ -n "$missing" ]; then
+  if ! command -v apt-get >/dev/null 2>&1; then
+    say "not a Debian system; please install what corresponds to: $missing"
+  elif [ "$(id -u)" -ne 0 ]; then
+    say "run as root to install: $missing"
+  else
+    say "installing: $missing"
+    install_packages
+  fi
+fi
+
+# npm ci replaces node_modules, so it runs only when the lock file is not what is installed.
+if ! cmp -s package-lock.json node_modules/.shoal-lock.json ||
+  [ ! -x node_modules/node/bin/node ]; then
+  command -v npm >/dev/null 2>&1 || {
+    say "npm is missing. Install Node 20 or newer with npm."
+    exit 1
+  }
+  say "installing npm packages"
+  retry npm ci --no-audit --no-fund --loglevel=error >&2
+  cp package-lock.json node_modules/.shoal-lock.json
+fi
+
+if [ "$wants_judges" = yes ]; then
+  test/judges/build-nydus.sh >/dev/null ||
+    say "real Nydus is not there: the tests against it cannot run."
+fi

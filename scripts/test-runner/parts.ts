@@ -1,0 +1,77 @@
+/** The parts of the test suite: which programs each runs, and how many at a time. */
+import { existsSync, globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+/** One program to run: a test file, or a checker. */
+export type Step = {
+  readonly name: string;
+  readonly command: string;
+  readonly arguments: readonly string[];
+  /** A checker counts as one test by its exit code; a test file is counted by its TAP. */
+  readonly kind: 'checker' | 'tap';
+};
+
+export type Part = {
+  readonly name: string;
+  readonly jobs: number;
+  readonly steps: readonly Step[];
+};
+
+/** Names of the parts in the order in which they run when none is named. */
+export const PART_NAMES = ['check', 'unit', 'integration'] as const;
+/** Parts that run only when they are named. */
+export const EXTRA_PART_NAMES = ['long'] as const;
+
+export type PartName = (typeof PART_NAMES)[number] | (typeof EXTRA_PART_NAMES)[number];
+
+export function isPartName(text: string): text is PartName {
+  return [...PART_NAMES, ...EXTRA_PART_NAMES].some((name) => name === text);
+}
+
+/** Builds a part; `filter` keeps only the test files whose path contains it. */
+export function planPart(root: string, name: PartName, filter: string | undefined): Part {
+  if (name === 'check') return { name, jobs: 1, steps: planChecks(root) };
+  const unitJobs = Math.max(2, availableParallelism());
+  const patterns = {
+    unit: ['packages/*/test/**/*.test.ts', 'scripts/**/*.test.ts'],
+    integration: ['test/**/*.test.ts'],
+    long: ['test/**/*.long.ts', 'packages/*/test/**/*.long.ts'],
+  } as const;
+  const files = patterns[name]
+    .flatMap((pattern) => globSync(pattern, { cwd: root }))
+    .filter((file) => !file.includes('node_modules/'))
+    .filter((file) => filter === undefined || file.includes(filter))
+    .toSorted();
+  return {
+    name,
+    jobs: name === 'unit' ? unitJobs : 1,
+    steps: files.map((file) => ({
+      name: file,
+      command: process.execPath,
+      arguments: ['--disable-warning=ExperimentalWarning', file],
+      kind: 'tap',
+    })),
+  };
+}
+
+function planChecks(root: string): Step[] {
+  const checks: Step[] = [
+    { name: 'tsc', command: bin(root, 'tsc'), arguments: ['--noEmit'], kind: 'checker' },
+    { name: 'biome', command: bin(root, 'biome'), arguments: ['check', '.'], kind: 'checker' },
+  ];
+  const generator = 'scripts/gen-docs.ts';
+  if (existsSync(join(root, generator))) {
+    checks.push({
+      name: 'generated docs',
+      command: process.execPath,
+      arguments: [generator, '--check'],
+      kind: 'checker',
+    });
+  }
+  return checks;
+}
+
+function bin(root: string, name: string): string {
+  return join(root, 'node_modules', '.bin', name);
+}
