@@ -4,8 +4,8 @@
  * a parent directory nobody described has mode 0755, root as owner (a setgid parent hands its
  * group down), and the epoch as its time, and creating it leaves its own parent's time alone.
  */
-import type { ByteString } from '../byte-name.ts';
-import { printableName } from '../byte-name.ts';
+import type { ByteString } from '@shoal/rafs';
+import { printableName } from '@shoal/rafs';
 import { LayerEntryError } from '../errors.ts';
 import { NAME_BYTES_MAX, SYMLINK_TARGET_BYTES_MAX, TREE_DEPTH_MAX } from '../limits.ts';
 import type { Directory, Dirent, Inode } from './image-tree.ts';

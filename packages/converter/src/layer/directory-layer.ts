@@ -9,8 +9,8 @@
 import type { BigIntStats } from 'node:fs';
 import { constants } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
-import type { ByteString } from '../byte-name.ts';
-import { byteString, bytesOf, compareByteStrings, printableName } from '../byte-name.ts';
+import type { ByteString } from '@shoal/rafs';
+import { byteString, bytesOf, compareByteStrings, printableName } from '@shoal/rafs';
 import type { ChunkCutter } from '../chunk/chunk-cutter.ts';
 import { ImageLimitError, SourceTreeError } from '../errors.ts';
 import { DIRECTORY_LOOKAHEAD, LAYER_ENTRIES_MAX, SMALL_FILE_BYTES_MAX } from '../limits.ts';

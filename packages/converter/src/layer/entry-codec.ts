@@ -5,8 +5,8 @@
  * Numbers are LEB128, times zigzag LEB128, strings length-prefixed bytes; chunk lists are the
  * differences of neighbours (zigzag), since they are mostly 0 or 1 apart.
  */
-import type { ByteString } from '../byte-name.ts';
-import { byteString } from '../byte-name.ts';
+import type { ByteString } from '@shoal/rafs';
+import { byteString } from '@shoal/rafs';
 import { LayerRecordError } from '../errors.ts';
 import type { LayerEntry, XattrEntry } from './layer-entry.ts';
 import { EntryKind } from './layer-entry.ts';

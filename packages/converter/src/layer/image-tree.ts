@@ -3,7 +3,7 @@
  * names of one `Inode` object are hard links. A directory entry remembers the last layer that
  * touched it, because a whiteout removes only what its own layer has not touched.
  */
-import type { ByteString } from '../byte-name.ts';
+import type { ByteString } from '@shoal/rafs';
 import type { EntryKind, XattrEntry } from './layer-entry.ts';
 
 export type InodeKind = Exclude<EntryKind, typeof EntryKind.hardlink>;

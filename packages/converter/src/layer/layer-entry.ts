@@ -3,7 +3,7 @@
  * already cut into chunks. Whiteouts are still ordinary entries here; only replaying in order, on
  * the real lower tree, can say what an entry means (symlinked parents, clobbered directories).
  */
-import type { ByteString } from '../byte-name.ts';
+import type { ByteString } from '@shoal/rafs';
 
 export const EntryKind = {
   regular: 0,

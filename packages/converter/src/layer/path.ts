@@ -3,7 +3,7 @@
  * (CleanPath, then filepath-securejoin): `..` never leaves the root, absolute paths start at the
  * root, symlinked parents are followed inside the root, missing components count as directories.
  */
-import type { ByteString } from '../byte-name.ts';
+import type { ByteString } from '@shoal/rafs';
 import { SYMLINKS_FOLLOWED_MAX } from '../limits.ts';
 import type { Directory, Dirent } from './image-tree.ts';
 import { isDirectory } from './image-tree.ts';

@@ -3,7 +3,7 @@
  * the list, and a list that says no more than the bits is not kept (`posix_acl_equiv_mode`).
  * Unpacking as root sets lists this way, so the tree must show the same.
  */
-import type { ByteString } from '../byte-name.ts';
+import type { ByteString } from '@shoal/rafs';
 
 const HEADER_SIZE = 4;
 const ENTRY_SIZE = 8;

@@ -2,8 +2,8 @@
  * Turns an archive into layer entries: metadata goes to the entry writer, content to the chunk
  * cutter. Whiteout markers carry no content worth storing, so theirs is skipped.
  */
-import type { ByteString } from '../byte-name.ts';
-import { byteString } from '../byte-name.ts';
+import type { ByteString } from '@shoal/rafs';
+import { byteString } from '@shoal/rafs';
 import type { ChunkCutter } from '../chunk/chunk-cutter.ts';
 import { ImageLimitError } from '../errors.ts';
 import { LAYER_ENTRIES_MAX } from '../limits.ts';

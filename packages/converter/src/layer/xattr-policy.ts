@@ -4,8 +4,8 @@
  * are left out, each with a warning. `trusted.overlay.*` is kept as it is in the layer: the mounter
  * neutralises it, because only a mount gives it a meaning.
  */
-import type { ByteString } from '../byte-name.ts';
-import { compareByteStrings, printableName } from '../byte-name.ts';
+import type { ByteString } from '@shoal/rafs';
+import { compareByteStrings, printableName } from '@shoal/rafs';
 import { LayerEntryError } from '../errors.ts';
 import { XATTR_AREA_BYTES_MAX } from '../limits.ts';
 import { NO_XATTRS } from './image-tree.ts';

@@ -1,6 +1,6 @@
 /** Replays archives with the content kept in memory instead of chunks. */
 import { createHash } from 'node:crypto';
-import { byteString } from '../../src/byte-name.ts';
+import { byteString } from '@shoal/rafs';
 import { LayerApplier } from '../../src/layer/apply-layer.ts';
 import { EntryWriter, readEntries } from '../../src/layer/entry-codec.ts';
 import type { Directory, Inode } from '../../src/layer/image-tree.ts';

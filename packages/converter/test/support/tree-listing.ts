@@ -5,8 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import type { ByteString } from '../../src/byte-name.ts';
-import { byteString, bytesOf } from '../../src/byte-name.ts';
+import type { ByteString } from '@shoal/rafs';
+import { byteString, bytesOf } from '@shoal/rafs';
 import type { Directory, Inode } from '../../src/layer/image-tree.ts';
 
 export type Line = {

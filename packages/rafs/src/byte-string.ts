@@ -1,5 +1,5 @@
 /**
- * File names are bytes, not text. Inside the converter a name is a *byte string*: a JavaScript
+ * File names are bytes, not text. Inside Shoal a name is a *byte string*: a JavaScript
  * string in which every character is one byte (latin1). It costs a third of a Buffer's memory,
  * works as a Map key, and compares in byte order; a Buffer appears again only at the edges.
  */
