@@ -1,0 +1,100 @@
+/**
+ * What the cache knows and serves of one blob: its types.
+ */
+import type { BlobId } from '@shoal/oci';
+import type { CipherKey, Compressor, Digester } from '../codec/codec-jobs.ts';
+import type { FetchCause, Priority } from '../source/blob-source.ts';
+
+/** Where each chunk of a blob is stored and lands; columns, indexed by chunk number. */
+export type ChunkColumns = {
+  readonly count: number;
+  readonly storedOffset: Float64Array;
+  /** Bytes of the chunk's unit as stored; for a batch, of the whole batch. */
+  readonly storedSize: Uint32Array;
+  /** Byte offset in the device file, a multiple of 4096. */
+  readonly offset: Float64Array;
+  readonly size: Uint32Array;
+  /** Bytes of the decompressed unit: the chunk's size, for a batch the batch's. */
+  readonly unitSize: Uint32Array;
+  /** Byte offset of the chunk in its decompressed unit; 0 unless in a batch. */
+  readonly unitOffset: Uint32Array;
+  /** Bits of CHUNK_FLAG. */
+  readonly flags: Uint8Array;
+  /** DIGEST_BYTES for each chunk; all zeros where the digest is not known. */
+  readonly digests: Uint8Array;
+};
+
+export const CHUNK_FLAG = { compressed: 1, encrypted: 2, batch: 4 } as const;
+
+export type BlobDescription = {
+  readonly blobId: BlobId;
+  /** Bytes of the stored blob (the layer in the registry), 0 when not known. */
+  readonly storedBytes: number;
+  /** Bytes of the device file. */
+  readonly sizeBytes: number;
+  readonly compressor: Compressor;
+  readonly digester: Digester;
+  readonly cipherKey?: CipherKey;
+  readonly chunks: ChunkColumns;
+  /** Content of nydusd's `<id>.blob.meta` file, when known; kept beside the device file. */
+  readonly blobMeta?: Buffer;
+};
+
+export type EnsureOptions = {
+  /** @default 'demand' */
+  readonly priority?: Priority;
+  readonly signal?: AbortSignal;
+};
+
+export type BlobStats = {
+  readonly blobId: BlobId;
+  readonly bytesTotal: number;
+  readonly bytesPresent: number;
+  readonly bytesDurable: number;
+  readonly chunksTotal: number;
+  readonly chunksPresent: number;
+  /** Stored bytes fetched, by the name of the source that delivered them. */
+  readonly bytesFetchedBySource: Readonly<Record<string, number>>;
+  readonly bytesFetchedByCause: Readonly<Record<FetchCause, number>>;
+  /** Ranged reads asked of the source. */
+  readonly requests: number;
+  /** Calls that had to wait for a chunk. */
+  readonly misses: number;
+  readonly missMsP50: number;
+  readonly missMsP99: number;
+  /** Chunks that failed verification, fetches that failed for good. */
+  readonly errors: number;
+  /** Bytes given to readers without being kept, because the disk was full. */
+  readonly bytesPassedThrough: number;
+};
+
+export interface CachedBlob extends AsyncDisposable {
+  readonly blobId: BlobId;
+  /** The device file: sparse, its size is final, mode 0600. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** One bit for each block of 4 KiB, least significant first; set: the block may be read. */
+  readonly readyMap: SharedArrayBuffer;
+  readonly isComplete: boolean;
+  /**
+   * Resolves when every block of the range may be read from the device file. Rejects with
+   * ERR_BLOB_STORE_CACHE_FULL when the disk is full: then `read` still works.
+   */
+  ensure(offset: number, length: number, options?: EnsureOptions): Promise<void>;
+  /**
+   * Like `ensure`, but on a full disk resolves with the range's bytes, which are in no file.
+   * Resolves with undefined when they are in the device file.
+   */
+  ensureOrRead(
+    offset: number,
+    length: number,
+    options?: EnsureOptions,
+  ): Promise<Uint8Array | undefined>;
+  /** The range's bytes, from the device file where possible. */
+  read(offset: number, length: number, options?: EnsureOptions): Promise<Buffer>;
+  /** Makes everything present durable now. */
+  flush(): Promise<void>;
+  stats(): BlobStats;
+  /** Ends this use; what others wait for goes on. */
+  close(): Promise<void>;
+}

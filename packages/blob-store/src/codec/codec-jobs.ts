@@ -1,0 +1,122 @@
+/**
+ * What the codec threads are asked and what they answer. Every buffer in a job moves to the
+ * thread (it is transferred, not copied) and moves back in the answer.
+ */
+export type Compressor = 'none' | 'lz4_block' | 'gzip' | 'zstd';
+export type Digester = 'sha256' | 'blake3';
+
+/** Bytes of a chunk digest, for both digesters. */
+export const DIGEST_BYTES = 32;
+
+/** Compress and hash chunks that lie back to back at the start of `raw`. */
+export type CompressJob = {
+  readonly raw: ArrayBuffer;
+  readonly lengths: Uint32Array<ArrayBuffer>;
+  readonly compressor: Compressor;
+  readonly digester: Digester;
+  readonly withCrc32c: boolean;
+};
+
+export type CompressResult = {
+  /** The buffer of the job; the stored chunks lie back to back at its start. */
+  readonly stored: ArrayBuffer;
+  /** Bytes of each stored chunk; equal to its raw length when it did not shrink and is raw. */
+  readonly storedLengths: Uint32Array<ArrayBuffer>;
+  /** DIGEST_BYTES for each chunk, of its raw bytes. */
+  readonly digests: Uint8Array<ArrayBuffer>;
+  /** Castagnoli CRC of each chunk's raw bytes, when asked for. */
+  readonly crc32c?: Uint32Array<ArrayBuffer>;
+};
+
+export type CipherKey = {
+  readonly cipher: 'aes-128-xts';
+  /** Two different halves of 16 bytes. */
+  readonly key: Uint8Array;
+  readonly iv: Uint8Array;
+};
+
+/** One part of a unit that becomes chunk bytes: the whole unit, or a piece of a batch. */
+export type UnitPart = {
+  /** Byte offset in the decompressed unit. */
+  readonly offset: number;
+  readonly size: number;
+  /** Where the bytes go in the answer's `raw`. */
+  readonly rawOffset: number;
+  /** Digest the bytes must have; DIGEST_BYTES long. */
+  readonly digest: Uint8Array;
+};
+
+/** One independently stored (compressed, then encrypted) piece of a blob. */
+export type StoredUnit = {
+  /** Byte offset in the job's `stored`. */
+  readonly offset: number;
+  readonly storedSize: number;
+  /** Bytes after decompression. */
+  readonly rawSize: number;
+  readonly compressor: Compressor;
+  readonly cipherKey?: CipherKey;
+  readonly parts: readonly UnitPart[];
+};
+
+/** Decrypt, decompress and verify units. */
+export type DecompressJob = {
+  readonly stored: ArrayBuffer;
+  /** Bytes of `stored` start here; a Buffer may be a view. @default 0 */
+  readonly storedStart?: number;
+  readonly units: readonly StoredUnit[];
+  readonly digester: Digester;
+  /** Size of the answer's `raw`; what no part covers is zeros. */
+  readonly rawBytes: number;
+};
+
+/** Why a part is not in the answer. */
+export type PartFailure = {
+  readonly unit: number;
+  readonly part: number;
+  /** 'decompress': the unit does not decode to its size; 'digest': the bytes are others. */
+  readonly reason: 'decompress' | 'digest';
+};
+
+export type DecompressResult = {
+  readonly raw: ArrayBuffer;
+  /** Empty when every part is verified. The bytes of a failed part are zeros. */
+  readonly failures: readonly PartFailure[];
+};
+
+/** Verify chunks that lie in a file already. */
+export type VerifyFileJob = {
+  readonly path: string;
+  readonly digester: Digester;
+  readonly chunks: readonly {
+    readonly offset: number;
+    readonly size: number;
+    readonly digest: Uint8Array;
+  }[];
+};
+
+export type VerifyFileResult = {
+  /** One entry for each chunk. */
+  readonly verified: readonly boolean[];
+};
+
+/** Hash byte strings back to back in `raw`, nothing else. */
+export type DigestJob = {
+  readonly raw: ArrayBuffer;
+  readonly lengths: Uint32Array<ArrayBuffer>;
+  readonly digester: Digester;
+};
+
+export type DigestResult = {
+  readonly raw: ArrayBuffer;
+  readonly digests: Uint8Array<ArrayBuffer>;
+};
+
+/** Every job kind, what it takes and gives. */
+export type CodecJobs = {
+  compress: { readonly job: CompressJob; readonly result: CompressResult };
+  'verify-decompress': { readonly job: DecompressJob; readonly result: DecompressResult };
+  'verify-file': { readonly job: VerifyFileJob; readonly result: VerifyFileResult };
+  digest: { readonly job: DigestJob; readonly result: DigestResult };
+};
+
+export type CodecJobKind = keyof CodecJobs;

@@ -1,0 +1,33 @@
+/**
+ * Where stored (compressed) bytes of blobs come from: one small interface, and everything else
+ * (registry, peers, retry, limits, sharing) is a wrapper around it.
+ */
+import type { BlobId } from '@shoal/oci';
+
+/** Who waits for a read. A demand read has a program waiting for it and goes first. */
+export type Priority = 'demand' | 'prefetch' | 'background';
+
+/** Why bytes were fetched; readahead is what the cache added to a demand read by itself. */
+export type FetchCause = Priority | 'readahead';
+
+export type BlobKey = {
+  readonly blobId: BlobId;
+  /** Bytes of the whole stored blob, when known (it is in the image's manifest). */
+  readonly sizeBytes?: number;
+};
+
+export type BlobReadOptions = {
+  readonly signal?: AbortSignal;
+  /** @default 'demand' */
+  readonly priority?: Priority;
+  /** Told once for each range that really crossed a wire: which source, how many bytes. */
+  readonly onFetched?: (sourceName: string, bytes: number) => void;
+};
+
+export interface BlobSource {
+  /** For messages and counters; no secrets. */
+  readonly name: string;
+  /** Exactly `length` bytes at `offset` of the stored blob, or an error. */
+  read(blob: BlobKey, offset: number, length: number, options?: BlobReadOptions): Promise<Buffer>;
+  close(): Promise<void>;
+}
