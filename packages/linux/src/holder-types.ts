@@ -1,0 +1,21 @@
+/** A holder: a process that does nothing but keep descriptors open while a daemon is away. */
+
+/** What a successor needs to find the holder again. JSON-able. */
+export type HolderRecord = {
+  readonly pid: number;
+  /** Start time from /proc/PID/stat in clock ticks: a reused pid has another one. */
+  readonly startTime: string;
+  /** Name of each descriptor and its number inside the holder. */
+  readonly fds: Readonly<Record<string, number>>;
+};
+
+/** One fact about this host for `doctor`. */
+export type ProbeResult = {
+  /** Stable name: `root`, `fuse-device`, `fuse-session`, `erofs-file`, `overlay`, `take-over`, ... */
+  readonly name: string;
+  readonly ok: boolean;
+  /** One sentence with the measured fact. */
+  readonly detail: string;
+  /** What the user can do when it is not ok. */
+  readonly remedy?: string;
+};

@@ -1,0 +1,35 @@
+/** System calls, the mount API, FUSE sessions and their holder. See docs/mounts.md. */
+export {
+  FlatFileError,
+  FuseMessageError,
+  FuseSessionClosedError,
+  HolderError,
+  MountBusyError,
+  MountFailedError,
+  type MountUser,
+  NotMountedError,
+  SyscallError,
+} from './errors.ts';
+export { adoptFlatFuseSession, openFlatFuseSession } from './fuse/session.ts';
+export type {
+  AdoptSessionOptions,
+  FlatFile,
+  FlatFuseSession,
+  FlatSessionOptions,
+  InitAgreement,
+  OpenSessionOptions,
+  SessionEvent,
+  SessionStats,
+} from './fuse/session-types.ts';
+export { adoptFromHolder, isHolderAlive, startHolder, stopHolder } from './holder.ts';
+export type { HolderRecord, ProbeResult } from './holder-types.ts';
+export { mountErofs, mountOverlay, unmount } from './mount.ts';
+export { isMountpoint, listMounts, parseMountInfo } from './mount-table.ts';
+export type {
+  ErofsMountOptions,
+  MountEntry,
+  MountFlags,
+  OverlayMountOptions,
+} from './mount-types.ts';
+export { whoUses } from './mount-users.ts';
+export { probeHost } from './probes.ts';

@@ -1,0 +1,94 @@
+/**
+ * What a mount driver is: it brings a verified image metadata file and its blobs to a mount point.
+ * Mount records, mountpoint checks and the choice of images are the mount service's.
+ */
+import type { MountFlags, ProbeResult } from '@shoal/linux';
+
+export const DRIVER_NAMES = ['blobfs', 'complete'] as const;
+export type DriverName = (typeof DRIVER_NAMES)[number];
+
+/** A blob as a driver sees it. `CachedBlob` of the blob store is one. */
+export type DriverBlob = {
+  /** 64 hex digits. */
+  readonly blobId: string;
+  /** The sparse device file, `sizeBytes` long. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** One bit per 4 KiB block, least significant first. */
+  readonly readyMap: SharedArrayBuffer;
+  readonly isComplete: boolean;
+  /** Brings a range of the device file in; rejects when that finally failed. */
+  ensure(
+    offset: number,
+    length: number,
+    options: { readonly priority: 'demand'; readonly signal: AbortSignal },
+  ): Promise<unknown>;
+};
+
+export type DriverMountRequest = {
+  /** Names the mount in the driver's records; [a-z0-9-]{1,64}. */
+  readonly mountId: string;
+  /** The metadata file (bootstrap), already verified, root-owned, on a disk file system. */
+  readonly metadataFile: string;
+  /** In the order of the image's device table. */
+  readonly blobs: readonly DriverBlob[];
+  readonly mountpoint: string;
+  readonly flags: MountFlags;
+  /** Present: an overlay with this upper and work directory on top (same disk file system). */
+  readonly writable?: { readonly upper: string; readonly work: string };
+};
+
+export type DriverMount = {
+  readonly mountId: string;
+  readonly driver: DriverName;
+  readonly mountpoint: string;
+  readonly directIo: boolean;
+  /** How it came to be: `adopted` mounts never noticed that the daemon was away. */
+  readonly origin: 'mounted' | 'adopted' | 'remounted';
+};
+
+export type DriverMountFailure = { readonly mountId: string; readonly error: unknown };
+
+export interface MountDriver extends AsyncDisposable {
+  readonly name: DriverName;
+  mount(
+    request: DriverMountRequest,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<DriverMount>;
+  /** Rejects with ERR_LINUX_MOUNT_BUSY, naming who, unless lazy. */
+  unmount(mountId: string, options?: { readonly lazy?: boolean }): Promise<void>;
+  /**
+   * Once, before the first `mount`, with every mount that should exist: adopts what survived and
+   * mounts the rest again. Never needs the network. One failing mount does not stop the others.
+   */
+  restore(
+    requests: readonly DriverMountRequest[],
+  ): Promise<{
+    readonly mounts: readonly DriverMount[];
+    readonly failures: readonly DriverMountFailure[];
+  }>;
+  /** Numbers for `status`; undefined when the driver has no daemon part. */
+  stats(): DriverStats | undefined;
+  /** Leaves mounts in place for a successor process. */
+  close(): Promise<void>;
+  /** Unmounts nothing, but ends the driver's session and holder: only when no mount is left. */
+  shutDown(): Promise<void>;
+}
+
+export type DriverStats = {
+  readonly reads: number;
+  readonly readyReads: number;
+  readonly missReads: number;
+  readonly failedReads: number;
+  readonly bytesRead: number;
+  readonly waiting: number;
+};
+
+/** A driver as `--driver` and `doctor` list it. */
+export type DriverFacts = {
+  readonly name: string;
+  readonly usable: boolean;
+  /** Why it can or cannot be used here. */
+  readonly reason: string;
+  readonly probes: readonly ProbeResult[];
+};
