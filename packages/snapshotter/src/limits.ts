@@ -1,0 +1,26 @@
+/**
+ * Every maximum of the mount service, each with its reason.
+ */
+
+/** Compressed bootstrap layer held while it is fetched; a 300,000 file image needs about 40 MiB. */
+export const BOOTSTRAP_LAYER_BYTES_MAX = 512 << 20;
+/** Unpacked bootstrap layer: bounds what a compression bomb makes us hold. */
+export const BOOTSTRAP_TAR_BYTES_MAX = 1 << 30;
+/** Manifests of an index looked into for a converted one; real indexes have fewer than 20. */
+export const INDEX_CANDIDATES_MAX = 16;
+/** Referrers of an image looked into for its converted form. */
+export const REFERRERS_MAX = 16;
+/** Mounts of one daemon: each holds a kernel superblock; far above what a host runs. */
+export const MOUNTS_MAX = 10_000;
+/** One stored record: 255 blobs of 200 bytes and the paths, many times over. */
+export const RECORD_BYTES_MAX = 1 << 20;
+/** Longest pause between two attempts for a waiting reader: it continues soon after a repair. */
+export const MISS_RETRY_DELAY_MS_MAX = 5_000;
+/** First pause between two attempts for a waiting reader. */
+export const MISS_RETRY_DELAY_MS = 200;
+/** Identical log lines of failing misses are written at most this often per blob. */
+export const MISS_LOG_INTERVAL_MS = 5_000;
+/** Deadline of a miss policy: a day; longer is `wait`. */
+export const MISS_DEADLINE_MS_MAX = 86_400_000;
+/** Processes named in a busy message; more make it unreadable. */
+export const BUSY_USERS_MAX = 8;
