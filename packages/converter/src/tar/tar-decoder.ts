@@ -16,7 +16,7 @@ import {
 } from '../errors.ts';
 import { TAR_RECORD_BYTES_MAX, TAR_SPARSE_MAP_BYTES_MAX } from '../limits.ts';
 import type { PaxRecord } from './pax.ts';
-import { mergeGlobal, parsePaxRecords } from './pax.ts';
+import { mergeGlobal, parsePaxRecords, textOfRecord } from './pax.ts';
 import { checkSparseMap, readGnuSparse, SparseMapReader } from './sparse.ts';
 import { TarContent } from './tar-content.ts';
 import type { TarDraft } from './tar-draft.ts';
@@ -46,7 +46,7 @@ export class TarDecoder {
   #localRecords: readonly PaxRecord[] = [];
   #longName: Buffer | undefined;
   #longLink: Buffer | undefined;
-  /** Offset of the first header (extension or own) of the entry being put together. */
+  /** An extension header whose body is being collected. */
   #record: { readonly flag: string; readonly body: Buffer; fill: number } | undefined;
   #draft: TarDraft | undefined;
   #sparseMap: SparseMapReader | undefined;
@@ -64,19 +64,18 @@ export class TarDecoder {
     return this.#state === 'end';
   }
 
-  /** Bytes of archive consumed so far. */
-  get offset(): number {
-    return this.#offset;
-  }
-
-  /** Feeds the next bytes of the archive. Throws a coded tar error; the decoder is then useless. */
-  write(bytes: Buffer): void {
+  /**
+   * Feeds the next bytes of the archive and says how many were taken: all, unless `isFull` became
+   * true. Throws a coded tar error; the decoder is then useless.
+   */
+  write(bytes: Buffer, isFull: () => boolean = never): number {
     let at = 0;
-    while (at < bytes.length) {
+    while (at < bytes.length && !isFull()) {
       const used = this.#step(bytes, at);
       at += used;
       this.#offset += used;
     }
+    return at;
   }
 
   /** The archive is complete. Throws when it stops inside an entry. */
@@ -131,7 +130,10 @@ export class TarDecoder {
       const detail = this.#sawZeroBlock ? 'data after a zero block' : 'header checksum is wrong';
       throw new TarChecksumError({ entry: '(header)', offset: start }, detail);
     }
-    const draft = this.#guard(() => draftOfBlock(block, start), '(header)', start);
+    const draft = this.#guard(() => draftOfBlock(block, start), {
+      entry: '(header)',
+      offset: start,
+    });
     if ('xgLK'.includes(draft.typeflag)) {
       this.#openRecord(draft);
       return;
@@ -281,19 +283,17 @@ export class TarDecoder {
     return { entry: printableName(draft.name), offset: draft.offset };
   }
 
-  #guard<T>(run: () => T, entry?: string, offset?: number): T {
+  #guard<T>(run: () => T, place?: { entry: string; offset: number }): T {
     try {
       return run();
     } catch (error) {
       if (!(error instanceof DraftProblem)) throw error;
-      const place = entry === undefined ? this.#place() : { entry, offset: offset ?? 0 };
       const TarProblem = error.kind === 'limit' ? TarLimitError : TarHeaderError;
-      throw new TarProblem(place, error.message, { cause: error });
+      throw new TarProblem(place ?? this.#place(), error.message, { cause: error });
     }
   }
 }
 
-function textOfRecord(body: Buffer): Buffer {
-  const nul = body.indexOf(0);
-  return nul === -1 ? body : body.subarray(0, nul);
+function never(): boolean {
+  return false;
 }
