@@ -1,0 +1,49 @@
+/**
+ * References, digests, descriptors, manifests and media types of OCI images. Pure: bytes and text
+ * in, objects out.
+ */
+export { type BlobId, blobIdOfDigest, digestOfBlobId, isBlobId, parseBlobId } from './blob-id.ts';
+export { type Descriptor, descriptorSchema, digestSchema } from './descriptor.ts';
+export {
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithm,
+  digestHex,
+  digestLike,
+  finishDigest,
+  isDigest,
+  parseDigest,
+  sha256Digest,
+} from './digest.ts';
+export * from './errors.ts';
+export {
+  encodeImageConfig,
+  type HistoryEntry,
+  type ImageConfig,
+  parseImageConfig,
+} from './image-config.ts';
+export { checkDocument, encodeCanonicalJson, parseJsonDocument } from './json-document.ts';
+export * from './limits.ts';
+export { encodeManifest, type ImageIndex, type ImageManifest, parseManifest } from './manifest.ts';
+export {
+  isDockerMediaType,
+  isIndexMediaType,
+  isManifestMediaType,
+  MANIFEST_MEDIA_TYPES,
+  MediaType,
+} from './media-type.ts';
+export { NYDUS_OS_FEATURE, NydusAnnotation, OciAnnotation } from './nydus-annotation.ts';
+export {
+  formatPlatform,
+  hostPlatform,
+  matchPlatform,
+  type Platform,
+  parsePlatform,
+  platformSchema,
+} from './platform.ts';
+export {
+  formatReference,
+  type ImageReference,
+  parseReference,
+  type RegistryReference,
+} from './reference.ts';
