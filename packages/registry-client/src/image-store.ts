@@ -1,0 +1,71 @@
+/**
+ * The one interface over registries, OCI layout directories and archives. A store is opened for one
+ * reference; a target can also be written. Whatever is read is bounded and checked against its
+ * descriptor before the last byte is handed over.
+ */
+import type { Readable } from 'node:stream';
+import type { Descriptor, Digest } from '@shoal/oci';
+
+export type CallOptions = { readonly signal?: AbortSignal | undefined };
+
+export interface ImageStore extends AsyncDisposable {
+  /** For messages: the reference, no secrets. */
+  readonly description: string;
+  /** What the reference points at: a manifest or an index. */
+  resolve(options?: CallOptions): Promise<Descriptor>;
+  /** The bytes of a manifest or an index, verified; at most `MANIFEST_BYTES_MAX`. */
+  readManifest(descriptor: Descriptor, options?: CallOptions): Promise<Buffer>;
+  /**
+   * A blob as a stream. Digest and size are verified at the end: a stream that does not fit its
+   * descriptor ends with an error instead of its end. Broken transfers are resumed.
+   */
+  readBlob(descriptor: Descriptor, options?: CallOptions): Promise<Readable>;
+  /** Exactly `length` bytes from `offset`, or an error. The bytes are not verified. */
+  readBlobRange(
+    descriptor: Descriptor,
+    offset: number,
+    length: number,
+    options?: CallOptions,
+  ): Promise<Buffer>;
+  /** Manifests whose `subject` is `digest`; empty when there are none. */
+  listReferrers(
+    digest: Digest,
+    options?: CallOptions & { readonly artifactType?: string | undefined },
+  ): Promise<readonly Descriptor[]>;
+  /** Lets running calls end; idempotent. */
+  close(): Promise<void>;
+}
+
+export type WriteManifestOptions = CallOptions & {
+  /** Tag to set. Default: the reference's own; `false`: none, reachable by digest only. */
+  readonly tag?: string | false | undefined;
+};
+
+export interface ImageTarget extends ImageStore {
+  hasBlob(descriptor: Descriptor, options?: CallOptions): Promise<boolean>;
+  /** Takes a blob from a repository of the same registry; false when that cannot be done. */
+  mountBlob(
+    descriptor: Descriptor,
+    fromRepository: string,
+    options?: CallOptions,
+  ): Promise<boolean>;
+  /** Starts a blob whose digest is known only at its end. Memory stays bounded. */
+  openBlobWriter(options?: CallOptions): Promise<BlobWriter>;
+  /** Stores a manifest or index and points the tag at it. */
+  writeManifest(
+    bytes: Buffer,
+    mediaType: string,
+    options?: WriteManifestOptions,
+  ): Promise<Descriptor>;
+}
+
+export type BlobIdentity = Pick<Descriptor, 'digest' | 'size' | 'mediaType'>;
+
+export interface BlobWriter {
+  /** The bytes may be reused once the promise settles. One call at a time. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends the blob. Fails when what was written does not fit; the writer is then done for. */
+  commit(descriptor: BlobIdentity): Promise<Descriptor>;
+  /** Gives up and leaves nothing behind; idempotent, harmless after `commit`. */
+  abort(): Promise<void>;
+}
