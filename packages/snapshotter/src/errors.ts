@@ -22,23 +22,6 @@ export class NotMountedError extends ShoalError {
   }
 }
 
-export type MountUser = { readonly pid: number; readonly command: string };
-
-/** Somebody uses the mount. */
-export class MountBusyError extends ShoalError {
-  override readonly code = 'ERR_SNAPSHOTTER_MOUNT_BUSY';
-  readonly users: readonly MountUser[];
-
-  constructor(mountpoint: string, users: readonly MountUser[]) {
-    const who = users.map((user) => `${user.pid} (${user.command})`).join(', ');
-    super(`${mountpoint} is busy${who === '' ? '' : `: used by process ${who}`}`, {
-      retryable: true,
-      remedy: 'end these processes, or unmount with --lazy',
-    });
-    this.users = users;
-  }
-}
-
 /** The image is an ordinary one: there is nothing to load lazily. */
 export class ImageNotConvertedError extends ShoalError {
   override readonly code = 'ERR_SNAPSHOTTER_IMAGE_NOT_CONVERTED';
@@ -66,6 +49,18 @@ export class StateDamagedError extends ShoalError {
   constructor(place: string, detail: string, options: ShoalErrorOptions = {}) {
     super(`the state in ${place} is damaged: ${detail}`, {
       remedy: "unmount what 'findmnt -t erofs,overlay' shows, move the directory away, start again",
+      ...options,
+    });
+  }
+}
+
+/** A directory the daemon needs cannot be used. */
+export class DirectoryError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_DIRECTORY';
+
+  constructor(path: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`cannot use the directory ${path}: ${detail}`, {
+      remedy: 'give a directory on a disk file system that only root can write to',
       ...options,
     });
   }

@@ -30,9 +30,6 @@ export const sourceOptionsSchema = z.strictObject({
 
 const blobSchema = z.strictObject({
   blobId: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Node id and name of the blob's file in the FUSE session; never given to another blob. */
-  fileId: z.number().int().min(2),
-  fileName: z.string().min(1).max(200),
   descriptor: z.strictObject({
     mediaType: z.string(),
     digest,

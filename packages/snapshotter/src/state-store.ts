@@ -1,9 +1,8 @@
 /**
- * The daemon's database: mount records, which bootstraps were verified, and the ids of the files
- * served through FUSE. Every write is synced before it returns, because a reply follows it. Only
- * one process opens it; a second opener gets `StateLockedError`.
+ * The daemon's database: mount records, and which bootstraps were verified. Every write is synced
+ * before it returns, because a reply follows it. Only one process opens it; a second opener gets
+ * `StateLockedError`.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { Level } from 'level';
@@ -11,21 +10,15 @@ import { z } from 'zod';
 import { StateDamagedError, StateLockedError } from './errors.ts';
 import type { MountRecord } from './mount-record.ts';
 import { decodeMountRecord, encodeMountRecord } from './mount-record.ts';
+import { makePrivateDirectory } from './private-directory.ts';
 
 const SYNC = { sync: true };
 const SCHEMA_VERSION = '1';
 const KEY = {
   schema: 'meta/schema',
-  nextFileId: 'meta/next-file-id',
   mount: 'mount/',
   verified: 'verified/',
-  file: 'file/',
 } as const;
-
-/** Node id 1 is the root of a FUSE file system. */
-const FIRST_FILE_ID = 2;
-
-export type ServedFileIdentity = { readonly fileId: number; readonly fileName: string };
 
 export type VerifiedBootstrap = z.infer<typeof verifiedSchema>;
 const verifiedSchema = z.strictObject({
@@ -35,30 +28,21 @@ const verifiedSchema = z.strictObject({
   hasOverlayInstructions: z.boolean(),
 });
 
-const identitySchema = z.strictObject({
-  fileId: z.number().int().min(FIRST_FILE_ID),
-  fileName: z.string().min(1).max(200),
-});
-
 export type DamagedRecord = { readonly key: string; readonly error: StateDamagedError };
 
 export class StateStore {
   readonly #db: Level<string, string>;
   readonly #directory: string;
-  #nextFileId: number;
-  /** Ids are given out one at a time: two mounts of one blob must get the same. */
-  #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(db: Level<string, string>, directory: string, nextFileId: number) {
+  private constructor(db: Level<string, string>, directory: string) {
     this.#db = db;
     this.#directory = directory;
-    this.#nextFileId = nextFileId;
   }
 
   /** Opens `<root>/state`, creating it. */
   static async open(root: string): Promise<StateStore> {
     const directory = join(root, 'state');
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makePrivateDirectory(directory);
     const db = new Level<string, string>(directory);
     try {
       await db.open();
@@ -73,11 +57,7 @@ export class StateStore {
           remedy: 'use the version of Shoal that wrote it',
         });
       }
-      const next = Number((await db.get(KEY.nextFileId)) ?? FIRST_FILE_ID);
-      if (!Number.isSafeInteger(next) || next < FIRST_FILE_ID) {
-        throw new StateDamagedError(directory, 'the next file id is not a number');
-      }
-      return new StateStore(db, directory, next);
+      return new StateStore(db, directory);
     } catch (error) {
       await db.close();
       throw error instanceof StateDamagedError ? error : openFailure(directory, error);
@@ -119,30 +99,7 @@ export class StateStore {
     await this.#db.put(KEY.verified + layerDigest, JSON.stringify(verified), SYNC);
   }
 
-  /** The identity of a served file, the same for ever: the kernel knows files by it. */
-  fileIdentity(key: string, label: string): Promise<ServedFileIdentity> {
-    const run = this.#queue.then(() => this.#fileIdentity(key, label));
-    this.#queue = run.catch(() => {});
-    return run;
-  }
-
-  async #fileIdentity(key: string, label: string): Promise<ServedFileIdentity> {
-    const text = await this.#db.get(KEY.file + key);
-    const known = text === undefined ? undefined : identitySchema.safeParse(parseJson(text));
-    if (known?.success === true) return known.data;
-    const fileId = this.#nextFileId;
-    const identity = { fileId, fileName: `${fileId}-${label}` };
-    await this.#db
-      .batch()
-      .put(KEY.nextFileId, String(fileId + 1))
-      .put(KEY.file + key, JSON.stringify(identity))
-      .write(SYNC);
-    this.#nextFileId = fileId + 1;
-    return identity;
-  }
-
   async close(): Promise<void> {
-    await this.#queue;
     await this.#db.close();
   }
 

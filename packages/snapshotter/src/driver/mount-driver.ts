@@ -61,9 +61,7 @@ export interface MountDriver extends AsyncDisposable {
    * Once, before the first `mount`, with every mount that should exist: adopts what survived and
    * mounts the rest again. Never needs the network. One failing mount does not stop the others.
    */
-  restore(
-    requests: readonly DriverMountRequest[],
-  ): Promise<{
+  restore(requests: readonly DriverMountRequest[]): Promise<{
     readonly mounts: readonly DriverMount[];
     readonly failures: readonly DriverMountFailure[];
   }>;
