@@ -1,0 +1,29 @@
+/**
+ * Digests of chunks, synchronously: for codec threads only. SHA-256 is the processor's own through
+ * node:crypto; BLAKE3 and CRC-32C come from WebAssembly that is compiled on first use.
+ */
+import { hash } from 'node:crypto';
+import { createBLAKE3, createCRC32, type IHasher } from 'hash-wasm';
+import type { Digester } from './codec-jobs.ts';
+
+/** Castagnoli polynomial, bit reversed: the CRC of iSCSI and of rafs-v6, 11.1. */
+const CASTAGNOLI = 0x82f6_3b78;
+
+export type ChunkDigest = (bytes: Uint8Array) => Uint8Array;
+export type ChunkCrc = (bytes: Uint8Array) => number;
+
+let blake3: Promise<IHasher> | undefined;
+let crc: Promise<IHasher> | undefined;
+
+export async function openChunkDigest(digester: Digester): Promise<ChunkDigest> {
+  if (digester === 'sha256') return (bytes) => hash('sha256', bytes, 'buffer');
+  blake3 ??= createBLAKE3();
+  const hasher = await blake3;
+  return (bytes) => hasher.init().update(bytes).digest('binary');
+}
+
+export async function openChunkCrc(): Promise<ChunkCrc> {
+  crc ??= createCRC32(CASTAGNOLI);
+  const hasher = await crc;
+  return (bytes) => Buffer.from(hasher.init().update(bytes).digest('binary')).readUInt32BE(0);
+}

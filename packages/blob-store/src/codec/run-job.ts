@@ -1,0 +1,135 @@
+/**
+ * What a codec thread does with a job. Synchronous but for the first use of a WebAssembly hash.
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { CodecJobError } from '../errors.ts';
+import { JOB_BYTES_MAX, JOB_CHUNKS_MAX } from '../limits.ts';
+import { decryptUnit } from './chunk-cipher.ts';
+import { type ChunkDigest, openChunkCrc, openChunkDigest } from './chunk-hash.ts';
+import type {
+  CompressJob,
+  CompressResult,
+  DecompressJob,
+  DecompressResult,
+  DigestJob,
+  DigestResult,
+  PartFailure,
+  StoredUnit,
+  VerifyFileJob,
+  VerifyFileResult,
+} from './codec-jobs.ts';
+import { DIGEST_BYTES } from './codec-jobs.ts';
+import { compressChunk, decompressChunk } from './compression.ts';
+
+/** Stored chunks replace the raw ones from the front: they never take more room. */
+export async function runCompress(job: CompressJob): Promise<CompressResult> {
+  const { raw, lengths } = job;
+  checkLengths(raw, lengths);
+  const digest = await openChunkDigest(job.digester);
+  const crc = job.withCrc32c ? await openChunkCrc() : undefined;
+  const bytes = new Uint8Array(raw);
+  const storedLengths = new Uint32Array(lengths.length);
+  const digests = new Uint8Array(lengths.length * DIGEST_BYTES);
+  const crc32c = crc === undefined ? undefined : new Uint32Array(lengths.length);
+  let from = 0;
+  let to = 0;
+  for (let index = 0; index < lengths.length; index++) {
+    const chunk = bytes.subarray(from, from + (lengths[index] ?? 0));
+    digests.set(digest(chunk), index * DIGEST_BYTES);
+    if (crc !== undefined && crc32c !== undefined) crc32c[index] = crc(chunk);
+    const stored = compressChunk(chunk, job.compressor) ?? chunk;
+    from += chunk.length;
+    storedLengths[index] = stored.length;
+    if (stored !== chunk || to !== from - chunk.length) bytes.set(stored, to);
+    to += stored.length;
+  }
+  return { stored: raw, storedLengths, digests, ...(crc32c === undefined ? {} : { crc32c }) };
+}
+
+export async function runDigest(job: DigestJob): Promise<DigestResult> {
+  const { raw, lengths } = job;
+  checkLengths(raw, lengths);
+  const digest = await openChunkDigest(job.digester);
+  const digests = new Uint8Array(lengths.length * DIGEST_BYTES);
+  let from = 0;
+  for (let index = 0; index < lengths.length; index++) {
+    const length = lengths[index] ?? 0;
+    digests.set(digest(new Uint8Array(raw, from, length)), index * DIGEST_BYTES);
+    from += length;
+  }
+  return { raw, digests };
+}
+
+/** A unit that fails costs its own parts only. */
+export async function runDecompress(job: DecompressJob): Promise<DecompressResult> {
+  if (job.rawBytes > JOB_BYTES_MAX) throw new CodecJobError(`${job.rawBytes} bytes in one job`);
+  const digest = await openChunkDigest(job.digester);
+  const raw = new ArrayBuffer(job.rawBytes);
+  const failures: PartFailure[] = [];
+  for (const [index, unit] of job.units.entries()) {
+    const plain = decodeUnit(job, unit);
+    for (const [part, { offset, size, rawOffset, digest: expected }] of unit.parts.entries()) {
+      const bytes = plain?.subarray(offset, offset + size);
+      if (bytes === undefined || bytes.length !== size) {
+        failures.push({ unit: index, part, reason: 'decompress' });
+      } else if (!isSame(digest(bytes), expected)) {
+        failures.push({ unit: index, part, reason: 'digest' });
+      } else {
+        new Uint8Array(raw, rawOffset, size).set(bytes);
+      }
+    }
+  }
+  return { raw, failures };
+}
+
+function decodeUnit(job: DecompressJob, unit: StoredUnit): Uint8Array | undefined {
+  try {
+    const start = (job.storedStart ?? 0) + unit.offset;
+    const stored = new Uint8Array(job.stored, start, unit.storedSize);
+    const compressed = unit.cipherKey === undefined ? stored : decryptUnit(stored, unit.cipherKey);
+    return decompressChunk(compressed, unit.compressor, unit.rawSize);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Chunks that cannot be read count as not verified. */
+export async function runVerifyFile(job: VerifyFileJob): Promise<VerifyFileResult> {
+  if (job.chunks.length > JOB_CHUNKS_MAX) throw new CodecJobError('too many chunks in one job');
+  const digest = await openChunkDigest(job.digester);
+  const fd = openSync(job.path, 'r');
+  try {
+    return { verified: job.chunks.map((chunk) => isChunkRight(fd, chunk, digest)) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isChunkRight(
+  fd: number,
+  chunk: VerifyFileJob['chunks'][number],
+  digest: ChunkDigest,
+): boolean {
+  const bytes = Buffer.allocUnsafe(chunk.size);
+  let filled = 0;
+  while (filled < chunk.size) {
+    const got = readSync(fd, bytes, filled, chunk.size - filled, chunk.offset + filled);
+    if (got === 0) return false;
+    filled += got;
+  }
+  return isSame(digest(bytes), chunk.digest);
+}
+
+function checkLengths(raw: ArrayBuffer, lengths: Uint32Array): void {
+  let sum = 0;
+  for (const length of lengths) sum += length;
+  if (lengths.length > JOB_CHUNKS_MAX || raw.byteLength > JOB_BYTES_MAX || sum > raw.byteLength) {
+    throw new CodecJobError(
+      `${lengths.length} chunks of ${sum} bytes do not fit a buffer of ${raw.byteLength}`,
+    );
+  }
+}
+
+function isSame(left: Uint8Array, right: Uint8Array): boolean {
+  return Buffer.compare(left, right) === 0;
+}

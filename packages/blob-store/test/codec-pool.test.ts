@@ -1,0 +1,210 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
+import t from 'tap';
+import { encryptUnit } from '../src/codec/chunk-cipher.ts';
+import { compressChunk } from '../src/codec/compression.ts';
+import type { CipherKey, Compressor, Digester } from '../src/index.ts';
+import { CodecPool, DIGEST_BYTES } from '../src/index.ts';
+
+const CHUNKS = [
+  Buffer.alloc(1 << 20, 'shoal of fish '),
+  randomBytes(70_000),
+  Buffer.from('x'),
+  Buffer.alloc(4097, 0),
+];
+const BLAKE3_OF_ABC = '6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85';
+
+function sha256(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
+function packed(chunks: readonly Buffer[], spare = 0) {
+  const all = Buffer.concat(chunks);
+  const raw = new ArrayBuffer(all.length + spare);
+  new Uint8Array(raw).set(all);
+  return { raw, lengths: Uint32Array.from(chunks, (chunk) => chunk.length) };
+}
+
+t.test('what is compressed comes back, verified', async (t) => {
+  await using pool = new CodecPool({ threads: 2 });
+  const cases: [Compressor, Digester][] = [
+    ['zstd', 'sha256'],
+    ['lz4_block', 'blake3'],
+    ['none', 'sha256'],
+  ];
+  for (const [compressor, digester] of cases) {
+    const job = { ...packed(CHUNKS, 100), compressor, digester, withCrc32c: false };
+    const size = job.raw.byteLength;
+    const result = await pool.run('compress', job);
+    t.equal(job.raw.byteLength, 0, 'the buffer moved');
+    t.equal(result.stored.byteLength, size, 'the same buffer comes back');
+    t.equal(result.storedLengths[1], CHUNKS[1]?.length, 'noise is stored raw');
+    let stored = 0;
+    let raw = 0;
+    const units = CHUNKS.map((chunk, index) => {
+      const storedSize = result.storedLengths[index] ?? 0;
+      const digest = result.digests.slice(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES);
+      const part = { offset: 0, size: chunk.length, rawOffset: raw, digest };
+      const unit = {
+        offset: stored,
+        storedSize,
+        rawSize: chunk.length,
+        compressor: storedSize === chunk.length ? ('none' as const) : compressor,
+        parts: [part],
+      };
+      stored += storedSize;
+      raw += chunk.length;
+      return unit;
+    });
+    const back = { stored: result.stored, units, digester, rawBytes: raw };
+    const decoded = await pool.run('verify-decompress', back, { isUrgent: true });
+    t.same(decoded.failures, []);
+    t.ok(Buffer.from(decoded.raw).equals(Buffer.concat(CHUNKS)), `${compressor} ${digester}`);
+  }
+});
+
+t.test('frames, digests and checksums are the standard ones', async (t) => {
+  await using pool = new CodecPool({ threads: 1 });
+  const abc = packed([Buffer.from('abc')]);
+  const digests = await pool.run('digest', { ...abc, digester: 'blake3' });
+  t.equal(Buffer.from(digests.digests).toString('hex'), BLAKE3_OF_ABC);
+  const result = await pool.run('compress', {
+    ...packed([Buffer.from('123456789'), Buffer.alloc(4096)]),
+    compressor: 'zstd',
+    digester: 'sha256',
+    withCrc32c: true,
+  });
+  t.equal(result.crc32c?.[0], 0xe306_9283);
+  t.same(Buffer.from(result.digests.subarray(0, 32)), sha256(Buffer.from('123456789')));
+  const frame = Buffer.from(result.stored, 9, result.storedLengths[1]);
+  t.ok(zstdDecompressSync(frame).equals(Buffer.alloc(4096)));
+  t.not((frame[4] ?? 0) & 0xe0, 0, 'the frame tells its content size');
+  const block = compressChunk(Buffer.alloc(64, 'a'), 'lz4_block');
+  t.equal(block?.[0], 0x1f, 'a raw lz4 block starts with its first token');
+});
+
+t.test('damaged units fail alone', async (t) => {
+  await using pool = new CodecPool({ threads: 1 });
+  const good = Buffer.alloc(5000, 'good');
+  const stored = Buffer.concat([compressChunk(good, 'zstd') ?? good, good]);
+  const zstdSize = stored.length - good.length;
+  const unit = (offset: number, storedSize: number, rawSize: number, compressor: Compressor) => ({
+    offset,
+    storedSize,
+    rawSize,
+    compressor,
+    parts: [{ offset: 0, size: rawSize, rawOffset: 0, digest: sha256(good) }],
+  });
+  const { failures, raw } = await pool.run('verify-decompress', {
+    stored: stored.buffer.slice(
+      stored.byteOffset,
+      stored.byteOffset + stored.length,
+    ) as ArrayBuffer,
+    digester: 'sha256',
+    rawBytes: 5001,
+    units: [
+      unit(0, zstdSize, 5000, 'zstd'),
+      unit(0, zstdSize, 4999, 'zstd'),
+      unit(0, zstdSize, 5001, 'zstd'),
+      unit(1, zstdSize, 5000, 'zstd'),
+      unit(0, zstdSize, 5000, 'lz4_block'),
+      unit(0, zstdSize, 5000, 'gzip'),
+      unit(0, zstdSize, zstdSize, 'none'),
+      unit(zstdSize + 1, 5000, 5000, 'none'),
+    ],
+  });
+  t.same(
+    failures.map(({ unit, reason }) => [unit, reason]),
+    [
+      [1, 'decompress'],
+      [2, 'decompress'],
+      [3, 'decompress'],
+      [4, 'decompress'],
+      [5, 'decompress'],
+      [6, 'digest'],
+      [7, 'decompress'],
+    ],
+  );
+  t.ok(Buffer.from(raw, 0, 5000).equals(good));
+});
+
+t.test('encrypted units, short ones too', async (t) => {
+  await using pool = new CodecPool({ threads: 1 });
+  const cipherKey: CipherKey = {
+    cipher: 'aes-128-xts',
+    key: Buffer.from(Array.from({ length: 32 }, (_, i) => i)),
+    iv: Buffer.alloc(16, 7),
+  };
+  for (const size of [1, 15, 16, 17, 18, 5000]) {
+    const plain = randomBytes(size);
+    const sealed = encryptUnit(plain, cipherKey);
+    const { failures } = await pool.run('verify-decompress', {
+      stored: new Uint8Array(sealed).buffer,
+      digester: 'sha256',
+      rawBytes: size,
+      units: [
+        {
+          offset: 0,
+          storedSize: sealed.length,
+          rawSize: size,
+          compressor: 'none',
+          cipherKey,
+          parts: [{ offset: 0, size, rawOffset: 0, digest: sha256(plain) }],
+        },
+      ],
+    });
+    t.same(failures, [], `${size} bytes`);
+  }
+});
+
+t.test('chunks in a file', async (t) => {
+  await using pool = new CodecPool({ threads: 1 });
+  const directory = mkdtempSync(join(tmpdir(), 'shoal-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'device');
+  writeFileSync(path, Buffer.concat([Buffer.alloc(4096, 'a'), Buffer.alloc(100, 'b')]));
+  const { verified } = await pool.run('verify-file', {
+    path,
+    digester: 'sha256',
+    chunks: [
+      { offset: 0, size: 4096, digest: sha256(Buffer.alloc(4096, 'a')) },
+      { offset: 4096, size: 100, digest: sha256(Buffer.alloc(100, 'b')) },
+      { offset: 4096, size: 101, digest: sha256(Buffer.alloc(101, 'b')) },
+      { offset: 0, size: 4096, digest: sha256(Buffer.alloc(4096, 'b')) },
+    ],
+  });
+  t.same(verified, [true, true, false, false]);
+});
+
+t.test('a cancelled or wrong job harms no other', async (t) => {
+  const pool = new CodecPool({ threads: 1 });
+  const compress = (signal?: AbortSignal) =>
+    pool.run(
+      'compress',
+      { ...packed(CHUNKS), compressor: 'zstd', digester: 'sha256', withCrc32c: false },
+      signal === undefined ? {} : { signal },
+    );
+  const controllers = [new AbortController(), new AbortController(), new AbortController()];
+  const cancelled = controllers.map(({ signal }) => compress(signal));
+  const kept = compress();
+  for (const controller of controllers) controller.abort(new Error('changed my mind'));
+  for (const job of cancelled) await t.rejects(job, { message: 'changed my mind' });
+  await t.rejects(compress(AbortSignal.abort(new Error('before'))), { message: 'before' });
+  const wrong = { ...packed([Buffer.from('abc')]), digester: 'sha256' as const };
+  await t.rejects(pool.run('digest', { ...wrong, lengths: Uint32Array.of(4) }), {
+    code: 'ERR_BLOB_STORE_CODEC_JOB',
+  });
+  const twice = packed([Buffer.from('abc')]);
+  await pool.run('digest', { ...twice, digester: 'sha256' });
+  await t.rejects(pool.run('digest', { ...twice, digester: 'sha256' }), {
+    code: 'ERR_BLOB_STORE_CODEC_JOB',
+  });
+  const last = compress();
+  await Promise.all([pool.close(), pool.close()]);
+  t.equal((await kept).storedLengths.length, CHUNKS.length);
+  t.equal((await last).storedLengths.length, CHUNKS.length, 'close waits for what runs');
+  await t.rejects(compress(), { code: 'ERR_BLOB_STORE_CODEC_POOL' });
+});
