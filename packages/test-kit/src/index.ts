@@ -1,0 +1,28 @@
+/** What the tests of every package share. Only test code may import this package. */
+export { type CompareOptions, compareListings, compareTrees } from './compare-trees.ts';
+export {
+  findTool,
+  isStrict,
+  nydusDirectory,
+  requireMounts,
+  requireNydus,
+  requireRoot,
+  requireTool,
+} from './gating.ts';
+export {
+  buildLayout,
+  type LayerCompression,
+  type LayoutLayer,
+  type LayoutOptions,
+} from './oci-layout.ts';
+export {
+  type CommandOptions,
+  type CommandResult,
+  runChecked,
+  runCommand,
+} from './run-command.ts';
+export { type TarSpec, writeGlobalPax, writeTar, writeTarEntry } from './tar-writer.ts';
+export { temporaryDirectory } from './temporary-directory.ts';
+export type { TestScope } from './test-scope.ts';
+export { buildTortureLayout, noise, tortureLayers } from './torture-layers.ts';
+export { type ListTreeOptions, listTree, type TreeRecord } from './tree-listing.ts';
