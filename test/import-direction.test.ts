@@ -1,0 +1,181 @@
+/**
+ * The rules of the house that no linter knows: imports point downwards only, no circles, every
+ * package declares what it imports, files stay small and are named as the house names them.
+ */
+import { readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { basename, join } from 'node:path';
+import t from 'tap';
+import {
+  importsOf,
+  packageOf,
+  readSourceFiles,
+  resolveImport,
+  root,
+  type SourceFile,
+} from './support/source-files.ts';
+
+/** What each package may import of ours. Lower layers first; ARCHITECTURE.md shows the figure. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  oci: ['errors'],
+  rafs: ['errors', 'oci'],
+  linux: ['errors'],
+  'registry-client': ['errors', 'oci'],
+  'blob-store': ['errors', 'oci', 'rafs', 'linux', 'registry-client'],
+  converter: ['errors', 'oci', 'rafs', 'linux', 'registry-client', 'blob-store'],
+  snapshotter: ['errors', 'oci', 'rafs', 'linux', 'registry-client', 'blob-store'],
+  node: ['errors', 'oci', 'rafs', 'linux', 'registry-client', 'blob-store', 'snapshotter'],
+  cli: [
+    'errors',
+    'oci',
+    'rafs',
+    'linux',
+    'registry-client',
+    'blob-store',
+    'converter',
+    'snapshotter',
+    'node',
+  ],
+  'test-kit': ['errors', 'oci', 'rafs', 'linux', 'registry-client'],
+};
+
+const LINES_MAX = 300;
+const VAGUE_NAMES = /(^|-)(utils?|helpers?|common|misc)\.ts$|^(shared|types)\.ts$/;
+const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|long|bench|fuzz))?\.ts$/;
+
+const files = readSourceFiles();
+const isSource = (file: SourceFile) => /^packages\/[^/]+\/src\//.test(file.path);
+const sources = files.filter(isSource);
+
+/** `@shoal/rafs/x` -> `rafs`. */
+const ourPackage = (specifier: string) => /^@shoal\/([^/]+)/.exec(specifier)?.[1];
+
+t.test('the import scanner sees every form', async (t) => {
+  const text = [
+    "import t from 'a';",
+    "import type { X } from 'b';",
+    "import {\n  one,\n  two,\n} from 'c';",
+    "export * from 'd';",
+    "export { one } from 'e';",
+    "import 'f';",
+    "const x = await import('g');",
+  ].join('\n');
+  t.same(
+    importsOf(text).map((found) => found.specifier),
+    ['a', 'b', 'c', 'd', 'e', 'f', 'g'],
+  );
+});
+
+t.test('packages import only what lies below them', async (t) => {
+  const wrong: string[] = [];
+  for (const file of sources) {
+    const own = packageOf(file.path) ?? '';
+    const allowed = MAY_IMPORT[own];
+    if (allowed === undefined)
+      wrong.push(`${file.path}: package ${own} has no place in the layers`);
+    for (const { specifier } of file.imports) {
+      const other = ourPackage(specifier);
+      if (other === undefined || other === own) continue;
+      if (allowed?.includes(other) !== true) wrong.push(`${file.path} imports ${specifier}`);
+    }
+  }
+  t.same(wrong, []);
+});
+
+t.test('relative imports stay inside their package', async (t) => {
+  const wrong: string[] = [];
+  for (const file of files) {
+    const own = packageOf(file.path);
+    for (const { specifier } of file.imports) {
+      if (!specifier.startsWith('.')) continue;
+      const target = resolveImport(file.path, specifier) ?? '';
+      if (own !== undefined && packageOf(target) !== own) {
+        wrong.push(`${file.path} imports ${specifier}`);
+      }
+      if (isSource(file) && /\/test\//.test(target)) wrong.push(`${file.path} imports a test file`);
+    }
+  }
+  t.same(wrong, []);
+});
+
+t.test('no circles between files', async (t) => {
+  const edges = new Map<string, string[]>();
+  for (const file of sources) {
+    const targets = file.imports
+      .filter((found) => !found.isTypeOnly && !found.isDynamic)
+      .map((found) => resolveImport(file.path, found.specifier))
+      .filter((target) => target !== undefined);
+    edges.set(file.path, targets);
+  }
+  t.same(findCircles(edges), []);
+});
+
+t.test('every package declares what it imports', async (t) => {
+  const wrong: string[] = [];
+  for (const file of sources) {
+    const own = packageOf(file.path) ?? '';
+    const declared = dependenciesOf(own);
+    for (const { specifier } of file.imports) {
+      if (specifier.startsWith('.') || specifier.startsWith('node:')) continue;
+      const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+      if (builtinModules.includes(name)) wrong.push(`${file.path}: ${name} without node:`);
+      else if (!declared.has(name) && name !== `@shoal/${own}`) {
+        wrong.push(`${file.path}: ${name} is not in packages/${own}/package.json`);
+      }
+    }
+  }
+  t.same([...new Set(wrong)], []);
+});
+
+t.test('only one file talks to koffi', async (t) => {
+  const importers = sources
+    .filter((file) => file.imports.some(({ specifier }) => specifier === 'koffi'))
+    .map((file) => file.path);
+  t.ok(importers.length <= 1, importers.join(', '));
+});
+
+t.test('files are small', async (t) => {
+  const big = sources
+    .filter((file) => file.lineCount > LINES_MAX)
+    .map((file) => `${file.path}: ${file.lineCount} lines`);
+  t.same(big, []);
+});
+
+t.test('files are named after what they hold', async (t) => {
+  const wrong = files
+    .map((file) => file.path)
+    .filter((path) => !KEBAB_CASE.test(basename(path)) || VAGUE_NAMES.test(basename(path)));
+  t.same(wrong, []);
+});
+
+t.test('each source file opens with a comment of what it is', async (t) => {
+  const bare = sources
+    .filter((file) => !/^(#!.*\n)?(\/\*\*|\/\/|\/\*)/.test(file.text))
+    .map((file) => file.path);
+  t.same(bare, []);
+});
+
+function dependenciesOf(name: string): Set<string> {
+  const text = readFileSync(join(root, 'packages', name, 'package.json'), 'utf8');
+  const parsed: { dependencies?: Record<string, string> } = JSON.parse(text);
+  return new Set(Object.keys(parsed.dependencies ?? {}));
+}
+
+/** Each circle once, as the paths along it. */
+function findCircles(edges: ReadonlyMap<string, readonly string[]>): string[] {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path);
+    if (start !== -1) {
+      circles.push([...trail.slice(start), path].join(' -> '));
+      return;
+    }
+    if (done.has(path)) return;
+    for (const next of edges.get(path) ?? []) visit(next, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of edges.keys()) visit(path, []);
+  return circles;
+}

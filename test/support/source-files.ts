@@ -1,0 +1,67 @@
+/** The TypeScript files of the checkout with what each imports. */
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+export type SourceFile = {
+  /** Relative to the checkout's root. */
+  readonly path: string;
+  readonly text: string;
+  readonly lineCount: number;
+  readonly imports: readonly ImportStatement[];
+};
+
+export type ImportStatement = {
+  readonly specifier: string;
+  /** `import type`: erased, so it is no edge at run time. */
+  readonly isTypeOnly: boolean;
+  /** `import()`: happens later, so it closes no circle at load time. */
+  readonly isDynamic: boolean;
+};
+
+export const root = resolve(import.meta.dirname, '..', '..');
+
+const PATTERNS = ['packages/*/src/**/*.ts', 'packages/*/test/**/*.ts', 'test/**/*.ts'];
+const MORE_PATTERNS = ['scripts/**/*.ts', 'bench/**/*.ts'];
+
+const IMPORT = /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)';/gm;
+const DYNAMIC = /(?<![\w.])import\(\s*'([^']+)'\s*\)/g;
+
+export function readSourceFiles(): SourceFile[] {
+  return [...PATTERNS, ...MORE_PATTERNS]
+    .flatMap((pattern) => globSync(pattern, { cwd: root }))
+    .filter((path) => !path.includes('node_modules/') && !path.includes('/gen/'))
+    .toSorted()
+    .map((path) => {
+      const text = readFileSync(join(root, path), 'utf8');
+      return { path, text, lineCount: text.split('\n').length - 1, imports: importsOf(text) };
+    });
+}
+
+export function importsOf(text: string): ImportStatement[] {
+  const found: ImportStatement[] = [];
+  for (const match of text.matchAll(IMPORT)) {
+    const specifier = match[2] ?? '';
+    found.push({ specifier, isTypeOnly: match[1] !== undefined, isDynamic: false });
+  }
+  for (const match of text.matchAll(DYNAMIC)) {
+    found.push({ specifier: match[1] ?? '', isTypeOnly: false, isDynamic: true });
+  }
+  return found;
+}
+
+/** The file of this checkout that an import names; undefined when it is another package. */
+export function resolveImport(from: string, specifier: string): string | undefined {
+  if (specifier.startsWith('.')) {
+    return relative(root, resolve(root, dirname(from), specifier));
+  }
+  const match = /^@shoal\/([^/]+)(?:\/(.+))?$/.exec(specifier);
+  if (match === null) return undefined;
+  const [, name = '', inner] = match;
+  const entry = join('packages', name, 'src', inner === undefined ? 'index.ts' : `${inner}.ts`);
+  return existsSync(join(root, entry)) ? entry : undefined;
+}
+
+/** `packages/rafs/src/x.ts` -> `rafs`; undefined outside of packages. */
+export function packageOf(path: string): string | undefined {
+  return /^packages\/([^/]+)\//.exec(path)?.[1];
+}
