@@ -75,6 +75,15 @@ export class NotMountedError extends ShoalError {
   }
 }
 
+/** A line of mountinfo that does not follow its manual page. */
+export class MountTableError extends ShoalError {
+  override readonly code = 'ERR_LINUX_MOUNT_TABLE';
+
+  constructor(line: string) {
+    super(`unreadable mountinfo line ${JSON.stringify(line.slice(0, 200))}`);
+  }
+}
+
 /** The kernel sent bytes that are not the FUSE protocol as we know it. */
 export class FuseMessageError extends ShoalError {
   override readonly code = 'ERR_LINUX_FUSE_MESSAGE';

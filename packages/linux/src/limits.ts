@@ -1,0 +1,34 @@
+/** Every maximum of this package, each with its reason. */
+
+/** Processes named by `whoUses`: a message with more helps nobody. */
+export const MOUNT_USERS_MAX = 64;
+/** Devices of one EROFS mount: the RAFS blob table counts at most 256 blobs. */
+export const EROFS_DEVICES_MAX = 256;
+/** `fsconfig` copies string values up to 255 bytes; longer paths go through /proc/self/fd. */
+export const FSCONFIG_VALUE_BYTES_MAX = 255;
+/** Lower directories of one overlay, the kernel's own bound (OVL_MAX_STACK). */
+export const OVERLAY_LOWER_MAX = 500;
+/** Files of one FUSE session: each costs a descriptor, and every worker a map entry. */
+export const FLAT_FILES_MAX = 16_384;
+/** Name of a flat file: what FUSE allows in one path component. */
+export const FLAT_NAME_BYTES_MAX = 255;
+/** One flat file: the largest RAFS device (2^32 blocks of 4 KiB). */
+export const FLAT_FILE_BYTES_MAX = 2 ** 44;
+/** Threads of one session: more than any host has use for, 13 MiB each. */
+export const SESSION_THREADS_MAX = 32;
+/** Pages of one FUSE request: the kernel's default maximum, 1 MiB. */
+export const FUSE_PAGES_MAX = 256;
+/** Data of one FUSE read reply. */
+export const FUSE_READ_BYTES_MAX = FUSE_PAGES_MAX * 4096;
+/**
+ * Requests the kernel lets wait in the background (readahead, asynchronous direct reads). They are
+ * answered late when they miss, so the kernel's default of 12 would let twelve slow misses block
+ * every hit.
+ */
+export const FUSE_BACKGROUND_MAX = 16_384;
+/** Times a read whose blocks are still absent after a successful miss is tried again. */
+export const MISS_ATTEMPTS_MAX = 3;
+/** Worker threads replaced after they failed, per session: more means a bug, not bad luck. */
+export const WORKER_RESTARTS_MAX = 8;
+/** Descriptors one holder keeps. */
+export const HOLDER_FDS_MAX = 16;
