@@ -1,5 +1,6 @@
 /** What the tests of every package share. Only test code may import this package. */
 export { type CompareOptions, compareListings, compareTrees } from './compare-trees.ts';
+export type { FuzzTarget } from './fuzz-target.ts';
 export {
   findTool,
   isStrict,
