@@ -49,7 +49,7 @@ const MUTATIONS: readonly Mutation[] = [
   },
   (bytes, below) => {
     const from = below(bytes.length);
-    bytes.fill(below(2) === 0 ? 0 : 0xff, from, from + below(256));
+    bytes.fill(below(2) === 0 ? 0 : 0xff, from, Math.min(bytes.length, from + below(256)));
     return bytes;
   },
 ];
