@@ -7,3 +7,8 @@ export * from './codec/codec-pool.ts';
 export * from './errors.ts';
 export * from './limits.ts';
 export * from './source/blob-source.ts';
+export * from './source/exact-source.ts';
+export * from './source/rate-limited-source.ts';
+export * from './source/registry-source.ts';
+export * from './source/retrying-source.ts';
+export * from './source/shared-source.ts';

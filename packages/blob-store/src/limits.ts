@@ -12,3 +12,47 @@ export const CHUNK_BYTES_MAX = 16 << 20;
 export const JOB_BYTES_MAX = 64 << 20;
 /** Chunks of one job: as many as tiny files can fill a request. */
 export const JOB_CHUNKS_MAX = 1 << 16;
+/** Ranges read from a source at once: enough to hide a round trip, few enough for a registry. */
+export const SOURCE_READS_MAX = 16;
+/** Of these, kept free for demand reads: prefetching must never make a program wait. */
+export const SOURCE_READS_DEMAND_RESERVED = 4;
+/** Bytes asked of a source and not yet handed over; bounds the memory of fetching. */
+export const SOURCE_BYTES_IN_FLIGHT_MAX = 64 << 20;
+/** Reads that wait for their turn; each is a few hundred bytes. More are refused. */
+export const SOURCE_READS_WAITING_MAX = 1 << 16;
+/** Tries of one ranged read, the first included. */
+export const RETRY_ATTEMPTS_MAX = 5;
+/** Longest pause between two tries: a program may be waiting. */
+export const RETRY_DELAY_MS_MAX = 5000;
+/** Chunk numbers are 24 bits in the format. */
+export const CHUNKS_PER_BLOB_MAX = 1 << 24;
+/** Uncompressed bytes of one blob, by the format: the ready map then has 512 MiB. */
+export const DEVICE_BYTES_MAX = 2 ** 44;
+/** Stored bytes of one merged request: hides a round trip without making a first reader wait. */
+export const REQUEST_STORED_BYTES_MAX = 4 << 20;
+/** Uncompressed bytes of one merged request: what a codec thread produces at a time. */
+export const REQUEST_RAW_BYTES_MAX = 16 << 20;
+/** Chunks of one merged request, when files are tiny. */
+export const REQUEST_CHUNKS_MAX = 4096;
+/** Readahead behind a sequential demand read: the only bytes fetched that nobody asked for. */
+export const READAHEAD_BYTES_MAX = 8 << 20;
+/** First readahead of a stream that turned out sequential; doubles up to READAHEAD_BYTES_MAX. */
+export const READAHEAD_BYTES_MIN = 256 << 10;
+/** Stored bytes of one readahead request: a demand read that joins one waits for this much. */
+export const READAHEAD_REQUEST_BYTES_MAX = 1 << 20;
+/** Sequential streams told apart in one blob. */
+export const READAHEAD_STREAMS_MAX = 16;
+/** Uncompressed bytes one `ensure` call works on at a time; longer ranges go step by step. */
+export const ENSURE_STEP_BYTES = 32 << 20;
+/** Times a chunk is fetched before its damage is final: a retry may reach a sound replica. */
+export const CHUNK_ATTEMPTS_MAX = 3;
+/** Longest time a present chunk stays not durable. */
+export const DURABLE_DELAY_MS_MAX = 100;
+/** Bytes of present chunks that are not durable: more start a sync at once. */
+export const DURABLE_BYTES_PENDING_MAX = 64 << 20;
+/** Bytes kept in memory for readers while the disk is full. */
+export const PASS_THROUGH_BYTES_MAX = 64 << 20;
+/** Names looked at when a cache directory is opened; a cache has a handful for each blob. */
+export const CACHE_DIRECTORY_ENTRIES_MAX = 1 << 20;
+/** A blob's chunk-information array: 16 million chunks of 24 bytes and their batches. */
+export const BLOB_META_BYTES_MAX = 1 << 30;

@@ -1,0 +1,55 @@
+/**
+ * Items in order of priority, then of arrival. An item's priority can be raised while it waits.
+ */
+import type { Priority } from './blob-source.ts';
+
+export const PRIORITIES: readonly Priority[] = ['demand', 'prefetch', 'background'];
+
+/** True when `left` goes before `right`. */
+export function isBefore(left: Priority, right: Priority): boolean {
+  return PRIORITIES.indexOf(left) < PRIORITIES.indexOf(right);
+}
+
+export class PriorityQueue<T extends { priority: Priority }> {
+  readonly #lanes: Record<Priority, T[]> = { demand: [], prefetch: [], background: [] };
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(item: T): void {
+    this.#lanes[item.priority].push(item);
+    this.#size++;
+  }
+
+  peek(): T | undefined {
+    return this.#lanes.demand[0] ?? this.#lanes.prefetch[0] ?? this.#lanes.background[0];
+  }
+
+  shift(): T | undefined {
+    const item = this.peek();
+    if (item === undefined) return undefined;
+    this.#lanes[item.priority].shift();
+    this.#size--;
+    return item;
+  }
+
+  /** False when the item does not wait here. */
+  remove(item: T): boolean {
+    const lane = this.#lanes[item.priority];
+    const at = lane.indexOf(item);
+    if (at === -1) return false;
+    lane.splice(at, 1);
+    this.#size--;
+    return true;
+  }
+
+  /** Moves an item to a higher priority; no effect when it does not wait or is there already. */
+  raise(item: T, priority: Priority): void {
+    if (!isBefore(priority, item.priority)) return;
+    const isWaiting = this.remove(item);
+    item.priority = priority;
+    if (isWaiting) this.push(item);
+  }
+}

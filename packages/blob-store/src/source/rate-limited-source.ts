@@ -1,0 +1,110 @@
+/**
+ * A bandwidth limit in front of a source: a token bucket in bytes. A read starts when the bucket is
+ * not empty and takes its bytes on credit, so a small demand read waits for at most the one read
+ * before it; waiting reads go in order of priority.
+ */
+import { SourceBusyError } from '../errors.ts';
+import { SOURCE_READS_WAITING_MAX } from '../limits.ts';
+import type { BlobKey, BlobReadOptions, BlobSource, Priority } from './blob-source.ts';
+import { PriorityQueue } from './priority-queue.ts';
+
+export type RateLimitOptions = {
+  readonly bytesPerSecond: number;
+  /** Bytes that may go at once after a quiet time. @default a quarter of a second's */
+  readonly burstBytes?: number;
+};
+
+export type RateLimitComponents = {
+  readonly nowMs: () => number;
+  /** Calls back once, later; the answer cancels. */
+  readonly schedule: (ms: number, run: () => void) => () => void;
+};
+
+const REAL: RateLimitComponents = {
+  nowMs: () => performance.now(),
+  schedule: (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+type Waiting = { priority: Priority; readonly bytes: number; readonly admit: () => void };
+
+export function rateLimitedSource(
+  source: BlobSource,
+  options: RateLimitOptions,
+  components: RateLimitComponents = REAL,
+): BlobSource {
+  return new RateLimitedSource(source, options, components);
+}
+
+class RateLimitedSource implements BlobSource {
+  readonly name: string;
+  readonly #source: BlobSource;
+  readonly #components: RateLimitComponents;
+  readonly #bytesPerMs: number;
+  readonly #burst: number;
+  readonly #queue = new PriorityQueue<Waiting>();
+  #tokens: number;
+  #filledAtMs: number;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(source: BlobSource, options: RateLimitOptions, components: RateLimitComponents) {
+    this.name = source.name;
+    this.#source = source;
+    this.#components = components;
+    this.#bytesPerMs = options.bytesPerSecond / 1000;
+    this.#burst = options.burstBytes ?? options.bytesPerSecond / 4;
+    this.#tokens = this.#burst;
+    this.#filledAtMs = components.nowMs();
+  }
+
+  async read(
+    blob: BlobKey,
+    offset: number,
+    length: number,
+    options: BlobReadOptions = {},
+  ): Promise<Buffer> {
+    const { signal, priority = 'demand' } = options;
+    signal?.throwIfAborted();
+    if (this.#queue.size >= SOURCE_READS_WAITING_MAX) throw new SourceBusyError();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiting: Waiting = { priority, bytes: length, admit: resolve };
+    const onAbort = () => {
+      this.#queue.remove(waiting);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#queue.push(waiting);
+    this.#admit();
+    try {
+      await promise;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+    return this.#source.read(blob, offset, length, options);
+  }
+
+  async close(): Promise<void> {
+    this.#cancelTimer?.();
+    await this.#source.close();
+  }
+
+  #admit(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    const now = this.#components.nowMs();
+    const earned = (now - this.#filledAtMs) * this.#bytesPerMs;
+    this.#tokens = Math.min(this.#burst, this.#tokens + earned);
+    this.#filledAtMs = now;
+    while (this.#tokens > 0) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#tokens -= next.bytes;
+      next.admit();
+    }
+    if (this.#queue.size === 0) return;
+    const waitMs = Math.ceil(-this.#tokens / this.#bytesPerMs) + 1;
+    this.#cancelTimer = this.#components.schedule(waitMs, () => this.#admit());
+  }
+}
