@@ -12,10 +12,14 @@ export {
 } from './gating.ts';
 export {
   buildLayout,
+  digestOf,
   type LayerCompression,
   type LayoutLayer,
   type LayoutOptions,
+  type StoredLayer,
+  writeLayout,
 } from './oci-layout.ts';
+export { plainLayers } from './plain-layers.ts';
 export {
   type CommandOptions,
   type CommandResult,

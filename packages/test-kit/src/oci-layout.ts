@@ -12,6 +12,14 @@ export type LayoutLayer = {
   readonly compression?: LayerCompression;
 };
 
+/** A layer as it is stored, whatever it is. */
+export type StoredLayer = {
+  readonly bytes: Buffer;
+  readonly mediaType: string;
+  readonly diffId: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+};
+
 export type LayoutOptions = {
   /** Made if absent; must be empty. */
   readonly directory: string;
@@ -36,18 +44,28 @@ const SUFFIX: Readonly<Record<LayerCompression, string>> = {
 
 /** Writes the layout and returns its directory. */
 export function buildLayout(options: LayoutOptions): string {
+  return writeLayout({ ...options, layers: options.layers.map(storeLayer) });
+}
+
+/** Writes a layout of layers that are compressed, digested and named already. */
+export function writeLayout(
+  options: Omit<LayoutOptions, 'layers'> & { readonly layers: readonly StoredLayer[] },
+): string {
   const { directory, tag = 'latest' } = options;
   mkdirSync(join(directory, 'blobs', 'sha256'), { recursive: true });
   const platform = options.platform ?? {
     os: 'linux',
     architecture: ARCHITECTURES[process.arch] ?? process.arch,
   };
-  const layers = options.layers.map((layer) => writeLayer(directory, layer));
+  const layers = options.layers.map(({ bytes, mediaType, annotations }) => ({
+    ...writeBlob(directory, mediaType, bytes),
+    ...(annotations === undefined ? {} : { annotations }),
+  }));
   const config = writeJson(directory, 'application/vnd.oci.image.config.v1+json', {
     created: '2020-01-01T00:00:00Z',
     ...platform,
     config: options.config ?? { Cmd: ['/bin/sh'] },
-    rootfs: { type: 'layers', diff_ids: options.layers.map(({ tar }) => digestOf(tar)) },
+    rootfs: { type: 'layers', diff_ids: options.layers.map(({ diffId }) => diffId) },
     history: options.layers.map((_, index) => ({ created_by: `layer ${index + 1}` })),
   });
   const manifest = writeJson(directory, 'application/vnd.oci.image.manifest.v1+json', {
@@ -65,10 +83,12 @@ export function buildLayout(options: LayoutOptions): string {
   return directory;
 }
 
-function writeLayer(directory: string, layer: LayoutLayer): WrittenBlob {
-  const compression = layer.compression ?? 'gzip';
-  const bytes = compress(layer.tar, compression);
-  return writeBlob(directory, `${LAYER}${SUFFIX[compression]}`, bytes);
+function storeLayer({ tar, compression = 'gzip' }: LayoutLayer): StoredLayer {
+  return {
+    bytes: compress(tar, compression),
+    mediaType: `${LAYER}${SUFFIX[compression]}`,
+    diffId: digestOf(tar),
+  };
 }
 
 function compress(tar: Buffer, compression: LayerCompression): Buffer {
@@ -86,6 +106,7 @@ function writeBlob(directory: string, mediaType: string, bytes: Buffer): Written
   return { mediaType, digest, size: bytes.length };
 }
 
-function digestOf(bytes: Buffer): string {
+/** `sha256:<hex>` of the bytes. */
+export function digestOf(bytes: Buffer): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }

@@ -43,6 +43,8 @@ const TYPE_FLAGS = {
   'pax-global': 'g',
 } as const;
 
+const DEFAULT_MODES: Readonly<Record<string, number>> = { directory: 0o755, symlink: 0o777 };
+
 const BLOCK = 512;
 
 const bytesOf = (value: string | Buffer): Buffer =>
@@ -80,7 +82,7 @@ export function writeTarEntry(spec: TarSpec): Buffer {
       name: name.subarray(0, 100),
       link: link.subarray(0, 100),
       flag: TYPE_FLAGS[type],
-      mode: spec.mode ?? (type === 'directory' ? 0o755 : 0o644),
+      mode: spec.mode ?? DEFAULT_MODES[type] ?? 0o644,
       uid: spec.uid ?? 0,
       gid: spec.gid ?? 0,
       size: content.length,

@@ -1,0 +1,81 @@
+/** Mounts a bootstrap with the real nydusd over FUSE, from a registry or from a directory of blobs. */
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runCommand, type TestScope } from '@shoal/test-kit';
+
+export type NydusBackend =
+  | { readonly type: 'localfs'; readonly directory: string }
+  /** Plain HTTP. */
+  | { readonly type: 'registry'; readonly host: string; readonly repository: string };
+
+export type NydusdOptions = {
+  /** Path of the nydusd program. */
+  readonly program: string;
+  readonly bootstrap: string;
+  readonly backend: NydusBackend;
+  /** An empty directory for configuration, cache and mountpoint. */
+  readonly directory: string;
+};
+
+const START_MS_MAX = 60_000;
+
+/** Starts nydusd and returns the mountpoint; the end of the test unmounts and ends it. */
+export async function mountWithNydusd(t: TestScope, options: NydusdOptions): Promise<string> {
+  const mountpoint = join(options.directory, 'mount');
+  const cache = join(options.directory, 'cache');
+  for (const path of [mountpoint, cache]) mkdirSync(path, { recursive: true });
+  const config = join(options.directory, 'nydusd.json');
+  writeFileSync(config, JSON.stringify(configuration(options.backend, cache)));
+  const log: Buffer[] = [];
+  const child = spawn(
+    options.program,
+    [
+      'fuse',
+      ...['--config', config, '--bootstrap', options.bootstrap, '--mountpoint', mountpoint],
+      ...['--log-level', 'info', '--rlimit-nofile', '0'],
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  child.stdout.on('data', (bytes: Buffer) => log.push(bytes));
+  child.stderr.on('data', (bytes: Buffer) => log.push(bytes));
+  const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
+  t.teardown(async () => {
+    await runCommand('umount', ['-l', mountpoint]);
+    child.kill('SIGKILL');
+    await ended;
+  });
+  for (const endsAt = Date.now() + START_MS_MAX; Date.now() < endsAt; await sleep(50)) {
+    if (isMountpoint(mountpoint)) return mountpoint;
+    if (child.exitCode !== null) break;
+  }
+  throw new Error(`nydusd did not mount:\n${Buffer.concat(log).toString()}`);
+}
+
+function configuration(backend: NydusBackend, cache: string) {
+  const part =
+    backend.type === 'localfs'
+      ? { type: 'localfs', config: { dir: backend.directory } }
+      : {
+          type: 'registry',
+          config: { scheme: 'http', host: backend.host, repo: backend.repository },
+        };
+  return {
+    device: {
+      backend: part,
+      cache: { type: 'blobcache', validate: true, config: { work_dir: cache } },
+    },
+    mode: 'direct',
+    digest_validate: false,
+    iostats_files: false,
+    enable_xattr: true,
+    fs_prefetch: { enable: false },
+  };
+}
+
+function isMountpoint(path: string): boolean {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .some((line) => line.split(' ')[4] === path);
+}
