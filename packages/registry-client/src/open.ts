@@ -1,20 +1,60 @@
 /**
  * Opens whatever a reference names behind one interface.
  */
-import type { ImageReference } from '@shoal/oci';
+import { resolve } from 'node:path';
+import { formatReference, type ImageReference } from '@shoal/oci';
+import { createRegistryClient } from './client.ts';
+import { ReferenceKindError } from './errors.ts';
 import type { ImageStore, ImageTarget } from './image-store.ts';
+import { readLayoutIndex } from './layout/layout-index.ts';
+import { LayoutStore } from './layout/layout-store.ts';
+import { LayoutTarget } from './layout/layout-target.ts';
+import { DirectoryTree } from './local/file-tree.ts';
 import type { ClientOptions } from './options.ts';
 
-export function openSource(
-  _reference: ImageReference,
-  _options: ClientOptions,
+/** Opens an image to read. Throws at once when a local path is not what it is said to be. */
+export async function openSource(
+  reference: ImageReference,
+  options: ClientOptions = {},
 ): Promise<ImageStore> {
-  throw new Error('not there yet');
+  const description = formatReference(reference);
+  switch (reference.kind) {
+    case 'registry':
+      return (options.client ?? createRegistryClient(options)).openSource(reference);
+    case 'layout': {
+      const tree = new DirectoryTree(resolve(reference.path), description);
+      await readLayoutIndex(tree);
+      return new LayoutStore(tree, description, reference.tag);
+    }
+    case 'oci-archive':
+    case 'docker-archive':
+      throw new ReferenceKindError(`${description}: archives are not there yet`);
+    case 'directory':
+      throw directoryRefused(description);
+  }
 }
 
-export function openTarget(
-  _reference: ImageReference,
-  _options: ClientOptions,
+/** Opens an image to write. Nothing is made before the first byte is written. */
+export async function openTarget(
+  reference: ImageReference,
+  options: ClientOptions = {},
 ): Promise<ImageTarget> {
-  throw new Error('not there yet');
+  const description = formatReference(reference);
+  switch (reference.kind) {
+    case 'registry':
+      return (options.client ?? createRegistryClient(options)).openTarget(reference);
+    case 'layout':
+      return LayoutTarget.open(reference.path, description, reference.tag);
+    case 'oci-archive':
+    case 'docker-archive':
+      throw new ReferenceKindError(`${description}: archives are not there yet`);
+    case 'directory':
+      throw directoryRefused(description);
+  }
+}
+
+function directoryRefused(description: string): ReferenceKindError {
+  return new ReferenceKindError(`${description} is a directory tree, not an image`, {
+    remedy: 'a directory can only be the source of a conversion',
+  });
 }

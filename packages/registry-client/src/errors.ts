@@ -1,0 +1,154 @@
+/**
+ * Every condition this package reports, one class each. Codes are stable; callers test `code`.
+ * Messages name the host, path and digest; they never hold credentials or the query of a URL.
+ */
+import type { ShoalErrorOptions } from '@shoal/errors';
+import { ShoalError } from '@shoal/errors';
+
+/** An error of an HTTP exchange: may say how long to wait before the next try. */
+export abstract class ExchangeError extends ShoalError {
+  /** Milliseconds the server asked to wait; undefined when it did not. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    options: ShoalErrorOptions & { retryAfterMs?: number | undefined } = {},
+  ) {
+    super(message, options);
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** Nobody answers: refused, no route, unknown host, no connection in time. */
+export class UnreachableError extends ExchangeError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_UNREACHABLE';
+}
+
+/** The certificate, or the TLS handshake, is not acceptable. */
+export class TlsError extends ExchangeError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_TLS';
+}
+
+/** The connection broke or went silent in the middle of an exchange. */
+export class TransferError extends ExchangeError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_TRANSFER';
+}
+
+/** The server answered with a status that is none of the expected ones. */
+export class StatusError extends ExchangeError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_STATUS';
+  readonly status: number;
+
+  constructor(
+    message: string,
+    status: number,
+    options: ShoalErrorOptions & { retryAfterMs?: number | undefined },
+  ) {
+    super(message, options);
+    this.status = status;
+  }
+}
+
+/** There is no such manifest, blob, tag or repository. */
+export class NotFoundError extends ExchangeError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_NOT_FOUND';
+}
+
+/** The registry wants other credentials than there are. */
+export class UnauthorizedError extends ExchangeError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_UNAUTHORIZED';
+}
+
+/** The credentials are known but may not do this. */
+export class DeniedError extends ExchangeError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_DENIED';
+}
+
+/** An answer that is not what the protocol says. */
+export class ProtocolError extends ExchangeError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_PROTOCOL';
+}
+
+/** A redirect that must not be followed. */
+export class RedirectError extends ExchangeError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_REDIRECT';
+}
+
+/** A body or file passes one of the limits of `limits.ts`. */
+export class BodyLimitError extends ExchangeError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_BODY_LIMIT';
+}
+
+const DAMAGED = 'the copy is damaged or was tampered with: pull it from elsewhere or push it again';
+
+/** The bytes are not the ones the digest names. */
+export class DigestMismatchError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_DIGEST';
+
+  constructor(where: string, expected: string, actual: string) {
+    super(`${where}: the bytes have digest ${actual} instead of ${expected}`, { remedy: DAMAGED });
+  }
+}
+
+/** The content is longer or shorter than its descriptor says. */
+export class SizeMismatchError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_SIZE';
+
+  constructor(where: string, digest: string, expected: number, actual: string) {
+    super(`${where}: ${digest} has ${actual} bytes instead of ${expected}`, { remedy: DAMAGED });
+  }
+}
+
+/** A range that does not lie inside the blob, or is too long for one call. */
+export class RangeRequestError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_RANGE';
+}
+
+/** A configuration, certificate or credential file that cannot be used. */
+export class ClientConfigError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_CONFIG';
+}
+
+/** A credential helper that is missing, fails or answers nonsense. */
+export class CredentialHelperError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_CREDENTIAL_HELPER';
+}
+
+/** A directory that is not an OCI image layout. */
+export class LayoutError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_LAYOUT';
+}
+
+/** A file that is not an image archive. */
+export class ArchiveError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_ARCHIVE';
+}
+
+/** Several images where one was meant. */
+export class AmbiguousTagError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_AMBIGUOUS';
+}
+
+/** A place that will not be written to. */
+export class TargetRefusedError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_TARGET';
+}
+
+/** A file or directory that cannot be read or written. */
+export class LocalFileError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_FILE';
+}
+
+/** A reference of a kind that cannot be opened this way. */
+export class ReferenceKindError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_REFERENCE_KIND';
+}
+
+/** A writer or store that is used after its end. */
+export class ClosedError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_CLOSED';
+
+  constructor(what: string) {
+    super(`${what} is closed`, { remedy: 'open it again' });
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * The connections of one client: an undici agent for direct connections and one per proxy, with the
+ * certificates of the options. Nothing is opened before the first request.
+ */
+import { getCACertificates, rootCertificates } from 'node:tls';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { ClientConfigError } from '../errors.ts';
+import { CLOSE_GRACE_MS, CONNECTIONS_PER_HOST_MAX, PEM_BYTES_MAX } from '../limits.ts';
+import { readBoundedFile } from '../local/regular-file.ts';
+import type { ClientOptions } from '../options.ts';
+import { type Environment, proxyForUrl } from './proxy-environment.ts';
+
+type TlsSettings = {
+  readonly rejectUnauthorized?: boolean;
+  readonly ca?: string[];
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+};
+
+export class Connections {
+  readonly #options: ClientOptions;
+  readonly #env: Environment;
+  readonly #proxies = new Map<string, Promise<Dispatcher>>();
+  #direct: Promise<Dispatcher> | undefined;
+  #tls: Promise<TlsSettings> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#env = options.env ?? process.env;
+  }
+
+  /** The dispatcher for a URL. Throws `ERR_REGISTRY_CLIENT_CONFIG` for unusable files or proxies. */
+  for(url: URL): Promise<Dispatcher> {
+    const proxy = proxyForUrl(url, this.#env);
+    if (proxy === undefined) {
+      this.#direct ??= this.#makeDirect();
+      return this.#direct;
+    }
+    const made = this.#proxies.get(proxy.href) ?? this.#makeProxy(proxy);
+    this.#proxies.set(proxy.href, made);
+    return made;
+  }
+
+  async #makeDirect(): Promise<Dispatcher> {
+    return new Agent({ ...this.#agentOptions(), connect: await this.#connectOptions() });
+  }
+
+  async #makeProxy(proxy: URL): Promise<Dispatcher> {
+    const connect = await this.#connectOptions();
+    const uri = new URL(proxy);
+    uri.username = '';
+    uri.password = '';
+    const user = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+    return new ProxyAgent({
+      ...this.#agentOptions(),
+      uri: uri.href,
+      ...(proxy.username === ''
+        ? {}
+        : { token: `Basic ${Buffer.from(user, 'utf8').toString('base64')}` }),
+      requestTls: connect,
+      proxyTls: connect.ca === undefined ? {} : { ca: connect.ca },
+    });
+  }
+
+  #agentOptions(): Agent.Options {
+    return { connections: CONNECTIONS_PER_HOST_MAX, pipelining: 1, allowH2: false };
+  }
+
+  async #connectOptions(): Promise<TlsSettings & { timeout: number }> {
+    this.#tls ??= loadTls(this.#options);
+    return { ...(await this.#tls), timeout: this.#options.timeouts?.connectTimeoutMs ?? 10_000 };
+  }
+
+  /** Lets running exchanges end for a while, then cuts them; idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    const made = [...this.#proxies.values(), ...(this.#direct ? [this.#direct] : [])];
+    for (const settled of await Promise.allSettled(made)) {
+      if (settled.status === 'fulfilled') await closeSoon(settled.value);
+    }
+  }
+}
+
+async function closeSoon(dispatcher: Dispatcher): Promise<void> {
+  const cut = setTimeout(() => void dispatcher.destroy().catch(() => undefined), CLOSE_GRACE_MS);
+  try {
+    await dispatcher.close();
+  } catch {
+    // destroyed meanwhile: closed all the same
+  } finally {
+    clearTimeout(cut);
+  }
+}
+
+async function loadTls(options: ClientOptions): Promise<TlsSettings> {
+  const { caFile, clientCertificateFile, clientKeyFile, insecure } = options;
+  if ((clientCertificateFile === undefined) !== (clientKeyFile === undefined)) {
+    throw new ClientConfigError('a client certificate and its key belong together', {
+      remedy: 'give both files or none',
+    });
+  }
+  return {
+    ...(insecure === true ? { rejectUnauthorized: false } : {}),
+    ...(caFile === undefined ? {} : { ca: await trustedWith(caFile) }),
+    ...(clientCertificateFile === undefined ? {} : { cert: await readPem(clientCertificateFile) }),
+    ...(clientKeyFile === undefined ? {} : { key: await readPem(clientKeyFile) }),
+  };
+}
+
+async function trustedWith(caFile: string): Promise<string[]> {
+  const extra = (await readPem(caFile)).toString('utf8');
+  const usual =
+    typeof getCACertificates === 'function' ? getCACertificates('default') : rootCertificates;
+  return [...usual, extra];
+}
+
+async function readPem(path: string): Promise<Buffer> {
+  const bytes = await readBoundedFile(path, 'certificate file', PEM_BYTES_MAX);
+  if (!bytes.includes('-----BEGIN ')) {
+    throw new ClientConfigError(`${path} is not a PEM file`, {
+      remedy: 'give a file that starts with -----BEGIN CERTIFICATE----- or a private key',
+    });
+  }
+  return bytes;
+}

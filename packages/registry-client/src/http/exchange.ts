@@ -1,0 +1,129 @@
+/**
+ * One HTTP request and the head of its answer. No retries, no redirects, no credentials: those are
+ * layers above.
+ */
+import type { Readable } from 'node:stream';
+import { errorCode } from '@shoal/errors';
+import type { ClientOptions, RequestEvent } from '../options.ts';
+import type { Connections } from './connections.ts';
+import { requestFailure } from './failure.ts';
+
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** Headers of an answer, names in lower case, several values joined by commas. */
+export type HttpHeaders = ReadonlyMap<string, string>;
+
+export type HttpRequest = {
+  readonly method: HttpMethod;
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: Uint8Array | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Until the head of the answer. @default the client's */
+  readonly headersTimeoutMs?: number | undefined;
+};
+
+export type HttpAnswer = {
+  readonly status: number;
+  readonly headers: HttpHeaders;
+  /** Must be read to its end or destroyed. */
+  readonly body: Readable;
+  readonly url: URL;
+};
+
+const HEADERS_TIMEOUT_MS = 60_000;
+const BODY_TIMEOUT_MS = 60_000;
+const USER_AGENT = 'shoal/0.1';
+
+export class Exchange {
+  readonly #connections: Connections;
+  readonly #options: ClientOptions;
+
+  constructor(connections: Connections, options: ClientOptions) {
+    this.#connections = connections;
+    this.#options = options;
+  }
+
+  /** Throws coded errors only, or the reason of an abort. `attempt` is for the wire log. */
+  async send(request: HttpRequest, attempt: number): Promise<HttpAnswer> {
+    const started = performance.now();
+    try {
+      const answer = await this.#dispatch(request);
+      this.#report(request, attempt, started, answer.status, undefined);
+      return answer;
+    } catch (error) {
+      const failure = requestFailure(error, originOf(request.url), request.signal);
+      this.#report(request, attempt, started, undefined, errorCode(failure) ?? 'ABORTED');
+      throw failure;
+    }
+  }
+
+  async #dispatch(request: HttpRequest): Promise<HttpAnswer> {
+    const { timeouts } = this.#options;
+    const dispatcher = await this.#connections.for(request.url);
+    request.signal?.throwIfAborted();
+    const { statusCode, headers, body } = await dispatcher.request({
+      origin: request.url.origin,
+      path: `${request.url.pathname}${request.url.search}`,
+      method: request.method,
+      headers: { 'user-agent': USER_AGENT, ...request.headers },
+      body: request.body ?? null,
+      signal: request.signal ?? null,
+      headersTimeout: request.headersTimeoutMs ?? timeouts?.headersTimeoutMs ?? HEADERS_TIMEOUT_MS,
+      bodyTimeout: timeouts?.bodyTimeoutMs ?? BODY_TIMEOUT_MS,
+    });
+    return { status: statusCode, headers: toMap(headers), body, url: request.url };
+  }
+
+  #report(
+    request: HttpRequest,
+    attempt: number,
+    started: number,
+    status: number | undefined,
+    code: string | undefined,
+  ): void {
+    const event: RequestEvent = {
+      method: request.method,
+      url: `${request.url.origin}${request.url.pathname}`,
+      status,
+      errorCode: code,
+      range: request.headers?.['range'],
+      attempt,
+      durationMs: performance.now() - started,
+    };
+    this.#options.onRequest?.(event);
+  }
+}
+
+function toMap(headers: Record<string, string | string[] | undefined>): HttpHeaders {
+  const map = new Map<string, string>();
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined)
+      map.set(name.toLowerCase(), Array.isArray(value) ? value.join(', ') : value);
+  }
+  return map;
+}
+
+/** `https://host:port` for messages: no path, no query, no credentials. */
+export function originOf(url: URL): string {
+  return url.origin;
+}
+
+/** Ends an answer whose body nobody wants, keeping the connection when the body is short. */
+export async function discardBody(answer: HttpAnswer): Promise<void> {
+  const length = Number(answer.headers.get('content-length') ?? 'NaN');
+  if (!(length <= DISCARD_BYTES_MAX)) {
+    answer.body.on('error', ignoreError);
+    answer.body.destroy();
+    return;
+  }
+  try {
+    for await (const _ of answer.body);
+  } catch {
+    // the answer's head was all that mattered
+  }
+}
+
+const DISCARD_BYTES_MAX = 64 << 10;
+
+function ignoreError(): void {}

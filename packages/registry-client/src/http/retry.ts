@@ -1,0 +1,77 @@
+/**
+ * Tries again what can heal: exponential waits with jitter, `Retry-After` when the server gives one.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isRetryable } from '@shoal/errors';
+import { ExchangeError, UnreachableError } from '../errors.ts';
+import { UNREACHABLE_ATTEMPTS_MAX, UNREACHABLE_DELAY_MAX_MS } from '../limits.ts';
+import type { RetryOptions } from '../options.ts';
+
+export type RetryPolicy = {
+  readonly attemptsMax: number;
+  readonly delayMs: number;
+  readonly delayMaxMs: number;
+  readonly retryAfterMaxMs: number;
+  readonly random: () => number;
+};
+
+export function resolveRetryOptions(options: RetryOptions = {}): RetryPolicy {
+  return {
+    attemptsMax: options.attemptsMax ?? 6,
+    delayMs: options.delayMs ?? 200,
+    delayMaxMs: options.delayMaxMs ?? 8_000,
+    retryAfterMaxMs: options.retryAfterMaxMs ?? 60_000,
+    random: options.random ?? Math.random,
+  };
+}
+
+/**
+ * How long to wait after try `attempt` (1 is the first) failed with `error`; undefined: give up.
+ */
+export function delayAfter(
+  error: unknown,
+  attempt: number,
+  policy: RetryPolicy,
+): number | undefined {
+  if (!isRetryable(error)) return undefined;
+  const isUnreachable = error instanceof UnreachableError;
+  const attemptsMax = Math.min(
+    policy.attemptsMax,
+    isUnreachable ? UNREACHABLE_ATTEMPTS_MAX : Number.POSITIVE_INFINITY,
+  );
+  if (attempt >= attemptsMax) return undefined;
+  const ceiling = isUnreachable ? UNREACHABLE_DELAY_MAX_MS : policy.delayMaxMs;
+  const doubled = Math.min(ceiling, policy.delayMs * 2 ** (attempt - 1));
+  const jittered = doubled * (0.5 + policy.random() / 2);
+  const asked = error instanceof ExchangeError ? (error.retryAfterMs ?? 0) : 0;
+  if (asked > policy.retryAfterMaxMs) return undefined;
+  return Math.max(jittered, asked);
+}
+
+/** Runs `operation` until it succeeds or fails for good. `attempt` starts at 1. */
+export async function withRetry<Value>(
+  policy: RetryPolicy,
+  signal: AbortSignal | undefined,
+  operation: (attempt: number) => Promise<Value>,
+): Promise<Value> {
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted();
+    try {
+      return await operation(attempt);
+    } catch (error) {
+      const delayMs = signal?.aborted === true ? undefined : delayAfter(error, attempt, policy);
+      if (delayMs === undefined) throw error;
+      await pause(delayMs, signal);
+    }
+  }
+}
+
+/** Waits; an abort ends the wait with the signal's reason. */
+export async function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(delayMs, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * One file being written beside its final place: under a temporary name first, hashed on the way,
+ * then renamed. Whatever fails leaves nothing.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type Digest, finishDigest } from '@shoal/oci';
+import { ClosedError } from '../errors.ts';
+import { fileError } from '../local/regular-file.ts';
+
+export class Ingest {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  readonly #hash: Hash = createHash('sha256');
+  #sizeBytes = 0;
+  #isOpen = true;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  static async open(path: string): Promise<Ingest> {
+    try {
+      return new Ingest(path, await open(path, 'wx', 0o644));
+    } catch (error) {
+      throw fileError(error, `${path} cannot be made`);
+    }
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (!this.#isOpen) throw new ClosedError(`the writer of ${this.#path}`);
+    this.#hash.update(bytes);
+    try {
+      let done = 0;
+      while (done < bytes.byteLength) {
+        done += (await this.#handle.write(bytes, done)).bytesWritten;
+      }
+    } catch (error) {
+      await this.abort();
+      throw fileError(error, `${this.#path} cannot be written`);
+    }
+    this.#sizeBytes += bytes.byteLength;
+  }
+
+  /** The sha256 digest of everything written; nothing can be written afterwards. */
+  digest(): Digest {
+    return finishDigest('sha256', this.#hash);
+  }
+
+  /** Closes the file and gives it its final name. */
+  async publish(finalPath: string): Promise<void> {
+    if (!this.#isOpen) throw new ClosedError(`the writer of ${this.#path}`);
+    try {
+      await this.#handle.datasync();
+      this.#isOpen = false;
+      await this.#handle.close();
+      await rename(this.#path, finalPath);
+    } catch (error) {
+      await this.abort();
+      await rm(this.#path, { force: true });
+      throw fileError(error, `${finalPath} cannot be written`);
+    }
+  }
+
+  /** Closes and removes the file; idempotent, harmless after `publish`. */
+  async abort(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#handle.close();
+    await rm(this.#path, { force: true });
+  }
+}
+
+/** Replaces a small file atomically. */
+export async function replaceFile(
+  finalPath: string,
+  bytes: Uint8Array,
+  temporaryPath: string,
+): Promise<void> {
+  const ingest = await Ingest.open(temporaryPath);
+  try {
+    await ingest.write(bytes);
+    await ingest.publish(finalPath);
+  } finally {
+    await ingest.abort();
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Writes an OCI image layout directory. Nothing is made before the first byte is written; blobs
+ * appear under their digest only when they are complete; a target that is closed before a tag was
+ * set removes everything it made.
+ */
+import { randomBytes } from 'node:crypto';
+import { readdir, rm, rmdir, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { errorCode } from '@shoal/errors';
+import { type Descriptor, type Digest, sha256Digest } from '@shoal/oci';
+import { ClosedError, LayoutError } from '../errors.ts';
+import type {
+  BlobIdentity,
+  BlobWriter,
+  CallOptions,
+  ImageTarget,
+  WriteManifestOptions,
+} from '../image-store.ts';
+import { DirectoryTree } from '../local/file-tree.ts';
+import { fileError } from '../local/regular-file.ts';
+import { makeDirectories, writablePlace } from '../local/write-guard.ts';
+import { Ingest, replaceFile } from './ingest.ts';
+import { LayoutBlobWriter } from './layout-blob-writer.ts';
+import { INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE } from './layout-index.ts';
+import { blobName, LayoutStore } from './layout-store.ts';
+import { setTag } from './tag-writer.ts';
+
+export class LayoutTarget implements ImageTarget {
+  readonly description: string;
+  readonly #path: string;
+  readonly #tag: string | undefined;
+  readonly #store: LayoutStore;
+  readonly #tree: DirectoryTree;
+  readonly #ingestPath: string;
+  readonly #madeDirectories: string[] = [];
+  readonly #madeFiles = new Set<string>();
+  readonly #writers = new Set<LayoutBlobWriter>();
+  #preparing: Promise<void> | undefined;
+  #ingestCount = 0;
+  #isPublished = false;
+  #closing: Promise<void> | undefined;
+
+  private constructor(path: string, description: string, tag: string | undefined) {
+    this.#path = path;
+    this.description = description;
+    this.#tag = tag;
+    this.#tree = new DirectoryTree(path, description);
+    this.#store = new LayoutStore(this.#tree, description, tag ?? 'latest');
+    this.#ingestPath = join(path, `.shoal-ingest-${randomBytes(6).toString('hex')}`);
+  }
+
+  /** Checks the place; writes nothing yet. */
+  static async open(
+    path: string,
+    description: string,
+    tag: string | undefined,
+  ): Promise<LayoutTarget> {
+    const place = await writablePlace(path);
+    await refuseForeignDirectory(place, description);
+    return new LayoutTarget(place, description, tag);
+  }
+
+  resolve(options?: CallOptions): Promise<Descriptor> {
+    return this.#store.resolve(options);
+  }
+
+  readManifest(descriptor: Descriptor, options?: CallOptions): Promise<Buffer> {
+    return this.#store.readManifest(descriptor, options);
+  }
+
+  readBlob(descriptor: Descriptor, options?: CallOptions): Promise<Readable> {
+    return this.#store.readBlob(descriptor, options);
+  }
+
+  readBlobRange(
+    descriptor: Descriptor,
+    offset: number,
+    length: number,
+    options?: CallOptions,
+  ): Promise<Buffer> {
+    return this.#store.readBlobRange(descriptor, offset, length, options);
+  }
+
+  listReferrers(
+    digest: Digest,
+    options?: CallOptions & { readonly artifactType?: string | undefined },
+  ): Promise<readonly Descriptor[]> {
+    return this.#store.listReferrers(digest, options);
+  }
+
+  async hasBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
+    return (await this.#tree.sizeOf(blobName(descriptor.digest))) === descriptor.size;
+  }
+
+  async mountBlob(): Promise<boolean> {
+    return false;
+  }
+
+  async openBlobWriter(options: CallOptions = {}): Promise<BlobWriter> {
+    options.signal?.throwIfAborted();
+    await this.#prepare();
+    const writer = new LayoutBlobWriter(
+      await Ingest.open(join(this.#ingestPath, `${this.#ingestCount++}`)),
+      this.description,
+      (ingest, identity) => this.#publishBlob(ingest, identity),
+      () => this.#writers.delete(writer),
+      options.signal,
+    );
+    this.#writers.add(writer);
+    return writer;
+  }
+
+  async #publishBlob(ingest: Ingest, { digest }: BlobIdentity): Promise<void> {
+    const name = blobName(digest);
+    const path = join(this.#path, name);
+    this.#madeDirectories.push(...(await makeDirectories(dirname(path))));
+    if ((await this.#tree.sizeOf(name)) === undefined) this.#madeFiles.add(path);
+    await ingest.publish(path);
+  }
+
+  async writeManifest(
+    bytes: Buffer,
+    mediaType: string,
+    options: WriteManifestOptions = {},
+  ): Promise<Descriptor> {
+    const descriptor = { mediaType, digest: sha256Digest(bytes), size: bytes.byteLength };
+    const writer = await this.openBlobWriter(options);
+    try {
+      await writer.write(bytes);
+      await writer.commit(descriptor);
+    } finally {
+      await writer.abort();
+    }
+    const tag = options.tag === false ? undefined : (options.tag ?? this.#tag ?? 'latest');
+    const temporaryPath = join(this.#ingestPath, `${this.#ingestCount++}`);
+    const isListed = await setTag(this.#path, this.#tree, {
+      descriptor,
+      bytes,
+      tag,
+      temporaryPath,
+    });
+    if (isListed) this.#isPublished = true;
+    return descriptor;
+  }
+
+  /** Makes the directories and `oci-layout`, once. */
+  #prepare(): Promise<void> {
+    if (this.#closing !== undefined) throw new ClosedError(this.description);
+    this.#preparing ??= this.#makeLayout();
+    return this.#preparing;
+  }
+
+  async #makeLayout(): Promise<void> {
+    await refuseForeignDirectory(this.#path, this.description);
+    this.#madeDirectories.push(...(await makeDirectories(this.#ingestPath)));
+    if ((await this.#tree.sizeOf(LAYOUT_FILE)) !== undefined) return;
+    const layoutPath = join(this.#path, LAYOUT_FILE);
+    this.#madeFiles.add(layoutPath);
+    const temporaryPath = join(this.#ingestPath, LAYOUT_FILE);
+    await replaceFile(layoutPath, Buffer.from(LAYOUT_CONTENT), temporaryPath);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    await this.#preparing?.catch(() => undefined);
+    for (const writer of this.#writers) await writer.abort();
+    await rm(this.#ingestPath, { recursive: true, force: true });
+    if (!this.#isPublished) await this.#removeWhatWasMade();
+    await this.#store.close();
+  }
+
+  async #removeWhatWasMade(): Promise<void> {
+    for (const path of this.#madeFiles) await unlink(path).catch(ignoreLeftover);
+    for (const path of this.#madeDirectories.toReversed()) await rmdir(path).catch(ignoreLeftover);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** What another writer uses meanwhile, or has removed already, stays as it is. */
+function ignoreLeftover(): void {}
+
+/** Only a layout, an empty directory or nothing at all may be written into. */
+async function refuseForeignDirectory(path: string, description: string): Promise<void> {
+  let names: string[];
+  try {
+    names = await readdir(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return;
+    if (errorCode(error) === 'ENOTDIR') {
+      throw new LayoutError(`${description}: ${path} is a file, not a directory`, {
+        remedy: 'choose another path, or write oci-archive:FILE for an archive',
+      });
+    }
+    throw fileError(error, `${path} cannot be read`);
+  }
+  const others = names.filter((name) => !name.startsWith('.shoal-ingest-'));
+  if (others.length === 0 || others.includes(LAYOUT_FILE)) return;
+  const hint = others.includes(INDEX_FILE) ? ' (it has index.json but no oci-layout)' : '';
+  throw new LayoutError(`${path} is neither empty nor an OCI image layout${hint}`, {
+    remedy: 'choose an empty directory, a new path or an existing layout',
+  });
+}

@@ -1,0 +1,63 @@
+/**
+ * Every maximum of this package, each with its reason. Registries, archives and credential files are
+ * input: whatever they make us hold, follow or wait for is bounded here.
+ */
+
+/** Docker's `config.json`: real ones hold a few credentials, at most some hundred KiB. */
+export const DOCKER_CONFIG_BYTES_MAX = 1 << 20;
+/** Answer of a credential helper; tokens of cloud registries are about 4 KiB. */
+export const HELPER_ANSWER_BYTES_MAX = 256 << 10;
+/** A helper may ask a key ring or a cloud service, but must not hang a mount for ever. */
+export const HELPER_TIMEOUT_MS = 30_000;
+/** Answer of a token service. */
+export const TOKEN_ANSWER_BYTES_MAX = 1 << 20;
+/** Tokens kept by one client: one per repository and action. */
+export const TOKENS_MAX = 512;
+/** Lifetime of a token whose answer states none; the distribution specification's number. */
+export const TOKEN_LIFETIME_DEFAULT_MS = 60_000;
+/** A token this close to its end is renewed first: clocks differ, requests take time. */
+export const TOKEN_MARGIN_MS = 5_000;
+/** Body of an error answer that is read for its message. */
+export const ERROR_BODY_BYTES_MAX = 16 << 10;
+/** Hops of one request; presigned storage needs one, mirrors two. */
+export const REDIRECTS_MAX = 5;
+/** Redirected URLs remembered by one store: one per blob of a large image. */
+export const LOCATIONS_MAX = 1024;
+/** A redirected URL that states no expiry is asked for anew after this time. */
+export const LOCATION_LIFETIME_MS = 10 * 60_000;
+/** A redirected URL this close to its end is renewed first. */
+export const LOCATION_MARGIN_MS = 5_000;
+/** Pages of one referrers list. */
+export const REFERRER_PAGES_MAX = 64;
+/** One answer of `readBlobRange`: it is held in memory. */
+export const RANGE_BYTES_MAX = 256 << 20;
+/** A broken transfer that got this far starts with all its tries again. */
+export const PROGRESS_BYTES_MIN = 64 << 10;
+/** One PATCH of an upload; two such buffers are held by each writer. S3 parts need 5 MiB. */
+export const UPLOAD_CHUNK_BYTES = 8 << 20;
+/** A registry that asks for larger chunks than this is not served. */
+export const UPLOAD_CHUNK_BYTES_MAX = 64 << 20;
+/** Connections to one host: enough to fill a link, few enough not to look like an attack. */
+export const CONNECTIONS_PER_HOST_MAX = 32;
+/** Tries when nobody listens: with the waits between them below two seconds in all. */
+export const UNREACHABLE_ATTEMPTS_MAX = 3;
+/** Longest of those waits. */
+export const UNREACHABLE_DELAY_MAX_MS = 400;
+/** How long `close` lets running transfers go on before it cuts them. */
+export const CLOSE_GRACE_MS = 5_000;
+/** PEM files given on the command line. */
+export const PEM_BYTES_MAX = 4 << 20;
+/** Members of one archive; an image has a few hundred. */
+export const ARCHIVE_MEMBERS_MAX = 65_536;
+/** Headers and names in front of one member. */
+export const ARCHIVE_RECORD_BYTES_MAX = 1 << 20;
+/** `manifest.json` and `repositories` of a Docker archive. */
+export const DOCKER_MANIFEST_BYTES_MAX = 4 << 20;
+/** Links followed to the file that holds a layer. */
+export const ARCHIVE_LINKS_MAX = 16;
+/** Directories made for one target; a path of PATH_MAX bytes cannot have more. */
+export const DIRECTORIES_MADE_MAX = 2048;
+/** One read of a local file. */
+export const FILE_READ_BYTES = 1 << 20;
+/** One upload in memory of the embedded registry. */
+export const EMBEDDED_MEMORY_BLOB_BYTES_MAX = 1 << 30;
