@@ -83,6 +83,26 @@ export class MissFailedError extends ShoalError {
   override readonly code = 'ERR_SNAPSHOTTER_MISS_FAILED';
 }
 
+/** A source was used after its mount had gone. */
+export class SourceClosedError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_SOURCE_CLOSED';
+
+  constructor(name: string) {
+    super(`${name} is closed`, { retryable: true });
+  }
+}
+
+/** A restart found less on disk than the mount had saved. */
+export class OfflineError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_OFFLINE';
+
+  constructor(blobId: string) {
+    super(`the chunk table of blob ${blobId} was not saved, and a restart fetches nothing`, {
+      remedy: 'unmount the image and mount it again',
+    });
+  }
+}
+
 /** The service is closing and takes no more requests. */
 export class ServiceClosedError extends ShoalError {
   override readonly code = 'ERR_SNAPSHOTTER_CLOSED';

@@ -24,3 +24,5 @@ export const MISS_LOG_INTERVAL_MS = 5_000;
 export const MISS_DEADLINE_MS_MAX = 86_400_000;
 /** Processes named in a busy message; more make it unreadable. */
 export const BUSY_USERS_MAX = 8;
+/** Data layers of one manifest; the format itself stops at 255 blobs, repeats are allowed. */
+export const LAYERS_MAX = 4096;

@@ -2,9 +2,10 @@
  * The record of one mount, as the database keeps it: all that is needed to serve the mount again
  * after a restart or a reboot, without network.
  */
+import { type Digest, isDigest } from '@shoal/oci';
 import { z } from 'zod';
 import { StateDamagedError } from './errors.ts';
-import { MISS_DEADLINE_MS_MAX, RECORD_BYTES_MAX } from './limits.ts';
+import { LAYERS_MAX, MISS_DEADLINE_MS_MAX, RECORD_BYTES_MAX } from './limits.ts';
 
 const absolutePath = z
   .string()
@@ -28,20 +29,18 @@ export const sourceOptionsSchema = z.strictObject({
   caFile: absolutePath.optional(),
 });
 
-const blobSchema = z.strictObject({
-  blobId: z.string().regex(/^[0-9a-f]{64}$/),
-  descriptor: z.strictObject({
-    mediaType: z.string(),
-    digest,
-    size: z.number().int().min(0),
-  }),
+const layerSchema = z.strictObject({
+  mediaType: z.string().max(255),
+  digest: z.custom<Digest>(isDigest, 'is not a digest'),
+  /** Bytes in the registry. */
+  size: z.number().int().min(0),
 });
 
 const recordSchema = z.strictObject({
   version: z.literal(1),
   id: z.string().regex(/^[0-9a-f]{16}$/),
   /** `mounting` is undone at start: the reply was never given. */
-  state: z.enum(['mounting', 'mounted', 'unmounting']),
+  state: z.enum(['mounting', 'mounted']),
   reference: z.string().max(4096),
   manifestDigest: digest,
   /** Digest of the bootstrap layer, the name of the stored metadata. */
@@ -49,20 +48,22 @@ const recordSchema = z.strictObject({
   mountpoint: absolutePath,
   driver: z.string().max(32),
   driverReason: z.string().max(1024),
-  isWritable: z.boolean(),
+  /** Holds `upper` and `work` of a writable mount. */
+  writableDirectory: absolutePath.optional(),
   allowSuid: z.boolean(),
   allowDevices: z.boolean(),
   source: sourceOptionsSchema,
   missPolicy: missPolicySchema,
   cacheDirectory: absolutePath,
-  blobs: z.array(blobSchema).max(255),
+  /** The data layers that the manifest names. */
+  layers: z.array(layerSchema).max(LAYERS_MAX),
   /** Boot in which it was mounted: after another boot the kernel has forgotten it. */
   bootId: z.string().max(64),
   mountedAt: z.iso.datetime(),
 });
 
 export type MountRecord = Readonly<z.infer<typeof recordSchema>>;
-export type BlobRecord = Readonly<z.infer<typeof blobSchema>>;
+export type LayerRecord = Readonly<z.infer<typeof layerSchema>>;
 
 export function encodeMountRecord(record: MountRecord): string {
   return JSON.stringify(record);

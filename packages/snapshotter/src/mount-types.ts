@@ -22,7 +22,7 @@ export type SourceOptions = {
   readonly caFile?: string | undefined;
 };
 
-export const DRIVER_CHOICES = ['auto', 'blobfs'] as const;
+export const DRIVER_CHOICES = ['auto', 'blobfs', 'complete'] as const;
 export type DriverChoice = (typeof DRIVER_CHOICES)[number];
 
 export type MountRequest = {
@@ -97,7 +97,12 @@ export type BlobStatus = {
   /** Misses being waited for now, and why the oldest is not answered yet. */
   readonly waiting: number;
   readonly waitingReason?: string | undefined;
+  /** Reads answered with EIO. */
   readonly errors: number;
+  /** Chunks or fetches the cache refused: corrupt bytes, failed sources. */
+  readonly corruptChunks: number;
+  /** Bytes handed to readers without being kept, because the disk was full. */
+  readonly bytesPassedThrough: number;
   readonly lastError?: FailureStatus | undefined;
 };
 
@@ -112,9 +117,14 @@ export type MountStatus = {
   readonly missPolicy: MissPolicy;
   readonly cacheDirectory: string;
   readonly mountedAt: string;
-  /** `mounted`, or why it is not usable. */
-  readonly state: string;
   readonly bytesTotal: number;
   readonly bytesPresent: number;
   readonly blobs: readonly BlobStatus[];
+};
+
+/** Everything `shoal status` shows. */
+export type ServiceStatus = {
+  readonly mounts: readonly MountStatus[];
+  /** Records that do not decode, mounts that could not be restored: kept, named, not served. */
+  readonly problems: readonly string[];
 };

@@ -22,8 +22,12 @@ const KEY = {
 
 export type VerifiedBootstrap = z.infer<typeof verifiedSchema>;
 const verifiedSchema = z.strictObject({
+  /** Which walk it passed. */
+  walkVersion: z.number().int().min(1),
   sizeBytes: z.number().int().min(1),
   inodes: z.number().int().min(1),
+  /** Blobs in the order of the image's device table. */
+  blobIds: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(255),
   /** Holds names or devices that overlayfs would take as instructions. */
   hasOverlayInstructions: z.boolean(),
 });

@@ -1,0 +1,120 @@
+/**
+ * The configuration file of a daemon: TOML, every key optional, unknown keys are errors. All keys
+ * with their meaning are in docs/config.example.toml.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { errorCode } from '@shoal/errors';
+import type { MissPolicy } from '@shoal/snapshotter';
+import { parse } from 'smol-toml';
+import { z } from 'zod';
+import { ConfigError } from './errors.ts';
+import { CONFIG_BYTES_MAX } from './limits.ts';
+import { LOG_LEVELS, type LogLevel } from './log.ts';
+import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
+
+export const DEFAULT_CONFIG_FILE = '/etc/shoal/config.toml';
+
+const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
+const byteSize = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+
+const fileSchema = z.strictObject({
+  root: absolutePath.optional(),
+  run: absolutePath.optional(),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).optional() }).optional(),
+  cache: z
+    .strictObject({ directory: absolutePath.optional(), bytes_max: byteSize.optional() })
+    .optional(),
+  mount: z
+    .strictObject({
+      miss_policy: z
+        .string()
+        .refine((text) => parseMissPolicy(text) !== undefined, `must be ${MISS_POLICY_HELP}`)
+        .optional(),
+    })
+    .optional(),
+  fuse: z.strictObject({ threads: z.number().int().min(1).max(16).optional() }).optional(),
+  codec: z.strictObject({ threads: z.number().int().min(1).max(64).optional() }).optional(),
+  registry: z
+    .strictObject({
+      bytes_per_second: byteSize.optional(),
+      docker_config: absolutePath.optional(),
+      ca_file: absolutePath.optional(),
+    })
+    .optional(),
+});
+
+export type NodeConfig = {
+  readonly root: string | undefined;
+  readonly run: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly cacheDirectory: string | undefined;
+  readonly cacheBytesMax: number | undefined;
+  readonly missPolicy: MissPolicy;
+  readonly fuseThreads: number | undefined;
+  readonly codecThreads: number | undefined;
+  /** Limit of everything fetched from registries. */
+  readonly bytesPerSecond: number | undefined;
+  readonly dockerConfigDirectory: string | undefined;
+  readonly caFile: string | undefined;
+};
+
+/**
+ * Reads a configuration. Without a file name the default file is used if it exists.
+ *
+ * @throws ConfigError
+ */
+export function readConfig(file: string | undefined): NodeConfig {
+  return decodeConfig(readText(file ?? DEFAULT_CONFIG_FILE, file === undefined), file);
+}
+
+/** @throws ConfigError naming the key that is wrong */
+export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConfig {
+  const parsed = fileSchema.safeParse(parseToml(text, file));
+  if (!parsed.success) throw new ConfigError(file, describeIssue(parsed.error));
+  const { data } = parsed;
+  return {
+    root: data.root,
+    run: data.run,
+    logLevel: data.log?.level ?? 'info',
+    cacheDirectory: data.cache?.directory,
+    cacheBytesMax: data.cache?.bytes_max,
+    missPolicy: parseMissPolicy(data.mount?.miss_policy ?? 'wait') ?? { kind: 'wait' },
+    fuseThreads: data.fuse?.threads,
+    codecThreads: data.codec?.threads,
+    bytesPerSecond: data.registry?.bytes_per_second,
+    dockerConfigDirectory: data.registry?.docker_config,
+    caFile: data.registry?.ca_file,
+  };
+}
+
+function readText(file: string, isOptional: boolean): string {
+  try {
+    if (statSync(file).size > CONFIG_BYTES_MAX) throw new ConfigError(file, 'is too large');
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    const code = errorCode(error);
+    if (code === 'ENOENT' && isOptional) return '';
+    throw new ConfigError(file, `cannot be read: ${code ?? String(error)}`, { cause: error });
+  }
+}
+
+function parseToml(text: string, file: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    const line = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
+    throw new ConfigError(file, `is not TOML: ${line}`, { cause: error });
+  }
+}
+
+function describeIssue(error: z.ZodError): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return 'is not valid';
+  if (issue.code === 'unrecognized_keys') {
+    const keys = issue.keys.map((key) => [...issue.path, key].join('.'));
+    return `unknown key ${keys.join(', ')}`;
+  }
+  return `${issue.path.join('.')}: ${issue.message}`;
+}

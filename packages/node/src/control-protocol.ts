@@ -1,0 +1,79 @@
+/**
+ * What is said on the control socket: HTTP/1.1 over a unix socket, JSON bodies, one path per
+ * request. Only root reaches the socket, so there is no other authentication. Paths begin with the
+ * version of the protocol.
+ */
+import type {
+  DriverFacts,
+  MountAnswer,
+  MountRequest,
+  MountStatus,
+  ServiceStatus,
+  UnmountAnswer,
+  UnmountRequest,
+} from '@shoal/snapshotter';
+import { DRIVER_CHOICES, missPolicySchema, sourceOptionsSchema } from '@shoal/snapshotter';
+import { z } from 'zod';
+
+export const CONTROL_PATH = {
+  ping: '/v1/ping',
+  status: '/v1/status',
+  drivers: '/v1/drivers',
+  mount: '/v1/mount',
+  unmount: '/v1/unmount',
+} as const;
+
+const absolutePath = z
+  .string()
+  .regex(/^\/[^\0]*$/, 'is not an absolute path')
+  .max(4095);
+
+export const mountRequestSchema = z.strictObject({
+  reference: z.string().min(1).max(4096),
+  mountpoint: absolutePath,
+  driver: z.enum(DRIVER_CHOICES).optional(),
+  cacheDirectory: absolutePath.optional(),
+  isWritable: z.boolean().optional(),
+  allowSuid: z.boolean().optional(),
+  allowDevices: z.boolean().optional(),
+  platform: z.string().max(200).optional(),
+  source: sourceOptionsSchema.optional(),
+  missPolicy: missPolicySchema.optional(),
+}) satisfies z.ZodType<MountRequest>;
+
+export const unmountRequestSchema = z.strictObject({
+  mountpoint: absolutePath,
+  isLazy: z.boolean().optional(),
+  discardWrites: z.boolean().optional(),
+}) satisfies z.ZodType<UnmountRequest>;
+
+/** An error on the wire; never a stack, never a cause. */
+export const errorBodySchema = z.object({
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    remedy: z.string().optional(),
+    retryable: z.boolean().optional(),
+  }),
+});
+export type ErrorBody = z.infer<typeof errorBodySchema>;
+
+export type PingAnswer = {
+  readonly pid: number;
+  readonly version: string;
+  readonly root: string;
+  readonly run: string;
+  readonly startedAt: string;
+};
+
+export const pingSchema = z.object({
+  pid: z.number(),
+  version: z.string(),
+  root: z.string(),
+  run: z.string(),
+  startedAt: z.string(),
+}) satisfies z.ZodType<PingAnswer>;
+
+export type StatusAnswer = ServiceStatus & { readonly daemon: PingAnswer };
+
+export type { DriverFacts, MountAnswer, MountStatus, UnmountAnswer };

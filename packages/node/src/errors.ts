@@ -1,0 +1,93 @@
+/**
+ * Every condition of the daemon and its control socket, one class each. Codes are stable; callers
+ * test `code`.
+ */
+import type { ShoalErrorOptions } from '@shoal/errors';
+import { ShoalError } from '@shoal/errors';
+
+/** Nothing answers at the control socket. */
+export class DaemonNotRunningError extends ShoalError {
+  override readonly code = 'ERR_NODE_NOT_RUNNING';
+
+  constructor(socket: string, options: ShoalErrorOptions = {}) {
+    super(`no daemon answers at ${socket}`, {
+      retryable: true,
+      remedy: "'shoal mount' starts one, 'shoal node' runs one in the foreground",
+      ...options,
+    });
+  }
+}
+
+/** A daemon already answers at this socket. */
+export class DaemonRunningError extends ShoalError {
+  override readonly code = 'ERR_NODE_ALREADY_RUNNING';
+
+  constructor(socket: string, pid: number | undefined) {
+    super(`a daemon already answers at ${socket}${pid === undefined ? '' : ` (process ${pid})`}`, {
+      remedy: 'use that one, stop it first, or give this one its own --root and --run',
+    });
+  }
+}
+
+/** The daemon was started and did not come up. */
+export class DaemonStartError extends ShoalError {
+  override readonly code = 'ERR_NODE_START';
+
+  constructor(detail: string, log: string, options: ShoalErrorOptions = {}) {
+    super(`the daemon did not start: ${detail}`, { remedy: `see its log, ${log}`, ...options });
+  }
+}
+
+/** The path of a unix socket does not fit into the kernel's structure. */
+export class SocketPathError extends ShoalError {
+  override readonly code = 'ERR_NODE_SOCKET_PATH';
+
+  constructor(socket: string, bytesMax: number) {
+    super(`the path of the control socket is longer than ${bytesMax} bytes: ${socket}`, {
+      remedy: 'give a shorter --run directory',
+    });
+  }
+}
+
+/** A configuration file that cannot be used. */
+export class ConfigError extends ShoalError {
+  override readonly code = 'ERR_NODE_CONFIG';
+
+  constructor(file: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`configuration ${file}: ${detail}`, {
+      remedy: 'docs/config.example.toml shows every key',
+      ...options,
+    });
+  }
+}
+
+/** A message on the control socket that is not part of the protocol. */
+export class ControlProtocolError extends ShoalError {
+  override readonly code = 'ERR_NODE_CONTROL_PROTOCOL';
+
+  constructor(detail: string, options: ShoalErrorOptions = {}) {
+    super(`control socket: ${detail}`, {
+      remedy: 'the command and the daemon are of different versions: restart the daemon',
+      ...options,
+    });
+  }
+}
+
+/** An error of the daemon, as the command that asked sees it: code and words are the daemon's. */
+export class RemoteError extends ShoalError {
+  override readonly code: string;
+
+  constructor(code: string, message: string, options: ShoalErrorOptions = {}) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Something only root may do. */
+export class NotRootError extends ShoalError {
+  override readonly code = 'ERR_NODE_NOT_ROOT';
+
+  constructor(what: string) {
+    super(`${what} needs root`, { remedy: 'run it as root' });
+  }
+}

@@ -1,0 +1,20 @@
+/** Every maximum of the daemon, each with its reason. */
+
+/** Body of a request on the control socket; the largest is a mount request with its paths. */
+export const REQUEST_BYTES_MAX = 256 << 10;
+/** Body of an answer: the status of 10,000 mounts of ten blobs. */
+export const ANSWER_BYTES_MAX = 256 << 20;
+/** Requests answered at the same time; more wait in the kernel's backlog. */
+export const CONNECTIONS_MAX = 256;
+/** `sun_path` of unix(7) without its terminating zero. */
+export const SOCKET_PATH_BYTES_MAX = 107;
+/** A configuration file is written by hand. */
+export const CONFIG_BYTES_MAX = 1 << 20;
+/** How long a command waits for the daemon it started; restoring thousands of mounts takes time. */
+export const START_TIMEOUT_MS = 120_000;
+/** How long a starting daemon waits for the lock of one that was just killed. */
+export const LOCK_TIMEOUT_MS = 5_000;
+/** How long a daemon that was told to stop waits for running requests. */
+export const DRAIN_TIMEOUT_MS = 30_000;
+/** Log of a detached daemon is moved to `.old` at its start when it is larger. */
+export const LOG_BYTES_MAX = 16 << 20;

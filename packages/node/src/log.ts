@@ -1,0 +1,23 @@
+/**
+ * The daemon's log: one JSON object per line (pino), times in ISO 8601. Written synchronously, so
+ * that the last line before a crash is there.
+ */
+import pino from 'pino';
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export type Log = pino.Logger;
+
+/** Opens a log on a descriptor, standard error by default. */
+export function openLog(level: LogLevel, fd = 2): Log {
+  return pino(
+    {
+      level,
+      base: { pid: process.pid },
+      messageKey: 'message',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    pino.destination({ fd, sync: true }),
+  );
+}

@@ -1,0 +1,171 @@
+/**
+ * Bootstraps on disk: fetched once, walked completely by our decoder before the kernel may see
+ * them, then kept read-only under `<root>/images/<digest of the layer>/`. That a bootstrap was
+ * walked is remembered by the digest of its layer.
+ */
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { gunzip, zstdDecompress } from 'node:zlib';
+import type { Descriptor } from '@shoal/oci';
+import { digestHex, parseDigest } from '@shoal/oci';
+import { decodeBootstrapLayerTar, verifyBootstrap } from '@shoal/rafs';
+import type { ImageStore } from '@shoal/registry-client';
+import { ImageUnusableError } from './errors.ts';
+import { BOOTSTRAP_LAYER_BYTES_MAX, BOOTSTRAP_TAR_BYTES_MAX } from './limits.ts';
+import { makePrivateDirectory } from './private-directory.ts';
+import type { StateStore, VerifiedBootstrap } from './state-store.ts';
+
+/** Raised when the walk checks more than before: what older versions found good is walked again. */
+export const WALK_VERSION = 1;
+
+const BOOTSTRAP_FILE = 'image.boot';
+const GZIP_MAGIC = 0x8b1f;
+const ZSTD_MAGIC = 0xfd2fb528;
+
+export type StoredBootstrap = {
+  /** The metadata file the kernel mounts. */
+  readonly file: string;
+  readonly verified: VerifiedBootstrap;
+};
+
+export class BootstrapStore {
+  readonly #directory: string;
+  readonly #state: StateStore;
+  /** Fetches that run, so that mounts of one image at once fetch it once. */
+  readonly #fetching = new Map<string, Promise<StoredBootstrap>>();
+
+  constructor(root: string, state: StateStore) {
+    this.#directory = join(root, 'images');
+    this.#state = state;
+    makePrivateDirectory(this.#directory);
+  }
+
+  /** What is stored for a bootstrap layer; undefined when it must be fetched. */
+  async find(layerDigest: string): Promise<StoredBootstrap | undefined> {
+    const verified = await this.#state.readVerified(layerDigest);
+    if (verified === undefined || verified.walkVersion !== WALK_VERSION) return undefined;
+    const file = join(this.#imageDirectory(layerDigest), BOOTSTRAP_FILE);
+    return existsSync(file) ? { file, verified } : undefined;
+  }
+
+  /** Fetches, walks and stores a bootstrap layer. @throws ImageUnusableError, RAFS errors */
+  async fetch(
+    store: ImageStore,
+    layer: Descriptor,
+    reference: string,
+    signal: AbortSignal,
+  ): Promise<StoredBootstrap> {
+    const running = this.#fetching.get(layer.digest);
+    if (running !== undefined) {
+      // The one who fetches may be cancelled; that must not fail the others.
+      const stored = await running.catch(() => undefined);
+      if (stored !== undefined) return stored;
+    }
+    const fetching = this.#fetch(store, layer, reference, signal);
+    this.#fetching.set(layer.digest, fetching);
+    try {
+      return await fetching;
+    } finally {
+      if (this.#fetching.get(layer.digest) === fetching) this.#fetching.delete(layer.digest);
+    }
+  }
+
+  read(stored: StoredBootstrap): Promise<Buffer> {
+    return readFile(stored.file);
+  }
+
+  /** The chunk table that came with the bootstrap or was saved for it; undefined if there is none. */
+  async readBlobMeta(layerDigest: string, blobId: string): Promise<Buffer | undefined> {
+    const file = join(this.#imageDirectory(layerDigest), `${blobId}.blob.meta`);
+    return existsSync(file) ? readFile(file) : undefined;
+  }
+
+  async writeBlobMeta(layerDigest: string, blobId: string, meta: Buffer): Promise<void> {
+    const directory = this.#imageDirectory(layerDigest);
+    await writeDurably(directory, `${blobId}.blob.meta`, meta);
+  }
+
+  async #fetch(
+    store: ImageStore,
+    layer: Descriptor,
+    reference: string,
+    signal: AbortSignal,
+  ): Promise<StoredBootstrap> {
+    if (layer.size > BOOTSTRAP_LAYER_BYTES_MAX) {
+      throw new ImageUnusableError(reference, `its bootstrap layer has ${layer.size} bytes`);
+    }
+    const packed = await collect(await store.readBlob(layer, { signal }), layer.size);
+    const tar = await unpack(packed, reference);
+    const { bootstrap, blobMetas } = decodeBootstrapLayerTar(tar);
+    const summary = verifyBootstrap(bootstrap);
+    const directory = this.#imageDirectory(layer.digest);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    for (const [blobId, meta] of blobMetas) {
+      await writeDurably(directory, `${blobId}.blob.meta`, meta);
+    }
+    const file = await writeDurably(directory, BOOTSTRAP_FILE, bootstrap);
+    const verified = {
+      walkVersion: WALK_VERSION,
+      sizeBytes: bootstrap.length,
+      inodes: summary.inodes,
+      hasOverlayInstructions: false,
+    };
+    await this.#state.putVerified(layer.digest, verified);
+    return { file, verified };
+  }
+
+  #imageDirectory(layerDigest: string): string {
+    return join(this.#directory, digestHex(parseDigest(layerDigest)));
+  }
+}
+
+/** Complete on disk under its name, or not there: read-only, 0400. */
+async function writeDurably(directory: string, name: string, bytes: Buffer): Promise<string> {
+  const temporary = join(directory, `.${name}.${process.pid}`);
+  await rm(temporary, { force: true });
+  const handle = await open(temporary, 'wx', 0o400);
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await chmod(temporary, 0o400);
+  const file = join(directory, name);
+  await rename(temporary, file);
+  const parent = await open(directory, 'r');
+  await parent.sync().finally(() => parent.close());
+  return file;
+}
+
+/** The store verifies size and digest; the bound here is the descriptor's size. */
+async function collect(stream: Readable, sizeBytes: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(sizeBytes);
+  let at = 0;
+  for await (const part of stream) {
+    const piece: Buffer = Buffer.from(part);
+    piece.copy(bytes, at);
+    at += piece.length;
+  }
+  return bytes.subarray(0, at);
+}
+
+async function unpack(packed: Buffer, reference: string): Promise<Buffer> {
+  const limit = { maxOutputLength: BOOTSTRAP_TAR_BYTES_MAX };
+  try {
+    if (packed.length >= 4 && packed.readUInt16LE(0) === GZIP_MAGIC) {
+      return await promisify(gunzip)(packed, limit);
+    }
+    if (packed.length >= 4 && packed.readUInt32LE(0) === ZSTD_MAGIC) {
+      return await promisify(zstdDecompress)(packed, limit);
+    }
+  } catch (error) {
+    throw new ImageUnusableError(reference, 'its bootstrap layer does not decompress', {
+      cause: error,
+    });
+  }
+  return packed;
+}

@@ -1,0 +1,85 @@
+/**
+ * Opens images at their registries (or layouts and archives). Images that are reached the same way
+ * share one client: its connections, tokens and redirects. Credentials are read by the client from
+ * the Docker configuration whose path came with the request; they are never stored here.
+ */
+import type { BlobSource } from '@shoal/blob-store';
+import { registryBlobSource } from '@shoal/blob-store';
+import type { Descriptor, ImageReference } from '@shoal/oci';
+import { parseReference } from '@shoal/oci';
+import type { ClientOptions, ImageStore, RegistryClient } from '@shoal/registry-client';
+import { createRegistryClient, openSource } from '@shoal/registry-client';
+import { ImageUnusableError } from './errors.ts';
+import { LazySource } from './lazy-source.ts';
+import type { MissPolicy, SourceOptions } from './mount-types.ts';
+
+export type ImageAccessOptions = {
+  /** Wraps what fetches blobs: bandwidth limits and the like. */
+  readonly wrapSource?: ((source: BlobSource) => BlobSource) | undefined;
+  /** Used for requests that bring none. */
+  readonly dockerConfigDirectory?: string | undefined;
+  readonly caFile?: string | undefined;
+};
+
+export type AccessTarget = {
+  readonly reference: string;
+  readonly source: SourceOptions;
+  readonly missPolicy: MissPolicy;
+};
+
+/** Under `fail` a reader wants its error now: one more try, no long pauses. */
+const IMPATIENT_RETRY = { attemptsMax: 2, delayMs: 50, delayMaxMs: 200, retryAfterMaxMs: 500 };
+
+export class ImageAccess {
+  readonly #options: ImageAccessOptions;
+  readonly #clients = new Map<string, RegistryClient>();
+
+  constructor(options: ImageAccessOptions = {}) {
+    this.#options = options;
+  }
+
+  /** @throws ImageUnusableError for a plain directory, and what the client reports */
+  async open(target: AccessTarget): Promise<ImageStore> {
+    const reference = parseReference(target.reference);
+    if (reference.kind === 'directory') {
+      throw new ImageUnusableError(target.reference, 'a directory is not an image', {
+        remedy: 'convert it first, or use the directory itself',
+      });
+    }
+    return openSource(reference, this.#clientOptions(reference, target));
+  }
+
+  /** A source of the image's blobs that touches the network at its first read. */
+  lazySource(target: AccessTarget, layers: readonly Descriptor[]): BlobSource {
+    return new LazySource('registry', async () => {
+      const source = registryBlobSource(await this.open(target), { descriptors: layers });
+      return this.#options.wrapSource?.(source) ?? source;
+    });
+  }
+
+  async close(): Promise<void> {
+    const clients = [...this.#clients.values()];
+    this.#clients.clear();
+    for (const client of clients) await client.close();
+  }
+
+  #clientOptions(reference: ImageReference, target: AccessTarget): ClientOptions {
+    const { source, missPolicy } = target;
+    const options: ClientOptions = {
+      plainHttp: source.plainHttp,
+      insecure: source.insecure,
+      caFile: source.caFile ?? this.#options.caFile,
+      dockerConfigDir: source.dockerConfigDirectory ?? this.#options.dockerConfigDirectory,
+      retry: missPolicy.kind === 'fail' ? IMPATIENT_RETRY : undefined,
+    };
+    if (reference.kind !== 'registry') return options;
+    return { ...options, client: this.#client(options) };
+  }
+
+  #client(options: ClientOptions): RegistryClient {
+    const key = JSON.stringify(options);
+    const client = this.#clients.get(key) ?? createRegistryClient(options);
+    this.#clients.set(key, client);
+    return client;
+  }
+}

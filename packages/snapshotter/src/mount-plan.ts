@@ -1,0 +1,165 @@
+/**
+ * Everything a mount needs before the kernel is asked: the converted image found, its bootstrap
+ * verified and on disk, its blobs open. A plan is made from a request (with network) or from a
+ * record (without).
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { hostPlatform, parsePlatform } from '@shoal/oci';
+import type { BlobPool } from './blob-pool.ts';
+import type { BootstrapStore, StoredBootstrap } from './bootstrap-store.ts';
+import type { DriverMountRequest } from './driver/index.ts';
+import { chooseDriver } from './driver-choice.ts';
+import { StateDamagedError } from './errors.ts';
+import type { ImageAccess } from './image-access.ts';
+import { closeImageBlobs, openImageBlobs } from './image-blobs.ts';
+import { resolveImage } from './image-resolver.ts';
+import type { MountRecord } from './mount-record.ts';
+import type { MissPolicy, MountRequest } from './mount-types.ts';
+import type { ServedBlob } from './served-blob.ts';
+import { prepareWritable, writableDirectories } from './writable.ts';
+
+export type PlannerOptions = {
+  readonly root: string;
+  readonly defaultCacheDirectory: string;
+  readonly defaultMissPolicy: MissPolicy;
+};
+
+export type PlannerComponents = {
+  readonly access: ImageAccess;
+  readonly bootstraps: BootstrapStore;
+  readonly pool: BlobPool;
+};
+
+export type MountPlan = {
+  readonly record: MountRecord;
+  readonly blobs: readonly ServedBlob[];
+  readonly driverRequest: DriverMountRequest;
+  /** Closes blobs and source; the files stay. Idempotent. */
+  release(): Promise<void>;
+};
+
+/** Different after every boot: what the kernel had mounted before is gone. */
+export function currentBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+export class MountPlanner {
+  readonly #options: PlannerOptions;
+  readonly #components: PlannerComponents;
+
+  constructor(options: PlannerOptions, components: PlannerComponents) {
+    this.#options = options;
+    this.#components = components;
+  }
+
+  /** `mountpoint` is the checked, real path. */
+  async fromRequest(
+    request: MountRequest,
+    mountpoint: string,
+    signal: AbortSignal,
+  ): Promise<MountPlan> {
+    const { access, bootstraps } = this.#components;
+    const { reference } = request;
+    const missPolicy = request.missPolicy ?? this.#options.defaultMissPolicy;
+    const source = request.source ?? {};
+    const platform =
+      request.platform === undefined ? hostPlatform() : parsePlatform(request.platform);
+    await using store = await access.open({ reference, source, missPolicy });
+    const image = await resolveImage(store, { reference, platform, signal });
+    const stored =
+      (await bootstraps.find(image.bootstrap.digest)) ??
+      (await bootstraps.fetch(store, image.bootstrap, reference, signal));
+    const draft: MountRecord = {
+      version: 1,
+      id: randomBytes(8).toString('hex'),
+      state: 'mounting',
+      reference,
+      manifestDigest: image.manifestDigest,
+      bootstrapDigest: image.bootstrap.digest,
+      mountpoint,
+      driver: '',
+      driverReason: '',
+      allowSuid: request.allowSuid === true,
+      allowDevices: request.allowDevices === true,
+      source,
+      missPolicy,
+      cacheDirectory: request.cacheDirectory ?? this.#options.defaultCacheDirectory,
+      layers: image.layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
+      bootId: currentBootId(),
+      mountedAt: new Date().toISOString(),
+    };
+    return this.#open(draft, stored, request, signal);
+  }
+
+  /** From what is on disk; never touches the network. @throws StateDamagedError */
+  async fromRecord(record: MountRecord): Promise<MountPlan> {
+    const stored = await this.#components.bootstraps.find(record.bootstrapDigest);
+    if (stored === undefined) {
+      throw new StateDamagedError(
+        this.#options.root,
+        `the bootstrap ${record.bootstrapDigest} of ${record.mountpoint} is missing`,
+      );
+    }
+    return this.#open(record, stored, undefined, undefined);
+  }
+
+  async #open(
+    draft: MountRecord,
+    stored: StoredBootstrap,
+    request: MountRequest | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<MountPlan> {
+    const { access, pool } = this.#components;
+    const source = access.lazySource(draft, draft.layers);
+    const release = async () => {
+      await closeImageBlobs(pool, draft.id, draft.cacheDirectory, stored.verified.blobIds);
+      await source.close();
+    };
+    try {
+      const blobs = await openImageBlobs(this.#components, {
+        owner: draft.id,
+        layerDigest: draft.bootstrapDigest,
+        stored,
+        cacheDirectory: draft.cacheDirectory,
+        missPolicy: draft.missPolicy,
+        layers: draft.layers,
+        source,
+        isOffline: request === undefined,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      const record = request === undefined ? draft : this.#complete(draft, request, blobs);
+      return { record, blobs, driverRequest: driverRequest(record, stored, blobs), release };
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+  }
+
+  #complete(draft: MountRecord, request: MountRequest, blobs: readonly ServedBlob[]): MountRecord {
+    const isComplete = blobs.every((blob) => blob.isComplete);
+    const driver = chooseDriver(request.driver ?? 'auto', isComplete);
+    const record = { ...draft, driver: driver.name, driverReason: driver.reason };
+    if (request.isWritable !== true) return record;
+    const { root } = this.#options;
+    const { directory } = prepareWritable(root, draft.mountpoint, draft.bootstrapDigest);
+    return { ...record, writableDirectory: directory };
+  }
+}
+
+function driverRequest(
+  record: MountRecord,
+  stored: StoredBootstrap,
+  blobs: readonly ServedBlob[],
+): DriverMountRequest {
+  const request: DriverMountRequest = {
+    mountId: record.id,
+    metadataFile: stored.file,
+    blobs,
+    mountpoint: record.mountpoint,
+    flags: { nosuid: !record.allowSuid, nodev: !record.allowDevices },
+  };
+  if (record.writableDirectory === undefined) return request;
+  const { upper, work } = writableDirectories(record.writableDirectory);
+  return { ...request, writable: { upper, work } };
+}

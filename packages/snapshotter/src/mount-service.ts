@@ -1,0 +1,206 @@
+/**
+ * Mounts images and keeps them mounted: over the end of the command that asked, over restarts of
+ * the daemon, over reboots. The record of a mount is on disk before its caller hears of it.
+ */
+import { realpath } from 'node:fs/promises';
+import { isMountpoint } from '@shoal/linux';
+import type { DriverName, MountDriver } from './driver/index.ts';
+import {
+  ImageUnusableError,
+  MountpointError,
+  NotMountedError,
+  ServiceClosedError,
+} from './errors.ts';
+import { KeyedLock } from './keyed-lock.ts';
+import { MOUNTS_MAX } from './limits.ts';
+import type { MountPlan, MountPlanner } from './mount-plan.ts';
+import type { MountRecord } from './mount-record.ts';
+import { mountStatus, upperDirectoryOf } from './mount-status.ts';
+import type {
+  MountAnswer,
+  MountRequest,
+  ServiceStatus,
+  UnmountAnswer,
+  UnmountRequest,
+} from './mount-types.ts';
+import { checkMountpoint } from './mountpoint.ts';
+import { restoreMounts } from './restore.ts';
+import { errorFields, type ServiceLog } from './service-log.ts';
+import type { StateStore } from './state-store.ts';
+import { discardWritable } from './writable.ts';
+
+export type MountServiceComponents = {
+  readonly state: StateStore;
+  readonly planner: MountPlanner;
+  readonly drivers: ReadonlyMap<DriverName, MountDriver>;
+  readonly log: ServiceLog;
+  /** Closed after the drivers, in this order. */
+  readonly owned: readonly { close(): Promise<void> }[];
+};
+
+export type MountServiceOptions = {
+  /** Directories of the daemon itself: nothing is mounted in or over them. */
+  readonly reserved: readonly string[];
+};
+
+export class MountService implements AsyncDisposable {
+  readonly #components: MountServiceComponents;
+  readonly #options: MountServiceOptions;
+  readonly #mounts = new Map<string, MountPlan>();
+  readonly #locks = new KeyedLock();
+  #problems: readonly string[] = [];
+  #closing: Promise<void> | undefined;
+
+  constructor(options: MountServiceOptions, components: MountServiceComponents) {
+    this.#options = options;
+    this.#components = components;
+  }
+
+  /** Once, before anything else: takes over what an earlier daemon mounted. Needs no network. */
+  async restore(): Promise<void> {
+    const restored = await restoreMounts(this.#components);
+    for (const plan of restored.plans) this.#mounts.set(plan.record.mountpoint, plan);
+    this.#problems = restored.problems;
+  }
+
+  /** Returns when the mount is usable and recorded. */
+  async mount(request: MountRequest, options: { signal: AbortSignal }): Promise<MountAnswer> {
+    this.#checkOpen();
+    const mountpoint = await checkMountpoint(request.mountpoint, this.#options.reserved);
+    return this.#locks.run(mountpoint, async () => {
+      this.#checkOpen();
+      this.#checkFree(mountpoint);
+      const plan = await this.#components.planner.fromRequest(request, mountpoint, options.signal);
+      try {
+        await this.#attach(plan, options.signal);
+      } catch (error) {
+        await plan.release();
+        throw error;
+      }
+      return describeMount(plan.record);
+    });
+  }
+
+  /** @throws NotMountedError; ERR_LINUX_MOUNT_BUSY naming who */
+  async unmount(request: UnmountRequest): Promise<UnmountAnswer> {
+    this.#checkOpen();
+    const mountpoint = await this.#findMountpoint(request.mountpoint);
+    return this.#locks.run(mountpoint, async () => {
+      const plan = this.#mounts.get(mountpoint);
+      if (plan === undefined) throw new NotMountedError(request.mountpoint);
+      await this.#detach(plan, request.isLazy === true);
+      const { writableDirectory } = plan.record;
+      if (writableDirectory === undefined) return { mountpoint };
+      if (request.discardWrites !== true) {
+        return { mountpoint, upperDirectory: upperDirectoryOf(plan.record) };
+      }
+      await discardWritable(writableDirectory);
+      return { mountpoint };
+    });
+  }
+
+  status(): ServiceStatus {
+    const mounts = [...this.#mounts.values()].map((plan) => mountStatus(plan.record, plan.blobs));
+    return { mounts, problems: this.#problems };
+  }
+
+  /** Waits for running requests, then leaves all mounts to the next daemon. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    const { drivers, owned, state } = this.#components;
+    await this.#locks.drain();
+    for (const driver of drivers.values()) {
+      if (this.#mounts.size === 0) await driver.shutDown();
+      else await driver.close();
+    }
+    for (const part of owned) await part.close();
+    await state.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new ServiceClosedError();
+  }
+
+  #checkFree(mountpoint: string): void {
+    const there = this.#mounts.get(mountpoint);
+    if (there !== undefined) {
+      throw new MountpointError(
+        mountpoint,
+        `${there.record.reference} is mounted there already`,
+        `unmount it first: shoal unmount ${mountpoint}`,
+      );
+    }
+    if (isMountpoint(mountpoint)) {
+      throw new MountpointError(mountpoint, 'something is mounted there already');
+    }
+    if (this.#mounts.size >= MOUNTS_MAX) {
+      throw new MountpointError(mountpoint, `${MOUNTS_MAX} images are mounted already`);
+    }
+  }
+
+  async #attach(plan: MountPlan, signal: AbortSignal): Promise<void> {
+    const { state, log } = this.#components;
+    const { record } = plan;
+    const driver = this.#driver(record);
+    await state.putMount(record);
+    try {
+      await driver.mount(plan.driverRequest, { signal });
+      signal.throwIfAborted();
+      await state.putMount({ ...record, state: 'mounted' });
+    } catch (error) {
+      await driver.unmount(record.id, { lazy: true }).catch(() => {});
+      await state.deleteMount(record.id);
+      throw error;
+    }
+    this.#mounts.set(record.mountpoint, plan);
+    log.info(describeMount(record), 'mounted');
+  }
+
+  async #detach(plan: MountPlan, lazy: boolean): Promise<void> {
+    const { state, log } = this.#components;
+    const { record } = plan;
+    await this.#driver(record).unmount(record.id, { lazy });
+    await state.deleteMount(record.id);
+    this.#mounts.delete(record.mountpoint);
+    await plan.release().catch((error: unknown) => {
+      log.warn(errorFields(error), 'blobs of an unmounted image did not close');
+    });
+    log.info({ mountpoint: record.mountpoint, reference: record.reference }, 'unmounted');
+  }
+
+  #driver(record: MountRecord): MountDriver {
+    for (const [name, driver] of this.#components.drivers) {
+      if (name === record.driver) return driver;
+    }
+    throw new ImageUnusableError(record.reference, `the driver ${record.driver} is not running`, {
+      remedy: "'shoal doctor' says why",
+    });
+  }
+
+  /** As given, or behind a symbolic link. */
+  async #findMountpoint(path: string): Promise<string> {
+    if (this.#mounts.has(path)) return path;
+    const real = await realpath(path).catch(() => path);
+    if (!this.#mounts.has(real)) throw new NotMountedError(path);
+    return real;
+  }
+}
+
+function describeMount(record: MountRecord): MountAnswer {
+  return {
+    mountpoint: record.mountpoint,
+    reference: record.reference,
+    manifestDigest: record.manifestDigest,
+    driver: record.driver,
+    driverReason: record.driverReason,
+    upperDirectory: upperDirectoryOf(record),
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * What a starting daemon finds: records of mounts that survived it, that a reboot ended, that were
+ * half made, or that somebody unmounted by hand. From local files only; one mount that cannot be
+ * restored does not keep the others away.
+ */
+import { isMountpoint, unmount } from '@shoal/linux';
+import type { DriverName, MountDriver } from './driver/index.ts';
+import { currentBootId, type MountPlan, type MountPlanner } from './mount-plan.ts';
+import type { MountRecord } from './mount-record.ts';
+import { errorFields, type ServiceLog } from './service-log.ts';
+import type { StateStore } from './state-store.ts';
+
+export type RestoreComponents = {
+  readonly state: StateStore;
+  readonly planner: MountPlanner;
+  readonly drivers: ReadonlyMap<DriverName, MountDriver>;
+  readonly log: ServiceLog;
+};
+
+export type RestoredMounts = {
+  readonly plans: readonly MountPlan[];
+  /** One sentence for each record that is kept but not served. */
+  readonly problems: readonly string[];
+};
+
+export async function restoreMounts(components: RestoreComponents): Promise<RestoredMounts> {
+  const { state, log } = components;
+  const { records, damaged } = await state.readMounts();
+  const problems = damaged.map(({ key, error }) => `${key}: ${error.message}`);
+  const plans = new Map<string, MountPlan>();
+  for (const record of records) {
+    if (!(await isWanted(record, components))) continue;
+    try {
+      plans.set(record.id, await components.planner.fromRecord(record));
+    } catch (error) {
+      problems.push(`${record.mountpoint}: ${errorFields(error).reason}`);
+    }
+  }
+  for (const [name, driver] of components.drivers) {
+    const own = [...plans.values()].filter(({ record }) => record.driver === name);
+    const { failures } = await driver.restore(own.map((plan) => plan.driverRequest));
+    for (const { mountId, error } of failures) {
+      const plan = plans.get(mountId);
+      plans.delete(mountId);
+      await plan?.release();
+      problems.push(`${plan?.record.mountpoint ?? mountId}: ${errorFields(error).reason}`);
+    }
+  }
+  await rememberBoot([...plans.values()], state);
+  for (const problem of problems) log.error({ problem }, 'a mount was not restored');
+  log.info({ mounts: plans.size, problems: problems.length }, 'restored');
+  return { plans: [...plans.values()], problems };
+}
+
+/** False for what never became a mount and for what somebody ended while no daemon ran. */
+async function isWanted(
+  record: MountRecord,
+  { state, log }: Pick<RestoreComponents, 'state' | 'log'>,
+): Promise<boolean> {
+  const { mountpoint } = record;
+  const isThere = isMountpoint(mountpoint);
+  if (record.state === 'mounted' && (isThere || record.bootId !== currentBootId())) return true;
+  if (record.state === 'mounting' && isThere) {
+    try {
+      unmount(mountpoint, { lazy: true });
+    } catch (error) {
+      log.warn({ mountpoint, ...errorFields(error) }, 'a half made mount stays');
+    }
+  }
+  const why = record.state === 'mounting' ? 'was not finished' : 'was unmounted by somebody else';
+  log.warn({ mountpoint, reference: record.reference }, `a mount ${why}: forgotten`);
+  await state.deleteMount(record.id);
+  return false;
+}
+
+/** After a reboot the mounts are this boot's. */
+async function rememberBoot(plans: readonly MountPlan[], state: StateStore): Promise<void> {
+  const bootId = currentBootId();
+  for (const { record } of plans) {
+    if (record.bootId !== bootId) await state.putMount({ ...record, bootId });
+  }
+}
