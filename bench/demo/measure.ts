@@ -1,0 +1,140 @@
+/** The two ways to start a program from an image, measured the same way. */
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { mustRun, runProgram } from './run-program.ts';
+import type { SlowLink } from './slow-link.ts';
+
+export type MeasureContext = {
+  /** Path of the shoal command. */
+  readonly shoal: string;
+  readonly link: SlowLink;
+  readonly work: string;
+  /** Where the demo's own daemon keeps its state. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** Host and repository, through the link; tags `ordinary` and `lazy`. */
+  readonly repository: string;
+};
+
+export type Measured = {
+  readonly name: string;
+  readonly firstOutputMs: number;
+  readonly bytesMoved: number;
+  readonly programOutput: string;
+  readonly notes: readonly string[];
+};
+
+/** A program that loads an interpreter, its library and a large extension module. */
+const PROGRAM = [
+  'import sys',
+  'print("python", sys.version.split()[0], flush=True)',
+  'import numpy',
+  'print("numpy", numpy.__version__, int(numpy.arange(1000).sum()))',
+].join('; ');
+/** Read instead of run when nothing may be mounted. */
+const FILE = '/usr/lib/os-release';
+
+/** Mounts lazily, lists the whole tree, runs the program; the daemon is ended at the end. */
+export async function measureLazyMount(context: MeasureContext): Promise<Measured> {
+  const mountpoint = join(context.work, 'lazy');
+  mkdirSync(mountpoint);
+  const { shoal, link, environment } = context;
+  const bytesBefore = link.bytesMoved;
+  const startedAt = performance.now();
+  await mustRun(
+    shoal,
+    ['mount', '--plain-http', `${context.repository}:lazy`, mountpoint],
+    environment,
+  );
+  try {
+    const mountMs = performance.now() - startedAt;
+    const ran = await runInside(mountpoint);
+    const bytesMoved = link.bytesMoved - bytesBefore;
+    const listed = await mustRun('find', [mountpoint, '-xdev', '-ls']);
+    const listedBytes = link.bytesMoved - bytesBefore - bytesMoved;
+    const count = listed.stdout.split('\n').length - 1;
+    return {
+      name: 'lazy',
+      firstOutputMs: mountMs + ran.firstOutputMs,
+      bytesMoved,
+      programOutput: ran.text,
+      notes: [
+        `The mount was usable after ${(mountMs / 1000).toFixed(2)} s.`,
+        `Listing all ${count} files afterwards took ${(listed.durationMs / 1000).toFixed(2)} s and moved ${listedBytes} bytes.`,
+      ],
+    };
+  } finally {
+    await runProgram(shoal, ['unmount', mountpoint], environment);
+    await runProgram(shoal, ['node', 'stop'], environment);
+  }
+}
+
+/** Pulls everything, unpacks everything, runs the program. */
+export async function measureFullPull(context: MeasureContext): Promise<Measured> {
+  const { link, work } = context;
+  const layout = join(work, 'pulled');
+  const bundle = join(work, 'bundle');
+  const bytesBefore = link.bytesMoved;
+  const startedAt = performance.now();
+  await mustRun('skopeo', [
+    'copy',
+    ...['--quiet', '--src-tls-verify=false'],
+    ...[`docker://${context.repository}:ordinary`, `oci:${layout}:latest`],
+  ]);
+  const isRoot = process.getuid?.() === 0;
+  await mustRun('umoci', [
+    'unpack',
+    ...(isRoot ? [] : ['--rootless']),
+    ...['--image', `${layout}:latest`, bundle],
+  ]);
+  const readyMs = performance.now() - startedAt;
+  const rootfs = join(bundle, 'rootfs');
+  const ran = isRoot ? await runInside(rootfs) : await readInside(rootfs);
+  rmSync(bundle, { recursive: true, force: true });
+  return {
+    name: 'full',
+    firstOutputMs: readyMs + ran.firstOutputMs,
+    bytesMoved: link.bytesMoved - bytesBefore,
+    programOutput: ran.text,
+    notes: [],
+  };
+}
+
+/** Without root: one file out of the image, fetched on demand. */
+export async function measureLazyCat(context: MeasureContext): Promise<Measured> {
+  const { link, shoal, environment } = context;
+  const bytesBefore = link.bytesMoved;
+  const read = await mustRun(
+    shoal,
+    ['cat', '--plain-http', `${context.repository}:lazy`, FILE],
+    environment,
+  );
+  return {
+    name: 'lazy',
+    firstOutputMs: read.firstOutputMs ?? read.durationMs,
+    bytesMoved: link.bytesMoved - bytesBefore,
+    programOutput: firstLine(read.stdout),
+    notes: [],
+  };
+}
+
+type Ran = { readonly firstOutputMs: number; readonly text: string };
+
+/** Runs the program with the tree as its root, in a mount namespace of its own. */
+async function runInside(tree: string): Promise<Ran> {
+  const python = existsSync(join(tree, 'usr/bin/python3')) ? '/usr/bin/python3' : 'python3';
+  const result = await mustRun('unshare', [
+    ...['--mount', '--propagation', 'private', '--root', tree],
+    ...[python, '-c', PROGRAM],
+  ]);
+  const text = result.stdout.trim().split('\n').join(', ');
+  return { firstOutputMs: result.firstOutputMs ?? result.durationMs, text };
+}
+
+async function readInside(tree: string): Promise<Ran> {
+  const result = await mustRun('cat', [join(tree, FILE)]);
+  return { firstOutputMs: result.durationMs, text: firstLine(result.stdout) };
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? '';
+}

@@ -1,0 +1,63 @@
+/** Runs the programs of the demo and says what it does. */
+import { spawn } from 'node:child_process';
+
+export type ProgramResult = {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: number;
+  /** From the start to the first byte on stdout; undefined when there was none. */
+  readonly firstOutputMs: number | undefined;
+};
+
+/** One line to the person who watches. */
+export function output(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Runs a program to its end; any exit code is a result. */
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<ProgramResult> {
+  const startedAt = performance.now();
+  const child = spawn(command, args, {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let firstOutputMs: number | undefined;
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on('data', (bytes: Buffer) => {
+    firstOutputMs ??= performance.now() - startedAt;
+    stdout.push(bytes);
+  });
+  child.stderr.on('data', (bytes: Buffer) => stderr.push(bytes));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) =>
+      resolve({
+        exitCode: code ?? -1,
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString(),
+        durationMs: performance.now() - startedAt,
+        firstOutputMs,
+      }),
+    );
+  });
+}
+
+/** Like {@link runProgram}; an exit code other than 0 ends the demo with what the program said. */
+export async function mustRun(
+  command: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<ProgramResult> {
+  const result = await runProgram(command, args, environment);
+  if (result.exitCode !== 0) {
+    const said = `${result.stdout}${result.stderr}`.trim();
+    throw new Error(`${command} ${args.join(' ')} ended with ${result.exitCode}: ${said}`);
+  }
+  return result;
+}
