@@ -62,6 +62,8 @@ export {
 export { BLOCK_SIZE, ROOT_NID } from './layout.ts';
 export * from './limits.ts';
 export type { Superblock } from './superblock.ts';
+export type { BootstrapSummary } from './verify/bootstrap-summary.ts';
+export { type VerifyLimits, verifyBootstrap } from './verify/verify-bootstrap.ts';
 export type {
   BootstrapInput,
   BuildInode,
