@@ -33,3 +33,4 @@ export type {
 } from './mount-types.ts';
 export { whoUses } from './mount-users.ts';
 export { probeHost } from './probes.ts';
+export { readXattrs, type Xattr } from './xattrs.ts';

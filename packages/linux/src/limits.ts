@@ -32,3 +32,9 @@ export const MISS_ATTEMPTS_MAX = 3;
 export const WORKER_RESTARTS_MAX = 8;
 /** Descriptors one holder keeps. */
 export const HOLDER_FDS_MAX = 16;
+
+/** Names of all attributes of one file: the kernel's XATTR_LIST_MAX. */
+export const XATTR_LIST_BYTES_MAX = 65536;
+
+/** Value of one attribute: the kernel's XATTR_SIZE_MAX. */
+export const XATTR_VALUE_BYTES_MAX = 65536;

@@ -29,6 +29,8 @@ const cPrctl = libc.func('prctl', INT, [INT, 'ulong', 'ulong', 'ulong', 'ulong']
 const cFadvise = libc.func('posix_fadvise64', INT, [INT, 'int64', 'int64', INT]);
 const cMmap = libc.func('mmap', POINTER, [POINTER, SIZE, INT, INT, INT, 'int64']);
 const cFcntl = libc.func('fcntl', INT, [INT, INT, LONG]);
+const cListxattr = libc.func('llistxattr', LONG, [POINTER, POINTER, SIZE]);
+const cGetxattr = libc.func('lgetxattr', LONG, [POINTER, POINTER, POINTER, SIZE]);
 const sysTextFlags = libc.func('syscall', LONG, [LONG, TEXT, LONG]);
 const sysFsconfig = libc.func('syscall', LONG, [LONG, LONG, LONG, TEXT, TEXT, LONG]);
 const sysFlags = libc.func('syscall', LONG, [LONG, LONG, LONG, LONG]);
@@ -103,6 +105,16 @@ export function writeRaw(fd: number, bytes: Uint8Array): number {
 
 export function preadRaw(fd: number, into: Uint8Array, offset: number): number {
   return rawResult(cPread(fd, into, into.byteLength, offset));
+}
+
+/** `llistxattr`: names, each with its NUL. The path ends with a NUL. */
+export function listXattrsRaw(path: Uint8Array, into: Uint8Array): number {
+  return rawResult(cListxattr(path, into, into.byteLength));
+}
+
+/** `lgetxattr`; path and name end with a NUL. */
+export function getXattrRaw(path: Uint8Array, name: Uint8Array, into: Uint8Array): number {
+  return rawResult(cGetxattr(path, name, into, into.byteLength));
 }
 
 const EVENT_ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
