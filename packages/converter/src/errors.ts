@@ -103,3 +103,82 @@ export class SourceTreeError extends ShoalError {
     });
   }
 }
+
+/** Options that cannot be meant: impossible values, source and target the same. */
+export class ConvertOptionsError extends ShoalError {
+  override readonly code = 'ERR_CONVERTER_OPTIONS';
+
+  constructor(message: string, remedy: string) {
+    super(message, { remedy });
+  }
+}
+
+/** The source image is of a kind that is not converted: for Windows, encrypted, converted already. */
+export class SourceKindError extends ShoalError {
+  override readonly code = 'ERR_CONVERTER_SOURCE_KIND';
+
+  constructor(source: string, detail: string, remedy: string) {
+    super(`${source}: ${detail}`, { remedy });
+  }
+}
+
+/** Layers and configuration of the source image contradict each other. */
+export class SourceImageError extends ShoalError {
+  override readonly code = 'ERR_CONVERTER_SOURCE_IMAGE';
+
+  constructor(source: string, detail: string) {
+    super(`${source}: ${detail}`, { remedy: 'the image is damaged: build or push it again' });
+  }
+}
+
+/** A layer's archive is not the one the configuration names. */
+export class LayerDiffIdError extends ShoalError {
+  override readonly code = 'ERR_CONVERTER_LAYER_DIFF_ID';
+
+  constructor(layer: string, expected: string, found: string) {
+    super(`layer ${layer} unpacks to ${found}, the configuration says ${expected}`, {
+      remedy: REBUILD,
+    });
+  }
+}
+
+/** What was read back from the target is not what was written. */
+export class ReadBackError extends ShoalError {
+  override readonly code = 'ERR_CONVERTER_READ_BACK';
+
+  constructor(target: string, what: string) {
+    super(`${target}: ${what} reads back differently from what was written`, {
+      remedy: 'nothing was tagged; check the storage of the target and convert again',
+    });
+  }
+}
+
+/** An image given as chunk dictionary cannot be one for this conversion. */
+export class ChunkDictError extends ShoalError {
+  override readonly code = 'ERR_CONVERTER_CHUNK_DICT';
+
+  constructor(dictionary: string, detail: string, remedy: string) {
+    super(`chunk dictionary ${dictionary}: ${detail}`, { remedy });
+  }
+}
+
+/** The build cache cannot be read or written where it was asked for. */
+export class BuildCacheError extends ShoalError {
+  override readonly code = 'ERR_CONVERTER_BUILD_CACHE';
+
+  constructor(place: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`build cache ${place}: ${detail}`, {
+      remedy: 'give a directory of its own, or leave --build-cache out',
+      ...options,
+    });
+  }
+}
+
+/** A file an option names cannot be used: missing, not a regular file, too large. */
+export class OptionFileError extends ShoalError {
+  override readonly code = 'ERR_CONVERTER_OPTION_FILE';
+
+  constructor(option: string, path: string, detail: string, remedy: string) {
+    super(`${option} ${path}: ${detail}`, { remedy });
+  }
+}

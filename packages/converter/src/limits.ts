@@ -51,3 +51,27 @@ export const BATCH_CHUNKS_MAX = 1024;
 export const DIRECTORY_LOOKAHEAD = 32;
 /** Files read ahead whole: 32 of them are 4 MiB. */
 export const SMALL_FILE_BYTES_MAX = 128 << 10;
+/** Chunks of one file: a file of FILE_BYTES_MAX at 1 MiB a chunk; holes make them cheap to ask for. */
+export const FILE_CHUNKS_MAX = 1 << 22;
+/** Chunk references of all files of a layer: 64 MiB of records, 256 MiB of chunk entries. */
+export const LAYER_CHUNK_REFERENCES_MAX = 1 << 25;
+/** Blobs of one image: RAFS stores the blob's number plus one in a byte. */
+export const IMAGE_BLOBS_MAX = 254;
+/** Smallest chunk RAFS knows: a block. */
+export const CHUNK_SIZE_BYTES_MIN = 4096;
+/** Largest chunk RAFS knows. */
+export const CHUNK_SIZE_BYTES_MAX = 16 << 20;
+/** Manifests of one index that are converted in one run; official images have a dozen. */
+export const CONVERTED_MANIFESTS_MAX = 64;
+/** Dictionary images of one conversion: their blobs share the image's 254. */
+export const CHUNK_DICTS_MAX = 16;
+/** A file of prefetch patterns: tens of thousands of paths. */
+export const PREFETCH_FILE_BYTES_MAX = 4 << 20;
+/** Entries of the prefetch table: 256 KiB of it, more than a start-up reads. */
+export const PREFETCH_PATHS_MAX = 1 << 16;
+/** A layer's record in the build cache, uncompressed; more is converted again. */
+export const CACHE_RECORD_BYTES_MAX = 512 << 20;
+/** Records of one build cache image; the oldest go first. */
+export const CACHE_RECORDS_MAX = 2048;
+/** Warnings kept for the report; the rest is counted. */
+export const WARNINGS_MAX = 200;

@@ -13,10 +13,10 @@ export type BatchCodec = {
   readonly digester: 'sha256' | 'blake3';
 };
 
-/** Takes one result and gives back its buffer, to be used for a later batch. */
 /** Buffers kept for reuse: as many as one step of the archive reader fills. */
 const FREE_BUFFERS_MAX = 8;
 
+/** Takes one result and gives back its buffer, to be used for a later batch. */
 export type BatchSink = (result: BatchResult) => Promise<ArrayBuffer>;
 
 export class BatchPipeline {

@@ -3,7 +3,14 @@
  * copied once, from the archive's buffer into the batch that goes to a worker. A chunk's *local
  * number* is its position in this order; whole chunks of a hole share one chunk of zeros.
  */
-import { BATCH_BYTES, BATCH_CHUNKS_MAX } from '../limits.ts';
+import { ImageLimitError } from '../errors.ts';
+import {
+  BATCH_BYTES,
+  BATCH_CHUNKS_MAX,
+  CHUNKS_PER_BLOB_MAX,
+  FILE_CHUNKS_MAX,
+  LAYER_CHUNK_REFERENCES_MAX,
+} from '../limits.ts';
 import type { BatchPipeline } from './batch-pipeline.ts';
 
 export class ChunkCutter {
@@ -15,6 +22,8 @@ export class ChunkCutter {
   readonly #lengths: Uint32Array<ArrayBuffer> = new Uint32Array(BATCH_CHUNKS_MAX);
   #lengthCount = 0;
   #nextNumber = 0;
+  /** Chunks of all files so far, holes counted. */
+  #references = 0;
   /** Local number of the all-zero chunk of chunkSize bytes, once there is one. */
   #zeroChunk: number | undefined;
   #fileLeft = 0;
@@ -33,8 +42,15 @@ export class ChunkCutter {
     return this.#nextNumber;
   }
 
-  /** Starts a file of exactly `size` bytes. */
+  /** Starts a file of exactly `size` bytes. Throws when it has too many chunks. */
   openFile(size: number): void {
+    const chunks = Math.ceil(size / this.#chunkSize);
+    this.#references += chunks;
+    if (chunks > FILE_CHUNKS_MAX || this.#references > LAYER_CHUNK_REFERENCES_MAX) {
+      throw new ImageLimitError(`a file of ${size} bytes has too many chunks`, {
+        remedy: 'use a larger --chunk-size',
+      });
+    }
     this.#fileLeft = size;
     this.#fileChunks = [];
     this.#chunkLeft = 0;
@@ -115,5 +131,10 @@ export class ChunkCutter {
     this.#lengths[this.#lengthCount++] = this.#chunkFill;
     this.#fill += this.#chunkFill;
     this.#fileChunks.push(this.#nextNumber++);
+    if (this.#nextNumber > CHUNKS_PER_BLOB_MAX) {
+      throw new ImageLimitError(`a layer has more than ${CHUNKS_PER_BLOB_MAX} chunks`, {
+        remedy: 'use a larger --chunk-size',
+      });
+    }
   }
 }

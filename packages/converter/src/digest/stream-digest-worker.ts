@@ -12,11 +12,11 @@ export type DigestRequest =
       readonly bytes: ArrayBuffer;
       readonly length: number;
     }
-  | { readonly kind: 'finish'; readonly stream: number };
+  | { readonly kind: 'so-far' | 'finish'; readonly stream: number };
 
 export type DigestReply =
   | { readonly kind: 'updated'; readonly stream: number; readonly bytes: ArrayBuffer }
-  | { readonly kind: 'finished'; readonly stream: number; readonly hex: string };
+  | { readonly kind: 'digest'; readonly stream: number; readonly hex: string };
 
 if (parentPort) {
   const port = parentPort;
@@ -30,11 +30,12 @@ if (parentPort) {
       port.postMessage(reply, [request.bytes]);
       return;
     }
-    hashes.delete(request.stream);
+    const isLast = request.kind === 'finish';
+    if (isLast) hashes.delete(request.stream);
     const reply: DigestReply = {
-      kind: 'finished',
+      kind: 'digest',
       stream: request.stream,
-      hex: hash.digest('hex'),
+      hex: (isLast ? hash : hash.copy()).digest('hex'),
     };
     port.postMessage(reply);
   });

@@ -83,9 +83,18 @@ export class StreamDigest {
     return reply.kind === 'updated' ? reply.bytes : bytes;
   }
 
+  /** The digest of what was counted in so far, as hex. */
+  soFar(): Promise<string> {
+    return this.#hex('so-far');
+  }
+
   /** The digest as hex; the stream is over. */
-  async finish(): Promise<string> {
-    const reply = await this.#ask({ kind: 'finish', stream: this.#stream }, []);
-    return reply.kind === 'finished' ? reply.hex : '';
+  finish(): Promise<string> {
+    return this.#hex('finish');
+  }
+
+  async #hex(kind: 'so-far' | 'finish'): Promise<string> {
+    const reply = await this.#ask({ kind, stream: this.#stream }, []);
+    return reply.kind === 'digest' ? reply.hex : '';
   }
 }

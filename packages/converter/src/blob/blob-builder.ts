@@ -1,0 +1,127 @@
+/**
+ * Builds one data blob from compressed batches: chunks the image has already are left out, the
+ * rest is hashed and streamed to the target in the order it comes. The blob is opened at the first
+ * new chunk, so that a layer without one leaves nothing.
+ */
+import { MediaType, parseDigest } from '@shoal/oci';
+import { imageBlobHeader } from '@shoal/rafs';
+import type { BlobWriter, ImageTarget } from '@shoal/registry-client';
+import type { BatchResult } from '../chunk/batch-pipeline.ts';
+import type { ChunkIndex } from '../chunk/chunk-index.ts';
+import { DIGEST_SIZE } from '../chunk/chunk-index.ts';
+import { ChunkNumbers } from '../chunk/chunk-numbers.ts';
+import type { StreamDigest, StreamDigester } from '../digest/stream-digester.ts';
+import { ImageLimitError } from '../errors.ts';
+import type { LayerBlob } from '../layer/layer-unit.ts';
+import { IMAGE_BLOBS_MAX } from '../limits.ts';
+import type { BlobLayout } from './blob-layout.ts';
+
+export type BlobBuilderComponents = {
+  readonly target: ImageTarget;
+  readonly digester: StreamDigester;
+  readonly index: ChunkIndex;
+  /** Chunks below this number are in dictionaries. */
+  readonly dictChunks: number;
+};
+
+export class BlobBuilder {
+  readonly #components: BlobBuilderComponents;
+  readonly #layout: BlobLayout;
+  readonly #signal: AbortSignal;
+  readonly #numbers = new ChunkNumbers();
+  #writer: BlobWriter | undefined;
+  #digest: StreamDigest | undefined;
+  /** Bytes handed to the target so far. */
+  #size = 0;
+  #dedupedChunks = 0;
+  #dedupedBytes = 0;
+  #dictBytes = 0;
+
+  constructor(components: BlobBuilderComponents, layout: BlobLayout, signal: AbortSignal) {
+    this.#components = components;
+    this.#layout = layout;
+    this.#signal = signal;
+  }
+
+  get deduped() {
+    return {
+      dedupedChunks: this.#dedupedChunks,
+      dedupedBytes: this.#dedupedBytes,
+      dictBytes: this.#dictBytes,
+    };
+  }
+
+  /** Image-wide numbers of the chunks added so far. */
+  chunkNumbers(): Uint32Array {
+    return this.#numbers.finish();
+  }
+
+  /** Takes the next batch; gives its buffer back when every byte was taken over. */
+  async add(result: BatchResult): Promise<ArrayBuffer> {
+    const length = this.#keepNewChunks(result);
+    if (length === 0) return result.stored;
+    return await this.#write(result.stored, length);
+  }
+
+  /** Writes the end of the blob and commits it; undefined when there was no new chunk. */
+  async finish(): Promise<LayerBlob | undefined> {
+    if (this.#digest === undefined || this.#writer === undefined) return undefined;
+    await this.#writeCopy(imageBlobHeader(this.#layout.storedBytes));
+    const end = this.#layout.encodeEnd(Buffer.from(await this.#digest.soFar(), 'hex'));
+    for (const part of end.parts.slice(1)) await this.#writeCopy(part);
+    const digest = parseDigest(`sha256:${await this.#digest.finish()}`);
+    const descriptor = { digest, size: this.#size, mediaType: MediaType.nydusBlob };
+    await this.#writer.commit(descriptor);
+    return this.#layout.toBlob(descriptor, end);
+  }
+
+  /** Leaves nothing at the target. */
+  async abort(): Promise<void> {
+    await this.#writer?.abort();
+  }
+
+  /** Moves the new chunks of a batch to its front and registers them; their length together. */
+  #keepNewChunks({ stored, storedLengths, lengths, digests }: BatchResult): number {
+    const { index, dictChunks } = this.#components;
+    const bytes = new Uint8Array(stored);
+    let from = 0;
+    let kept = 0;
+    for (const [position, size] of lengths.entries()) {
+      const storedSize = storedLengths[position] ?? 0;
+      const at = position * DIGEST_SIZE;
+      const known = index.find(digests, at, size);
+      if (known === undefined) {
+        if (kept !== from) bytes.copyWithin(kept, from, from + storedSize);
+        this.#numbers.push(this.#layout.add(digests, at, size, storedSize));
+        kept += storedSize;
+      } else {
+        this.#numbers.push(known);
+        this.#dedupedChunks += 1;
+        this.#dedupedBytes += size;
+        if (known < dictChunks) this.#dictBytes += size;
+      }
+      from += storedSize;
+    }
+    return kept;
+  }
+
+  async #writeCopy(part: Buffer): Promise<void> {
+    const bytes = new Uint8Array(part).buffer;
+    await this.#write(bytes, bytes.byteLength);
+  }
+
+  async #write(buffer: ArrayBuffer, length: number): Promise<ArrayBuffer> {
+    const { target, digester } = this.#components;
+    if (this.#writer === undefined && this.#layout.blobNumber >= IMAGE_BLOBS_MAX) {
+      throw new ImageLimitError(`the image needs more than ${IMAGE_BLOBS_MAX} blobs`, {
+        remedy: 'rebuild it with fewer layers, or use fewer chunk dictionaries',
+      });
+    }
+    this.#writer ??= await target.openBlobWriter({ signal: this.#signal });
+    this.#digest ??= digester.open();
+    const bytes = await this.#digest.update(buffer, length);
+    await this.#writer.write(new Uint8Array(bytes, 0, length));
+    this.#size += length;
+    return bytes;
+  }
+}

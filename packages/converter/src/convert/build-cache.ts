@@ -1,0 +1,56 @@
+/**
+ * Records of converted layers, kept between conversions: in a directory, or as an image whose
+ * layers are the records. A record's key stands for the layer, everything below it and everything
+ * that decides its bytes, so a record that is found is right.
+ */
+import { createHash } from 'node:crypto';
+import type { Digest } from '@shoal/oci';
+import type { ClientOptions } from '@shoal/registry-client';
+import type { BuildCacheLocation } from './convert-options.ts';
+import type { ConvertSettings } from './convert-settings.ts';
+import { DirectoryCache } from './directory-cache.ts';
+import { ImageCache } from './image-cache.ts';
+
+declare const cacheKeyBrand: unique symbol;
+
+/** 64 hexadecimal digits. */
+export type CacheKey = string & { readonly [cacheKeyBrand]: true };
+
+export interface BuildCache extends AsyncDisposable {
+  /** For messages. */
+  readonly description: string;
+  /** The stored record; undefined when there is none or it is damaged. */
+  read(key: CacheKey, signal: AbortSignal): Promise<Buffer | undefined>;
+  write(key: CacheKey, record: Buffer, signal: AbortSignal): Promise<void>;
+  /** Makes what was written visible to the next conversion. */
+  publish(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Throws `BuildCacheError` when it cannot be used, before anything is converted. */
+export async function openBuildCache(
+  location: BuildCacheLocation,
+  client: ClientOptions,
+  signal: AbortSignal,
+): Promise<BuildCache> {
+  if (location.kind === 'directory') return await DirectoryCache.open(location.path);
+  return await ImageCache.open(location.reference, client, signal);
+}
+
+/** The key below the first layer: whatever decides how bytes are made. */
+export function rootCacheKey(
+  versions: { readonly shoal: string; readonly zstd: string },
+  { format }: ConvertSettings,
+  dictIdentities: readonly string[],
+): CacheKey {
+  return keyOf(JSON.stringify([versions.shoal, versions.zstd, format, dictIdentities]));
+}
+
+/** The key of a layer on top of what `below` stands for. */
+export function layerCacheKey(below: CacheKey, digest: Digest, diffId: Digest): CacheKey {
+  return keyOf(`${below} ${digest} ${diffId}`);
+}
+
+function keyOf(text: string): CacheKey {
+  return createHash('sha256').update(text).digest('hex') as CacheKey;
+}

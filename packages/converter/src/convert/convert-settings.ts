@@ -1,0 +1,135 @@
+/**
+ * Options with their defaults, checked before anything is opened: what cannot be meant is wrong
+ * use, not a failed conversion.
+ */
+import type { ImageReference } from '@shoal/oci';
+import { formatReference } from '@shoal/oci';
+import { isSameReference } from '@shoal/registry-client';
+import { ConvertOptionsError } from '../errors.ts';
+import {
+  CHUNK_DICTS_MAX,
+  CHUNK_SIZE_BYTES_MAX,
+  CHUNK_SIZE_BYTES_MIN,
+  PREFETCH_PATHS_MAX,
+} from '../limits.ts';
+import type { Compressor, ConvertOptions, Digester, PlatformChoice } from './convert-options.ts';
+
+const CHUNK_SIZE_BYTES = 1 << 20;
+const COMPRESSORS: readonly Compressor[] = ['zstd', 'lz4_block', 'none'];
+const DIGESTERS: readonly Digester[] = ['sha256', 'blake3'];
+
+/** How the bytes of an image are made: everything that must be equal to reuse a layer. */
+export type ImageFormat = {
+  readonly compressor: Compressor;
+  readonly digester: Digester;
+  readonly chunkSizeBytes: number;
+};
+
+export type ConvertSettings = {
+  readonly source: ImageReference;
+  readonly target: ImageReference;
+  readonly format: ImageFormat;
+  readonly platforms: PlatformChoice;
+  readonly mergePlatform: boolean;
+  readonly withReferrer: boolean;
+  readonly prefetchPaths: readonly string[];
+  readonly chunkDicts: readonly ImageReference[];
+};
+
+/** Throws `ConvertOptionsError`. */
+export function checkConvertOptions(options: ConvertOptions): ConvertSettings {
+  const format: ImageFormat = {
+    compressor: options.compressor ?? 'zstd',
+    digester: options.digester ?? 'sha256',
+    chunkSizeBytes: options.chunkSizeBytes ?? CHUNK_SIZE_BYTES,
+  };
+  checkFormat(format);
+  checkEnds(options);
+  const chunkDicts = options.chunkDicts ?? [];
+  if (chunkDicts.length > CHUNK_DICTS_MAX) {
+    throw wrong(`${chunkDicts.length} chunk dictionaries`, `give at most ${CHUNK_DICTS_MAX}`);
+  }
+  if (chunkDicts.some(({ kind }) => kind === 'directory')) {
+    throw wrong('a directory is not a chunk dictionary', 'give a converted image');
+  }
+  return {
+    source: options.source,
+    target: options.target,
+    format,
+    platforms: options.platforms ?? { kind: 'host' },
+    mergePlatform: options.mergePlatform ?? false,
+    withReferrer: options.withReferrer ?? false,
+    prefetchPaths: checkPrefetchPaths(options.prefetchPaths ?? []),
+    chunkDicts,
+  };
+}
+
+function checkFormat({ compressor, digester, chunkSizeBytes }: ImageFormat): void {
+  if (!COMPRESSORS.includes(compressor)) {
+    throw wrong(`compressor ${compressor}`, `choose one of ${COMPRESSORS.join(', ')}`);
+  }
+  if (!DIGESTERS.includes(digester)) {
+    throw wrong(`digester ${digester}`, `choose one of ${DIGESTERS.join(', ')}`);
+  }
+  const isPowerOfTwo =
+    Number.isSafeInteger(chunkSizeBytes) && Number.isInteger(Math.log2(chunkSizeBytes));
+  if (
+    !isPowerOfTwo ||
+    chunkSizeBytes < CHUNK_SIZE_BYTES_MIN ||
+    chunkSizeBytes > CHUNK_SIZE_BYTES_MAX
+  ) {
+    throw wrong(
+      `chunk size of ${chunkSizeBytes} bytes`,
+      `give a power of two from ${CHUNK_SIZE_BYTES_MIN} to ${CHUNK_SIZE_BYTES_MAX}`,
+    );
+  }
+}
+
+function checkEnds(options: ConvertOptions): void {
+  const { source, target } = options;
+  if (target.kind === 'directory') {
+    throw wrong(
+      `target ${formatReference(target)} is a plain directory`,
+      'give a registry, oci:DIR, oci-archive:FILE or docker-archive:FILE',
+    );
+  }
+  if (target.kind === 'registry' && target.digest !== undefined) {
+    throw wrong(
+      `target ${formatReference(target)} names a digest, which is known only afterwards`,
+      'give a tag',
+    );
+  }
+  if (isSameReference(source, target)) {
+    throw wrong(
+      `source and target are both ${formatReference(target)}`,
+      'give the target another name: the original would be replaced',
+    );
+  }
+  if (source.kind === 'directory' && (options.mergePlatform || options.withReferrer)) {
+    throw wrong(
+      'a directory has no original manifest to merge with or refer to',
+      'leave --merge-platform and --with-referrer out',
+    );
+  }
+  if (source.kind === 'directory' && options.platforms?.kind === 'all') {
+    throw wrong('a directory has one platform', 'leave --all-platforms out');
+  }
+}
+
+function checkPrefetchPaths(paths: readonly string[]): readonly string[] {
+  if (paths.length > PREFETCH_PATHS_MAX) {
+    throw wrong(`${paths.length} prefetch patterns`, `give at most ${PREFETCH_PATHS_MAX}`);
+  }
+  const relative = paths.find((path) => !path.startsWith('/') || path.includes('\0'));
+  if (relative !== undefined) {
+    throw wrong(
+      `prefetch pattern ${JSON.stringify(relative)} is not an absolute path`,
+      'write one path of the image per line, each starting with /',
+    );
+  }
+  return paths;
+}
+
+function wrong(message: string, remedy: string): ConvertOptionsError {
+  return new ConvertOptionsError(message, remedy);
+}

@@ -1,0 +1,197 @@
+/**
+ * The content of one image: its layers converted, lowest first, and replayed onto one tree.
+ * A layer that the build cache knows is neither read nor uploaded again.
+ */
+import type { Descriptor } from '@shoal/oci';
+import { BlobLayout } from '../blob/blob-layout.ts';
+import { ChunkIndex } from '../chunk/chunk-index.ts';
+import { LayerApplier } from '../layer/apply-layer.ts';
+import { convertLayer } from '../layer/convert-layer.ts';
+import { readEntries } from '../layer/entry-codec.ts';
+import type { Directory } from '../layer/image-tree.ts';
+import { implicitDirectory } from '../layer/image-tree.ts';
+import type { LayerSource } from '../layer/layer-source.ts';
+import type { LayerBlob, LayerUnit } from '../layer/layer-unit.ts';
+import type { CacheKey } from './build-cache.ts';
+import type { DictBlob } from './chunk-dict.ts';
+import { addDictChunks } from './chunk-dict.ts';
+import type { LayerReport } from './convert-options.ts';
+import { decodeLayerRecord, encodeLayerRecord } from './layer-record.ts';
+import type { ConvertSession } from './session.ts';
+
+/** A layer to convert; without a key it is not cached. */
+export type LayerInput = { readonly source: LayerSource; readonly key: CacheKey | undefined };
+
+/** A blob of the image's blob list: of a dictionary, or made from a layer. */
+export type ContentBlob =
+  | { readonly kind: 'dict'; readonly dict: number; readonly blob: DictBlob }
+  | { readonly kind: 'layer'; readonly blob: LayerBlob; readonly isNew: boolean };
+
+export type ImageContent = {
+  readonly root: Directory;
+  readonly index: ChunkIndex;
+  readonly blobs: readonly ContentBlob[];
+  readonly layerBlobs: readonly (Descriptor | undefined)[];
+  readonly reports: readonly LayerReport[];
+};
+
+export async function convertLayers(
+  session: ConvertSession,
+  inputs: readonly LayerInput[],
+): Promise<ImageContent> {
+  const index = new ChunkIndex();
+  const root = implicitDirectory();
+  const blobs = addDicts(session, index);
+  const dictChunks = index.count;
+  const layerBlobs: (Descriptor | undefined)[] = [];
+  const reports: LayerReport[] = [];
+  for (const [layer, input] of inputs.entries()) {
+    session.signal.throwIfAborted();
+    const startMs = performance.now();
+    const { source } = input;
+    session.onProgress({
+      kind: 'layer-start',
+      layer,
+      digest: source.name,
+      bytesTotal: source.storedBytes,
+    });
+    const done = await obtainLayer(session, input, { layer, index, dictChunks, blobs });
+    const { unit, origin } = done;
+    if (unit.blob !== undefined) {
+      blobs.push({ kind: 'layer', blob: unit.blob, isNew: origin === 'converted' });
+    }
+    layerBlobs.push(unit.blob?.descriptor);
+    applyUnit(session, root, unit, { source, number: layer + 1 });
+    const report = reportOf(done, source, performance.now() - startMs);
+    reports.push(report);
+    session.onProgress({ kind: 'layer-done', layer, report });
+  }
+  return { root, index, blobs, layerBlobs, reports };
+}
+
+function addDicts(session: ConvertSession, index: ChunkIndex): ContentBlob[] {
+  const blobs: ContentBlob[] = [];
+  for (const [number, dict] of session.dicts.entries()) {
+    addDictChunks(dict, index, blobs.length);
+    for (const blob of dict.blobs) blobs.push({ kind: 'dict', dict: number, blob });
+  }
+  return blobs;
+}
+
+type Position = {
+  readonly layer: number;
+  readonly index: ChunkIndex;
+  readonly dictChunks: number;
+  readonly blobs: readonly ContentBlob[];
+};
+
+type Obtained = {
+  readonly unit: LayerUnit;
+  readonly origin: LayerReport['origin'];
+  readonly bytesRead: number;
+};
+
+async function obtainLayer(
+  session: ConvertSession,
+  { source, key }: LayerInput,
+  position: Position,
+): Promise<Obtained> {
+  const { index, dictChunks, blobs, layer } = position;
+  const cached = key === undefined ? undefined : await cachedUnit(session, key, index, blobs);
+  if (cached !== undefined) return { unit: cached, origin: 'build-cache', bytesRead: 0 };
+  let bytesRead = 0;
+  const components = {
+    pool: session.pool,
+    digester: session.digester,
+    target: session.target,
+    format: session.settings.format,
+    index,
+    dictChunks,
+    blobNumber: blobs.length,
+    onBytes: (bytes: number) => {
+      bytesRead += bytes;
+      session.onProgress({ kind: 'layer-bytes', layer, bytes: bytesRead });
+    },
+  };
+  const unit = await convertLayer(source, components, session.signal);
+  if (key !== undefined) await keepUnit(session, key, unit, index);
+  return { unit, origin: 'converted', bytesRead };
+}
+
+/** A known layer, if its record is sound and the target still has its blob. */
+async function cachedUnit(
+  session: ConvertSession,
+  key: CacheKey,
+  index: ChunkIndex,
+  blobs: readonly ContentBlob[],
+): Promise<LayerUnit | undefined> {
+  const { cache, settings, signal, target, warnings } = session;
+  const record = await cache?.read(key, signal);
+  if (record === undefined) return undefined;
+  try {
+    const layout = new BlobLayout(index, settings.format, blobs.length);
+    return await decodeLayerRecord(record, index, layout, (blob) =>
+      target.hasBlob(blob, { signal }),
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    warnings.add(error instanceof Error ? error.message : String(error));
+    return undefined;
+  }
+}
+
+/** A cache that cannot be written costs time later, not the image now. */
+async function keepUnit(
+  session: ConvertSession,
+  key: CacheKey,
+  unit: LayerUnit,
+  index: ChunkIndex,
+): Promise<void> {
+  const { cache, signal, warnings } = session;
+  if (cache === undefined) return;
+  const record = encodeLayerRecord(unit, index);
+  if (record === undefined) return;
+  try {
+    await cache.write(key, record, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    warnings.add(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function applyUnit(
+  session: ConvertSession,
+  root: Directory,
+  unit: LayerUnit,
+  { source, number }: { source: LayerSource; number: number },
+): void {
+  const applier = new LayerApplier(root, {
+    layer: source.name,
+    number,
+    isLiteral: source.isLiteral,
+    chunkOf: (local) => unit.chunkNumbers[local] ?? 0,
+    onWarning: (text) => session.warnings.add(text),
+  });
+  for (const entry of readEntries(unit.entries)) applier.apply(entry);
+}
+
+function reportOf(
+  { unit, origin, bytesRead }: Obtained,
+  source: LayerSource,
+  durationMs: number,
+): LayerReport {
+  return {
+    sourceDigest: source.name,
+    origin,
+    blobDigest: unit.blob?.descriptor.digest,
+    sourceBytes: source.storedBytes ?? bytesRead,
+    entries: unit.entryCount,
+    fileBytes: unit.fileBytes,
+    chunks: unit.blob?.chunkCount ?? 0,
+    dedupedChunks: unit.dedupedChunks,
+    dedupedBytes: unit.dedupedBytes,
+    dictBytes: unit.dictBytes,
+    blobBytes: unit.blob?.descriptor.size ?? 0,
+    durationMs: Math.round(durationMs),
+  };
+}

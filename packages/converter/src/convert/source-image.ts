@@ -1,0 +1,204 @@
+/**
+ * The source image: which manifests of it are to be converted, each with its configuration, and
+ * whether they are of a kind that can be.
+ */
+import type { Descriptor, ImageConfig, ImageManifest, Platform } from '@shoal/oci';
+import {
+  formatPlatform,
+  hostPlatform,
+  IMAGE_CONFIG_BYTES_MAX,
+  MediaType,
+  matchPlatform,
+  NYDUS_OS_FEATURE,
+  NydusAnnotation,
+  parseImageConfig,
+  parseManifest,
+} from '@shoal/oci';
+import type { ImageStore } from '@shoal/registry-client';
+import { SourceImageError, SourceKindError } from '../errors.ts';
+import { PlatformMissingError } from '../image/errors.ts';
+import { CONVERTED_MANIFESTS_MAX, SOURCE_LAYERS_MAX } from '../limits.ts';
+import type { PlatformChoice } from './convert-options.ts';
+
+const INDEX_DEPTH_MAX = 3;
+const CONFIG_TYPES: readonly string[] = [MediaType.ociConfig, MediaType.dockerConfig];
+
+export type SourceManifest = {
+  readonly descriptor: Descriptor;
+  readonly manifest: ImageManifest;
+  readonly config: ImageConfig;
+  readonly platform: Platform;
+};
+
+export type SourceImage = {
+  /** True when the reference names an index. */
+  readonly isIndex: boolean;
+  readonly manifests: readonly SourceManifest[];
+  /** Printable platforms that were left out although all were asked for. */
+  readonly leftOut: readonly string[];
+};
+
+type Candidate = { readonly descriptor: Descriptor; readonly platform: Platform | undefined };
+
+/** Resolves the reference and reads the manifests and configurations that were chosen. */
+export async function readSourceImage(
+  store: ImageStore,
+  choice: PlatformChoice,
+  signal: AbortSignal,
+): Promise<SourceImage> {
+  const root = await store.resolve({ signal });
+  const candidates = await listCandidates(store, root, signal);
+  if (candidates === undefined) {
+    const only = await readSourceManifest(store, root, undefined, signal);
+    const isWanted = choice.kind !== 'one' || matchPlatform(choice.platform, only.platform);
+    if (!isWanted) throw missing(store, choice, [only.platform]);
+    checkLinux(store, only.platform);
+    return { isIndex: false, manifests: [only], leftOut: [] };
+  }
+  const { chosen, leftOut } = choose(store, candidates, choice);
+  const manifests: SourceManifest[] = [];
+  for (const { descriptor, platform } of chosen) {
+    manifests.push(await readSourceManifest(store, descriptor, platform, signal));
+  }
+  return { isIndex: true, manifests, leftOut };
+}
+
+/** The image manifests of an index, nested ones included; undefined when it is a manifest. */
+async function listCandidates(
+  store: ImageStore,
+  root: Descriptor,
+  signal: AbortSignal,
+  depth = 0,
+): Promise<Candidate[] | undefined> {
+  const document = parseManifest(await store.readManifest(root, { signal }), root.digest);
+  if (document.kind === 'manifest') return undefined;
+  if (depth >= INDEX_DEPTH_MAX) {
+    throw new SourceImageError(store.description, 'indexes nested too deep');
+  }
+  const candidates: Candidate[] = [];
+  for (const descriptor of document.manifests) {
+    if (isNoImage(descriptor)) continue;
+    const isIndex = /index|manifest\.list/.test(descriptor.mediaType);
+    const nested = isIndex ? await listCandidates(store, descriptor, signal, depth + 1) : undefined;
+    candidates.push(...(nested ?? [{ descriptor, platform: descriptor.platform }]));
+  }
+  return candidates;
+}
+
+/** Attestations, and manifests that are converted images already. */
+function isNoImage({ annotations, artifactType, platform }: Descriptor): boolean {
+  if (annotations?.['vnd.docker.reference.type'] !== undefined) return true;
+  if (artifactType !== undefined && artifactType !== '') return true;
+  return platform?.['os.features']?.includes(NYDUS_OS_FEATURE) === true;
+}
+
+function choose(store: ImageStore, candidates: readonly Candidate[], choice: PlatformChoice) {
+  const offered = candidates.flatMap(({ platform }) => platform ?? []);
+  if (choice.kind !== 'all') {
+    const wanted = choice.kind === 'one' ? choice.platform : hostPlatform();
+    const found = candidates.find(
+      ({ platform }) => platform !== undefined && matchPlatform(wanted, platform),
+    );
+    const only = candidates.length === 1 && choice.kind === 'host' ? candidates[0] : undefined;
+    const chosen = found ?? (only?.platform === undefined ? only : undefined);
+    if (chosen === undefined) throw missing(store, choice, offered);
+    if (chosen.platform !== undefined) checkLinux(store, chosen.platform);
+    return { chosen: [chosen], leftOut: [] };
+  }
+  const isLinux = ({ platform }: Candidate) => platform === undefined || platform.os === 'linux';
+  const chosen = candidates.filter(isLinux);
+  const leftOut = candidates.filter((candidate) => !isLinux(candidate));
+  if (chosen.length === 0) throw missing(store, choice, offered);
+  if (chosen.length > CONVERTED_MANIFESTS_MAX) {
+    throw new SourceImageError(store.description, `${chosen.length} manifests in its index`);
+  }
+  return {
+    chosen,
+    leftOut: leftOut.map(({ platform }) =>
+      platform === undefined ? '?' : formatPlatform(platform),
+    ),
+  };
+}
+
+async function readSourceManifest(
+  store: ImageStore,
+  descriptor: Descriptor,
+  platform: Platform | undefined,
+  signal: AbortSignal,
+): Promise<SourceManifest> {
+  const manifest = parseManifest(
+    await store.readManifest(descriptor, { signal }),
+    descriptor.digest,
+  );
+  if (manifest.kind !== 'manifest') {
+    throw new SourceImageError(store.description, `${descriptor.digest} is not an image manifest`);
+  }
+  checkKind(store, manifest);
+  const config = await readConfig(store, manifest.config, signal);
+  if (manifest.layers.length !== config.rootfs.diff_ids.length) {
+    const counts = `${manifest.layers.length} layers, ${config.rootfs.diff_ids.length} diff ids`;
+    throw new SourceImageError(store.description, counts);
+  }
+  const { os = 'linux', architecture = hostPlatform().architecture, variant } = config;
+  const own = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  return { descriptor, manifest, config, platform: platform ?? own };
+}
+
+async function readConfig(
+  store: ImageStore,
+  descriptor: Descriptor,
+  signal: AbortSignal,
+): Promise<ImageConfig> {
+  if (descriptor.size > IMAGE_CONFIG_BYTES_MAX) {
+    throw new SourceImageError(store.description, `configuration of ${descriptor.size} bytes`);
+  }
+  const pieces: Buffer[] = [];
+  for await (const piece of await store.readBlob(descriptor, { signal })) pieces.push(piece);
+  return parseImageConfig(Buffer.concat(pieces), descriptor.digest);
+}
+
+function checkKind(store: ImageStore, { config, layers }: ImageManifest): void {
+  const isConverted = layers.some(
+    ({ mediaType, annotations }) =>
+      mediaType === MediaType.nydusBlob || annotations?.[NydusAnnotation.bootstrap] !== undefined,
+  );
+  if (isConverted) {
+    const remedy = 'give the original image as --source';
+    throw new SourceKindError(store.description, 'is a converted image already', remedy);
+  }
+  if (!CONFIG_TYPES.includes(config.mediaType)) {
+    const detail = `is not a container image but ${config.mediaType}`;
+    throw new SourceKindError(store.description, detail, 'give a container image as --source');
+  }
+  const strange = layers.find(({ mediaType }) =>
+    /encrypted|foreign|nondistributable/.test(mediaType),
+  );
+  if (strange !== undefined) {
+    const detail = `layer ${strange.digest} is ${strange.mediaType}`;
+    const remedy = 'only plain tar, tar+gzip and tar+zstd layers are converted';
+    throw new SourceKindError(store.description, detail, remedy);
+  }
+  if (layers.length > SOURCE_LAYERS_MAX) {
+    throw new SourceImageError(store.description, `${layers.length} layers`);
+  }
+}
+
+function checkLinux(store: ImageStore, platform: Platform): void {
+  if (platform.os === 'linux') return;
+  const detail = `is an image for ${formatPlatform(platform)}`;
+  throw new SourceKindError(store.description, detail, 'only Linux images are converted');
+}
+
+function missing(
+  store: ImageStore,
+  choice: PlatformChoice,
+  offered: readonly Platform[],
+): PlatformMissingError {
+  const wanted =
+    choice.kind === 'one'
+      ? formatPlatform(choice.platform)
+      : choice.kind === 'host'
+        ? formatPlatform(hostPlatform())
+        : 'linux';
+  return new PlatformMissingError(store.description, wanted, offered.map(formatPlatform));
+}
