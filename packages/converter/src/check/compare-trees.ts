@@ -1,0 +1,166 @@
+/**
+ * Compares two root file systems completely: every name, every attribute, every hard link, and by
+ * the digests of its chunks every byte. Both are walked together in byte order of their names.
+ */
+import type { ByteString } from '@shoal/rafs';
+import { compareByteStrings } from '@shoal/rafs';
+import { printablePath } from '../image/printable-path.ts';
+import type { Child, HashedTree } from '../image/tree-view.ts';
+import { EntryKind } from '../layer/layer-entry.ts';
+import { kindName } from '../list/format-entry.ts';
+import { compareNodes } from './compare-nodes.ts';
+import type { DifferenceList } from './difference-list.ts';
+
+export type TreeCounts = { inodes: number; files: number; bytes: number };
+
+export type TreeComparison<A, B> = {
+  readonly source: HashedTree<A>;
+  readonly target: HashedTree<B>;
+  readonly chunkSize: number;
+  readonly differences: DifferenceList;
+};
+
+type Pair<A, B> = { readonly path: ByteString; readonly source: A; readonly target: B };
+
+/** Walks both trees; differences go to the list. */
+export function compareTrees<A, B>(comparison: TreeComparison<A, B>): TreeCounts {
+  const { source, target } = comparison;
+  const counts: TreeCounts = { inodes: 0, files: 0, bytes: 0 };
+  const links = new LinkIdentities();
+  const todo: Pair<A, B>[] = [{ path: '' as ByteString, source: source.root, target: target.root }];
+  for (let pair = todo.pop(); pair !== undefined; pair = todo.pop()) {
+    comparePair(comparison, pair, links, counts);
+    const below = matchChildren(comparison, pair);
+    for (const next of below.toReversed()) todo.push(next);
+  }
+  return counts;
+}
+
+function comparePair<A, B>(
+  { source, target, chunkSize, differences }: TreeComparison<A, B>,
+  { path, source: a, target: b }: Pair<A, B>,
+  links: LinkIdentities,
+  counts: TreeCounts,
+): void {
+  const sourceNode = source.node(a);
+  const targetNode = target.node(b);
+  const shown = `/${printablePath(path)}`;
+  const isNew = compareLinks(source.identity(a), target.identity(b), shown, links, differences);
+  if (!isNew) return;
+  counts.inodes += 1;
+  compareNodes(shown, sourceNode, targetNode, differences);
+  if (sourceNode.kind !== EntryKind.regular || targetNode.kind !== EntryKind.regular) return;
+  counts.files += 1;
+  counts.bytes += sourceNode.size;
+  // Of files of different length the length has been reported already.
+  if (sourceNode.size !== targetNode.size) return;
+  const offset = firstDifference(source.digests(a), target.digests(b), chunkSize);
+  if (offset === undefined) return;
+  differences.add({
+    scope: 'content',
+    path: shown,
+    attribute: 'content',
+    source: `its own bytes from about offset ${offset}`,
+    target: 'other bytes',
+  });
+}
+
+/** True when this pair of objects has not been seen under another name. */
+function compareLinks(
+  source: unknown,
+  target: unknown,
+  path: string,
+  links: LinkIdentities,
+  differences: DifferenceList,
+): boolean {
+  const known = links.match(source, target, path);
+  if (known === undefined) return true;
+  if (known.sourceFirst === known.targetFirst) return false;
+  differences.add({
+    scope: 'tree',
+    path,
+    attribute: 'hard link',
+    source:
+      known.sourceFirst === undefined ? 'an object of its own' : `linked to ${known.sourceFirst}`,
+    target:
+      known.targetFirst === undefined ? 'an object of its own' : `linked to ${known.targetFirst}`,
+  });
+  return false;
+}
+
+/** Remembers under which name each object was seen first, on both sides. */
+class LinkIdentities {
+  readonly #sources = new Map<unknown, string>();
+  readonly #targets = new Map<unknown, string>();
+
+  /** Undefined when both objects are new; else the first name of each, where there is one. */
+  match(source: unknown, target: unknown, path: string) {
+    const sourceFirst = this.#sources.get(source);
+    const targetFirst = this.#targets.get(target);
+    if (sourceFirst === undefined) this.#sources.set(source, path);
+    if (targetFirst === undefined) this.#targets.set(target, path);
+    if (sourceFirst === undefined && targetFirst === undefined) return undefined;
+    return { sourceFirst, targetFirst };
+  }
+}
+
+/** Children that both sides have; a name that only one has is a difference. */
+function matchChildren<A, B>(
+  { source, target, differences }: TreeComparison<A, B>,
+  { path, source: a, target: b }: Pair<A, B>,
+): Pair<A, B>[] {
+  const pairs: Pair<A, B>[] = [];
+  const prefix = path === '' ? '' : `${path}/`;
+  const pathOf = (name: ByteString) => `${prefix}${name}` as ByteString;
+  const report = (name: ByteString, side: 'source' | 'target', kind: number) =>
+    differences.add({
+      scope: 'tree',
+      path: `/${printablePath(pathOf(name))}`,
+      attribute: 'name',
+      [side]: kindName(kind),
+    });
+  for (const [left, right] of zipByName(source.children(a), target.children(b))) {
+    if (left !== undefined && right !== undefined) {
+      pairs.push({ path: pathOf(left.name), source: left.handle, target: right.handle });
+    } else if (left !== undefined) {
+      report(left.name, 'source', source.node(left.handle).kind);
+    } else if (right !== undefined) {
+      report(right.name, 'target', target.node(right.handle).kind);
+    }
+  }
+  return pairs;
+}
+
+/** Two sorted lists side by side: equal names together, others alone. */
+function* zipByName<A, B>(
+  left: readonly Child<A>[],
+  right: readonly Child<B>[],
+): Generator<[Child<A> | undefined, Child<B> | undefined], void> {
+  let i = 0;
+  let j = 0;
+  while (i < left.length || j < right.length) {
+    const a = left[i];
+    const b = right[j];
+    const order = orderOf(a, b);
+    if (order <= 0) i += 1;
+    if (order >= 0) j += 1;
+    yield [order <= 0 ? a : undefined, order >= 0 ? b : undefined];
+  }
+}
+
+function orderOf<A, B>(a: Child<A> | undefined, b: Child<B> | undefined): number {
+  if (a === undefined) return 1;
+  if (b === undefined) return -1;
+  return compareByteStrings(a.name, b.name);
+}
+
+/** File offset of the first chunk that differs. */
+function firstDifference(source: Buffer, target: Buffer, chunkSize: number): number | undefined {
+  if (source.equals(target)) return undefined;
+  const length = Math.max(source.length, target.length);
+  for (let at = 0; at < length; at += 32) {
+    const isSame = source.subarray(at, at + 32).equals(target.subarray(at, at + 32));
+    if (!isSame) return (at / 32) * chunkSize;
+  }
+  return 0;
+}

@@ -1,0 +1,122 @@
+/**
+ * A converted image: its bootstrap, verified completely before anyone sees it, and its blobs, read
+ * by ranges. Every chunk is verified against its digest.
+ */
+import type { BlobDescription, BlobSource } from '@shoal/blob-store';
+import { ChunkCorruptError, CodecPool, describeBlob, registryBlobSource } from '@shoal/blob-store';
+import { digestHex } from '@shoal/oci';
+import type { Bootstrap, BootstrapLayer, BootstrapSummary, RafsInode } from '@shoal/rafs';
+import { openBootstrap, verifyBootstrap } from '@shoal/rafs';
+import { BootstrapTreeView } from './bootstrap-tree-view.ts';
+import { clampRange, cutToRange, windowsOfFile } from './file-content.ts';
+import type { OpenedImageFacts } from './opened-image.ts';
+import type { ReadWindow } from './read-window.ts';
+import type { WindowResult } from './window-reader.ts';
+import { readWindows } from './window-reader.ts';
+
+export type ReadFileOptions = {
+  /** First byte. @default 0 */
+  readonly offset?: number | undefined;
+  /** Bytes; what lies beyond the end is left out. @default all */
+  readonly length?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
+export class ConvertedImage implements AsyncDisposable {
+  readonly kind = 'converted';
+  readonly facts: OpenedImageFacts;
+  readonly layer: BootstrapLayer;
+  readonly bootstrap: Bootstrap;
+  readonly summary: BootstrapSummary;
+  readonly tree: BootstrapTreeView;
+  readonly #source: BlobSource;
+  #pool: CodecPool | undefined;
+  #blobs: Promise<readonly BlobDescription[]> | undefined;
+
+  /** Throws what the bootstrap is wrong with. */
+  constructor(facts: OpenedImageFacts, layer: BootstrapLayer) {
+    this.facts = facts;
+    this.layer = layer;
+    this.bootstrap = openBootstrap(layer.bootstrap);
+    this.summary = verifyBootstrap(this.bootstrap);
+    this.tree = new BootstrapTreeView(this.bootstrap);
+    this.#source = registryBlobSource(facts.store);
+  }
+
+  /** Threads that decode; started when the first chunk is read. */
+  get pool(): CodecPool {
+    this.#pool ??= new CodecPool();
+    return this.#pool;
+  }
+
+  /** Where every chunk of every blob is. Read once. */
+  async blobs(signal: AbortSignal): Promise<readonly BlobDescription[]> {
+    this.#blobs ??= this.#describeBlobs(signal);
+    return await this.#blobs;
+  }
+
+  /** Carries out ranged reads in order. */
+  async *readWindows(
+    windows: Iterable<ReadWindow>,
+    signal: AbortSignal,
+  ): AsyncGenerator<WindowResult, void> {
+    const components = { source: this.#source, pool: this.pool };
+    yield* readWindows(windows, await this.blobs(signal), components, signal);
+  }
+
+  /**
+   * The bytes of a regular file in order. Throws `ERR_BLOB_STORE_CHUNK_CORRUPT` for a chunk that
+   * does not verify; nothing of it is handed out.
+   */
+  async *readFile(inode: RafsInode, options: ReadFileOptions = {}): AsyncGenerator<Buffer, void> {
+    const signal = options.signal ?? new AbortController().signal;
+    const range = clampRange(inode.size, options.offset, options.length);
+    const blobs = await this.blobs(signal);
+    const windows = windowsOfFile(this.bootstrap, inode, blobs, range);
+    const { chunkSize } = this.bootstrap;
+    let at = Math.floor(range.offset / chunkSize) * chunkSize;
+    for await (const { window, raw, failures } of this.readWindows(windows, signal)) {
+      const [failure] = failures;
+      if (failure !== undefined) {
+        const blobId = blobs[window.blobIndex]?.blobId ?? '';
+        throw new ChunkCorruptError(
+          blobId,
+          failure.chunk,
+          `it does not verify (${failure.reason})`,
+        );
+      }
+      for (const chunk of window.chunks) {
+        yield cutToRange(raw, chunk, at, range);
+        at += chunk.size;
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool?.close();
+    await this.#source.close();
+    await this.facts.store.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #describeBlobs(signal: AbortSignal): Promise<readonly BlobDescription[]> {
+    const sizes = new Map<string, number>(
+      this.facts.manifest.layers.map(({ digest, size }) => [digestHex(digest), size]),
+    );
+    const described: BlobDescription[] = [];
+    for (const [index, { blobId }] of this.bootstrap.blobs.entries()) {
+      const blobMeta = this.layer.metaFiles.get(blobId);
+      described.push(
+        await describeBlob(this.bootstrap, index, this.#source, {
+          storedBytes: sizes.get(blobId) ?? 0,
+          ...(blobMeta === undefined ? {} : { blobMeta }),
+          signal,
+        }),
+      );
+    }
+    return described;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Paths inside an image: resolved as a process whose root is the image would, so that a symlink
+ * never leads outside and `..` stops at the root.
+ */
+import type { ByteString } from '@shoal/rafs';
+import { byteStringFromText, printableName } from '@shoal/rafs';
+import { EntryKind } from '../layer/layer-entry.ts';
+import { ImagePathError } from './errors.ts';
+import { PATH_SYMLINKS_MAX } from './limits.ts';
+import type { TreeView } from './tree-view.ts';
+
+export type ResolvedPath<Handle> = {
+  readonly handle: Handle;
+  /** The path without symlinks, `.` and `..`; '' is the root. */
+  readonly path: ByteString;
+};
+
+type Step<Handle> = { readonly name: ByteString; readonly handle: Handle };
+
+/**
+ * Finds the object a path names. `isLastFollowed`: whether a symlink at the end is followed.
+ * Throws `ERR_CONVERTER_IMAGE_PATH`.
+ */
+export function resolveImagePath<Handle>(
+  tree: TreeView<Handle>,
+  text: string,
+  isLastFollowed: boolean,
+): ResolvedPath<Handle> {
+  const path = byteStringFromText(text);
+  const shown = printableName(path);
+  const todo = path.split('/').toReversed() as ByteString[];
+  const steps: Step<Handle>[] = [];
+  let followed = 0;
+  for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
+    if (part === '' || part === '.') continue;
+    if (part === '..') {
+      steps.pop();
+      continue;
+    }
+    const step = childNamed(tree, steps, part, shown);
+    const node = tree.node(step.handle);
+    const isLast = todo.every((rest) => rest === '' || rest === '.');
+    if (node.kind !== EntryKind.symlink || (isLast && !isLastFollowed)) {
+      steps.push(step);
+      continue;
+    }
+    followed += 1;
+    if (followed > PATH_SYMLINKS_MAX) {
+      throw new ImagePathError(shown, `passes more than ${PATH_SYMLINKS_MAX} symlinks`);
+    }
+    if (node.target.startsWith('/')) steps.length = 0;
+    todo.push(...(node.target.split('/').toReversed() as ByteString[]));
+  }
+  const last = steps.at(-1);
+  return {
+    handle: last === undefined ? tree.root : last.handle,
+    path: steps.map(({ name }) => name).join('/') as ByteString,
+  };
+}
+
+function childNamed<Handle>(
+  tree: TreeView<Handle>,
+  steps: readonly Step<Handle>[],
+  name: ByteString,
+  shown: string,
+): Step<Handle> {
+  const parent = steps.at(-1)?.handle ?? tree.root;
+  if (tree.node(parent).kind !== EntryKind.directory) {
+    const where = printableName(steps.map((step) => step.name).join('/') as ByteString);
+    throw new ImagePathError(shown, `is not in the image: /${where} is not a directory`);
+  }
+  const child = tree.child(parent, name);
+  if (child === undefined) throw new ImagePathError(shown, 'is not in the image');
+  return { name, handle: child };
+}

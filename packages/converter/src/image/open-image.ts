@@ -1,0 +1,105 @@
+/**
+ * Opens an image wherever it is: a registry, a layout directory, an archive. What comes back knows
+ * whether it is an ordinary image or a converted one.
+ */
+import type { ImageConfig, ImageReference, Platform } from '@shoal/oci';
+import { formatPlatform, formatReference, matchPlatform, parseImageConfig } from '@shoal/oci';
+import type { ClientOptions, ImageStore } from '@shoal/registry-client';
+import { openSource } from '@shoal/registry-client';
+import { readBootstrapLayer } from './bootstrap-layer.ts';
+import { ConvertedImage } from './converted-image.ts';
+import { ImagePathError, NotConvertedError, PlatformMissingError } from './errors.ts';
+import type { OpenedImageFacts } from './opened-image.ts';
+import { OrdinaryImage } from './opened-image.ts';
+import type { Preference, Selection } from './select-manifest.ts';
+import { isConvertedManifest, selectManifest } from './select-manifest.ts';
+import { streamBytes } from './stream-bytes.ts';
+
+export type OpenImageOptions = {
+  readonly client?: ClientOptions | undefined;
+  /** @default the host's platform, or the only one there is */
+  readonly platform?: Platform | undefined;
+  /** Which one to take where an index holds both kinds. @default 'converted' */
+  readonly prefer?: Preference | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
+export type OpenedImage = OrdinaryImage | ConvertedImage;
+
+/** Opens an image of either kind. The caller closes it. */
+export async function openImage(
+  reference: ImageReference,
+  options: OpenImageOptions = {},
+): Promise<OpenedImage> {
+  if (reference.kind === 'directory') {
+    throw new ImagePathError(formatReference(reference), 'is a directory, not an image', {
+      remedy: 'convert it first with shoal convert, or give an image',
+    });
+  }
+  const store = await openSource(reference, options.client ?? {});
+  try {
+    return await openFromStore(store, options);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** Opens an image that has to be a converted one. Throws `ERR_CONVERTER_NOT_CONVERTED`. */
+export async function openConvertedImage(
+  reference: ImageReference,
+  options: OpenImageOptions = {},
+): Promise<ConvertedImage> {
+  const image = await openImage(reference, options);
+  if (image.kind === 'converted') return image;
+  await image.close();
+  throw new NotConvertedError(image.facts.description);
+}
+
+/** The image a store points at; the image owns the store from then on. */
+export async function openFromStore(
+  store: ImageStore,
+  options: OpenImageOptions = {},
+): Promise<OpenedImage> {
+  const signal = options.signal ?? new AbortController().signal;
+  const selection = await selectManifest(store, {
+    platform: options.platform,
+    prefer: options.prefer ?? 'converted',
+    signal,
+  });
+  const config = await readConfig(store, selection, signal);
+  checkPlatform(store, selection, config, options.platform);
+  const facts: OpenedImageFacts = { ...selection, description: store.description, config, store };
+  const layer = selection.manifest.layers.at(-1);
+  if (layer === undefined || !isConvertedManifest(selection.manifest)) {
+    return new OrdinaryImage(facts);
+  }
+  return new ConvertedImage(facts, await readBootstrapLayer(store, layer, signal));
+}
+
+async function readConfig(
+  store: ImageStore,
+  { manifest }: Selection,
+  signal: AbortSignal,
+): Promise<ImageConfig> {
+  const what = `${store.description}, configuration ${manifest.config.digest}`;
+  const stream = await store.readBlob(manifest.config, { signal });
+  return parseImageConfig(await streamBytes(stream, manifest.config.size), what);
+}
+
+/** A reference that names one manifest is still refused when it is for another platform. */
+function checkPlatform(
+  store: ImageStore,
+  { index }: Selection,
+  config: ImageConfig,
+  wanted: Platform | undefined,
+): void {
+  const { os, architecture, variant } = config;
+  if (wanted === undefined || index !== undefined) return;
+  if (os === undefined || architecture === undefined) return;
+  const offered = { os, architecture, variant };
+  if (matchPlatform(wanted, offered)) return;
+  throw new PlatformMissingError(store.description, formatPlatform(wanted), [
+    formatPlatform(offered),
+  ]);
+}

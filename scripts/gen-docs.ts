@@ -1,0 +1,42 @@
+/**
+ * Writes the pages that follow from the code: docs/errors.md, docs/limits.md, docs/cli.md.
+ * `npm run gen` writes them; test/generated-docs.test.ts fails when they are stale.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { argv } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { renderCliPage } from './gen-docs/cli-page.ts';
+import { renderErrorsPage } from './gen-docs/errors-page.ts';
+import { renderLimitsPage } from './gen-docs/limits-page.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Every generated page: path from the root, and what it should hold now. */
+export async function renderPages(root = ROOT): Promise<ReadonlyMap<string, string>> {
+  return new Map([
+    ['docs/errors.md', renderErrorsPage(root)],
+    ['docs/limits.md', renderLimitsPage(root)],
+    ['docs/cli.md', await renderCliPage()],
+  ]);
+}
+
+/** Pages whose file differs from what it should hold. */
+export async function stalePages(root = ROOT): Promise<string[]> {
+  const pages = await renderPages(root);
+  return [...pages].filter(([path, text]) => readPage(`${root}/${path}`) !== text).map(([p]) => p);
+}
+
+function readPage(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+if (argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [path, text] of await renderPages()) {
+    writeFileSync(`${ROOT}/${path}`, text);
+    console.log(`wrote ${path}`);
+  }
+}
