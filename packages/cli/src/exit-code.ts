@@ -18,7 +18,12 @@ export const ExitCode = {
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /** Errors of other packages that only a wrong command line can cause. */
-const USAGE_CODES: ReadonlySet<string> = new Set(['ERR_CLI_USAGE', 'ERR_OCI_REFERENCE']);
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'ERR_CLI_USAGE',
+  'ERR_OCI_REFERENCE',
+  'ERR_OCI_PLATFORM',
+  'ERR_CONVERTER_OPTIONS',
+]);
 
 /** The exit code of a command that ended with `error`. */
 export function exitCodeOf(error: unknown, signal: AbortSignal): ExitCode {

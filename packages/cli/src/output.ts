@@ -69,6 +69,19 @@ export class Output {
     await this.flush();
   }
 
+  /** Prints a list as JSON, item by item: a listing of any length takes no memory. */
+  async jsonList(items: Iterable<unknown>): Promise<void> {
+    let separator = '[';
+    for (const item of items) {
+      const text = formatJson(item).replaceAll('\n', '\n  ');
+      this.#pending += `${separator}\n  ${text}`;
+      separator = ',';
+      if (this.#pending.length >= FLUSH_AT) await this.flush();
+    }
+    this.#pending += separator === '[' ? '[]\n' : '\n]\n';
+    await this.flush();
+  }
+
   /** Writes bytes as they are. */
   async bytes(data: Uint8Array): Promise<void> {
     await this.flush();

@@ -1,6 +1,19 @@
 /** Every subcommand, in the order the help lists them. */
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { registerCat } from './cat.ts';
+import { registerCheck } from './check.ts';
+import { registerDump } from './dump.ts';
+import { registerInspect } from './inspect.ts';
+import { registerLs } from './ls.ts';
+import { registerUnpack } from './unpack.ts';
 
 /** Adds all commands to the program. */
-export function registerCommands(_program: Command, _context: CliContext): void {}
+export function registerCommands(program: Command, context: CliContext): void {
+  registerCheck(program, context);
+  registerUnpack(program, context);
+  registerInspect(program, context);
+  registerLs(program, context);
+  registerCat(program, context);
+  registerDump(program, context);
+}

@@ -1,0 +1,82 @@
+/** `shoal check --source REF --target REF` */
+import type { CheckReport, Difference } from '@shoal/converter';
+import type { Command } from 'commander';
+import { clientOptionsOf } from '../client-options.ts';
+import type { CliContext } from '../context.ts';
+import { ExitCode } from '../exit-code.ts';
+import type { ImageFlags } from '../image-argument.ts';
+import { addImageOptions, platformOf } from '../image-argument.ts';
+
+const EXAMPLES = `
+Examples:
+  shoal check --source registry.example/app:1 --target registry.example/app:1-nydus
+  shoal check --source oci:/srv/images:a --target oci:/srv/images:b --json
+
+Each side may be an ordinary or a converted image. Everything is compared: manifest and
+configuration (what a conversion changes by design is listed, not counted), every attribute of every
+file, link counts and hard links, every byte. Every chunk of a converted image is read and verified.
+Ends with 1 when there are differences.`;
+
+type CheckFlags = ImageFlags & {
+  readonly source: string;
+  readonly target: string;
+  readonly json?: boolean;
+};
+
+export function registerCheck(program: Command, context: CliContext): void {
+  const command = program
+    .command('check')
+    .summary('compare two images completely: documents, attributes, every byte')
+    .description('Compares two images completely and lists every difference.')
+    .requiredOption('--source <REF>', 'the image as it should be, usually the original')
+    .requiredOption('--target <REF>', 'the image to be checked')
+    .option('--json', 'print JSON');
+  addImageOptions(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (flags: CheckFlags) => {
+      const report = await compare(flags, context);
+      if (flags.json === true) await context.output.json(report);
+      else await printReport(report, context);
+      if (!report.isEqual) context.finish(ExitCode.failed);
+    });
+}
+
+async function compare(flags: CheckFlags, context: CliContext): Promise<CheckReport> {
+  const [{ checkImages }, { parseReference }] = await Promise.all([
+    import('@shoal/converter'),
+    import('@shoal/oci'),
+  ]);
+  return await checkImages({
+    source: parseReference(flags.source),
+    target: parseReference(flags.target),
+    client: clientOptionsOf(flags, context),
+    platform: await platformOf(flags),
+    signal: context.signal,
+  });
+}
+
+async function printReport(report: CheckReport, { output }: CliContext): Promise<void> {
+  for (const side of ['source', 'target'] as const) {
+    const { reference, kind, manifest, platform } = report[side];
+    await output.line(`${side}: ${reference}, ${kind}, ${platform ?? 'no platform'}, ${manifest}`);
+  }
+  for (const warning of report.warnings) await output.line(`warning: ${warning}`);
+  for (const { scope, path, reason } of report.allowedChanges) {
+    await output.line(`changed by design: ${scope} ${path} (${reason})`);
+  }
+  for (const difference of report.differences) await output.line(formatDifference(difference));
+  const unlisted = report.differenceCount - report.differences.length;
+  if (unlisted > 0) await output.line(`... and ${unlisted} more differences`);
+  const { inodes, files, bytes, chunksVerified } = report;
+  await output.line(
+    `compared ${inodes} objects, ${files} files, ${bytes} bytes; ${chunksVerified} chunks verified`,
+  );
+  await output.line(
+    report.isEqual ? 'the images are equal' : `${report.differenceCount} differences`,
+  );
+}
+
+function formatDifference({ scope, path, attribute, source, target }: Difference): string {
+  const values = `source has ${source ?? 'nothing'}, target has ${target ?? 'nothing'}`;
+  return `different: ${scope} ${path}: ${attribute}: ${values}`;
+}
