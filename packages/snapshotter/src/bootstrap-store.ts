@@ -11,10 +11,11 @@ import { promisify } from 'node:util';
 import { gunzip, zstdDecompress } from 'node:zlib';
 import type { Descriptor } from '@shoal/oci';
 import { digestHex, parseDigest } from '@shoal/oci';
-import { decodeBootstrapLayerTar, verifyBootstrap } from '@shoal/rafs';
+import { decodeBootstrapLayerTar, openBootstrap, verifyBootstrap } from '@shoal/rafs';
 import type { ImageStore } from '@shoal/registry-client';
 import { ImageUnusableError } from './errors.ts';
 import { BOOTSTRAP_LAYER_BYTES_MAX, BOOTSTRAP_TAR_BYTES_MAX } from './limits.ts';
+import { neutralizeForOverlay } from './overlay-neutral.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import type { StateStore, VerifiedBootstrap } from './state-store.ts';
 
@@ -22,12 +23,15 @@ import type { StateStore, VerifiedBootstrap } from './state-store.ts';
 export const WALK_VERSION = 1;
 
 const BOOTSTRAP_FILE = 'image.boot';
+const OVERLAY_BOOTSTRAP_FILE = 'overlay.boot';
 const GZIP_MAGIC = 0x8b1f;
 const ZSTD_MAGIC = 0xfd2fb528;
 
 export type StoredBootstrap = {
   /** The metadata file the kernel mounts. */
   readonly file: string;
+  /** The same, or a copy without instructions to overlayfs: for mounts with an overlay on top. */
+  readonly overlayFile: string;
   readonly verified: VerifiedBootstrap;
 };
 
@@ -47,8 +51,8 @@ export class BootstrapStore {
   async find(layerDigest: string): Promise<StoredBootstrap | undefined> {
     const verified = await this.#state.readVerified(layerDigest);
     if (verified === undefined || verified.walkVersion !== WALK_VERSION) return undefined;
-    const file = join(this.#imageDirectory(layerDigest), BOOTSTRAP_FILE);
-    return existsSync(file) ? { file, verified } : undefined;
+    const stored = describeStored(this.#imageDirectory(layerDigest), verified);
+    return existsSync(stored.file) && existsSync(stored.overlayFile) ? stored : undefined;
   }
 
   /** Fetches, walks and stores a bootstrap layer. @throws ImageUnusableError, RAFS errors */
@@ -79,13 +83,13 @@ export class BootstrapStore {
 
   /** The chunk table that came with the bootstrap or was saved for it; undefined if there is none. */
   async readBlobMeta(layerDigest: string, blobId: string): Promise<Buffer | undefined> {
-    const file = join(this.#imageDirectory(layerDigest), `${blobId}.blob.meta`);
+    const file = join(this.#imageDirectory(layerDigest), metaName(blobId));
     return existsSync(file) ? readFile(file) : undefined;
   }
 
   async writeBlobMeta(layerDigest: string, blobId: string, meta: Buffer): Promise<void> {
     const directory = this.#imageDirectory(layerDigest);
-    await writeDurably(directory, `${blobId}.blob.meta`, meta);
+    await writeDurably(directory, metaName(blobId), meta);
   }
 
   async #fetch(
@@ -99,27 +103,48 @@ export class BootstrapStore {
     }
     const packed = await collect(await store.readBlob(layer, { signal }), layer.size);
     const tar = await unpack(packed, reference);
-    const { bootstrap, blobMetas } = decodeBootstrapLayerTar(tar);
+    const { bootstrap: bytes, metaFiles } = decodeBootstrapLayerTar(tar);
+    const bootstrap = openBootstrap(bytes);
     const summary = verifyBootstrap(bootstrap);
     const directory = this.#imageDirectory(layer.digest);
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    for (const [blobId, meta] of blobMetas) {
-      await writeDurably(directory, `${blobId}.blob.meta`, meta);
+    const blobIds = bootstrap.blobs.map(({ blobId }) => blobId);
+    for (const [blobId, meta] of metaFiles) {
+      if (blobIds.includes(blobId)) await writeDurably(directory, metaName(blobId), meta);
     }
-    const file = await writeDurably(directory, BOOTSTRAP_FILE, bootstrap);
+    const hasOverlayInstructions = summary.overlayXattrs + summary.overlayWhiteouts > 0;
+    if (hasOverlayInstructions) {
+      await writeDurably(directory, OVERLAY_BOOTSTRAP_FILE, neutralizeForOverlay(bytes));
+    }
+    await writeDurably(directory, BOOTSTRAP_FILE, bytes);
+    const { inodes } = summary;
+    const sizeBytes = bytes.length;
     const verified = {
       walkVersion: WALK_VERSION,
-      sizeBytes: bootstrap.length,
-      inodes: summary.inodes,
-      hasOverlayInstructions: false,
+      sizeBytes,
+      inodes,
+      blobIds,
+      hasOverlayInstructions,
     };
     await this.#state.putVerified(layer.digest, verified);
-    return { file, verified };
+    return describeStored(directory, verified);
   }
 
   #imageDirectory(layerDigest: string): string {
     return join(this.#directory, digestHex(parseDigest(layerDigest)));
   }
+}
+
+function describeStored(directory: string, verified: VerifiedBootstrap): StoredBootstrap {
+  const file = join(directory, BOOTSTRAP_FILE);
+  const overlayFile = verified.hasOverlayInstructions
+    ? join(directory, OVERLAY_BOOTSTRAP_FILE)
+    : file;
+  return { file, overlayFile, verified };
+}
+
+function metaName(blobId: string): string {
+  return `${blobId}.blob.meta`;
 }
 
 /** Complete on disk under its name, or not there: read-only, 0400. */

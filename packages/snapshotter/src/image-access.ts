@@ -69,6 +69,8 @@ export class ImageAccess {
       plainHttp: source.plainHttp,
       insecure: source.insecure,
       caFile: source.caFile ?? this.#options.caFile,
+      clientCertificateFile: source.clientCertificateFile,
+      clientKeyFile: source.clientKeyFile,
       dockerConfigDir: source.dockerConfigDirectory ?? this.#options.dockerConfigDirectory,
       retry: missPolicy.kind === 'fail' ? IMPATIENT_RETRY : undefined,
     };

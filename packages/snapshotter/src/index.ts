@@ -1,10 +1,15 @@
 /** Mounts of lazily loaded images: the service, its records, and the drivers under it. */
+export { type BlobCache, BlobPool } from './blob-pool.ts';
+export { BootstrapStore } from './bootstrap-store.ts';
 export * from './driver/index.ts';
 export * from './errors.ts';
+export { ImageAccess } from './image-access.ts';
+export { MountPlanner } from './mount-plan.ts';
 export { missPolicySchema, sourceOptionsSchema } from './mount-record.ts';
+export { MountService } from './mount-service.ts';
 export type * from './mount-types.ts';
 export { DRIVER_CHOICES } from './mount-types.ts';
 export { checkMountpoint } from './mountpoint.ts';
 export { makePrivateDirectory } from './private-directory.ts';
-export type { ServiceLog } from './service-log.ts';
+export { errorFields, type ServiceLog, silentLog } from './service-log.ts';
 export { StateStore } from './state-store.ts';

@@ -26,3 +26,5 @@ export const MISS_DEADLINE_MS_MAX = 86_400_000;
 export const BUSY_USERS_MAX = 8;
 /** Data layers of one manifest; the format itself stops at 255 blobs, repeats are allowed. */
 export const LAYERS_MAX = 4096;
+/** Times a patient reader sees damaged bytes before its error: a source that lies does not heal. */
+export const CORRUPT_ROUNDS_MAX = 3;

@@ -161,5 +161,5 @@ function driverRequest(
   };
   if (record.writableDirectory === undefined) return request;
   const { upper, work } = writableDirectories(record.writableDirectory);
-  return { ...request, writable: { upper, work } };
+  return { ...request, metadataFile: stored.overlayFile, writable: { upper, work } };
 }

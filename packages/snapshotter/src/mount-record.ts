@@ -27,6 +27,8 @@ export const sourceOptionsSchema = z.strictObject({
   insecure: z.boolean().optional(),
   dockerConfigDirectory: absolutePath.optional(),
   caFile: absolutePath.optional(),
+  clientCertificateFile: absolutePath.optional(),
+  clientKeyFile: absolutePath.optional(),
 });
 
 const layerSchema = z.strictObject({

@@ -20,6 +20,8 @@ export type SourceOptions = {
   /** Directory of the `config.json` that holds the caller's registry credentials. */
   readonly dockerConfigDirectory?: string | undefined;
   readonly caFile?: string | undefined;
+  readonly clientCertificateFile?: string | undefined;
+  readonly clientKeyFile?: string | undefined;
 };
 
 export const DRIVER_CHOICES = ['auto', 'blobfs', 'complete'] as const;

@@ -4,11 +4,16 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CachedBlob } from '@shoal/blob-store';
-import { isRetryable } from '@shoal/errors';
+import { errorCode, isRetryable } from '@shoal/errors';
 import type { DriverBlob } from './driver/index.ts';
 import { MissFailedError } from './errors.ts';
 import { LatencyHistogram } from './latency.ts';
-import { MISS_LOG_INTERVAL_MS, MISS_RETRY_DELAY_MS, MISS_RETRY_DELAY_MS_MAX } from './limits.ts';
+import {
+  CORRUPT_ROUNDS_MAX,
+  MISS_LOG_INTERVAL_MS,
+  MISS_RETRY_DELAY_MS,
+  MISS_RETRY_DELAY_MS_MAX,
+} from './limits.ts';
 import type { BlobStatus, FailureStatus, MissPolicy } from './mount-types.ts';
 import { errorFields, type ServiceLog } from './service-log.ts';
 
@@ -105,11 +110,14 @@ export class ServedBlob implements DriverBlob {
     isPatient: boolean,
   ): Promise<Uint8Array | undefined> {
     let delayMs = MISS_RETRY_DELAY_MS;
+    let corruptRounds = 0;
     for (;;) {
       try {
         return await this.#cached.ensureOrRead(offset, length, options);
       } catch (error) {
         if (!isPatient || options.signal.aborted || !isRetryable(error)) throw error;
+        if (errorCode(error) === 'ERR_BLOB_STORE_CHUNK_CORRUPT') corruptRounds += 1;
+        if (corruptRounds >= CORRUPT_ROUNDS_MAX) throw error;
         this.#recordWaiting(error, offset, length);
       }
       await sleep(delayMs * (0.5 + Math.random() / 2), undefined, { signal: options.signal });

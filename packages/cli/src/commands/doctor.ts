@@ -1,0 +1,47 @@
+/** `shoal doctor`: what this host can do, what was picked, and why not something better. */
+import type { DoctorReport } from '@shoal/node';
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import { ExitCode } from '../exit-code.ts';
+import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
+
+type DoctorOptions = DaemonOptionValues & { readonly json?: boolean };
+
+export function registerDoctor(program: Command, context: CliContext): void {
+  const command = program
+    .command('doctor')
+    .description('Try what this host can do for mounts; exit status 1 when it cannot mount.')
+    .option('--json', 'print the report as JSON');
+  addDaemonOptions(command).action(async (options: DoctorOptions) => {
+    const { examineHost } = await import('@shoal/node');
+    const report = await examineHost(await daemonPathsOf(options, context));
+    if (options.json === true) await context.output.json(report);
+    else await printReport(report, context);
+    if (!report.isHealthy) context.finish(ExitCode.failed);
+  });
+}
+
+async function printReport(report: DoctorReport, { output }: CliContext): Promise<void> {
+  const { daemon, picked } = report;
+  await output.line(`kernel ${report.kernel}, node ${report.node}`);
+  await output.line(
+    daemon === undefined
+      ? 'no daemon runs'
+      : `daemon ${daemon.version} runs, process ${daemon.pid}`,
+  );
+  for (const { ok, name, detail, remedy } of report.facts) {
+    await output.line(`${ok ? 'ok  ' : 'FAIL'} ${name}: ${detail}`);
+    if (!ok && remedy !== undefined) await output.line(`     ${remedy}`);
+  }
+  for (const driver of report.drivers) {
+    await output.line(`driver ${driver.name}: ${driver.usable ? 'usable' : 'not usable'}`);
+    for (const { ok, name, detail, remedy } of driver.probes) {
+      await output.line(`  ${ok ? 'ok  ' : 'FAIL'} ${name}: ${detail}`);
+      if (!ok && remedy !== undefined) await output.line(`       ${remedy}`);
+    }
+  }
+  await output.line(
+    picked === undefined ? 'no driver can be used' : `picked for incomplete images: ${picked}`,
+  );
+  for (const { name, reason } of report.notPicked) await output.line(`not ${name}: ${reason}`);
+}

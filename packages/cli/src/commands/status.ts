@@ -1,0 +1,81 @@
+/** `shoal status`: the daemon and its mounts, how much is here and what it cost. */
+import type { StatusAnswer } from '@shoal/node';
+import type { BlobStatus, MountStatus } from '@shoal/snapshotter';
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
+
+type StatusOptions = DaemonOptionValues & { readonly json?: boolean };
+
+export function registerStatus(program: Command, context: CliContext): void {
+  const command = program
+    .command('status')
+    .description('Show the mounts: driver, bytes present, bytes fetched, misses, errors.')
+    .option('--json', 'print everything as JSON');
+  addDaemonOptions(command).action(async (options: StatusOptions) => {
+    const { ControlClient } = await import('@shoal/node');
+    const paths = await daemonPathsOf(options, context);
+    const status = await new ControlClient(paths.socket).status({ signal: context.signal });
+    if (options.json === true) return context.output.json(status);
+    return printStatus(status, context);
+  });
+}
+
+async function printStatus(status: StatusAnswer, context: CliContext): Promise<void> {
+  const { daemon, mounts, problems } = status;
+  const { output } = context;
+  await output.line(`daemon ${daemon.version}, process ${daemon.pid}, since ${daemon.startedAt}`);
+  for (const problem of problems) await output.line(`problem: ${problem}`);
+  if (mounts.length === 0) await output.line('nothing is mounted');
+  for (const mount of mounts) await printMount(mount, context);
+}
+
+async function printMount(mount: MountStatus, { output }: CliContext): Promise<void> {
+  const { bytesPresent, bytesTotal } = mount;
+  await output.line(`${mount.mountpoint}  ${mount.reference}  ${mount.driver}`);
+  await output.line(`  ${sizeText(bytesPresent)} of ${sizeText(bytesTotal)} present`);
+  await output.line(`  ${mount.driverReason}`);
+  if (mount.upperDirectory !== undefined) {
+    await output.line(`  written files: ${mount.upperDirectory}`);
+  }
+  for (const blob of mount.blobs) await output.line(`  ${blobText(blob)}`);
+  for (const { blobId, waiting, waitingReason, lastError } of mount.blobs) {
+    const name = blobId.slice(0, 12);
+    if (waitingReason !== undefined) {
+      await output.line(`  ${name}: ${waiting} readers wait: ${waitingReason}`);
+    }
+    if (lastError !== undefined) {
+      await output.line(`  ${name}: last error at ${lastError.at}: ${lastError.reason}`);
+    }
+  }
+}
+
+function blobText(blob: BlobStatus): string {
+  const { misses, fetched } = blob;
+  const sources = Object.entries(fetched.bySource).map(
+    ([name, n]) => `${sizeText(n)} from ${name}`,
+  );
+  const causes = Object.entries(fetched.byCause)
+    .filter(([, bytes]) => bytes > 0)
+    .map(([name, bytes]) => `${name} ${sizeText(bytes)}`);
+  return [
+    `${blob.blobId.slice(0, 12)}: ${sizeText(blob.bytesPresent)} of ${sizeText(blob.bytesTotal)}`,
+    `fetched ${sources.join(', ') || 'nothing'}${causes.length > 0 ? ` (${causes.join(', ')})` : ''}`,
+    `${blob.requests} requests`,
+    `${misses.count} misses, p50 ${misses.p50Ms} ms, p99 ${misses.p99Ms} ms`,
+    `${blob.errors} errors`,
+  ].join('; ');
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+/** Bytes with three digits at most before the unit, `1.5 MiB`. */
+function sizeText(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
+}

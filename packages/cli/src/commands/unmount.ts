@@ -1,0 +1,39 @@
+/** `shoal unmount`: ends a mount, or says who uses it. */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
+
+type UnmountOptions = DaemonOptionValues & {
+  readonly lazy?: boolean;
+  readonly discard?: boolean;
+  readonly json?: boolean;
+};
+
+export function registerUnmount(program: Command, context: CliContext): void {
+  const command = program
+    .command('unmount')
+    .alias('umount')
+    .description('Unmount an image. The cache stays, and so does what was written.')
+    .argument('<mountpoint>', 'where it is mounted')
+    .option('--lazy', 'detach it now, although somebody uses it')
+    .option('--discard', 'delete what was written to a writable mount')
+    .option('--json', 'print the answer as JSON');
+  addDaemonOptions(command).action(async (mountpoint: string, options: UnmountOptions) => {
+    const { ControlClient } = await import('@shoal/node');
+    const paths = await daemonPathsOf(options, context);
+    const answer = await new ControlClient(paths.socket).unmount(
+      {
+        mountpoint: resolve(mountpoint),
+        isLazy: options.lazy,
+        discardWrites: options.discard,
+      },
+      { signal: context.signal },
+    );
+    if (options.json === true) return context.output.json(answer);
+    await context.output.line(`${answer.mountpoint} is unmounted`);
+    if (answer.upperDirectory !== undefined) {
+      await context.output.line(`what was written stays in ${answer.upperDirectory}`);
+    }
+  });
+}

@@ -1,0 +1,102 @@
+/**
+ * Puts a daemon's mount service together: database, caches, codec threads, registries, drivers.
+ */
+import { join } from 'node:path';
+import type { BlobSource } from '@shoal/blob-store';
+import { ChunkCache, CodecPool, rateLimitedSource, sharedSource } from '@shoal/blob-store';
+import {
+  BlobPool,
+  BootstrapStore,
+  type DriverName,
+  errorFields,
+  ImageAccess,
+  type MountDriver,
+  MountPlanner,
+  MountService,
+  makePrivateDirectory,
+  openBlobfsDriver,
+  openCompleteDriver,
+  type StateStore,
+} from '@shoal/snapshotter';
+import type { NodeConfig } from './config.ts';
+import type { Log } from './log.ts';
+import type { DaemonPaths } from './paths.ts';
+
+export type ComposeInput = {
+  readonly paths: DaemonPaths;
+  readonly config: NodeConfig;
+  readonly state: StateStore;
+  readonly log: Log;
+};
+
+/** The service, restored; it owns everything and closes it. */
+export async function composeService(input: ComposeInput): Promise<MountService> {
+  const { paths, config, state, log } = input;
+  const codecs = new CodecPool(
+    config.codecThreads === undefined ? {} : { threads: config.codecThreads },
+  );
+  const access = new ImageAccess({
+    dockerConfigDirectory: config.dockerConfigDirectory,
+    caFile: config.caFile,
+  });
+  const pool = new BlobPool({
+    openCache: (directory) => openCache(directory, codecs, input),
+    wrapSource: (source) => shapeFetches(source, config),
+    log,
+  });
+  const bootstraps = new BootstrapStore(paths.root, state);
+  const planner = new MountPlanner(
+    {
+      root: paths.root,
+      defaultCacheDirectory: cacheDirectoryOf(input),
+      defaultMissPolicy: config.missPolicy,
+    },
+    { access, bootstraps, pool },
+  );
+  const service = new MountService(
+    { reserved: [paths.root, paths.run, cacheDirectoryOf(input)] },
+    { state, planner, drivers: await openDrivers(input), log, owned: [pool, access, codecs] },
+  );
+  await service.restore();
+  return service;
+}
+
+function cacheDirectoryOf({ config, paths }: ComposeInput): string {
+  return config.cacheDirectory ?? join(paths.root, 'cache');
+}
+
+/** All registries together: equal reads once, demand first, bounded, within the bandwidth. */
+function shapeFetches(source: BlobSource, { bytesPerSecond }: NodeConfig): BlobSource {
+  const limited =
+    bytesPerSecond === undefined ? source : rateLimitedSource(source, { bytesPerSecond });
+  return sharedSource(limited);
+}
+
+async function openCache(directory: string, pool: CodecPool, input: ComposeInput) {
+  const { config, log } = input;
+  makePrivateDirectory(directory);
+  const isDefault = directory === cacheDirectoryOf(input);
+  return ChunkCache.open({
+    directory,
+    pool,
+    ...(isDefault && config.cacheBytesMax !== undefined
+      ? { cacheBytesMax: config.cacheBytesMax }
+      : {}),
+    onEvent: (event) => log.warn({ cache: directory, ...event }, 'cache'),
+  });
+}
+
+async function openDrivers({ paths, config, log }: ComposeInput) {
+  const drivers = new Map<DriverName, MountDriver>();
+  const blobfs = await openBlobfsDriver({
+    stateDirectory: join(paths.run, 'blobfs'),
+    ...(config.fuseThreads === undefined ? {} : { threads: config.fuseThreads }),
+    onEvent: ({ level, message, error }) => {
+      log[level](error === undefined ? {} : errorFields(error), message);
+    },
+  });
+  drivers.set('blobfs', blobfs);
+  const complete = await openCompleteDriver({ stateDirectory: join(paths.run, 'complete') });
+  drivers.set('complete', complete);
+  return drivers;
+}

@@ -1,0 +1,131 @@
+/**
+ * The daemon of a host: takes the lock, restores the mounts, opens the control socket, and stops
+ * without anybody's mount noticing.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode } from '@shoal/errors';
+import {
+  listDrivers,
+  type MountService,
+  makePrivateDirectory,
+  StateStore,
+} from '@shoal/snapshotter';
+import { composeService } from './compose.ts';
+import type { NodeConfig } from './config.ts';
+import { ControlClient } from './control-client.ts';
+import { checkBody } from './control-errors.ts';
+import {
+  CONTROL_PATH,
+  mountRequestSchema,
+  type PingAnswer,
+  unmountRequestSchema,
+} from './control-protocol.ts';
+import { ControlServer, type Routes } from './control-server.ts';
+import { DaemonRunningError, NotRootError } from './errors.ts';
+import { LOCK_TIMEOUT_MS } from './limits.ts';
+import type { Log } from './log.ts';
+import type { DaemonPaths } from './paths.ts';
+import { VERSION } from './version.ts';
+
+export type DaemonOptions = {
+  readonly paths: DaemonPaths;
+  readonly config: NodeConfig;
+  readonly log: Log;
+};
+
+export class Daemon implements AsyncDisposable {
+  readonly #service: MountService;
+  readonly #server: ControlServer;
+  readonly #log: Log;
+  #closing: Promise<void> | undefined;
+
+  private constructor(service: MountService, server: ControlServer, log: Log) {
+    this.#service = service;
+    this.#server = server;
+    this.#log = log;
+  }
+
+  /**
+   * Ready for requests when it resolves.
+   *
+   * @throws DaemonRunningError, ERR_SNAPSHOTTER_STATE_LOCKED when another one is there
+   */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const { paths, log } = options;
+    if (process.getuid?.() !== 0) throw new NotRootError('mounting');
+    process.umask(0o077);
+    makePrivateDirectory(paths.run);
+    await refuseSecond(paths);
+    makePrivateDirectory(paths.root);
+    const state = await openState(paths.root);
+    let service: MountService | undefined;
+    try {
+      service = await composeService({ ...options, state });
+      const server = await ControlServer.listen(paths.socket, routesOf(service, paths), log);
+      log.info({ version: VERSION, root: paths.root, socket: paths.socket }, 'ready');
+      return new Daemon(service, server, log);
+    } catch (error) {
+      await (service ?? state).close();
+      throw error;
+    }
+  }
+
+  /** Answers running requests, then leaves the mounts to a successor. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#log.info({}, 'stopping');
+    await this.#server.close();
+    await this.#service.close();
+    this.#log.info({}, 'stopped; mounts stay');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+async function refuseSecond(paths: DaemonPaths): Promise<void> {
+  try {
+    const { pid } = await new ControlClient(paths.socket).ping();
+    throw new DaemonRunningError(paths.socket, pid);
+  } catch (error) {
+    if (errorCode(error) !== 'ERR_NODE_NOT_RUNNING') throw error;
+  }
+}
+
+/** The lock of a daemon that was just killed goes with its last thread, a moment later. */
+async function openState(root: string): Promise<StateStore> {
+  const giveUpAt = performance.now() + LOCK_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await StateStore.open(root);
+    } catch (error) {
+      const isLocked = errorCode(error) === 'ERR_SNAPSHOTTER_STATE_LOCKED';
+      if (!isLocked || performance.now() > giveUpAt) throw error;
+    }
+    await sleep(50);
+  }
+}
+
+function routesOf(service: MountService, paths: DaemonPaths): Routes {
+  const daemon: PingAnswer = {
+    pid: process.pid,
+    version: VERSION,
+    root: paths.root,
+    run: paths.run,
+    startedAt: new Date().toISOString(),
+  };
+  return {
+    [`GET ${CONTROL_PATH.ping}`]: () => Promise.resolve(daemon),
+    [`GET ${CONTROL_PATH.status}`]: () => Promise.resolve({ daemon, ...service.status() }),
+    [`GET ${CONTROL_PATH.drivers}`]: () => listDrivers(paths.root),
+    [`POST ${CONTROL_PATH.mount}`]: (body, signal) =>
+      service.mount(checkBody(mountRequestSchema, body, 'mount'), { signal }),
+    [`POST ${CONTROL_PATH.unmount}`]: (body) =>
+      service.unmount(checkBody(unmountRequestSchema, body, 'unmount')),
+  };
+}

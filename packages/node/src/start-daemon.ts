@@ -1,0 +1,124 @@
+/**
+ * Starts a daemon that outlives the command and its terminal, or finds the one that runs.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, fstatSync, openSync, renameSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { errorCode } from '@shoal/errors';
+import { makePrivateDirectory } from '@shoal/snapshotter';
+import { ControlClient } from './control-client.ts';
+import { decodeError } from './control-errors.ts';
+import { errorBodySchema } from './control-protocol.ts';
+import { DaemonStartError, NotRootError } from './errors.ts';
+import { LOG_BYTES_MAX, START_TIMEOUT_MS } from './limits.ts';
+import type { DaemonPaths } from './paths.ts';
+
+const MAIN = fileURLToPath(new URL('./daemon-main.ts', import.meta.url));
+const READY_FD = 3;
+/** Another command was faster: its daemon is starting, ours refused to be a second one. */
+const LOST_RACE: readonly (string | undefined)[] = [
+  'ERR_SNAPSHOTTER_STATE_LOCKED',
+  'ERR_NODE_ALREADY_RUNNING',
+];
+
+export type EnsureDaemonOptions = {
+  readonly paths: DaemonPaths;
+  readonly configFile?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** A client of the daemon that runs, started now if none does. @throws DaemonStartError */
+export async function ensureDaemon(options: EnsureDaemonOptions): Promise<ControlClient> {
+  const client = new ControlClient(options.paths.socket);
+  if (await answers(client)) return client;
+  if (process.getuid?.() !== 0) throw new NotRootError('mounting');
+  makePrivateDirectory(options.paths.run);
+  const failure = await launch(options);
+  if (failure === undefined) return client;
+  if (!LOST_RACE.includes(errorCode(failure))) throw failure;
+  const giveUpAt = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < giveUpAt) {
+    if (await answers(client)) return client;
+    await sleep(50, undefined, options.signal === undefined ? {} : { signal: options.signal });
+  }
+  throw failure;
+}
+
+async function answers(client: ControlClient): Promise<boolean> {
+  try {
+    await client.ping();
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ERR_NODE_NOT_RUNNING') return false;
+    throw error;
+  }
+}
+
+/** Undefined when the daemon is ready, else why it is not. */
+async function launch(options: EnsureDaemonOptions): Promise<Error | undefined> {
+  const { paths, configFile } = options;
+  const log = openLogFile(paths.log);
+  const argv = [MAIN, '--root', paths.root, '--run', paths.run, '--ready-fd', String(READY_FD)];
+  if (configFile !== undefined) argv.push('--config', configFile);
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...argv], {
+    detached: true,
+    cwd: '/',
+    stdio: ['ignore', log, log, 'pipe'],
+  });
+  closeSync(log);
+  try {
+    return await readiness(child, options);
+  } finally {
+    child.unref();
+  }
+}
+
+async function readiness(
+  child: ChildProcess,
+  { paths, signal }: EnsureDaemonOptions,
+): Promise<Error | undefined> {
+  const limit = AbortSignal.timeout(START_TIMEOUT_MS);
+  const stop = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+  const pipe = child.stdio[READY_FD] as Readable;
+  const spawned = new Promise<string>((_, reject) => child.once('error', reject));
+  try {
+    const line = await Promise.race([readLine(pipe, stop), spawned]);
+    return decodeReadiness(line, paths);
+  } catch (error) {
+    if (signal?.aborted === true) throw signal.reason;
+    const detail = limit.aborted ? 'it does not get ready' : String(error);
+    return new DaemonStartError(detail, paths.log, { cause: error });
+  } finally {
+    pipe.destroy();
+  }
+}
+
+async function readLine(pipe: Readable, signal: AbortSignal): Promise<string> {
+  const onAbort = () => pipe.destroy(new Error('aborted'));
+  signal.addEventListener('abort', onAbort, { once: true });
+  let text = '';
+  try {
+    for await (const part of pipe) text += String(part);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+  return text;
+}
+
+function decodeReadiness(line: string, paths: DaemonPaths): Error | undefined {
+  if (line.trim() === '') return new DaemonStartError('it ended at once', paths.log);
+  const message: unknown = JSON.parse(line);
+  if (errorBodySchema.safeParse(message).success) return decodeError(422, message);
+  return undefined;
+}
+
+/** Appends; a log that has grown large becomes `.old` first. */
+function openLogFile(path: string): number {
+  const fd = openSync(path, 'a', 0o600);
+  if (fstatSync(fd).size < LOG_BYTES_MAX) return fd;
+  closeSync(fd);
+  renameSync(path, `${path}.old`);
+  return openSync(path, 'a', 0o600);
+}
