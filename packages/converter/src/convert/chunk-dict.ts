@@ -10,7 +10,6 @@ import { ChunkFlag, hasBlobFeature } from '@shoal/rafs';
 import type { ClientOptions, ImageStore } from '@shoal/registry-client';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
 import { ChunkDictError } from '../errors.ts';
-import { openConvertedImage } from '../image/open-image.ts';
 import type { ConvertSettings } from './convert-settings.ts';
 
 /** Features of blobs whose chunks lie elsewhere or are not plain. */
@@ -40,6 +39,7 @@ export async function openChunkDict(
   settings: ConvertSettings,
   options: { client: ClientOptions; platform: Platform | undefined; signal: AbortSignal },
 ): Promise<ChunkDict> {
+  const { openConvertedImage } = await import('../image/open-image.ts');
   const image = await openConvertedImage(reference, options);
   try {
     const name = formatReference(reference);
