@@ -1,5 +1,6 @@
 /** RAFS v6: bytes to objects and back, pure, without I/O. The format is in docs/format.md. */
 export type { Cipher, Compressor, Digester } from './algorithms.ts';
+export { BlobMeta, type ChunkUnit } from './blob/blob-meta.ts';
 export {
   type BatchContext,
   type ChunkExtent,
@@ -8,6 +9,15 @@ export {
 } from './blob/chunk-info.ts';
 export type { ChunkInfoHeader } from './blob/chunk-info-header.ts';
 export {
+  type BlobMetaOptions,
+  type ByteRange,
+  chunkInfoRange,
+  decodeBlobMetaFile,
+  decodeStoredChunkInfo,
+  digestSectionRange,
+} from './blob/decode-blob-meta.ts';
+export { type BlobTailInfo, decodeBlobTail } from './blob/decode-blob-tail.ts';
+export {
   type BlobChunks,
   type BlobTail,
   type BlobTailInput,
@@ -15,8 +25,10 @@ export {
   encodeBlobTail,
   imageBlobHeader,
 } from './blob/encode-blob-tail.ts';
+export { decodeLz4Block } from './blob/lz4-block.ts';
 export { encodeSectionHeader, SectionName, TAR_HEADER_SIZE } from './blob/tar-header.ts';
 export { decodeToc, findToc, type TocCompressor, type TocEntry } from './blob/toc.ts';
+export { decryptUnit } from './blob/xts.ts';
 export {
   BlobFeature,
   blobFeatureNames,
