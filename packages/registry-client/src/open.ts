@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { formatReference, type ImageReference } from '@shoal/oci';
-import { createRegistryClient } from './client.ts';
+import { openOwned } from './client.ts';
 import { ReferenceKindError } from './errors.ts';
 import type { ImageStore, ImageTarget } from './image-store.ts';
 import { readLayoutIndex } from './layout/layout-index.ts';
@@ -11,6 +11,8 @@ import { LayoutStore } from './layout/layout-store.ts';
 import { LayoutTarget } from './layout/layout-target.ts';
 import { DirectoryTree } from './local/file-tree.ts';
 import type { ClientOptions } from './options.ts';
+import { RegistryStore } from './registry/registry-store.ts';
+import { RegistryTarget } from './registry/registry-target.ts';
 
 /** Opens an image to read. Throws at once when a local path is not what it is said to be. */
 export async function openSource(
@@ -20,7 +22,13 @@ export async function openSource(
   const description = formatReference(reference);
   switch (reference.kind) {
     case 'registry':
-      return (options.client ?? createRegistryClient(options)).openSource(reference);
+      return (
+        options.client?.openSource(reference) ??
+        openOwned(
+          options,
+          (client, onClose) => new RegistryStore(reference, client.partsFor(reference, onClose)),
+        )
+      );
     case 'layout': {
       const tree = new DirectoryTree(resolve(reference.path), description);
       await readLayoutIndex(tree);
@@ -42,7 +50,13 @@ export async function openTarget(
   const description = formatReference(reference);
   switch (reference.kind) {
     case 'registry':
-      return (options.client ?? createRegistryClient(options)).openTarget(reference);
+      return (
+        options.client?.openTarget(reference) ??
+        openOwned(
+          options,
+          (client, onClose) => new RegistryTarget(reference, client.partsFor(reference, onClose)),
+        )
+      );
     case 'layout':
       return LayoutTarget.open(reference.path, description, reference.tag);
     case 'oci-archive':

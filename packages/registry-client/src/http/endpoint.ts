@@ -1,0 +1,192 @@
+/**
+ * One registry host: finds out whether it speaks HTTPS, authorizes requests, tries again what can
+ * heal, follows redirects without taking the authorization to another host.
+ */
+
+import { errorCode } from '@shoal/errors';
+import { AuthSession } from '../auth/auth-session.ts';
+import type { DockerCredentials } from '../auth/docker-config.ts';
+import { RedirectError, TlsError, TransferError } from '../errors.ts';
+import { ERROR_BODY_BYTES_MAX, REDIRECTS_MAX } from '../limits.ts';
+import type { ClientOptions } from '../options.ts';
+import { collectBounded } from '../verify.ts';
+import { discardBody, type Exchange, type HttpAnswer, type HttpRequest } from './exchange.ts';
+import { describeErrorBody, requestFailure, statusFailure } from './failure.ts';
+import { isLoopbackHost } from './proxy-environment.ts';
+import { isRedirect, redirectTarget } from './redirect.ts';
+import { type RetryPolicy, withRetry } from './retry.ts';
+
+export type EndpointRequest = Omit<HttpRequest, 'url'> & {
+  /** A path below the registry (`/v2/...`, may have a query) or a URL the registry gave. */
+  readonly target: string | URL;
+  /** `repository:NAME:pull` and the like. */
+  readonly scopes: readonly string[];
+  /** Statuses that are answers; everything else becomes an error. */
+  readonly accept: readonly number[];
+  /** What is asked for, in errors: `repo/name: manifest v1`. */
+  readonly subject: string;
+};
+
+export type EndpointComponents = {
+  readonly exchange: Exchange;
+  readonly credentials: DockerCredentials;
+  readonly policy: RetryPolicy;
+};
+
+export type Document = { readonly answer: HttpAnswer; readonly body: Buffer };
+
+const HUB_HOST = 'registry-1.docker.io';
+
+export class Endpoint {
+  readonly registry: string;
+  readonly policy: RetryPolicy;
+  readonly exchange: Exchange;
+  readonly mayBePlain: boolean;
+  readonly #host: string;
+  readonly #auth: AuthSession;
+  #base: Promise<URL> | undefined;
+
+  constructor(registry: string, parts: EndpointComponents, options: ClientOptions) {
+    this.registry = registry;
+    this.policy = parts.policy;
+    this.exchange = parts.exchange;
+    this.mayBePlain = options.plainHttp === true;
+    this.#host = registry === 'docker.io' ? HUB_HOST : registry;
+    this.#auth = new AuthSession(registry, parts);
+  }
+
+  /** Tries until the answer has an accepted status. The body is the caller's to read. */
+  call(request: EndpointRequest): Promise<HttpAnswer> {
+    return withRetry(this.policy, request.signal, (attempt) => this.callOnce(request, attempt));
+  }
+
+  /** Like `call`, body discarded. */
+  async callForHead(request: EndpointRequest): Promise<HttpAnswer> {
+    const answer = await this.call(request);
+    await discardBody(answer);
+    return answer;
+  }
+
+  /** Like `call`, with the whole body, at most `bytesMax` bytes; follows redirects. */
+  callForDocument(request: EndpointRequest, bytesMax: number): Promise<Document> {
+    const accept = [...request.accept, 301, 302, 303, 307, 308];
+    return withRetry(this.policy, request.signal, async (attempt) => {
+      const first = await this.callOnce({ ...request, accept }, attempt);
+      const answer = await this.#follow(first, request, attempt);
+      const where = `${this.registry}/${request.subject}`;
+      try {
+        return { answer, body: await collectBounded(answer.body, bytesMax, where) };
+      } catch (error) {
+        throw requestFailure(error, where, request.signal);
+      }
+    });
+  }
+
+  async #follow(first: HttpAnswer, request: EndpointRequest, attempt: number): Promise<HttpAnswer> {
+    if (!isRedirect(first.status)) return first;
+    const url = redirectTarget(first, this.mayBePlain);
+    await discardBody(first);
+    const answer = await this.fetchElsewhere(url, request, attempt);
+    if (request.accept.includes(answer.status)) return answer;
+    throw await this.failureOf(answer, request.subject);
+  }
+
+  /** A URL that a redirect led to: no authorization, further redirects followed. */
+  async fetchElsewhere(
+    start: URL,
+    request: Pick<HttpRequest, 'method' | 'headers' | 'signal'>,
+    attempt: number,
+  ): Promise<HttpAnswer> {
+    let url = start;
+    for (let hop = 0; hop < REDIRECTS_MAX; hop++) {
+      const answer = await this.exchange.send({ ...request, url }, attempt);
+      if (!isRedirect(answer.status)) return answer;
+      url = redirectTarget(answer, this.mayBePlain);
+      await discardBody(answer);
+    }
+    throw new RedirectError(`${this.registry}: more than ${REDIRECTS_MAX} redirects in a row`, {
+      remedy: 'ask whoever runs the registry',
+    });
+  }
+
+  /** One try, authorization included. */
+  async callOnce(request: EndpointRequest, attempt: number): Promise<HttpAnswer> {
+    const base = await this.#baseUrl(request.signal);
+    const url = this.#urlOf(request.target, base);
+    const answer = await this.#authorized(request, url, base, attempt);
+    if (request.accept.includes(answer.status)) return answer;
+    throw await this.failureOf(answer, request.subject);
+  }
+
+  async #authorized(
+    request: EndpointRequest,
+    url: URL,
+    base: URL,
+    attempt: number,
+  ): Promise<HttpAnswer> {
+    const { scopes, signal } = request;
+    if (url.origin !== base.origin) return this.exchange.send({ ...request, url }, attempt);
+    let authorization = await this.#auth.header(scopes, base, signal);
+    for (let round = 0; ; round++) {
+      const headers = { ...request.headers, ...(authorization ? { authorization } : {}) };
+      const answer = await this.exchange.send({ ...request, url, headers }, attempt);
+      if (answer.status !== 401 || round === 2) return answer;
+      const challenge = answer.headers.get('www-authenticate');
+      await discardBody(answer);
+      authorization = await this.#auth.answer(challenge, scopes, base, authorization, signal);
+    }
+  }
+
+  async failureOf(answer: HttpAnswer, subject: string): Promise<unknown> {
+    const where = `${this.registry}/${subject}`;
+    let detail = '';
+    try {
+      detail = describeErrorBody(await collectBounded(answer.body, ERROR_BODY_BYTES_MAX, where));
+    } catch {
+      await discardBody(answer);
+    }
+    return statusFailure({ where, status: answer.status, headers: answer.headers, detail });
+  }
+
+  /** A registry behind a TLS proxy may name itself with http: its own scheme is kept. */
+  #urlOf(target: string | URL, base: URL): URL {
+    const url = new URL(target, base);
+    if (url.host === base.host && url.protocol !== base.protocol) url.protocol = base.protocol;
+    return url;
+  }
+
+  #baseUrl(signal: AbortSignal | undefined): Promise<URL> {
+    if (this.#base !== undefined) return this.#base;
+    const base = this.#findBase(signal);
+    this.#base = base;
+    base.catch(() => {
+      if (this.#base === base) this.#base = undefined;
+    });
+    return base;
+  }
+
+  /** HTTPS; plain HTTP when asked to, or when a loopback registry does not speak TLS. */
+  async #findBase(signal: AbortSignal | undefined): Promise<URL> {
+    if (this.mayBePlain) return new URL(`http://${this.#host}`);
+    const secure = new URL(`https://${this.#host}`);
+    if (!isLoopbackHost(secure.hostname)) return secure;
+    try {
+      const url = new URL('/v2/', secure);
+      await discardBody(await this.exchange.send({ method: 'GET', url, signal }, 1));
+      return secure;
+    } catch (error) {
+      if (speaksPlainHttp(error)) return new URL(`http://${this.#host}`);
+      throw error;
+    }
+  }
+}
+
+/** A certificate that is not trusted is no reason to give up encryption. */
+function speaksPlainHttp(error: unknown): boolean {
+  if (error instanceof TransferError) return true;
+  if (!(error instanceof TlsError)) return false;
+  const code = errorCode(error.cause) ?? '';
+  return (
+    code === 'EPROTO' || code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code.includes('PACKET_LENGTH')
+  );
+}

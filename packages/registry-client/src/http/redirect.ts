@@ -1,0 +1,43 @@
+/**
+ * Where a redirect leads, and whether it may be followed.
+ */
+import { quoted } from '@shoal/oci';
+import { ProtocolError, RedirectError } from '../errors.ts';
+import type { HttpAnswer } from './exchange.ts';
+import { isLoopbackHost } from './proxy-environment.ts';
+
+export function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+/** The URL in `Location`. Throws when it is missing, malformed, or gives up encryption. */
+export function redirectTarget(answer: HttpAnswer, mayBePlain: boolean): URL {
+  const target = locationOf(answer);
+  const givesUpTls = answer.url.protocol === 'https:' && target.protocol === 'http:';
+  if (givesUpTls && !mayBePlain && !isLoopbackHost(target.hostname)) {
+    throw new RedirectError(
+      `${answer.url.origin}: redirects to ${target.origin} without encryption`,
+      {
+        remedy: 'ask whoever runs the registry, or allow plain HTTP with --plain-http',
+      },
+    );
+  }
+  return target;
+}
+
+/** `Location` of any answer, resolved against the URL it came from. */
+export function locationOf(answer: HttpAnswer): URL {
+  const value = answer.headers.get('location');
+  const target = value === undefined ? null : URL.parse(value, answer.url.href);
+  if (target === null || (target.protocol !== 'http:' && target.protocol !== 'https:')) {
+    const shown =
+      value === undefined ? 'no Location' : `Location ${quoted(value.split('?')[0] ?? '')}`;
+    throw new ProtocolError(`${answer.url.origin}: status ${answer.status} with ${shown}`, {
+      remedy: 'ask whoever runs the registry',
+    });
+  }
+  target.username = '';
+  target.password = '';
+  target.hash = '';
+  return target;
+}

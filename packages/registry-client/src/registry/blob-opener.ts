@@ -1,0 +1,129 @@
+/**
+ * Opens the body of a blob: directly, or at the URL the registry redirects to. Such a URL is used
+ * until it expires or is refused, and asked for once for however many readers wait for it.
+ */
+import type { Descriptor, Digest } from '@shoal/oci';
+import type { Endpoint } from '../http/endpoint.ts';
+import { discardBody, type HttpAnswer } from '../http/exchange.ts';
+import { isRedirect, redirectTarget } from '../http/redirect.ts';
+import { type BlobLocation, BlobLocations } from './blob-locations.ts';
+
+export type BlobRequest = {
+  readonly descriptor: Descriptor;
+  /** `bytes=a-b`, or undefined for the whole blob. */
+  readonly range: string | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly attempt: number;
+};
+
+/** How asking the registry ended, for those who waited. */
+type Outcome = { readonly error: unknown } | 'redirected' | 'direct' | 'cancelled';
+
+const ROUNDS_MAX = 4;
+/** What storage says to a URL whose time is over. */
+const REFUSED_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 404, 410]);
+
+export class BlobOpener {
+  readonly #endpoint: Endpoint;
+  readonly #repository: string;
+  readonly #locations = new BlobLocations();
+  readonly #asking = new Map<Digest, Promise<Outcome>>();
+  /** False once the registry has served a blob itself: then nobody waits for anybody. */
+  #mayRedirect = true;
+
+  constructor(endpoint: Endpoint, repository: string) {
+    this.#endpoint = endpoint;
+    this.#repository = repository;
+  }
+
+  /** Status 200 or 206. One try: the caller has the retries. */
+  async open(request: BlobRequest): Promise<HttpAnswer> {
+    const { digest } = request.descriptor;
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const location = this.#locations.find(digest);
+      if (location !== undefined) {
+        const answer = await this.#openAt(location, request);
+        if (answer !== undefined) return answer;
+        continue;
+      }
+      const asking = this.#mayRedirect ? this.#asking.get(digest) : undefined;
+      if (asking === undefined) return this.#askOnceForAll(request);
+      const outcome = await asking;
+      request.signal?.throwIfAborted();
+      if (typeof outcome === 'object') throw outcome.error;
+    }
+    return this.#askOnceForAll(request);
+  }
+
+  /** Undefined when the location is refused; it is then forgotten. */
+  async #openAt(location: BlobLocation, request: BlobRequest): Promise<HttpAnswer | undefined> {
+    const answer = await this.#elsewhere(location.url, request);
+    if (answer.status === 200 || answer.status === 206) return answer;
+    if (!REFUSED_STATUSES.has(answer.status)) throw await this.#failure(answer, request);
+    await discardBody(answer);
+    this.#locations.drop(request.descriptor.digest, location);
+    return undefined;
+  }
+
+  async #askOnceForAll(request: BlobRequest): Promise<HttpAnswer> {
+    const { digest } = request.descriptor;
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    if (!this.#asking.has(digest)) this.#asking.set(digest, promise);
+    try {
+      return await this.#ask(request, resolve);
+    } catch (error) {
+      resolve(request.signal?.aborted === true ? 'cancelled' : { error });
+      throw error;
+    } finally {
+      resolve('cancelled');
+      if (this.#asking.get(digest) === promise) this.#asking.delete(digest);
+    }
+  }
+
+  async #ask(request: BlobRequest, tell: (outcome: Outcome) => void): Promise<HttpAnswer> {
+    const { descriptor, range, signal, attempt } = request;
+    const answer = await this.#endpoint.callOnce(
+      {
+        method: 'GET',
+        target: `/v2/${this.#repository}/blobs/${descriptor.digest}`,
+        scopes: [`repository:${this.#repository}:pull`],
+        headers: bodyHeaders(range),
+        accept: [200, 206, 301, 302, 303, 307, 308],
+        subject: subjectOf(this.#repository, descriptor.digest),
+        signal,
+      },
+      attempt,
+    );
+    if (!isRedirect(answer.status)) {
+      this.#mayRedirect = false;
+      tell('direct');
+      return answer;
+    }
+    const url = redirectTarget(answer, this.#endpoint.mayBePlain);
+    await discardBody(answer);
+    this.#mayRedirect = true;
+    this.#locations.add(descriptor.digest, url);
+    this.#asking.delete(descriptor.digest);
+    tell('redirected');
+    const body = await this.#elsewhere(url, request);
+    if (body.status === 200 || body.status === 206) return body;
+    throw await this.#failure(body, request);
+  }
+
+  #elsewhere(url: URL, { range, signal, attempt }: BlobRequest): Promise<HttpAnswer> {
+    const request = { method: 'GET', headers: bodyHeaders(range), signal } as const;
+    return this.#endpoint.fetchElsewhere(url, request, attempt);
+  }
+
+  #failure(answer: HttpAnswer, { descriptor }: BlobRequest): Promise<unknown> {
+    return this.#endpoint.failureOf(answer, subjectOf(this.#repository, descriptor.digest));
+  }
+}
+
+function bodyHeaders(range: string | undefined): Record<string, string> {
+  return { 'accept-encoding': 'identity', ...(range === undefined ? {} : { range }) };
+}
+
+export function subjectOf(repository: string, digest: Digest): string {
+  return `${repository}: blob ${digest}`;
+}

@@ -1,0 +1,117 @@
+/**
+ * Reads bytes of a blob from a registry and goes on where a broken transfer stopped. A registry that
+ * answers a range with the whole blob is read only as far as needed.
+ */
+import type { Descriptor } from '@shoal/oci';
+import { ProtocolError, SizeMismatchError, TransferError } from '../errors.ts';
+import type { HttpAnswer } from '../http/exchange.ts';
+import { requestFailure } from '../http/failure.ts';
+import { delayAfter, pause, type RetryPolicy } from '../http/retry.ts';
+import { PROGRESS_BYTES_MIN } from '../limits.ts';
+import type { BlobOpener } from './blob-opener.ts';
+
+export type BlobSpan = {
+  readonly descriptor: Descriptor;
+  readonly offset: number;
+  /** First byte after the span. */
+  readonly end: number;
+  readonly signal: AbortSignal | undefined;
+};
+
+export class BlobReader {
+  readonly #opener: BlobOpener;
+  readonly #policy: RetryPolicy;
+  readonly #where: string;
+
+  /** `where` names registry and repository in errors. */
+  constructor(opener: BlobOpener, policy: RetryPolicy, where: string) {
+    this.#opener = opener;
+    this.#policy = policy;
+    this.#where = where;
+  }
+
+  /** Exactly the bytes of the span, in pieces, or an error. */
+  async *pieces(span: BlobSpan): AsyncGenerator<Buffer, void, void> {
+    let position = span.offset;
+    let failures = 0;
+    while (position < span.end) {
+      const started = position;
+      try {
+        for await (const piece of this.#transfer({ ...span, offset: position }, failures + 1)) {
+          position += piece.byteLength;
+          yield piece;
+        }
+      } catch (thrown) {
+        const error = requestFailure(thrown, this.#placeOf(span), span.signal);
+        failures = position - started >= PROGRESS_BYTES_MIN ? 1 : failures + 1;
+        const delayMs =
+          span.signal?.aborted === true ? undefined : delayAfter(error, failures, this.#policy);
+        if (delayMs === undefined) throw error;
+        await pause(delayMs, span.signal);
+      }
+    }
+  }
+
+  /** One request; throws when the body ends before the span does. */
+  async *#transfer(span: BlobSpan, attempt: number): AsyncGenerator<Buffer, void, void> {
+    const { descriptor, offset, end, signal } = span;
+    const isWhole = offset === 0 && end === descriptor.size;
+    const range = isWhole ? undefined : `bytes=${offset}-${end - 1}`;
+    const answer = await this.#opener.open({ descriptor, range, signal, attempt });
+    let position = this.#startOf(answer, span, isWhole);
+    let delivered = offset;
+    for await (const piece of bodyOf(answer)) {
+      const from = Math.max(0, delivered - position);
+      const part = piece.subarray(from, Math.max(from, end - position));
+      position += piece.byteLength;
+      delivered += part.byteLength;
+      if (part.byteLength > 0) yield part;
+      if (position > end) {
+        if (isWhole) throw this.#wrongSize(descriptor, `more than ${descriptor.size}`);
+        return;
+      }
+    }
+    if (delivered < end) {
+      throw new TransferError(`${this.#placeOf(span)}: the transfer ended at byte ${delivered}`, {
+        retryable: true,
+        remedy: 'check the network and run the command again',
+      });
+    }
+  }
+
+  /** Position in the blob of the first byte of the body. */
+  #startOf(answer: HttpAnswer, span: BlobSpan, isWhole: boolean): number {
+    const { descriptor, offset } = span;
+    if (answer.status === 200) {
+      const length = answer.headers.get('content-length');
+      if (isWhole && length !== undefined && Number(length) !== descriptor.size) {
+        answer.body.destroy();
+        throw this.#wrongSize(descriptor, length);
+      }
+      return 0;
+    }
+    const match = /^bytes (\d{1,15})-\d{1,15}\/(?:\*|\d{1,15})$/.exec(
+      answer.headers.get('content-range') ?? '',
+    );
+    if (match !== null && Number(match[1]) === offset) return offset;
+    answer.body.destroy();
+    throw new ProtocolError(`${this.#placeOf(span)}: another range came than was asked for`, {
+      remedy: 'ask whoever runs the registry or the proxy in front of it',
+    });
+  }
+
+  #wrongSize(descriptor: Descriptor, actual: string): SizeMismatchError {
+    return new SizeMismatchError(this.#where, descriptor.digest, descriptor.size, actual);
+  }
+
+  #placeOf(span: BlobSpan): string {
+    return `${this.#where}: blob ${span.descriptor.digest}`;
+  }
+}
+
+/** The body's pieces, as buffers. */
+async function* bodyOf(answer: HttpAnswer): AsyncGenerator<Buffer, void, void> {
+  for await (const piece of answer.body) {
+    if (Buffer.isBuffer(piece)) yield piece;
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * Reads one image of a registry. Spec: OCI distribution, "Pull".
+ */
+import { Readable } from 'node:stream';
+import {
+  type Descriptor,
+  type Digest,
+  formatReference,
+  MANIFEST_BYTES_MAX,
+  MANIFEST_MEDIA_TYPES,
+  parseManifest,
+  type RegistryReference,
+  sha256Digest,
+} from '@shoal/oci';
+import { ClosedError, DigestMismatchError } from '../errors.ts';
+import type { Document, Endpoint } from '../http/endpoint.ts';
+import type { CallOptions, ImageStore } from '../image-store.ts';
+import { checkRange } from '../layout/layout-store.ts';
+import { collectBounded, verifiedPieces, verifyBytes, verifyDigest } from '../verify.ts';
+import { BlobOpener } from './blob-opener.ts';
+import { BlobReader } from './blob-reader.ts';
+import { listReferrers } from './referrers.ts';
+
+export type RegistryParts = {
+  readonly endpoint: Endpoint;
+  /** Ends everything; undefined: only the calls' own signals do. */
+  readonly signal: AbortSignal | undefined;
+  /** Closes the client when the store owns it. */
+  readonly onClose: () => Promise<void>;
+};
+
+export class RegistryStore implements ImageStore {
+  readonly description: string;
+  protected readonly reference: RegistryReference;
+  protected readonly endpoint: Endpoint;
+  readonly #parts: RegistryParts;
+  readonly #reader: BlobReader;
+  #resolved: Buffer | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(reference: RegistryReference, parts: RegistryParts) {
+    this.reference = reference;
+    this.description = formatReference(reference);
+    this.endpoint = parts.endpoint;
+    this.#parts = parts;
+    const opener = new BlobOpener(parts.endpoint, reference.repository);
+    this.#reader = new BlobReader(opener, parts.endpoint.policy, this.where);
+  }
+
+  /** Registry and repository, for errors. */
+  protected get where(): string {
+    return `${this.reference.registry}/${this.reference.repository}`;
+  }
+
+  async resolve(options: CallOptions = {}): Promise<Descriptor> {
+    const { tag, digest } = this.reference;
+    const { answer, body } = await this.#fetchManifest(digest ?? tag ?? 'latest', options);
+    if (digest !== undefined) verifyDigest(body, digest, this.where);
+    const actual = sha256Digest(body);
+    const claimed = answer.headers.get('docker-content-digest');
+    if (claimed?.startsWith('sha256:') && claimed !== actual) {
+      throw new DigestMismatchError(this.description, claimed.slice(0, 71), actual);
+    }
+    const { mediaType } = parseManifest(body, `${this.description}: manifest`);
+    this.#resolved = body;
+    return { mediaType, digest: digest ?? actual, size: body.byteLength };
+  }
+
+  async readManifest(descriptor: Descriptor, options: CallOptions = {}): Promise<Buffer> {
+    const kept = this.#resolved;
+    if (kept !== undefined && sha256Digest(kept) === descriptor.digest) {
+      this.signalOf(options)?.throwIfAborted();
+      verifyBytes(kept, descriptor, this.where);
+      return kept;
+    }
+    const { body } = await this.#fetchManifest(descriptor.digest, options);
+    verifyBytes(body, descriptor, this.where);
+    return body;
+  }
+
+  #fetchManifest(name: string, options: CallOptions): Promise<Document> {
+    const { repository } = this.reference;
+    return this.endpoint.callForDocument(
+      {
+        method: 'GET',
+        target: `/v2/${repository}/manifests/${name}`,
+        scopes: [`repository:${repository}:pull`],
+        headers: { accept: MANIFEST_MEDIA_TYPES.join(', '), 'accept-encoding': 'identity' },
+        accept: [200],
+        subject: `${repository}: manifest ${name}`,
+        signal: this.signalOf(options),
+      },
+      MANIFEST_BYTES_MAX,
+    );
+  }
+
+  async readBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<Readable> {
+    const signal = this.signalOf(options);
+    const span = { descriptor, offset: 0, end: descriptor.size, signal };
+    const pieces = verifiedPieces(this.#reader.pieces(span), descriptor, this.where);
+    return Readable.from(pieces, { objectMode: false });
+  }
+
+  async readBlobRange(
+    descriptor: Descriptor,
+    offset: number,
+    length: number,
+    options: CallOptions = {},
+  ): Promise<Buffer> {
+    checkRange(descriptor, offset, length);
+    const span = { descriptor, offset, end: offset + length, signal: this.signalOf(options) };
+    return collectBounded(this.#reader.pieces(span), length, this.where);
+  }
+
+  async listReferrers(
+    digest: Digest,
+    options: CallOptions & { readonly artifactType?: string | undefined } = {},
+  ): Promise<readonly Descriptor[]> {
+    return listReferrers({
+      endpoint: this.endpoint,
+      repository: this.reference.repository,
+      digest,
+      artifactType: options.artifactType,
+      signal: this.signalOf(options),
+    });
+  }
+
+  /** The signal of a call; throws when the store is closed. */
+  protected signalOf(options: CallOptions): AbortSignal | undefined {
+    if (this.#closing !== undefined) throw new ClosedError(this.description);
+    const signals = [options.signal, this.#parts.signal].filter((signal) => signal !== undefined);
+    return signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#parts.onClose();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

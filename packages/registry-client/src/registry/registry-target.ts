@@ -1,0 +1,167 @@
+/**
+ * Writes one image of a registry. Spec: OCI distribution, "Push".
+ */
+
+import { errorCode } from '@shoal/errors';
+import {
+  type Descriptor,
+  type Digest,
+  encodeManifest,
+  type ImageIndex,
+  MediaType,
+  parseManifest,
+  quoted,
+  sha256Digest,
+} from '@shoal/oci';
+import { DigestMismatchError, StatusError, TargetRefusedError } from '../errors.ts';
+import { discardBody } from '../http/exchange.ts';
+import type {
+  BlobIdentity,
+  BlobWriter,
+  CallOptions,
+  ImageTarget,
+  WriteManifestOptions,
+} from '../image-store.ts';
+import { referrerDescriptor } from '../layout/layout-store.ts';
+import { referrersTag } from './referrers.ts';
+import { RegistryBlobWriter } from './registry-blob-writer.ts';
+import { RegistryStore } from './registry-store.ts';
+import { UploadSession } from './upload-session.ts';
+
+export class RegistryTarget extends RegistryStore implements ImageTarget {
+  async hasBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    const signal = this.signalOf(options);
+    const answer = await this.endpoint.callForHead({
+      method: 'HEAD',
+      target: `/v2/${this.reference.repository}/blobs/${descriptor.digest}`,
+      scopes: this.#scopes(),
+      accept: [200, 301, 302, 303, 307, 308, 404],
+      subject: `${this.reference.repository}: blob ${descriptor.digest}`,
+      signal,
+    });
+    return answer.status !== 404;
+  }
+
+  #scopes(): string[] {
+    return [`repository:${this.reference.repository}:pull,push`];
+  }
+
+  async mountBlob(
+    descriptor: Descriptor,
+    fromRepository: string,
+    options: CallOptions = {},
+  ): Promise<boolean> {
+    const { repository } = this.reference;
+    const signal = this.signalOf(options);
+    const query = new URLSearchParams({ mount: descriptor.digest, from: fromRepository });
+    try {
+      const answer = await this.endpoint.callForHead({
+        method: 'POST',
+        target: `/v2/${repository}/blobs/uploads/?${query}`,
+        scopes: [...this.#scopes(), `repository:${fromRepository}:pull`],
+        headers: { 'content-length': '0' },
+        accept: [201, 202],
+        subject: `${repository}: mount of ${descriptor.digest}`,
+        signal,
+      });
+      if (answer.status === 201) return true;
+      const place = { endpoint: this.endpoint, repository, signal };
+      await UploadSession.adopt(place, answer).cancel();
+      return false;
+    } catch (error) {
+      if (isMountRefused(error)) return false;
+      throw error;
+    }
+  }
+
+  async openBlobWriter(options: CallOptions = {}): Promise<BlobWriter> {
+    const signal = this.signalOf(options);
+    const place = { endpoint: this.endpoint, repository: this.reference.repository, signal };
+    return new RegistryBlobWriter(place, (identity: BlobIdentity) =>
+      this.hasBlob(identity, { signal }),
+    );
+  }
+
+  async writeManifest(
+    bytes: Buffer,
+    mediaType: string,
+    options: WriteManifestOptions = {},
+  ): Promise<Descriptor> {
+    const descriptor = { mediaType, digest: sha256Digest(bytes), size: bytes.byteLength };
+    const document = parseManifest(bytes, `manifest ${descriptor.digest}`);
+    const name = options.tag === false ? descriptor.digest : (options.tag ?? this.#ownTag());
+    const headers = await this.#putManifest(name, bytes, mediaType, options);
+    const stored = headers.get('docker-content-digest');
+    if (stored?.startsWith('sha256:') && stored !== descriptor.digest) {
+      throw new DigestMismatchError(`${this.where}:${name}`, descriptor.digest, quoted(stored));
+    }
+    const { subject } = document;
+    if (subject !== undefined && !headers.has('oci-subject')) {
+      await this.#addToReferrersTag(
+        subject.digest,
+        referrerDescriptor(descriptor, document),
+        options,
+      );
+    }
+    return descriptor;
+  }
+
+  #ownTag(): string {
+    const { tag, digest } = this.reference;
+    if (tag !== undefined) return tag;
+    if (digest === undefined) return 'latest';
+    throw new TargetRefusedError(`${this.description} names a digest, which cannot be written`, {
+      remedy: 'give the target a tag',
+    });
+  }
+
+  async #putManifest(
+    name: string,
+    bytes: Buffer,
+    mediaType: string,
+    options: CallOptions,
+  ): Promise<ReadonlyMap<string, string>> {
+    const { repository } = this.reference;
+    const answer = await this.endpoint.call({
+      method: 'PUT',
+      target: `/v2/${repository}/manifests/${name}`,
+      scopes: this.#scopes(),
+      headers: { 'content-type': mediaType },
+      body: bytes,
+      accept: [201, 200, 202, 204],
+      subject: `${repository}: manifest ${name}`,
+      signal: this.signalOf(options),
+    });
+    await discardBody(answer);
+    return answer.headers;
+  }
+
+  /** Registries without the referrers API: the list is an index under a tag of its own. */
+  async #addToReferrersTag(
+    subject: Digest,
+    referrer: Descriptor,
+    options: CallOptions,
+  ): Promise<void> {
+    const known = await this.listReferrers(subject, options);
+    if (known.some((entry) => entry.digest === referrer.digest)) return;
+    const index: ImageIndex = {
+      kind: 'index',
+      schemaVersion: 2,
+      mediaType: MediaType.ociIndex,
+      manifests: [...known, referrer],
+    };
+    await this.#putManifest(
+      referrersTag(subject),
+      encodeManifest(index),
+      MediaType.ociIndex,
+      options,
+    );
+  }
+}
+
+/** Mounting is an offer: whatever the registry has against it, the blob can still be uploaded. */
+function isMountRefused(error: unknown): boolean {
+  if (error instanceof StatusError) return error.status < 500 && error.status !== 429;
+  const refusals = ['NOT_FOUND', 'UNAUTHORIZED', 'DENIED'];
+  return refusals.some((name) => errorCode(error) === `ERR_REGISTRY_CLIENT_${name}`);
+}
