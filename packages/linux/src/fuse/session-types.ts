@@ -53,7 +53,8 @@ export type SessionEvent =
       readonly length: number;
       readonly errno: number;
     }
-  | { readonly kind: 'unknown-request'; readonly opcode: number }
+  | { readonly kind: 'bad-request'; readonly error: unknown }
+  | { readonly kind: 'reply-refused'; readonly error: unknown }
   | { readonly kind: 'worker-failed'; readonly error: unknown }
   /** The kernel ended the connection (unmounted or aborted): no more requests will come. */
   | { readonly kind: 'disconnected' };

@@ -1,10 +1,246 @@
-/** Opening and adopting flat FUSE sessions. */
-import { FuseSessionClosedError } from '../errors.ts';
-import type { AdoptSessionOptions, FlatFuseSession, OpenSessionOptions } from './session-types.ts';
+/**
+ * The main-thread half of a flat FUSE session: files, misses, workers, opening, adopting, closing.
+ *
+ * Never read a file of the session, or of a mount above it, synchronously in this thread: a miss
+ * needs this thread's event loop.
+ */
+import { FlatFileError, FuseSessionClosedError } from '../errors.ts';
+import { FLAT_FILES_MAX, SESSION_THREADS_MAX, WORKER_RESTARTS_MAX } from '../limits.ts';
+import { closeFd } from '../syscalls.ts';
+import { openFlatFile } from './flat-file.ts';
+import {
+  abortConnection,
+  attachMount,
+  connectionNumber,
+  handshake,
+  mountFuse,
+  removeMount,
+  resendRequests,
+} from './fuse-mount.ts';
+import { MissRunner } from './miss-runner.ts';
+import { statsOf } from './session-stats.ts';
+import type {
+  AdoptSessionOptions,
+  FlatFile,
+  FlatFuseSession,
+  FlatSessionOptions,
+  InitAgreement,
+  OpenSessionOptions,
+  SessionEvent,
+  SessionStats,
+} from './session-types.ts';
+import { WorkerHandle, type WorkerListener } from './worker-handle.ts';
+import type { FromWorker, WorkerFile } from './worker-messages.ts';
 
-export function openFlatFuseSession(_options: OpenSessionOptions): Promise<FlatFuseSession> {
-  return Promise.reject(new FuseSessionClosedError('not built yet'));
+const THREADS_DEFAULT = 2;
+
+type Connection = {
+  readonly fd: number;
+  readonly mountFd: number | undefined;
+  readonly mountpoint: string | undefined;
+  readonly init: InitAgreement;
+};
+
+class Session implements FlatFuseSession {
+  readonly fd: number;
+  readonly mountFd: number | undefined;
+  readonly init: InitAgreement;
+  readonly #mountpoint: string | undefined;
+  readonly #threads: number;
+  readonly #onEvent: (event: SessionEvent) => void;
+  readonly #files = new Map<number, WorkerFile>();
+  readonly #misses: MissRunner;
+  #workers: WorkerHandle[] = [];
+  #connection: number | undefined;
+  #restarts = 0;
+  #ending: Promise<void> | undefined;
+  #saidDisconnected = false;
+  readonly #listener: WorkerListener = {
+    message: (from, message) => this.#onMessage(from, message),
+    failed: (from, error) => this.#onWorkerFailed(from, error),
+  };
+
+  constructor(connection: Connection, options: FlatSessionOptions) {
+    this.fd = connection.fd;
+    this.mountFd = connection.mountFd;
+    this.init = connection.init;
+    this.#mountpoint = connection.mountpoint;
+    this.#threads = threadCount(options);
+    this.#onEvent = options.onEvent ?? (() => undefined);
+    this.#misses = new MissRunner(options, this.#onEvent);
+  }
+
+  /** Serves; when it adopts, unanswered requests come again only after every worker knows all files. */
+  async start(files: readonly FlatFile[], adopts: boolean): Promise<void> {
+    try {
+      for (const file of files) this.#open(file);
+      this.#workers = Array.from({ length: this.#threads }, () => this.#spawn());
+      await Promise.all(this.#workers.map((worker) => worker.started));
+      if (adopts) resendRequests(this.fd);
+      if (this.mountFd !== undefined) this.#connection = await connectionNumber(this.mountFd);
+    } catch (error) {
+      await (adopts ? this.detach() : this.close());
+      throw error;
+    }
+  }
+
+  async addFile(file: FlatFile): Promise<void> {
+    this.#assertOpen();
+    const opened = this.#open(file);
+    await this.#tellAll((worker) =>
+      worker.request((ticket) => ({ kind: 'add', ticket, file: opened })),
+    );
+  }
+
+  async removeFile(fileId: number): Promise<void> {
+    this.#assertOpen();
+    const file = this.#files.get(fileId);
+    if (file === undefined) return;
+    this.#files.delete(fileId);
+    await this.#tellAll((worker) =>
+      worker.request((ticket) => ({ kind: 'remove', ticket, fileId })),
+    );
+    closeFd(file.fd);
+  }
+
+  pathOf(fileId: number): string {
+    const file = this.#files.get(fileId);
+    if (file === undefined) throw new FlatFileError(`the session has no file ${fileId}`);
+    return `${this.#mountpoint ?? `/proc/self/fd/${this.mountFd}`}/${file.name}`;
+  }
+
+  stats(): SessionStats {
+    return statsOf(this.#workers, this.#files.size);
+  }
+
+  detach(): Promise<void> {
+    this.#ending ??= this.#end(false);
+    return this.#ending;
+  }
+
+  close(): Promise<void> {
+    this.#ending ??= this.#end(true);
+    return this.#ending;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #end(final: boolean): Promise<void> {
+    await Promise.resolve();
+    this.#misses.close();
+    await Promise.all(this.#workers.map((worker) => worker.stop(final)));
+    if (final && this.#connection !== undefined) abortConnection(this.#connection);
+    if (final && this.#mountpoint !== undefined) removeMount(this.#mountpoint);
+    closeFd(this.fd);
+    if (this.mountFd !== undefined) closeFd(this.mountFd);
+    for (const file of this.#files.values()) closeFd(file.fd);
+    this.#files.clear();
+  }
+
+  #assertOpen(): void {
+    if (this.#ending !== undefined) throw new FuseSessionClosedError('the FUSE session is closed');
+  }
+
+  #open(file: FlatFile): WorkerFile {
+    if (this.#files.has(file.fileId)) {
+      throw new FlatFileError(`${file.path}: node id ${file.fileId} is already served`);
+    }
+    if (this.#files.size >= FLAT_FILES_MAX) {
+      throw new FlatFileError(`${file.path}: ${FLAT_FILES_MAX} files are served already`);
+    }
+    const opened = openFlatFile(file);
+    this.#files.set(file.fileId, opened);
+    return opened;
+  }
+
+  #spawn(): WorkerHandle {
+    return new WorkerHandle(this.fd, [...this.#files.values()], this.#listener);
+  }
+
+  async #tellAll(tell: (worker: WorkerHandle) => Promise<void>): Promise<void> {
+    await Promise.all(this.#workers.map(tell));
+  }
+
+  #onMessage(from: WorkerHandle, message: FromWorker): void {
+    switch (message.kind) {
+      case 'miss':
+        this.#misses.start(from, message);
+        break;
+      case 'miss-abandoned':
+        this.#misses.abandon(from, message.missId);
+        break;
+      case 'interrupted':
+        for (const worker of this.#workers) worker.send(message);
+        break;
+      case 'event':
+        this.#report(message.event);
+        break;
+    }
+  }
+
+  #report(event: SessionEvent): void {
+    if (event.kind === 'disconnected') {
+      if (this.#saidDisconnected || this.#ending !== undefined) return;
+      this.#saidDisconnected = true;
+    }
+    this.#onEvent(event);
+  }
+
+  /** A worker that threw is replaced, and what it had in hand is sent again by the kernel. */
+  #onWorkerFailed(failed: WorkerHandle, error: unknown): void {
+    this.#onEvent({ kind: 'worker-failed', error });
+    this.#misses.abandonAll(failed);
+    this.#workers = this.#workers.filter((worker) => worker !== failed);
+    if (this.#ending !== undefined) return;
+    this.#restarts += 1;
+    if (this.#restarts > WORKER_RESTARTS_MAX) {
+      void this.close();
+      return;
+    }
+    const replacement = this.#spawn();
+    this.#workers.push(replacement);
+    replacement.started.then(
+      () => {
+        if (this.#ending === undefined) resendRequests(this.fd);
+      },
+      () => undefined,
+    );
+  }
 }
-export function adoptFlatFuseSession(_options: AdoptSessionOptions): Promise<FlatFuseSession> {
-  return Promise.reject(new FuseSessionClosedError('not built yet'));
+
+function threadCount(options: FlatSessionOptions): number {
+  const threads = options.threads ?? THREADS_DEFAULT;
+  if (Number.isInteger(threads) && threads >= 1 && threads <= SESSION_THREADS_MAX) return threads;
+  throw new FlatFileError(`${threads} FUSE threads: 1 to ${SESSION_THREADS_MAX} are possible`);
+}
+
+/** Mounts a new file system and serves it. */
+export async function openFlatFuseSession(options: OpenSessionOptions): Promise<FlatFuseSession> {
+  threadCount(options);
+  const { fd, mountFd } = mountFuse();
+  const { mountpoint } = options;
+  let session: Session;
+  try {
+    const init = handshake(fd);
+    session = new Session({ fd, mountFd, mountpoint, init }, options);
+    if (mountpoint !== undefined) attachMount(mountFd, mountpoint);
+  } catch (error) {
+    closeFd(fd);
+    closeFd(mountFd);
+    throw error;
+  }
+  await session.start(options.files ?? [], false);
+  return session;
+}
+
+/** Goes on where a dead or detached session stopped. Needs all files that mounts may read. */
+export async function adoptFlatFuseSession(options: AdoptSessionOptions): Promise<FlatFuseSession> {
+  const { fd, init, mount } = options;
+  const mountFd = 'fd' in mount ? mount.fd : undefined;
+  const mountpoint = 'fd' in mount ? undefined : mount.mountpoint;
+  const session = new Session({ fd, mountFd, mountpoint, init }, options);
+  await session.start(options.files ?? [], true);
+  return session;
 }

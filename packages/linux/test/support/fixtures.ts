@@ -1,17 +1,19 @@
 /** What the tests of this package share: directories that are unmounted and removed, pattern bytes. */
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { READY_BLOCK_BYTES, readyMapBytes } from '../../src/fuse/ready-map.ts';
+import type { FlatFile } from '../../src/fuse/session-types.ts';
 import { listMounts } from '../../src/mount-table.ts';
 import { UmountFlag, umount2 } from '../../src/syscalls.ts';
-
-/** Test options: skipped with a reason unless root; with SHOAL_TEST_STRICT=1 it fails instead. */
-export const rootOnly = {
-  skip:
-    process.getuid?.() !== 0 && process.env['SHOAL_TEST_STRICT'] !== '1'
-      ? 'needs root: it mounts file systems'
-      : false,
-};
 
 type Teardown = { teardown(handler: () => void): void };
 
@@ -30,7 +32,7 @@ export function cleanDirectory(directory: string): void {
 
 /**
  * The bytes of file `seed` from `offset`: every 8 bytes name the file and their own place, so that
- * a misplaced byte shows, and none of them is zero.
+ * a misplaced word shows, and no word is zero.
  */
 export function patternBytes(seed: number, offset: number, length: number): Buffer {
   const first = Math.floor(offset / 8);
@@ -41,4 +43,59 @@ export function patternBytes(seed: number, offset: number, length: number): Buff
     bytes.writeUInt32LE((0x4000_0001 + seed * 2) >>> 0, index * 8 + 4);
   }
   return bytes.subarray(offset - first * 8, offset - first * 8 + length);
+}
+
+/** A sparse device file whose blocks arrive when asked for, as the blob store does it. */
+export class LazyDevice {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly readyMap: SharedArrayBuffer;
+  readonly #fd: number;
+  readonly #content: (offset: number, length: number) => Buffer;
+
+  /** `source` is a pattern's seed or the file's whole content. */
+  constructor(path: string, source: number | Buffer, sizeBytes: number) {
+    this.path = path;
+    this.sizeBytes = sizeBytes;
+    this.readyMap = new SharedArrayBuffer(readyMapBytes(sizeBytes));
+    this.#fd = openSync(path, 'w+', 0o600);
+    ftruncateSync(this.#fd, sizeBytes);
+    this.#content = (offset, length) =>
+      typeof source === 'number'
+        ? patternBytes(source, offset, length)
+        : source.subarray(offset, offset + length);
+  }
+
+  /** Writes the blocks that the range touches, then marks them. */
+  fill(offset: number, length: number): void {
+    const first = Math.floor(offset / READY_BLOCK_BYTES);
+    const end = Math.min(
+      this.sizeBytes,
+      Math.ceil((offset + length) / READY_BLOCK_BYTES) * READY_BLOCK_BYTES,
+    );
+    const start = first * READY_BLOCK_BYTES;
+    writeSync(this.#fd, this.#content(start, end - start), 0, end - start, start);
+    const map = new Uint8Array(this.readyMap);
+    for (let block = first; block * READY_BLOCK_BYTES < end; block += 1) {
+      Atomics.or(map, block >> 3, 1 << (block & 7));
+    }
+  }
+
+  asFlatFile(fileId: number): FlatFile {
+    const { path, sizeBytes, readyMap } = this;
+    return { fileId, name: `blob-${fileId}`, sizeBytes, path, readyMap };
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** Waits until a condition holds; gives up after a minute. */
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  const endsAt = Date.now() + 60_000;
+  while (!condition()) {
+    if (Date.now() > endsAt) throw new Error(`waited a minute for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
 }

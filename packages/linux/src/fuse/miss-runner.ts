@@ -1,0 +1,77 @@
+/** Runs `onMiss` for the workers and tells them how it ended. */
+import { constants } from 'node:os';
+import type { FlatSessionOptions, SessionEvent } from './session-types.ts';
+import type { WorkerHandle } from './worker-handle.ts';
+
+type Miss = {
+  readonly missId: number;
+  readonly fileId: number;
+  readonly offset: number;
+  readonly length: number;
+};
+
+const ERRNO_MAX = 4095;
+
+export class MissRunner {
+  readonly #options: Pick<FlatSessionOptions, 'onMiss' | 'errnoOf'>;
+  readonly #onEvent: (event: SessionEvent) => void;
+  readonly #running = new Map<WorkerHandle, Map<number, AbortController>>();
+  #isClosed = false;
+
+  constructor(
+    options: Pick<FlatSessionOptions, 'onMiss' | 'errnoOf'>,
+    onEvent: (event: SessionEvent) => void,
+  ) {
+    this.#options = options;
+    this.#onEvent = onEvent;
+  }
+
+  start(worker: WorkerHandle, miss: Miss): void {
+    if (this.#isClosed) return;
+    const ofWorker = this.#running.get(worker) ?? new Map<number, AbortController>();
+    this.#running.set(worker, ofWorker);
+    const controller = new AbortController();
+    ofWorker.set(miss.missId, controller);
+    void this.#run(miss, controller.signal).then((errno) => {
+      // Abandoned or closed: whoever did that has answered or handed over the request.
+      if (!ofWorker.delete(miss.missId) || this.#isClosed) return;
+      worker.send({ kind: 'miss-done', missId: miss.missId, errno });
+    });
+  }
+
+  abandon(worker: WorkerHandle, missId: number): void {
+    const controller = this.#running.get(worker)?.get(missId);
+    this.#running.get(worker)?.delete(missId);
+    controller?.abort();
+  }
+
+  abandonAll(worker: WorkerHandle): void {
+    const controllers = [...(this.#running.get(worker)?.values() ?? [])];
+    this.#running.delete(worker);
+    for (const controller of controllers) controller.abort();
+  }
+
+  /** Aborts everything; nothing is answered any more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const worker of [...this.#running.keys()]) this.abandonAll(worker);
+  }
+
+  /** The errno for the reader, 0 when the range should be ready. Never rejects. */
+  async #run({ fileId, offset, length }: Miss, signal: AbortSignal): Promise<number> {
+    try {
+      await this.#options.onMiss(fileId, offset, length, signal);
+      return 0;
+    } catch (error) {
+      if (signal.aborted) return constants.errno.EIO;
+      const errno = this.#errnoOf(error);
+      this.#onEvent({ kind: 'miss-failed', fileId, offset, length, errno, error });
+      return errno;
+    }
+  }
+
+  #errnoOf(error: unknown): number {
+    const errno = this.#options.errnoOf(error);
+    return Number.isInteger(errno) && errno > 0 && errno <= ERRNO_MAX ? errno : constants.errno.EIO;
+  }
+}

@@ -1,0 +1,126 @@
+/** Kernel message -> request. Bounded: every field is checked before anybody acts on it. */
+import { FuseMessageError } from '../errors.ts';
+import { FLAT_FILE_BYTES_MAX, FLAT_NAME_BYTES_MAX } from '../limits.ts';
+import { InitFlag, inHeader, initIn, interruptIn, Opcode, readIn } from './kernel-structs.ts';
+import { safeNumber } from './struct-codec.ts';
+
+type Operation =
+  | {
+      readonly kind: 'init';
+      readonly major: number;
+      readonly minor: number;
+      readonly maxReadahead: number;
+      readonly flags: bigint;
+    }
+  | { readonly kind: 'lookup'; readonly name: string }
+  | { readonly kind: 'read'; readonly offset: number; readonly size: number }
+  | { readonly kind: 'readdir'; readonly offset: number; readonly size: number }
+  | { readonly kind: 'interrupt'; readonly target: bigint }
+  | { readonly kind: 'getattr' | 'open' | 'opendir' | 'release' | 'statfs' | 'destroy' }
+  /** No reply may be sent. */
+  | { readonly kind: 'forget' }
+  | { readonly kind: 'unknown'; readonly opcode: number };
+
+export type FuseRequest = Operation & {
+  /** Opaque; a request sent again after a takeover has the highest bit set. */
+  readonly unique: bigint;
+  readonly nodeId: number;
+  /** Thread id of the caller; 0 when it is a kernel thread or in another pid name space. */
+  readonly pid: number;
+};
+
+const PLAIN_KINDS = new Map<
+  number,
+  'getattr' | 'open' | 'opendir' | 'release' | 'statfs' | 'destroy' | 'forget'
+>([
+  [Opcode.GETATTR, 'getattr'],
+  [Opcode.OPEN, 'open'],
+  [Opcode.OPENDIR, 'opendir'],
+  [Opcode.RELEASE, 'release'],
+  [Opcode.RELEASEDIR, 'release'],
+  [Opcode.STATFS, 'statfs'],
+  [Opcode.DESTROY, 'destroy'],
+  [Opcode.FORGET, 'forget'],
+  [Opcode.BATCH_FORGET, 'forget'],
+]);
+
+function decodeInit(body: Buffer): Operation {
+  const base = initIn.decode(body);
+  let flags = BigInt(base.flags);
+  if ((flags & InitFlag.INIT_EXT) !== 0n) {
+    if (body.length < initIn.size + 4) throw new FuseMessageError('fuse_init_in has no flags2');
+    flags |= BigInt(body.readUInt32LE(initIn.size)) << 32n;
+  }
+  return {
+    kind: 'init',
+    major: base.major,
+    minor: base.minor,
+    maxReadahead: base.max_readahead,
+    flags,
+  };
+}
+
+/** A name as bytes in a JavaScript string (latin1), without its terminating zero. */
+function decodeName(body: Buffer): Operation {
+  const end = body.indexOf(0);
+  if (end !== body.length - 1) throw new FuseMessageError('a name does not end with its message');
+  if (end === 0 || end > FLAT_NAME_BYTES_MAX) throw new FuseMessageError(`a name of ${end} bytes`);
+  const name = body.toString('latin1', 0, end);
+  if (name.includes('/')) throw new FuseMessageError('a name with a slash');
+  return { kind: 'lookup', name };
+}
+
+const REPLY_BYTES_MAX = 1 << 24;
+
+function decodeRange(body: Buffer): { readonly offset: number; readonly size: number } {
+  const { offset, size } = readIn.decode(body);
+  if (size > REPLY_BYTES_MAX) throw new FuseMessageError(`a read of ${size} bytes`);
+  const from = safeNumber(offset, 'an offset');
+  if (from > FLAT_FILE_BYTES_MAX) throw new FuseMessageError(`a read at offset ${from}`);
+  return { offset: from, size };
+}
+
+function decodeOperation(opcode: number, body: Buffer): Operation {
+  const plain = PLAIN_KINDS.get(opcode);
+  if (plain !== undefined) return { kind: plain };
+  switch (opcode) {
+    case Opcode.READ:
+      return { kind: 'read', ...decodeRange(body) };
+    case Opcode.READDIR:
+      return { kind: 'readdir', ...decodeRange(body) };
+    case Opcode.LOOKUP:
+      return decodeName(body);
+    case Opcode.INTERRUPT:
+      return { kind: 'interrupt', target: interruptIn.decode(body).unique };
+    case Opcode.INIT:
+      return decodeInit(body);
+    default:
+      return { kind: 'unknown', opcode };
+  }
+}
+
+/** The `unique` of a message that cannot be decoded otherwise, so that it can be refused. */
+export function uniqueOf(message: Buffer): bigint | undefined {
+  return message.length < inHeader.size
+    ? undefined
+    : message.readBigUInt64LE(inHeader.offsets.unique);
+}
+
+/** Decodes one message, which is exactly what one read of `/dev/fuse` returned. */
+export function decodeRequest(message: Buffer): FuseRequest {
+  const header = inHeader.decode(message);
+  if (header.len !== message.length) {
+    throw new FuseMessageError(`says ${header.len} bytes, has ${message.length}`);
+  }
+  const extensions = header.total_extlen * 8;
+  if (inHeader.size + extensions > message.length) {
+    throw new FuseMessageError(`${extensions} bytes of extensions in ${message.length}`);
+  }
+  const body = message.subarray(inHeader.size, message.length - extensions);
+  return {
+    ...decodeOperation(header.opcode, body),
+    unique: header.unique,
+    nodeId: safeNumber(header.nodeid, 'a node id'),
+    pid: header.pid,
+  };
+}

@@ -1,0 +1,70 @@
+/** A session over lazy devices whose misses a test can count, delay and fail. */
+import { mkdirSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { openFlatFuseSession } from '../../src/fuse/session.ts';
+import type { FlatFuseSession, SessionEvent } from '../../src/fuse/session-types.ts';
+import { LazyDevice, workDirectory } from './fixtures.ts';
+
+export const FIRST_FILE_ID = 10;
+
+type OnMiss = (
+  fileId: number,
+  offset: number,
+  length: number,
+  signal: AbortSignal,
+) => Promise<void>;
+
+export type SessionFixture = {
+  readonly directory: string;
+  readonly session: FlatFuseSession;
+  readonly devices: readonly LazyDevice[];
+  readonly misses: { readonly fileId: number; readonly offset: number; readonly length: number }[];
+  readonly events: SessionEvent[];
+  /** What a miss does; fills the range unless replaced. */
+  onMiss: OnMiss;
+};
+
+/** ETIMEDOUT for errors that say `timeout`, EIO for all others. */
+function errnoOf(error: unknown): number {
+  const isTimeout = error instanceof Error && error.message === 'timeout';
+  return isTimeout ? constants.errno.ETIMEDOUT : constants.errno.EIO;
+}
+
+export async function openFixture(
+  t: Test,
+  sources: readonly { readonly content: number | Buffer; readonly sizeBytes: number }[],
+  options: { readonly attached?: boolean } = {},
+): Promise<SessionFixture> {
+  const directory = workDirectory(t);
+  const devices = sources.map(
+    ({ content, sizeBytes }, index) =>
+      new LazyDevice(join(directory, `device-${index}`), content, sizeBytes),
+  );
+  const mountpoint = join(directory, 'fuse');
+  if (options.attached === true) mkdirSync(mountpoint, { mode: 0o700 });
+  const misses: { fileId: number; offset: number; length: number }[] = [];
+  const events: SessionEvent[] = [];
+  const hooks = {
+    onMiss: async (fileId: number, offset: number, length: number) => {
+      devices[fileId - FIRST_FILE_ID]?.fill(offset, length);
+    },
+  };
+  const session = await openFlatFuseSession({
+    onMiss: (fileId, offset, length, signal) => {
+      misses.push({ fileId, offset, length });
+      const onMiss: OnMiss = hooks.onMiss;
+      return onMiss(fileId, offset, length, signal);
+    },
+    errnoOf,
+    files: devices.map((device, index) => device.asFlatFile(FIRST_FILE_ID + index)),
+    onEvent: (event) => events.push(event),
+    ...(options.attached === true ? { mountpoint } : {}),
+  });
+  t.teardown(async () => {
+    await session.close();
+    for (const device of devices) device.close();
+  });
+  return Object.assign(hooks, { directory, session, devices, misses, events });
+}
