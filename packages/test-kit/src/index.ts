@@ -29,5 +29,5 @@ export {
 export { type TarSpec, writeGlobalPax, writeTar, writeTarEntry } from './tar-writer.ts';
 export { temporaryDirectory } from './temporary-directory.ts';
 export type { TestScope } from './test-scope.ts';
-export { buildTortureLayout, noise, tortureLayers } from './torture-layers.ts';
+export { buildTortureLayout, noise, type TortureOptions, tortureLayers } from './torture-layers.ts';
 export { type ListTreeOptions, listTree, type TreeRecord } from './tree-listing.ts';
