@@ -33,3 +33,15 @@ export class OutputError extends ShoalError {
     });
   }
 }
+
+/** The file of `--output-json` cannot be written. */
+export class ReportFileError extends ShoalError {
+  override readonly code = 'ERR_CLI_REPORT_FILE';
+
+  constructor(path: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`--output-json ${path} ${detail}`, {
+      remedy: 'give a file in a directory that exists and may be written',
+      ...options,
+    });
+  }
+}

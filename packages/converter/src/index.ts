@@ -15,5 +15,7 @@ export type {
   ManifestReport,
   PlatformChoice,
 } from './convert/convert-options.ts';
+export { readPrefetchFile } from './convert/prefetch.ts';
 export * from './errors.ts';
 export * from './limits.ts';
+export * from './readers.ts';

@@ -3,17 +3,29 @@ import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { registerCat } from './cat.ts';
 import { registerCheck } from './check.ts';
+import { registerConvert } from './convert.ts';
+import { registerDoctor } from './doctor.ts';
 import { registerDump } from './dump.ts';
 import { registerInspect } from './inspect.ts';
 import { registerLs } from './ls.ts';
+import { registerMount } from './mount.ts';
+import { registerNode } from './node.ts';
+import { registerStatus } from './status.ts';
+import { registerUnmount } from './unmount.ts';
 import { registerUnpack } from './unpack.ts';
 
 /** Adds all commands to the program. */
 export function registerCommands(program: Command, context: CliContext): void {
+  registerConvert(program, context);
   registerCheck(program, context);
   registerUnpack(program, context);
   registerInspect(program, context);
   registerLs(program, context);
   registerCat(program, context);
   registerDump(program, context);
+  registerMount(program, context);
+  registerUnmount(program, context);
+  registerStatus(program, context);
+  registerDoctor(program, context);
+  registerNode(program, context);
 }

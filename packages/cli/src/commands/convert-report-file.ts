@@ -1,0 +1,63 @@
+/**
+ * The file of `--output-json`: opened before the conversion starts, so that a wrong path costs a
+ * second and not an hour, and put in its place by renaming when the report is complete.
+ */
+import { randomUUID } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { lstat, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { errorCode } from '@shoal/errors';
+import { ReportFileError } from '../errors.ts';
+import { formatJson } from '../output.ts';
+
+export class ReportFile implements AsyncDisposable {
+  readonly #path: string;
+  readonly #temporary: string;
+  readonly #handle: FileHandle;
+  #isCommitted = false;
+
+  constructor(path: string, temporary: string, handle: FileHandle) {
+    this.#path = path;
+    this.#temporary = temporary;
+    this.#handle = handle;
+  }
+
+  /** Writes the report and puts it in place. */
+  async commit(report: unknown): Promise<void> {
+    try {
+      await this.#handle.writeFile(`${formatJson(report)}\n`);
+      await this.#handle.close();
+      await rename(this.#temporary, this.#path);
+      this.#isCommitted = true;
+    } catch (error) {
+      throw failure(this.#path, error);
+    }
+  }
+
+  /** Leaves nothing behind unless the report was committed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isCommitted) return;
+    await this.#handle.close().catch(() => {});
+    await rm(this.#temporary, { force: true });
+  }
+}
+
+/** Throws `ReportFileError` when nothing could be put there. */
+export async function openReportFile(path: string): Promise<ReportFile> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
+  try {
+    const stats = await lstat(path).catch(() => undefined);
+    if (stats !== undefined && !stats.isFile()) {
+      throw new ReportFileError(path, 'exists and is not a regular file');
+    }
+    return new ReportFile(path, temporary, await open(temporary, 'wx', 0o644));
+  } catch (error) {
+    throw failure(path, error);
+  }
+}
+
+function failure(path: string, error: unknown): ReportFileError {
+  if (error instanceof ReportFileError) return error;
+  const detail = `cannot be written (${errorCode(error) ?? 'unknown'})`;
+  return new ReportFileError(path, detail, { cause: error });
+}
