@@ -147,7 +147,7 @@ export function pidfdGetfd(pidfd: number, fd: number): number {
 const LOCK_EX_NB = 2 | 4;
 
 /** Takes an advisory lock that ends with the descriptor; false when another holder has it. */
-export function tryLock(fd: number): boolean {
+export function flockExclusive(fd: number): boolean {
   if (cFlock(fd, LOCK_EX_NB) === 0) return true;
   const errno = koffi.errno();
   if (errno === constants.errno.EWOULDBLOCK) return false;

@@ -74,6 +74,7 @@ t.test('programs run from EROFS above a session, also for other users', async (t
   fixture.onMiss = async (fileId, offset, length) => {
     await new Promise((resolve) => setImmediate(resolve));
     fixture.devices[fileId - FIRST_FILE_ID]?.fill(offset, length);
+    return undefined;
   };
   const mountpoint = mountAbove(fixture);
   t.same(fixture.misses, [], 'mounting reads no device');
@@ -105,6 +106,11 @@ t.test('a failed miss is an error for its reader, and right bytes for the next',
   fixture.onMiss = async () => undefined;
   await t.rejects(readFile(join(mountpoint, 'file-0')), { code: 'EIO' }, 'no zeros for a liar');
   t.ok(fixture.events.some((event) => event.kind === 'not-ready-after-miss'));
+  fixture.onMiss = async (_, offset, length) => patternBytes(4, offset, length - 1);
+  await t.rejects(readFile(join(mountpoint, 'file-0')), { code: 'EIO' }, 'bytes that do not fit');
+  fixture.onMiss = async (_, offset, length) => patternBytes(4, offset, length);
+  const passed = await readFile(fixture.session.pathOf(FIRST_FILE_ID));
+  t.ok(passed.equals(patternBytes(4, 0, MIB)), 'a full disk: the bytes come with the answer');
   fixture.onMiss = fill;
   t.ok((await readFile(join(mountpoint, 'file-0'))).equals(patternBytes(4, 0, MIB)));
   t.ok((await readFile(fixture.session.pathOf(FIRST_FILE_ID))).equals(patternBytes(4, 0, MIB)));

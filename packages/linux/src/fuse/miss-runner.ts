@@ -10,6 +10,8 @@ type Miss = {
   readonly length: number;
 };
 
+type Outcome = { readonly errno: number; readonly bytes: Uint8Array | undefined };
+
 const ERRNO_MAX = 4095;
 
 export class MissRunner {
@@ -32,10 +34,10 @@ export class MissRunner {
     this.#running.set(worker, ofWorker);
     const controller = new AbortController();
     ofWorker.set(miss.missId, controller);
-    void this.#run(miss, controller.signal).then((errno) => {
+    void this.#run(miss, controller.signal).then((outcome) => {
       // Abandoned or closed: whoever did that has answered or handed over the request.
       if (!ofWorker.delete(miss.missId) || this.#isClosed) return;
-      worker.send({ kind: 'miss-done', missId: miss.missId, errno });
+      worker.send({ kind: 'miss-done', missId: miss.missId, ...outcome });
     });
   }
 
@@ -57,16 +59,15 @@ export class MissRunner {
     for (const worker of [...this.#running.keys()]) this.abandonAll(worker);
   }
 
-  /** The errno for the reader, 0 when the range should be ready. Never rejects. */
-  async #run({ fileId, offset, length }: Miss, signal: AbortSignal): Promise<number> {
+  /** What the reader gets. Never rejects. */
+  async #run({ fileId, offset, length }: Miss, signal: AbortSignal): Promise<Outcome> {
     try {
-      await this.#options.onMiss(fileId, offset, length, signal);
-      return 0;
+      return { errno: 0, bytes: await this.#options.onMiss(fileId, offset, length, signal) };
     } catch (error) {
-      if (signal.aborted) return constants.errno.EIO;
+      if (signal.aborted) return { errno: constants.errno.EIO, bytes: undefined };
       const errno = this.#errnoOf(error);
       this.#onEvent({ kind: 'miss-failed', fileId, offset, length, errno, error });
-      return errno;
+      return { errno, bytes: undefined };
     }
   }
 

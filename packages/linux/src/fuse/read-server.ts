@@ -10,7 +10,7 @@ import type { FileTable, ServedFile } from './file-table.ts';
 import { outHeader } from './kernel-structs.ts';
 import { isBeingKilled } from './killed-reader.ts';
 import { isRangeReady } from './ready-map.ts';
-import { encodeErrorReply, writeReplyHeader } from './reply.ts';
+import { encodeErrorReply, encodeReply, writeReplyHeader } from './reply.ts';
 import type { FuseRequest } from './request.ts';
 import { Counter, type FromWorker } from './worker-messages.ts';
 
@@ -69,12 +69,17 @@ export class ReadServer {
   }
 
   /** The main thread is done with a miss. */
-  missDone(missId: number, errno: number): void {
+  missDone(missId: number, errno: number, bytes: Uint8Array | undefined): void {
     const read = this.#take(missId);
     if (read === undefined) return;
     const file = this.#files.get(read.fileId);
     if (errno !== 0 || file === undefined) {
       this.#fail(read.unique, errno === 0 ? ESTALE : errno);
+    } else if (bytes?.length === read.length) {
+      this.#count(Counter.bytesRead, read.length);
+      this.#send(
+        encodeReply(read.unique, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)),
+      );
     } else if (isRangeReady(file.map, read.offset, read.length)) {
       this.#answer(file, read.unique, read.offset, read.length);
     } else {

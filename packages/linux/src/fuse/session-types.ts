@@ -76,13 +76,17 @@ export type SessionStats = {
 };
 
 export type FlatSessionOptions = {
-  /** Fetches a range so that its blocks become ready; a rejection is the reader's errno. */
+  /**
+   * Fetches a range so that its blocks become ready, and resolves with nothing; or resolves with
+   * exactly the range's bytes when they could not be kept (a full disk). A rejection is the
+   * reader's errno.
+   */
   readonly onMiss: (
     fileId: number,
     offset: number,
     length: number,
     signal: AbortSignal,
-  ) => Promise<void>;
+  ) => Promise<Uint8Array | undefined>;
   /** The errno (positive) a reader gets for a rejection of `onMiss`. */
   readonly errnoOf: (error: unknown) => number;
   /** Worker threads, about 13 MiB each. @default 2 */

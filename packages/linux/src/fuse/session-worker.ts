@@ -105,7 +105,7 @@ class SessionWorker {
         this.#post({ kind: 'done', ticket: message.ticket });
         break;
       case 'miss-done':
-        this.#reads.missDone(message.missId, message.errno);
+        this.#reads.missDone(message.missId, message.errno, message.bytes);
         break;
       case 'interrupted':
         this.#reads.interrupted(message.unique);

@@ -35,8 +35,13 @@ export type WorkerFile = {
 export type ToWorker =
   | { readonly kind: 'add'; readonly ticket: number; readonly file: WorkerFile }
   | { readonly kind: 'remove'; readonly ticket: number; readonly fileId: number }
-  /** The miss is over; errno 0 means that its blocks should be ready now. */
-  | { readonly kind: 'miss-done'; readonly missId: number; readonly errno: number }
+  /** The miss is over; without errno and bytes its blocks should be ready now. */
+  | {
+      readonly kind: 'miss-done';
+      readonly missId: number;
+      readonly errno: number;
+      readonly bytes: Uint8Array | undefined;
+    }
   /** Some worker received INTERRUPT for this request. */
   | { readonly kind: 'interrupted'; readonly unique: bigint }
   | { readonly kind: 'stop'; readonly answerWaiting: boolean };

@@ -14,7 +14,7 @@ type OnMiss = (
   offset: number,
   length: number,
   signal: AbortSignal,
-) => Promise<void>;
+) => Promise<Uint8Array | undefined>;
 
 export type SessionFixture = {
   readonly directory: string;
@@ -49,6 +49,7 @@ export async function openFixture(
   const hooks = {
     onMiss: async (fileId: number, offset: number, length: number) => {
       devices[fileId - FIRST_FILE_ID]?.fill(offset, length);
+      return undefined;
     },
   };
   const session = await openFlatFuseSession({

@@ -11,13 +11,21 @@ export type DriverName = (typeof DRIVER_NAMES)[number];
 export type DriverBlob = {
   /** 64 hex digits. */
   readonly blobId: string;
+  /**
+   * Key and name of the served file, [0-9a-z-]{1,80}: equal keys are one file, counted over its
+   * mounts. Two policies or two descriptions of one blob need two keys. @default blobId
+   */
+  readonly servedAs?: string;
   /** The sparse device file, `sizeBytes` long. */
   readonly path: string;
   readonly sizeBytes: number;
   /** One bit per 4 KiB block, least significant first. */
   readonly readyMap: SharedArrayBuffer;
   readonly isComplete: boolean;
-  /** Brings a range of the device file in; rejects when that finally failed. */
+  /**
+   * Brings a range of the device file in; rejects when that finally failed. Resolves with a
+   * Uint8Array of exactly the range when the disk is full and the bytes could not be kept.
+   */
   ensure(
     offset: number,
     length: number,
