@@ -1,7 +1,10 @@
 /**
  * Blobs: where their bytes come from, how they are decoded and verified, and where they are kept.
  */
+export * from './cache/cache-event.ts';
 export * from './cache/cached-blob.ts';
+export * from './cache/chunk-cache.ts';
+export * from './cache/describe-blob.ts';
 export * from './codec/codec-jobs.ts';
 export * from './codec/codec-pool.ts';
 export * from './errors.ts';

@@ -54,5 +54,7 @@ export const DURABLE_BYTES_PENDING_MAX = 64 << 20;
 export const PASS_THROUGH_BYTES_MAX = 64 << 20;
 /** Names looked at when a cache directory is opened; a cache has a handful for each blob. */
 export const CACHE_DIRECTORY_ENTRIES_MAX = 1 << 20;
-/** A blob's chunk-information array: 16 million chunks of 24 bytes and their batches. */
-export const BLOB_META_BYTES_MAX = 1 << 30;
+/** Chunks of an adopted directory verified by one job: a reader waits for the whole job. */
+export const ADOPT_CHUNKS_PER_JOB_MAX = 256;
+/** Bytes of such a job. */
+export const ADOPT_BYTES_PER_JOB_MAX = 8 << 20;

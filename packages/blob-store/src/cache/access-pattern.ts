@@ -19,10 +19,16 @@ export class AccessPattern {
 
   /**
    * Bytes to read ahead behind a demand read of [start, end), widened to its chunks. A stream also
-   * goes on anywhere inside its window: what was read ahead is read without asking.
+   * goes on anywhere inside its window, since what was read ahead is read without asking.
    */
   readaheadFor(start: number, end: number): number {
     this.#clock++;
+    // Another piece of the chunks read last: neither a step on nor a new stream.
+    const same = this.#streams.find((known) => known.end === end);
+    if (same !== undefined) {
+      same.lastUse = this.#clock;
+      return 0;
+    }
     const stream = this.#streams.find(
       (known) => start >= known.end - SLACK && start <= known.end + known.window && end > known.end,
     );

@@ -38,6 +38,8 @@ export type BlobDescription = {
   readonly chunks: ChunkColumns;
   /** Content of nydusd's `<id>.blob.meta` file, when known; kept beside the device file. */
   readonly blobMeta?: Buffer;
+  /** The blob's digest section, when the bootstrap alone did not tell every digest. */
+  readonly digestSection?: Buffer;
 };
 
 export type EnsureOptions = {
@@ -70,6 +72,11 @@ export type BlobStats = {
 
 export interface CachedBlob extends AsyncDisposable {
   readonly blobId: BlobId;
+  /**
+   * Names the device file among those of the cache: the blob's id, with a suffix when an image
+   * that is open describes the same blob otherwise. Equal keys share one file and one ready map.
+   */
+  readonly fileKey: string;
   /** The device file: sparse, its size is final, mode 0600. */
   readonly path: string;
   readonly sizeBytes: number;

@@ -38,28 +38,37 @@ export function planFetch(
   isMissing: (index: number) => boolean,
   limits: PlanLimits = {},
 ): FetchRequest[] {
-  const storedBytesMax = limits.storedBytesMax ?? REQUEST_STORED_BYTES_MAX;
+  const units = plannedUnits(chunks, wanted, isMissing);
+  return groupUnits(units, chunks, limits.storedBytesMax ?? REQUEST_STORED_BYTES_MAX);
+}
+
+/** Units (in ascending order of their chunks) as requests: neighbours together, bounded. */
+export function groupUnits(
+  units: Iterable<PlannedUnit>,
+  chunks: ChunkColumns,
+  storedBytesMax = REQUEST_STORED_BYTES_MAX,
+): FetchRequest[] {
   const requests: FetchRequest[] = [];
-  let current: PlannedUnit[] = [];
-  let currentBytes = { stored: 0, raw: 0, chunks: 0 };
+  let group: PlannedUnit[] = [];
+  let sum = { stored: 0, raw: 0, chunks: 0 };
   const close = () => {
-    if (current.length > 0) requests.push(requestOf(current, currentBytes.raw));
-    current = [];
-    currentBytes = { stored: 0, raw: 0, chunks: 0 };
+    if (group.length > 0) requests.push(requestOf(group, sum.raw));
+    group = [];
+    sum = { stored: 0, raw: 0, chunks: 0 };
   };
-  for (const { unit, rawBytes } of plannedUnits(chunks, wanted, isMissing)) {
-    const last = current.at(-1);
-    const isNeighbour =
-      last !== undefined && last.storedOffset + last.storedSize === unit.storedOffset;
+  for (const unit of units) {
+    const rawBytes = rawBytesOf(chunks, unit);
+    const last = group.at(-1);
+    const isNeighbour = last?.storedOffset === unit.storedOffset - (last?.storedSize ?? 0);
     const isTooMuch =
-      currentBytes.stored + unit.storedSize > storedBytesMax ||
-      currentBytes.raw + rawBytes > REQUEST_RAW_BYTES_MAX ||
-      currentBytes.chunks + unit.chunks.length > REQUEST_CHUNKS_MAX;
+      sum.stored + unit.storedSize > storedBytesMax ||
+      sum.raw + rawBytes > REQUEST_RAW_BYTES_MAX ||
+      sum.chunks + unit.chunks.length > REQUEST_CHUNKS_MAX;
     if (!isNeighbour || isTooMuch) close();
-    current.push(unit);
-    currentBytes.stored += unit.storedSize;
-    currentBytes.raw += rawBytes;
-    currentBytes.chunks += unit.chunks.length;
+    group.push(unit);
+    sum.stored += unit.storedSize;
+    sum.raw += rawBytes;
+    sum.chunks += unit.chunks.length;
   }
   close();
   return requests;
@@ -69,23 +78,26 @@ function* plannedUnits(
   chunks: ChunkColumns,
   wanted: Iterable<number>,
   isMissing: (index: number) => boolean,
-): Generator<{ unit: PlannedUnit; rawBytes: number }> {
+): Generator<PlannedUnit> {
   let done = -1;
   for (const index of wanted) {
     if (index <= done) continue;
     const run = chunksOfUnit(chunks, index);
     done = run.end - 1;
     const members: number[] = [];
-    let rawBytes = 0;
     for (let member = run.first; member < run.end; member++) {
-      if (member !== index && !isMissing(member)) continue;
-      members.push(member);
-      rawBytes += alignToBlock(chunks.size[member] ?? 0);
+      if (member === index || isMissing(member)) members.push(member);
     }
     const storedOffset = chunks.storedOffset[index] ?? 0;
     const storedSize = chunks.storedSize[index] ?? 0;
-    yield { unit: { storedOffset, storedSize, chunks: members }, rawBytes };
+    yield { storedOffset, storedSize, chunks: members };
   }
+}
+
+function rawBytesOf(chunks: ChunkColumns, unit: PlannedUnit): number {
+  let bytes = 0;
+  for (const chunk of unit.chunks) bytes += alignToBlock(chunks.size[chunk] ?? 0);
+  return bytes;
 }
 
 function requestOf(units: readonly PlannedUnit[], rawBytes: number): FetchRequest {

@@ -1,0 +1,50 @@
+/**
+ * What happened to one blob since it was opened: bytes by source and by cause, requests, and how
+ * long readers waited. Waiting times go into buckets a quarter of an octave wide.
+ */
+import type { FetchCause } from '../source/blob-source.ts';
+
+const FIRST_BUCKET_MS = 0.05;
+const BUCKETS_PER_OCTAVE = 4;
+/** 0.05 ms * 2^25 is half an hour; what takes longer counts as that. */
+const BUCKETS = 100;
+
+export class BlobCounters {
+  requests = 0;
+  misses = 0;
+  errors = 0;
+  bytesPassedThrough = 0;
+  readonly bySource: Record<string, number> = {};
+  readonly byCause: Record<FetchCause, number> = {
+    demand: 0,
+    prefetch: 0,
+    background: 0,
+    readahead: 0,
+  };
+  readonly #missBuckets = new Uint32Array(BUCKETS);
+  #missCount = 0;
+
+  countFetched(sourceName: string, cause: FetchCause, bytes: number): void {
+    this.bySource[sourceName] = (this.bySource[sourceName] ?? 0) + bytes;
+    this.byCause[cause] += bytes;
+  }
+
+  countMiss(ms: number): void {
+    const octaves = Math.log2(Math.max(ms, FIRST_BUCKET_MS) / FIRST_BUCKET_MS);
+    const bucket = Math.min(BUCKETS - 1, Math.ceil(octaves * BUCKETS_PER_OCTAVE));
+    this.#missBuckets[bucket] = (this.#missBuckets[bucket] ?? 0) + 1;
+    this.#missCount++;
+  }
+
+  /** Upper bound of the bucket that holds the given share of the misses; 0 without misses. */
+  missMs(share: number): number {
+    const rank = Math.ceil(share * this.#missCount);
+    if (rank === 0) return 0;
+    let seen = 0;
+    for (const [bucket, count] of this.#missBuckets.entries()) {
+      seen += count;
+      if (seen >= rank) return FIRST_BUCKET_MS * 2 ** (bucket / BUCKETS_PER_OCTAVE);
+    }
+    return 0;
+  }
+}

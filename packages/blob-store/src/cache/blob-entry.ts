@@ -1,0 +1,243 @@
+/**
+ * One blob of the cache while somebody has it open: which chunks are present, which are on their
+ * way, and how a range becomes readable. Handles of several mounts share one entry.
+ */
+import { ChunkUnknownError, ClosedError } from '../errors.ts';
+import { ENSURE_STEP_BYTES, READAHEAD_REQUEST_BYTES_MAX } from '../limits.ts';
+import type { BlobSource, FetchCause, Priority } from '../source/blob-source.ts';
+import { AccessPattern } from './access-pattern.ts';
+import { AdoptedChunks } from './adopted-chunks.ts';
+import { BlobCounters } from './blob-counters.ts';
+import type { BlobDescription } from './cached-blob.ts';
+import { ChunkFetcher } from './chunk-fetcher.ts';
+import { ChunkFlights, type Flight } from './chunk-flights.ts';
+import { blockEnd, type ChunkRun, chunksOfRange } from './chunk-lookup.ts';
+import { ChunkPresence } from './chunk-presence.ts';
+import { isDigestKnown } from './description-match.ts';
+import type { EntryComponents } from './entry-components.ts';
+import { type FetchRequest, planFetch } from './fetch-plan.ts';
+
+/** One reader's call. */
+export type EntryCall = {
+  readonly source: BlobSource;
+  readonly priority: Priority;
+  readonly signal: AbortSignal;
+  /** Who asks: what it starts ahead of a reader ends with it. */
+  readonly owner: unknown;
+};
+
+/** Verified bytes of chunks that are in no file because the disk is full. */
+export type LooseChunks = Map<number, Uint8Array>;
+
+type Failure = { readonly error: unknown; readonly isOthers: boolean };
+
+export class BlobEntry {
+  readonly description: BlobDescription;
+  readonly presence: ChunkPresence;
+  readonly counters = new BlobCounters();
+  readonly components: EntryComponents;
+  readonly #flights: ChunkFlights;
+  readonly #fetcher: ChunkFetcher;
+  readonly #adopted: AdoptedChunks;
+  readonly #pattern: AccessPattern;
+
+  constructor(description: BlobDescription, components: EntryComponents) {
+    this.description = description;
+    this.components = components;
+    const { files, pool, paths, makeRoom, onWriteFailed } = components;
+    const presence = new ChunkPresence(description, components);
+    this.presence = presence;
+    this.#flights = new ChunkFlights(components.gate);
+    this.#pattern = new AccessPattern(components.readaheadBytesMax);
+    this.#fetcher = new ChunkFetcher({
+      description,
+      pool,
+      counters: this.counters,
+      write: (bytes, position) => this.#write(bytes, position),
+      onPresent: (chunks) => presence.confirm(chunks),
+      makeRoom,
+      onWriteFailed,
+    });
+    this.#adopted = new AdoptedChunks({
+      path: paths.data,
+      description,
+      pool,
+      claimed: files.claimed,
+      onVerified: (chunks) => presence.confirm(chunks),
+      onRefuted: (chunks) => presence.refute(chunks),
+    });
+  }
+
+  /** Makes the range's chunks present; what the disk refuses is in the answer. */
+  async ensure(offset: number, length: number, call: EntryCall): Promise<LooseChunks> {
+    const loose: LooseChunks = new Map();
+    if (this.presence.ready.isReady(offset, length)) return loose;
+    const startedAt = performance.now();
+    for (let at = offset; at < offset + length; at += ENSURE_STEP_BYTES) {
+      const step = Math.min(ENSURE_STEP_BYTES, offset + length - at);
+      await this.#ensureStep(chunksOfRange(this.description.chunks, at, step), call, loose);
+    }
+    if (call.priority === 'demand') {
+      this.counters.misses++;
+      this.counters.countMiss(performance.now() - startedAt);
+    }
+    return loose;
+  }
+
+  /** Gives up what an owner started and nobody else waits for; resolves when that is over. */
+  release(owner: unknown): Promise<void> {
+    return this.#flights.release(owner, new ClosedError(`blob ${this.description.blobId}`));
+  }
+
+  /** After every owner is released. */
+  async close(): Promise<void> {
+    await this.#adopted.drain();
+    await this.presence.flush();
+    await this.components.files.close();
+  }
+
+  async #ensureStep(run: ChunkRun, call: EntryCall, loose: LooseChunks): Promise<void> {
+    const failure = await this.#tryStep(run, call, loose);
+    if (failure === undefined) return;
+    if (!failure.isOthers) throw failure.error;
+    // Somebody else's request failed, perhaps for reasons of his own: once more for ourselves.
+    const again = await this.#tryStep(run, call, loose);
+    if (again !== undefined) throw again.error;
+  }
+
+  async #tryStep(run: ChunkRun, call: EntryCall, loose: LooseChunks): Promise<Failure | undefined> {
+    const claimed = select(run, (chunk) => this.#isClaimed(chunk));
+    if (claimed.length > 0) await this.#adopted.settle(claimed, call.signal);
+    const missing = select(run, (chunk) => !this.#isHere(chunk, loose));
+    if (missing.length === 0) return undefined;
+    const flights = this.#fetchOrJoin(missing, call);
+    if (call.priority === 'demand') this.#readAhead(run, call);
+    await this.#flights.wait(flights, call.priority, call.signal);
+    return this.#collect(new Set(missing), flights, call, loose);
+  }
+
+  #fetchOrJoin(missing: readonly number[], call: EntryCall): Set<Flight> {
+    const flights = new Set<Flight>();
+    const toFetch: number[] = [];
+    for (const chunk of missing) {
+      if (!isDigestKnown(this.description.chunks, chunk)) {
+        throw new ChunkUnknownError(this.description.blobId, chunk);
+      }
+      const flight = this.#flights.find(chunk);
+      if (flight === undefined) toFetch.push(chunk);
+      else flights.add(flight);
+    }
+    const { priority } = call;
+    for (const request of this.#plan(toFetch)) {
+      flights.add(this.#start(request, call, priority, priority, false));
+    }
+    return flights;
+  }
+
+  /** The only bytes that nobody asked for: at most READAHEAD_BYTES_MAX behind a sequential read. */
+  #readAhead(run: ChunkRun, call: EntryCall): void {
+    const { chunks } = this.description;
+    const end = blockEnd(chunks, run.end - 1);
+    const window = this.#pattern.readaheadFor(chunks.offset[run.first] ?? 0, end);
+    if (window === 0) return;
+    const ahead: number[] = [];
+    for (let chunk = run.end; chunk < chunks.count; chunk++) {
+      if (blockEnd(chunks, chunk) > end + window) break;
+      if (this.#isFetchable(chunk)) ahead.push(chunk);
+    }
+    for (const request of this.#plan(ahead, READAHEAD_REQUEST_BYTES_MAX)) {
+      this.#start(request, call, 'prefetch', 'readahead', true);
+    }
+  }
+
+  #plan(wanted: readonly number[], storedBytesMax?: number): FetchRequest[] {
+    const limits = storedBytesMax === undefined ? {} : { storedBytesMax };
+    const isMissing = (chunk: number) => this.#isFetchable(chunk);
+    return planFetch(this.description.chunks, wanted, isMissing, limits);
+  }
+
+  #start(
+    request: FetchRequest,
+    call: EntryCall,
+    priority: Priority,
+    cause: FetchCause,
+    isAhead: boolean,
+  ): Flight {
+    const { source, owner } = call;
+    return this.#flights.start({
+      request,
+      priority,
+      owner,
+      isAhead,
+      run: async (signal, current) => {
+        const fetch = { source, signal, cause, priority: current };
+        const outcome = await this.#fetcher.fetch(request, fetch);
+        for (const [chunk, bytes] of outcome.passedThrough) {
+          this.components.looseChunks.set(this.#looseKey(chunk), bytes);
+          this.counters.bytesPassedThrough += bytes.length;
+        }
+        return outcome;
+      },
+    });
+  }
+
+  /** Takes what landed; the answer is a failure of one of our chunks, our own first. */
+  async #collect(
+    missing: ReadonlySet<number>,
+    flights: ReadonlySet<Flight>,
+    call: EntryCall,
+    loose: LooseChunks,
+  ): Promise<Failure | undefined> {
+    let failure: Failure | undefined;
+    for (const flight of flights) {
+      const { failures, passedThrough } = await flight.landed;
+      for (const [chunk, bytes] of passedThrough) {
+        if (missing.has(chunk)) loose.set(chunk, bytes);
+      }
+      const isOthers = flight.owner !== call.owner || flight.isAhead;
+      for (const [chunk, error] of failures) {
+        if (!missing.has(chunk) || this.#isHere(chunk, loose)) continue;
+        if (failure === undefined || failure.isOthers) failure = { error, isOthers };
+      }
+    }
+    return failure;
+  }
+
+  async #write(bytes: Uint8Array, position: number): Promise<void> {
+    await this.components.files.writeData(bytes, position);
+    this.components.onWritten(bytes.length);
+  }
+
+  #isClaimed(chunk: number): boolean {
+    return this.#adopted.isClaimed(chunk) && !this.presence.isPresent(chunk);
+  }
+
+  /** Absent, not on its way, and verifiable. */
+  #isFetchable(chunk: number): boolean {
+    return (
+      !this.presence.isPresent(chunk) &&
+      this.#flights.find(chunk) === undefined &&
+      !this.#adopted.isClaimed(chunk) &&
+      isDigestKnown(this.description.chunks, chunk)
+    );
+  }
+
+  #isHere(chunk: number, loose: LooseChunks): boolean {
+    if (this.presence.isPresent(chunk) || loose.has(chunk)) return true;
+    const kept = this.components.looseChunks.get(this.#looseKey(chunk));
+    if (kept !== undefined) loose.set(chunk, kept);
+    return kept !== undefined;
+  }
+
+  #looseKey(chunk: number): string {
+    return `${this.components.fileKey} ${chunk}`;
+  }
+}
+
+function select(run: ChunkRun, matches: (chunk: number) => boolean): number[] {
+  const selected: number[] = [];
+  for (let chunk = run.first; chunk < run.end; chunk++) {
+    if (matches(chunk)) selected.push(chunk);
+  }
+  return selected;
+}

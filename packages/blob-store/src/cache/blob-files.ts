@@ -1,0 +1,280 @@
+/**
+ * The open files of one blob: device file, chunk map, digest record. What counts as durable is
+ * decided here, when they are opened: a chunk whose bit is set and whose recorded digest is the
+ * one the image expects. A set bit without such a record (nydusd's) is only a claim.
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { errorCode } from '@shoal/errors';
+import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
+import { ChunkMapError } from '../errors.ts';
+import type { ChunkColumns } from './cached-blob.ts';
+import {
+  bitmapBytes,
+  CHUNK_MAP_HEADER_BYTES,
+  chunkMapBytes,
+  clearBit,
+  decodeChunkMap,
+  encodeChunkMapHeader,
+  hasBit,
+  setBit,
+} from './chunk-map.ts';
+import {
+  DIGEST_RECORD_HEADER_BYTES,
+  decodeDigestRecord,
+  digestRecordBytes,
+  encodeDigestRecordHeader,
+} from './digest-record.ts';
+import type { BlobPaths } from './file-names.ts';
+
+const OPEN_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+const PRIVATE = 0o600;
+
+/** How bytes get to the disk; a parameter so that a full or broken disk can be tried out. */
+export type DeviceIo = {
+  readonly write: (file: FileHandle, bytes: Uint8Array, position: number) => Promise<void>;
+  readonly sync: (file: FileHandle) => Promise<void>;
+};
+
+export const REAL_DEVICE_IO: DeviceIo = {
+  async write(file, bytes, position) {
+    let done = 0;
+    while (done < bytes.length) {
+      const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+      done += bytesWritten;
+    }
+  },
+  sync: (file) => file.datasync(),
+};
+
+export type BlobFilesInit = {
+  readonly paths: BlobPaths;
+  readonly sizeBytes: number;
+  readonly chunks: ChunkColumns;
+  /** SHA-256 of where the chunks lie. */
+  readonly layoutDigest: Uint8Array;
+  readonly io: DeviceIo;
+  /** Told of files that do not decode; their blob starts empty. */
+  readonly onDamage: (error: ChunkMapError) => void;
+};
+
+export class BlobFiles {
+  readonly #data: FileHandle;
+  readonly #map: FileHandle;
+  readonly #digests: FileHandle;
+  readonly #io: DeviceIo;
+  readonly #count: number;
+  /** The bits on disk. */
+  readonly #bitmap: Uint8Array;
+  #durableCount = 0;
+  /** Chunks to be trusted at once, most significant bit first. */
+  readonly trusted: Uint8Array;
+  /** Chunks to be verified before they are trusted. */
+  readonly claimed: Uint8Array;
+
+  static async open(init: BlobFilesInit): Promise<BlobFiles> {
+    const { paths, chunks } = init;
+    const handles: FileHandle[] = [];
+    try {
+      for (const path of [paths.data, paths.map, paths.digests]) {
+        handles.push(await open(path, OPEN_FLAGS, PRIVATE));
+      }
+      for (const handle of handles) await handle.chmod(PRIVATE);
+      const [data, map, digests] = handles;
+      if (data === undefined || map === undefined || digests === undefined) {
+        throw new TypeError('three files were opened');
+      }
+      const isSized = (await data.stat()).size === init.sizeBytes;
+      const state = isSized ? await readState(init) : emptyState(chunks.count);
+      const files = new BlobFiles(init, { data, map, digests }, state);
+      if (!state.isMapSound) await files.#resetMap();
+      if (!state.isRecordSound) await files.#resetRecord(init.layoutDigest);
+      // After the records: a cut in between must not leave records of bytes that are gone.
+      if (!isSized) await resize(data, init.sizeBytes);
+      return files;
+    } catch (error) {
+      await Promise.all(handles.map((handle) => handle.close()));
+      throw error;
+    }
+  }
+
+  private constructor(
+    init: BlobFilesInit,
+    handles: { data: FileHandle; map: FileHandle; digests: FileHandle },
+    state: StoredState,
+  ) {
+    this.#data = handles.data;
+    this.#map = handles.map;
+    this.#digests = handles.digests;
+    this.#io = init.io;
+    this.#count = init.chunks.count;
+    this.trusted = state.trusted;
+    this.claimed = state.claimed;
+    this.#bitmap = Uint8Array.from(state.trusted);
+    for (let index = 0; index < this.#count; index++) {
+      if (hasBit(this.#bitmap, index)) this.#durableCount++;
+    }
+  }
+
+  get durableCount(): number {
+    return this.#durableCount;
+  }
+
+  isDurable(index: number): boolean {
+    return hasBit(this.#bitmap, index);
+  }
+
+  writeData(bytes: Uint8Array, position: number): Promise<void> {
+    return this.#io.write(this.#data, bytes, position);
+  }
+
+  async readData(length: number, position: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafe(length);
+    let done = 0;
+    while (done < length) {
+      const { bytesRead } = await this.#data.read(bytes, done, length - done, position + done);
+      if (bytesRead === 0) throw new RangeError('the device file is shorter than its blob');
+      done += bytesRead;
+    }
+    return bytes;
+  }
+
+  /** First of two steps that make chunks durable: what was written is on the disk. */
+  syncData(): Promise<void> {
+    return this.#io.sync(this.#data);
+  }
+
+  /** Second step: the records that vouch for chunks (ascending) whose bytes are on the disk. */
+  async record(chunks: readonly number[], digests: Uint8Array): Promise<void> {
+    for (const [first, end] of runsOf(chunks)) {
+      const bytes = digests.subarray(first * DIGEST_BYTES, end * DIGEST_BYTES);
+      const position = DIGEST_RECORD_HEADER_BYTES + first * DIGEST_BYTES;
+      await this.#io.write(this.#digests, bytes, position);
+    }
+    const bitmap = this.#bitmap.slice();
+    for (const index of chunks) setBit(bitmap, index);
+    await this.#writeBits(bitmap, (chunks[0] ?? 0) >> 3, ((chunks.at(-1) ?? 0) >> 3) + 1);
+    await Promise.all([this.#io.sync(this.#digests), this.#io.sync(this.#map)]);
+    for (const index of chunks) {
+      if (!hasBit(this.#bitmap, index)) this.#durableCount++;
+      setBit(this.#bitmap, index);
+    }
+    if (this.#durableCount === this.#count) {
+      await this.#io.write(this.#map, encodeChunkMapHeader(true), 0);
+    }
+  }
+
+  /** Chunks that claimed to be there and are not. */
+  async dropClaims(chunks: readonly number[]): Promise<void> {
+    for (const index of chunks) clearBit(this.claimed, index);
+    await this.#io.write(this.#map, encodeChunkMapHeader(false), 0);
+    await this.#writeBits(this.#bitmap, 0, this.#bitmap.length);
+  }
+
+  /** What is only claimed stays so on disk until somebody looks at it. */
+  async #writeBits(bitmap: Uint8Array, low: number, high: number): Promise<void> {
+    const bits = bitmap.slice(low, high).map((byte, at) => byte | (this.claimed[low + at] ?? 0));
+    await this.#io.write(this.#map, bits, CHUNK_MAP_HEADER_BYTES + low);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#data.close(), this.#map.close(), this.#digests.close()]);
+  }
+
+  /** Written out, not sparse: a disk that fills up later cannot refuse these bytes. */
+  async #resetMap(): Promise<void> {
+    await this.#map.truncate(0);
+    await this.#io.write(this.#map, encodeChunkMapHeader(false), 0);
+    await this.#writeBits(this.#bitmap, 0, this.#bitmap.length);
+    await this.#map.truncate(chunkMapBytes(this.#count));
+    await this.#io.sync(this.#map);
+  }
+
+  async #resetRecord(layoutDigest: Uint8Array): Promise<void> {
+    await this.#digests.truncate(0);
+    await this.#io.write(this.#digests, encodeDigestRecordHeader(this.#count, layoutDigest), 0);
+    const zeros = Buffer.alloc(this.#count * DIGEST_BYTES);
+    await this.#io.write(this.#digests, zeros, DIGEST_RECORD_HEADER_BYTES);
+    await this.#digests.truncate(digestRecordBytes(this.#count));
+    // Before any new record: the old ones must not come back after a power cut.
+    await this.#io.sync(this.#digests);
+  }
+}
+
+type StoredState = {
+  readonly trusted: Uint8Array;
+  readonly claimed: Uint8Array;
+  readonly isMapSound: boolean;
+  readonly isRecordSound: boolean;
+};
+
+function emptyState(count: number): StoredState {
+  const none = () => new Uint8Array(bitmapBytes(count));
+  return { trusted: none(), claimed: none(), isMapSound: false, isRecordSound: false };
+}
+
+async function readState(init: BlobFilesInit): Promise<StoredState> {
+  const { chunks, paths, layoutDigest, onDamage } = init;
+  const empty = emptyState(chunks.count);
+  const decode = (bytes: Buffer) => decodeChunkMap(bytes, chunks.count);
+  const map = await decoded(paths.map, decode, onDamage);
+  const legacy = await decoded(paths.legacyMap, decode, onDamage);
+  const record = await decoded(
+    paths.digests,
+    (bytes) => decodeDigestRecord(bytes, chunks.count, layoutDigest),
+    onDamage,
+  );
+  for (let index = 0; index < chunks.count; index++) {
+    const isOurs = map !== undefined && hasBit(map, index);
+    if (!isOurs && (legacy === undefined || !hasBit(legacy, index))) continue;
+    const isTrusted = isOurs && record !== undefined && isRecorded(record, chunks, index);
+    setBit(isTrusted ? empty.trusted : empty.claimed, index);
+  }
+  return { ...empty, isMapSound: map !== undefined, isRecordSound: record !== undefined };
+}
+
+function isRecorded(record: Uint8Array, chunks: ChunkColumns, index: number): boolean {
+  const start = index * DIGEST_BYTES;
+  const end = start + DIGEST_BYTES;
+  const expected = chunks.digests.subarray(start, end);
+  return (
+    Buffer.compare(record.subarray(start, end), expected) === 0 &&
+    expected.some((byte) => byte !== 0)
+  );
+}
+
+async function decoded<T>(
+  path: string,
+  decode: (bytes: Buffer) => T,
+  onDamage: (error: ChunkMapError) => void,
+): Promise<T | undefined> {
+  try {
+    const bytes = await readFile(path);
+    return bytes.length === 0 ? undefined : decode(bytes);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    if (!(error instanceof ChunkMapError)) throw error;
+    onDamage(new ChunkMapError(`${path}: ${error.message}`, { cause: error }));
+    return undefined;
+  }
+}
+
+async function resize(data: FileHandle, sizeBytes: number): Promise<void> {
+  await data.truncate(0);
+  await data.truncate(sizeBytes);
+  await data.sync();
+}
+
+function* runsOf(chunks: readonly number[]): Generator<[number, number]> {
+  let first = chunks[0];
+  let end = first;
+  for (const index of chunks) {
+    if (first === undefined || end === undefined) return;
+    if (index > end) {
+      yield [first, end];
+      first = index;
+    }
+    end = index + 1;
+  }
+  if (first !== undefined && end !== undefined && end > first) yield [first, end];
+}

@@ -1,0 +1,246 @@
+/**
+ * A cache directory: the blobs of all mounts of a daemon, one device file each. See docs/cache.md
+ * for the files, what survives a crash, what is evicted, and what happens on a full disk.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { LRUCache } from 'lru-cache';
+import type { CodecPool } from '../codec/codec-pool.ts';
+import { BlobLayoutError, CacheFullError, ClosedError } from '../errors.ts';
+import { DURABLE_DELAY_MS_MAX, PASS_THROUGH_BYTES_MAX, READAHEAD_BYTES_MAX } from '../limits.ts';
+import type { BlobSource } from '../source/blob-source.ts';
+import { ReadGate } from '../source/read-gate.ts';
+import { BlobEntry } from './blob-entry.ts';
+import { BlobFiles, type DeviceIo, REAL_DEVICE_IO } from './blob-files.ts';
+import { keepBlobMeta } from './blob-meta-file.ts';
+import { lockCacheDirectory } from './cache-directory.ts';
+import type { CacheEvent, CacheEventSink } from './cache-event.ts';
+import { CacheSpace } from './cache-space.ts';
+import type { BlobDescription, CachedBlob } from './cached-blob.ts';
+import { CachedBlobHandle } from './cached-blob-handle.ts';
+import { completeDigests, isSameBlob, layoutBytes, ownDescription } from './description-match.ts';
+import { DiskState, isDiskFull } from './disk-state.ts';
+import { blobPaths } from './file-names.ts';
+
+export type ChunkCacheOptions = {
+  readonly directory: string;
+  /** Bytes the files may take; blobs in use may pass it. @default no limit */
+  readonly cacheBytesMax?: number;
+  /** At most READAHEAD_BYTES_MAX; 0 turns readahead off. @default READAHEAD_BYTES_MAX */
+  readonly readaheadBytesMax?: number;
+  /** How long a present chunk may stay not durable. @default DURABLE_DELAY_MS_MAX */
+  readonly durableDelayMs?: number;
+};
+
+export type ChunkCacheComponents = {
+  readonly pool: CodecPool;
+  readonly onEvent?: CacheEventSink;
+  /** @default the real disk */
+  readonly io?: DeviceIo;
+};
+
+type Open = { readonly entry: BlobEntry; users: number };
+
+export class ChunkCache implements AsyncDisposable {
+  readonly directory: string;
+  readonly #options: ChunkCacheOptions;
+  readonly #components: ChunkCacheComponents;
+  readonly #lock: FileHandle;
+  readonly #space: CacheSpace;
+  readonly #gate = new ReadGate();
+  readonly #disk: DiskState;
+  readonly #loose = new LRUCache<string, Uint8Array>({
+    maxSize: PASS_THROUGH_BYTES_MAX,
+    sizeCalculation: (bytes) => Math.max(1, bytes.length),
+  });
+  /** Entries in use, by file key. */
+  readonly #entries = new Map<string, Open>();
+  readonly #handles = new Set<CachedBlobHandle>();
+  /** Opening and closing happen one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  /** Throws ERR_BLOB_STORE_CACHE_LOCKED when another process has the directory. */
+  static async open(
+    options: ChunkCacheOptions,
+    components: ChunkCacheComponents,
+  ): Promise<ChunkCache> {
+    const lock = await lockCacheDirectory(options.directory);
+    const tell = (event: CacheEvent) => components.onEvent?.(event);
+    try {
+      const bytesMax = options.cacheBytesMax ?? Number.POSITIVE_INFINITY;
+      const space = await CacheSpace.open(options.directory, bytesMax, tell);
+      await space.enforce();
+      return new ChunkCache(options, components, lock, space);
+    } catch (error) {
+      await lock.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    options: ChunkCacheOptions,
+    components: ChunkCacheComponents,
+    lock: FileHandle,
+    space: CacheSpace,
+  ) {
+    this.directory = options.directory;
+    this.#options = options;
+    this.#components = components;
+    this.#lock = lock;
+    this.#space = space;
+    this.#disk = new DiskState(options.directory, (event) => this.#tell(event));
+  }
+
+  /** Bytes the files of the cache take on the disk. */
+  get bytes(): number {
+    return this.#space.bytes;
+  }
+
+  /**
+   * A hold on a blob; close it when its mount is gone. Needs no network. The source stays the
+   * caller's: it is used until the hold is closed, not closed with it.
+   */
+  async openBlob(description: BlobDescription, source: BlobSource): Promise<CachedBlob> {
+    return await this.#inTurn(async () => {
+      if (this.#closing !== undefined) throw new ClosedError(`cache ${this.directory}`);
+      const key = await this.#keyFor(description);
+      const open = this.#entries.get(key) ?? (await this.#openEntry(key, description));
+      completeDigests(open.entry.description, description);
+      open.users++;
+      const handle: CachedBlobHandle = new CachedBlobHandle({
+        entry: open.entry,
+        source,
+        directory: this.directory,
+        onClosed: () => this.#inTurn(() => this.#closeHandle(handle, key, open)),
+      });
+      this.#handles.add(handle);
+      return handle;
+    });
+  }
+
+  /** Closes every hold, makes everything durable, unlocks the directory. */
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #closeAll(): Promise<void> {
+    await this.#turn;
+    await Promise.all([...this.#handles].map((handle) => handle.close()));
+    await this.#lock.close();
+  }
+
+  async #closeHandle(handle: CachedBlobHandle, key: string, open: Open): Promise<void> {
+    this.#handles.delete(handle);
+    open.users--;
+    if (open.users > 0) return;
+    this.#entries.delete(key);
+    try {
+      await open.entry.close();
+    } finally {
+      await this.#space.release(key);
+    }
+  }
+
+  /** The blob's id, unless it is open for an image that describes it otherwise. */
+  async #keyFor(description: BlobDescription): Promise<string> {
+    const { blobId } = description;
+    const open = this.#entries.get(blobId);
+    if (open === undefined || isSameBlob(open.entry.description, description)) return blobId;
+    const { chunks } = description;
+    const layout = await this.#hash(layoutBytes(chunks));
+    const digests = await this.#hash(copyOf(chunks.digests));
+    const both = await this.#hash(copyOf(Buffer.concat([layout, digests])));
+    const key = `${blobId}-${both.toString('hex', 0, 8)}`;
+    const variant = this.#entries.get(key);
+    if (variant === undefined || isSameBlob(variant.entry.description, description)) return key;
+    throw new BlobLayoutError(blobId, 'images in use describe it in more than two ways');
+  }
+
+  async #openEntry(key: string, described: BlobDescription): Promise<Open> {
+    const description = ownDescription(described);
+    const paths = blobPaths(this.directory, key);
+    await this.#space.acquire(key);
+    try {
+      const layoutDigest = await this.#hash(layoutBytes(description.chunks));
+      const files = await this.#withRoom(() =>
+        BlobFiles.open({
+          paths,
+          sizeBytes: description.sizeBytes,
+          chunks: description.chunks,
+          layoutDigest,
+          io: this.#components.io ?? REAL_DEVICE_IO,
+          onDamage: (error) =>
+            this.#tell({ kind: 'damaged-record', message: error.message, error }),
+        }),
+      );
+      await keepBlobMeta(paths.meta, description.blobMeta);
+      const open = { entry: this.#entryOf(key, description, files), users: 0 };
+      this.#entries.set(key, open);
+      return open;
+    } catch (error) {
+      await this.#space.release(key);
+      throw error;
+    }
+  }
+
+  #entryOf(key: string, description: BlobDescription, files: BlobFiles): BlobEntry {
+    const { readaheadBytesMax = READAHEAD_BYTES_MAX, durableDelayMs = DURABLE_DELAY_MS_MAX } =
+      this.#options;
+    return new BlobEntry(description, {
+      fileKey: key,
+      paths: blobPaths(this.directory, key),
+      files,
+      pool: this.#components.pool,
+      gate: this.#gate,
+      readaheadBytesMax,
+      durableDelayMs,
+      looseChunks: this.#loose,
+      onEvent: (event) => this.#tell(event),
+      onWritten: (bytes) => {
+        this.#disk.onWritten();
+        this.#space.grow(key, bytes);
+      },
+      onWriteFailed: (error) => this.#disk.onWriteFailed(error),
+      makeRoom: () => this.#space.evictOne(),
+    });
+  }
+
+  /** Files are made in full before a mount is; on a full disk unused blobs make room. */
+  async #withRoom<T>(make: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await make();
+      } catch (error) {
+        if (!isDiskFull(error)) throw error;
+        if (!(await this.#space.evictOne())) {
+          throw new CacheFullError(this.directory, { cause: error });
+        }
+      }
+    }
+  }
+
+  async #hash(bytes: { raw: ArrayBuffer; length: number }): Promise<Buffer> {
+    const { raw, length } = bytes;
+    const job = { raw, lengths: Uint32Array.of(length), digester: 'sha256' as const };
+    return Buffer.from((await this.#components.pool.run('digest', job)).digests);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work, work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  #tell(event: CacheEvent): void {
+    this.#components.onEvent?.(event);
+  }
+}
+
+function copyOf(bytes: Uint8Array): { raw: ArrayBuffer; length: number } {
+  return { raw: new Uint8Array(bytes).buffer, length: bytes.length };
+}

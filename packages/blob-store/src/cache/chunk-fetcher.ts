@@ -1,0 +1,178 @@
+/**
+ * Carries out one planned request: read the range, verify and decompress it, write what is right
+ * to the device file, tell who is present. A chunk that is wrong costs only itself; it is fetched
+ * again a few times. What the disk refuses is handed over in memory.
+ */
+import type { CodecPool } from '../codec/codec-pool.ts';
+import { ChunkCorruptError } from '../errors.ts';
+import { CHUNK_ATTEMPTS_MAX } from '../limits.ts';
+import type { BlobSource, FetchCause, Priority } from '../source/blob-source.ts';
+import { exactSource } from '../source/exact-source.ts';
+import type { BlobCounters } from './blob-counters.ts';
+import type { BlobDescription } from './cached-blob.ts';
+import { decompressJob, type PlacedChunk } from './decompress-plan.ts';
+import { isDiskFull } from './disk-state.ts';
+import { type FetchRequest, groupUnits, type PlannedUnit } from './fetch-plan.ts';
+
+export type FetchOutcome = {
+  readonly failures: ReadonlyMap<number, unknown>;
+  /** Verified bytes that could not be written. */
+  readonly passedThrough: ReadonlyMap<number, Uint8Array>;
+};
+
+export type FetcherComponents = {
+  readonly description: BlobDescription;
+  readonly pool: CodecPool;
+  readonly counters: BlobCounters;
+  /** Writes to the device file; throws what the system says. */
+  readonly write: (bytes: Uint8Array, position: number) => Promise<void>;
+  /** Told of chunks whose bytes are in the device file now. */
+  readonly onPresent: (chunks: readonly number[]) => void;
+  /** Tries to make room on a full disk; false when there is nothing to remove. */
+  readonly makeRoom: () => Promise<boolean>;
+  readonly onWriteFailed: (error: unknown) => void;
+};
+
+export type FetchCall = {
+  readonly source: BlobSource;
+  readonly signal: AbortSignal;
+  readonly cause: FetchCause;
+  /** Asked when each read starts: it may have been raised. */
+  readonly priority: () => Priority;
+};
+
+type Collected = { failures: Map<number, unknown>; passedThrough: Map<number, Uint8Array> };
+
+export class ChunkFetcher {
+  readonly #components: FetcherComponents;
+
+  constructor(components: FetcherComponents) {
+    this.#components = components;
+  }
+
+  /** Never rejects: what went wrong is told per chunk. */
+  async fetch(request: FetchRequest, call: FetchCall): Promise<FetchOutcome> {
+    const collected: Collected = { failures: new Map(), passedThrough: new Map() };
+    await this.#attempt(request, call, 1, collected);
+    this.#components.counters.errors += collected.failures.size > 0 ? 1 : 0;
+    return collected;
+  }
+
+  async #attempt(
+    request: FetchRequest,
+    call: FetchCall,
+    attempt: number,
+    collected: Collected,
+  ): Promise<void> {
+    try {
+      const bad = await this.#fetchOnce(request, call, collected);
+      if (bad.size === 0) return;
+      const again = request.units.filter((unit) => unit.chunks.some((chunk) => bad.has(chunk)));
+      if (attempt >= CHUNK_ATTEMPTS_MAX) {
+        for (const [chunk, error] of bad) collected.failures.set(chunk, error);
+        return;
+      }
+      for (const retry of groupUnits(onlyBad(again, bad), this.#components.description.chunks)) {
+        await this.#attempt(retry, call, attempt + 1, collected);
+      }
+    } catch (error) {
+      for (const chunk of request.chunks) collected.failures.set(chunk, error);
+    }
+  }
+
+  /** The chunks that did not verify. */
+  async #fetchOnce(
+    request: FetchRequest,
+    call: FetchCall,
+    collected: Collected,
+  ): Promise<Map<number, unknown>> {
+    const { description, pool } = this.#components;
+    const stored = await this.#read(request, call);
+    const { job, placed } = decompressJob(description, request, stored);
+    const isUrgent = call.priority() === 'demand';
+    const result = await pool.run('verify-decompress', job, { signal: call.signal, isUrgent });
+    const bad = new Map<number, unknown>();
+    for (const { unit, part, reason } of result.failures) {
+      const chunk = request.units[unit]?.chunks[part];
+      if (chunk === undefined) continue;
+      const detail =
+        reason === 'digest' ? 'its digest is another' : 'its bytes do not decompress to its size';
+      bad.set(chunk, new ChunkCorruptError(description.blobId, chunk, detail));
+    }
+    const good = placed.filter(({ chunk }) => !bad.has(chunk));
+    await this.#keep(new Uint8Array(result.raw), good, collected);
+    return bad;
+  }
+
+  async #read(request: FetchRequest, call: FetchCall): Promise<Buffer> {
+    const { description, counters } = this.#components;
+    counters.requests++;
+    const { blobId, storedBytes } = description;
+    const blob = storedBytes > 0 ? { blobId, sizeBytes: storedBytes } : { blobId };
+    const { storedOffset, storedBytes: length } = request;
+    return await exactSource(call.source).read(blob, storedOffset, length, {
+      signal: call.signal,
+      priority: call.priority(),
+      onFetched: (name, bytes) => counters.countFetched(name, call.cause, bytes),
+    });
+  }
+
+  async #keep(
+    raw: Uint8Array,
+    placed: readonly PlacedChunk[],
+    collected: Collected,
+  ): Promise<void> {
+    for (const run of contiguousRuns(placed)) {
+      const first = run[0];
+      const last = run.at(-1);
+      if (first === undefined || last === undefined) continue;
+      const bytes = raw.subarray(first.rawOffset, last.rawOffset + last.paddedSize);
+      if (await this.#write(bytes, first.offset)) {
+        this.#components.onPresent(run.map(({ chunk }) => chunk));
+        continue;
+      }
+      for (const { chunk, rawOffset, paddedSize } of run) {
+        collected.passedThrough.set(chunk, raw.slice(rawOffset, rawOffset + paddedSize));
+      }
+    }
+  }
+
+  async #write(bytes: Uint8Array, position: number): Promise<boolean> {
+    const { write, makeRoom, onWriteFailed } = this.#components;
+    for (;;) {
+      try {
+        await write(bytes, position);
+        return true;
+      } catch (error) {
+        if (isDiskFull(error) && (await makeRoom())) continue;
+        onWriteFailed(error);
+        return false;
+      }
+    }
+  }
+}
+
+function onlyBad(
+  units: readonly PlannedUnit[],
+  bad: ReadonlyMap<number, unknown>,
+): readonly PlannedUnit[] {
+  return units.map((unit) => ({
+    ...unit,
+    chunks: unit.chunks.filter((chunk) => bad.has(chunk)),
+  }));
+}
+
+/** Chunks that follow each other both in the buffer and in the device file. */
+function contiguousRuns(placed: readonly PlacedChunk[]): PlacedChunk[][] {
+  const runs: PlacedChunk[][] = [];
+  for (const chunk of placed) {
+    const last = runs.at(-1)?.at(-1);
+    const follows =
+      last !== undefined &&
+      last.offset + last.paddedSize === chunk.offset &&
+      last.rawOffset + last.paddedSize === chunk.rawOffset;
+    if (follows) runs.at(-1)?.push(chunk);
+    else runs.push([chunk]);
+  }
+  return runs;
+}

@@ -1,0 +1,122 @@
+/**
+ * Requests on their way, by chunk: whoever wants a chunk that is being fetched joins. A joiner with
+ * a higher priority raises the whole request. When the last one who waits gives up, the request is
+ * given up too, unless it was started ahead of any reader.
+ */
+import type { Priority } from '../source/blob-source.ts';
+import type { ReadGate, ReadTicket } from '../source/read-gate.ts';
+import { orAbort } from './caller.ts';
+import type { FetchOutcome } from './chunk-fetcher.ts';
+import type { FetchRequest } from './fetch-plan.ts';
+
+export type Flight = {
+  readonly request: FetchRequest;
+  readonly ticket: ReadTicket;
+  readonly controller: AbortController;
+  /** Never rejects. */
+  readonly landed: Promise<FetchOutcome>;
+  /** Who started it; only to tell own flights from joined ones. */
+  readonly owner: unknown;
+  readonly isAhead: boolean;
+  waiters: number;
+};
+
+export type FlightPlan = {
+  readonly request: FetchRequest;
+  readonly priority: Priority;
+  readonly owner: unknown;
+  /** True: nobody waits for it yet, and it goes on when nobody does. */
+  readonly isAhead: boolean;
+  readonly run: (signal: AbortSignal, priority: () => Priority) => Promise<FetchOutcome>;
+};
+
+export class ChunkFlights {
+  readonly #gate: ReadGate;
+  readonly #byChunk = new Map<number, Flight>();
+  readonly #all = new Set<Flight>();
+
+  constructor(gate: ReadGate) {
+    this.#gate = gate;
+  }
+
+  /** The request that brings a chunk, if one is under way and not given up. */
+  find(chunk: number): Flight | undefined {
+    const flight = this.#byChunk.get(chunk);
+    return flight?.controller.signal.aborted ? undefined : flight;
+  }
+
+  start(plan: FlightPlan): Flight {
+    const { promise: admitted, resolve: admit } = Promise.withResolvers<void>();
+    const { request, priority, owner, isAhead } = plan;
+    const bytes = request.storedBytes + request.rawBytes;
+    const ticket: ReadTicket = { priority, bytes, admit };
+    const controller = new AbortController();
+    this.#gate.enter(ticket);
+    const landed = this.#fly(plan, ticket, controller.signal, admitted);
+    const flight: Flight = { request, ticket, controller, landed, owner, isAhead, waiters: 0 };
+    for (const chunk of request.chunks) this.#byChunk.set(chunk, flight);
+    this.#all.add(flight);
+    void landed.then(() => this.#forget(flight));
+    return flight;
+  }
+
+  /** Waits for requests to land; a caller that gives up leaves them. */
+  async wait(flights: Iterable<Flight>, priority: Priority, signal: AbortSignal): Promise<void> {
+    const waited = [...flights];
+    for (const flight of waited) {
+      flight.waiters++;
+      this.#gate.raise(flight.ticket, priority);
+    }
+    try {
+      await orAbort(Promise.all(waited.map((flight) => flight.landed)), signal);
+    } finally {
+      for (const flight of waited) {
+        flight.waiters--;
+        if (flight.waiters === 0 && !flight.isAhead) flight.controller.abort(signal.reason);
+      }
+    }
+  }
+
+  /** Gives up the owner's requests that nobody waits for; resolves when all of them are over. */
+  async release(owner: unknown, reason: Error): Promise<void> {
+    const own = [...this.#all].filter((flight) => flight.owner === owner);
+    for (const flight of own) {
+      if (flight.waiters === 0) flight.controller.abort(reason);
+    }
+    await Promise.all(own.map((flight) => flight.landed));
+  }
+
+  async #fly(
+    plan: FlightPlan,
+    ticket: ReadTicket,
+    signal: AbortSignal,
+    admitted: Promise<void>,
+  ): Promise<FetchOutcome> {
+    try {
+      await orAbort(admitted, signal);
+    } catch (error) {
+      // Admitted and given up in the same turn: the place must be given back.
+      if (!this.#gate.cancel(ticket)) this.#gate.leave(ticket);
+      return failedOutcome(plan.request, error);
+    }
+    try {
+      return await plan.run(signal, () => ticket.priority);
+    } catch (error) {
+      return failedOutcome(plan.request, error);
+    } finally {
+      this.#gate.leave(ticket);
+    }
+  }
+
+  #forget(flight: Flight): void {
+    this.#all.delete(flight);
+    for (const chunk of flight.request.chunks) {
+      if (this.#byChunk.get(chunk) === flight) this.#byChunk.delete(chunk);
+    }
+  }
+}
+
+function failedOutcome(request: FetchRequest, error: unknown): FetchOutcome {
+  const failures = new Map(request.chunks.map((chunk) => [chunk, error]));
+  return { failures, passedThrough: new Map() };
+}

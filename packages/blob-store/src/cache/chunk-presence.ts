@@ -1,0 +1,124 @@
+/**
+ * The two bits of each chunk of an open blob. *Present*: in the ready map, set after verify and
+ * write, readers are answered from the device file. *Durable*: in the files, set in batches after
+ * the device file is on the disk; only these count after a restart.
+ */
+import type { BlobDescription } from './cached-blob.ts';
+import { blockEnd } from './chunk-lookup.ts';
+import { hasBit } from './chunk-map.ts';
+import { DurableQueue } from './durable-queue.ts';
+import type { EntryComponents } from './entry-components.ts';
+import { alignToBlock, ReadyMap } from './ready-map.ts';
+
+export class ChunkPresence {
+  readonly ready: ReadyMap;
+  readonly #description: BlobDescription;
+  readonly #components: EntryComponents;
+  readonly #durable: DurableQueue;
+  #presentCount = 0;
+  #presentBytes = 0;
+
+  constructor(description: BlobDescription, components: EntryComponents) {
+    this.#description = description;
+    this.#components = components;
+    this.ready = new ReadyMap(description.sizeBytes);
+    this.#durable = new DurableQueue({
+      persist: (chunks) => this.#persist(chunks),
+      onFailed: (chunks, error) => this.#onSyncFailed(chunks, error),
+      delayMs: components.durableDelayMs,
+    });
+    this.#markGaps();
+    for (let chunk = 0; chunk < description.chunks.count; chunk++) {
+      if (hasBit(components.files.trusted, chunk)) this.#mark(chunk);
+    }
+  }
+
+  get presentCount(): number {
+    return this.#presentCount;
+  }
+
+  /** Bytes of the present chunks, without padding. */
+  get presentBytes(): number {
+    return this.#presentBytes;
+  }
+
+  get isComplete(): boolean {
+    return this.#presentCount === this.#description.chunks.count;
+  }
+
+  isPresent(chunk: number): boolean {
+    return this.ready.isReady(this.#description.chunks.offset[chunk] ?? 0, 1);
+  }
+
+  /** The chunks' verified bytes are in the device file. */
+  confirm(chunks: readonly number[]): void {
+    for (const chunk of chunks) {
+      if (this.isPresent(chunk)) continue;
+      this.#mark(chunk);
+      this.#durable.add(chunk, this.#description.chunks.size[chunk] ?? 0);
+    }
+  }
+
+  /** The chunks only seemed to be in the device file. */
+  async refute(chunks: readonly number[]): Promise<void> {
+    try {
+      await this.#components.files.dropClaims(chunks);
+    } catch (error) {
+      this.#tell('record-failed', 'the chunk map cannot be written', error);
+    }
+  }
+
+  /** Resolves when everything present is durable, as far as the disk allows. */
+  flush(): Promise<void> {
+    return this.#durable.flush();
+  }
+
+  #mark(chunk: number): void {
+    const { offset, size } = this.#description.chunks;
+    const bytes = size[chunk] ?? 0;
+    this.ready.set(offset[chunk] ?? 0, alignToBlock(bytes));
+    this.#presentCount++;
+    this.#presentBytes += bytes;
+  }
+
+  #unmark(chunk: number): void {
+    const { offset, size } = this.#description.chunks;
+    const bytes = size[chunk] ?? 0;
+    this.ready.clear(offset[chunk] ?? 0, alignToBlock(bytes));
+    this.#presentCount--;
+    this.#presentBytes -= bytes;
+  }
+
+  /** Blocks that belong to no chunk are zeros and always were. */
+  #markGaps(): void {
+    const { chunks, sizeBytes } = this.#description;
+    let at = 0;
+    for (let chunk = 0; chunk < chunks.count; chunk++) {
+      const offset = chunks.offset[chunk] ?? 0;
+      if (offset > at) this.ready.set(at, offset - at);
+      at = blockEnd(chunks, chunk);
+    }
+    if (sizeBytes > at) this.ready.set(at, sizeBytes - at);
+  }
+
+  async #persist(chunks: readonly number[]): Promise<void> {
+    const { files } = this.#components;
+    await files.syncData();
+    try {
+      await files.record(chunks, this.#description.chunks.digests);
+    } catch (error) {
+      this.#tell('record-failed', 'the record of its chunks cannot be written', error);
+    }
+  }
+
+  /** The kernel may have dropped the written pages: what they held must be fetched again. */
+  #onSyncFailed(chunks: readonly number[], error: unknown): void {
+    for (const chunk of chunks) this.#unmark(chunk);
+    this.#tell('sync-failed', `${chunks.length} chunks did not reach the disk`, error);
+  }
+
+  #tell(kind: 'record-failed' | 'sync-failed', what: string, error: unknown): void {
+    const { onEvent, paths } = this.#components;
+    onEvent({ kind, message: `${paths.data}: ${what}`, error });
+  }
+}

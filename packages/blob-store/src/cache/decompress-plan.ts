@@ -1,0 +1,85 @@
+/**
+ * Turns a request and its bytes into a job for the codec pool. In the job's output the chunks lie
+ * as in the device file, each padded to whole blocks, so that neighbours are written together.
+ */
+import type { DecompressJob, StoredUnit, UnitPart } from '../codec/codec-jobs.ts';
+import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
+import type { BlobDescription } from './cached-blob.ts';
+import { CHUNK_FLAG } from './cached-blob.ts';
+import type { FetchRequest, PlannedUnit } from './fetch-plan.ts';
+import { alignToBlock } from './ready-map.ts';
+
+export type PlacedChunk = {
+  readonly chunk: number;
+  /** Byte offset in the device file. */
+  readonly offset: number;
+  /** Byte offset in the job's output. */
+  readonly rawOffset: number;
+  /** Size in whole blocks, cut at the end of the device file. */
+  readonly paddedSize: number;
+};
+
+export function decompressJob(
+  description: BlobDescription,
+  request: FetchRequest,
+  stored: Buffer,
+): { readonly job: DecompressJob; readonly placed: readonly PlacedChunk[] } {
+  const placed: PlacedChunk[] = [];
+  let rawBytes = 0;
+  const units = request.units.map((unit) => {
+    const parts = unit.chunks.map((chunk) => {
+      const { part, place } = partOf(description, chunk, rawBytes);
+      placed.push(place);
+      rawBytes += alignToBlock(part.size);
+      return part;
+    });
+    return unitOf(description, unit, request.storedOffset, parts);
+  });
+  const { digester } = description;
+  return { job: { ...movable(stored), units, digester, rawBytes }, placed };
+}
+
+function partOf(
+  description: BlobDescription,
+  chunk: number,
+  rawOffset: number,
+): { part: UnitPart; place: PlacedChunk } {
+  const { chunks, sizeBytes } = description;
+  const size = chunks.size[chunk] ?? 0;
+  const offset = chunks.offset[chunk] ?? 0;
+  const digest = chunks.digests.slice(chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
+  const paddedSize = Math.min(alignToBlock(size), sizeBytes - offset);
+  return {
+    part: { offset: chunks.unitOffset[chunk] ?? 0, size, rawOffset, digest },
+    place: { chunk, offset, rawOffset, paddedSize },
+  };
+}
+
+function unitOf(
+  description: BlobDescription,
+  unit: PlannedUnit,
+  requestOffset: number,
+  parts: readonly UnitPart[],
+): StoredUnit {
+  const { chunks, compressor, cipherKey } = description;
+  const first = unit.chunks[0] ?? 0;
+  const flags = chunks.flags[first] ?? 0;
+  const isEncrypted = (flags & CHUNK_FLAG.encrypted) !== 0;
+  return {
+    offset: unit.storedOffset - requestOffset,
+    storedSize: unit.storedSize,
+    rawSize: chunks.unitSize[first] ?? 0,
+    compressor: (flags & CHUNK_FLAG.compressed) === 0 ? 'none' : compressor,
+    ...(isEncrypted && cipherKey !== undefined ? { cipherKey } : {}),
+    parts,
+  };
+}
+
+/** A buffer that has its memory to itself moves; a piece of a larger one is copied. */
+function movable(stored: Buffer): { stored: ArrayBuffer; storedStart: number } {
+  const { buffer, byteOffset, byteLength } = stored;
+  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength - byteLength <= byteLength / 8;
+  if (isOwn && buffer.byteLength > Buffer.poolSize)
+    return { stored: buffer, storedStart: byteOffset };
+  return { stored: new Uint8Array(stored).buffer, storedStart: 0 };
+}

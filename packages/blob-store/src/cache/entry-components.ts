@@ -1,0 +1,32 @@
+/**
+ * What an open blob needs from its cache.
+ */
+import type { CodecPool } from '../codec/codec-pool.ts';
+import type { ReadGate } from '../source/read-gate.ts';
+import type { BlobFiles } from './blob-files.ts';
+import type { CacheEventSink } from './cache-event.ts';
+import type { BlobPaths } from './file-names.ts';
+
+export type EntryComponents = {
+  readonly fileKey: string;
+  readonly paths: BlobPaths;
+  readonly files: BlobFiles;
+  readonly pool: CodecPool;
+  /** Bounds what all blobs of the cache fetch at once. */
+  readonly gate: ReadGate;
+  readonly readaheadBytesMax: number;
+  readonly durableDelayMs: number;
+  /** Verified bytes that no file holds, by file key and chunk, bounded. */
+  readonly looseChunks: LooseStore;
+  readonly onEvent: CacheEventSink;
+  /** Told how many bytes were written to the device file. */
+  readonly onWritten: (bytes: number) => void;
+  readonly onWriteFailed: (error: unknown) => void;
+  /** Removes a blob nobody uses; false when there is none. */
+  readonly makeRoom: () => Promise<boolean>;
+};
+
+export type LooseStore = {
+  get(key: string): Uint8Array | undefined;
+  set(key: string, bytes: Uint8Array): unknown;
+};
