@@ -109,9 +109,10 @@ export class ConvertedImage implements AsyncDisposable {
     const described: BlobDescription[] = [];
     for (const [index, { blobId }] of this.bootstrap.blobs.entries()) {
       const blobMeta = this.layer.metaFiles.get(blobId);
+      const storedBytes = sizes.get(blobId);
       described.push(
         await describeBlob(this.bootstrap, index, this.#source, {
-          storedBytes: sizes.get(blobId) ?? 0,
+          ...(storedBytes === undefined ? {} : { storedBytes }),
           ...(blobMeta === undefined ? {} : { blobMeta }),
           signal,
         }),
