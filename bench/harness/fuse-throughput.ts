@@ -1,0 +1,70 @@
+/** Sequential throughput of a FUSE session with every block ready, beside the page cache itself. */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { openFlatFuseSession } from '@shoal/linux';
+import { runChecked } from '@shoal/test-kit';
+import { measureInTurn, median } from './figures.ts';
+import { compareRows, type Row } from './report.ts';
+import type { ScenarioOptions } from './scenario.ts';
+import { dropCaches } from './tree-reader.ts';
+
+const BLOCK_BYTES = 4096;
+const READ_BYTES = 1 << 20;
+const FILE_ID = 2;
+
+export async function fuseThroughput(directory: string, options: ScenarioOptions): Promise<Row[]> {
+  const sizeBytes = options.isSmall ? 16 << 20 : 1 << 30;
+  const path = join(directory, 'device');
+  await runChecked('dd', ['if=/dev/urandom', `of=${path}`, 'bs=1M', `count=${sizeBytes >> 20}`]);
+  const readyMap = new SharedArrayBuffer(Math.ceil(sizeBytes / BLOCK_BYTES / 8));
+  new Uint8Array(readyMap).fill(0xff);
+  await using session = await openFlatFuseSession({
+    files: [{ fileId: FILE_ID, name: 'device', sizeBytes, path, readyMap }],
+    onMiss: () => Promise.reject(new Error('every block is ready')),
+    errnoOf: () => 5,
+  });
+  const served = session.pathOf(FILE_ID);
+  const contestants = new Map([
+    ['page cache', () => megabytesPerSecond(path)],
+    ['FUSE session', () => throughFuse(path, served)],
+  ]);
+  const rates = await measureInTurn(options.runs, contestants);
+  const medians = new Map([...rates].map(([name, list]) => [name, median(list)]));
+  return compareRows('1 MiB reads in order', 'MB/s', medians, '>= 0.5');
+}
+
+/** The device file is in the page cache, the FUSE file is not. */
+async function throughFuse(path: string, served: string): Promise<number> {
+  await dropCaches();
+  await megabytesPerSecond(path);
+  return megabytesPerSecond(served);
+}
+
+/** In a process of its own: this one also runs the session's threads. */
+async function megabytesPerSecond(path: string): Promise<number> {
+  const reader = openSync(path, 'r');
+  try {
+    const script = [
+      'const fs = require("node:fs"); const buffer = Buffer.alloc(Number(process.argv[1]));',
+      'const startedAt = performance.now(); let read = 0;',
+      'for (let n; (n = fs.readSync(3, buffer, 0, buffer.length, read)) > 0; ) read += n;',
+      'console.log(read / 1e3 / (performance.now() - startedAt));',
+    ].join(' ');
+    return await rateOf(script, reader);
+  } finally {
+    closeSync(reader);
+  }
+}
+
+async function rateOf(script: string, reader: number): Promise<number> {
+  const child = spawn(process.execPath, ['-e', script, String(READ_BYTES)], {
+    stdio: ['ignore', 'pipe', 'inherit', reader],
+  });
+  const chunks: Buffer[] = [];
+  child.stdout?.on('data', (bytes: Buffer) => chunks.push(bytes));
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  child.on('error', reject);
+  child.on('close', () => resolve(Number(Buffer.concat(chunks).toString())));
+  return promise;
+}

@@ -1,0 +1,36 @@
+/** Reads the figures of misses out of what `shoal status --json` prints. */
+
+export type MissFigures = {
+  /** Stored bytes fetched from all sources. */
+  readonly bytesFetched: number;
+  readonly requests: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+};
+
+/** Of the first blob of the first mount; throws when the status has none. */
+export function daemonFigures(status: unknown): MissFigures {
+  const blob = first(member(first(member(status, 'mounts')), 'blobs'));
+  const bySource = member(member(blob, 'fetched'), 'bySource');
+  const misses = member(blob, 'misses');
+  return {
+    bytesFetched: Object.values(asObject(bySource)).reduce<number>((sum, n) => sum + Number(n), 0),
+    requests: Number(member(blob, 'requests')),
+    p50Ms: Number(member(misses, 'p50Ms')),
+    p99Ms: Number(member(misses, 'p99Ms')),
+  };
+}
+
+function asObject(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) throw new Error('the status is not as expected');
+  return { ...value };
+}
+
+function member(value: unknown, name: string): unknown {
+  return asObject(value)[name];
+}
+
+function first(value: unknown): unknown {
+  if (!Array.isArray(value) || value.length === 0) throw new Error('the status lists nothing');
+  return value[0];
+}

@@ -1,0 +1,106 @@
+/**
+ * What a scenario tells: rows of figures, and what each is compared with in the same run. Ratios
+ * are the result; absolute figures stand beside them to show the scale of this machine.
+ */
+import { cpus, release, totalmem } from 'node:os';
+
+export type Row = {
+  /** What was done. */
+  readonly work: string;
+  /** Who did it. */
+  readonly contestant: string;
+  readonly value: number;
+  readonly unit: string;
+  /** This value by the reference's value of the same work; undefined for the reference itself. */
+  readonly ratio?: number | undefined;
+  /** What the ratio should be, in words: `<= 1`. */
+  readonly bar?: string | undefined;
+};
+
+export type Report = {
+  readonly scenario: string;
+  readonly date: string;
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly memoryBytes: number;
+    readonly kernel: string;
+    readonly node: string;
+  };
+  readonly parameters: Readonly<Record<string, string | number>>;
+  readonly rows: readonly Row[];
+  readonly notes: readonly string[];
+};
+
+export type ScenarioResult = Pick<Report, 'parameters' | 'rows' | 'notes'>;
+
+export function makeReport(scenario: string, result: ScenarioResult): Report {
+  return {
+    scenario,
+    date: new Date().toISOString(),
+    machine: {
+      cpu: cpus()[0]?.model ?? 'unknown',
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+      kernel: release(),
+      node: process.version,
+    },
+    ...result,
+  };
+}
+
+/** The report as a table for people (Markdown, so that it can be committed as it is). */
+export function formatReport(report: Report): string {
+  const { machine } = report;
+  const header = ['work', 'who', 'figure', 'ratio', 'aim'];
+  const rows = report.rows.map((row) => [
+    row.work,
+    row.contestant,
+    `${formatFigure(row.value)} ${row.unit}`,
+    row.ratio === undefined ? '1 (reference)' : row.ratio.toFixed(2),
+    row.bar ?? '',
+  ]);
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [
+    `# ${report.scenario}, ${report.date.slice(0, 10)}`,
+    '',
+    `${machine.cores} cores (${machine.cpu}), ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, ` +
+      `Linux ${machine.kernel}, Node ${machine.node}`,
+    Object.entries(report.parameters)
+      .map(([name, value]) => `${name}: ${value}`)
+      .join('; '),
+    '',
+    line(header),
+    `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`,
+    ...rows.map(line),
+    '',
+    ...report.notes.map((note) => `- ${note}`),
+    '',
+  ].join('\n');
+}
+
+function formatFigure(value: number): string {
+  if (value >= 100) return value.toFixed(0);
+  return value >= 1 ? value.toFixed(2) : value.toPrecision(2);
+}
+
+/** Ratio rows of one kind of work: the first contestant is the reference. */
+export function compareRows(
+  work: string,
+  unit: string,
+  values: ReadonlyMap<string, number>,
+  bar?: string,
+): Row[] {
+  const reference = values.values().next().value;
+  return [...values].map(([contestant, value], index) => ({
+    work,
+    contestant,
+    value,
+    unit,
+    ...(index === 0 || reference === undefined ? {} : { ratio: value / reference, bar }),
+  }));
+}

@@ -1,0 +1,111 @@
+/**
+ * Reading from a mount whose bytes are all here, beside the same tree unpacked on ext4: the aim is
+ * that being lazy costs nothing once the bytes have arrived. Cold means that page cache, dentries
+ * and inodes were dropped. FUSE throughput is measured on a session of its own, beside the same
+ * file read from the page cache.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { runChecked } from '@shoal/test-kit';
+import { measureInTurn, median } from '../harness/figures.ts';
+import { fuseThroughput } from '../harness/fuse-throughput.ts';
+import { makeInput } from '../harness/input.ts';
+import { convertLayout, mountLazily } from '../harness/lazy-mount.ts';
+import { compareRows, type Row, type ScenarioResult } from '../harness/report.ts';
+import type { Scenario, ScenarioOptions } from '../harness/scenario.ts';
+import {
+  dropCaches,
+  largestFiles,
+  listFiles,
+  randomMs,
+  sequentialMs,
+  smallFilesMs,
+  type TreeFile,
+  walkMs,
+} from '../harness/tree-reader.ts';
+
+export const mountScenario: Scenario = {
+  summary: 'walks and reads on a mount beside ext4, FUSE throughput beside the page cache',
+  run,
+};
+
+type Work = {
+  readonly name: string;
+  readonly isCold: boolean;
+  readonly run: (root: string) => number;
+};
+
+const BAR = '<= 1';
+
+async function run(options: ScenarioOptions, directory: string): Promise<ScenarioResult> {
+  const input = await makeInput(directory, options.isSmall);
+  const plain = join(directory, 'ext4');
+  mkdirSync(plain);
+  await runChecked('tar', ['--extract', '--numeric-owner', '--file', input.tar, '-C', plain]);
+  options.say('converting and mounting');
+  const mount = await mountLazily(await convertLayout(input.layout, directory), directory);
+  const rows: Row[] = [];
+  try {
+    const files = listFiles(plain);
+    options.say(`${files.length} files; reading all of them once`);
+    sequentialMs(mount.mountpoint, files);
+    const roots = new Map([
+      ['ext4', plain],
+      ['shoal mount', mount.mountpoint],
+    ]);
+    for (const work of workOf(files, options.isSmall)) {
+      options.say(work.name);
+      rows.push(...(await compareWork(work, roots, options.runs)));
+    }
+  } finally {
+    await mount.close();
+  }
+  options.say('FUSE throughput');
+  rows.push(...(await fuseThroughput(directory, options)));
+  return {
+    parameters: { input: input.description, bytes: input.tarBytes, runs: options.runs },
+    rows,
+    notes: ['Both trees lie on the same disk. Time: less is better; throughput: more is better.'],
+  };
+}
+
+function workOf(files: readonly TreeFile[], isSmall: boolean): Work[] {
+  const large = largestFiles(files, 5);
+  const [largest] = large;
+  if (largest === undefined) throw new Error('the tree has no files');
+  const small = isSmall ? 100 : 5000;
+  const warmReads = isSmall ? 1000 : 50_000;
+  const coldReads = isSmall ? 50 : 1000;
+  const both = (name: string, run: (root: string, isCold: boolean) => number): Work[] => [
+    { name: `${name}, warm`, isCold: false, run: (root) => run(root, false) },
+    { name: `${name}, cold`, isCold: true, run: (root) => run(root, true) },
+  ];
+  return [
+    ...both('walk of the whole tree', (root) => walkMs(root)),
+    ...both('small files', (root) => smallFilesMs(root, files, small)),
+    ...both('five largest files in order', (root) => sequentialMs(root, large)),
+    ...both('4 KiB at random places', (root, isCold) =>
+      randomMs(root, largest, isCold ? coldReads : warmReads),
+    ),
+  ];
+}
+
+async function compareWork(
+  work: Work,
+  roots: ReadonlyMap<string, string>,
+  runs: number,
+): Promise<Row[]> {
+  const contestants = new Map(
+    [...roots].map(([name, root]) => [
+      name,
+      async () => {
+        if (work.isCold) await dropCaches();
+        else work.run(root);
+        return work.run(root);
+      },
+    ]),
+  );
+  const times = await measureInTurn(runs, contestants);
+  const medians = new Map([...times].map(([name, list]) => [name, median(list)]));
+  return compareRows(work.name, 'ms', medians, work.isCold ? undefined : BAR);
+}
