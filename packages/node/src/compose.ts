@@ -2,14 +2,15 @@
  * Puts a daemon's mount service together: database, caches, codec threads, registries, drivers.
  */
 import { join } from 'node:path';
-import type { BlobSource } from '@shoal/blob-store';
-import { ChunkCache, CodecPool, rateLimitedSource, sharedSource } from '@shoal/blob-store';
+import type { BlobSource, CacheEvent } from '@shoal/blob-store';
+import { ChunkCache, CodecPool, rateLimitedSource } from '@shoal/blob-store';
 import {
   BlobPool,
   BootstrapStore,
   type DriverName,
   errorFields,
   ImageAccess,
+  ImageBlobs,
   type MountDriver,
   MountPlanner,
   MountService,
@@ -51,7 +52,7 @@ export async function composeService(input: ComposeInput): Promise<MountService>
       defaultCacheDirectory: cacheDirectoryOf(input),
       defaultMissPolicy: config.missPolicy,
     },
-    { access, bootstraps, pool },
+    { access, bootstraps, images: new ImageBlobs(pool, bootstraps) },
   );
   const service = new MountService(
     { reserved: [paths.root, paths.run, cacheDirectoryOf(input)] },
@@ -65,25 +66,24 @@ function cacheDirectoryOf({ config, paths }: ComposeInput): string {
   return config.cacheDirectory ?? join(paths.root, 'cache');
 }
 
-/** All registries together: equal reads once, demand first, bounded, within the bandwidth. */
+/** All registries together stay within the bandwidth; order and bounds are the cache's. */
 function shapeFetches(source: BlobSource, { bytesPerSecond }: NodeConfig): BlobSource {
-  const limited =
-    bytesPerSecond === undefined ? source : rateLimitedSource(source, { bytesPerSecond });
-  return sharedSource(limited);
+  return bytesPerSecond === undefined ? source : rateLimitedSource(source, { bytesPerSecond });
 }
 
 async function openCache(directory: string, pool: CodecPool, input: ComposeInput) {
   const { config, log } = input;
   makePrivateDirectory(directory);
   const isDefault = directory === cacheDirectoryOf(input);
-  return ChunkCache.open({
-    directory,
-    pool,
-    ...(isDefault && config.cacheBytesMax !== undefined
-      ? { cacheBytesMax: config.cacheBytesMax }
-      : {}),
-    onEvent: (event) => log.warn({ cache: directory, ...event }, 'cache'),
-  });
+  return ChunkCache.open(
+    {
+      directory,
+      ...(isDefault && config.cacheBytesMax !== undefined
+        ? { cacheBytesMax: config.cacheBytesMax }
+        : {}),
+    },
+    { pool, onEvent: (event) => logCacheEvent(log, directory, event) },
+  );
 }
 
 async function openDrivers({ paths, config, log }: ComposeInput) {
@@ -99,4 +99,11 @@ async function openDrivers({ paths, config, log }: ComposeInput) {
   const complete = await openCompleteDriver({ stateDirectory: join(paths.run, 'complete') });
   drivers.set('complete', complete);
   return drivers;
+}
+
+function logCacheEvent(log: Log, cache: string, event: CacheEvent): void {
+  const { kind, message, error } = event;
+  const level =
+    kind === 'evicted' || kind === 'adopted' || kind === 'disk-writable' ? 'info' : 'warn';
+  log[level]({ cache, kind, ...(error === undefined ? {} : errorFields(error)) }, message);
 }

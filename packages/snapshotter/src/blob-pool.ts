@@ -1,7 +1,7 @@
 /**
- * The blobs that mounts use, each open once: mounts of one blob share its device file, its bits and
- * its fetches, whatever image they came from. Blobs are counted by their uses and closed with the
- * last one.
+ * The blobs that mounts use. Mounts of one blob share its device file, its bits and its fetches,
+ * whatever image they came from; what they do not share is the miss policy, so a blob is served
+ * once for each policy in use.
  */
 import { createHash } from 'node:crypto';
 import type { BlobDescription, BlobSource, CachedBlob } from '@shoal/blob-store';
@@ -17,9 +17,9 @@ export type BlobCache = {
 };
 
 export type BlobPoolComponents = {
-  /** Opens (once) the cache of a directory. */
+  /** Opens the cache of a directory; called once for each. */
   readonly openCache: (directory: string) => Promise<BlobCache>;
-  /** Shapes all fetches of the daemon together: sharing, order, bandwidth. */
+  /** Shapes all fetches of the daemon together, e.g. to a bandwidth. */
   readonly wrapSource?: ((source: BlobSource) => BlobSource) | undefined;
   readonly log: ServiceLog;
 };
@@ -28,79 +28,55 @@ export type BlobUse = {
   /** Who uses it: the mount's id. */
   readonly owner: string;
   readonly cacheDirectory: string;
-  readonly blobId: string;
   readonly missPolicy: MissPolicy;
-  readonly source: BlobSource;
-  /** Called when the blob is not open yet, with the daemon's source. */
-  readonly describe: (source: BlobSource) => Promise<BlobDescription>;
-};
-
-type OpenBlob = {
-  readonly cached: Promise<CachedBlob>;
-  readonly served: Map<string, ServedBlob>;
-  readonly owners: Set<string>;
 };
 
 export class BlobPool {
   readonly #components: BlobPoolComponents;
-  readonly #blobs = new Map<string, OpenBlob>();
+  /** By the name they are served as. */
+  readonly #served = new Map<string, ServedBlob>();
   readonly #router = new SourceRouter();
-  readonly #source: BlobSource;
   readonly #caches = new Map<string, Promise<BlobCache>>();
+  /** Of all blobs: what is read from it comes from the sources of the mounts that use the blob. */
+  readonly source: BlobSource;
 
   constructor(components: BlobPoolComponents) {
     this.#components = components;
-    this.#source = components.wrapSource?.(this.#router) ?? this.#router;
+    this.source = borrowedSource(components.wrapSource?.(this.#router) ?? this.#router);
   }
 
-  /** Opens a blob, or joins those who have it open. */
-  async acquire(use: BlobUse): Promise<ServedBlob> {
-    const key = keyOf(use.cacheDirectory, use.blobId);
-    this.#router.add(use.blobId, use.owner, use.source);
-    const open = this.#blobs.get(key) ?? this.#open(key, use);
-    open.owners.add(use.owner);
-    try {
-      return this.#serve(open, await open.cached, use);
-    } catch (error) {
-      await this.release(use.owner, use.cacheDirectory, use.blobId);
-      throw error;
-    }
+  /** Makes an owner's source one of the sources of a blob. */
+  addSource(blobId: string, owner: string, source: BlobSource): void {
+    this.#router.add(blobId, owner, source);
   }
 
-  async release(owner: string, cacheDirectory: string, blobId: string): Promise<void> {
-    const key = keyOf(cacheDirectory, blobId);
-    const open = this.#blobs.get(key);
-    if (open === undefined) return;
-    open.owners.delete(owner);
+  removeSource(blobId: string, owner: string): void {
     this.#router.remove(blobId, owner);
-    if (open.owners.size > 0) return;
-    this.#blobs.delete(key);
-    await closeBlob(open);
+  }
+
+  /** Opens a blob for an owner, or joins those who have it open. */
+  async acquire(use: BlobUse, description: BlobDescription): Promise<ServedBlob> {
+    const cache = await this.#cache(use.cacheDirectory);
+    const cached = await cache.openBlob(description, this.source);
+    const servedAs = servedName(use, cached.blobId, cached.fileKey);
+    const served = this.#served.get(servedAs) ?? this.#serve(servedAs, use, cached);
+    await served.attach(use.owner, cached);
+    return served;
+  }
+
+  async release(owner: string, served: ServedBlob): Promise<void> {
+    await served.detach(owner);
+    if (!served.isUsed) this.#served.delete(served.servedAs);
   }
 
   async close(): Promise<void> {
-    const blobs = [...this.#blobs.values()];
-    this.#blobs.clear();
-    await Promise.all(blobs.map(closeBlob));
-    await this.#source.close();
+    const all = [...this.#served.values()];
+    this.#served.clear();
+    await Promise.all(all.map((served) => served.close()));
     const caches = [...this.#caches.values()];
     this.#caches.clear();
     await Promise.all(caches.map(async (cache) => (await cache).close()));
-  }
-
-  #open(key: string, use: BlobUse): OpenBlob {
-    const cached = this.#openCached(use);
-    // Whoever acquires it gets the failure; here it must only not be unhandled.
-    cached.catch(() => {});
-    const open = { cached, served: new Map(), owners: new Set<string>() };
-    this.#blobs.set(key, open);
-    return open;
-  }
-
-  async #openCached(use: BlobUse): Promise<CachedBlob> {
-    const cache = await this.#cache(use.cacheDirectory);
-    const source = borrowedSource(this.#source);
-    return cache.openBlob(await use.describe(source), source);
+    await this.source.close();
   }
 
   async #cache(directory: string): Promise<BlobCache> {
@@ -114,29 +90,16 @@ export class BlobPool {
     }
   }
 
-  #serve(open: OpenBlob, cached: CachedBlob, use: BlobUse): ServedBlob {
-    const policy = policyKey(use.missPolicy);
-    const known = open.served.get(policy);
-    if (known !== undefined) return known;
-    const servedAs = servedName(use);
+  #serve(servedAs: string, use: BlobUse, cached: CachedBlob): ServedBlob {
     const served = new ServedBlob(servedAs, cached, use.missPolicy, this.#components.log);
-    open.served.set(policy, served);
+    this.#served.set(servedAs, served);
     return served;
   }
 }
 
-function keyOf(cacheDirectory: string, blobId: string): string {
-  return `${blobId} ${cacheDirectory}`;
-}
-
-/** Stable over restarts, because the kernel's file ids are derived from it. */
-function servedName(use: BlobUse): string {
-  const facts = `${policyKey(use.missPolicy)} ${use.cacheDirectory}`;
-  const suffix = createHash('sha256').update(facts).digest('hex').slice(0, 8);
-  return `${use.blobId}-${suffix}`;
-}
-
-async function closeBlob(open: OpenBlob): Promise<void> {
-  const cached = await open.cached.catch(() => undefined);
-  await cached?.close();
+/** Stable over restarts, because the kernel's file ids are derived from it; 49 characters. */
+function servedName(use: BlobUse, blobId: string, fileKey: string): string {
+  const facts = `${policyKey(use.missPolicy)} ${fileKey} ${use.cacheDirectory}`;
+  const suffix = createHash('sha256').update(facts).digest('hex').slice(0, 16);
+  return `${blobId.slice(0, 32)}-${suffix}`;
 }

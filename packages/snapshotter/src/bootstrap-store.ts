@@ -35,6 +35,12 @@ export type StoredBootstrap = {
   readonly verified: VerifiedBootstrap;
 };
 
+/** What tells where the chunks of a blob are and which digests they have. */
+export type BlobTables = {
+  readonly blobMeta: Buffer | undefined;
+  readonly digestSection: Buffer | undefined;
+};
+
 export class BootstrapStore {
   readonly #directory: string;
   readonly #state: StateStore;
@@ -81,15 +87,22 @@ export class BootstrapStore {
     return readFile(stored.file);
   }
 
-  /** The chunk table that came with the bootstrap or was saved for it; undefined if there is none. */
-  async readBlobMeta(layerDigest: string, blobId: string): Promise<Buffer | undefined> {
-    const file = join(this.#imageDirectory(layerDigest), metaName(blobId));
-    return existsSync(file) ? readFile(file) : undefined;
+  /** Tables of a blob that came with the bootstrap or were saved beside it. */
+  async readBlobTables(layerDigest: string, blobId: string): Promise<BlobTables> {
+    const directory = this.#imageDirectory(layerDigest);
+    return {
+      blobMeta: await readIfThere(join(directory, metaName(blobId))),
+      digestSection: await readIfThere(join(directory, digestName(blobId))),
+    };
   }
 
-  async writeBlobMeta(layerDigest: string, blobId: string, meta: Buffer): Promise<void> {
+  async writeBlobTables(layerDigest: string, blobId: string, tables: BlobTables): Promise<void> {
     const directory = this.#imageDirectory(layerDigest);
-    await writeDurably(directory, metaName(blobId), meta);
+    const { blobMeta, digestSection } = tables;
+    if (blobMeta !== undefined) await writeDurably(directory, metaName(blobId), blobMeta);
+    if (digestSection !== undefined) {
+      await writeDurably(directory, digestName(blobId), digestSection);
+    }
   }
 
   async #fetch(
@@ -141,6 +154,14 @@ function describeStored(directory: string, verified: VerifiedBootstrap): StoredB
     ? join(directory, OVERLAY_BOOTSTRAP_FILE)
     : file;
   return { file, overlayFile, verified };
+}
+
+function digestName(blobId: string): string {
+  return `${blobId}.blob.digest`;
+}
+
+async function readIfThere(file: string): Promise<Buffer | undefined> {
+  return existsSync(file) ? readFile(file) : undefined;
 }
 
 function metaName(blobId: string): string {

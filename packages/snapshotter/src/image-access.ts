@@ -29,6 +29,8 @@ export type AccessTarget = {
 
 /** Under `fail` a reader wants its error now: one more try, no long pauses. */
 const IMPATIENT_RETRY = { attemptsMax: 2, delayMs: 50, delayMaxMs: 200, retryAfterMaxMs: 500 };
+/** Otherwise the served blob tries again by itself, and its status says meanwhile why it waits. */
+const PATIENT_RETRY = { attemptsMax: 3, delayMs: 100, delayMaxMs: 1000, retryAfterMaxMs: 10_000 };
 
 export class ImageAccess {
   readonly #options: ImageAccessOptions;
@@ -72,7 +74,7 @@ export class ImageAccess {
       clientCertificateFile: source.clientCertificateFile,
       clientKeyFile: source.clientKeyFile,
       dockerConfigDir: source.dockerConfigDirectory ?? this.#options.dockerConfigDirectory,
-      retry: missPolicy.kind === 'fail' ? IMPATIENT_RETRY : undefined,
+      retry: missPolicy.kind === 'fail' ? IMPATIENT_RETRY : PATIENT_RETRY,
     };
     if (reference.kind !== 'registry') return options;
     return { ...options, client: this.#client(options) };

@@ -1,9 +1,9 @@
 /**
- * Opens the blobs of a mount: from the stored bootstrap and saved chunk tables where possible, so
- * that a restart needs no network; at the first mount the missing tables are fetched and saved.
+ * Opens the blobs of a mount: from the stored bootstrap and saved tables where possible, so that a
+ * restart needs no network; at the first mount missing tables are fetched and saved. What was found
+ * out about an image is kept while any of its mounts exists.
  */
-import type { BlobDescription, BlobSource } from '@shoal/blob-store';
-import { describeBlob } from '@shoal/blob-store';
+import { type BlobDescription, type BlobSource, describeBlob } from '@shoal/blob-store';
 import { openBootstrap } from '@shoal/rafs';
 import type { BlobPool } from './blob-pool.ts';
 import type { BootstrapStore, StoredBootstrap } from './bootstrap-store.ts';
@@ -11,11 +11,6 @@ import { OfflineError } from './errors.ts';
 import type { LayerRecord } from './mount-record.ts';
 import type { MissPolicy } from './mount-types.ts';
 import type { ServedBlob } from './served-blob.ts';
-
-export type ImageBlobsComponents = {
-  readonly pool: BlobPool;
-  readonly bootstraps: BootstrapStore;
-};
 
 export type ImageBlobsRequest = {
   /** The mount's id. */
@@ -26,71 +21,102 @@ export type ImageBlobsRequest = {
   readonly missPolicy: MissPolicy;
   /** Data layers of the manifest: they tell the stored sizes. */
   readonly layers: readonly LayerRecord[];
+  /** Of all its blobs; closed with them. */
+  readonly source: BlobSource;
   /** True when nothing may be fetched: everything needed was saved before. */
   readonly isOffline: boolean;
-  /** Of all its blobs; closing it is the caller's. */
-  readonly source: BlobSource;
-  readonly signal?: AbortSignal;
 };
 
-/** All blobs, in the order of the image's device table; on failure none stays open. */
-export async function openImageBlobs(
-  components: ImageBlobsComponents,
-  request: ImageBlobsRequest,
-): Promise<ServedBlob[]> {
-  const { blobIds } = request.stored.verified;
-  const describe = describer(components, request);
-  const outcomes = await Promise.allSettled(
-    blobIds.map((blobId, index) =>
-      components.pool.acquire({
-        owner: request.owner,
-        cacheDirectory: request.cacheDirectory,
-        blobId,
-        missPolicy: request.missPolicy,
-        source: request.source,
-        describe: (source) => describe(blobId, index, source),
-      }),
-    ),
-  );
-  const blobs: ServedBlob[] = [];
-  for (const outcome of outcomes) {
-    if (outcome.status === 'rejected') {
-      await closeImageBlobs(components.pool, request.owner, request.cacheDirectory, blobIds);
-      throw outcome.reason;
-    }
-    blobs.push(outcome.value);
+export type OpenImageBlobs = {
+  /** In the order of the image's device table. */
+  readonly blobs: readonly ServedBlob[];
+  close(): Promise<void>;
+};
+
+type Described = {
+  readonly owners: Set<string>;
+  readonly descriptions: Promise<readonly BlobDescription[]>;
+};
+
+export class ImageBlobs {
+  readonly #pool: BlobPool;
+  readonly #bootstraps: BootstrapStore;
+  /** By digest of the bootstrap layer. */
+  readonly #described = new Map<string, Described>();
+
+  constructor(pool: BlobPool, bootstraps: BootstrapStore) {
+    this.#pool = pool;
+    this.#bootstraps = bootstraps;
   }
-  return blobs;
-}
 
-export async function closeImageBlobs(
-  pool: BlobPool,
-  owner: string,
-  cacheDirectory: string,
-  blobIds: readonly string[],
-): Promise<void> {
-  for (const blobId of blobIds) await pool.release(owner, cacheDirectory, blobId);
-}
-
-function describer({ bootstraps }: ImageBlobsComponents, request: ImageBlobsRequest) {
-  const { layerDigest, stored, layers, isOffline, signal } = request;
-  // Read once, and not at all when every blob is open already.
-  let opening: Promise<ReturnType<typeof openBootstrap>> | undefined;
-  return async (blobId: string, index: number, source: BlobSource): Promise<BlobDescription> => {
-    opening ??= bootstraps.read(stored).then(openBootstrap);
-    const saved = await bootstraps.readBlobMeta(layerDigest, blobId);
-    const layer = layers.find(({ digest }) => digest === `sha256:${blobId}`);
-    const origin = isOffline ? offlineSource : source;
-    const description = await describeBlob(await opening, index, origin, {
-      storedBytes: layer?.size ?? 0,
-      ...(saved === undefined ? {} : { blobMeta: saved }),
-      ...(signal === undefined ? {} : { signal }),
-    });
-    if (saved === undefined && description.blobMeta !== undefined) {
-      await bootstraps.writeBlobMeta(layerDigest, blobId, description.blobMeta);
+  /** On failure nothing stays open. */
+  async open(request: ImageBlobsRequest): Promise<OpenImageBlobs> {
+    const { owner, source, stored } = request;
+    const { blobIds } = stored.verified;
+    const blobs: ServedBlob[] = [];
+    const close = async () => {
+      for (const blob of blobs.splice(0)) await this.#pool.release(owner, blob);
+      for (const blobId of blobIds) this.#pool.removeSource(blobId, owner);
+      this.#forget(request);
+      await source.close();
+    };
+    for (const blobId of blobIds) this.#pool.addSource(blobId, owner, source);
+    try {
+      for (const description of await this.#describe(request)) {
+        blobs.push(await this.#pool.acquire(request, description));
+      }
+    } catch (error) {
+      await close();
+      throw error;
     }
-    return description;
-  };
+    return { blobs: [...blobs], close };
+  }
+
+  #describe(request: ImageBlobsRequest): Promise<readonly BlobDescription[]> {
+    const { layerDigest, owner } = request;
+    let described = this.#described.get(layerDigest);
+    if (described === undefined) {
+      const descriptions = this.#describeAll(request);
+      // A failure is its callers'; the next mount tries again.
+      descriptions.catch(() => this.#described.delete(layerDigest));
+      described = { owners: new Set(), descriptions };
+      this.#described.set(layerDigest, described);
+    }
+    described.owners.add(owner);
+    return described.descriptions;
+  }
+
+  #forget({ layerDigest, owner }: ImageBlobsRequest): void {
+    const described = this.#described.get(layerDigest);
+    described?.owners.delete(owner);
+    if (described?.owners.size === 0) this.#described.delete(layerDigest);
+  }
+
+  /** Without a signal: the mounts of one image share it, and one that gives up harms no other. */
+  async #describeAll(request: ImageBlobsRequest): Promise<readonly BlobDescription[]> {
+    const { layerDigest, stored, layers, isOffline } = request;
+    const bootstrap = openBootstrap(await this.#bootstraps.read(stored));
+    const source = isOffline ? offlineSource : this.#pool.source;
+    return Promise.all(
+      stored.verified.blobIds.map(async (blobId, index) => {
+        const { blobMeta, digestSection } = await this.#bootstraps.readBlobTables(
+          layerDigest,
+          blobId,
+        );
+        const layer = layers.find(({ digest }) => digest === `sha256:${blobId}`);
+        const description = await describeBlob(bootstrap, index, source, {
+          storedBytes: layer?.size ?? 0,
+          ...(blobMeta === undefined ? {} : { blobMeta }),
+          ...(digestSection === undefined ? {} : { digestSection }),
+        });
+        await this.#bootstraps.writeBlobTables(layerDigest, blobId, {
+          blobMeta: blobMeta === undefined ? description.blobMeta : undefined,
+          digestSection: digestSection === undefined ? description.digestSection : undefined,
+        });
+        return description;
+      }),
+    );
+  }
 }
 
 /** Stands where a source is needed by type but must not be read. */

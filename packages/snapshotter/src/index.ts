@@ -4,6 +4,7 @@ export { BootstrapStore } from './bootstrap-store.ts';
 export * from './driver/index.ts';
 export * from './errors.ts';
 export { ImageAccess } from './image-access.ts';
+export { ImageBlobs } from './image-blobs.ts';
 export { MountPlanner } from './mount-plan.ts';
 export { missPolicySchema, sourceOptionsSchema } from './mount-record.ts';
 export { MountService } from './mount-service.ts';

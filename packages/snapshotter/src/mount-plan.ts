@@ -6,13 +6,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostPlatform, parsePlatform } from '@shoal/oci';
-import type { BlobPool } from './blob-pool.ts';
 import type { BootstrapStore, StoredBootstrap } from './bootstrap-store.ts';
 import type { DriverMountRequest } from './driver/index.ts';
 import { chooseDriver } from './driver-choice.ts';
 import { StateDamagedError } from './errors.ts';
 import type { ImageAccess } from './image-access.ts';
-import { closeImageBlobs, openImageBlobs } from './image-blobs.ts';
+import type { ImageBlobs } from './image-blobs.ts';
 import { resolveImage } from './image-resolver.ts';
 import type { MountRecord } from './mount-record.ts';
 import type { MissPolicy, MountRequest } from './mount-types.ts';
@@ -28,7 +27,7 @@ export type PlannerOptions = {
 export type PlannerComponents = {
   readonly access: ImageAccess;
   readonly bootstraps: BootstrapStore;
-  readonly pool: BlobPool;
+  readonly images: ImageBlobs;
 };
 
 export type MountPlan = {
@@ -89,7 +88,10 @@ export class MountPlanner {
       bootId: currentBootId(),
       mountedAt: new Date().toISOString(),
     };
-    return this.#open(draft, stored, request, signal);
+    const plan = await this.#open(draft, stored, request);
+    if (!signal.aborted) return plan;
+    await plan.release();
+    throw signal.reason;
   }
 
   /** From what is on disk; never touches the network. @throws StateDamagedError */
@@ -101,37 +103,32 @@ export class MountPlanner {
         `the bootstrap ${record.bootstrapDigest} of ${record.mountpoint} is missing`,
       );
     }
-    return this.#open(record, stored, undefined, undefined);
+    return this.#open(record, stored, undefined);
   }
 
   async #open(
     draft: MountRecord,
     stored: StoredBootstrap,
     request: MountRequest | undefined,
-    signal: AbortSignal | undefined,
   ): Promise<MountPlan> {
-    const { access, pool } = this.#components;
-    const source = access.lazySource(draft, draft.layers);
-    const release = async () => {
-      await closeImageBlobs(pool, draft.id, draft.cacheDirectory, stored.verified.blobIds);
-      await source.close();
-    };
+    const { access, images } = this.#components;
+    const opened = await images.open({
+      owner: draft.id,
+      layerDigest: draft.bootstrapDigest,
+      stored,
+      cacheDirectory: draft.cacheDirectory,
+      missPolicy: draft.missPolicy,
+      layers: draft.layers,
+      source: access.lazySource(draft, draft.layers),
+      isOffline: request === undefined,
+    });
     try {
-      const blobs = await openImageBlobs(this.#components, {
-        owner: draft.id,
-        layerDigest: draft.bootstrapDigest,
-        stored,
-        cacheDirectory: draft.cacheDirectory,
-        missPolicy: draft.missPolicy,
-        layers: draft.layers,
-        source,
-        isOffline: request === undefined,
-        ...(signal === undefined ? {} : { signal }),
-      });
+      const { blobs } = opened;
       const record = request === undefined ? draft : this.#complete(draft, request, blobs);
+      const release = () => opened.close();
       return { record, blobs, driverRequest: driverRequest(record, stored, blobs), release };
     } catch (error) {
-      await source.close();
+      await opened.close();
       throw error;
     }
   }

@@ -21,7 +21,14 @@ type EnsureOptions = Parameters<DriverBlob['ensure']>[2];
 
 export class ServedBlob implements DriverBlob {
   readonly servedAs: string;
-  readonly #cached: CachedBlob;
+  readonly blobId: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly readyMap: SharedArrayBuffer;
+  /** By owner; all of them are handles of one file. */
+  readonly #handles = new Map<string, CachedBlob>();
+  /** The handle in use: one that is open as long as there is any. */
+  #cached: CachedBlob;
   readonly #policy: MissPolicy;
   readonly #log: ServiceLog;
   readonly #latency = new LatencyHistogram();
@@ -33,25 +40,38 @@ export class ServedBlob implements DriverBlob {
 
   constructor(servedAs: string, cached: CachedBlob, policy: MissPolicy, log: ServiceLog) {
     this.servedAs = servedAs;
+    this.blobId = cached.blobId;
+    this.path = cached.path;
+    this.sizeBytes = cached.sizeBytes;
+    this.readyMap = cached.readyMap;
     this.#cached = cached;
     this.#policy = policy;
     this.#log = log;
   }
 
-  get blobId(): string {
-    return this.#cached.blobId;
+  get isUsed(): boolean {
+    return this.#handles.size > 0;
   }
 
-  get path(): string {
-    return this.#cached.path;
+  /** Adds an owner with its handle of the same file. */
+  async attach(owner: string, cached: CachedBlob): Promise<void> {
+    const before = this.#handles.get(owner);
+    this.#handles.set(owner, cached);
+    if (this.#handles.size === 1) this.#cached = cached;
+    await before?.close();
   }
 
-  get sizeBytes(): number {
-    return this.#cached.sizeBytes;
+  /** Takes an owner away; readers of the others go on with another handle. */
+  async detach(owner: string): Promise<void> {
+    const handle = this.#handles.get(owner);
+    this.#handles.delete(owner);
+    const [next] = this.#handles.values();
+    if (next !== undefined) this.#cached = next;
+    await handle?.close();
   }
 
-  get readyMap(): SharedArrayBuffer {
-    return this.#cached.readyMap;
+  async close(): Promise<void> {
+    for (const owner of [...this.#handles.keys()]) await this.detach(owner);
   }
 
   get isComplete(): boolean {
@@ -88,17 +108,20 @@ export class ServedBlob implements DriverBlob {
     if (policy.kind !== 'deadline') {
       return this.#fetchPatiently(offset, length, options, policy.kind === 'wait');
     }
-    const deadline = AbortSignal.timeout(policy.timeoutMs);
-    const signal = AbortSignal.any([options.signal, deadline]);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), policy.timeoutMs);
+    const signal = AbortSignal.any([options.signal, deadline.signal]);
     try {
       return await this.#fetchPatiently(offset, length, { ...options, signal }, true);
     } catch (error) {
-      if (!deadline.aborted || options.signal.aborted) throw error;
+      if (!deadline.signal.aborted || options.signal.aborted) throw error;
       const reason = this.#waitingReason ?? 'the source does not answer';
       throw new MissFailedError(`no bytes within ${policy.timeoutMs} ms: ${reason}`, {
         cause: error,
         retryable: true,
       });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -112,9 +135,11 @@ export class ServedBlob implements DriverBlob {
     let delayMs = MISS_RETRY_DELAY_MS;
     let corruptRounds = 0;
     for (;;) {
+      const handle = this.#cached;
       try {
-        return await this.#cached.ensureOrRead(offset, length, options);
+        return await handle.ensureOrRead(offset, length, options);
       } catch (error) {
+        if (handle !== this.#cached) continue;
         if (!isPatient || options.signal.aborted || !isRetryable(error)) throw error;
         if (errorCode(error) === 'ERR_BLOB_STORE_CHUNK_CORRUPT') corruptRounds += 1;
         if (corruptRounds >= CORRUPT_ROUNDS_MAX) throw error;

@@ -1,0 +1,91 @@
+/** The configuration file: the commented example is complete, unknown keys are errors. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryDirectory } from '@shoal/test-kit';
+import t from 'tap';
+import { decodeConfig, readConfig } from '../src/config.ts';
+import { formatMissPolicy, parseMissPolicy } from '../src/miss-policy-text.ts';
+import { daemonPaths } from '../src/paths.ts';
+
+const EXAMPLE = new URL('../../../docs/config.example.toml', import.meta.url);
+
+t.test('nothing written means the defaults', (t) => {
+  t.match(decodeConfig(''), {
+    root: undefined,
+    logLevel: 'info',
+    missPolicy: { kind: 'wait' },
+    cacheBytesMax: undefined,
+  });
+  t.end();
+});
+
+t.test('the example holds every key, with comments taken away too', (t) => {
+  const text = readFileSync(EXAMPLE, 'utf8');
+  const { root, run, missPolicy, logLevel } = decodeConfig(text);
+  t.same(
+    { root, run, missPolicy, logLevel },
+    {
+      root: '/var/lib/shoal',
+      run: '/run/shoal',
+      missPolicy: { kind: 'wait' },
+      logLevel: 'info',
+    },
+  );
+  const complete = decodeConfig(text.replace(/^# ([a-z_]+ = )/gm, '$1'));
+  const missing = Object.entries(complete).filter(([, value]) => value === undefined);
+  t.same(missing, [], 'every key of the code is in the example');
+  t.end();
+});
+
+t.test('what is wrong is named', (t) => {
+  const cases = [
+    ['nonsense = 1', /unknown key nonsense/],
+    ['[cache]\nbytes_mux = 1', /unknown key cache\.bytes_mux/],
+    ['[cache]\nbytes_max = "much"', /cache\.bytes_max/],
+    ['[cache]\ndirectory = "relative"', /cache\.directory: must be an absolute path/],
+    ['[mount]\nmiss_policy = "never"', /mount\.miss_policy: must be 'wait'/],
+    ['[log]\nlevel = "loud"', /log\.level/],
+    ['[fuse]\nthreads = 0', /fuse\.threads/],
+    ['root = ', /is not TOML/],
+  ] as const;
+  for (const [text, message] of cases) {
+    t.throws(() => decodeConfig(text, 'x.toml'), { code: 'ERR_NODE_CONFIG', message }, text);
+  }
+  t.end();
+});
+
+t.test('a file that was asked for must be there', (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'config.toml');
+  t.throws(() => readConfig(file), { code: 'ERR_NODE_CONFIG', message: /ENOENT/ });
+  writeFileSync(file, '[log]\nlevel = "debug"\n');
+  t.equal(readConfig(file).logLevel, 'debug');
+  mkdirSync(join(directory, 'directory'));
+  t.throws(() => readConfig(join(directory, 'directory')), { code: 'ERR_NODE_CONFIG' });
+  t.end();
+});
+
+t.test('miss policies as text', (t) => {
+  for (const text of ['wait', 'fail', '30s', '1500ms']) {
+    const policy = parseMissPolicy(text);
+    t.equal(policy === undefined ? undefined : formatMissPolicy(policy), text);
+  }
+  t.same(parseMissPolicy('2m'), { kind: 'deadline', timeoutMs: 120_000 });
+  for (const text of ['', '30', 's', '-1s', '0s', '1d', '99h', 'waiting', '1.5s']) {
+    t.equal(parseMissPolicy(text), undefined, text);
+  }
+  t.end();
+});
+
+t.test('paths: options, then the environment, then the defaults', (t) => {
+  const env = { SHOAL_ROOT: '/a', SHOAL_RUN: '' };
+  t.same(daemonPaths({ run: '/c' }, env), {
+    root: '/a',
+    run: '/c',
+    socket: '/c/shoal.sock',
+    log: '/c/shoal.log',
+  });
+  t.match(daemonPaths({}, env), { root: '/a', run: '/run/shoal' });
+  t.match(daemonPaths({ root: '/x' }, env), { root: '/x' });
+  t.end();
+});

@@ -1,0 +1,143 @@
+/** Miss policies: a reader gets bytes, waits, or gets an error; never something else. */
+import type { CachedBlob } from '@shoal/blob-store';
+import { ShoalError } from '@shoal/errors';
+import { parseBlobId } from '@shoal/oci';
+import t from 'tap';
+import type { MissPolicy } from '../src/mount-types.ts';
+import { policyKey, ServedBlob } from '../src/served-blob.ts';
+import { silentLog } from '../src/service-log.ts';
+
+class Hiccup extends ShoalError {
+  override readonly code = 'ERR_TEST_HICCUP';
+}
+
+type Ensure = CachedBlob['ensureOrRead'];
+
+/** A cached blob of which only `ensureOrRead` is alive. */
+function cachedBlob(ensureOrRead: Ensure): CachedBlob {
+  const blobId = parseBlobId('ab'.repeat(32));
+  return {
+    blobId,
+    fileKey: blobId,
+    path: '/nowhere',
+    sizeBytes: 4096,
+    readyMap: new SharedArrayBuffer(8),
+    isComplete: false,
+    ensure: () => Promise.reject(new Error('not used')),
+    ensureOrRead,
+    read: () => Promise.reject(new Error('not used')),
+    flush: () => Promise.resolve(),
+    stats: () => ({
+      blobId,
+      bytesTotal: 4096,
+      bytesPresent: 0,
+      bytesDurable: 0,
+      chunksTotal: 1,
+      chunksPresent: 0,
+      bytesFetchedBySource: {},
+      bytesFetchedByCause: { demand: 0, readahead: 0, prefetch: 0, background: 0 },
+      requests: 0,
+      misses: 0,
+      missMsP50: 0,
+      missMsP99: 0,
+      errors: 0,
+      bytesPassedThrough: 0,
+    }),
+    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+function served(policy: MissPolicy, ensure: Ensure): ServedBlob {
+  return new ServedBlob('name', cachedBlob(ensure), policy, silentLog);
+}
+
+function demand(signal = new AbortController().signal) {
+  return { priority: 'demand', signal } as const;
+}
+
+t.test('wait: failures that heal are waited for', async (t) => {
+  let calls = 0;
+  const blob = served({ kind: 'wait' }, () => {
+    calls += 1;
+    if (calls < 3) return Promise.reject(new Hiccup('the link is down', { retryable: true }));
+    return Promise.resolve(undefined);
+  });
+  t.equal(await blob.ensure(0, 4096, demand()), undefined);
+  t.equal(calls, 3);
+  t.match(blob.status(), { errors: 0, waiting: 0, misses: { count: 1 } });
+});
+
+t.test('wait: failures that cannot heal are errors, and the status says why', async (t) => {
+  const blob = served({ kind: 'wait' }, () => Promise.reject(new Hiccup('no such blob')));
+  await t.rejects(blob.ensure(0, 4096, demand()), { code: 'ERR_TEST_HICCUP' });
+  t.match(blob.status(), {
+    errors: 1,
+    lastError: { code: 'ERR_TEST_HICCUP', reason: 'no such blob', count: 1 },
+  });
+});
+
+t.test('wait: who gives up is gone at once', async (t) => {
+  const blob = served({ kind: 'wait' }, () =>
+    Promise.reject(new Hiccup('the link is down', { retryable: true })),
+  );
+  const controller = new AbortController();
+  const reading = blob.ensure(0, 4096, demand(controller.signal));
+  controller.abort();
+  await t.rejects(reading);
+  t.match(blob.status(), { errors: 0, waiting: 0 });
+});
+
+t.test('wait: a source that goes on lying is an error', async (t) => {
+  class Corrupt extends ShoalError {
+    override readonly code = 'ERR_BLOB_STORE_CHUNK_CORRUPT';
+  }
+  const blob = served({ kind: 'wait' }, () =>
+    Promise.reject(new Corrupt('another digest', { retryable: true })),
+  );
+  await t.rejects(blob.ensure(0, 4096, demand()), { code: 'ERR_BLOB_STORE_CHUNK_CORRUPT' });
+});
+
+t.test('fail: the first failure is the answer', async (t) => {
+  let calls = 0;
+  const blob = served({ kind: 'fail' }, () => {
+    calls += 1;
+    return Promise.reject(new Hiccup('the link is down', { retryable: true }));
+  });
+  await t.rejects(blob.ensure(0, 4096, demand()), { code: 'ERR_TEST_HICCUP' });
+  t.equal(calls, 1);
+});
+
+t.test('deadline: an error when it has passed, with the reason of the wait', async (t) => {
+  const blob = served({ kind: 'deadline', timeoutMs: 300 }, () =>
+    Promise.reject(new Hiccup('the link is down', { retryable: true })),
+  );
+  await t.rejects(blob.ensure(0, 4096, demand()), {
+    code: 'ERR_SNAPSHOTTER_MISS_FAILED',
+    message: /within 300 ms: the link is down/,
+  });
+  t.equal(blob.status().errors, 1);
+});
+
+t.test('deadline: it ends a fetch that hangs', async (t) => {
+  const blob = served(
+    { kind: 'deadline', timeoutMs: 50 },
+    (_offset, _length, options) =>
+      new Promise((_resolve, reject) => {
+        options?.signal?.addEventListener('abort', () => reject(options.signal?.reason));
+      }),
+  );
+  await t.rejects(blob.ensure(0, 4096, demand()), { code: 'ERR_SNAPSHOTTER_MISS_FAILED' });
+});
+
+t.test('bytes of a full disk are passed on', async (t) => {
+  const bytes = new Uint8Array([1, 2, 3]);
+  const blob = served({ kind: 'wait' }, () => Promise.resolve(bytes));
+  t.equal(await blob.ensure(0, 3, demand()), bytes);
+});
+
+t.test('equal policies have equal keys', (t) => {
+  t.equal(policyKey({ kind: 'wait' }), 'wait');
+  t.equal(policyKey({ kind: 'deadline', timeoutMs: 5 }), 'd5');
+  t.end();
+});
