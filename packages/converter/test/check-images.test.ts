@@ -13,8 +13,15 @@ import {
 } from '@shoal/test-kit';
 import t from 'tap';
 import type { ConvertOptions } from '../src/index.ts';
-import { checkImages, convertImage, openConvertedImage, unpackImage } from '../src/index.ts';
+import {
+  checkImages,
+  convertImage,
+  openConvertedImage,
+  resolveImagePath,
+  unpackImage,
+} from '../src/index.ts';
 
+t.setTimeout(200_000);
 const directory = temporaryDirectory(t);
 const original = parseReference(
   `oci:${buildTortureLayout(`${directory}/original`, 'mixed')}:latest`,
@@ -43,36 +50,31 @@ t.test('a converted image equals its original', async (t) => {
   t.ok(report.allowedChanges.some(({ path }) => path === 'layers'));
 });
 
-t.test('every cut, compressor and digester', async (t) => {
-  const variants: readonly Partial<ConvertOptions>[] = [
-    { compressor: 'none', chunkSizeBytes: 4096 },
-    { compressor: 'lz4_block', chunkSizeBytes: 65536, digester: 'blake3' },
-    { compressor: 'zstd', chunkSizeBytes: 1 << 24 },
-  ];
-  const converted = await convert('converted-again');
-  for (const [index, options] of variants.entries()) {
-    const other = await convert(`variant-${index}`, options);
-    const report = await check(original, other);
-    t.same(report.differences, [], JSON.stringify(options));
-    const between = await check(converted, other);
-    t.same(between.differences, [], 'two converted images that are cut differently');
-  }
+t.test('other cuts, compressors and digesters', async (t) => {
+  const plain = await convert('plain', { compressor: 'none', chunkSizeBytes: 1 << 24 });
+  const small = { compressor: 'lz4_block', chunkSizeBytes: 16384, digester: 'blake3' } as const;
+  const cut = await convert('cut', small);
+  t.same((await check(original, cut)).differences, []);
+  t.same((await check(plain, cut)).differences, [], 'two converted images, cut differently');
 });
 
 t.test('unpacking gives the original back', async (t) => {
-  const converted = await convert('to-unpack');
-  for (const compression of ['gzip', 'zstd', 'none'] as const) {
-    const target = layout(`unpacked-${compression}`);
-    const report = await unpackImage({ source: converted, target, compression });
-    t.same(report.leftOut, []);
-    const compared = await check(original, target);
-    t.same(compared.differences, [], compression);
-    t.equal(compared.target.kind, 'ordinary');
+  const target = layout('unpacked');
+  const report = await unpackImage({ source: layout('converted'), target });
+  t.same(report.leftOut, []);
+  const compared = await check(original, target);
+  t.same(compared.differences, []);
+  t.equal(compared.target.kind, 'ordinary');
+  const again = await unpackImage({ source: layout('converted'), target: layout('again') });
+  t.equal(report.manifest, again.manifest, 'the same input gives the same image');
+  for (const compression of ['zstd', 'none'] as const) {
+    const other = await unpackImage({
+      source: layout('converted'),
+      target: layout(compression),
+      compression,
+    });
+    t.equal(other.diffId, report.diffId, compression);
   }
-  const again = layout('unpacked-again');
-  const first = await unpackImage({ source: converted, target: again });
-  const second = await unpackImage({ source: converted, target: layout('unpacked-twice') });
-  t.equal(first.manifest, second.manifest, 'the same input gives the same image');
 });
 
 t.test('a changed image is found different', async (t) => {
@@ -88,7 +90,7 @@ t.test('a changed image is found different', async (t) => {
   t.notOk(report.isEqual);
   t.same(
     report.differences.map(({ scope, path, attribute }) => `${scope} ${path} ${attribute}`),
-    ['content /f content', 'tree /g name'],
+    ['tree /g name', 'content /f content'],
   );
 });
 
@@ -116,17 +118,13 @@ t.test('a flipped byte of a blob is found, and never handed out', async (t) => {
     { scope: 'content', attribute: 'chunk 1', target: 'its digest is another' },
   ]);
   await using image = await openConvertedImage(target);
-  const child = image.bootstrap.lookup(
-    image.bootstrap.root(),
-    [...image.bootstrap.directory(image.bootstrap.root())][0]?.name as never,
-  );
-  const inode = image.bootstrap.inode(child?.nid ?? 0);
+  const inode = image.bootstrap.inode(resolveImagePath(image.tree, '/noise', true).handle);
   const first: Buffer[] = [];
   for await (const piece of image.readFile(inode, { length: 65536 }))
     first.push(Buffer.from(piece));
   t.ok(Buffer.concat(first).equals(noise(300_000, 'noise').subarray(0, 65536)));
   const reading = (async () => {
-    for await (const _ of image.readFile(inode, { offset: 65536, length: 1 }));
+    for await (const _ of image.readFile(inode, { offset: 65536, length: 1 })) t.fail('handed out');
   })();
   await t.rejects(reading, { code: 'ERR_BLOB_STORE_CHUNK_CORRUPT' });
 });

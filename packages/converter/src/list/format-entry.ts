@@ -40,6 +40,11 @@ export function formatTime(seconds: number, nanoseconds: number): string {
   return `${date.toISOString().slice(0, -5)}.${fraction}Z`;
 }
 
+/** As stat(2) has it: of a symlink the length of its target. */
+function shownSize({ kind, size, target }: ImageNode): number {
+  return kind === EntryKind.symlink ? target.length : size;
+}
+
 /** The entry's line for `shoal ls -l`. */
 export function formatLongEntry({ path, node }: ListedEntry): string {
   const isDevice = node.kind === EntryKind.character || node.kind === EntryKind.block;
@@ -49,7 +54,7 @@ export function formatLongEntry({ path, node }: ListedEntry): string {
     String(node.nlink).padStart(3),
     String(node.uid).padStart(5),
     String(node.gid).padStart(5),
-    (isDevice ? `${major}, ${minor}` : String(node.size)).padStart(12),
+    (isDevice ? `${major}, ${minor}` : String(shownSize(node))).padStart(12),
     formatTime(node.seconds, node.nanoseconds),
     printablePath(path) || '.',
   ];
@@ -66,7 +71,7 @@ export function entryFacts({ path, node }: ListedEntry): Record<string, unknown>
     mode: node.mode.toString(8).padStart(4, '0'),
     uid: node.uid,
     gid: node.gid,
-    size: node.size,
+    size: shownSize(node),
     nlink: node.nlink,
     mtime: formatTime(node.seconds, node.nanoseconds),
     mtimeSeconds: node.seconds,
