@@ -1,0 +1,102 @@
+/** What overlayfs would obey is taken away, and nothing else changes. */
+import {
+  type Bootstrap,
+  type BuildInode,
+  type ByteString,
+  byteString,
+  byteStringFromText,
+  encodeBootstrap,
+  InodeKind,
+  openBootstrap,
+  verifyBootstrap,
+} from '@shoal/rafs';
+import t from 'tap';
+import { neutralizeForOverlay } from '../src/overlay-neutral.ts';
+
+const PLAIN = {
+  mode: 0o755,
+  uid: 0,
+  gid: 0,
+  seconds: 0,
+  nanoseconds: 0,
+  rdev: 0,
+  xattrs: [],
+  size: 0,
+  chunks: undefined,
+  target: byteString(Buffer.alloc(0)),
+  children: undefined,
+};
+
+function xattr(name: string, value: string): { name: ByteString; value: ByteString } {
+  return { name: byteStringFromText(name), value: byteStringFromText(value) };
+}
+
+function directory(children: Record<string, BuildInode>, xattrs: BuildInode['xattrs']): BuildInode {
+  const entries = Object.entries(children).map(
+    ([name, inode]) => [byteStringFromText(name), { inode }] as const,
+  );
+  return { ...PLAIN, kind: InodeKind.directory, children: new Map(entries), xattrs };
+}
+
+function bootstrapOf(root: BuildInode): Buffer {
+  const none = () => {
+    throw new Error('no chunks');
+  };
+  return encodeBootstrap({
+    root,
+    chunkSize: 0x10_0000,
+    compressor: 'none',
+    digester: 'sha256',
+    blobs: [],
+    chunks: {
+      count: 0,
+      digest: none,
+      blobOf: none,
+      indexOf: none,
+      sizeOf: none,
+      offsetOf: none,
+      place: none,
+    },
+    prefetch: [],
+    hasInlinedDigests: true,
+  });
+}
+
+function lookup(bootstrap: Bootstrap, name: string) {
+  const entry = bootstrap.lookup(bootstrap.root(), byteStringFromText(name));
+  if (entry === undefined) throw new Error(`no ${name}`);
+  return bootstrap.inode(entry.nid);
+}
+
+t.test('attributes and whiteouts lose their meaning', (t) => {
+  const character = { ...PLAIN, kind: InodeKind.character };
+  const original = bootstrapOf(
+    directory(
+      {
+        whiteout: { ...character, rdev: 0 },
+        null: { ...character, rdev: 0x103 },
+        opaque: directory({}, [
+          xattr('trusted.overlay.opaque', 'y'),
+          xattr('trusted.overlay', 'not an order'),
+          xattr('user.kept', 'value'),
+        ]),
+      },
+      [xattr('trusted.overlay.redirect', '/etc')],
+    ),
+  );
+  const before = Buffer.from(original);
+  t.match(verifyBootstrap(original), { overlayXattrs: 2, overlayWhiteouts: 1 });
+
+  const copy = neutralizeForOverlay(original);
+  t.ok(original.equals(before), 'the verified bytes stay as they are');
+  t.match(verifyBootstrap(copy), { overlayXattrs: 0, overlayWhiteouts: 0 });
+
+  const bootstrap = openBootstrap(copy);
+  t.equal(lookup(bootstrap, 'null').rdev, 0x103);
+  t.not(lookup(bootstrap, 'whiteout').rdev, 0);
+  const names = bootstrap.xattrs(lookup(bootstrap, 'opaque')).map(({ name }) => String(name));
+  t.same(names.sort(), ['trusted.Overlay.opaque', 'trusted.overlay', 'user.kept']);
+  const changed = [...copy].filter((byte, at) => byte !== original[at]).length;
+  t.equal(changed, 3, 'one byte for each of them');
+  t.end();
+});
