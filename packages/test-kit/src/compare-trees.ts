@@ -7,6 +7,11 @@ export type CompareOptions = {
   readonly ignore?: readonly (keyof TreeRecord)[];
   /** Extended attributes whose names match are left out on both sides. */
   readonly ignoreXattrs?: RegExp;
+  /**
+   * Nanoseconds since 1970. A modification time of the second tree from then on is the clock of the
+   * tool that unpacked it (directories that no layer names), so it is not compared.
+   */
+  readonly clockFromNs?: bigint;
 };
 
 /** More than this many lines help nobody. */
@@ -45,6 +50,8 @@ export function compareListings(
 
 function compareRecords(one: TreeRecord, other: TreeRecord, options: CompareOptions): string[] {
   const ignored = new Set<keyof TreeRecord>(options.ignore ?? []);
+  const { clockFromNs } = options;
+  if (clockFromNs !== undefined && BigInt(other.mtime) >= clockFromNs) ignored.add('mtime');
   const fields: readonly (keyof TreeRecord)[] = [
     'type',
     'mode',
