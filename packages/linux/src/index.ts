@@ -10,6 +10,7 @@ export {
   NotMountedError,
   SyscallError,
 } from './errors.ts';
+export { canResend, parseInitAgreement } from './fuse/init.ts';
 export { adoptFlatFuseSession, openFlatFuseSession } from './fuse/session.ts';
 export type {
   AdoptSessionOptions,
@@ -21,7 +22,14 @@ export type {
   SessionEvent,
   SessionStats,
 } from './fuse/session-types.ts';
-export { adoptFromHolder, isHolderAlive, startHolder, stopHolder } from './holder.ts';
+export {
+  adoptFromHolder,
+  isHolderAlive,
+  listHolders,
+  startHolder,
+  stopHolder,
+  watchHolder,
+} from './holder.ts';
 export type { HolderRecord, ProbeResult } from './holder-types.ts';
 export { mountErofs, mountOverlay, unmount } from './mount.ts';
 export { isMountpoint, listMounts, parseMountInfo } from './mount-table.ts';

@@ -1,6 +1,7 @@
 /** What the tests of this package share: directories that are unmounted and removed, pattern bytes. */
 import {
   closeSync,
+  constants,
   ftruncateSync,
   mkdtempSync,
   openSync,
@@ -58,7 +59,8 @@ export class LazyDevice {
     this.path = path;
     this.sizeBytes = sizeBytes;
     this.readyMap = new SharedArrayBuffer(readyMapBytes(sizeBytes));
-    this.#fd = openSync(path, 'w+', 0o600);
+    // Not truncated: what a dead server left there must do no harm.
+    this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     ftruncateSync(this.#fd, sizeBytes);
     this.#content = (offset, length) =>
       typeof source === 'number'
