@@ -34,8 +34,10 @@ export type EmbeddedRegistryOptions = {
   readonly bytesPerSecondMax?: number | undefined;
 };
 
+/** The part after the repository's name; names themselves are checked by `NAME`. */
 const ROUTE =
-  /^\/v2\/((?:[a-z0-9]+(?:[._-]+[a-z0-9]+)*\/?)+)\/(manifests|blobs|referrers|tags)\/(.+)$/;
+  /^\/v2\/(.{1,255}?)\/(manifests|blobs|referrers|tags)\/([^/]{1,160}|uploads\/[\w-]{0,64})$/;
+const NAME = /^[a-z0-9][a-z0-9._/-]*$/;
 
 export class EmbeddedRegistry implements AsyncDisposable {
   /** `127.0.0.1:PORT`, the host part of a reference. */
@@ -111,7 +113,7 @@ async function route(
   if (path === '/v2/' || path === '/v2') return context.sendJson(200, {}, {});
   if (path === '/v2/_catalog') return context.sendJson(200, {}, { repositories: shelf.names() });
   const [, repository, collection, rest] = ROUTE.exec(path) ?? [];
-  if (repository === undefined || rest === undefined) {
+  if (repository === undefined || rest === undefined || !NAME.test(repository)) {
     return context.sendError(404, 'NAME_UNKNOWN', 'repository name not known to registry');
   }
   if (collection === 'manifests') return manifests.handle(context, repository, rest);

@@ -36,7 +36,8 @@ export class ManifestRoutes {
   #read(context: RequestContext, repository: string, name: string): void {
     const stored = findManifest(this.#shelf.get(repository), name);
     if (stored === undefined) {
-      return context.sendError(404, 'MANIFEST_UNKNOWN', 'manifest unknown');
+      context.sendError(404, 'MANIFEST_UNKNOWN', 'manifest unknown');
+      return;
     }
     const { mediaType, digest } = stored.descriptor;
     const headers = { 'content-type': mediaType, 'docker-content-digest': digest };
@@ -67,8 +68,8 @@ export class ManifestRoutes {
     const isKnown = isDigest(reference)
       ? repository.manifests.delete(reference)
       : repository.tags.delete(reference);
-    if (!isKnown) return context.sendError(404, 'MANIFEST_UNKNOWN', 'manifest unknown');
-    context.send(202, {});
+    if (isKnown) context.send(202, {});
+    else context.sendError(404, 'MANIFEST_UNKNOWN', 'manifest unknown');
   }
 
   listTags(context: RequestContext, repository: string): void {
@@ -77,7 +78,10 @@ export class ManifestRoutes {
   }
 
   listReferrers(context: RequestContext, repository: string, digest: string): void {
-    if (!isDigest(digest)) return context.sendError(400, 'DIGEST_INVALID', 'not a digest');
+    if (!isDigest(digest)) {
+      context.sendError(400, 'DIGEST_INVALID', 'not a digest');
+      return;
+    }
     const artifactType = context.url.searchParams.get('artifactType');
     const all = this.#shelf.get(repository).referrers.get(digest) ?? [];
     const manifests = all.filter(

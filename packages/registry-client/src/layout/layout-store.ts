@@ -40,7 +40,8 @@ export class LayoutStore implements ImageStore {
   async resolve(options: CallOptions = {}): Promise<Descriptor> {
     this.#check(options);
     this.#rootIndex = await readLayoutIndex(this.#tree);
-    return findTagged(this.#rootIndex, this.#tag, this.description);
+    const { mediaType, digest, size } = findTagged(this.#rootIndex, this.#tag, this.description);
+    return { mediaType, digest, size };
   }
 
   async readManifest(descriptor: Descriptor, options: CallOptions = {}): Promise<Buffer> {
