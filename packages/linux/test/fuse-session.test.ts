@@ -1,33 +1,17 @@
 /** A flat session on a real mount: hits, misses, errors, and programs run from EROFS above it. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findTool, requireMounts } from '@shoal/test-kit';
 import t from 'tap';
-import { mountErofs, unmount } from '../src/mount.ts';
-import { encodeTinyErofs, wholeDeviceFile } from '../src/tiny-erofs.ts';
+import { unmount } from '../src/mount.ts';
 import { patternBytes } from './support/fixtures.ts';
-import { FIRST_FILE_ID, openFixture, type SessionFixture } from './support/session-fixture.ts';
+import { FIRST_FILE_ID, mountAbove, openFixture } from './support/session-fixture.ts';
 
 const run = promisify(execFile);
 const MIB = 1 << 20;
-
-/** Mounts every device of the session as one program file. */
-function mountAbove(fixture: SessionFixture): string {
-  const files = fixture.devices.map((device, index) =>
-    wholeDeviceFile(`file-${index}`, 0o755, device.sizeBytes, index + 1),
-  );
-  const metadataFile = join(fixture.directory, 'metadata');
-  const blocks = fixture.devices.map((device) => Math.ceil(device.sizeBytes / 4096));
-  writeFileSync(metadataFile, encodeTinyErofs(files, blocks));
-  const mountpoint = join(fixture.directory, 'erofs');
-  mkdirSync(mountpoint);
-  const devices = files.map((_, index) => fixture.session.pathOf(FIRST_FILE_ID + index));
-  mountErofs({ metadataFile, devices, mountpoint });
-  return mountpoint;
-}
 
 t.test('lists, looks up, reads what is ready and what is not', async (t) => {
   if (!requireMounts(t)) return;

@@ -8,6 +8,13 @@ import { runTakeover } from './support/takeover-run.ts';
 
 const PLACES: readonly DieAt[] = ['never', 'before-fill', 'never', 'after-fill', 'after-taking'];
 const KILLS = 20;
+/** Milliseconds for a random moment, misses for the injected points. */
+const AFTER_MAX = {
+  never: 1500,
+  'before-fill': 300,
+  'after-fill': 300,
+  'after-taking': 0,
+} as const;
 
 t.setTimeout(600_000);
 
@@ -16,7 +23,7 @@ t.test('readers survive twenty deaths of the server', async (t) => {
   const directory = workDirectory(t);
   const kills = Array.from({ length: KILLS }, (_, index) => {
     const dieAt = PLACES[index % PLACES.length] ?? 'never';
-    return { dieAt, after: Math.floor(Math.random() * (dieAt === 'never' ? 1500 : 300)) };
+    return { dieAt, after: Math.floor(Math.random() * AFTER_MAX[dieAt]) };
   });
   t.comment(JSON.stringify(kills));
   const counts = await runTakeover(directory, kills, 500_000);

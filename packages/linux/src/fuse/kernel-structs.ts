@@ -147,8 +147,6 @@ export const readIn = defineStruct('fuse_read_in', 40, {
   padding: 'u32',
 });
 
-export const interruptIn = defineStruct('fuse_interrupt_in', 8, { unique: 'u64' });
-
 export const kstatfs = defineStruct('fuse_kstatfs', 80, {
   blocks: 'u64',
   bfree: 'u64',

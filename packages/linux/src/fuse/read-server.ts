@@ -8,7 +8,6 @@ import { FUSE_READ_BYTES_MAX, MISS_ATTEMPTS_MAX } from '../limits.ts';
 import { preadRaw, writeRaw } from '../syscalls.ts';
 import type { FileTable, ServedFile } from './file-table.ts';
 import { outHeader } from './kernel-structs.ts';
-import { isBeingKilled } from './killed-reader.ts';
 import { isRangeReady } from './ready-map.ts';
 import { encodeErrorReply, encodeReply, writeReplyHeader } from './reply.ts';
 import type { FuseRequest } from './request.ts';
@@ -18,12 +17,10 @@ const { EINTR, EIO, ESTALE, ENOENT, ENODEV } = constants.errno;
 
 type WaitingRead = {
   readonly unique: bigint;
-  readonly pid: number;
   readonly fileId: number;
   readonly offset: number;
   readonly length: number;
-  attempts: number;
-  interrupted: boolean;
+  readonly attempts: number;
 };
 
 export class ReadServer {
@@ -32,10 +29,8 @@ export class ReadServer {
   readonly #counters: Float64Array;
   readonly #post: (message: FromWorker) => void;
   readonly #waiting = new Map<number, WaitingRead>();
-  readonly #missOfRequest = new Map<bigint, number>();
   readonly #reply = Buffer.allocUnsafeSlow(outHeader.size + FUSE_READ_BYTES_MAX);
   #nextMissId = 1;
-  #interruptedCount = 0;
 
   constructor(
     fuseFd: number,
@@ -56,7 +51,7 @@ export class ReadServer {
       this.#fail(request.unique, ESTALE);
       return;
     }
-    const { unique, pid, offset } = request;
+    const { unique, offset } = request;
     const length = Math.max(0, Math.min(request.size, file.sizeBytes - offset));
     if (isRangeReady(file.map, offset, length)) {
       this.#count(Counter.readyReads, 1);
@@ -64,8 +59,8 @@ export class ReadServer {
       return;
     }
     this.#count(Counter.missReads, 1);
-    const read = { unique, pid, fileId: file.fileId, offset, length };
-    this.#startMiss({ ...read, attempts: 0, interrupted: false });
+    const read = { unique, fileId: file.fileId, offset, length };
+    this.#startMiss({ ...read, attempts: 0 });
   }
 
   /** The main thread is done with a miss. */
@@ -93,30 +88,6 @@ export class ReadServer {
     }
   }
 
-  /**
-   * The kernel interrupted a request. Only a dying reader is let go: EINTR for any other signal
-   * would fail a read that no program expects to fail, or be SIGBUS in a mapping.
-   */
-  interrupted(unique: bigint): void {
-    const missId = this.#missOfRequest.get(unique);
-    const read = missId === undefined ? undefined : this.#waiting.get(missId);
-    if (read === undefined || missId === undefined || read.interrupted) return;
-    read.interrupted = true;
-    this.#interruptedCount += 1;
-    this.#letGoIfKilled(missId, read);
-  }
-
-  /** True while somebody who got a signal waits: `checkInterrupted` is then due now and again. */
-  get hasInterrupted(): boolean {
-    return this.#interruptedCount > 0;
-  }
-
-  checkInterrupted(): void {
-    for (const [missId, read] of this.#waiting) {
-      if (read.interrupted) this.#letGoIfKilled(missId, read);
-    }
-  }
-
   /** Answers everybody who waits for this file (or for any) with an error. */
   failWaiting(errno: number, fileId?: number): void {
     for (const [missId, read] of this.#waiting) {
@@ -127,19 +98,10 @@ export class ReadServer {
     }
   }
 
-  #letGoIfKilled(missId: number, read: WaitingRead): void {
-    if (!isBeingKilled(read.pid)) return;
-    this.#take(missId);
-    this.#post({ kind: 'miss-abandoned', missId });
-    this.#fail(read.unique, EINTR);
-  }
-
   #startMiss(read: WaitingRead): void {
     const missId = this.#nextMissId;
     this.#nextMissId += 1;
     this.#waiting.set(missId, read);
-    this.#missOfRequest.set(read.unique, missId);
-    if (read.interrupted) this.#interruptedCount += 1;
     this.#count(Counter.waiting, 1);
     const { fileId, offset, length } = read;
     this.#post({ kind: 'miss', missId, fileId, offset, length });
@@ -149,8 +111,6 @@ export class ReadServer {
     const read = this.#waiting.get(missId);
     if (read === undefined) return undefined;
     this.#waiting.delete(missId);
-    this.#missOfRequest.delete(read.unique);
-    if (read.interrupted) this.#interruptedCount -= 1;
     this.#count(Counter.waiting, -1);
     return read;
   }

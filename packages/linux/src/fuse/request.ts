@@ -1,7 +1,7 @@
 /** Kernel message -> request. Bounded: every field is checked before anybody acts on it. */
 import { FuseMessageError } from '../errors.ts';
 import { FLAT_FILE_BYTES_MAX, FLAT_NAME_BYTES_MAX } from '../limits.ts';
-import { InitFlag, inHeader, initIn, interruptIn, Opcode, readIn } from './kernel-structs.ts';
+import { InitFlag, inHeader, initIn, Opcode, readIn } from './kernel-structs.ts';
 import { safeNumber } from './struct-codec.ts';
 
 type Operation =
@@ -15,23 +15,24 @@ type Operation =
   | { readonly kind: 'lookup'; readonly name: string }
   | { readonly kind: 'read'; readonly offset: number; readonly size: number }
   | { readonly kind: 'readdir'; readonly offset: number; readonly size: number }
-  | { readonly kind: 'interrupt'; readonly target: bigint }
   | { readonly kind: 'getattr' | 'open' | 'opendir' | 'release' | 'statfs' | 'destroy' }
-  /** No reply may be sent. */
-  | { readonly kind: 'forget' }
+  /**
+   * FORGET has no reply. INTERRUPT needs none, and must not be obeyed: EINTR for a signal that does
+   * not kill would fail a read that no program expects to fail, or be SIGBUS in a mapping. Readers
+   * above EROFS wait for a page, which SIGKILL ends without our help.
+   */
+  | { readonly kind: 'no-reply' }
   | { readonly kind: 'unknown'; readonly opcode: number };
 
 export type FuseRequest = Operation & {
   /** Opaque; a request sent again after a takeover has the highest bit set. */
   readonly unique: bigint;
   readonly nodeId: number;
-  /** Thread id of the caller; 0 when it is a kernel thread or in another pid name space. */
-  readonly pid: number;
 };
 
 const PLAIN_KINDS = new Map<
   number,
-  'getattr' | 'open' | 'opendir' | 'release' | 'statfs' | 'destroy' | 'forget'
+  'getattr' | 'open' | 'opendir' | 'release' | 'statfs' | 'destroy' | 'no-reply'
 >([
   [Opcode.GETATTR, 'getattr'],
   [Opcode.OPEN, 'open'],
@@ -40,8 +41,9 @@ const PLAIN_KINDS = new Map<
   [Opcode.RELEASEDIR, 'release'],
   [Opcode.STATFS, 'statfs'],
   [Opcode.DESTROY, 'destroy'],
-  [Opcode.FORGET, 'forget'],
-  [Opcode.BATCH_FORGET, 'forget'],
+  [Opcode.INTERRUPT, 'no-reply'],
+  [Opcode.FORGET, 'no-reply'],
+  [Opcode.BATCH_FORGET, 'no-reply'],
 ]);
 
 function decodeInit(body: Buffer): Operation {
@@ -90,8 +92,6 @@ function decodeOperation(opcode: number, body: Buffer): Operation {
       return { kind: 'readdir', ...decodeRange(body) };
     case Opcode.LOOKUP:
       return decodeName(body);
-    case Opcode.INTERRUPT:
-      return { kind: 'interrupt', target: interruptIn.decode(body).unique };
     case Opcode.INIT:
       return decodeInit(body);
     default:
@@ -121,6 +121,5 @@ export function decodeRequest(message: Buffer): FuseRequest {
     ...decodeOperation(header.opcode, body),
     unique: header.unique,
     nodeId: safeNumber(header.nodeid, 'a node id'),
-    pid: header.pid,
   };
 }

@@ -24,8 +24,6 @@ const { EAGAIN, EINTR, EIO, ENODEV, ENOENT, ESTALE } = constants.errno;
 
 /** Larger than any request: names, a page of forgets. */
 const REQUEST_BYTES = 128 * 1024;
-/** How often a reader that got a signal is looked at. */
-const INTERRUPTED_CHECK_MS = 250;
 const FOR_EVER_MS = -1;
 
 class SessionWorker {
@@ -67,8 +65,7 @@ class SessionWorker {
   }
 
   #wait(poll: PollSet): void {
-    poll.wait(this.#reads.hasInterrupted ? INTERRUPTED_CHECK_MS : FOR_EVER_MS);
-    if (this.#reads.hasInterrupted) this.#reads.checkInterrupted();
+    poll.wait(FOR_EVER_MS);
     readRaw(this.#start.eventFd, this.#request.subarray(0, 8));
   }
 
@@ -107,9 +104,6 @@ class SessionWorker {
       case 'miss-done':
         this.#reads.missDone(message.missId, message.errno, message.bytes);
         break;
-      case 'interrupted':
-        this.#reads.interrupted(message.unique);
-        break;
       case 'stop':
         if (message.answerWaiting) this.#reads.failWaiting(EIO);
         this.#running = false;
@@ -129,9 +123,7 @@ class SessionWorker {
       return;
     }
     if (request.kind === 'read') this.#reads.read(request);
-    else if (request.kind === 'interrupt') {
-      this.#post({ kind: 'interrupted', unique: request.target });
-    } else if (request.kind !== 'forget') {
+    else if (request.kind !== 'no-reply') {
       writeRaw(this.#start.fuseFd, this.#files.reply(request));
     }
   }

@@ -171,9 +171,6 @@ class Session implements FlatFuseSession {
       case 'miss-abandoned':
         this.#misses.abandon(from, message.missId);
         break;
-      case 'interrupted':
-        for (const worker of this.#workers) worker.send(message);
-        break;
       case 'event':
         this.#report(message.event);
         break;

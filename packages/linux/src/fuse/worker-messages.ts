@@ -42,8 +42,6 @@ export type ToWorker =
       readonly errno: number;
       readonly bytes: Uint8Array | undefined;
     }
-  /** Some worker received INTERRUPT for this request. */
-  | { readonly kind: 'interrupted'; readonly unique: bigint }
   | { readonly kind: 'stop'; readonly answerWaiting: boolean };
 
 export type FromWorker =
@@ -56,9 +54,8 @@ export type FromWorker =
       readonly offset: number;
       readonly length: number;
     }
-  /** The reader is being killed: nobody waits for this miss any more. */
+  /** Its reader was answered with an error: nobody waits for this miss any more. */
   | { readonly kind: 'miss-abandoned'; readonly missId: number }
-  | { readonly kind: 'interrupted'; readonly unique: bigint }
   | { readonly kind: 'event'; readonly event: SessionEvent };
 
 export type WorkerStart = {

@@ -1,10 +1,12 @@
 /** A session over lazy devices whose misses a test can count, delay and fail. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { openFlatFuseSession } from '../../src/fuse/session.ts';
 import type { FlatFuseSession, SessionEvent } from '../../src/fuse/session-types.ts';
+import { mountErofs } from '../../src/mount.ts';
+import { encodeTinyErofs, wholeDeviceFile } from '../../src/tiny-erofs.ts';
 import { LazyDevice, workDirectory } from './fixtures.ts';
 
 export const FIRST_FILE_ID = 10;
@@ -68,4 +70,19 @@ export async function openFixture(
     for (const device of devices) device.close();
   });
   return Object.assign(hooks, { directory, session, devices, misses, events });
+}
+
+/** Mounts every device of the session as one program file. */
+export function mountAbove(fixture: SessionFixture): string {
+  const files = fixture.devices.map((device, index) =>
+    wholeDeviceFile(`file-${index}`, 0o755, device.sizeBytes, index + 1),
+  );
+  const metadataFile = join(fixture.directory, 'metadata');
+  const blocks = fixture.devices.map((device) => Math.ceil(device.sizeBytes / 4096));
+  writeFileSync(metadataFile, encodeTinyErofs(files, blocks));
+  const mountpoint = join(fixture.directory, 'erofs');
+  mkdirSync(mountpoint);
+  const devices = files.map((_, index) => fixture.session.pathOf(FIRST_FILE_ID + index));
+  mountErofs({ metadataFile, devices, mountpoint });
+  return mountpoint;
 }

@@ -1,0 +1,113 @@
+/** Ends of a session: under load, twice, by a killed reader, by a process that just exits. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { requireMounts } from '@shoal/test-kit';
+import t from 'tap';
+import { isMountpoint } from '../src/mount-table.ts';
+import { patternBytes, until } from './support/fixtures.ts';
+import { FIRST_FILE_ID, mountAbove, openFixture } from './support/session-fixture.ts';
+
+const MIB = 1 << 20;
+
+function isReading(pid: number | undefined, path: string): boolean {
+  return readdirSync(`/proc/${pid}/fd`).some(
+    (fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === path,
+  );
+}
+
+t.setTimeout(120_000);
+
+t.test('closing under load frees every reader with an error, and is idempotent', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = await openFixture(t, [{ content: 1, sizeBytes: MIB }], { attached: true });
+  const signals: AbortSignal[] = [];
+  fixture.onMiss = (_fileId, _offset, _length, signal) => {
+    signals.push(signal);
+    return new Promise(() => undefined);
+  };
+  const path = fixture.session.pathOf(FIRST_FILE_ID);
+  const children = Array.from({ length: 6 }, (_, index) =>
+    spawn(
+      'dd',
+      [`if=${path}`, 'of=/dev/null', 'bs=4096', 'count=1', `skip=${index * 40}`, 'iflag=direct'],
+      {
+        stdio: 'ignore',
+      },
+    ),
+  );
+  const exits = children.map((child) => once(child, 'exit'));
+  await until('six readers wait', () => fixture.session.stats().waiting === 6);
+  await Promise.all([fixture.session.close(), fixture.session.close()]);
+  for (const exit of exits) t.same(await exit, [1, null], 'the reader got an error');
+  t.ok(signals.length === 6 && signals.every((signal) => signal.aborted), 'misses are aborted');
+  t.notOk(isMountpoint(join(fixture.directory, 'fuse')));
+  await fixture.session.close();
+  await t.rejects(fixture.session.addFile({ ...fixture.devices[0]?.asFlatFile(5) } as never), {
+    code: 'ERR_LINUX_FUSE_SESSION_CLOSED',
+  });
+});
+
+t.test('a killed reader leaves at once, and the others get their bytes', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = await openFixture(t, [{ content: 2, sizeBytes: MIB }]);
+  const releases: (() => void)[] = [];
+  fixture.onMiss = (fileId, offset, length) =>
+    new Promise((resolve) => {
+      releases.push(() => {
+        fixture.devices[fileId - FIRST_FILE_ID]?.fill(offset, length);
+        resolve(undefined);
+      });
+    });
+  const path = join(mountAbove(fixture), 'file-0');
+  const read = () =>
+    spawn('dd', [`if=${path}`, 'of=/dev/null', 'bs=4096', 'count=1'], { stdio: 'ignore' });
+  const [patient, doomed] = [read(), read()];
+  const exits = [patient, doomed].map((child) => once(child, 'exit'));
+  await until('somebody waits', () => fixture.session.stats().waiting > 0);
+  await until('both read', () => [patient, doomed].every((child) => isReading(child.pid, path)));
+  // dd prints its statistics on SIGUSR1 and goes on.
+  patient.kill('SIGUSR1');
+  doomed.kill('SIGKILL');
+  t.same(await exits[1], [null, 'SIGKILL']);
+  const served = setInterval(() => {
+    for (const release of releases.splice(0)) release();
+  }, 5);
+  t.same(await exits[0], [0, null]);
+  clearInterval(served);
+});
+
+t.test('removing a file frees its readers only', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = await openFixture(t, [
+    { content: 3, sizeBytes: 4096 },
+    { content: 4, sizeBytes: 4096 },
+  ]);
+  const releases: (() => void)[] = [];
+  fixture.onMiss = (fileId, offset, length) =>
+    new Promise((resolve) => {
+      releases.push(() => {
+        fixture.devices[fileId - FIRST_FILE_ID]?.fill(offset, length);
+        resolve(undefined);
+      });
+    });
+  const reads = [0, 1].map((index) => readFile(fixture.session.pathOf(FIRST_FILE_ID + index)));
+  const failure = reads[0]?.then(
+    () => 'no error',
+    (error: unknown) => error,
+  );
+  await until('both wait', () => releases.length === 2);
+  await fixture.session.removeFile(FIRST_FILE_ID);
+  t.match(await failure, { errno: -116 }, 'ESTALE');
+  for (const release of releases) release();
+  t.ok((await reads[1])?.equals(patternBytes(4, 0, 4096)));
+});
+
+t.test('a process that exits with an open session does not hang', async (t) => {
+  if (!requireMounts(t)) return;
+  const script = join(import.meta.dirname, 'support', 'exit-with-session.ts');
+  const child = spawn(process.execPath, [script], { stdio: 'inherit' });
+  t.same(await once(child, 'exit'), [7, null]);
+});
