@@ -1,0 +1,77 @@
+/** Debian's `docker-registry` in a process of its own, with its access log at hand. */
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TestScope } from '@shoal/test-kit';
+
+export type DockerRegistry = {
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+  /** Bytes of blobs it has sent since it started, by its access log. */
+  blobBytesSent(): number;
+};
+
+const READY_MS_MAX = 60_000;
+
+/** Starts it in `directory`; it ends with the test. */
+export async function startDockerRegistry(
+  t: TestScope,
+  directory: string,
+): Promise<DockerRegistry> {
+  mkdirSync(directory, { recursive: true });
+  const host = `127.0.0.1:${await freePort()}`;
+  const config = join(directory, 'config.yml');
+  writeFileSync(config, configuration(host, join(directory, 'data')));
+  const log = join(directory, 'log');
+  const fd = openSync(log, 'w');
+  const child = spawn('docker-registry', ['serve', config], { stdio: ['ignore', fd, fd] });
+  closeSync(fd);
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  t.teardown(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  await untilReady(host, log);
+  return { host, blobBytesSent: () => sentBytes(readFileSync(log, 'utf8')) };
+}
+
+function configuration(host: string, data: string): string {
+  return [
+    'version: 0.1',
+    'log: { accesslog: { disabled: false }, level: error }',
+    `storage: { filesystem: { rootdirectory: ${data} }, delete: { enabled: true } }`,
+    `http: { addr: ${host}, secret: test }`,
+    '',
+  ].join('\n');
+}
+
+/** Access log lines are in the common log format: request, status, bytes. */
+function sentBytes(log: string): number {
+  let sum = 0;
+  for (const line of log.matchAll(/"GET \/v2\/\S+\/blobs\/\S+ HTTP\/1\.1" 20[06] (\d+)/g)) {
+    sum += Number(line[1]);
+  }
+  return sum;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+async function untilReady(host: string, log: string): Promise<void> {
+  const giveUpAt = Date.now() + READY_MS_MAX;
+  while (Date.now() < giveUpAt) {
+    const answer = await fetch(`http://${host}/v2/`).catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer?.ok === true) return;
+    await sleep(50);
+  }
+  throw new Error(`docker-registry does not start\n${readFileSync(log, 'utf8')}`);
+}

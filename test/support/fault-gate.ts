@@ -1,0 +1,87 @@
+/**
+ * A registry's bad days: an HTTP proxy in the test's process that passes requests on, or fails them
+ * as told. Only reads of blobs suffer; so a mount can be made before anything is broken.
+ */
+
+import type { ServerResponse } from 'node:http';
+import { type ClientRequest, createServer, type IncomingMessage, request } from 'node:http';
+import type { TestScope } from '@shoal/test-kit';
+
+export type GateMode =
+  | 'pass'
+  /** Connections end without an answer. */
+  | 'down'
+  /** Half of the bytes, then the connection ends. */
+  | 'truncate'
+  /** Right length, wrong bytes. */
+  | 'lie'
+  /** All bytes are zero. */
+  | 'zeros'
+  /** 503 with a body. */
+  | 'error'
+  /** The head of the answer, and never a byte. */
+  | 'hang';
+
+export type FaultGate = {
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+  mode: GateMode;
+  /** Reads of blobs that arrived. */
+  blobReads: number;
+};
+
+/** Stands before the registry at `upstream`; ends with the test. */
+export async function openFaultGate(t: TestScope, upstream: string): Promise<FaultGate> {
+  const server = createServer((incoming, answer) => {
+    const isBlobRead = incoming.method === 'GET' && /\/blobs\//.test(incoming.url ?? '');
+    if (isBlobRead) gate.blobReads += 1;
+    const mode = isBlobRead ? gate.mode : 'pass';
+    if (mode === 'down') incoming.socket.destroy();
+    else if (mode === 'error') answer.writeHead(503).end('not today');
+    else forward(upstream, incoming, answer, mode);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const gate: FaultGate = { host: `127.0.0.1:${address.port}`, mode: 'pass', blobReads: 0 };
+  t.teardown(async () => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeAllConnections();
+    await closed;
+  });
+  return gate;
+}
+
+function forward(
+  upstream: string,
+  incoming: IncomingMessage,
+  answer: ServerResponse,
+  mode: GateMode,
+): void {
+  const passed: ClientRequest = request(`http://${upstream}${incoming.url ?? ''}`, {
+    method: incoming.method ?? 'GET',
+    headers: { ...incoming.headers, host: upstream },
+  });
+  passed.once('error', () => answer.destroy());
+  passed.once('response', (response) => void reply(response, answer, mode));
+  incoming.pipe(passed);
+}
+
+async function reply(
+  response: IncomingMessage,
+  answer: ServerResponse,
+  mode: GateMode,
+): Promise<void> {
+  answer.writeHead(response.statusCode ?? 502, response.headers);
+  if (mode === 'pass') {
+    response.pipe(answer);
+    return;
+  }
+  const parts: Buffer[] = [];
+  for await (const part of response) parts.push(Buffer.from(part));
+  const body = Buffer.concat(parts);
+  if (mode === 'hang') answer.flushHeaders();
+  if (mode === 'truncate') answer.write(body.subarray(0, body.length >> 1), () => answer.destroy());
+  if (mode === 'zeros') answer.end(Buffer.alloc(body.length));
+  if (mode === 'lie') answer.end(body.map((byte) => byte ^ 0x55));
+}

@@ -1,0 +1,111 @@
+/**
+ * A test's own image, registry and daemon: a directory of known files, converted and pushed, ready
+ * to be mounted. Reads of a lazy mount go through child processes, because the registry (or the
+ * gate before it) may run in this one.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ControlClient, daemonPaths, ensureDaemon, type StatusAnswer } from '@shoal/node';
+import type { MountRequest } from '@shoal/snapshotter';
+import { noise, runChecked, runCommand, type TestScope, temporaryDirectory } from '@shoal/test-kit';
+import { type OwnDaemon, ownDaemon } from './own-daemon.ts';
+import { runShoal } from './shoal-command.ts';
+
+export const WAIT_MS_MAX = 60_000;
+
+export type MountWorld = {
+  readonly directory: string;
+  readonly daemon: OwnDaemon;
+  readonly client: ControlClient;
+  /** Starts the daemon if none runs. */
+  start(): Promise<ControlClient>;
+  status(): Promise<StatusAnswer>;
+  /** A fresh, empty directory. */
+  mountpoint(name: string): string;
+  /** Starts the daemon if need be and mounts. */
+  mount(request: MountRequest): Promise<void>;
+};
+
+export function mountWorld(t: TestScope, options: { configFile?: string } = {}): MountWorld {
+  const directory = temporaryDirectory(t);
+  const daemon = ownDaemon(t, directory);
+  const paths = daemonPaths({ root: daemon.root, run: daemon.run });
+  const client = new ControlClient(paths.socket);
+  const start = () => ensureDaemon({ paths, ...options });
+  return {
+    directory,
+    daemon,
+    client,
+    start,
+    status: () => client.status(),
+    mountpoint: (name) => {
+      const path = join(directory, 'mnt', name);
+      mkdirSync(path, { recursive: true });
+      return path;
+    },
+    mount: async (request) => {
+      await (await start()).mount({ source: { plainHttp: true }, ...request });
+    },
+  };
+}
+
+/** Writes files of random bytes; the same seed gives the same bytes. */
+export function writeFiles(
+  directory: string,
+  files: Readonly<Record<string, number>>,
+  seed = 'seed',
+): void {
+  for (const [name, length] of Object.entries(files)) {
+    mkdirSync(join(directory, name, '..'), { recursive: true });
+    writeFileSync(join(directory, name), noise(length, `${seed} ${name}`));
+  }
+}
+
+/** Converts a directory and pushes it. */
+export async function convertDirectory(
+  source: string,
+  target: string,
+  options: readonly string[] = [],
+): Promise<void> {
+  await runShoal([
+    'convert',
+    '--source',
+    `dir:${source}`,
+    '--target',
+    target,
+    '--plain-http',
+    ...options,
+  ]);
+}
+
+/** sha256 of a file, read by a process of its own. Undefined when the read fails. */
+export async function digestBySha256sum(path: string): Promise<string | undefined> {
+  const { exitCode, stdout } = await runCommand('sha256sum', [path]);
+  return exitCode === 0 ? stdout.slice(0, 64) : undefined;
+}
+
+export function digestOfFile(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex');
+}
+
+/** Bytes of a range, read by `dd` past the page cache of this process. */
+export async function readRange(path: string, offset: number, length: number): Promise<string> {
+  const { stdout } = await runChecked('sh', [
+    '-c',
+    'dd if="$0" iflag=skip_bytes,count_bytes skip="$1" count="$2" bs=64k status=none | sha256sum',
+    path,
+    String(offset),
+    String(length),
+  ]);
+  return stdout.slice(0, 64);
+}
+
+export async function until(what: string, condition: () => Promise<boolean> | boolean) {
+  const giveUpAt = Date.now() + WAIT_MS_MAX;
+  while (!(await condition())) {
+    if (Date.now() > giveUpAt) throw new Error(`waited too long: ${what}`);
+    await sleep(25);
+  }
+}
