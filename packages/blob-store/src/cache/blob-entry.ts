@@ -84,7 +84,7 @@ export class BlobEntry {
     return loose;
   }
 
-  /** Gives up what an owner started and nobody else waits for; resolves when that is over. */
+  /** Gives up what an owner started; resolves when that is over. */
   release(owner: unknown): Promise<void> {
     return this.#flights.release(owner, new ClosedError(`blob ${this.description.blobId}`));
   }
@@ -108,6 +108,7 @@ export class BlobEntry {
   async #tryStep(run: ChunkRun, call: EntryCall, loose: LooseChunks): Promise<Failure | undefined> {
     const claimed = select(run, (chunk) => this.#isClaimed(chunk));
     if (claimed.length > 0) await this.#adopted.settle(claimed, call.signal);
+    await this.#keepLoose(run, loose);
     const missing = select(run, (chunk) => !this.#isHere(chunk, loose));
     if (missing.length === 0) return undefined;
     const flights = this.#fetchOrJoin(missing, call);
@@ -222,11 +223,24 @@ export class BlobEntry {
     );
   }
 
+  /** What was fetched while the disk was full is written now if that has changed. */
+  async #keepLoose(run: ChunkRun, loose: LooseChunks): Promise<void> {
+    const { looseChunks } = this.components;
+    for (const chunk of select(run, (index) => !this.presence.isPresent(index))) {
+      const bytes = looseChunks.get(this.#looseKey(chunk));
+      if (bytes === undefined) continue;
+      try {
+        await this.#write(bytes, this.description.chunks.offset[chunk] ?? 0);
+        this.presence.confirm([chunk]);
+        looseChunks.delete(this.#looseKey(chunk));
+      } catch {
+        loose.set(chunk, bytes);
+      }
+    }
+  }
+
   #isHere(chunk: number, loose: LooseChunks): boolean {
-    if (this.presence.isPresent(chunk) || loose.has(chunk)) return true;
-    const kept = this.components.looseChunks.get(this.#looseKey(chunk));
-    if (kept !== undefined) loose.set(chunk, kept);
-    return kept !== undefined;
+    return this.presence.isPresent(chunk) || loose.has(chunk);
   }
 
   #looseKey(chunk: number): string {

@@ -77,12 +77,13 @@ export class ChunkFlights {
     }
   }
 
-  /** Gives up the owner's requests that nobody waits for; resolves when all of them are over. */
+  /**
+   * Gives up the owner's requests; resolves when all of them are over. Others who wait for one ask
+   * again for themselves: a source that hangs must not keep its owner from closing.
+   */
   async release(owner: unknown, reason: Error): Promise<void> {
     const own = [...this.#all].filter((flight) => flight.owner === owner);
-    for (const flight of own) {
-      if (flight.waiters === 0) flight.controller.abort(reason);
-    }
+    for (const flight of own) flight.controller.abort(reason);
     await Promise.all(own.map((flight) => flight.landed));
   }
 

@@ -15,6 +15,8 @@ export class ChunkPresence {
   readonly #description: BlobDescription;
   readonly #components: EntryComponents;
   readonly #durable: DurableQueue;
+  /** On the disk, but the record that says so could not be written. */
+  #unrecorded: readonly number[] = [];
   #presentCount = 0;
   #presentBytes = 0;
 
@@ -104,10 +106,13 @@ export class ChunkPresence {
   async #persist(chunks: readonly number[]): Promise<void> {
     const { files } = this.#components;
     await files.syncData();
+    const all = [...new Set([...this.#unrecorded, ...chunks])].sort((a, b) => a - b);
     try {
-      await files.record(chunks, this.#description.chunks.digests);
+      await files.record(all, this.#description.chunks.digests);
+      this.#unrecorded = [];
     } catch (error) {
-      this.#tell('record-failed', 'the record of its chunks cannot be written', error);
+      this.#unrecorded = all;
+      this.#tell('record-failed', 'the record of its chunks cannot be written yet', error);
     }
   }
 

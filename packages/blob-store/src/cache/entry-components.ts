@@ -29,4 +29,5 @@ export type EntryComponents = {
 export type LooseStore = {
   get(key: string): Uint8Array | undefined;
   set(key: string, bytes: Uint8Array): unknown;
+  delete(key: string): unknown;
 };
