@@ -38,6 +38,9 @@ export type MountPlan = {
   release(): Promise<void>;
 };
 
+/** What the service needs of a planner. */
+export type MountPlans = Pick<MountPlanner, 'fromRequest' | 'fromRecord'>;
+
 /** Different after every boot: what the kernel had mounted before is gone. */
 export function currentBootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -13,7 +13,7 @@ import {
 } from './errors.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { MOUNTS_MAX } from './limits.ts';
-import type { MountPlan, MountPlanner } from './mount-plan.ts';
+import type { MountPlan, MountPlans } from './mount-plan.ts';
 import type { MountRecord } from './mount-record.ts';
 import { mountStatus, upperDirectoryOf } from './mount-status.ts';
 import type {
@@ -24,14 +24,14 @@ import type {
   UnmountRequest,
 } from './mount-types.ts';
 import { checkMountpoint } from './mountpoint.ts';
-import { restoreMounts } from './restore.ts';
+import { type BrokenMount, forgetBroken, restoreMounts } from './restore.ts';
 import { errorFields, type ServiceLog } from './service-log.ts';
 import type { StateStore } from './state-store.ts';
 import { discardWritable } from './writable.ts';
 
 export type MountServiceComponents = {
   readonly state: StateStore;
-  readonly planner: MountPlanner;
+  readonly planner: MountPlans;
   readonly drivers: ReadonlyMap<DriverName, MountDriver>;
   readonly log: ServiceLog;
   /** Closed after the drivers, in this order. */
@@ -48,6 +48,7 @@ export class MountService implements AsyncDisposable {
   readonly #options: MountServiceOptions;
   readonly #mounts = new Map<string, MountPlan>();
   readonly #locks = new KeyedLock();
+  readonly #broken = new Map<string, BrokenMount>();
   #problems: readonly string[] = [];
   #closing: Promise<void> | undefined;
 
@@ -60,6 +61,7 @@ export class MountService implements AsyncDisposable {
   async restore(): Promise<void> {
     const restored = await restoreMounts(this.#components);
     for (const plan of restored.plans) this.#mounts.set(plan.record.mountpoint, plan);
+    for (const broken of restored.broken) this.#broken.set(broken.record.mountpoint, broken);
     this.#problems = restored.problems;
   }
 
@@ -70,6 +72,8 @@ export class MountService implements AsyncDisposable {
     return this.#locks.run(mountpoint, async () => {
       this.#checkOpen();
       this.#checkFree(mountpoint);
+      // Nothing is mounted there any more, so the record of what could not be restored is void.
+      if (this.#broken.has(mountpoint)) await this.#end(mountpoint, { mountpoint });
       const plan = await this.#components.planner.fromRequest(request, mountpoint, options.signal);
       try {
         await this.#attach(plan, options.signal);
@@ -86,13 +90,11 @@ export class MountService implements AsyncDisposable {
     this.#checkOpen();
     const mountpoint = await this.#findMountpoint(request.mountpoint);
     return this.#locks.run(mountpoint, async () => {
-      const plan = this.#mounts.get(mountpoint);
-      if (plan === undefined) throw new NotMountedError(request.mountpoint);
-      await this.#detach(plan, request.isLazy === true);
-      const { writableDirectory } = plan.record;
+      const record = await this.#end(mountpoint, request);
+      const { writableDirectory } = record;
       if (writableDirectory === undefined) return { mountpoint };
       if (request.discardWrites !== true) {
-        return { mountpoint, upperDirectory: upperDirectoryOf(plan.record) };
+        return { mountpoint, upperDirectory: upperDirectoryOf(record) };
       }
       await discardWritable(writableDirectory);
       return { mountpoint };
@@ -101,7 +103,10 @@ export class MountService implements AsyncDisposable {
 
   status(): ServiceStatus {
     const mounts = [...this.#mounts.values()].map((plan) => mountStatus(plan.record, plan.blobs));
-    return { mounts, problems: this.#problems };
+    const broken = [...this.#broken.values()].map(
+      ({ record, reason }) => `${record.mountpoint}: ${reason}`,
+    );
+    return { mounts, problems: [...this.#problems, ...broken] };
   }
 
   /** Waits for running requests, then leaves all mounts to the next daemon. Idempotent. */
@@ -164,6 +169,19 @@ export class MountService implements AsyncDisposable {
     log.info(describeMount(record), 'mounted');
   }
 
+  async #end(mountpoint: string, request: UnmountRequest): Promise<MountRecord> {
+    const plan = this.#mounts.get(mountpoint);
+    if (plan !== undefined) {
+      await this.#detach(plan, request.isLazy === true);
+      return plan.record;
+    }
+    const broken = this.#broken.get(mountpoint);
+    if (broken === undefined) throw new NotMountedError(request.mountpoint);
+    await forgetBroken(broken, this.#components);
+    this.#broken.delete(mountpoint);
+    return broken.record;
+  }
+
   async #detach(plan: MountPlan, lazy: boolean): Promise<void> {
     const { state, log } = this.#components;
     const { record } = plan;
@@ -187,10 +205,10 @@ export class MountService implements AsyncDisposable {
 
   /** As given, or behind a symbolic link. */
   async #findMountpoint(path: string): Promise<string> {
-    if (this.#mounts.has(path)) return path;
-    const real = await realpath(path).catch(() => path);
-    if (!this.#mounts.has(real)) throw new NotMountedError(path);
-    return real;
+    for (const known of [path, await realpath(path).catch(() => path)]) {
+      if (this.#mounts.has(known) || this.#broken.has(known)) return known;
+    }
+    throw new NotMountedError(path);
   }
 }
 

@@ -5,21 +5,25 @@
  */
 import { isMountpoint, unmount } from '@shoal/linux';
 import type { DriverName, MountDriver } from './driver/index.ts';
-import { currentBootId, type MountPlan, type MountPlanner } from './mount-plan.ts';
+import { currentBootId, type MountPlan, type MountPlans } from './mount-plan.ts';
 import type { MountRecord } from './mount-record.ts';
 import { errorFields, type ServiceLog } from './service-log.ts';
 import type { StateStore } from './state-store.ts';
 
 export type RestoreComponents = {
   readonly state: StateStore;
-  readonly planner: MountPlanner;
+  readonly planner: MountPlans;
   readonly drivers: ReadonlyMap<DriverName, MountDriver>;
   readonly log: ServiceLog;
 };
 
+export type BrokenMount = { readonly record: MountRecord; readonly reason: string };
+
 export type RestoredMounts = {
   readonly plans: readonly MountPlan[];
-  /** One sentence for each record that is kept but not served. */
+  /** Mounts that could not be restored: their records are kept until somebody unmounts them. */
+  readonly broken: readonly BrokenMount[];
+  /** One sentence for each record that does not decode. */
   readonly problems: readonly string[];
 };
 
@@ -28,12 +32,13 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
   const { records, damaged } = await state.readMounts();
   const problems = damaged.map(({ key, error }) => `${key}: ${error.message}`);
   const plans = new Map<string, MountPlan>();
+  const broken: BrokenMount[] = [];
   for (const record of records) {
     if (!(await isWanted(record, components))) continue;
     try {
       plans.set(record.id, await components.planner.fromRecord(record));
     } catch (error) {
-      problems.push(`${record.mountpoint}: ${errorFields(error).reason}`);
+      broken.push({ record, reason: errorFields(error).reason });
     }
   }
   for (const [name, driver] of components.drivers) {
@@ -41,15 +46,29 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
     const { failures } = await driver.restore(own.map((plan) => plan.driverRequest));
     for (const { mountId, error } of failures) {
       const plan = plans.get(mountId);
+      if (plan === undefined) continue;
       plans.delete(mountId);
-      await plan?.release();
-      problems.push(`${plan?.record.mountpoint ?? mountId}: ${errorFields(error).reason}`);
+      await plan.release();
+      broken.push({ record: plan.record, reason: errorFields(error).reason });
     }
   }
   await rememberBoot([...plans.values()], state);
-  for (const problem of problems) log.error({ problem }, 'a mount was not restored');
-  log.info({ mounts: plans.size, problems: problems.length }, 'restored');
-  return { plans: [...plans.values()], problems };
+  for (const problem of problems) log.error({ problem }, 'a record was not read');
+  for (const { record, reason } of broken) {
+    log.error({ mountpoint: record.mountpoint, reason }, 'a mount was not restored');
+  }
+  log.info({ mounts: plans.size, broken: broken.length }, 'restored');
+  return { plans: [...plans.values()], broken, problems };
+}
+
+/** Takes away what may be left of a mount that could not be restored, and its record. */
+export async function forgetBroken(
+  { record }: BrokenMount,
+  { state, log }: Pick<RestoreComponents, 'state' | 'log'>,
+): Promise<void> {
+  if (isMountpoint(record.mountpoint)) unmount(record.mountpoint, { lazy: true });
+  await state.deleteMount(record.id);
+  log.info({ mountpoint: record.mountpoint }, 'a broken mount is forgotten');
 }
 
 /** False for what never became a mount and for what somebody ended while no daemon ran. */

@@ -1,5 +1,6 @@
 /** `shoal unmount`: ends a mount, or says who uses it. */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
@@ -20,9 +21,13 @@ export function registerUnmount(program: Command, context: CliContext): void {
     .option('--discard', 'delete what was written to a writable mount')
     .option('--json', 'print the answer as JSON');
   addDaemonOptions(command).action(async (mountpoint: string, options: UnmountOptions) => {
-    const { ControlClient } = await import('@shoal/node');
+    const { ControlClient, ensureDaemon } = await import('@shoal/node');
     const paths = await daemonPathsOf(options, context);
-    const answer = await new ControlClient(paths.socket).unmount(
+    // A daemon that was stopped left its mounts behind: only a daemon can end them.
+    const client = existsSync(join(paths.root, 'state'))
+      ? await ensureDaemon({ paths, signal: context.signal })
+      : new ControlClient(paths.socket);
+    const answer = await client.unmount(
       {
         mountpoint: resolve(mountpoint),
         isLazy: options.lazy,
