@@ -7,9 +7,20 @@ import { directory, file, inputOf, special, symlink, TestBlob } from './build-im
 export type SampleImage = { readonly bootstrap: Buffer; readonly blob: TestBlob };
 
 const name = byteStringFromText;
+/** Real Nydus 2.2 refuses images with ACLs, which it cannot write either. */
+const ACL = { name: name('system.posix_acl_access'), value: name('acl') };
 
 /** Every kind, hard links, attributes, a two-block directory, a file of several chunks. */
 export function everythingImage(): SampleImage {
+  const { root, blob } = everythingInput();
+  return { bootstrap: encodeBootstrap(inputOf(root, blob)), blob };
+}
+
+/** The same before it is encoded. */
+export function everythingInput(options: { readonly withAcl?: boolean } = {}): {
+  readonly root: BuildInode;
+  readonly blob: TestBlob;
+} {
   const blob = new TestBlob(4096, (bytes) => zstdCompressSync(bytes));
   const linked = file(blob, 'hello world', {
     mode: 0o4755,
@@ -18,7 +29,7 @@ export function everythingImage(): SampleImage {
     xattrs: [
       { name: name('user.b'), value: name('value') },
       { name: name('security.capability'), value: name('x'.repeat(20)) },
-      { name: name('system.posix_acl_access'), value: name('acl') },
+      ...(options.withAcl === false ? [] : [ACL]),
     ],
   });
   const many: Record<string, BuildInode> = {};
@@ -33,13 +44,13 @@ export function everythingImage(): SampleImage {
     d: special(InodeKind.block, 0x800, { uid: 100_000, gid: 200_000 }),
     empty: file(blob, ''),
     large: file(blob, Buffer.alloc(10_000, 'large ')),
-    long: symlink('y'.repeat(4096)),
+    long: symlink('y'.repeat(4095)),
     many: directory(many),
     nested: directory({ deeper: directory({ deepest: directory({}) }) }),
     pipe: special(InodeKind.fifo),
     socket: special(InodeKind.socket),
   });
-  return { bootstrap: encodeBootstrap(inputOf(root, blob)), blob };
+  return { root, blob };
 }
 
 /** No file data at all: no blob, metadata from byte 0 on. */
