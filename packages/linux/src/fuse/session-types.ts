@@ -94,6 +94,11 @@ export type FlatSessionOptions = {
   /** Files known from the start; an adopting session needs every file that mounts use. */
   readonly files?: readonly FlatFile[];
   readonly onEvent?: (event: SessionEvent) => void;
+  /**
+   * The kernel opened a file (+1) or closed it for good (-1). A file system above closes its
+   * devices only when its last user is gone, also after a lazy unmount.
+   */
+  readonly onOpenCount?: (fileId: number, change: 1 | -1) => void;
 };
 
 export type OpenSessionOptions = FlatSessionOptions & {

@@ -48,6 +48,7 @@ class Session implements FlatFuseSession {
   readonly #mountpoint: string | undefined;
   readonly #threads: number;
   readonly #onEvent: (event: SessionEvent) => void;
+  readonly #onOpenCount: (fileId: number, change: 1 | -1) => void;
   readonly #files = new Map<number, WorkerFile>();
   readonly #misses: MissRunner;
   #workers: WorkerHandle[] = [];
@@ -67,6 +68,7 @@ class Session implements FlatFuseSession {
     this.#mountpoint = connection.mountpoint;
     this.#threads = threadCount(options);
     this.#onEvent = options.onEvent ?? (() => undefined);
+    this.#onOpenCount = options.onOpenCount ?? (() => undefined);
     this.#misses = new MissRunner(options, this.#onEvent);
   }
 
@@ -170,6 +172,9 @@ class Session implements FlatFuseSession {
         break;
       case 'miss-abandoned':
         this.#misses.abandon(from, message.missId);
+        break;
+      case 'open-count':
+        this.#onOpenCount(message.fileId, message.change);
         break;
       case 'event':
         this.#report(message.event);

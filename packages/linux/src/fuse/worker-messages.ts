@@ -56,6 +56,7 @@ export type FromWorker =
     }
   /** Its reader was answered with an error: nobody waits for this miss any more. */
   | { readonly kind: 'miss-abandoned'; readonly missId: number }
+  | { readonly kind: 'open-count'; readonly fileId: number; readonly change: 1 | -1 }
   | { readonly kind: 'event'; readonly event: SessionEvent };
 
 export type WorkerStart = {
