@@ -10,6 +10,7 @@ import type { BlobSource, FetchCause, Priority } from '../source/blob-source.ts'
 import { exactSource } from '../source/exact-source.ts';
 import type { BlobCounters } from './blob-counters.ts';
 import type { BlobDescription } from './cached-blob.ts';
+import { orAbort } from './caller.ts';
 import { decompressJob, type PlacedChunk } from './decompress-plan.ts';
 import { isDiskFull } from './disk-state.ts';
 import { type FetchRequest, groupUnits, type PlannedUnit } from './fetch-plan.ts';
@@ -110,11 +111,13 @@ export class ChunkFetcher {
     const { blobId, storedBytes } = description;
     const blob = storedBytes > 0 ? { blobId, sizeBytes: storedBytes } : { blobId };
     const { storedOffset, storedBytes: length } = request;
-    return await exactSource(call.source).read(blob, storedOffset, length, {
+    const reading = exactSource(call.source).read(blob, storedOffset, length, {
       signal: call.signal,
       priority: call.priority(),
       onFetched: (name, bytes) => counters.countFetched(name, call.cause, bytes),
     });
+    // A source that ignores its signal must not keep anybody.
+    return await orAbort(reading, call.signal);
   }
 
   async #keep(

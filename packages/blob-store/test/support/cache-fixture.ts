@@ -14,6 +14,9 @@ import {
 import { type SampleBlob, sha256 } from './sample-blob.ts';
 import { ScriptedSource } from './scripted-source.ts';
 
+/** One for a test file: threads take a while to start, and idle ones let the process end. */
+const SHARED_POOL = new CodecPool({ threads: 1 });
+
 export type CacheFixture = {
   readonly cache: ChunkCache;
   readonly pool: CodecPool;
@@ -27,17 +30,14 @@ export async function openCache(
   components: Partial<ChunkCacheComponents> = {},
 ): Promise<CacheFixture> {
   const directory = options.directory ?? `${temporaryDirectory(t)}/cache`;
-  const pool = components.pool ?? new CodecPool({ threads: 1 });
+  const pool = components.pool ?? SHARED_POOL;
   const events: CacheEvent[] = [];
   const onEvent = (event: CacheEvent) => events.push(event);
   const cache = await ChunkCache.open(
     { durableDelayMs: 5, ...options, directory },
     { onEvent, ...components, pool },
   );
-  t.teardown(async () => {
-    await cache.close();
-    await pool.close();
-  });
+  t.teardown(() => cache.close());
   return { cache, pool, directory, events };
 }
 
