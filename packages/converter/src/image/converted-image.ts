@@ -3,12 +3,14 @@
  * by ranges. Every chunk is verified against its digest.
  */
 import type { BlobDescription, BlobSource } from '@shoal/blob-store';
-import { ChunkCorruptError, CodecPool, describeBlob, registryBlobSource } from '@shoal/blob-store';
+import { CodecPool, describeBlob, registryBlobSource } from '@shoal/blob-store';
 import { digestHex } from '@shoal/oci';
 import type { Bootstrap, BootstrapLayer, BootstrapSummary, RafsInode } from '@shoal/rafs';
 import { openBootstrap, verifyBootstrap } from '@shoal/rafs';
 import { BootstrapTreeView } from './bootstrap-tree-view.ts';
-import { clampRange, cutToRange, windowsOfFile } from './file-content.ts';
+import { readChunks } from './chunk-stream.ts';
+import type { ChunkRef } from './file-content.ts';
+import { chunksOfFile, clampRange } from './file-content.ts';
 import type { OpenedImageFacts } from './opened-image.ts';
 import type { ReadWindow } from './read-window.ts';
 import type { WindowResult } from './window-reader.ts';
@@ -64,6 +66,12 @@ export class ConvertedImage implements AsyncDisposable {
     yield* readWindows(windows, await this.blobs(signal), components, signal);
   }
 
+  /** The bytes of these chunks in order; several files in one go share their requests. */
+  async *readChunks(refs: Iterator<ChunkRef>, signal: AbortSignal): AsyncGenerator<Buffer, void> {
+    const components = { source: this.#source, pool: this.pool };
+    yield* readChunks(refs, await this.blobs(signal), components, signal);
+  }
+
   /**
    * The bytes of a regular file in order. Throws `ERR_BLOB_STORE_CHUNK_CORRUPT` for a chunk that
    * does not verify; nothing of it is handed out.
@@ -71,24 +79,15 @@ export class ConvertedImage implements AsyncDisposable {
   async *readFile(inode: RafsInode, options: ReadFileOptions = {}): AsyncGenerator<Buffer, void> {
     const signal = options.signal ?? new AbortController().signal;
     const range = clampRange(inode.size, options.offset, options.length);
-    const blobs = await this.blobs(signal);
-    const windows = windowsOfFile(this.bootstrap, inode, blobs, range);
+    const refs = chunksOfFile(this.bootstrap, inode, await this.blobs(signal), range);
     const { chunkSize } = this.bootstrap;
-    let at = Math.floor(range.offset / chunkSize) * chunkSize;
-    for await (const { window, raw, failures } of this.readWindows(windows, signal)) {
-      const [failure] = failures;
-      if (failure !== undefined) {
-        const blobId = blobs[window.blobIndex]?.blobId ?? '';
-        throw new ChunkCorruptError(
-          blobId,
-          failure.chunk,
-          `it does not verify (${failure.reason})`,
-        );
-      }
-      for (const chunk of window.chunks) {
-        yield cutToRange(raw, chunk, at, range);
-        at += chunk.size;
-      }
+    let skip = range.offset % chunkSize;
+    let left = range.length;
+    for await (const bytes of this.readChunks(refs, signal)) {
+      const wanted = bytes.subarray(skip, skip + left);
+      skip = 0;
+      left -= wanted.length;
+      yield wanted;
     }
   }
 

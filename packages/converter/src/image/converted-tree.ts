@@ -9,6 +9,7 @@ import { DIGEST_SIZE } from '../chunk/chunk-index.ts';
 import { BootstrapTreeView } from './bootstrap-tree-view.ts';
 import { regularNids } from './content-verification.ts';
 import type { ConvertedImage } from './converted-image.ts';
+import { chunksOfFile } from './file-content.ts';
 import type { Chunking } from './ordinary-tree.ts';
 import { chunkDigest } from './read-window.ts';
 import type { HashedTree } from './tree-view.ts';
@@ -71,27 +72,38 @@ export async function rehashImage(
     signal,
   );
   const cutter = new ChunkCutter(pipeline, chunking.chunkSize);
-  const chunksOfFile = new Map<number, readonly number[]>();
+  const numbers = new Map<number, readonly number[]>();
+  const blobs = await image.blobs(signal);
+  const content = image.readChunks(chunksInOrder(image, blobs), signal);
   for (const nid of regularNids(image)) {
     const inode = image.bootstrap.inode(nid);
     cutter.openFile(inode.size);
-    for await (const bytes of image.readFile(inode, { signal })) {
+    for (let left = inode.size; left > 0; ) {
+      const { value: bytes } = await content.next();
+      if (bytes === undefined) throw new RangeError('fewer chunks than the files have');
       cutter.write(bytes);
+      left -= bytes.length;
       await pipeline.whenReady();
     }
-    chunksOfFile.set(nid, cutter.closeFile());
+    numbers.set(nid, cutter.closeFile());
   }
   cutter.flush();
   await pipeline.drain();
-  return new RehashedTreeView(image, gather(Buffer.concat(all), chunksOfFile));
+  return new RehashedTreeView(image, gather(Buffer.concat(all), numbers));
+}
+
+function* chunksInOrder(image: ConvertedImage, blobs: readonly BlobDescription[]) {
+  for (const nid of regularNids(image)) {
+    yield* chunksOfFile(image.bootstrap, image.bootstrap.inode(nid), blobs);
+  }
 }
 
 function gather(
   digests: Buffer,
-  chunksOfFile: ReadonlyMap<number, readonly number[]>,
+  numbers: ReadonlyMap<number, readonly number[]>,
 ): Map<number, Buffer> {
   const gathered = new Map<number, Buffer>();
-  for (const [nid, chunks] of chunksOfFile) {
+  for (const [nid, chunks] of numbers) {
     const parts = chunks.map((chunk) =>
       digests.subarray(chunk * DIGEST_SIZE, (chunk + 1) * DIGEST_SIZE),
     );

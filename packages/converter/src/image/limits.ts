@@ -8,6 +8,10 @@ export const READ_WINDOW_STORED_BYTES = 4 << 20;
 export const READ_WINDOW_RAW_BYTES_MAX = 16 << 20;
 /** Chunks of one ranged read: bounds the bookkeeping of tiny chunks. */
 export const READ_WINDOW_CHUNKS_MAX = 8192;
+/** Uncompressed bytes of chunks taken ahead and read together; two such steps are in memory. */
+export const READ_STEP_RAW_BYTES = 16 << 20;
+/** Chunks of such a step, when files are tiny. */
+export const READ_STEP_CHUNKS_MAX = 16_384;
 /** Ranged reads of one command under way at a time: keeps link and cores busy, 80 MiB at most. */
 export const READ_WINDOWS_IN_FLIGHT = 4;
 /** Bytes nobody asked for that a check reads to join two reads into one. */

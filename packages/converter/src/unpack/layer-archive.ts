@@ -2,10 +2,13 @@
  * A converted image's root file system as one archive: every object in byte order of its path,
  * parents first, the first name of a hard link with the content, the others as links to it.
  */
+import type { BlobDescription } from '@shoal/blob-store';
 import type { ByteString } from '@shoal/rafs';
 import { bytesOf } from '@shoal/rafs';
 import type { ConvertedImage } from '../image/converted-image.ts';
 import { UnpackError } from '../image/errors.ts';
+import type { ChunkRef } from '../image/file-content.ts';
+import { chunksOfFile } from '../image/file-content.ts';
 import { ARCHIVE_PATH_BYTES_MAX } from '../image/limits.ts';
 import { printablePath } from '../image/printable-path.ts';
 import type { ImageNode } from '../image/tree-view.ts';
@@ -36,30 +39,68 @@ export type LayerArchiveOptions = {
 
 type Place = { readonly path: ByteString; readonly nid: number };
 
-/** The archive's bytes in order. Throws `ERR_CONVERTER_UNPACK` and what reading files throws. */
+type Member = Place & {
+  readonly node: ImageNode;
+  /** Under which name the object is in the archive already. */
+  readonly first: ByteString | undefined;
+};
+
+/** The archive's bytes in order. Throws `ERR_CONVERTER_UNPACK` and what reading chunks throws. */
 export async function* layerArchive(
   image: ConvertedImage,
   options: LayerArchiveOptions,
 ): AsyncGenerator<Buffer, void> {
+  const blobs = await image.blobs(options.signal);
+  const content = image.readChunks(contentChunks(image, blobs), options.signal);
+  try {
+    for (const { path, node, first } of members(image, options.onLeftOut)) {
+      yield header(path, node, first);
+      if (first !== undefined) continue;
+      for (let left = node.size; left > 0; ) {
+        const { value: bytes } = await content.next();
+        if (bytes === undefined) throw new RangeError('fewer chunks than the files have');
+        yield bytes;
+        left -= bytes.length;
+      }
+      const padding = tarPadding(node.size);
+      if (padding > 0) yield Buffer.alloc(padding);
+    }
+  } finally {
+    await content.return();
+  }
+  yield encodeTarEnd();
+}
+
+/** What is in the archive, in its order. */
+function* members(
+  image: ConvertedImage,
+  onLeftOut: (leftOut: LeftOut) => void,
+): Generator<Member, void> {
   const firstNames = new Map<number, ByteString>();
   const todo: Place[] = [{ path: '' as ByteString, nid: image.tree.root }];
   for (let place = todo.pop(); place !== undefined; place = todo.pop()) {
     const node = image.tree.node(place.nid);
     const reason = whyLeftOut(place.path, node);
     if (reason !== undefined) {
-      options.onLeftOut({ path: `/${printablePath(place.path)}`, reason });
+      onLeftOut({ path: `/${printablePath(place.path)}`, reason });
       continue;
     }
     const first = firstNames.get(place.nid);
-    yield header(place.path, node, first);
-    if (first !== undefined) continue;
-    if (node.kind !== EntryKind.directory && node.nlink > 1) {
-      firstNames.set(place.nid, place.path);
-    }
-    if (node.kind === EntryKind.regular) yield* content(image, place.nid, options.signal);
-    pushChildren(image, place, todo);
+    yield { ...place, node, first };
+    if (node.kind === EntryKind.directory) pushChildren(image, place, todo);
+    else if (node.nlink > 1 && first === undefined) firstNames.set(place.nid, place.path);
   }
-  yield encodeTarEnd();
+}
+
+/** The chunks of all content in the archive's order; runs ahead of the members they belong to. */
+function* contentChunks(
+  image: ConvertedImage,
+  blobs: readonly BlobDescription[],
+): Generator<ChunkRef, void> {
+  for (const { nid, node, first } of members(image, () => {})) {
+    if (first !== undefined || node.size === 0) continue;
+    yield* chunksOfFile(image.bootstrap, image.bootstrap.inode(nid), blobs);
+  }
 }
 
 function pushChildren(image: ConvertedImage, { path, nid }: Place, todo: Place[]): void {
@@ -99,15 +140,4 @@ function header(path: ByteString, node: ImageNode, first: ByteString | undefined
       value: bytesOf(value),
     })),
   });
-}
-
-async function* content(
-  image: ConvertedImage,
-  nid: number,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer, void> {
-  const inode = image.bootstrap.inode(nid);
-  yield* image.readFile(inode, { signal });
-  const padding = tarPadding(inode.size);
-  if (padding > 0) yield Buffer.alloc(padding);
 }
