@@ -111,3 +111,13 @@ export class ServiceClosedError extends ShoalError {
     super('the daemon is stopping', { retryable: true, remedy: 'try again in a moment' });
   }
 }
+
+/** A driver was asked for something it cannot do: a malformed request, an incomplete blob. */
+export class DriverRequestError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_DRIVER_REQUEST';
+}
+
+/** The driver was closed, or its FUSE connection has ended. */
+export class DriverClosedError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_DRIVER_CLOSED';
+}

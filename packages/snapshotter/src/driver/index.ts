@@ -1,4 +1,8 @@
 /** The mount drivers. */
+
+export { type BlobfsDriverOptions, openBlobfsDriver } from './blobfs-driver.ts';
+export { openCompleteDriver } from './complete-driver.ts';
+export { listDrivers } from './list-drivers.ts';
 export {
   DRIVER_NAMES,
   type DriverBlob,
@@ -10,4 +14,4 @@ export {
   type DriverStats,
   type MountDriver,
 } from './mount-driver.ts';
-export { listDrivers, openBlobfsDriver, openCompleteDriver } from './open-driver.ts';
+export type { DriverEvent } from './session-log.ts';

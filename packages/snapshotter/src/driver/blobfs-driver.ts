@@ -1,0 +1,229 @@
+/**
+ * The `blobfs` driver: EROFS over device files that one flat FUSE session serves for all images of
+ * a daemon. Readers of absent bytes wait; a daemon that dies is succeeded without their noticing.
+ */
+
+import { mkdirSync } from 'node:fs';
+import { constants } from 'node:os';
+import { unmount } from '@shoal/linux';
+import { DriverClosedError } from '../errors.ts';
+import { BlobfsSession, type BlobfsSessionOptions, endPredecessor } from './blobfs-session.ts';
+import { checkRequest, isImageMounted, mountImage, removeLeftovers } from './image-mount.ts';
+import type {
+  DriverMount,
+  DriverMountFailure,
+  DriverMountRequest,
+  DriverStats,
+  MountDriver,
+} from './mount-driver.ts';
+import { type ServedFile, ServedFiles } from './served-files.ts';
+import { type DriverEvent, describeEvent } from './session-log.ts';
+
+export type BlobfsDriverOptions = {
+  /** Keeps `session.json` (holder, INIT agreement) and the directories of lower mounts. */
+  readonly stateDirectory: string;
+  /** FUSE worker threads. @default 2 */
+  readonly threads?: number;
+  /** One sentence per event worth a log line. */
+  readonly onEvent?: (event: DriverEvent) => void;
+};
+
+type Mounted = { readonly mountpoint: string; readonly files: readonly ServedFile[] };
+
+class BlobfsDriver implements MountDriver {
+  readonly name = 'blobfs';
+  readonly #stateDirectory: string;
+  readonly #sessionOptions: BlobfsSessionOptions;
+  readonly #report: (event: DriverEvent) => void;
+  readonly #files = new ServedFiles();
+  readonly #mounts = new Map<string, Mounted>();
+  #session: BlobfsSession | undefined;
+  /** Mounts and unmounts change the session's files one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(options: BlobfsDriverOptions) {
+    this.#stateDirectory = options.stateDirectory;
+    this.#report = options.onEvent ?? (() => undefined);
+    this.#sessionOptions = {
+      stateDirectory: options.stateDirectory,
+      report: this.#report,
+      session: {
+        onMiss: (fileId, offset, length, signal) => this.#fetch(fileId, offset, length, signal),
+        errnoOf: () => constants.errno.EIO,
+        ...(options.threads === undefined ? {} : { threads: options.threads }),
+        onEvent: (event) => this.#report(describeEvent(event, (fileId) => this.#nameOf(fileId))),
+        onOpenCount: (fileId, change) => this.#openCount(fileId, change),
+      },
+    };
+  }
+
+  mount(request: DriverMountRequest): Promise<DriverMount> {
+    return this.#inTurn(() => this.#mount(request, 'mounted'));
+  }
+
+  unmount(mountId: string, options: { readonly lazy?: boolean } = {}): Promise<void> {
+    return this.#inTurn(async () => {
+      const mounted = this.#mounts.get(mountId);
+      if (mounted === undefined) return;
+      unmount(mounted.mountpoint, options);
+      this.#mounts.delete(mountId);
+      await this.#release(mounted.files);
+    });
+  }
+
+  restore(requests: readonly DriverMountRequest[]): Promise<{
+    readonly mounts: readonly DriverMount[];
+    readonly failures: readonly DriverMountFailure[];
+  }> {
+    return this.#inTurn(() => this.#restore(requests));
+  }
+
+  stats(): DriverStats | undefined {
+    return this.#session?.fuse.stats();
+  }
+
+  close(): Promise<void> {
+    return this.#end((session) => session.detach());
+  }
+
+  shutDown(): Promise<void> {
+    return this.#end((session) => session.end());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #end(how: (session: BlobfsSession) => Promise<void>): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#queue;
+    if (this.#session !== undefined) await how(this.#session);
+    this.#session = undefined;
+    this.#files.clear();
+    this.#mounts.clear();
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) return Promise.reject(new DriverClosedError('the blobfs driver is closed'));
+    const result = this.#queue.then(task);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  async #restore(requests: readonly DriverMountRequest[]) {
+    removeLeftovers(this.#stateDirectory);
+    const mounts: DriverMount[] = [];
+    const failures: DriverMountFailure[] = [];
+    const survivors = requests.filter((request) => isImageMounted(request));
+    await this.#adopt(survivors, failures);
+    const isAdopted = this.#session !== undefined;
+    for (const request of requests) {
+      const { mountId, mountpoint } = request;
+      if (failures.some((failure) => failure.mountId === mountId)) continue;
+      if (this.#mounts.has(mountId)) {
+        const mount = { mountId, driver: this.name, mountpoint, directIo: true } as const;
+        mounts.push({ ...mount, origin: 'adopted' });
+        continue;
+      }
+      try {
+        // Its server is dead for good: whoever is still in there gets errors.
+        if (!isAdopted && survivors.includes(request)) unmount(mountpoint, { lazy: true });
+        mounts.push(await this.#mount(request, 'remounted'));
+      } catch (error) {
+        failures.push({ mountId, error });
+      }
+    }
+    return { mounts, failures };
+  }
+
+  /** Takes the predecessor's session over with the files of every mount that survived it. */
+  async #adopt(
+    survivors: readonly DriverMountRequest[],
+    failures: DriverMountFailure[],
+  ): Promise<void> {
+    const mounted = new Map<string, Mounted>();
+    for (const request of survivors) {
+      try {
+        checkRequest(request);
+        const files = request.blobs.map((blob) => this.#files.use(blob).file);
+        for (const file of files) file.opens += 1;
+        mounted.set(request.mountId, { mountpoint: request.mountpoint, files });
+      } catch (error) {
+        failures.push({ mountId: request.mountId, error });
+      }
+    }
+    if (mounted.size > 0) {
+      const flats = this.#files.all().map((file) => file.flat);
+      this.#session = await BlobfsSession.adopt(flats, this.#sessionOptions);
+    }
+    if (this.#session === undefined) {
+      this.#files.clear();
+      await endPredecessor(this.#stateDirectory);
+      return;
+    }
+    for (const [mountId, value] of mounted) this.#mounts.set(mountId, value);
+  }
+
+  async #mount(request: DriverMountRequest, origin: DriverMount['origin']): Promise<DriverMount> {
+    checkRequest(request);
+    this.#session ??= await BlobfsSession.open(this.#sessionOptions);
+    const { fuse } = this.#session;
+    const files: ServedFile[] = [];
+    try {
+      for (const blob of request.blobs) {
+        const { file, isNew } = this.#files.use(blob);
+        files.push(file);
+        if (isNew) await fuse.addFile(file.flat);
+      }
+      const devices = files.map((file) => fuse.pathOf(file.flat.fileId));
+      const { directIo } = mountImage(request, devices, this.#stateDirectory);
+      const { mountId, mountpoint } = request;
+      this.#mounts.set(mountId, { mountpoint, files });
+      return { mountId, driver: this.name, mountpoint, directIo, origin };
+    } catch (error) {
+      await this.#release(files);
+      throw error;
+    }
+  }
+
+  async #release(files: readonly ServedFile[]): Promise<void> {
+    for (const file of files) {
+      file.mounts -= 1;
+      await this.#forget(file);
+    }
+  }
+
+  #openCount(fileId: number, change: 1 | -1): void {
+    const file = this.#files.byId(fileId);
+    if (file === undefined) return;
+    file.opens = Math.max(0, file.opens + change);
+    if (file.mounts === 0) void this.#inTurn(() => this.#forget(file)).catch(() => undefined);
+  }
+
+  async #forget(file: ServedFile): Promise<void> {
+    if (this.#files.forgetIfUnused(file)) await this.#session?.fuse.removeFile(file.flat.fileId);
+  }
+
+  async #fetch(
+    fileId: number,
+    offset: number,
+    length: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    const blob = this.#files.byId(fileId)?.blob;
+    if (blob === undefined) throw new DriverClosedError(`file ${fileId} is not served any more`);
+    const result = await blob.ensure(offset, length, { priority: 'demand', signal });
+    return result instanceof Uint8Array ? result : undefined;
+  }
+
+  #nameOf(fileId: number): string {
+    return this.#files.byId(fileId)?.flat.name ?? `(file ${fileId})`;
+  }
+}
+
+export async function openBlobfsDriver(options: BlobfsDriverOptions): Promise<MountDriver> {
+  mkdirSync(options.stateDirectory, { recursive: true, mode: 0o700 });
+  return new BlobfsDriver(options);
+}

@@ -1,0 +1,130 @@
+/**
+ * The one FUSE session of a `blobfs` driver together with its holder and its record on disk, so
+ * that a successor finds all three or none.
+ */
+import {
+  adoptFlatFuseSession,
+  adoptFromHolder,
+  type FlatFile,
+  type FlatFuseSession,
+  type FlatSessionOptions,
+  openFlatFuseSession,
+  startHolder,
+  stopHolder,
+  watchHolder,
+} from '@shoal/linux';
+import type { DriverEvent } from './session-log.ts';
+import {
+  currentBootId,
+  readSessionState,
+  removeSessionState,
+  type SessionState,
+  writeSessionState,
+} from './session-state.ts';
+
+export type BlobfsSessionOptions = {
+  readonly stateDirectory: string;
+  readonly session: Omit<FlatSessionOptions, 'files'>;
+  readonly report: (event: DriverEvent) => void;
+};
+
+export class BlobfsSession {
+  readonly fuse: FlatFuseSession;
+  readonly #options: BlobfsSessionOptions;
+  #state: SessionState;
+  #stopWatching: () => void;
+
+  private constructor(fuse: FlatFuseSession, state: SessionState, options: BlobfsSessionOptions) {
+    this.fuse = fuse;
+    this.#state = state;
+    this.#options = options;
+    this.#stopWatching = this.#watch();
+  }
+
+  /** A new session, held and recorded before anything is mounted on it. */
+  static async open(options: BlobfsSessionOptions): Promise<BlobfsSession> {
+    const fuse = await openFlatFuseSession(options.session);
+    try {
+      const state = await hold(fuse, options.stateDirectory);
+      return new BlobfsSession(fuse, state, options);
+    } catch (error) {
+      await fuse.close();
+      throw error;
+    }
+  }
+
+  /** The predecessor's session; undefined when there is none or it cannot be taken over. */
+  static async adopt(
+    files: readonly FlatFile[],
+    options: BlobfsSessionOptions,
+  ): Promise<BlobfsSession | undefined> {
+    const state = readSessionState(options.stateDirectory);
+    if (state === undefined) return undefined;
+    try {
+      const { fuse: fd, mount } = adoptFromHolder(state.holder);
+      if (fd === undefined || mount === undefined) return undefined;
+      const adopted = { ...options.session, files, fd, mount: { fd: mount }, init: state.init };
+      return new BlobfsSession(await adoptFlatFuseSession(adopted), state, options);
+    } catch (error) {
+      options.report({
+        level: 'warn',
+        message:
+          'the FUSE session of the last daemon cannot be taken over: images are mounted anew',
+        error,
+      });
+      return undefined;
+    }
+  }
+
+  /** Leaves session and holder to a successor. */
+  async detach(): Promise<void> {
+    this.#stopWatching();
+    await this.fuse.detach();
+  }
+
+  /** Ends session and holder: readers that still wait get errors. */
+  async end(): Promise<void> {
+    this.#stopWatching();
+    await this.fuse.close();
+    await stopHolder(this.#state.holder);
+    removeSessionState(this.#options.stateDirectory);
+  }
+
+  #watch(): () => void {
+    return watchHolder(this.#state.holder, () => {
+      this.#options.report({ level: 'warn', message: 'the holder of the FUSE session ended' });
+      void this.#replaceHolder();
+    });
+  }
+
+  async #replaceHolder(): Promise<void> {
+    try {
+      this.#state = await hold(this.fuse, this.#options.stateDirectory);
+      this.#stopWatching = this.#watch();
+    } catch (error) {
+      const message = 'no new holder: the FUSE session would not survive this daemon';
+      this.#options.report({ level: 'error', message, error });
+    }
+  }
+}
+
+async function hold(fuse: FlatFuseSession, stateDirectory: string): Promise<SessionState> {
+  const { fd, mountFd, init } = fuse;
+  if (mountFd === undefined) throw new Error('the session has no mount descriptor');
+  const holder = await startHolder({ fuse: fd, mount: mountFd }, stateDirectory);
+  const state = { bootId: currentBootId(), holder, init };
+  try {
+    writeSessionState(stateDirectory, state);
+    return state;
+  } catch (error) {
+    await stopHolder(holder);
+    throw error;
+  }
+}
+
+/** Ends what a predecessor left that cannot be taken over, so that nobody waits for it. */
+export async function endPredecessor(stateDirectory: string): Promise<void> {
+  const state = readSessionState(stateDirectory);
+  if (state !== undefined) await stopHolder(state.holder);
+  removeSessionState(stateDirectory);
+}

@@ -1,0 +1,84 @@
+/**
+ * The part every EROFS driver shares: an image's metadata file over its device files at a mount
+ * point, with a writable overlay in between when asked for.
+ *
+ * The EROFS below an overlay is mounted in a directory of ours only until the overlay has its own
+ * clone of it; then that mount goes, so that one image is one mount in everybody's list.
+ */
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { listMounts, mountErofs, mountOverlay, unmount } from '@shoal/linux';
+import { DriverRequestError } from '../errors.ts';
+import type { DriverBlob, DriverMountRequest } from './mount-driver.ts';
+
+const BLOCK_BYTES = 4096;
+const MOUNT_ID = /^[a-z0-9-]{1,64}$/;
+const SERVED_AS = /^[0-9a-z-]{1,80}$/;
+
+/** The key and name under which a blob is served. */
+export function servedKey(blob: DriverBlob): string {
+  return blob.servedAs ?? blob.blobId;
+}
+
+/** Refuses what would go wrong later, in a reader. */
+export function checkRequest(request: DriverMountRequest): void {
+  if (!MOUNT_ID.test(request.mountId)) {
+    throw new DriverRequestError(`mount id ${JSON.stringify(request.mountId)} is malformed`);
+  }
+  for (const blob of request.blobs) {
+    if (!SERVED_AS.test(servedKey(blob))) {
+      throw new DriverRequestError(`blob ${blob.blobId}: its served name is malformed`);
+    }
+    // EROFS answers EIO for the last block of such a device (measured on Linux 6.18).
+    if (blob.sizeBytes % BLOCK_BYTES !== 0) {
+      throw new DriverRequestError(
+        `blob ${blob.blobId}: its device has ${blob.sizeBytes} bytes, not whole 4 KiB blocks`,
+        { remedy: 'the image is damaged: convert it again' },
+      );
+    }
+  }
+}
+
+function lowerDirectory(stateDirectory: string, mountId: string): string {
+  return join(stateDirectory, 'lower', mountId);
+}
+
+/** Mounts an image; on failure nothing stays mounted. */
+export function mountImage(
+  request: DriverMountRequest,
+  devices: readonly string[],
+  stateDirectory: string,
+): { readonly directIo: boolean } {
+  const { metadataFile, mountpoint, flags, writable } = request;
+  if (writable === undefined) return mountErofs({ metadataFile, devices, mountpoint, flags });
+  const lower = lowerDirectory(stateDirectory, request.mountId);
+  mkdirSync(lower, { recursive: true, mode: 0o700 });
+  try {
+    const mounted = mountErofs({ metadataFile, devices, mountpoint: lower, flags });
+    try {
+      mountOverlay({ ...writable, lower: [lower], mountpoint, flags });
+    } finally {
+      unmount(lower, { lazy: true });
+    }
+    return mounted;
+  } finally {
+    rmdirSync(lower);
+  }
+}
+
+/** True when an image (or an overlay over one) is mounted there. */
+export function isImageMounted(request: DriverMountRequest): boolean {
+  const fileSystem = request.writable === undefined ? 'erofs' : 'overlay';
+  const top = listMounts().findLast((entry) => entry.mountpoint === request.mountpoint);
+  return top?.fileSystem === fileSystem;
+}
+
+/** Takes away what a process that died in the middle of `mountImage` left below our directory. */
+export function removeLeftovers(stateDirectory: string): void {
+  const below = `${join(stateDirectory, 'lower')}/`;
+  for (const entry of listMounts().toReversed()) {
+    if (!entry.mountpoint.startsWith(below)) continue;
+    unmount(entry.mountpoint, { lazy: true });
+    rmdirSync(entry.mountpoint);
+  }
+}

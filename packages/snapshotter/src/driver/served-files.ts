@@ -1,0 +1,79 @@
+/**
+ * Which blobs a session serves, and for how long: a file stays while a mount of ours uses it and
+ * while the kernel has it open, which after a lazy unmount is until the last user has gone.
+ */
+import { createHash } from 'node:crypto';
+import type { FlatFile } from '@shoal/linux';
+import { DriverRequestError } from '../errors.ts';
+import { servedKey } from './image-mount.ts';
+import type { DriverBlob } from './mount-driver.ts';
+
+export type ServedFile = {
+  readonly flat: FlatFile;
+  readonly blob: DriverBlob;
+  /** Mounts of ours. */
+  mounts: number;
+  /** Open in the kernel. */
+  opens: number;
+};
+
+const FIRST_ID = 2;
+const ID_HEX_DIGITS = 13;
+
+/** 52 bits of a hash: the same number after every restart, and no two blobs share one. */
+export function fileIdOf(key: string): number {
+  const digest = createHash('sha256').update(key).digest('hex');
+  return Number.parseInt(digest.slice(0, ID_HEX_DIGITS), 16) + FIRST_ID;
+}
+
+export class ServedFiles {
+  readonly #byId = new Map<number, ServedFile>();
+  readonly #byKey = new Map<string, ServedFile>();
+
+  byId(fileId: number): ServedFile | undefined {
+    return this.#byId.get(fileId);
+  }
+
+  byKey(key: string): ServedFile | undefined {
+    return this.#byKey.get(key);
+  }
+
+  all(): ServedFile[] {
+    return [...this.#byId.values()];
+  }
+
+  /** Counts one more mount; `isNew` means that the session does not serve the file yet. */
+  use(blob: DriverBlob): { readonly file: ServedFile; readonly isNew: boolean } {
+    const key = servedKey(blob);
+    const known = this.#byKey.get(key);
+    if (known !== undefined) {
+      known.mounts += 1;
+      return { file: known, isNew: false };
+    }
+    const fileId = fileIdOf(key);
+    if (this.#byId.has(fileId)) {
+      throw new DriverRequestError(`blob ${blob.blobId}: its file id ${fileId} is taken`);
+    }
+    const { sizeBytes, path, readyMap } = blob;
+    const flat = { fileId, name: key, sizeBytes, path, readyMap };
+    const file: ServedFile = { flat, blob, mounts: 1, opens: 0 };
+    this.#byId.set(fileId, file);
+    this.#byKey.set(key, file);
+    return { file, isNew: true };
+  }
+
+  /** True when the file is not used any more and was forgotten: stop serving it. */
+  forgetIfUnused(file: ServedFile): boolean {
+    if (file.mounts > 0 || file.opens > 0) return false;
+    const { fileId, name } = file.flat;
+    if (this.#byId.get(fileId) !== file) return false;
+    this.#byId.delete(fileId);
+    this.#byKey.delete(name);
+    return true;
+  }
+
+  clear(): void {
+    this.#byId.clear();
+    this.#byKey.clear();
+  }
+}

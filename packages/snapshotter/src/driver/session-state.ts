@@ -1,0 +1,70 @@
+/**
+ * What a `blobfs` driver leaves for its successor in `session.json`: who holds the descriptors, and
+ * what INIT agreed. Written before the first mount, replaced by rename, valid for one boot.
+ */
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type HolderRecord, type InitAgreement, parseInitAgreement } from '@shoal/linux';
+import { z } from 'zod';
+
+export type SessionState = {
+  readonly bootId: string;
+  readonly holder: HolderRecord;
+  readonly init: InitAgreement;
+};
+
+const STATE_VERSION = 1;
+const STATE_FILE = 'session.json';
+
+const descriptor = z.number().int().min(0).max(65_535);
+const schema = z.strictObject({
+  version: z.literal(STATE_VERSION),
+  bootId: z.string().max(64),
+  holder: z.strictObject({
+    pid: z.number().int().positive(),
+    startTime: z.string().regex(/^\d{1,20}$/),
+    fds: z.strictObject({ fuse: descriptor, mount: descriptor }),
+  }),
+  init: z.unknown(),
+});
+
+export function currentBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}
+
+/** The state of a predecessor in this boot; undefined when there is none that can be used. */
+export function readSessionState(directory: string): SessionState | undefined {
+  try {
+    const parsed = schema.parse(JSON.parse(readFileSync(join(directory, STATE_FILE), 'utf8')));
+    const { bootId, holder } = parsed;
+    if (bootId !== currentBootId()) return undefined;
+    return { bootId, holder, init: parseInitAgreement(parsed.init) };
+  } catch {
+    // Absent, cut short, or of another version: its session cannot be taken over either way.
+    return undefined;
+  }
+}
+
+export function writeSessionState(directory: string, state: SessionState): void {
+  const path = join(directory, STATE_FILE);
+  const fd = openSync(`${path}.new`, 'w', 0o600);
+  try {
+    writeSync(fd, JSON.stringify({ version: STATE_VERSION, ...state }));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(`${path}.new`, path);
+}
+
+export function removeSessionState(directory: string): void {
+  rmSync(join(directory, STATE_FILE), { force: true });
+}
