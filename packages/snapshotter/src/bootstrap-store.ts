@@ -11,11 +11,11 @@ import { promisify } from 'node:util';
 import { gunzip, zstdDecompress } from 'node:zlib';
 import type { Descriptor } from '@shoal/oci';
 import { digestHex, parseDigest } from '@shoal/oci';
-import { decodeBootstrapLayerTar, openBootstrap, verifyBootstrap } from '@shoal/rafs';
+import { decodeBootstrapLayerTar } from '@shoal/rafs';
 import type { ImageStore } from '@shoal/registry-client';
+import { walkBootstrap } from './bootstrap-walk.ts';
 import { ImageUnusableError } from './errors.ts';
 import { BOOTSTRAP_LAYER_BYTES_MAX, BOOTSTRAP_TAR_BYTES_MAX } from './limits.ts';
-import { neutralizeForOverlay } from './overlay-neutral.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import type { StateStore, VerifiedBootstrap } from './state-store.ts';
 
@@ -117,26 +117,23 @@ export class BootstrapStore {
     const packed = await collect(await store.readBlob(layer, { signal }), layer.size);
     const tar = await unpack(packed, reference);
     const { bootstrap: bytes, metaFiles } = decodeBootstrapLayerTar(tar);
-    const bootstrap = openBootstrap(bytes);
-    const summary = verifyBootstrap(bootstrap);
+    const { inodes, blobIds, overlayBytes } = await walkBootstrap(bytes);
     const directory = this.#imageDirectory(layer.digest);
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const blobIds = bootstrap.blobs.map(({ blobId }) => blobId);
     for (const [blobId, meta] of metaFiles) {
       if (blobIds.includes(blobId)) await writeDurably(directory, metaName(blobId), meta);
     }
-    const hasOverlayInstructions = summary.overlayXattrs + summary.overlayWhiteouts > 0;
-    if (hasOverlayInstructions) {
-      await writeDurably(directory, OVERLAY_BOOTSTRAP_FILE, neutralizeForOverlay(bytes));
+    if (overlayBytes !== undefined) {
+      await writeDurably(directory, OVERLAY_BOOTSTRAP_FILE, overlayBytes);
     }
     await writeDurably(directory, BOOTSTRAP_FILE, bytes);
-    const { inodes } = summary;
+    const hasOverlayInstructions = overlayBytes !== undefined;
     const sizeBytes = bytes.length;
     const verified = {
       walkVersion: WALK_VERSION,
       sizeBytes,
       inodes,
-      blobIds,
+      blobIds: [...blobIds],
       hasOverlayInstructions,
     };
     await this.#state.putVerified(layer.digest, verified);
@@ -169,7 +166,7 @@ function metaName(blobId: string): string {
 }
 
 /** Complete on disk under its name, or not there: read-only, 0400. */
-async function writeDurably(directory: string, name: string, bytes: Buffer): Promise<string> {
+async function writeDurably(directory: string, name: string, bytes: Uint8Array): Promise<string> {
   const temporary = join(directory, `.${name}.${process.pid}`);
   await rm(temporary, { force: true });
   const handle = await open(temporary, 'wx', 0o400);

@@ -28,3 +28,5 @@ export const BUSY_USERS_MAX = 8;
 export const LAYERS_MAX = 4096;
 /** Times a patient reader sees damaged bytes before its error: a source that lies does not heal. */
 export const CORRUPT_ROUNDS_MAX = 3;
+/** A larger bootstrap is walked in a thread: 4 MiB are some 20,000 files and 100 ms. */
+export const WALK_INLINE_BYTES_MAX = 4 << 20;

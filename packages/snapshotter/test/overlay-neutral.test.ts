@@ -1,66 +1,14 @@
 /** What overlayfs would obey is taken away, and nothing else changes. */
 import {
   type Bootstrap,
-  type BuildInode,
-  type ByteString,
-  byteString,
   byteStringFromText,
-  encodeBootstrap,
   InodeKind,
   openBootstrap,
   verifyBootstrap,
 } from '@shoal/rafs';
 import t from 'tap';
 import { neutralizeForOverlay } from '../src/overlay-neutral.ts';
-
-const PLAIN = {
-  mode: 0o755,
-  uid: 0,
-  gid: 0,
-  seconds: 0,
-  nanoseconds: 0,
-  rdev: 0,
-  xattrs: [],
-  size: 0,
-  chunks: undefined,
-  target: byteString(Buffer.alloc(0)),
-  children: undefined,
-};
-
-function xattr(name: string, value: string): { name: ByteString; value: ByteString } {
-  return { name: byteStringFromText(name), value: byteStringFromText(value) };
-}
-
-function directory(children: Record<string, BuildInode>, xattrs: BuildInode['xattrs']): BuildInode {
-  const entries = Object.entries(children).map(
-    ([name, inode]) => [byteStringFromText(name), { inode }] as const,
-  );
-  return { ...PLAIN, kind: InodeKind.directory, children: new Map(entries), xattrs };
-}
-
-function bootstrapOf(root: BuildInode): Buffer {
-  const none = () => {
-    throw new Error('no chunks');
-  };
-  return encodeBootstrap({
-    root,
-    chunkSize: 0x10_0000,
-    compressor: 'none',
-    digester: 'sha256',
-    blobs: [],
-    chunks: {
-      count: 0,
-      digest: none,
-      blobOf: none,
-      indexOf: none,
-      sizeOf: none,
-      offsetOf: none,
-      place: none,
-    },
-    prefetch: [],
-    hasInlinedDigests: true,
-  });
-}
+import { bootstrapOf, directory, PLAIN, xattr } from './support/tiny-bootstrap.ts';
 
 function lookup(bootstrap: Bootstrap, name: string) {
   const entry = bootstrap.lookup(bootstrap.root(), byteStringFromText(name));

@@ -1,0 +1,116 @@
+/** Bootstraps: walked before they are stored, remembered by digest, refused when they are broken. */
+import { chmodSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { type Descriptor, MediaType, sha256Digest } from '@shoal/oci';
+import { encodeBootstrapLayerTar } from '@shoal/rafs';
+import type { ImageStore } from '@shoal/registry-client';
+import { temporaryDirectory } from '@shoal/test-kit';
+import t from 'tap';
+import { BootstrapStore } from '../src/bootstrap-store.ts';
+import { StateStore } from '../src/state-store.ts';
+import { emptyBootstrap } from './support/tiny-bootstrap.ts';
+
+const { signal } = new AbortController();
+
+/** A store with one blob. */
+function storeOf(bytes: Buffer) {
+  const layer: Descriptor = {
+    mediaType: MediaType.ociLayerTarGzip,
+    digest: sha256Digest(bytes),
+    size: bytes.length,
+  };
+  const calls = { reads: 0 };
+  const unused = () => Promise.reject(new Error('not used'));
+  const store: ImageStore = {
+    description: 'test',
+    resolve: unused,
+    readManifest: unused,
+    readBlob: () => {
+      calls.reads += 1;
+      return Promise.resolve(Readable.from([bytes.subarray(0, 10), bytes.subarray(10)]));
+    },
+    readBlobRange: unused,
+    listReferrers: () => Promise.resolve([]),
+    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  return { store, layer, calls };
+}
+
+function layerTar(bootstrap: Buffer): Buffer {
+  const metaFiles = new Map([['ab'.repeat(32), Buffer.from('of a blob that is not in it')]]);
+  return Buffer.concat(encodeBootstrapLayerTar({ bootstrap, metaFiles }));
+}
+
+t.test('fetched once, stored read-only, found again', async (t) => {
+  const root = temporaryDirectory(t);
+  await using state = await StateStore.open(root);
+  const bootstraps = new BootstrapStore(root, state);
+  const bootstrap = emptyBootstrap();
+  for (const packed of [gzipSync, zstdCompressSync, (bytes: Buffer) => bytes]) {
+    const { store, layer, calls } = storeOf(packed(layerTar(bootstrap)));
+    t.equal(await bootstraps.find(layer.digest), undefined);
+    const [one, other] = await Promise.all([
+      bootstraps.fetch(store, layer, 'name', signal),
+      bootstraps.fetch(store, layer, 'name', signal),
+    ]);
+    t.equal(calls.reads, 1, 'two mounts at once fetch once');
+    t.equal(one.file, other.file);
+    t.equal(statSync(one.file).mode & 0o777, 0o400);
+    t.same(readdirSync(dirname(one.file)), ['image.boot'], 'foreign tables are left out');
+    const found = await bootstraps.find(layer.digest);
+    t.same(found, one);
+    t.ok((await bootstraps.read(one)).equals(bootstrap));
+    rmSync(one.file);
+    t.equal(await bootstraps.find(layer.digest), undefined, 'what was deleted is fetched again');
+  }
+});
+
+t.test('what breaks a rule is never stored', async (t) => {
+  const root = temporaryDirectory(t);
+  await using state = await StateStore.open(root);
+  const bootstraps = new BootstrapStore(root, state);
+  const broken = emptyBootstrap();
+  broken.fill(0xff, 1024, 1028);
+  const cases = [
+    [gzipSync(layerTar(broken)), /^ERR_RAFS_/],
+    [gzipSync(Buffer.alloc(2048)), /^ERR_RAFS_/],
+    [Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6]), /^ERR_SNAPSHOTTER_IMAGE_UNUSABLE/],
+    [Buffer.from('neither'), /^ERR_RAFS_/],
+  ] as const;
+  for (const [bytes, code] of cases) {
+    const { store, layer } = storeOf(bytes);
+    await t.rejects(bootstraps.fetch(store, layer, 'name', signal), { code });
+    t.equal(await bootstraps.find(layer.digest), undefined);
+  }
+  t.same(readdirSync(`${root}/images`), []);
+});
+
+t.test('a large one is walked in a thread, with the same errors', async (t) => {
+  const { walkBootstrap } = await import('../src/bootstrap-walk.ts');
+  const large = Buffer.concat([emptyBootstrap(), Buffer.alloc(5 << 20)]);
+  const outcome = await walkBootstrap(large).catch((error: unknown) => error);
+  const small = await walkBootstrap(emptyBootstrap());
+  t.match(small, { inodes: 1, blobIds: [], overlayBytes: undefined });
+  if (outcome instanceof Error) t.match(outcome, { code: /^ERR_RAFS_/ });
+  else t.match(outcome, { inodes: 1, blobIds: [] });
+  large.fill(0xff, 1024, 1028);
+  await t.rejects(walkBootstrap(large), { code: /^ERR_RAFS_/ });
+});
+
+t.test('tables of blobs are kept beside it', async (t) => {
+  const root = temporaryDirectory(t);
+  await using state = await StateStore.open(root);
+  const bootstraps = new BootstrapStore(root, state);
+  const { store, layer } = storeOf(gzipSync(layerTar(emptyBootstrap())));
+  await bootstraps.fetch(store, layer, 'name', signal);
+  const blobId = 'cd'.repeat(32);
+  const none = { blobMeta: undefined, digestSection: undefined };
+  t.same(await bootstraps.readBlobTables(layer.digest, blobId), none);
+  const tables = { blobMeta: Buffer.from('meta'), digestSection: Buffer.from('digests') };
+  await bootstraps.writeBlobTables(layer.digest, blobId, tables);
+  t.same(await bootstraps.readBlobTables(layer.digest, blobId), tables);
+  chmodSync(root, 0o700);
+});
