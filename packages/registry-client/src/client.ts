@@ -8,17 +8,10 @@ import { Connections } from './http/connections.ts';
 import { Endpoint } from './http/endpoint.ts';
 import { Exchange } from './http/exchange.ts';
 import { resolveRetryOptions } from './http/retry.ts';
-import type { ImageStore, ImageTarget } from './image-store.ts';
+import type { ImageStore, ImageTarget, RegistryClient } from './image-store.ts';
 import type { ClientOptions } from './options.ts';
 import { type RegistryParts, RegistryStore } from './registry/registry-store.ts';
 import { RegistryTarget } from './registry/registry-target.ts';
-
-export interface RegistryClient extends AsyncDisposable {
-  openSource(reference: RegistryReference): Promise<ImageStore>;
-  openTarget(reference: RegistryReference): Promise<ImageTarget>;
-  /** Lets running exchanges end, then closes every connection; idempotent. */
-  close(): Promise<void>;
-}
 
 /** Nothing is read or opened before the first request. */
 export function createRegistryClient(options: ClientOptions = {}): RegistryClient {

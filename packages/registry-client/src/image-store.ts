@@ -4,7 +4,7 @@
  * descriptor before the last byte is handed over.
  */
 import type { Readable } from 'node:stream';
-import type { Descriptor, Digest } from '@shoal/oci';
+import type { Descriptor, Digest, RegistryReference } from '@shoal/oci';
 
 export type CallOptions = { readonly signal?: AbortSignal | undefined };
 
@@ -68,4 +68,12 @@ export interface BlobWriter {
   commit(descriptor: BlobIdentity): Promise<Descriptor>;
   /** Gives up and leaves nothing behind; idempotent, harmless after `commit`. */
   abort(): Promise<void>;
+}
+
+/** Connections, credentials and tokens that several stores share. */
+export interface RegistryClient extends AsyncDisposable {
+  openSource(reference: RegistryReference): Promise<ImageStore>;
+  openTarget(reference: RegistryReference): Promise<ImageTarget>;
+  /** Lets running exchanges end, then closes every connection; idempotent. */
+  close(): Promise<void>;
 }

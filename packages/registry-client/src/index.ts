@@ -1,20 +1,23 @@
 /**
  * Reads and writes images in registries, OCI layout directories and archives through one interface.
  */
-export { createRegistryClient, type RegistryClient } from './client.ts';
+export { createRegistryClient } from './client.ts';
 export {
   type AccessRecord,
   EmbeddedRegistry,
   type EmbeddedRegistryOptions,
 } from './embedded/embedded-registry.ts';
+export * from './errors.ts';
 export type {
   BlobIdentity,
   BlobWriter,
   CallOptions,
   ImageStore,
   ImageTarget,
+  RegistryClient,
   WriteManifestOptions,
 } from './image-store.ts';
 export { openSource, openTarget } from './open.ts';
 export type { ClientOptions, RequestEvent, RetryOptions, TimeoutOptions } from './options.ts';
 export { isSameReference } from './same-reference.ts';
+export { collectBounded } from './verify.ts';

@@ -1,7 +1,7 @@
 /**
  * Options of every store and client of this package.
  */
-import type { RegistryClient } from './client.ts';
+import type { RegistryClient } from './image-store.ts';
 
 /** One HTTP exchange, for wire logs and statistics. Holds no secrets: queries are cut off. */
 export type RequestEvent = {

@@ -1,5 +1,8 @@
 /** What the tests of every package share. Only test code may import this package. */
 export { type CompareOptions, compareListings, compareTrees } from './compare-trees.ts';
+export { FaultProxy } from './fault-proxy/fault-proxy.ts';
+export { type Fault, type FaultRule, isBlobRead } from './fault-proxy/faults.ts';
+export { PresigningProxy } from './fault-proxy/presigning-proxy.ts';
 export type { FuzzTarget } from './fuzz-target.ts';
 export {
   findTool,
@@ -20,6 +23,13 @@ export {
   writeLayout,
 } from './oci-layout.ts';
 export { plainLayers } from './plain-layers.ts';
+export { type Certificates, makeCertificates } from './registry/certificates.ts';
+export {
+  type DockerRegistry,
+  type DockerRegistryOptions,
+  startDockerRegistry,
+} from './registry/docker-registry.ts';
+export { TokenServer, type TokenServerOptions } from './registry/token-server.ts';
 export {
   type CommandOptions,
   type CommandResult,

@@ -5,8 +5,9 @@
 import { quoted } from '@shoal/oci';
 import { z } from 'zod';
 import { ProtocolError, RedirectError } from '../errors.ts';
-import { discardBody, type Exchange, type HttpAnswer, type HttpRequest } from '../http/exchange.ts';
+import { discardBody, type Exchange } from '../http/exchange.ts';
 import { describeErrorBody, requestFailure, statusFailure } from '../http/failure.ts';
+import type { HttpAnswer, HttpRequest } from '../http/messages.ts';
 import { isLoopbackHost } from '../http/proxy-environment.ts';
 import { type RetryPolicy, withRetry } from '../http/retry.ts';
 import {

@@ -2,34 +2,11 @@
  * One HTTP request and the head of its answer. No retries, no redirects, no credentials: those are
  * layers above.
  */
-import type { Readable } from 'node:stream';
 import { errorCode } from '@shoal/errors';
 import type { ClientOptions, RequestEvent } from '../options.ts';
 import type { Connections } from './connections.ts';
 import { requestFailure } from './failure.ts';
-
-export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-
-/** Headers of an answer, names in lower case, several values joined by commas. */
-export type HttpHeaders = ReadonlyMap<string, string>;
-
-export type HttpRequest = {
-  readonly method: HttpMethod;
-  readonly url: URL;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly body?: Uint8Array | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Until the head of the answer. @default the client's */
-  readonly headersTimeoutMs?: number | undefined;
-};
-
-export type HttpAnswer = {
-  readonly status: number;
-  readonly headers: HttpHeaders;
-  /** Must be read to its end or destroyed. */
-  readonly body: Readable;
-  readonly url: URL;
-};
+import type { HttpAnswer, HttpHeaders, HttpRequest } from './messages.ts';
 
 const HEADERS_TIMEOUT_MS = 60_000;
 const BODY_TIMEOUT_MS = 60_000;
@@ -113,8 +90,7 @@ export function originOf(url: URL): string {
 export async function discardBody(answer: HttpAnswer): Promise<void> {
   const length = Number(answer.headers.get('content-length') ?? 'NaN');
   if (!(length <= DISCARD_BYTES_MAX)) {
-    answer.body.on('error', ignoreError);
-    answer.body.destroy();
+    cutBody(answer);
     return;
   }
   try {
@@ -122,6 +98,12 @@ export async function discardBody(answer: HttpAnswer): Promise<void> {
   } catch {
     // the answer's head was all that mattered
   }
+}
+
+/** Ends an answer at once, and its connection with it. */
+export function cutBody(answer: HttpAnswer): void {
+  answer.body.on('error', ignoreError);
+  answer.body.destroy();
 }
 
 const DISCARD_BYTES_MAX = 64 << 10;

@@ -14,7 +14,7 @@ import {
   UnauthorizedError,
   UnreachableError,
 } from '../errors.ts';
-import type { HttpHeaders } from './exchange.ts';
+import type { HttpHeaders } from './messages.ts';
 
 const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',

@@ -3,7 +3,7 @@
  */
 import { quoted } from '@shoal/oci';
 import { ProtocolError, RedirectError } from '../errors.ts';
-import type { HttpAnswer } from './exchange.ts';
+import type { HttpAnswer } from './messages.ts';
 import { isLoopbackHost } from './proxy-environment.ts';
 
 export function isRedirect(status: number): boolean {

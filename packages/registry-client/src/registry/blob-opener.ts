@@ -4,7 +4,8 @@
  */
 import type { Descriptor, Digest } from '@shoal/oci';
 import type { Endpoint } from '../http/endpoint.ts';
-import { discardBody, type HttpAnswer } from '../http/exchange.ts';
+import { discardBody } from '../http/exchange.ts';
+import type { HttpAnswer } from '../http/messages.ts';
 import { isRedirect, redirectTarget } from '../http/redirect.ts';
 import { type BlobLocation, BlobLocations } from './blob-locations.ts';
 

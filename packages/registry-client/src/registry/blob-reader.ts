@@ -4,8 +4,9 @@
  */
 import type { Descriptor } from '@shoal/oci';
 import { ProtocolError, SizeMismatchError, TransferError } from '../errors.ts';
-import type { HttpAnswer } from '../http/exchange.ts';
+import { cutBody } from '../http/exchange.ts';
 import { requestFailure } from '../http/failure.ts';
+import type { HttpAnswer } from '../http/messages.ts';
 import { delayAfter, pause, type RetryPolicy } from '../http/retry.ts';
 import { PROGRESS_BYTES_MIN } from '../limits.ts';
 import type { BlobOpener } from './blob-opener.ts';
@@ -85,7 +86,7 @@ export class BlobReader {
     if (answer.status === 200) {
       const length = answer.headers.get('content-length');
       if (isWhole && length !== undefined && Number(length) !== descriptor.size) {
-        answer.body.destroy();
+        cutBody(answer);
         throw this.#wrongSize(descriptor, length);
       }
       return 0;
@@ -94,7 +95,7 @@ export class BlobReader {
       answer.headers.get('content-range') ?? '',
     );
     if (match !== null && Number(match[1]) === offset) return offset;
-    answer.body.destroy();
+    cutBody(answer);
     throw new ProtocolError(`${this.#placeOf(span)}: another range came than was asked for`, {
       remedy: 'ask whoever runs the registry or the proxy in front of it',
     });

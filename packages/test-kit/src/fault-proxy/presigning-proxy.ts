@@ -1,0 +1,101 @@
+/**
+ * A registry whose blobs lie in an object store: blob reads are redirected to another host with a
+ * signature that ends, as S3 does it, and the store refuses requests that carry an authorization.
+ */
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { listenOnLoopback } from '../registry/token-server.ts';
+import type { TestScope } from '../test-scope.ts';
+import { isBlobRead } from './faults.ts';
+
+export class PresigningProxy {
+  /** `127.0.0.1:PORT`, in place of the registry's. */
+  readonly host: string;
+  /** Blob reads that were redirected. */
+  redirects = 0;
+  /** Requests the store served. */
+  served = 0;
+  /** Requests the store refused because their signature had ended. */
+  refused = 0;
+  /** Authorizations that reached the store; must stay empty. */
+  readonly leaked: string[] = [];
+  readonly #upstream: string;
+  readonly #servers: readonly Server[];
+  readonly #storeHost: string;
+  #signature = 1;
+
+  private constructor(upstream: string, servers: readonly Server[], ports: readonly number[]) {
+    this.#upstream = upstream;
+    this.#servers = servers;
+    this.host = `127.0.0.1:${ports[0]}`;
+    this.#storeHost = `localhost:${ports[1]}`;
+  }
+
+  static async listen(t: TestScope, upstream: string): Promise<PresigningProxy> {
+    const [front, store] = [createServer(), createServer()];
+    const ports = [await listenOnLoopback(front), await listenOnLoopback(store)];
+    const proxy = new PresigningProxy(upstream, [front, store], ports);
+    front.on('request', (request, response) => proxy.#front(request, response));
+    store.on('request', (request, response) => proxy.#store(request, response));
+    t.teardown(() => proxy.close());
+    return proxy;
+  }
+
+  /** Ends every signature given so far. */
+  expireAll(): void {
+    this.#signature++;
+  }
+
+  #front(request: IncomingMessage, response: ServerResponse): void {
+    if (!isBlobRead(request)) {
+      this.#passOn(request, response);
+      return;
+    }
+    request.resume();
+    this.redirects++;
+    const location = `http://${this.#storeHost}${request.url}?signature=${this.#signature}`;
+    response.writeHead(307, { location, 'content-length': '0' });
+    response.end();
+  }
+
+  #store(request: IncomingMessage, response: ServerResponse): void {
+    const { authorization } = request.headers;
+    if (authorization !== undefined) this.leaked.push(authorization);
+    if (!request.url?.endsWith(`?signature=${this.#signature}`)) {
+      request.resume();
+      this.refused++;
+      response.writeHead(403, { 'content-type': 'application/xml' });
+      response.end('<Error><Code>AccessDenied</Code></Error>');
+      return;
+    }
+    this.served++;
+    this.#passOn(request, response);
+  }
+
+  #passOn(request: IncomingMessage, response: ServerResponse): void {
+    const [hostname, port] = this.#upstream.split(':');
+    const { method, url: path, headers } = request;
+    const forwarded = httpRequest(
+      { hostname, port, method, path, headers, agent: false },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      },
+    );
+    forwarded.on('error', () => response.destroy());
+    response.on('close', () => forwarded.destroy());
+    request.pipe(forwarded);
+  }
+
+  async close(): Promise<void> {
+    for (const server of this.#servers) {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  }
+}
