@@ -3,10 +3,13 @@
  */
 import { resolve } from 'node:path';
 import { formatReference, type ImageReference } from '@shoal/oci';
+import { ArchiveTarget } from './archive/archive-target.ts';
+import { ArchiveTree } from './archive/archive-tree.ts';
+import { DockerArchiveStore } from './archive/docker-archive-store.ts';
 import { openOwned } from './client.ts';
 import { ReferenceKindError } from './errors.ts';
 import type { ImageStore, ImageTarget } from './image-store.ts';
-import { readLayoutIndex } from './layout/layout-index.ts';
+import { LAYOUT_FILE, readLayoutIndex } from './layout/layout-index.ts';
 import { LayoutStore } from './layout/layout-store.ts';
 import { LayoutTarget } from './layout/layout-target.ts';
 import { DirectoryTree } from './local/file-tree.ts';
@@ -36,9 +39,30 @@ export async function openSource(
     }
     case 'oci-archive':
     case 'docker-archive':
-      throw new ReferenceKindError(`${description}: archives are not there yet`);
+      return openArchive(reference, description);
     case 'directory':
       throw directoryRefused(description);
+  }
+}
+
+async function openArchive(
+  reference: Extract<ImageReference, { kind: 'oci-archive' | 'docker-archive' }>,
+  description: string,
+): Promise<ImageStore> {
+  const { kind, tag } = reference;
+  const tree = await ArchiveTree.open(resolve(reference.path), description);
+  try {
+    const isLayout = (await tree.sizeOf(LAYOUT_FILE)) !== undefined;
+    if (kind === 'docker-archive' && !isLayout) {
+      const store = new DockerArchiveStore(tree, description, tag);
+      await store.resolve();
+      return store;
+    }
+    await readLayoutIndex(tree);
+    return new LayoutStore(tree, description, tag);
+  } catch (error) {
+    await tree.close();
+    throw error;
   }
 }
 
@@ -61,7 +85,12 @@ export async function openTarget(
       return LayoutTarget.open(reference.path, description, reference.tag);
     case 'oci-archive':
     case 'docker-archive':
-      throw new ReferenceKindError(`${description}: archives are not there yet`);
+      return ArchiveTarget.open({
+        path: reference.path,
+        description,
+        tag: reference.tag,
+        isDocker: reference.kind === 'docker-archive',
+      });
     case 'directory':
       throw directoryRefused(description);
   }

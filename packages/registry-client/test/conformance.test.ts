@@ -16,6 +16,13 @@ imageTargetSuite(t, 'OCI layout', async (t) => ({
   options: {},
 }));
 
+for (const kind of ['oci-archive', 'docker-archive']) {
+  imageTargetSuite(t, kind, async (t) => ({
+    reference: parseReference(`${kind}:${join(temporaryDirectory(t), 'made', 'image.tar')}:v1`),
+    options: {},
+  }));
+}
+
 const embedded = await EmbeddedRegistry.listen();
 t.teardown(() => embedded.close());
 imageTargetSuite(t, 'embedded registry', async () => ({

@@ -2,7 +2,7 @@
  * What the repositories of the embedded registry hold: links to blobs, manifests, tags, referrers.
  */
 import { type Descriptor, type Digest, parseManifest, sha256Digest } from '@shoal/oci';
-import { referrerDescriptor } from '../layout/layout-store.ts';
+import { referrerDescriptor } from '../referrer-descriptor.ts';
 
 export type StoredManifest = { readonly bytes: Buffer; readonly descriptor: Descriptor };
 

@@ -5,24 +5,18 @@ import { Readable } from 'node:stream';
 import {
   type Descriptor,
   type Digest,
-  digestAlgorithm,
-  digestHex,
   isIndexMediaType,
   isManifestMediaType,
   MANIFEST_BYTES_MAX,
   parseManifest,
 } from '@shoal/oci';
-import { ClosedError, NotFoundError, RangeRequestError } from '../errors.ts';
+import { ClosedError, NotFoundError } from '../errors.ts';
 import type { CallOptions, ImageStore } from '../image-store.ts';
-import { RANGE_BYTES_MAX } from '../limits.ts';
 import { checkSize, type FileTree } from '../local/file-tree.ts';
+import { referrerDescriptor } from '../referrer-descriptor.ts';
 import { verifiedPieces, verifyBytes } from '../verify.ts';
+import { blobName, checkRange } from './blob-place.ts';
 import { findTagged, type LayoutIndex, readLayoutIndex } from './layout-index.ts';
-
-/** Where a blob lies in a layout. */
-export function blobName(digest: Digest): string {
-  return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
-}
 
 export class LayoutStore implements ImageStore {
   readonly description: string;
@@ -133,36 +127,4 @@ export class LayoutStore implements ImageStore {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-/** How a referrers list names a manifest. Spec: OCI distribution, "Listing referrers". */
-export function referrerDescriptor(
-  entry: Descriptor,
-  document: ReturnType<typeof parseManifest>,
-): Descriptor {
-  const config = document.kind === 'manifest' ? document.config.mediaType : undefined;
-  const artifactType = document.artifactType ?? config;
-  return {
-    mediaType: entry.mediaType,
-    digest: entry.digest,
-    size: entry.size,
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(document.annotations === undefined ? {} : { annotations: document.annotations }),
-  };
-}
-
-/** Throws unless the range lies inside the blob and may be held in memory. */
-export function checkRange(descriptor: Descriptor, offset: number, length: number): void {
-  const isSound =
-    Number.isSafeInteger(offset) &&
-    Number.isSafeInteger(length) &&
-    offset >= 0 &&
-    length >= 0 &&
-    length <= RANGE_BYTES_MAX &&
-    offset + length <= descriptor.size;
-  if (isSound) return;
-  throw new RangeRequestError(
-    `${length} bytes at ${offset} are not inside ${descriptor.digest} (${descriptor.size} bytes)`,
-    { remedy: 'the image is damaged: its metadata points outside its blobs' },
-  );
 }

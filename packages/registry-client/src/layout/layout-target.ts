@@ -20,10 +20,11 @@ import type {
 import { DirectoryTree } from '../local/file-tree.ts';
 import { fileError } from '../local/regular-file.ts';
 import { makeDirectories, writablePlace } from '../local/write-guard.ts';
+import { blobName } from './blob-place.ts';
 import { Ingest, replaceFile } from './ingest.ts';
 import { LayoutBlobWriter } from './layout-blob-writer.ts';
 import { INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE } from './layout-index.ts';
-import { blobName, LayoutStore } from './layout-store.ts';
+import { LayoutStore } from './layout-store.ts';
 import { setTag } from './tag-writer.ts';
 
 export class LayoutTarget implements ImageTarget {

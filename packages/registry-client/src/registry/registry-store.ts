@@ -15,7 +15,7 @@ import {
 import { ClosedError, DigestMismatchError } from '../errors.ts';
 import type { Document, Endpoint } from '../http/endpoint.ts';
 import type { CallOptions, ImageStore } from '../image-store.ts';
-import { checkRange } from '../layout/layout-store.ts';
+import { checkRange } from '../layout/blob-place.ts';
 import { collectBounded, verifiedPieces, verifyBytes, verifyDigest } from '../verify.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { BlobReader } from './blob-reader.ts';

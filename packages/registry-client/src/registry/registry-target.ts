@@ -22,7 +22,7 @@ import type {
   ImageTarget,
   WriteManifestOptions,
 } from '../image-store.ts';
-import { referrerDescriptor } from '../layout/layout-store.ts';
+import { referrerDescriptor } from '../referrer-descriptor.ts';
 import { referrersTag } from './referrers.ts';
 import { RegistryBlobWriter } from './registry-blob-writer.ts';
 import { RegistryStore } from './registry-store.ts';

@@ -1,0 +1,61 @@
+/**
+ * Packs a layout directory into one tar file, under a temporary name first. Deterministic: sorted
+ * names, no owners, no times.
+ */
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Ingest } from '../layout/ingest.ts';
+import { FILE_READ_BYTES } from '../limits.ts';
+import { encodeTarHeader, TAR_BLOCK_BYTES, tarPadding } from './tar-header.ts';
+
+/** `names` are files below `directory`; they come first and in this order, then all blobs. */
+export async function packArchive(
+  directory: string,
+  names: readonly string[],
+  finalPath: string,
+  temporaryPath: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const ingest = await Ingest.open(temporaryPath);
+  try {
+    const blobs = await blobNames(directory);
+    const made = new Set<string>();
+    for (const name of [...names, ...blobs]) {
+      signal?.throwIfAborted();
+      await packParents(ingest, name, made);
+      await packFile(ingest, directory, name);
+    }
+    await ingest.write(Buffer.alloc(2 * TAR_BLOCK_BYTES));
+    await ingest.publish(finalPath);
+  } finally {
+    await ingest.abort();
+  }
+}
+
+async function blobNames(directory: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const algorithm of ['sha256', 'sha512']) {
+    const hexes = await readdir(join(directory, 'blobs', algorithm)).catch(() => []);
+    names.push(...hexes.sort().map((hex) => `blobs/${algorithm}/${hex}`));
+  }
+  return names;
+}
+
+async function packParents(ingest: Ingest, name: string, made: Set<string>): Promise<void> {
+  const parent = dirname(name);
+  if (parent === '.' || made.has(parent)) return;
+  await packParents(ingest, parent, made);
+  made.add(parent);
+  await ingest.write(encodeTarHeader(`${parent}/`, 0, true));
+}
+
+async function packFile(ingest: Ingest, directory: string, name: string): Promise<void> {
+  const path = join(directory, name);
+  const { size } = await stat(path);
+  await ingest.write(encodeTarHeader(name, size, false));
+  for await (const piece of createReadStream(path, { highWaterMark: FILE_READ_BYTES })) {
+    if (Buffer.isBuffer(piece)) await ingest.write(piece);
+  }
+  await ingest.write(Buffer.alloc(tarPadding(size)));
+}

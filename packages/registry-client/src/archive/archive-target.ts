@@ -1,0 +1,179 @@
+/**
+ * Writes an image archive: the image is put together in a layout directory beside the file, and the
+ * file appears, whole, when the tag is set. An existing file is replaced only when it is an image
+ * archive itself.
+ */
+import { randomBytes } from 'node:crypto';
+import { lstat, rm, rmdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { errorCode } from '@shoal/errors';
+import type { Descriptor, Digest } from '@shoal/oci';
+import { ArchiveError, TargetRefusedError } from '../errors.ts';
+import type { BlobWriter, CallOptions, ImageTarget, WriteManifestOptions } from '../image-store.ts';
+import { replaceFile } from '../layout/ingest.ts';
+import { INDEX_FILE, LAYOUT_FILE } from '../layout/layout-index.ts';
+import { LayoutTarget } from '../layout/layout-target.ts';
+import { fileError } from '../local/regular-file.ts';
+import { makeDirectories, writablePlace } from '../local/write-guard.ts';
+import { packArchive } from './archive-packer.ts';
+import { ArchiveTree } from './archive-tree.ts';
+import { DOCKER_MANIFEST_FILE, encodeDockerManifest, manifestsBelow } from './docker-manifest.ts';
+
+export type ArchiveTargetOptions = {
+  readonly path: string;
+  readonly description: string;
+  readonly tag: string | undefined;
+  /** Also write the `manifest.json` that `docker load` reads. */
+  readonly isDocker: boolean;
+};
+
+export class ArchiveTarget implements ImageTarget {
+  readonly description: string;
+  readonly #path: string;
+  readonly #options: ArchiveTargetOptions;
+  readonly #stagingPath: string;
+  readonly #staging: LayoutTarget;
+  readonly #madeDirectories: string[] = [];
+  #isPublished = false;
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    path: string,
+    stagingPath: string,
+    staging: LayoutTarget,
+    options: ArchiveTargetOptions,
+  ) {
+    this.description = options.description;
+    this.#path = path;
+    this.#options = options;
+    this.#stagingPath = stagingPath;
+    this.#staging = staging;
+  }
+
+  /** Checks the place; writes nothing yet. */
+  static async open(options: ArchiveTargetOptions): Promise<ArchiveTarget> {
+    const path = await writablePlace(options.path);
+    await refuseForeignFile(path, options.description);
+    const name = `.${basename(path).slice(0, 200)}.shoal-${randomBytes(6).toString('hex')}`;
+    const stagingPath = join(dirname(path), name);
+    const staging = await LayoutTarget.open(stagingPath, options.description, options.tag);
+    return new ArchiveTarget(path, stagingPath, staging, options);
+  }
+
+  resolve(options?: CallOptions): Promise<Descriptor> {
+    return this.#staging.resolve(options);
+  }
+
+  readManifest(descriptor: Descriptor, options?: CallOptions): Promise<Buffer> {
+    return this.#staging.readManifest(descriptor, options);
+  }
+
+  readBlob(descriptor: Descriptor, options?: CallOptions): Promise<Readable> {
+    return this.#staging.readBlob(descriptor, options);
+  }
+
+  readBlobRange(
+    descriptor: Descriptor,
+    offset: number,
+    length: number,
+    options?: CallOptions,
+  ): Promise<Buffer> {
+    return this.#staging.readBlobRange(descriptor, offset, length, options);
+  }
+
+  listReferrers(
+    digest: Digest,
+    options?: CallOptions & { readonly artifactType?: string | undefined },
+  ): Promise<readonly Descriptor[]> {
+    return this.#staging.listReferrers(digest, options);
+  }
+
+  hasBlob(descriptor: Descriptor, options?: CallOptions): Promise<boolean> {
+    return this.#staging.hasBlob(descriptor, options);
+  }
+
+  mountBlob(): Promise<boolean> {
+    return this.#staging.mountBlob();
+  }
+
+  async openBlobWriter(options?: CallOptions): Promise<BlobWriter> {
+    this.#madeDirectories.push(...(await makeDirectories(dirname(this.#path))));
+    return this.#staging.openBlobWriter(options);
+  }
+
+  /** With a tag: the archive is complete and takes its place. */
+  async writeManifest(
+    bytes: Buffer,
+    mediaType: string,
+    options: WriteManifestOptions = {},
+  ): Promise<Descriptor> {
+    const descriptor = await this.#staging.writeManifest(bytes, mediaType, options);
+    if (options.tag !== false) await this.#publish(bytes, options);
+    return descriptor;
+  }
+
+  async #publish(bytes: Buffer, options: WriteManifestOptions): Promise<void> {
+    const names = [LAYOUT_FILE, INDEX_FILE];
+    if (this.#options.isDocker) {
+      const images = await manifestsBelow(bytes, (child) => this.#staging.readManifest(child));
+      const tag = options.tag === false ? undefined : (options.tag ?? this.#options.tag);
+      const path = join(this.#stagingPath, DOCKER_MANIFEST_FILE);
+      await replaceFile(path, encodeDockerManifest(images, tag), `${path}.new`);
+      names.push(DOCKER_MANIFEST_FILE);
+    }
+    await refuseForeignFile(this.#path, this.description);
+    const temporaryPath = join(this.#stagingPath, 'archive.new');
+    await packArchive(this.#stagingPath, names, this.#path, temporaryPath, options.signal);
+    this.#isPublished = true;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    await this.#staging.close();
+    await rm(this.#stagingPath, { recursive: true, force: true });
+    if (this.#isPublished) return;
+    for (const path of this.#madeDirectories.toReversed()) {
+      await rmdir(path).catch(() => undefined);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** What is there must be absent, empty or an image archive. */
+async function refuseForeignFile(path: string, description: string): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw fileError(error, `${path} cannot be read`);
+  });
+  if (found === undefined || (found.isFile() && found.size === 0)) return;
+  if (!found.isFile()) {
+    throw new TargetRefusedError(`${path} exists and is not a regular file`, {
+      remedy: 'choose another path; for a directory write oci:DIR',
+    });
+  }
+  if (await isImageArchive(path, description)) return;
+  throw new TargetRefusedError(`${path} exists and is not an image archive`, {
+    remedy: 'it is left as it is: choose another path or remove it yourself',
+  });
+}
+
+async function isImageArchive(path: string, description: string): Promise<boolean> {
+  try {
+    const tree = await ArchiveTree.open(path, description);
+    const names = [LAYOUT_FILE, DOCKER_MANIFEST_FILE];
+    const sizes = await Promise.all(names.map((name) => tree.sizeOf(name)));
+    await tree.close();
+    return sizes.some((size) => size !== undefined);
+  } catch (error) {
+    if (error instanceof ArchiveError) return false;
+    throw error;
+  }
+}
