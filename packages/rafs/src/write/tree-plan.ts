@@ -22,7 +22,7 @@ const DOT_DOT = '..' as ByteString;
 export type PlannedDirectory = {
   readonly inode: BuildInode;
   readonly names: readonly ByteString[];
-  readonly nids: Uint32Array;
+  readonly nids: number[];
   readonly blocks: DirectoryPlan;
 };
 
@@ -102,7 +102,7 @@ class TreePlanner {
     }
     const names = [DOT, DOT_DOT, ...(inode.children?.keys() ?? [])].sort(compareByteStrings);
     const blocks = planDirectory(names);
-    const planned = { inode, names, nids: new Uint32Array(names.length), blocks };
+    const planned = { inode, names, nids: names.map(() => 0), blocks };
     this.#directories.set(inode, planned);
     const number = this.#place(inode, name, blocks.size);
     const nid = this.#nids[number] ?? 0;
