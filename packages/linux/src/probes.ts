@@ -1,7 +1,164 @@
-/** What this host can do, found by trying it. */
+/**
+ * What this host can do, found by trying it and not by reading version numbers. Every probe cleans
+ * up after itself; none needs more than a few milliseconds.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { canResend } from './fuse/init.ts';
+import { openFlatFuseSession } from './fuse/session.ts';
+import { adoptFromHolder, startHolder, stopHolder } from './holder.ts';
 import type { ProbeResult } from './holder-types.ts';
+import { mountErofs, mountOverlay, unmount } from './mount.ts';
+import { closeFd } from './syscalls.ts';
+import { EROFS_BLOCK_BYTES, encodeTinyErofs, wholeDeviceFile } from './tiny-erofs.ts';
 
-/** Tries everything in a directory of its own below `directory` and removes it again. */
-export function probeHost(_directory: string): Promise<ProbeResult[]> {
-  return Promise.resolve([]);
+type Probe = {
+  readonly name: string;
+  readonly remedy: string;
+  /** Returns the fact; throws what went wrong. */
+  readonly run: (directory: string) => Promise<string> | string;
+};
+
+const CONTENT = Buffer.alloc(EROFS_BLOCK_BYTES, 'shoal');
+const FILE_ID = 2;
+
+function writeImage(directory: string): string {
+  const metadataFile = join(directory, 'metadata');
+  const image = encodeTinyErofs([wholeDeviceFile('probe', 0o644, EROFS_BLOCK_BYTES, 1)], [1]);
+  writeFileSync(metadataFile, image);
+  return metadataFile;
+}
+
+/** Mounts the probe image over a device, and checks what reading it gives. */
+async function mountAndRead(directory: string, device: string): Promise<boolean> {
+  const mountpoint = join(directory, 'erofs');
+  mkdirSync(mountpoint);
+  const { directIo } = mountErofs({
+    metadataFile: writeImage(directory),
+    devices: [device],
+    mountpoint,
+  });
+  try {
+    const file = await open(join(mountpoint, 'probe'));
+    const bytes = await file.readFile().finally(() => file.close());
+    if (!bytes.equals(CONTENT)) throw new Error('the kernel read wrong bytes from a device file');
+    return directIo;
+  } finally {
+    unmount(mountpoint, { lazy: true });
+  }
+}
+
+function probeRoot(): string {
+  const uid = process.getuid?.();
+  if (uid !== 0) throw new Error(`this process runs as user ${uid}, and mounting needs root`);
+  return 'runs as root';
+}
+
+async function probeFuseSession(directory: string): Promise<string> {
+  const path = join(directory, 'device');
+  writeFileSync(path, CONTENT);
+  const readyMap = new SharedArrayBuffer(1);
+  const session = await openFlatFuseSession({
+    threads: 1,
+    files: [{ fileId: FILE_ID, name: 'probe', sizeBytes: CONTENT.length, path, readyMap }],
+    onMiss: async () => {
+      new Uint8Array(readyMap).fill(0xff);
+      return undefined;
+    },
+    errnoOf: () => 5,
+  });
+  try {
+    const directIo = await mountAndRead(directory, session.pathOf(FILE_ID));
+    if (!canResend(session.init)) {
+      throw new Error('this kernel cannot send FUSE requests again (Linux 6.9 can)');
+    }
+    return `reads of absent bytes wait for their fetch; directio ${directIo ? 'works' : 'does not work'}`;
+  } finally {
+    await session.close();
+  }
+}
+
+async function probeErofs(directory: string): Promise<string> {
+  const device = join(directory, 'device');
+  writeFileSync(device, CONTENT);
+  const directIo = await mountAndRead(directory, device);
+  return `EROFS mounts files in this directory; directio ${directIo ? 'works' : 'does not work'}`;
+}
+
+function probeOverlay(directory: string): string {
+  const path = (name: string) => join(directory, name);
+  for (const name of ['lower', 'upper', 'work', 'merged']) mkdirSync(path(name));
+  mountOverlay({
+    lower: [path('lower')],
+    upper: path('upper'),
+    work: path('work'),
+    mountpoint: path('merged'),
+  });
+  try {
+    writeFileSync(join(path('merged'), 'file'), 'x');
+    readFileSync(join(path('upper'), 'file'));
+    return 'writable overlays work in this directory';
+  } finally {
+    unmount(path('merged'), { lazy: true });
+  }
+}
+
+async function probeTakeOver(directory: string): Promise<string> {
+  const file = await open(join(directory, 'held'), 'w+');
+  const holder = await startHolder({ held: file.fd }, directory).finally(() => file.close());
+  try {
+    const { held } = adoptFromHolder(holder);
+    if (held !== undefined) closeFd(held);
+    return 'a restarted daemon can take over what its holder kept (pidfd_getfd works)';
+  } finally {
+    await stopHolder(holder);
+  }
+}
+
+const PROBES: readonly Probe[] = [
+  { name: 'root', remedy: 'run as root', run: probeRoot },
+  {
+    name: 'erofs-file',
+    remedy:
+      'use Linux 6.12 or newer with CONFIG_EROFS_FS_BACKED_BY_FILE, and a directory on ext4, xfs or btrfs',
+    run: probeErofs,
+  },
+  {
+    name: 'fuse-session',
+    remedy: 'load the fuse module and give this process /dev/fuse',
+    run: probeFuseSession,
+  },
+  {
+    name: 'overlay',
+    remedy: 'load the overlay module; needed for writable mounts only',
+    run: probeOverlay,
+  },
+  {
+    name: 'take-over',
+    remedy: 'allow ptrace of own processes (CAP_SYS_PTRACE, no seccomp filter on pidfd_getfd)',
+    run: probeTakeOver,
+  },
+];
+
+async function runProbe(probe: Probe, parent: string): Promise<ProbeResult> {
+  const { name, remedy } = probe;
+  let directory: string | undefined;
+  try {
+    directory = realpathSync(mkdtempSync(join(parent, '.shoal-probe-')));
+    return { name, ok: true, detail: await probe.run(directory) };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { name, ok: false, detail, remedy };
+  } finally {
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Runs every probe in a directory of its own below `directory`: use the one that will hold data. */
+export async function probeHost(directory: string): Promise<ProbeResult[]> {
+  const results: ProbeResult[] = [{ name: 'kernel', ok: true, detail: `Linux ${release()}` }];
+  for (const probe of PROBES) results.push(await runProbe(probe, directory));
+  return results;
 }

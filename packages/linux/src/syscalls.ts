@@ -47,6 +47,8 @@ const NR = {
 } as const;
 
 const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+// Node has no names for these; the numbers are the same on x86 and ARM.
+ERRNO_NAMES.set(15, 'ENOTBLK').set(117, 'EUCLEAN').set(124, 'EMEDIUMTYPE');
 
 /** `EIO` of 5; a number the host's Node does not know is printed as such. */
 export function errnoName(errno: number): string {

@@ -1,0 +1,46 @@
+/** The complete driver: plain device files, no daemon; and the list of drivers. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { requireMounts } from '@shoal/test-kit';
+import t from 'tap';
+import { DRIVER_NAMES, listDrivers, openCompleteDriver } from '../src/driver/index.ts';
+import { blobBytes } from './support/driver-blob.ts';
+import { DriverFixture } from './support/driver-fixture.ts';
+
+t.test('a complete image needs no session', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const { stateDirectory } = fixture;
+  const blob = fixture.blob(1, 30);
+  const request = fixture.request('m', [blob]);
+  const driver = await openCompleteDriver({ stateDirectory });
+  await t.rejects(driver.mount(request), { code: 'ERR_SNAPSHOTTER_DRIVER_REQUEST' });
+  blob.complete();
+  t.match(await driver.mount(request), { driver: 'complete', directIo: true, origin: 'mounted' });
+  const path = join(request.mountpoint, 'file-0');
+  t.ok((await readFile(path)).equals(blobBytes(1, 0, 30 * 4096)));
+  t.same([blob.asked, fixture.holders()], [[], []]);
+  await driver.close();
+  const successor = await openCompleteDriver({ stateDirectory });
+  const absent = fixture.request('n', [blob]);
+  const { mounts, failures } = await successor.restore([request, absent]);
+  t.match(mounts, [{ origin: 'adopted' }, { origin: 'remounted' }]);
+  t.same(failures, []);
+  await successor.unmount('m');
+  await successor.unmount('n');
+  t.same(fixture.mounts(), []);
+});
+
+t.test('the list says what works here', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const drivers = await listDrivers(fixture.directory);
+  t.same(
+    drivers.map(({ name }) => name),
+    DRIVER_NAMES,
+  );
+  for (const { name, usable, reason, probes } of drivers) {
+    t.ok(usable, `${name}: ${reason}`);
+    t.ok(probes.length > 0);
+  }
+});

@@ -1,0 +1,108 @@
+/** One blobfs driver after another: closed and killed predecessors, lost holders, lost sessions. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { requireMounts } from '@shoal/test-kit';
+import t from 'tap';
+import { openBlobfsDriver } from '../src/driver/index.ts';
+import { blobBytes } from './support/driver-blob.ts';
+import { DriverFixture, until } from './support/driver-fixture.ts';
+
+t.setTimeout(120_000);
+
+t.test('a reader waits while one driver closes and the next takes over', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const { stateDirectory } = fixture;
+  const blob = fixture.blob(1, 50);
+  const [plain, writable] = [fixture.request('p', [blob]), fixture.request('w', [blob], true)];
+  const predecessor = await openBlobfsDriver({ stateDirectory });
+  await predecessor.mount(plain);
+  await predecessor.mount(writable);
+  blob.fetch = () => new Promise(() => undefined);
+  const path = join(plain.mountpoint, 'file-0');
+  const reader = spawn('sha256sum', [path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const output = once(reader.stdout, 'data');
+  await until('the reader waits', () => (predecessor.stats()?.waiting ?? 0) > 0);
+  await predecessor.close();
+  await predecessor.close();
+  blob.fetch = undefined;
+  const successor = await openBlobfsDriver({ stateDirectory });
+  t.teardown(() => successor.shutDown());
+  const { mounts, failures } = await successor.restore([plain, writable]);
+  t.same(failures, []);
+  t.same(
+    mounts.map(({ mountId, origin }) => [mountId, origin]),
+    [
+      ['p', 'adopted'],
+      ['w', 'adopted'],
+    ],
+  );
+  const [line] = await output;
+  const expected = spawn('sha256sum', { stdio: ['pipe', 'pipe', 'inherit'] });
+  expected.stdin.end(blobBytes(1, 0, 50 * 4096));
+  const [sum] = await once(expected.stdout, 'data');
+  t.equal(String(line).slice(0, 64), String(sum).slice(0, 64));
+  t.equal(fixture.holders().length, 1);
+  const third = fixture.request('t', [blob, fixture.blob(2, 4)]);
+  await successor.mount(third);
+  t.ok((await readFile(join(third.mountpoint, 'file-1'))).equals(blobBytes(2, 0, 4 * 4096)));
+  for (const id of ['p', 'w', 't']) await successor.unmount(id);
+});
+
+t.test('when session and holder are gone, images are mounted anew', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const { stateDirectory } = fixture;
+  const blob = fixture.blob(3, 20);
+  const request = fixture.request('m', [blob]);
+  const predecessor = await openBlobfsDriver({ stateDirectory });
+  await predecessor.mount(request);
+  await predecessor.close();
+  for (const pid of fixture.holders()) process.kill(pid, 'SIGKILL');
+  await until('the holder is gone', () => fixture.holders().length === 0);
+  await t.rejects(
+    readFile(join(request.mountpoint, 'file-0')),
+    { code: 'EIO' },
+    'an error, no zeros',
+  );
+  const successor = await openBlobfsDriver({ stateDirectory });
+  t.teardown(() => successor.shutDown());
+  const { mounts } = await successor.restore([request]);
+  t.match(mounts, [{ origin: 'remounted' }]);
+  t.same(fixture.mounts(), [request.mountpoint]);
+  t.ok((await readFile(join(request.mountpoint, 'file-0'))).equals(blobBytes(3, 0, 20 * 4096)));
+  await successor.unmount('m');
+});
+
+t.test('one mount that cannot be restored does not keep the others away', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const { stateDirectory } = fixture;
+  const good = fixture.request('good', [fixture.blob(5, 4)]);
+  const bad = { ...fixture.request('bad', [fixture.blob(6, 4)]), metadataFile: '/absent' };
+  const driver = await openBlobfsDriver({ stateDirectory });
+  t.teardown(() => driver.shutDown());
+  const { mounts, failures } = await driver.restore([bad, good]);
+  t.match(mounts, [{ mountId: 'good', origin: 'remounted' }]);
+  t.match(failures, [{ mountId: 'bad', error: { code: 'ERR_LINUX_MOUNT_FAILED' } }]);
+  await driver.unmount('good');
+});
+
+t.test('a lost holder is replaced while the driver runs', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const { stateDirectory } = fixture;
+  const driver = await openBlobfsDriver({ stateDirectory });
+  t.teardown(() => driver.shutDown());
+  await driver.mount(fixture.request('m', [fixture.blob(7, 4)]));
+  const [before] = fixture.holders();
+  if (before !== undefined) process.kill(before, 'SIGKILL');
+  await until('there is another holder', () => fixture.holders().some((pid) => pid !== before));
+  const record = () => JSON.parse(readFileSync(join(stateDirectory, 'session.json'), 'utf8'));
+  await until('it is recorded', () => record().holder.pid === fixture.holders()[0]);
+  t.equal(fixture.holders().length, 1);
+  await driver.unmount('m');
+});
