@@ -23,9 +23,14 @@ export type ConvertedParts = {
   readonly bootstrap: { readonly descriptor: Descriptor; readonly diffId: Digest };
 };
 
+/** All data blobs in the order of the layers: those of dictionaries after the image's own. */
+function blobsOf({ layerBlobs, dictBlobs }: ConvertedParts): Descriptor[] {
+  return [...layerBlobs.filter((blob) => blob !== undefined), ...dictBlobs];
+}
+
 /** The source's configuration with the layers of the converted image. */
 export function convertedConfig(parts: ConvertedParts): Buffer {
-  const blobs = [...parts.dictBlobs, ...parts.layerBlobs.filter((blob) => blob !== undefined)];
+  const blobs = blobsOf(parts);
   const diffIds = [...blobs.map(({ digest }) => digest), parts.bootstrap.diffId];
   const history = convertedHistory(parts);
   return encodeImageConfig({
@@ -42,28 +47,26 @@ function convertedHistory({ config, layerBlobs, dictBlobs }: ConvertedParts) {
   const filled = history.filter(({ empty_layer }) => empty_layer !== true);
   if (filled.length !== layerBlobs.length) return undefined;
   let layer = 0;
-  const entries: HistoryEntry[] = dictBlobs.map(() => ({
-    created_by: CREATED_BY,
-    comment: 'chunk dictionary blob',
-  }));
+  const entries: HistoryEntry[] = [];
   for (const entry of history) {
     const isEmpty = entry.empty_layer === true || layerBlobs[layer++] === undefined;
     entries.push(isEmpty ? { ...entry, empty_layer: true } : entry);
   }
+  for (const _ of dictBlobs) entries.push({ created_by: CREATED_BY, comment: 'chunk dictionary' });
   entries.push({ created_by: CREATED_BY, comment: 'Nydus Bootstrap Layer' });
   return entries;
 }
 
 /** The manifest's layers: blobs with their mark, the bootstrap last. */
-function layersOf({ layerBlobs, dictBlobs, bootstrap }: ConvertedParts): Descriptor[] {
-  const blobs = [...dictBlobs, ...layerBlobs.filter((blob) => blob !== undefined)];
+function layersOf(parts: ConvertedParts): Descriptor[] {
+  const blobs = blobsOf(parts);
   const layers: Descriptor[] = blobs.map(({ digest, size }) => ({
     mediaType: MediaType.nydusBlob,
     digest,
     size,
     annotations: { [NydusAnnotation.blob]: 'true' },
   }));
-  const { digest, size, mediaType } = bootstrap.descriptor;
+  const { digest, size, mediaType } = parts.bootstrap.descriptor;
   layers.push({
     mediaType,
     digest,

@@ -9,6 +9,7 @@
 import type { BigIntStats } from 'node:fs';
 import { constants } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
+import { errorCode } from '@shoal/errors';
 import type { ByteString } from '@shoal/rafs';
 import { byteString, bytesOf, compareByteStrings, printableName } from '@shoal/rafs';
 import type { ChunkCutter } from '../chunk/chunk-cutter.ts';
@@ -47,8 +48,23 @@ type Found = {
   readonly content: Buffer | undefined;
 };
 
-/** Walks the tree and delivers it as a layer. Throws `SourceTreeError` when it changes meanwhile. */
+/** Walks the tree and delivers it as a layer. Throws `SourceTreeError` when it cannot be read. */
 export async function readDirectoryLayer(
+  root: Buffer,
+  components: DirectoryLayerComponents,
+  signal: AbortSignal,
+): Promise<LayerCounts> {
+  try {
+    return await deliverTree(root, components, signal);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) throw error;
+    const detail = error instanceof Error ? error.message : code;
+    throw new SourceTreeError(printableName(root), detail, { cause: error });
+  }
+}
+
+async function deliverTree(
   root: Buffer,
   components: DirectoryLayerComponents,
   signal: AbortSignal,
