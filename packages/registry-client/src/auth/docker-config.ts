@@ -11,7 +11,7 @@ import type { Environment } from '../http/proxy-environment.ts';
 import { DOCKER_CONFIG_BYTES_MAX } from '../limits.ts';
 import { readBoundedFile } from '../local/regular-file.ts';
 import type { ClientOptions } from '../options.ts';
-import { askCredentialHelper } from './credential-helper.ts';
+import { askCredentialHelper } from './credential-program.ts';
 
 export type Credentials =
   | { readonly kind: 'password'; readonly username: string; readonly password: string }

@@ -1,0 +1,97 @@
+/** Blobs in an object store behind redirects with signatures that end. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { parseReference } from '@shoal/oci';
+import { EmbeddedRegistry, openSource, openTarget } from '@shoal/registry-client';
+import {
+  PresigningProxy,
+  requireTool,
+  startDockerRegistry,
+  temporaryDirectory,
+} from '@shoal/test-kit';
+import t, { type Test } from 'tap';
+import { expiryOf } from '../src/registry/blob-locations.ts';
+import { noiseBytes, writeImage } from './support/image-target-suite.ts';
+
+const content = noiseBytes(400_000, 21);
+
+async function scene(t: Test) {
+  const registry = await EmbeddedRegistry.listen();
+  const proxy = await PresigningProxy.listen(t, registry.host);
+  await using target = await openTarget(parseReference(`${registry.host}/a/b:v1`), {});
+  const { manifest } = await writeImage(target, [content]);
+  const options = { plainHttp: true, retry: { delayMs: 1, delayMaxMs: 2 } };
+  const source = await openSource(parseReference(`${proxy.host}/a/b:v1`), options);
+  t.teardown(async () => {
+    await source.close();
+    await registry.close();
+  });
+  const [layer] = manifest.layers;
+  if (layer === undefined) throw new Error('no layer');
+  return { proxy, source, layer };
+}
+
+t.test('one redirect serves many readers, until it ends', async (t) => {
+  const { proxy, source, layer } = await scene(t);
+  const readAll = () =>
+    Promise.all(
+      Array.from({ length: 16 }, async (_, index) => {
+        const range = await source.readBlobRange(layer, index * 1000, 1000);
+        return range.equals(content.subarray(index * 1000, index * 1000 + 1000));
+      }),
+    );
+  t.ok((await readAll()).every(Boolean));
+  t.equal(proxy.redirects, 1, 'asked once for sixteen readers');
+  t.ok((await buffer(await source.readBlob(layer))).equals(content));
+  t.equal(proxy.redirects, 1, 'and not again while it holds');
+  proxy.expireAll();
+  t.ok((await readAll()).every(Boolean));
+  t.equal(proxy.redirects, 2, 'renewed once for sixteen readers');
+  t.equal(proxy.served, 33);
+});
+
+t.test('a cancelled reader does not harm those who wait with it', async (t) => {
+  const { proxy, source, layer } = await scene(t);
+  const controller = new AbortController();
+  const first = source.readBlobRange(layer, 0, 10, { signal: controller.signal });
+  const second = source.readBlobRange(layer, 10, 10);
+  controller.abort(new Error('gone'));
+  await t.rejects(first, { message: 'gone' });
+  t.ok((await second).equals(content.subarray(10, 20)));
+  t.equal(proxy.refused, 0);
+});
+
+t.test('the authorization stays with the registry', async (t) => {
+  if (!requireTool(t, 'docker-registry', 'htpasswd')) return;
+  const { host } = await startDockerRegistry(t, { htpasswd: { ann: 'secret' } });
+  const directory = join(temporaryDirectory(t), 'docker');
+  mkdirSync(directory);
+  const proxy = await PresigningProxy.listen(t, host);
+  const auth = { auth: Buffer.from('ann:secret').toString('base64') };
+  const auths = { [host]: auth, [proxy.host]: auth };
+  writeFileSync(join(directory, 'config.json'), JSON.stringify({ auths }));
+  const options = { dockerConfigDir: directory, plainHttp: true };
+  await using target = await openTarget(parseReference(`${host}/a/b:v1`), options);
+  const { manifest } = await writeImage(target, [content]);
+  const [layer] = manifest.layers;
+  if (layer === undefined) throw new Error('no layer');
+  await using source = await openSource(parseReference(`${proxy.host}/a/b:v1`), options);
+  await t.resolves(source.resolve(), 'the registry itself wants the password');
+  // this registry refuses the store's requests: they come without a password, and that is the point
+  await t.rejects(source.readBlobRange(layer, 0, 10));
+  t.ok(proxy.served > 0);
+  t.same(proxy.leaked, []);
+});
+
+t.test('how long a presigned URL holds', async (t) => {
+  const nowMs = Date.UTC(2026, 0, 1);
+  const at = (query: string) =>
+    expiryOf(new URL(`https://store.example/x?${query}`), nowMs) - nowMs;
+  t.equal(at('X-Amz-Date=20200101T000000Z&X-Amz-Expires=900'), 900_000);
+  t.equal(at('X-Goog-Expires=60'), 60_000);
+  t.equal(at(`Expires=${nowMs / 1000 + 30}&Signature=x`), 30_000);
+  t.equal(at('se=2026-01-01T00%3A01%3A00Z&sig=x'), 60_000);
+  t.equal(at('token=x'), 600_000);
+});
