@@ -1,0 +1,105 @@
+/** mountinfo lines, ready maps, and records of holders: no root needed. */
+import { openSync } from 'node:fs';
+import fc from 'fast-check';
+import t from 'tap';
+import { isRangeReady, readyMapBytes } from '../src/fuse/ready-map.ts';
+import {
+  adoptFromHolder,
+  isHolderAlive,
+  listHolders,
+  startHolder,
+  stopHolder,
+  watchHolder,
+} from '../src/holder.ts';
+import { isMountpoint, listMounts, parseMountInfo } from '../src/mount-table.ts';
+import { closeFd, flockExclusive } from '../src/syscalls.ts';
+
+t.test('mountinfo lines', async (t) => {
+  const text =
+    '36 35 98:0 /mnt1 /mnt\\0402\\134x rw,noatime master:1 shared:7 - erofs /dev/a\\011b rw,errors=continue\n';
+  t.same(parseMountInfo(text), [
+    {
+      mountId: 36,
+      parentId: 35,
+      major: 98,
+      minor: 0,
+      root: '/mnt1',
+      mountpoint: '/mnt 2\\x',
+      options: ['rw', 'noatime'],
+      propagation: ['master:1', 'shared:7'],
+      fileSystem: 'erofs',
+      source: '/dev/a\tb',
+      superOptions: ['rw', 'errors=continue'],
+    },
+  ]);
+  t.same(parseMountInfo('1 2 0:1 / / rw - tmpfs  rw')[0]?.source, '', 'an empty source');
+  for (const line of ['', '1 2 3', '1 2 x:0 / / rw - a b c', 'a b 0:1 / / rw - a b c']) {
+    if (line === '') t.same(parseMountInfo(line), []);
+    else t.throws(() => parseMountInfo(line), { code: 'ERR_LINUX_MOUNT_TABLE' });
+  }
+  t.ok(listMounts().length > 0);
+  t.ok(isMountpoint('/proc'));
+  t.notOk(isMountpoint('/proc/self'));
+});
+
+t.test('a range is ready when each of its blocks is', async (t) => {
+  t.equal(readyMapBytes(0), 0);
+  t.equal(readyMapBytes(4096 * 8), 1);
+  t.equal(readyMapBytes(4096 * 8 + 1), 2);
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 4, maxLength: 8 }),
+      fc.nat(300_000),
+      fc.nat(100_000),
+      (bytes, offset, length) => {
+        const map = new Uint8Array(bytes.map((byte) => (byte > 100 ? 255 : byte)));
+        let expected = true;
+        for (let at = offset; at < offset + length; at += 1) {
+          const block = Math.floor(at / 4096);
+          expected &&= ((map[block >> 3] ?? 0) & (1 << (block & 7))) !== 0;
+          at = (block + 1) * 4096 - 1;
+        }
+        return isRangeReady(map, offset, length) === expected;
+      },
+    ),
+    { numRuns: 2000 },
+  );
+  t.pass('2000 random ranges');
+});
+
+t.test('a holder keeps what it was given, until it is stopped', async (t) => {
+  const fd = openSync('/dev/null', 'r');
+  const purpose = `test-${process.pid}`;
+  const record = await startHolder({ null: fd }, purpose);
+  closeFd(fd);
+  t.ok(isHolderAlive(record));
+  t.same(listHolders(purpose), [record.pid]);
+  const taken = adoptFromHolder(record);
+  t.ok((taken['null'] ?? -1) > 2);
+  closeFd(taken['null'] ?? -1);
+  const impostor = { ...record, startTime: '1' };
+  t.throws(() => adoptFromHolder(impostor), { code: 'ERR_LINUX_HOLDER' });
+  await stopHolder(impostor);
+  t.ok(isHolderAlive(record), 'another process with its number is left alone');
+  const gone = new Promise<void>((resolve) => {
+    watchHolder(record, resolve, 5);
+  });
+  await stopHolder(record);
+  await stopHolder(record);
+  await gone;
+  t.notOk(isHolderAlive(record));
+  t.throws(() => adoptFromHolder(record), { code: 'ERR_LINUX_HOLDER' });
+  t.same(listHolders(purpose), []);
+  await t.rejects(startHolder({}, purpose), { code: 'ERR_LINUX_HOLDER' });
+});
+
+t.test('an exclusive lock is exclusive', async (t) => {
+  const path = t.testdir({ lock: '' });
+  const [first, second] = [openSync(`${path}/lock`, 'r'), openSync(`${path}/lock`, 'r')];
+  t.ok(flockExclusive(first));
+  t.notOk(flockExclusive(second));
+  closeFd(first);
+  t.ok(flockExclusive(second));
+  closeFd(second);
+  t.throws(() => flockExclusive(-1), { code: 'ERR_LINUX_SYSCALL', errnoName: 'EBADF' });
+});
