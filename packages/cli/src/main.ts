@@ -1,43 +1,11 @@
 /**
- * The `shoal` command: connects the process (streams, signals, exit code) to the command tree.
+ * The file `bin/shoal` starts. Keeps compiled code beside the installed packages, so that the next
+ * start takes half the time; where that directory cannot be written nothing is kept. Never in a
+ * shared directory such as /tmp: what is kept there would be run.
  */
-import { registerCommands } from './commands/index.ts';
-import type { CliContext } from './context.ts';
-import { ExitCode } from './exit-code.ts';
-import { Output } from './output.ts';
-import { createProgram, runProgram } from './program.ts';
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
-/** The first signal asks the command to stop and clean up; the second one ends it at once. */
-function listenForSignals(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      if (controller.signal.aborted) process.exit(ExitCode.interrupted);
-      controller.abort();
-    });
-  }
-  return controller.signal;
-}
-
-async function main(): Promise<void> {
-  // Write errors come back through the callback of each write; these would crash the process.
-  process.stdout.on('error', () => {});
-  process.stderr.on('error', () => {});
-  let finished: ExitCode = ExitCode.done;
-  const context: CliContext = {
-    output: new Output(process.stdout),
-    diagnostics: new Output(process.stderr),
-    env: process.env,
-    signal: listenForSignals(),
-    finish: (code) => {
-      finished = code;
-    },
-  };
-  const program = createProgram(context);
-  registerCommands(program, context);
-  const code = await runProgram(program, process.argv.slice(2), context);
-  // Not left to the event loop: idle connections and threads would hold it for seconds.
-  process.exit(code === ExitCode.done ? finished : code);
-}
-
-await main();
+enableCompileCache(fileURLToPath(new URL('../../../node_modules/.cache/shoal', import.meta.url)));
+const { runProcess } = await import('./process.ts');
+await runProcess();

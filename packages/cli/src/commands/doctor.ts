@@ -7,18 +7,26 @@ import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daem
 
 type DoctorOptions = DaemonOptionValues & { readonly json?: boolean };
 
+const EXAMPLES = `
+Examples:
+  shoal doctor
+  shoal doctor --json`;
+
 export function registerDoctor(program: Command, context: CliContext): void {
   const command = program
     .command('doctor')
+    .summary('what this host can do for mounts, and why')
     .description('Try what this host can do for mounts; exit status 1 when it cannot mount.')
     .option('--json', 'print the report as JSON');
-  addDaemonOptions(command).action(async (options: DoctorOptions) => {
-    const { examineHost } = await import('@shoal/node');
-    const report = await examineHost(await daemonPathsOf(options, context));
-    if (options.json === true) await context.output.json(report);
-    else await printReport(report, context);
-    if (!report.isHealthy) context.finish(ExitCode.failed);
-  });
+  addDaemonOptions(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: DoctorOptions) => {
+      const { examineHost } = await import('@shoal/node');
+      const report = await examineHost(await daemonPathsOf(options, context));
+      if (options.json === true) await context.output.json(report);
+      else await printReport(report, context);
+      if (!report.isHealthy) context.finish(ExitCode.failed);
+    });
 }
 
 async function printReport(report: DoctorReport, { output }: CliContext): Promise<void> {

@@ -23,9 +23,16 @@ type MountOptions = DaemonOptionValues &
     readonly json?: boolean;
   };
 
+const EXAMPLES = `
+Examples:
+  shoal mount registry.example/app:nydus /mnt/app
+  shoal mount oci:/srv/images:app /mnt/app --writable
+  shoal mount --driver list`;
+
 export function registerMount(program: Command, context: CliContext): void {
   const command = program
     .command('mount')
+    .summary('mount an image; its bytes are fetched when they are read')
     .description('Mount a converted image; its bytes are fetched when they are read.')
     .argument('[reference]', 'the converted image')
     .argument('[mountpoint]', 'an existing directory')
@@ -46,25 +53,27 @@ export function registerMount(program: Command, context: CliContext): void {
     )
     .option('--config <file>', 'configuration of the daemon, should this command start one')
     .option('--json', 'print the answer as JSON');
-  addDaemonOptions(addClientOptions(command)).action(
-    async (
-      reference: string | undefined,
-      mountpoint: string | undefined,
-      options: MountOptions,
-    ) => {
-      const paths = await daemonPathsOf(options, context);
-      if (options.driver === 'list') return listDrivers(paths, options, context);
-      if (reference === undefined || mountpoint === undefined) {
-        throw new UsageError('a reference and a mountpoint are needed', {
-          remedy: "see 'shoal mount --help'",
-        });
-      }
-      const request = await mountRequest(reference, mountpoint, options, context);
-      const answer = await mount(request, paths, options, context);
-      if (options.json === true) return context.output.json(answer);
-      return printAnswer(answer, context);
-    },
-  );
+  addDaemonOptions(addClientOptions(command))
+    .addHelpText('after', EXAMPLES)
+    .action(
+      async (
+        reference: string | undefined,
+        mountpoint: string | undefined,
+        options: MountOptions,
+      ) => {
+        const paths = await daemonPathsOf(options, context);
+        if (options.driver === 'list') return listDrivers(paths, options, context);
+        if (reference === undefined || mountpoint === undefined) {
+          throw new UsageError('a reference and a mountpoint are needed', {
+            remedy: "see 'shoal mount --help'",
+          });
+        }
+        const request = await mountRequest(reference, mountpoint, options, context);
+        const answer = await mount(request, paths, options, context);
+        if (options.json === true) return context.output.json(answer);
+        return printAnswer(answer, context);
+      },
+    );
 }
 
 async function mount(

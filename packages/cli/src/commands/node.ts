@@ -6,24 +6,32 @@ import { addDaemonOptions, type DaemonOptionValues } from './daemon-options.ts';
 
 type NodeOptions = DaemonOptionValues & { readonly config?: string };
 
+const EXAMPLES = `
+Examples:
+  shoal node
+  shoal node --config /etc/shoal/config.toml`;
+
 export function registerNode(program: Command, context: CliContext): void {
   const command = program
     .command('node')
+    .summary('run the daemon in the foreground')
     .description('Run the daemon in the foreground; SIGTERM stops it and leaves mounts working.')
     .option('--config <file>', 'configuration (default: /etc/shoal/config.toml if it exists)');
-  addDaemonOptions(command).action(async (options: NodeOptions) => {
-    const { daemonPaths, readConfig, runDaemon } = await import('@shoal/node');
-    const configFile = options.config === undefined ? undefined : resolve(options.config);
-    const config = readConfig(configFile);
-    // Options, then the environment, then the file.
-    const env = context.env;
-    const paths = daemonPaths(
-      {
-        root: options.root ?? (env['SHOAL_ROOT'] || config.root),
-        run: options.run ?? (env['SHOAL_RUN'] || config.run),
-      },
-      env,
-    );
-    await runDaemon({ root: paths.root, run: paths.run, configFile, signal: context.signal });
-  });
+  addDaemonOptions(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: NodeOptions) => {
+      const { daemonPaths, readConfig, runDaemon } = await import('@shoal/node');
+      const configFile = options.config === undefined ? undefined : resolve(options.config);
+      const config = readConfig(configFile);
+      // Options, then the environment, then the file.
+      const env = context.env;
+      const paths = daemonPaths(
+        {
+          root: options.root ?? (env['SHOAL_ROOT'] || config.root),
+          run: options.run ?? (env['SHOAL_RUN'] || config.run),
+        },
+        env,
+      );
+      await runDaemon({ root: paths.root, run: paths.run, configFile, signal: context.signal });
+    });
 }

@@ -7,18 +7,26 @@ import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daem
 
 type StatusOptions = DaemonOptionValues & { readonly json?: boolean };
 
+const EXAMPLES = `
+Examples:
+  shoal status
+  shoal status --json`;
+
 export function registerStatus(program: Command, context: CliContext): void {
   const command = program
     .command('status')
+    .summary('mounts: driver, bytes present and fetched, misses, errors')
     .description('Show the mounts: driver, bytes present, bytes fetched, misses, errors.')
     .option('--json', 'print everything as JSON');
-  addDaemonOptions(command).action(async (options: StatusOptions) => {
-    const { ControlClient } = await import('@shoal/node');
-    const paths = await daemonPathsOf(options, context);
-    const status = await new ControlClient(paths.socket).status({ signal: context.signal });
-    if (options.json === true) return context.output.json(status);
-    return printStatus(status, context);
-  });
+  addDaemonOptions(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: StatusOptions) => {
+      const { ControlClient } = await import('@shoal/node');
+      const paths = await daemonPathsOf(options, context);
+      const status = await new ControlClient(paths.socket).status({ signal: context.signal });
+      if (options.json === true) return context.output.json(status);
+      return printStatus(status, context);
+    });
 }
 
 async function printStatus(status: StatusAnswer, context: CliContext): Promise<void> {

@@ -11,34 +11,42 @@ type UnmountOptions = DaemonOptionValues & {
   readonly json?: boolean;
 };
 
+const EXAMPLES = `
+Examples:
+  shoal unmount /mnt/app
+  shoal unmount /mnt/app --lazy`;
+
 export function registerUnmount(program: Command, context: CliContext): void {
   const command = program
     .command('unmount')
     .alias('umount')
+    .summary('end a mount; the cache stays')
     .description('Unmount an image. The cache stays, and so does what was written.')
     .argument('<mountpoint>', 'where it is mounted')
     .option('--lazy', 'detach it now, although somebody uses it')
     .option('--discard', 'delete what was written to a writable mount')
     .option('--json', 'print the answer as JSON');
-  addDaemonOptions(command).action(async (mountpoint: string, options: UnmountOptions) => {
-    const { ControlClient, ensureDaemon } = await import('@shoal/node');
-    const paths = await daemonPathsOf(options, context);
-    // A daemon that was stopped left its mounts behind: only a daemon can end them.
-    const client = existsSync(join(paths.root, 'state'))
-      ? await ensureDaemon({ paths, signal: context.signal })
-      : new ControlClient(paths.socket);
-    const answer = await client.unmount(
-      {
-        mountpoint: resolve(mountpoint),
-        isLazy: options.lazy,
-        discardWrites: options.discard,
-      },
-      { signal: context.signal },
-    );
-    if (options.json === true) return context.output.json(answer);
-    await context.output.line(`${answer.mountpoint} is unmounted`);
-    if (answer.upperDirectory !== undefined) {
-      await context.output.line(`what was written stays in ${answer.upperDirectory}`);
-    }
-  });
+  addDaemonOptions(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (mountpoint: string, options: UnmountOptions) => {
+      const { ControlClient, ensureDaemon } = await import('@shoal/node');
+      const paths = await daemonPathsOf(options, context);
+      // A daemon that was stopped left its mounts behind: only a daemon can end them.
+      const client = existsSync(join(paths.root, 'state'))
+        ? await ensureDaemon({ paths, signal: context.signal })
+        : new ControlClient(paths.socket);
+      const answer = await client.unmount(
+        {
+          mountpoint: resolve(mountpoint),
+          isLazy: options.lazy,
+          discardWrites: options.discard,
+        },
+        { signal: context.signal },
+      );
+      if (options.json === true) return context.output.json(answer);
+      await context.output.line(`${answer.mountpoint} is unmounted`);
+      if (answer.upperDirectory !== undefined) {
+        await context.output.line(`what was written stays in ${answer.upperDirectory}`);
+      }
+    });
 }

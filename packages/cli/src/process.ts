@@ -1,0 +1,42 @@
+/**
+ * Connects the process (streams, signals, exit code) to the command tree.
+ */
+import { registerCommands } from './commands/index.ts';
+import type { CliContext } from './context.ts';
+import { ExitCode } from './exit-code.ts';
+import { Output } from './output.ts';
+import { createProgram, runProgram } from './program.ts';
+
+/** Runs the command line this process was started with, and ends the process. */
+export async function runProcess(): Promise<never> {
+  // Write errors come back through the callback of each write; these would crash the process.
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
+  let finished: ExitCode = ExitCode.done;
+  const context: CliContext = {
+    output: new Output(process.stdout),
+    diagnostics: new Output(process.stderr),
+    env: process.env,
+    signal: listenForSignals(),
+    finish: (code) => {
+      finished = code;
+    },
+  };
+  const program = createProgram(context);
+  registerCommands(program, context);
+  const code = await runProgram(program, process.argv.slice(2), context);
+  // Not left to the event loop: idle connections and threads would hold it for seconds.
+  process.exit(code === ExitCode.done ? finished : code);
+}
+
+/** The first signal asks the command to stop and clean up; the second one ends it at once. */
+function listenForSignals(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(ExitCode.interrupted);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
