@@ -125,17 +125,20 @@ export class ChunkFetcher {
     placed: readonly PlacedChunk[],
     collected: Collected,
   ): Promise<void> {
-    for (const run of contiguousRuns(placed)) {
-      const first = run[0];
+    const runs = contiguousRuns(placed);
+    for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
+      const [first] = run;
       const last = run.at(-1);
       if (first === undefined || last === undefined) continue;
       const bytes = raw.subarray(first.rawOffset, last.rawOffset + last.paddedSize);
       if (await this.#write(bytes, first.offset)) {
         this.#components.onPresent(run.map(({ chunk }) => chunk));
-        continue;
-      }
-      for (const { chunk, rawOffset, paddedSize } of run) {
-        collected.passedThrough.set(chunk, raw.slice(rawOffset, rawOffset + paddedSize));
+      } else if (run.length > 1) {
+        // Some of it may fit: the half that does not ends as single chunks.
+        const middle = run.length >> 1;
+        runs.unshift(run.slice(0, middle), run.slice(middle));
+      } else {
+        collected.passedThrough.set(first.chunk, bytes.slice());
       }
     }
   }
