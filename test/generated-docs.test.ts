@@ -1,0 +1,37 @@
+/**
+ * The generated pages are up to date, and every error they list has a code of its own, of the
+ * package it is in, and says what it means.
+ */
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { documentedErrors } from '../scripts/gen-docs/errors-page.ts';
+import { limitsOfFile } from '../scripts/gen-docs/limits-page.ts';
+import { sourceFiles } from '../scripts/gen-docs/source-files.ts';
+import { stalePages } from '../scripts/gen-docs.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+t.test('generated pages are up to date: run "npm run gen"', async (t) => {
+  t.same(await stalePages(ROOT), []);
+});
+
+t.test('error codes are unique, named after their package, and explained', async (t) => {
+  const errors = documentedErrors(ROOT);
+  t.ok(errors.length > 50, `${errors.length} errors found`);
+  const places = new Map<string, string>();
+  for (const { code, className, meaning, path } of errors) {
+    const prefix = `ERR_${path.split('/')[1]?.replaceAll('-', '_').toUpperCase()}_`;
+    t.ok(code.startsWith(prefix), `${code} of ${path} starts with ${prefix}`);
+    t.notOk(places.has(code), `${code} of ${className} is not in ${places.get(code)} too`);
+    t.ok(meaning.length > 10, `${className} in ${path} has a comment that says what it means`);
+    places.set(code, path);
+  }
+});
+
+t.test('every limit has a reason', async (t) => {
+  for (const file of sourceFiles(ROOT, 'limits.ts')) {
+    for (const { name, reason } of limitsOfFile(file)) {
+      t.ok(reason.length > 10, `${name} in ${file.path}`);
+    }
+  }
+});
