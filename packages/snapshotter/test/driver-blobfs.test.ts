@@ -73,6 +73,14 @@ t.test('a lazy unmount lets its readers finish; a busy one names them', async (t
   t.same(fixture.mounts(), []);
   const { buffer } = await file.read(Buffer.alloc(8192), 0, 8192, 500 * 4096);
   t.ok(buffer.equals(blobBytes(3, 500 * 4096, 8192)), 'still loads on demand');
+  const again = fixture.request('again', [fixture.reopened(blob)]);
+  await driver.mount(again);
+  blob.fetch = () => Promise.reject(new Error('closed with its mount'));
+  t.ok((await readFile(join(again.mountpoint, 'file-0'))).equals(blobBytes(3, 0, 600 * 4096)));
+  const later = await file.read(Buffer.alloc(4096), 0, 4096, 4096);
+  t.ok(later.buffer.equals(blobBytes(3, 4096, 4096)), 'the old mount reads through the new blob');
+  await driver.unmount('again');
+  blob.fetch = undefined;
   await file.close();
   const stats = () => driver.stats() as { readonly files?: number } | undefined;
   await until('the file is let go', () => stats()?.files === 0);

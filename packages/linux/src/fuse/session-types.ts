@@ -125,6 +125,8 @@ export interface FlatFuseSession extends AsyncDisposable {
   readonly init: InitAgreement;
   /** Resolves when every worker serves the file. */
   addFile(file: FlatFile): Promise<void>;
+  /** Serves an added file from another device file and map from now on; size and name stay. */
+  replaceFile(file: FlatFile): Promise<void>;
   /** Resolves when no worker serves it any more. Readers still waiting get ESTALE. */
   removeFile(fileId: number): Promise<void>;
   /** A path that opens the file in this process, good for `device=` of EROFS. */

@@ -94,6 +94,22 @@ class Session implements FlatFuseSession {
     );
   }
 
+  async replaceFile(file: FlatFile): Promise<void> {
+    this.#assertOpen();
+    const before = this.#files.get(file.fileId);
+    if (before?.name !== file.name || before.sizeBytes !== file.sizeBytes) {
+      throw new FlatFileError(
+        `${file.path}: no file ${file.fileId} of this name and size to replace`,
+      );
+    }
+    const opened = openFlatFile(file);
+    this.#files.set(file.fileId, opened);
+    await this.#tellAll((worker) =>
+      worker.request((ticket) => ({ kind: 'add', ticket, file: opened })),
+    );
+    closeFd(before.fd);
+  }
+
   async removeFile(fileId: number): Promise<void> {
     this.#assertOpen();
     const file = this.#files.get(fileId);

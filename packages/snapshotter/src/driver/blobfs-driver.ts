@@ -173,9 +173,10 @@ class BlobfsDriver implements MountDriver {
     const files: ServedFile[] = [];
     try {
       for (const blob of request.blobs) {
-        const { file, isNew } = this.#files.use(blob);
+        const { file, change } = this.#files.use(blob);
         files.push(file);
-        if (isNew) await fuse.addFile(file.flat);
+        if (change === 'add') await fuse.addFile(file.flat);
+        if (change === 'replace') await fuse.replaceFile(file.flat);
       }
       const devices = files.map((file) => fuse.pathOf(file.flat.fileId));
       const { directIo } = mountImage(request, devices, this.#stateDirectory);

@@ -9,8 +9,8 @@ import { servedKey } from './image-mount.ts';
 import type { DriverBlob } from './mount-driver.ts';
 
 export type ServedFile = {
-  readonly flat: FlatFile;
-  readonly blob: DriverBlob;
+  flat: FlatFile;
+  blob: DriverBlob;
   /** Mounts of ours. */
   mounts: number;
   /** Open in the kernel. */
@@ -42,14 +42,26 @@ export class ServedFiles {
     return [...this.#byId.values()];
   }
 
-  /** Counts one more mount; `isNew` means that the session does not serve the file yet. */
-  use(blob: DriverBlob): { readonly file: ServedFile; readonly isNew: boolean } {
+  /**
+   * Counts one more mount, and tells what the session has to do for it. A file that only a lazily
+   * unmounted image still uses goes over to the new blob: the old one may be closed.
+   */
+  use(blob: DriverBlob): {
+    readonly file: ServedFile;
+    readonly change: 'none' | 'add' | 'replace';
+  } {
     const key = servedKey(blob);
     const known = this.#byKey.get(key);
-    if (known !== undefined) {
-      known.mounts += 1;
-      return { file: known, isNew: false };
-    }
+    if (known === undefined) return { file: this.#add(key, blob), change: 'add' };
+    known.mounts += 1;
+    if (known.mounts > 1) return { file: known, change: 'none' };
+    const { path, readyMap } = blob;
+    known.blob = blob;
+    known.flat = { ...known.flat, path, readyMap };
+    return { file: known, change: 'replace' };
+  }
+
+  #add(key: string, blob: DriverBlob): ServedFile {
     const fileId = fileIdOf(key);
     if (this.#byId.has(fileId)) {
       throw new DriverRequestError(`blob ${blob.blobId}: its file id ${fileId} is taken`);
@@ -59,7 +71,7 @@ export class ServedFiles {
     const file: ServedFile = { flat, blob, mounts: 1, opens: 0 };
     this.#byId.set(fileId, file);
     this.#byKey.set(key, file);
-    return { file, isNew: true };
+    return file;
   }
 
   /** True when the file is not used any more and was forgotten: stop serving it. */

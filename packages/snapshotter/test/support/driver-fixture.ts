@@ -24,6 +24,11 @@ export class DriverFixture {
     return blob;
   }
 
+  /** The same blob opened anew, as after its last mount has gone: nothing counts as present. */
+  reopened(blob: TestBlob): TestBlob {
+    return this.blob(Number.parseInt(blob.blobId, 16), blob.sizeBytes / 4096);
+  }
+
   /** An image with one file per blob, `file-0` the first. */
   request(mountId: string, blobs: readonly TestBlob[], writable = false): DriverMountRequest {
     const path = (name: string) => join(this.directory, `${mountId}-${name}`);
