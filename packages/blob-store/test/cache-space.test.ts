@@ -99,6 +99,31 @@ t.test('blobs of an earlier run count and are evicted too', async (t) => {
   t.ok(after.cache.bytes > SIZE);
 });
 
+t.test('nothing is evicted before mounts are restored', async (t) => {
+  const directory = `${temporaryDirectory(t)}/cache`;
+  const before = await openCache(t, { directory });
+  const [one, two] = [sampleOf(1), sampleOf(2)];
+  for (const sample of [one, two]) {
+    const { blob } = await openSample(before, sample);
+    await blob.ensure(0, sample.device.length);
+  }
+  await before.cache.close();
+  const cacheBytesMax = 2 * SIZE + 50_000;
+  const after = await openCache(t, { directory, cacheBytesMax, evictsAtOnce: false });
+  const restored = await openSample(after, one);
+  t.ok(restored.blob.isComplete);
+  const other = await openSample(after, two);
+  await other.blob.close();
+  t.same(after.events, []);
+  await after.cache.startEviction();
+  t.same(
+    after.events.map(({ kind }) => kind),
+    ['evicted'],
+  );
+  t.ok(restored.blob.isComplete);
+  t.notOk(existsSync(`${directory}/${two.blobId}.blob.data`));
+});
+
 t.test('closing with work in flight', async (t) => {
   const fixture = await openCache(t);
   const sample = sampleOf(1);

@@ -20,6 +20,7 @@ export class CacheSpace {
   readonly #usage = new Map<string, Usage>();
   #bytes = 0;
   #isOverTold = false;
+  #mayEvict = false;
   #evicting: Promise<boolean> = Promise.resolve(false);
 
   /** Looks at every file of the directory once. */
@@ -45,6 +46,17 @@ export class CacheSpace {
     this.#directory = directory;
     this.#bytesMax = bytesMax;
     this.#onEvent = onEvent;
+  }
+
+  /** Until then nothing is evicted: blobs of mounts that are being restored look unused. */
+  async startEviction(): Promise<void> {
+    this.#mayEvict = true;
+    await this.enforce();
+  }
+
+  /** Keys of the files in which a blob lies under another description than the usual one. */
+  variantsOf(blobId: string): readonly string[] {
+    return [...this.#usage.keys()].filter((key) => key.startsWith(`${blobId}-`));
   }
 
   get bytes(): number {
@@ -80,7 +92,7 @@ export class CacheSpace {
 
   /** Evicts until the limit is kept or every blob left is in use. */
   async enforce(): Promise<void> {
-    while (this.#bytes > this.#bytesMax) {
+    while (this.#mayEvict && this.#bytes > this.#bytesMax) {
       if (await this.evictOne()) continue;
       if (!this.#isOverTold) {
         this.#isOverTold = true;
@@ -89,7 +101,7 @@ export class CacheSpace {
       }
       return;
     }
-    this.#isOverTold = false;
+    if (this.#bytes <= this.#bytesMax) this.#isOverTold = false;
   }
 
   /** Removes the blob that is unused for longest; false when all are in use. */
@@ -99,6 +111,7 @@ export class CacheSpace {
   }
 
   async #evictOldest(): Promise<boolean> {
+    if (!this.#mayEvict) return false;
     let oldest: [string, Usage] | undefined;
     for (const [key, usage] of this.#usage) {
       if (usage.users > 0) continue;

@@ -27,6 +27,11 @@ export type ChunkCacheOptions = {
   readonly cacheBytesMax?: number;
   /** At most READAHEAD_BYTES_MAX; 0 turns readahead off. @default READAHEAD_BYTES_MAX */
   readonly readaheadBytesMax?: number;
+  /**
+   * False: nothing is evicted before `startEviction`. For a daemon that restores mounts, whose
+   * blobs look unused until they are opened again. @default true
+   */
+  readonly evictsAtOnce?: boolean;
   /** How long a present chunk may stay not durable. @default DURABLE_DELAY_MS_MAX */
   readonly durableDelayMs?: number;
 };
@@ -69,7 +74,7 @@ export class ChunkCache implements AsyncDisposable {
     try {
       const bytesMax = options.cacheBytesMax ?? Number.POSITIVE_INFINITY;
       const space = await CacheSpace.open(options.directory, bytesMax, tell);
-      await space.enforce();
+      if (options.evictsAtOnce ?? true) await space.startEviction();
       return new ChunkCache(options, components, lock, space);
     } catch (error) {
       await lock.close();
@@ -118,6 +123,11 @@ export class ChunkCache implements AsyncDisposable {
     });
   }
 
+  /** From now on blobs that nobody has open may be removed. */
+  startEviction(): Promise<void> {
+    return this.#space.startEviction();
+  }
+
   /** Closes every hold, makes everything durable, unlocks the directory. */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
@@ -146,19 +156,28 @@ export class ChunkCache implements AsyncDisposable {
     }
   }
 
-  /** The blob's id, unless it is open for an image that describes it otherwise. */
+  /**
+   * The blob's id, unless an image that is open describes the blob otherwise. A description that
+   * has files of its own keeps them, in whatever order images are opened after a restart: the
+   * kernel knows files by what their key names.
+   */
   async #keyFor(description: BlobDescription): Promise<string> {
     const { blobId } = description;
-    const open = this.#entries.get(blobId);
-    if (open === undefined || isSameBlob(open.entry.description, description)) return blobId;
-    const { chunks } = description;
-    const layout = await this.#hash(layoutBytes(chunks));
-    const digests = await this.#hash(copyOf(chunks.digests));
+    const variants = this.#space.variantsOf(blobId);
+    const isUsual = this.#agrees(blobId, description);
+    if (isUsual && variants.length === 0) return blobId;
+    const layout = await this.#hash(layoutBytes(description.chunks));
+    const digests = await this.#hash(copyOf(description.chunks.digests));
     const both = await this.#hash(copyOf(Buffer.concat([layout, digests])));
     const key = `${blobId}-${both.toString('hex', 0, 8)}`;
-    const variant = this.#entries.get(key);
-    if (variant === undefined || isSameBlob(variant.entry.description, description)) return key;
+    if (isUsual && !variants.includes(key)) return blobId;
+    if (this.#agrees(key, description)) return key;
     throw new BlobLayoutError(blobId, 'images in use describe it in more than two ways');
+  }
+
+  #agrees(key: string, description: BlobDescription): boolean {
+    const open = this.#entries.get(key);
+    return open === undefined || isSameBlob(open.entry.description, description);
   }
 
   async #openEntry(key: string, described: BlobDescription): Promise<Open> {
