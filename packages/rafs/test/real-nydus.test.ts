@@ -6,6 +6,7 @@ import { zstdDecompressSync } from 'node:zlib';
 import {
   type BlobMeta,
   type Bootstrap,
+  blobDataSize,
   byteStringFromText,
   chunkInfoRange,
   decodeBlobTail,
@@ -15,11 +16,14 @@ import {
   encodeBootstrap,
   openBootstrap,
   type RafsInode,
+  SELF_BLOB_ID,
+  SectionName,
+  type TocEntry,
   verifyBootstrap,
 } from '@shoal/rafs';
 import { requireNydus, runChecked, runCommand, temporaryDirectory } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
-import { inputOf } from './support/build-image.ts';
+import { inputOf, sha256 } from './support/build-image.ts';
 import { datalessImage, everythingInput } from './support/sample-images.ts';
 
 t.test('nydus-image checks and unpacks our image', async (t) => {
@@ -77,6 +81,29 @@ t.test('we read the images of nydus-image', async (t) => {
   }
 });
 
+t.test('we read the bootstrap inside a blob of nydus-image', async (t) => {
+  const nydus = requireNydus(t);
+  if (nydus === undefined) return;
+  const directory = temporaryDirectory(t);
+  mkdirSync(join(directory, 'source'));
+  writeFileSync(join(directory, 'source', 'file'), 'content');
+  const options = ['--blob-inline-meta', '--features', 'blob-toc', '-b', 'blob', 'source'];
+  const fixed = ['-t', 'dir-rafs', '--fs-version', '6', '--compressor', 'zstd'];
+  await runChecked(nydus.image, ['create', ...fixed, ...options], { cwd: directory });
+  const blob = readFileSync(join(directory, 'blob'));
+  const tail = decodeBlobTail(blob.subarray(-4608), blob.length);
+  const found = tail.kind === 'toc' ? tail.entries.find(isBootstrap) : undefined;
+  if (found === undefined) throw new Error('no bootstrap in the blob');
+  const stored = blob.subarray(found.offset, found.offset + found.storedSize);
+  const bootstrap = openBootstrap(
+    found.compressor === 'zstd' ? zstdDecompressSync(stored) : stored,
+  );
+  t.equal(bootstrap.blobs[0]?.blobId, SELF_BLOB_ID);
+  t.match(verifyBootstrap(bootstrap), { files: 1, chunks: 1 });
+});
+
+const isBootstrap = ({ name }: TocEntry): boolean => name === SectionName.bootstrap;
+
 type NydusImage = { readonly bootstrap: Buffer; readonly blob: Buffer };
 
 async function createImage(
@@ -113,7 +140,9 @@ function checkContent(t: Test, bootstrap: Bootstrap, blob: Buffer): void {
     digestRange && blob.subarray(digestRange.offset, digestRange.offset + digestRange.size);
   const stored = blob.subarray(range.offset, range.offset + range.size);
   const meta = decodeStoredChunkInfo(stored, entry, { digests });
-  t.equal(decodeBlobTail(blob.subarray(-4608), blob.length).kind, 'toc');
+  const tail = decodeBlobTail(blob.subarray(-4608), blob.length);
+  const data = tail.kind === 'toc' ? tail.entries[0] : undefined;
+  t.same(data?.digest, sha256(blob.subarray(0, blobDataSize(entry) + 512)), 'digest rule');
   for (const [path, bytes] of CONTENT) {
     const found = bootstrap.lookup(bootstrap.root(), byteStringFromText(path));
     const inode = bootstrap.inode(found?.nid ?? 0);
