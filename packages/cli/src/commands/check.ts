@@ -1,6 +1,7 @@
 /** `shoal check --source REF --target REF` */
 import type { CheckReport, Difference } from '@shoal/converter';
 import type { Command } from 'commander';
+import { ByteProgress } from '../byte-progress.ts';
 import { clientOptionsOf } from '../client-options.ts';
 import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -46,12 +47,14 @@ async function compare(flags: CheckFlags, context: CliContext): Promise<CheckRep
     import('@shoal/converter'),
     import('@shoal/oci'),
   ]);
+  await using progress = new ByteProgress(context.diagnostics, 'checked');
   return await checkImages({
     source: parseReference(flags.source),
     target: parseReference(flags.target),
     client: clientOptionsOf(flags, context),
     platform: await platformOf(flags),
     signal: context.signal,
+    onBytes: (bytes) => progress.add(bytes),
   });
 }
 

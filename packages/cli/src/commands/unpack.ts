@@ -2,6 +2,7 @@
 import type { LayerCompression, UnpackReport } from '@shoal/converter';
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { ByteProgress } from '../byte-progress.ts';
 import { clientOptionsOf } from '../client-options.ts';
 import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -53,6 +54,7 @@ async function unpack(flags: UnpackFlags, context: CliContext): Promise<UnpackRe
     import('@shoal/converter'),
     import('@shoal/oci'),
   ]);
+  await using progress = new ByteProgress(context.diagnostics, 'unpacked');
   return await unpackImage({
     source: parseReference(flags.source),
     target: parseReference(flags.target),
@@ -60,6 +62,7 @@ async function unpack(flags: UnpackFlags, context: CliContext): Promise<UnpackRe
     platform: await platformOf(flags),
     compression: flags.layerCompression,
     signal: context.signal,
+    onBytes: (bytes) => progress.add(bytes),
   });
 }
 

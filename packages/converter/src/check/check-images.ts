@@ -7,6 +7,7 @@ import { CodecPool } from '@shoal/blob-store';
 import type { ImageReference, Platform } from '@shoal/oci';
 import { formatPlatform, formatReference } from '@shoal/oci';
 import type { ClientOptions } from '@shoal/registry-client';
+import { Warnings } from '../convert/session.ts';
 import { verifyContent } from '../image/content-verification.ts';
 import type { ConvertedImage } from '../image/converted-image.ts';
 import { chunkingOf, DigestTreeView, rehashImage } from '../image/converted-tree.ts';
@@ -48,7 +49,7 @@ class Comparison {
   readonly #options: CheckOptions;
   readonly #signal: AbortSignal;
   readonly #differences = new DifferenceList();
-  readonly #warnings: string[] = [];
+  readonly #warnings = new Warnings(() => {});
   #chunksVerified = 0;
 
   constructor(source: OpenedImage, target: OpenedImage, options: CheckOptions) {
@@ -79,7 +80,7 @@ class Comparison {
       allowedChanges,
       ...counts,
       chunksVerified: this.#chunksVerified,
-      warnings: this.#warnings,
+      warnings: this.#warnings.list(),
       durationMs: Math.round(performance.now() - started),
     };
   }
@@ -98,7 +99,7 @@ class Comparison {
       chunking,
       pool,
       signal: this.#signal,
-      onWarning: (message) => this.#warnings.push(message),
+      onWarning: (message) => this.#warnings.add(message),
       onBytes: this.#options.onBytes,
     });
   }
