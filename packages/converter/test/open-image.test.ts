@@ -1,0 +1,105 @@
+/** Finding the right manifest: indexes, marks, platforms, registries, wrong kinds of references. */
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parsePlatform, parseReference } from '@shoal/oci';
+import { EmbeddedRegistry } from '@shoal/registry-client';
+import { buildLayout, temporaryDirectory, writeTar } from '@shoal/test-kit';
+import t from 'tap';
+import { checkImages, convertImage, openConvertedImage, openImage } from '../src/index.ts';
+
+t.setTimeout(200_000);
+const directory = temporaryDirectory(t);
+const source = `oci:${directory}/source`;
+const other = `oci:${directory}/other`;
+
+t.before(async () => {
+  const layers = [{ tar: writeTar([{ name: 'file', content: 'content' }]) }];
+  buildLayout({ directory: `${directory}/source`, layers });
+  const platform = { os: 'linux', architecture: 's390x' };
+  buildLayout({ directory: `${directory}/other`, layers, platform });
+});
+
+async function kindOf(reference: string, prefer: 'converted' | 'ordinary', platform?: string) {
+  await using image = await openImage(parseReference(reference), {
+    prefer,
+    ...(platform === undefined ? {} : { platform: parsePlatform(platform) }),
+  });
+  return image.kind;
+}
+
+t.test('original and converted image in one index', async (t) => {
+  await using registry = await EmbeddedRegistry.listen({ port: 0 });
+  const target = `${registry.host}/images/app:merged`;
+  await convertImage({
+    source: parseReference(source),
+    target: parseReference(target),
+    mergePlatform: true,
+  });
+  t.equal(await kindOf(target, 'ordinary'), 'ordinary');
+  t.equal(await kindOf(target, 'converted'), 'converted');
+  const reference = parseReference(target);
+  const report = await checkImages({ source: reference, target: reference });
+  t.ok(report.isEqual);
+  t.same([report.source.kind, report.target.kind], ['ordinary', 'converted']);
+  await t.rejects(kindOf(target, 'converted', 'linux/s390x'), {
+    code: 'ERR_CONVERTER_PLATFORM_MISSING',
+    message: /linux\/s390x; it has linux\//,
+  });
+});
+
+t.test('a manifest of another platform is opened unless another was asked for', async (t) => {
+  t.equal(await kindOf(other, 'converted'), 'ordinary');
+  t.equal(await kindOf(other, 'converted', 'linux/s390x'), 'ordinary');
+  await t.rejects(kindOf(other, 'converted', 'linux/arm64'), {
+    code: 'ERR_CONVERTER_PLATFORM_MISSING',
+  });
+});
+
+t.test('an index that is an index of indexes, of nothing, of attestations only', async (t) => {
+  const layout = `${directory}/source`;
+  const index = JSON.parse(readFileSync(`${layout}/index.json`, 'utf8'));
+  const descriptor = index.manifests[0];
+  const attestation = { ...descriptor, platform: { os: 'unknown', architecture: 'unknown' } };
+  for (const manifests of [[], [attestation]]) {
+    const document = {
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.index.v1+json',
+      manifests,
+    };
+    const bytes = Buffer.from(JSON.stringify(document));
+    const hex = createHash('sha256').update(bytes).digest('hex');
+    writeFileSync(`${layout}/blobs/sha256/${hex}`, bytes);
+    const { mediaType } = document;
+    const annotations = { 'org.opencontainers.image.ref.name': 'odd' };
+    const entry = { mediaType, digest: `sha256:${hex}`, size: bytes.length, annotations };
+    writeFileSync(
+      `${layout}/index.json`,
+      JSON.stringify({ ...index, manifests: [descriptor, entry] }),
+    );
+    await t.rejects(kindOf(`${source}:odd`, 'converted'), {
+      code: 'ERR_CONVERTER_PLATFORM_MISSING',
+      message: /it holds no image/,
+    });
+  }
+});
+
+t.test('an image without any content', async (t) => {
+  buildLayout({
+    directory: `${directory}/empty`,
+    layers: [{ tar: writeTar([{ name: 'only/', type: 'directory' }]) }],
+  });
+  const [from, to] = [`oci:${directory}/empty`, `oci:${directory}/empty-converted:latest`];
+  await convertImage({ source: parseReference(from), target: parseReference(to) });
+  const report = await checkImages({ source: parseReference(from), target: parseReference(to) });
+  t.same(report.differences, []);
+  t.same([report.inodes, report.chunksVerified], [2, 0]);
+});
+
+t.test('what is no image, or not a converted one', async (t) => {
+  await t.rejects(openImage(parseReference(`dir:${directory}`)), {
+    code: 'ERR_CONVERTER_IMAGE_PATH',
+  });
+  await t.rejects(openConvertedImage(parseReference(source)), {
+    code: 'ERR_CONVERTER_NOT_CONVERTED',
+  });
+});
