@@ -40,8 +40,10 @@ export async function composeService(input: ComposeInput): Promise<MountService>
     dockerConfigDirectory: config.dockerConfigDirectory,
     caFile: config.caFile,
   });
+  const caches = new EarlyCaches();
   const pool = new BlobPool({
-    openCache: (directory) => openCache(directory, codecs, input),
+    openCache: (directory) =>
+      caches.open((evictsAtOnce) => openCache(directory, codecs, input, evictsAtOnce)),
     wrapSource: (source) => shapeFetches(source, config),
     log,
   });
@@ -59,7 +61,27 @@ export async function composeService(input: ComposeInput): Promise<MountService>
     { state, planner, drivers: await openDrivers(input), log, owned: [pool, access, codecs] },
   );
   await service.restore();
+  await caches.startEviction();
   return service;
+}
+
+/** Caches opened while mounts are restored evict only afterwards: their blobs look unused before. */
+class EarlyCaches {
+  #isRestored = false;
+  readonly #early: ChunkCache[] = [];
+
+  async open(openIt: (evictsAtOnce: boolean) => Promise<ChunkCache>): Promise<ChunkCache> {
+    const evictsAtOnce = this.#isRestored;
+    const cache = await openIt(evictsAtOnce);
+    if (this.#isRestored && !evictsAtOnce) await cache.startEviction();
+    else if (!evictsAtOnce) this.#early.push(cache);
+    return cache;
+  }
+
+  async startEviction(): Promise<void> {
+    this.#isRestored = true;
+    await Promise.all(this.#early.splice(0).map((cache) => cache.startEviction()));
+  }
 }
 
 function cacheDirectoryOf({ config, paths }: ComposeInput): string {
@@ -71,13 +93,19 @@ function shapeFetches(source: BlobSource, { bytesPerSecond }: NodeConfig): BlobS
   return bytesPerSecond === undefined ? source : rateLimitedSource(source, { bytesPerSecond });
 }
 
-async function openCache(directory: string, pool: CodecPool, input: ComposeInput) {
+async function openCache(
+  directory: string,
+  pool: CodecPool,
+  input: ComposeInput,
+  evictsAtOnce: boolean,
+) {
   const { config, log } = input;
   makePrivateDirectory(directory);
   const isDefault = directory === cacheDirectoryOf(input);
   return ChunkCache.open(
     {
       directory,
+      evictsAtOnce,
       ...(isDefault && config.cacheBytesMax !== undefined
         ? { cacheBytesMax: config.cacheBytesMax }
         : {}),
