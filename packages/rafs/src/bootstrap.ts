@@ -223,7 +223,9 @@ export class Bootstrap {
     const fullBlocks = Math.floor(inode.size / BLOCK_SIZE);
     const tail = inode.size % BLOCK_SIZE;
     const start = inode.union * BLOCK_SIZE;
-    const isInline = inode.layout === InodeLayout.inline && tail > 0;
+    const isInline = inode.layout === InodeLayout.inline;
+    // Kernel and nydusd take the last block of inline data for the tail, even a whole one.
+    if (isInline && tail === 0 && inode.size > 0) throw inlineTooLarge(inode);
     sliceExactly(this.bytes, 0, inode.size, where);
     for (let block = 0; block < fullBlocks; block++) {
       const offset = start + block * BLOCK_SIZE;
@@ -232,10 +234,12 @@ export class Bootstrap {
     }
     if (tail === 0) return;
     const offset = isInline ? inodeBodyOffset(inode) : start + fullBlocks * BLOCK_SIZE;
-    if (isInline && (offset % BLOCK_SIZE) + tail > BLOCK_SIZE) {
-      throw new RafsCorruptError(where, 'its inline data crosses a block');
-    }
+    if (isInline && (offset % BLOCK_SIZE) + tail > BLOCK_SIZE) throw inlineTooLarge(inode);
     sliceExactly(this.bytes, offset, tail, where);
     yield { offset, size: tail };
   }
+}
+
+function inlineTooLarge(inode: RafsInode): RafsCorruptError {
+  return new RafsCorruptError(`inode ${inode.nid}`, 'its inline data crosses a block');
 }

@@ -166,6 +166,11 @@ const BREAKS: Readonly<Record<string, Break>> = {
   'blob not aligned': ({ bytes }) => bytes.writeUInt8(0x20, 4096 + 84),
   'blob size differs from its device': ({ bytes }) => bytes.writeUInt32LE(4096, 4096 + 96),
   'chunk-info of the wrong size': ({ bytes }) => bytes.writeUInt32LE(17, 4096 + 128),
+  'device mapped over the metadata': ({ bytes }) => bytes.writeUInt32LE(2, 1408 + 68),
+  'inline data of a whole block': (image) =>
+    image.bytes.writeUInt32LE(4096, find(image, 'sub').offset + 8),
+  'inline data across a block': (image) =>
+    image.bytes.writeUInt32LE(4000, find(image, 'sub').offset + 8),
   'another blob in the device slot': ({ bytes }) => bytes.write('c', 1408, 'latin1'),
   'inode number of a broken inode': (image) =>
     image.bytes.writeUInt16LE(0xffff, find(image, 'file').offset),

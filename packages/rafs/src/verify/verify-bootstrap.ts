@@ -13,7 +13,7 @@ import { DIRENT_SIZE } from '../directory-block.ts';
 import { RafsCorruptError, RafsLimitError } from '../errors.ts';
 import type { RafsInode } from '../inode.ts';
 import { InodeKind } from '../inode-kind.ts';
-import { INODE_SLOT_SIZE } from '../layout.ts';
+import { BLOCK_SIZE, INODE_SLOT_SIZE } from '../layout.ts';
 import { INODES_MAX } from '../limits.ts';
 import type { BootstrapSummary } from './bootstrap-summary.ts';
 import { emptyTally } from './bootstrap-summary.ts';
@@ -30,8 +30,20 @@ export function verifyBootstrap(
   limits: VerifyLimits = {},
 ): BootstrapSummary {
   const bootstrap = source instanceof Bootstrap ? source : openBootstrap(source);
+  verifyMappedDevices(bootstrap);
   verifyChunkRecords(bootstrap);
   return new BootstrapWalk(bootstrap, limits.inodesMax ?? INODES_MAX).run();
+}
+
+/**
+ * The kernel reads addresses of the bootstrap that fall into the range a device is mapped at from
+ * that device: directories could then come from bytes that nobody verified.
+ */
+function verifyMappedDevices({ bytes, deviceSlots }: Bootstrap): void {
+  for (const { blobId, mappedBlockAddress } of deviceSlots) {
+    if (mappedBlockAddress === 0 || mappedBlockAddress * BLOCK_SIZE >= bytes.length) continue;
+    throw new RafsCorruptError('device slot', `blob ${blobId} is mapped over the metadata`);
+  }
 }
 
 const OVERLAY_XATTR = /^(?:trusted|user)\.overlay\./;
