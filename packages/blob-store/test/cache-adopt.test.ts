@@ -34,6 +34,7 @@ t.test('chunks left by nydusd are used once verified, under both names of the ma
     const fixture = await openCache(t, { directory, readaheadBytesMax: 0 });
     const { blob: cached, source } = await openSample(fixture, sample);
     t.equal(cached.stats().chunksPresent, 0, 'nothing is trusted unseen');
+    t.match(fixture.events, [{ kind: 'adopted', message: /4 chunks/ }]);
     for (const chunk of [0, 2, 4, 7]) await cached.ensure(chunks.offset[chunk] ?? 0, 1);
     t.equal(source.reads.length, 0, `${mapName}: no fetch`);
     t.equal(cached.stats().chunksPresent, 4);

@@ -17,6 +17,7 @@ import type { CacheEvent, CacheEventSink } from './cache-event.ts';
 import { CacheSpace } from './cache-space.ts';
 import type { BlobDescription, CachedBlob } from './cached-blob.ts';
 import { CachedBlobHandle } from './cached-blob-handle.ts';
+import { countBits } from './chunk-map.ts';
 import { completeDigests, isSameBlob, layoutBytes, ownDescription } from './description-match.ts';
 import { DiskState, isDiskFull } from './disk-state.ts';
 import { blobPaths } from './file-names.ts';
@@ -198,6 +199,7 @@ export class ChunkCache implements AsyncDisposable {
         }),
       );
       await keepBlobMeta(paths.meta, description.blobMeta);
+      this.#tellAdopted(key, countBits(files.claimed));
       const open = { entry: this.#entryOf(key, description, files), users: 0 };
       this.#entries.set(key, open);
       return open;
@@ -253,6 +255,12 @@ export class ChunkCache implements AsyncDisposable {
     const result = this.#turn.then(work, work);
     this.#turn = result.catch(() => {});
     return result;
+  }
+
+  #tellAdopted(key: string, count: number): void {
+    if (count === 0) return;
+    const message = `cache ${this.directory}: ${count} chunks of blob ${key} were left by nydusd or another image; each is verified when it is wanted`;
+    this.#tell({ kind: 'adopted', message });
   }
 
   #tell(event: CacheEvent): void {

@@ -32,6 +32,12 @@ export function clearBit(bitmap: Uint8Array, index: number): void {
   bitmap[index >> 3] = (bitmap[index >> 3] ?? 0) & ~(0x80 >> (index & 7));
 }
 
+export function countBits(bitmap: Uint8Array): number {
+  let count = 0;
+  for (let index = 0; index < bitmap.length * 8; index++) if (hasBit(bitmap, index)) count++;
+  return count;
+}
+
 /** The header; its "all ready" mark makes nydusd skip the bits. */
 export function encodeChunkMapHeader(isAllReady: boolean): Buffer {
   const header = Buffer.alloc(CHUNK_MAP_HEADER_BYTES);
