@@ -48,14 +48,20 @@ function checkKind(inode: BuildInode, fail: (detail: string) => never): void {
   if (inode.target.includes('\0')) fail('its symlink target holds a zero byte');
 }
 
-/** Chunk numbers of a regular file, checked against its size. */
-export function chunksOf(inode: BuildInode, chunkSize: number, name: string): Iterable<number> {
-  const { chunks } = inode;
-  const list = chunks === undefined ? [] : typeof chunks === 'number' ? [chunks] : chunks;
+/** Chunk numbers of a regular file in order. */
+export function chunksOf({ chunks }: BuildInode): Iterable<number> & { readonly length: number } {
+  if (chunks === undefined) return [];
+  return typeof chunks === 'number' ? [chunks] : chunks;
+}
+
+/** Throws ERR_RAFS_INPUT when a file has more or fewer chunks than its size takes. */
+export function checkChunkCount(inode: BuildInode, name: ByteString, chunkSize: number): void {
+  if (inode.kind !== InodeKind.regular) return;
+  const { length } = chunksOf(inode);
   const expected = Math.ceil(inode.size / chunkSize);
-  if (list.length === expected) return list;
+  if (length === expected) return;
   throw new RafsInputError(
-    `${name}: ${list.length} chunks for ${inode.size} bytes, which take ${expected}`,
+    `${printableName(name)}: ${length} chunks for ${inode.size} bytes, which take ${expected}`,
   );
 }
 

@@ -32,7 +32,7 @@ export function planChunkTable(
   for (const inode of inodes) {
     if (inode.kind !== InodeKind.regular) continue;
     let fileOffset = 0;
-    for (const number of chunksOf(inode, chunkSize, 'a file')) {
+    for (const number of chunksOf(inode)) {
       const known = fileOffsets[number];
       if (known === undefined)
         throw new RafsInputError(`a file needs chunk ${number}: no such chunk`);

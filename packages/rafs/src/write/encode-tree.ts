@@ -105,7 +105,7 @@ function encodeChunkEntries(inode: BuildInode, target: TreeTarget, offset: numbe
   const { bytes, chunks, chunkSize } = target;
   let at = offset;
   let rest = inode.size;
-  for (const number of chunksOf(inode, chunkSize, 'a file')) {
+  for (const number of chunksOf(inode)) {
     const size = chunks.sizeOf(number);
     if (size !== Math.min(rest, chunkSize)) {
       throw new RafsInputError(`a chunk of ${size} bytes where a file has ${rest} left`);

@@ -3,7 +3,7 @@
  * what is listed together near: a directory, then its other children, then its directories in turn.
  */
 import type { ByteString } from '../byte-string.ts';
-import { compareByteStrings, printableName } from '../byte-string.ts';
+import { byteStringFromText, compareByteStrings, printableName } from '../byte-string.ts';
 import type { DirectoryPlan } from '../directory-block.ts';
 import { planDirectory } from '../directory-block.ts';
 import { RafsInputError, RafsLimitError } from '../errors.ts';
@@ -12,11 +12,12 @@ import { roundUp } from '../integers.ts';
 import { BLOCK_SIZE, INODE_SLOT_SIZE } from '../layout.ts';
 import { BOOTSTRAP_BYTES_MAX } from '../limits.ts';
 import type { BuildInode } from './bootstrap-input.ts';
-import { checkBuildInode, checkName } from './check-inode.ts';
+import { checkBuildInode, checkChunkCount, checkName } from './check-inode.ts';
 import { inodeUnit, ownDataSize } from './inode-unit.ts';
 
-const DOT = '.' as ByteString;
-const DOT_DOT = '..' as ByteString;
+const DOT = byteStringFromText('.');
+const DOT_DOT = byteStringFromText('..');
+const ROOT_NAME = byteStringFromText('/');
 
 /** A directory's names in order, with the nid of each once it is placed. */
 export type PlannedDirectory = {
@@ -76,7 +77,7 @@ class TreePlanner {
 
   plan(root: BuildInode): TreePlan {
     const pending: PendingDirectory[] = [
-      { inode: root, name: '/' as ByteString, parent: undefined, parentNid: 0, slot: 0 },
+      { inode: root, name: ROOT_NAME, parent: undefined, parentNid: 0, slot: 0 },
     ];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       const found = this.#placeDirectory(next);
@@ -139,6 +140,7 @@ class TreePlanner {
 
   #place(inode: BuildInode, name: ByteString, dataSize: number): number {
     checkBuildInode(inode, name);
+    checkChunkCount(inode, name, this.#options.chunkSize);
     const unit = inodeUnit(inode, this.#options.chunkSize, dataSize);
     if ((this.#cursor % BLOCK_SIZE) + unit.unbroken > BLOCK_SIZE) {
       this.#cursor = roundUp(this.#cursor, BLOCK_SIZE);
