@@ -23,6 +23,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'ERR_OCI_REFERENCE',
   'ERR_OCI_PLATFORM',
   'ERR_CONVERTER_OPTIONS',
+  'ERR_CONVERTER_OPTION_FILE',
 ]);
 
 /** The exit code of a command that ended with `error`. */

@@ -5,14 +5,13 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ImageConfig, ImageManifest } from '@shoal/oci';
+import { ownSteps } from '../image/added-history.ts';
 import type { OpenedImage } from '../image/open-image.ts';
 import type { AllowedChange } from './check-report.ts';
 import type { DifferenceList } from './difference-list.ts';
 
 const NYDUS_PREFIX = 'containerd.io/snapshot/';
 const SHOWN_LENGTH_MAX = 200;
-/** Who made the history entries a conversion adds. */
-const CREATED_BY = 'shoal convert';
 
 /** Fields of a manifest that a conversion writes anew. */
 const MANIFEST_CHANGES: Readonly<Record<string, string>> = {
@@ -97,17 +96,11 @@ function compareRuntime(source: ImageConfig, target: ImageConfig, differences: D
   }
 }
 
-/** One history begins with the other, apart from which steps made a layer. */
+/** The same steps, apart from which of them made a layer and from those that tools added. */
 function hasSameSteps(source: ImageConfig, target: ImageConfig): boolean {
   const steps = ({ history }: ImageConfig) =>
-    (history ?? []).map(({ empty_layer: _, ...step }) => step);
-  const a = steps(source);
-  const b = steps(target);
-  const length = Math.min(a.length, b.length);
-  // The bootstrap has an entry of its own, and so has each blob of a chunk dictionary.
-  const more = [...a.slice(length), ...b.slice(length)];
-  const isOurs = more.length <= 1 || more.every((step) => step.created_by === CREATED_BY);
-  return isOurs && isDeepStrictEqual(a.slice(0, length), b.slice(0, length));
+    ownSteps(history).map(({ empty_layer: _, ...step }) => step);
+  return isDeepStrictEqual(steps(source), steps(target));
 }
 
 function keysOf(a: object, b: object): string[] {

@@ -4,10 +4,10 @@
  */
 import type { Descriptor, Digest, HistoryEntry, ImageConfig, ImageManifest } from '@shoal/oci';
 import { isDockerMediaType, MediaType } from '@shoal/oci';
+import { ownSteps, UNPACK_AUTHOR } from '../image/added-history.ts';
 import type { LayerCompression } from './layer-compression.ts';
 
 const NYDUS_PREFIX = 'containerd.io/snapshot/nydus-';
-const NYDUS_COMMENT = 'Nydus Bootstrap Layer';
 
 /** The configuration, for one layer with this diff id. */
 export function ordinaryConfig(converted: ImageConfig, diffId: Digest): ImageConfig {
@@ -20,11 +20,10 @@ export function ordinaryConfig(converted: ImageConfig, diffId: Digest): ImageCon
 
 /** The steps stay readable, but one layer now holds what they made. */
 function ordinaryHistory({ history, created }: ImageConfig): HistoryEntry[] {
-  const steps = (history ?? []).filter(({ comment }) => comment !== NYDUS_COMMENT);
-  const emptied = steps.map((step) => ({ ...step, empty_layer: true }));
+  const emptied = ownSteps(history).map((step) => ({ ...step, empty_layer: true }));
   const merged: HistoryEntry = {
     ...(created === undefined ? {} : { created }),
-    created_by: 'shoal unpack',
+    created_by: UNPACK_AUTHOR,
     comment: 'all layers in one',
   };
   return [...emptied, merged];
