@@ -9,7 +9,6 @@ import { compareTrees, requireMounts, requireTool, runChecked } from '@shoal/tes
 import t from 'tap';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import {
-  convertDirectory,
   digestOfFile,
   mountWorld,
   readRange,
@@ -33,7 +32,7 @@ t.test('convert, push, mount, read, write, unmount', async (t) => {
   symlinkSync('dir/small', join(source, 'link'));
   writeFileSync(join(source, 'tool'), '#!/bin/sh\necho it runs\n', { mode: 0o755 });
   const reference = `${registry.host}/test/image:latest`;
-  await convertDirectory(source, reference);
+  await runShoal(['convert', '--source', `dir:${source}`, '--target', reference]);
 
   const mountpoint = world.mountpoint('plain');
   const pushed = registry.blobBytesSent();

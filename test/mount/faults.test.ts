@@ -16,7 +16,7 @@ import {
   until,
   writeFiles,
 } from '../support/mounted-image.ts';
-import { tryShoal } from '../support/shoal-command.ts';
+import { runShoal, tryShoal } from '../support/shoal-command.ts';
 
 const FILES = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`file-${at}`, 300_000]));
 
@@ -27,7 +27,7 @@ async function prepared(t: Parameters<typeof mountWorld>[0], files = FILES) {
   const gate = await openFaultGate(t, registry.host);
   const source = join(world.directory, 'source');
   writeFiles(source, files);
-  await convertDirectory(source, `${registry.host}/image:latest`, ['--chunk-size', '0x10000']);
+  await convertDirectory(source, `${registry.host}/image:latest`, 0x10000);
   return { world, gate, source, reference: `${gate.host}/image:latest` };
 }
 
@@ -130,9 +130,8 @@ t.test('bad requests: one clear sentence, nothing left behind', async (t) => {
   const mountpoint = world.mountpoint('m');
   const file = join(world.directory, 'file');
   writeFileSync(file, '');
-  const { runShoal } = await import('../support/shoal-command.ts');
   const layout = `oci:${join(world.directory, 'layout')}:v1`;
-  await runShoal(['convert', '--source', `dir:${source}`, '--target', layout]);
+  await convertDirectory(source, layout);
   const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['mount', reference, '/etc'], 1, /cannot mount at \/etc: the host needs/],
     [['mount', reference, '/proc/self'], 1, /cannot mount at/],

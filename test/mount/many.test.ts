@@ -85,7 +85,7 @@ t.test('two commands at once start one daemon', async (t) => {
   const source = join(world.directory, 'source');
   writeFiles(source, { one: 10_000 });
   const target = `oci:${join(world.directory, 'target')}:latest`;
-  await runShoal(['convert', '--source', `dir:${source}`, '--target', target]);
+  await convertDirectory(source, target);
   const { env } = world.daemon;
   const mountpoints = ['a', 'b', 'c'].map((name) => world.mountpoint(name));
   await Promise.all(mountpoints.map((path) => runShoal(['mount', target, path], { env })));

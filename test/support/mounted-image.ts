@@ -7,11 +7,12 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { convertImage } from '@shoal/converter';
 import { ControlClient, daemonPaths, ensureDaemon, type StatusAnswer } from '@shoal/node';
+import { parseReference } from '@shoal/oci';
 import type { MountRequest } from '@shoal/snapshotter';
 import { noise, runChecked, runCommand, type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import { type OwnDaemon, ownDaemon } from './own-daemon.ts';
-import { runShoal } from './shoal-command.ts';
 
 export const WAIT_MS_MAX = 60_000;
 
@@ -63,21 +64,18 @@ export function writeFiles(
   }
 }
 
-/** Converts a directory and pushes it. */
+/** Converts a directory and pushes it, in this process: starting a command takes a second. */
 export async function convertDirectory(
   source: string,
   target: string,
-  options: readonly string[] = [],
+  chunkSizeBytes = 1 << 20,
 ): Promise<void> {
-  await runShoal([
-    'convert',
-    '--source',
-    `dir:${source}`,
-    '--target',
-    target,
-    '--plain-http',
-    ...options,
-  ]);
+  await convertImage({
+    source: parseReference(`dir:${source}`),
+    target: parseReference(target),
+    client: { plainHttp: true },
+    chunkSizeBytes,
+  });
 }
 
 /** sha256 of a file, read by a process of its own. Undefined when the read fails. */
