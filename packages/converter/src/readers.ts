@@ -1,6 +1,6 @@
 /** Reading images back: open, check, unpack, inspect, list, cat, dump. */
 export { catFile } from './cat/cat-file.ts';
-export { type CheckOptions, checkImages } from './check/check-images.ts';
+export { type CheckOptions, checkAllPlatforms, checkImages } from './check/check-images.ts';
 export type {
   AllowedChange,
   CheckedSide,
@@ -31,7 +31,7 @@ export {
 } from './image/open-image.ts';
 export { type OpenedImageFacts, OrdinaryImage } from './image/opened-image.ts';
 export { printablePath } from './image/printable-path.ts';
-export { imagesOfIndex, isConvertedManifest, isMarkedConverted } from './image/select-manifest.ts';
+export { bootstrapLayerOf, imagesOfIndex, isMarkedConverted } from './image/select-manifest.ts';
 export type { Child, HashedTree, ImageNode, TreeView } from './image/tree-view.ts';
 export { type BootstrapFacts, bootstrapFacts } from './inspect/bootstrap-facts.ts';
 export {

@@ -5,7 +5,13 @@ import { parsePlatform, parseReference } from '@shoal/oci';
 import { EmbeddedRegistry } from '@shoal/registry-client';
 import { buildLayout, temporaryDirectory, writeTar } from '@shoal/test-kit';
 import t from 'tap';
-import { checkImages, convertImage, openConvertedImage, openImage } from '../src/index.ts';
+import {
+  checkAllPlatforms,
+  checkImages,
+  convertImage,
+  openConvertedImage,
+  openImage,
+} from '../src/index.ts';
 
 t.setTimeout(200_000);
 const directory = temporaryDirectory(t);
@@ -102,4 +108,35 @@ t.test('what is no image, or not a converted one', async (t) => {
   await t.rejects(openConvertedImage(parseReference(source)), {
     code: 'ERR_CONVERTER_NOT_CONVERTED',
   });
+});
+
+t.test('a converted image is found through the original it refers to', async (t) => {
+  await using registry = await EmbeddedRegistry.listen({ port: 0 });
+  const original = `${registry.host}/images/app:1`;
+  const copy = { source: parseReference(source), target: parseReference(original) };
+  await convertImage({ ...copy, mergePlatform: true });
+  await using ordinary = await openImage(parseReference(original), { prefer: 'ordinary' });
+  const byDigest = `${registry.host}/images/app@${ordinary.facts.descriptor.digest}`;
+  await t.rejects(openConvertedImage(parseReference(byDigest)), {
+    code: 'ERR_CONVERTER_NOT_CONVERTED',
+  });
+  await convertImage({
+    source: parseReference(byDigest),
+    target: parseReference(`${registry.host}/images/app:converted`),
+    withReferrer: true,
+  });
+  await using converted = await openConvertedImage(parseReference(byDigest));
+  t.equal(converted.facts.manifest.subject?.digest, ordinary.facts.descriptor.digest);
+  t.equal(converted.summary.files, 1);
+});
+
+t.test('every platform of an index', async (t) => {
+  await using registry = await EmbeddedRegistry.listen({ port: 0 });
+  const target = parseReference(`${registry.host}/images/app:merged`);
+  await convertImage({ source: parseReference(source), target, mergePlatform: true });
+  const reports = await checkAllPlatforms({ source: target, target });
+  t.equal(reports.length, 1);
+  t.ok(reports.every(({ isEqual }) => isEqual));
+  const single = parseReference(source);
+  t.equal((await checkAllPlatforms({ source: single, target: single })).length, 1);
 });

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { ByteProgress } from '../byte-progress.ts';
 import { clientOptionsOf } from '../client-options.ts';
 import type { CliContext } from '../context.ts';
+import { UsageError } from '../errors.ts';
 import { ExitCode } from '../exit-code.ts';
 import type { ImageFlags } from '../image-argument.ts';
 import { addImageOptions, platformOf } from '../image-argument.ts';
@@ -21,6 +22,7 @@ Ends with 1 when there are differences.`;
 type CheckFlags = ImageFlags & {
   readonly source: string;
   readonly target: string;
+  readonly allPlatforms?: boolean;
   readonly json?: boolean;
 };
 
@@ -31,31 +33,38 @@ export function registerCheck(program: Command, context: CliContext): void {
     .description('Compares two images completely and lists every difference.')
     .requiredOption('--source <REF>', 'the image as it should be, usually the original')
     .requiredOption('--target <REF>', 'the image to be checked')
+    .option('--all-platforms', 'compare every platform the source comes for')
     .option('--json', 'print JSON');
   addImageOptions(command)
     .addHelpText('after', EXAMPLES)
     .action(async (flags: CheckFlags) => {
-      const report = await compare(flags, context);
-      if (flags.json === true) await context.output.json(report);
-      else await printReport(report, context);
-      if (!report.isEqual) context.finish(ExitCode.failed);
+      const reports = await compare(flags, context);
+      const isList = flags.allPlatforms === true;
+      if (flags.json === true) await context.output.json(isList ? reports : reports[0]);
+      else for (const report of reports) await printReport(report, context);
+      if (!reports.every(({ isEqual }) => isEqual)) context.finish(ExitCode.failed);
     });
 }
 
-async function compare(flags: CheckFlags, context: CliContext): Promise<CheckReport> {
-  const [{ checkImages }, { parseReference }] = await Promise.all([
+async function compare(flags: CheckFlags, context: CliContext): Promise<CheckReport[]> {
+  if (flags.allPlatforms === true && flags.platform !== undefined) {
+    throw new UsageError('--platform and --all-platforms exclude each other');
+  }
+  const [{ checkAllPlatforms, checkImages }, { parseReference }] = await Promise.all([
     import('@shoal/converter'),
     import('@shoal/oci'),
   ]);
   await using progress = new ByteProgress(context.diagnostics, 'checked');
-  return await checkImages({
+  const options = {
     source: parseReference(flags.source),
     target: parseReference(flags.target),
     client: clientOptionsOf(flags, context),
     platform: await platformOf(flags),
     signal: context.signal,
-    onBytes: (bytes) => progress.add(bytes),
-  });
+    onBytes: (bytes: number) => progress.add(bytes),
+  };
+  if (flags.allPlatforms === true) return await checkAllPlatforms(options);
+  return [await checkImages(options)];
 }
 
 async function printReport(report: CheckReport, { output }: CliContext): Promise<void> {

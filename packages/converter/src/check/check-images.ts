@@ -7,6 +7,7 @@ import { CodecPool } from '@shoal/blob-store';
 import type { ImageReference, Platform } from '@shoal/oci';
 import { formatPlatform, formatReference } from '@shoal/oci';
 import type { ClientOptions } from '@shoal/registry-client';
+import { openSource } from '@shoal/registry-client';
 import { Warnings } from '../convert/session.ts';
 import { verifyContent } from '../image/content-verification.ts';
 import type { ConvertedImage } from '../image/converted-image.ts';
@@ -15,6 +16,7 @@ import type { OpenedImage } from '../image/open-image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Chunking } from '../image/ordinary-tree.ts';
 import { loadOrdinaryTree } from '../image/ordinary-tree.ts';
+import { listPlatforms } from '../image/select-manifest.ts';
 import type { HashedTree } from '../image/tree-view.ts';
 import type { CheckedSide, CheckReport } from './check-report.ts';
 import { compareDocuments } from './compare-documents.ts';
@@ -41,6 +43,20 @@ export async function checkImages(options: CheckOptions): Promise<CheckReport> {
   await using source = await openImage(options.source, { ...common, prefer: 'ordinary' });
   await using target = await openImage(options.target, { ...common, prefer: 'converted' });
   return await new Comparison(source, target, options).run();
+}
+
+/**
+ * Compares every platform the source comes for; a single manifest is one. Throws
+ * `ERR_CONVERTER_PLATFORM_MISSING` when the target lacks one.
+ */
+export async function checkAllPlatforms(options: CheckOptions): Promise<CheckReport[]> {
+  const signal = options.signal ?? new AbortController().signal;
+  await using store = await openSource(options.source, options.client ?? {});
+  const platforms = await listPlatforms(store, signal);
+  if (platforms.length === 0) return [await checkImages(options)];
+  const reports: CheckReport[] = [];
+  for (const platform of platforms) reports.push(await checkImages({ ...options, platform }));
+  return reports;
 }
 
 class Comparison {

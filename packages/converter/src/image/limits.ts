@@ -24,3 +24,5 @@ export const BOOTSTRAP_LAYER_BYTES_MAX = 2 ** 31 - 4096;
 export const DIFFERENCES_LISTED_MAX = 1000;
 /** Length of a path in an archive: PATH_MAX, which no unpacker can pass. */
 export const ARCHIVE_PATH_BYTES_MAX = 4096;
+/** Manifests that refer to an image and are looked into for a converted one. */
+export const REFERRERS_MAX = 32;

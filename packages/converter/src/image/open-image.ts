@@ -3,16 +3,23 @@
  * whether it is an ordinary image or a converted one.
  */
 import type { ImageConfig, ImageReference, Platform } from '@shoal/oci';
-import { formatPlatform, formatReference, matchPlatform, parseImageConfig } from '@shoal/oci';
+import {
+  formatPlatform,
+  formatReference,
+  isManifestMediaType,
+  matchPlatform,
+  parseImageConfig,
+} from '@shoal/oci';
 import type { ClientOptions, ImageStore } from '@shoal/registry-client';
 import { openSource } from '@shoal/registry-client';
 import { readBootstrapLayer } from './bootstrap-layer.ts';
 import { ConvertedImage } from './converted-image.ts';
 import { ImagePathError, NotConvertedError, PlatformMissingError } from './errors.ts';
+import { REFERRERS_MAX } from './limits.ts';
 import type { OpenedImageFacts } from './opened-image.ts';
 import { OrdinaryImage } from './opened-image.ts';
 import type { Preference, Selection } from './select-manifest.ts';
-import { isConvertedManifest, selectManifest } from './select-manifest.ts';
+import { bootstrapLayerOf, readDocument, selectManifest } from './select-manifest.ts';
 import { streamBytes } from './stream-bytes.ts';
 
 export type OpenImageOptions = {
@@ -45,15 +52,44 @@ export async function openImage(
   }
 }
 
-/** Opens an image that has to be a converted one. Throws `ERR_CONVERTER_NOT_CONVERTED`. */
+/**
+ * Opens an image that has to be a converted one; of an ordinary image the converted one that names
+ * it as its subject. Throws `ERR_CONVERTER_NOT_CONVERTED`.
+ */
 export async function openConvertedImage(
   reference: ImageReference,
   options: OpenImageOptions = {},
 ): Promise<ConvertedImage> {
   const image = await openImage(reference, options);
   if (image.kind === 'converted') return image;
-  await image.close();
-  throw new NotConvertedError(image.facts.description);
+  try {
+    const converted = await convertedReferrer(image.facts, signalOf(options));
+    if (converted !== undefined) return converted;
+    throw new NotConvertedError(image.facts.description);
+  } catch (error) {
+    await image.close();
+    throw error;
+  }
+}
+
+/** The first converted image that refers to this one; it owns the store from then on. */
+async function convertedReferrer(
+  { store, descriptor }: OpenedImageFacts,
+  signal: AbortSignal,
+): Promise<ConvertedImage | undefined> {
+  const referrers = await store.listReferrers(descriptor.digest, { signal });
+  const manifests = referrers.filter(({ mediaType }) => isManifestMediaType(mediaType));
+  for (const referrer of manifests.slice(0, REFERRERS_MAX)) {
+    const manifest = await readDocument(store, referrer, signal);
+    const layer = manifest.kind === 'manifest' ? bootstrapLayerOf(manifest) : undefined;
+    if (manifest.kind === 'index' || layer === undefined) continue;
+    const { description } = store;
+    const selection = { descriptor: referrer, manifest, index: undefined };
+    const config = await readConfig(store, selection, signal);
+    const facts: OpenedImageFacts = { ...selection, description, config, store };
+    return new ConvertedImage(facts, await readBootstrapLayer(store, layer, signal));
+  }
+  return undefined;
 }
 
 /** The image a store points at; the image owns the store from then on. */
@@ -61,7 +97,7 @@ export async function openFromStore(
   store: ImageStore,
   options: OpenImageOptions = {},
 ): Promise<OpenedImage> {
-  const signal = options.signal ?? new AbortController().signal;
+  const signal = signalOf(options);
   const selection = await selectManifest(store, {
     platform: options.platform,
     prefer: options.prefer ?? 'converted',
@@ -70,11 +106,13 @@ export async function openFromStore(
   const config = await readConfig(store, selection, signal);
   checkPlatform(store, selection, config, options.platform);
   const facts: OpenedImageFacts = { ...selection, description: store.description, config, store };
-  const layer = selection.manifest.layers.at(-1);
-  if (layer === undefined || !isConvertedManifest(selection.manifest)) {
-    return new OrdinaryImage(facts);
-  }
+  const layer = bootstrapLayerOf(selection.manifest);
+  if (layer === undefined) return new OrdinaryImage(facts);
   return new ConvertedImage(facts, await readBootstrapLayer(store, layer, signal));
+}
+
+function signalOf({ signal }: OpenImageOptions): AbortSignal {
+  return signal ?? new AbortController().signal;
 }
 
 async function readConfig(

@@ -53,7 +53,12 @@ export async function selectManifest(
   return { descriptor: chosen, manifest, index: document };
 }
 
-async function readDocument(store: ImageStore, descriptor: Descriptor, signal: AbortSignal) {
+/** A manifest or an index, verified and decoded. */
+export async function readDocument(
+  store: ImageStore,
+  descriptor: Descriptor,
+  signal: AbortSignal,
+): Promise<ImageManifest | ImageIndex> {
   const bytes = await store.readManifest(descriptor, { signal });
   return parseManifest(bytes, `${store.description}, manifest ${descriptor.digest}`);
 }
@@ -71,9 +76,9 @@ export function isMarkedConverted(descriptor: Descriptor): boolean {
   return descriptor.platform?.['os.features']?.includes(NYDUS_OS_FEATURE) === true;
 }
 
-/** True when the last layer is a bootstrap. */
-export function isConvertedManifest(manifest: ImageManifest): boolean {
-  return manifest.layers.at(-1)?.annotations?.[NydusAnnotation.bootstrap] === 'true';
+/** The layer that holds the bootstrap, in a converted image. */
+export function bootstrapLayerOf({ layers }: ImageManifest): Descriptor | undefined {
+  return layers.findLast(({ annotations }) => annotations?.[NydusAnnotation.bootstrap] === 'true');
 }
 
 function chooseManifest(index: ImageIndex, image: string, options: SelectOptions): Descriptor {
@@ -94,4 +99,15 @@ function chooseManifest(index: ImageIndex, image: string, options: SelectOptions
 
 function platformText({ platform }: Descriptor): string {
   return platform === undefined ? 'an unnamed platform' : formatPlatform(platform);
+}
+
+/** The platforms an image comes for, each once; none when it is a single manifest. */
+export async function listPlatforms(
+  store: ImageStore,
+  signal: AbortSignal,
+): Promise<readonly Platform[]> {
+  const document = await readDocument(store, await store.resolve({ signal }), signal);
+  if (document.kind === 'manifest') return [];
+  const platforms = imagesOfIndex(document).flatMap(({ platform }) => platform ?? []);
+  return [...new Map(platforms.map((platform) => [formatPlatform(platform), platform])).values()];
 }
