@@ -56,12 +56,13 @@ function runHelper(program: string, server: string, env: Environment): Promise<H
     const child = spawn(program, ['get'], {
       env: { ...env },
       stdio: ['pipe', 'pipe', 'ignore'],
-      timeout: HELPER_TIMEOUT_MS,
-      killSignal: 'SIGKILL',
     });
+    // the option `timeout` of spawn keeps the process alive when the program does not exist
+    const timer = setTimeout(() => child.kill('SIGKILL'), HELPER_TIMEOUT_MS);
     const pieces: Buffer[] = [];
     let sizeBytes = 0;
     child.on('error', (error) => {
+      clearTimeout(timer);
       reject(
         new CredentialHelperError(`${program} cannot be run`, { cause: error, remedy: INSTALL }),
       );
@@ -72,6 +73,7 @@ function runHelper(program: string, server: string, env: Environment): Promise<H
       else pieces.push(piece);
     });
     child.on('close', (code, signal) => {
+      clearTimeout(timer);
       resolve({ status: code ?? signal ?? 'unknown', output: Buffer.concat(pieces) });
     });
     child.stdin.on('error', () => undefined);

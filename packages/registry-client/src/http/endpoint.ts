@@ -6,7 +6,7 @@
 import { errorCode } from '@shoal/errors';
 import { AuthSession } from '../auth/auth-session.ts';
 import type { DockerCredentials } from '../auth/docker-config.ts';
-import { RedirectError, TlsError, TransferError } from '../errors.ts';
+import { RedirectError, TlsError } from '../errors.ts';
 import { ERROR_BODY_BYTES_MAX, REDIRECTS_MAX } from '../limits.ts';
 import type { ClientOptions } from '../options.ts';
 import { collectBounded } from '../verify.ts';
@@ -184,7 +184,6 @@ export class Endpoint {
 
 /** A certificate that is not trusted is no reason to give up encryption. */
 function speaksPlainHttp(error: unknown): boolean {
-  if (error instanceof TransferError) return true;
   if (!(error instanceof TlsError)) return false;
   const code = errorCode(error.cause) ?? '';
   return (

@@ -5,6 +5,7 @@
 import { errorCode, ShoalError } from '@shoal/errors';
 import { quoted } from '@shoal/oci';
 import {
+  ClosedError,
   DeniedError,
   NotFoundError,
   ProtocolError,
@@ -34,8 +35,6 @@ const TRANSFER_CODES: ReadonlySet<string> = new Set([
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
-  'UND_ERR_DESTROYED',
-  'UND_ERR_CLOSED',
 ]);
 
 /** A coded error for a request to `where` that got no whole answer; aborts pass unchanged. */
@@ -43,6 +42,9 @@ export function requestFailure(error: unknown, where: string, signal?: AbortSign
   if (error instanceof ShoalError) return error;
   if (signal?.aborted === true) return signal.reason;
   const code = deepCode(error);
+  if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') {
+    return new ClosedError(`the connection to ${where}`);
+  }
   if (code === 'ENOTFOUND') {
     return new UnreachableError(`${where}: the host name is unknown`, {
       cause: error,
@@ -63,7 +65,9 @@ export function requestFailure(error: unknown, where: string, signal?: AbortSign
   return new TransferError(`${where}: the connection broke (${code})`, {
     cause: error,
     retryable: true,
-    remedy: 'check the network and run the command again',
+    remedy: where.startsWith('https:')
+      ? 'check the network, and whether the registry wants a client certificate'
+      : 'check the network and run the command again',
   });
 }
 

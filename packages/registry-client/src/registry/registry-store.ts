@@ -20,6 +20,7 @@ import { collectBounded, verifiedPieces, verifyBytes, verifyDigest } from '../ve
 import { BlobOpener } from './blob-opener.ts';
 import { BlobReader } from './blob-reader.ts';
 import { listReferrers } from './referrers.ts';
+import { RunningCalls } from './running-calls.ts';
 
 export type RegistryParts = {
   readonly endpoint: Endpoint;
@@ -33,6 +34,7 @@ export class RegistryStore implements ImageStore {
   readonly description: string;
   protected readonly reference: RegistryReference;
   protected readonly endpoint: Endpoint;
+  protected readonly calls = new RunningCalls();
   readonly #parts: RegistryParts;
   readonly #reader: BlobReader;
   #resolved: Buffer | undefined;
@@ -52,7 +54,11 @@ export class RegistryStore implements ImageStore {
     return `${this.reference.registry}/${this.reference.repository}`;
   }
 
-  async resolve(options: CallOptions = {}): Promise<Descriptor> {
+  resolve(options: CallOptions = {}): Promise<Descriptor> {
+    return this.calls.run(() => this.#resolve(options));
+  }
+
+  async #resolve(options: CallOptions): Promise<Descriptor> {
     const { tag, digest } = this.reference;
     const { answer, body } = await this.#fetchManifest(digest ?? tag ?? 'latest', options);
     if (digest !== undefined) verifyDigest(body, digest, this.where);
@@ -66,7 +72,11 @@ export class RegistryStore implements ImageStore {
     return { mediaType, digest: digest ?? actual, size: body.byteLength };
   }
 
-  async readManifest(descriptor: Descriptor, options: CallOptions = {}): Promise<Buffer> {
+  readManifest(descriptor: Descriptor, options: CallOptions = {}): Promise<Buffer> {
+    return this.calls.run(() => this.#readManifest(descriptor, options));
+  }
+
+  async #readManifest(descriptor: Descriptor, options: CallOptions): Promise<Buffer> {
     const kept = this.#resolved;
     if (kept !== undefined && sha256Digest(kept) === descriptor.digest) {
       this.signalOf(options)?.throwIfAborted();
@@ -109,20 +119,21 @@ export class RegistryStore implements ImageStore {
   ): Promise<Buffer> {
     checkRange(descriptor, offset, length);
     const span = { descriptor, offset, end: offset + length, signal: this.signalOf(options) };
-    return collectBounded(this.#reader.pieces(span), length, this.where);
+    return this.calls.run(() => collectBounded(this.#reader.pieces(span), length, this.where));
   }
 
   async listReferrers(
     digest: Digest,
     options: CallOptions & { readonly artifactType?: string | undefined } = {},
   ): Promise<readonly Descriptor[]> {
-    return listReferrers({
+    const query = {
       endpoint: this.endpoint,
       repository: this.reference.repository,
       digest,
       artifactType: options.artifactType,
       signal: this.signalOf(options),
-    });
+    };
+    return this.calls.run(() => listReferrers(query));
   }
 
   /** The signal of a call; throws when the store is closed. */
@@ -133,7 +144,7 @@ export class RegistryStore implements ImageStore {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#parts.onClose();
+    this.#closing ??= this.calls.drain().then(() => this.#parts.onClose());
     return this.#closing;
   }
 

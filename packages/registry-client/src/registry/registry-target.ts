@@ -29,8 +29,15 @@ import { RegistryStore } from './registry-store.ts';
 import { UploadSession } from './upload-session.ts';
 
 export class RegistryTarget extends RegistryStore implements ImageTarget {
-  async hasBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+  hasBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
     const signal = this.signalOf(options);
+    return this.calls.run(() => this.#askForBlob(descriptor, signal));
+  }
+
+  async #askForBlob(
+    descriptor: Pick<Descriptor, 'digest'>,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
     const answer = await this.endpoint.callForHead({
       method: 'HEAD',
       target: `/v2/${this.reference.repository}/blobs/${descriptor.digest}`,
@@ -46,13 +53,21 @@ export class RegistryTarget extends RegistryStore implements ImageTarget {
     return [`repository:${this.reference.repository}:pull,push`];
   }
 
-  async mountBlob(
+  mountBlob(
     descriptor: Descriptor,
     fromRepository: string,
     options: CallOptions = {},
   ): Promise<boolean> {
-    const { repository } = this.reference;
     const signal = this.signalOf(options);
+    return this.calls.run(() => this.#askForMount(descriptor, fromRepository, signal));
+  }
+
+  async #askForMount(
+    descriptor: Descriptor,
+    fromRepository: string,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const { repository } = this.reference;
     const query = new URLSearchParams({ mount: descriptor.digest, from: fromRepository });
     try {
       const answer = await this.endpoint.callForHead({
@@ -82,10 +97,18 @@ export class RegistryTarget extends RegistryStore implements ImageTarget {
     );
   }
 
-  async writeManifest(
+  writeManifest(
     bytes: Buffer,
     mediaType: string,
     options: WriteManifestOptions = {},
+  ): Promise<Descriptor> {
+    return this.calls.run(() => this.#writeManifest(bytes, mediaType, options));
+  }
+
+  async #writeManifest(
+    bytes: Buffer,
+    mediaType: string,
+    options: WriteManifestOptions,
   ): Promise<Descriptor> {
     const descriptor = { mediaType, digest: sha256Digest(bytes), size: bytes.byteLength };
     const document = parseManifest(bytes, `manifest ${descriptor.digest}`);
