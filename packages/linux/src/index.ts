@@ -41,5 +41,5 @@ export type {
 } from './mount-types.ts';
 export { whoUses } from './mount-users.ts';
 export { probeHost } from './probes.ts';
-export { becomeIoFlusher, flockExclusive } from './syscalls.ts';
+export { flockExclusive } from './syscalls.ts';
 export { readXattrs, type Xattr } from './xattrs.ts';

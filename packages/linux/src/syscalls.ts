@@ -25,10 +25,8 @@ const cPread = libc.func('pread64', LONG, [INT, POINTER, SIZE, 'int64']);
 const cEventfd = libc.func('eventfd', INT, ['uint', INT]);
 const cUmount2 = libc.func('umount2', INT, [TEXT, INT]);
 const cFlock = libc.func('flock', INT, [INT, INT]);
-const cPrctl = libc.func('prctl', INT, [INT, 'ulong', 'ulong', 'ulong', 'ulong']);
 const cFadvise = libc.func('posix_fadvise64', INT, [INT, 'int64', 'int64', INT]);
 const cMmap = libc.func('mmap', POINTER, [POINTER, SIZE, INT, INT, INT, 'int64']);
-const cFcntl = libc.func('fcntl', INT, [INT, INT, LONG]);
 const cListxattr = libc.func('llistxattr', LONG, [POINTER, POINTER, SIZE]);
 const cGetxattr = libc.func('lgetxattr', LONG, [POINTER, POINTER, POINTER, SIZE]);
 const sysTextFlags = libc.func('syscall', LONG, [LONG, TEXT, LONG]);
@@ -37,7 +35,6 @@ const sysFlags = libc.func('syscall', LONG, [LONG, LONG, LONG, LONG]);
 const sysMoveMount = libc.func('syscall', LONG, [LONG, LONG, TEXT, LONG, TEXT, LONG]);
 
 const NR = {
-  openTree: 428,
   moveMount: 429,
   fsopen: 430,
   fsconfig: 431,
@@ -68,8 +65,8 @@ function rawResult(result: number): number {
 
 // --- raw: for loops ------------------------------------------------------------------------------
 
-export const POLLIN = 0x1;
-export const POLLERR = 0x8;
+const POLLIN = 0x1;
+const POLLERR = 0x8;
 const POLLFD_SIZE = 8;
 
 /** A reusable `struct pollfd` array that waits for input on each descriptor. */
@@ -91,9 +88,9 @@ export class PollSet {
     return rawResult(cPoll(this.#entries, this.#count, timeoutMs));
   }
 
-  /** The returned events of one entry after `wait`. */
-  events(index: number): number {
-    return this.#entries.readInt16LE(index * POLLFD_SIZE + 6);
+  /** True when the last `wait` found an error on an entry: the other side is gone. */
+  hasError(index: number): boolean {
+    return (this.#entries.readInt16LE(index * POLLFD_SIZE + 6) & POLLERR) !== 0;
   }
 }
 
@@ -154,23 +151,6 @@ export function flockExclusive(fd: number): boolean {
   const errno = koffi.errno();
   if (errno === constants.errno.EWOULDBLOCK) return false;
   throw new SyscallError('flock', errno, errnoName(errno), `of descriptor ${fd}`);
-}
-
-const F_SETFD = 2;
-
-/** Makes a descriptor end at exec. */
-export function setCloseOnExec(fd: number): void {
-  checked(cFcntl(fd, F_SETFD, 1), 'fcntl', `of descriptor ${fd}`);
-}
-
-const PR_SET_IO_FLUSHER = 57;
-
-/**
- * Tells the kernel that this process does the I/O others wait for, so that it must not wait for
- * them while memory is reclaimed. False without CAP_SYS_RESOURCE.
- */
-export function becomeIoFlusher(): boolean {
-  return cPrctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) === 0;
 }
 
 const POSIX_FADV_DONTNEED = 4;

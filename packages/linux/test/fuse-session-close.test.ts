@@ -1,12 +1,16 @@
 /** Ends of a session: under load, twice, by a killed reader, by a process that just exits. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { fstatSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
+import { adoptFlatFuseSession } from '../src/fuse/session.ts';
+import { adoptFromHolder, startHolder, stopHolder } from '../src/holder.ts';
+import { FileSystemContext } from '../src/mount.ts';
 import { isMountpoint } from '../src/mount-table.ts';
+import { moveMount } from '../src/syscalls.ts';
 import { patternBytes, until } from './support/fixtures.ts';
 import { FIRST_FILE_ID, mountAbove, openFixture } from './support/session-fixture.ts';
 
@@ -103,6 +107,32 @@ t.test('removing a file frees its readers only', async (t) => {
   t.match(await failure, { errno: -116 }, 'ESTALE');
   for (const release of releases) release();
   t.ok((await reads[1])?.equals(patternBytes(4, 0, 4096)));
+});
+
+t.test('a connection that the kernel ended is noticed, and never taken over', async (t) => {
+  if (!requireMounts(t)) return;
+  const { directory, session, events, misses } = await openFixture(t, [
+    { content: 5, sizeBytes: 4096 },
+  ]);
+  const { fd, mountFd = -1, init } = session;
+  const holder = await startHolder({ fd, mountFd }, `test-${process.pid}`);
+  t.teardown(() => stopHolder(holder));
+  const { dev } = fstatSync(mountFd);
+  const minor = (dev & 0xff) | ((dev >> 12) & 0xfff00);
+  const control = join(directory, 'fusectl');
+  mkdirSync(control);
+  const context = new FileSystemContext('fusectl', control);
+  moveMount(context.mount(0), control);
+  context.close();
+  writeFileSync(join(control, String(minor), 'abort'), '1');
+  await until('the session says so', () => events.some(({ kind }) => kind === 'disconnected'));
+  await t.rejects(readFile(session.pathOf(FIRST_FILE_ID)), { code: 'ENOTCONN' });
+  const taken = adoptFromHolder(holder);
+  const mount = { fd: taken['mountFd'] ?? -1 };
+  const onMiss = async () => undefined;
+  const options = { fd: taken['fd'] ?? -1, mount, init, onMiss, errnoOf: () => 5 };
+  await t.rejects(adoptFlatFuseSession(options), { code: 'ERR_LINUX_FUSE_SESSION_CLOSED' });
+  t.same(misses, []);
 });
 
 t.test('a process that exits with an open session does not hang', async (t) => {

@@ -1,6 +1,5 @@
 /** The kernel side of a session: device, mount, INIT, and ending the connection. */
 import { fstat, writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { promisify } from 'node:util';
 import { FuseSessionClosedError } from '../errors.ts';
 import { FileSystemContext, mountAttributes } from '../mount.ts';
@@ -62,16 +61,21 @@ export function handshake(fd: number): InitAgreement {
   return init;
 }
 
+/** Throws when the kernel has ended the connection behind this descriptor. */
+export function assertConnected(fd: number): void {
+  const poll = new PollSet([fd]);
+  poll.wait(0);
+  if (poll.hasError(0)) {
+    throw new FuseSessionClosedError('the kernel has ended this FUSE connection');
+  }
+}
+
 /**
  * Has every unanswered request sent again. Before Linux 6.9 the kernel says EINVAL: requests that
  * a dead server had read are then lost, and their readers wait until the connection ends.
  */
 export function resendRequests(fd: number): { readonly supported: boolean } {
-  const result = writeRaw(fd, encodeResend());
-  if (result === -constants.errno.ENODEV || result === -constants.errno.EPERM) {
-    throw new FuseSessionClosedError('the kernel has ended this FUSE connection');
-  }
-  return { supported: result >= 0 };
+  return { supported: writeRaw(fd, encodeResend()) >= 0 };
 }
 
 /** The number of the connection in /sys/fs/fuse/connections. The session must be serving. */

@@ -10,6 +10,7 @@ import { closeFd } from '../syscalls.ts';
 import { openFlatFile } from './flat-file.ts';
 import {
   abortConnection,
+  assertConnected,
   attachMount,
   connectionNumber,
   handshake,
@@ -75,6 +76,7 @@ class Session implements FlatFuseSession {
   /** Serves; when it adopts, unanswered requests come again only after every worker knows all files. */
   async start(files: readonly FlatFile[], adopts: boolean): Promise<void> {
     try {
+      if (adopts) assertConnected(this.fd);
       for (const file of files) this.#open(file);
       this.#workers = Array.from({ length: this.#threads }, () => this.#spawn());
       await Promise.all(this.#workers.map((worker) => worker.started));

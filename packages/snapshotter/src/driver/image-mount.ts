@@ -5,7 +5,7 @@
  * The EROFS below an overlay is mounted in a directory of ours only until the overlay has its own
  * clone of it; then that mount goes, so that one image is one mount in everybody's list.
  */
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { listMounts, mountErofs, mountOverlay, unmount } from '@shoal/linux';
 import { DriverRequestError } from '../errors.ts';
@@ -28,6 +28,13 @@ export function checkRequest(request: DriverMountRequest): void {
   for (const blob of request.blobs) {
     if (!SERVED_AS.test(servedKey(blob))) {
       throw new DriverRequestError(`blob ${blob.blobId}: its served name is malformed`);
+    }
+    const actual = statSync(blob.path, { throwIfNoEntry: false })?.size ?? 0;
+    if (actual < blob.sizeBytes) {
+      throw new DriverRequestError(
+        `blob ${blob.blobId}: its device file ${blob.path} has ${actual} of ${blob.sizeBytes} bytes`,
+        { remedy: 'unmount the image and mount it again' },
+      );
     }
     // EROFS answers EIO for the last block of such a device (measured on Linux 6.18).
     if (blob.sizeBytes % BLOCK_BYTES !== 0) {
