@@ -34,10 +34,11 @@ export const REQUEST_STORED_BYTES_MAX = 4 << 20;
 export const REQUEST_RAW_BYTES_MAX = 16 << 20;
 /** Chunks of one merged request, when files are tiny. */
 export const REQUEST_CHUNKS_MAX = 4096;
-/** Readahead behind a sequential demand read: the only bytes fetched that nobody asked for. */
+/**
+ * Readahead behind a sequential demand read, the only bytes fetched that nobody asked for; also
+ * never more than the stream has read so far. Hides some round trips of a fast link.
+ */
 export const READAHEAD_BYTES_MAX = 8 << 20;
-/** First readahead of a stream that turned out sequential; doubles up to READAHEAD_BYTES_MAX. */
-export const READAHEAD_BYTES_MIN = 256 << 10;
 /** Stored bytes of one readahead request: a demand read that joins one waits for this much. */
 export const READAHEAD_REQUEST_BYTES_MAX = 1 << 20;
 /** Sequential streams told apart in one blob. */

@@ -1,11 +1,14 @@
 /**
- * How far to read ahead of a demand read. A read that goes on where an earlier one ended doubles
- * that stream's window; any other read starts a new stream without readahead. So random reads
- * fetch only their own chunks and sequential ones run several MiB ahead.
+ * How far to read ahead of a demand read. A read that goes on where an earlier one ended belongs to
+ * a stream, and a stream is read ahead at most as far as it has come: what is fetched in vain is
+ * never more than what was read. Any other read starts a new stream, without readahead.
  */
-import { READAHEAD_BYTES_MAX, READAHEAD_BYTES_MIN, READAHEAD_STREAMS_MAX } from '../limits.ts';
+import { READAHEAD_BYTES_MAX, READAHEAD_STREAMS_MAX } from '../limits.ts';
 
-type Stream = { end: number; window: number; lastUse: number };
+type Stream = { readonly start: number; end: number; window: number; lastUse: number };
+
+/** Kernel readahead asks for overlapping pieces of 128 KiB; they are still one stream. */
+const SLACK_BYTES = 128 << 10;
 
 export class AccessPattern {
   readonly #bytesMax: number;
@@ -29,19 +32,14 @@ export class AccessPattern {
       same.lastUse = this.#clock;
       return 0;
     }
-    const stream = this.#streams.find(
-      (known) => start >= known.end - SLACK && start <= known.end + known.window && end > known.end,
-    );
+    const stream = this.#streams.find((known) => isNext(known, start, end));
     if (stream === undefined) {
-      this.#remember({ end, window: 0, lastUse: this.#clock });
+      this.#remember({ start, end, window: 0, lastUse: this.#clock });
       return 0;
     }
     stream.end = end;
     stream.lastUse = this.#clock;
-    stream.window = Math.min(
-      this.#bytesMax,
-      Math.max(Math.min(READAHEAD_BYTES_MIN, this.#bytesMax), stream.window * 2),
-    );
+    stream.window = Math.min(this.#bytesMax, end - stream.start);
     return stream.window;
   }
 
@@ -54,5 +52,8 @@ export class AccessPattern {
   }
 }
 
-/** Kernel readahead asks for overlapping pieces of 128 KiB; they are still one stream. */
-const SLACK = 128 << 10;
+function isNext(stream: Stream, start: number, end: number): boolean {
+  return (
+    start >= stream.end - SLACK_BYTES && start <= stream.end + stream.window && end > stream.end
+  );
+}
