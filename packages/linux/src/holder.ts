@@ -9,9 +9,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { HolderError } from './errors.ts';
 import type { HolderRecord } from './holder-types.ts';
 import { HOLDER_FDS_MAX } from './limits.ts';
+import { listMounts } from './mount-table.ts';
 import { closeFd, pidfdGetfd, pidfdOpen } from './syscalls.ts';
 
 const ENVIRONMENT_MARK = 'SHOAL_HOLDER';
@@ -19,7 +21,7 @@ const ENVIRONMENT_MARK = 'SHOAL_HOLDER';
 const SECONDS = '2147483647';
 const FIRST_FD = 3;
 const OOM_SCORE_NEVER = '-1000';
-const CGROUP = '/sys/fs/cgroup/shoal-holder';
+const CGROUP = 'shoal-holder';
 
 /** Start time in clock ticks of a running process; undefined when it is gone or a zombie. */
 function startTimeOf(pid: number): string | undefined {
@@ -43,10 +45,12 @@ function attempt(change: () => void): void {
 
 /** Takes the process out of a service's cgroup: systemd ends what is in there with the service. */
 function leaveCgroup(pid: number): void {
-  const own = readFileSync('/proc/self/cgroup', 'latin1').trim();
-  if (!own.startsWith('0::/') || own === '0::/') return;
-  mkdirSync(CGROUP, { recursive: true });
-  writeFileSync(`${CGROUP}/cgroup.procs`, String(pid));
+  const [, own] = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'latin1')) ?? [];
+  const root = listMounts().find((entry) => entry.fileSystem === 'cgroup2')?.mountpoint;
+  if (own === undefined || own === '/' || root === undefined) return;
+  const cgroup = join(root, CGROUP);
+  mkdirSync(cgroup, { recursive: true });
+  writeFileSync(join(cgroup, 'cgroup.procs'), String(pid));
 }
 
 /** Starts a holder of these descriptors. `purpose` finds it again with `listHolders`. */

@@ -111,7 +111,9 @@ async function probeTakeOver(directory: string): Promise<string> {
   try {
     const { held } = adoptFromHolder(holder);
     if (held !== undefined) closeFd(held);
-    return 'a restarted daemon can take over what its holder kept (pidfd_getfd works)';
+    const score = readFileSync(`/proc/${holder.pid}/oom_score_adj`, 'latin1').trim();
+    const oom = score === '-1000' ? 'never takes' : 'may take (no CAP_SYS_RESOURCE)';
+    return `a restarted daemon can take over what its holder kept; the OOM killer ${oom} the holder`;
   } finally {
     await stopHolder(holder);
   }

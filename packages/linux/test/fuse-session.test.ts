@@ -13,6 +13,8 @@ import { FIRST_FILE_ID, mountAbove, openFixture } from './support/session-fixtur
 const run = promisify(execFile);
 const MIB = 1 << 20;
 
+t.setTimeout(120_000);
+
 t.test('lists, looks up, reads what is ready and what is not', async (t) => {
   if (!requireMounts(t)) return;
   const sizeBytes = 3 * MIB + 100;

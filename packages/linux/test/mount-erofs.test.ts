@@ -12,6 +12,8 @@ import { whoUses } from '../src/mount-users.ts';
 import { encodeTinyErofs, wholeDeviceFile } from '../src/tiny-erofs.ts';
 import { patternBytes, workDirectory } from './support/fixtures.ts';
 
+t.setTimeout(120_000);
+
 t.test('an image with 200 devices mounts and every device is read', async (t) => {
   if (!requireMounts(t)) return;
   const directory = workDirectory(t);

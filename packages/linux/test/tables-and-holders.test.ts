@@ -14,6 +14,8 @@ import {
 import { isMountpoint, listMounts, parseMountInfo } from '../src/mount-table.ts';
 import { closeFd, flockExclusive } from '../src/syscalls.ts';
 
+t.setTimeout(120_000);
+
 t.test('mountinfo lines', async (t) => {
   const text =
     '36 35 98:0 /mnt1 /mnt\\0402\\134x rw,noatime master:1 shared:7 - erofs /dev/a\\011b rw,errors=continue\n';

@@ -7,6 +7,8 @@ import { DRIVER_NAMES, listDrivers, openCompleteDriver } from '../src/driver/ind
 import { blobBytes } from './support/driver-blob.ts';
 import { DriverFixture } from './support/driver-fixture.ts';
 
+t.setTimeout(120_000);
+
 t.test('a complete image needs no session', async (t) => {
   if (!requireMounts(t)) return;
   const fixture = new DriverFixture(t);
