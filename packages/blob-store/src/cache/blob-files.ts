@@ -84,13 +84,22 @@ export class BlobFiles {
       if (data === undefined || map === undefined || digests === undefined) {
         throw new TypeError('three files were opened');
       }
-      const isSized = (await data.stat()).size === init.sizeBytes;
+      const sizes = await Promise.all(handles.map(async (file) => (await file.stat()).size));
+      const isSized = sizes[0] === init.sizeBytes;
+      // Nothing old can come back after a power cut where there was nothing.
+      const sync = sizes.some((size) => size > 0) ? init.io.sync : async () => {};
       const state = isSized ? await readState(init) : emptyState(chunks.count);
       const files = new BlobFiles(init, { data, map, digests }, state);
       if (!state.isMapSound) await files.#resetMap();
       if (!state.isRecordSound) await files.#resetRecord(init.layoutDigest);
+      if (!state.isMapSound) await sync(map);
+      if (!state.isRecordSound) await sync(digests);
       // After the records: a cut in between must not leave records of bytes that are gone.
-      if (!isSized) await resize(data, init.sizeBytes);
+      if (!isSized) {
+        await data.truncate(0);
+        await data.truncate(init.sizeBytes);
+        await sync(data);
+      }
       return files;
     } catch (error) {
       await Promise.all(handles.map((handle) => handle.close()));
@@ -187,7 +196,6 @@ export class BlobFiles {
     await this.#io.write(this.#map, encodeChunkMapHeader(false), 0);
     await this.#writeBits(this.#bitmap, 0, this.#bitmap.length);
     await this.#map.truncate(chunkMapBytes(this.#count));
-    await this.#io.sync(this.#map);
   }
 
   async #resetRecord(layoutDigest: Uint8Array): Promise<void> {
@@ -196,8 +204,6 @@ export class BlobFiles {
     const zeros = Buffer.alloc(this.#count * DIGEST_BYTES);
     await this.#io.write(this.#digests, zeros, DIGEST_RECORD_HEADER_BYTES);
     await this.#digests.truncate(digestRecordBytes(this.#count));
-    // Before any new record: the old ones must not come back after a power cut.
-    await this.#io.sync(this.#digests);
   }
 }
 
@@ -257,12 +263,6 @@ async function decoded<T>(
     onDamage(new ChunkMapError(`${path}: ${error.message}`, { cause: error }));
     return undefined;
   }
-}
-
-async function resize(data: FileHandle, sizeBytes: number): Promise<void> {
-  await data.truncate(0);
-  await data.truncate(sizeBytes);
-  await data.sync();
 }
 
 function* runsOf(chunks: readonly number[]): Generator<[number, number]> {

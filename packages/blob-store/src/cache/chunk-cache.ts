@@ -71,6 +71,7 @@ export class ChunkCache implements AsyncDisposable {
     components: ChunkCacheComponents,
   ): Promise<ChunkCache> {
     const lock = await lockCacheDirectory(options.directory);
+    components.pool.warmUp();
     const tell = (event: CacheEvent) => components.onEvent?.(event);
     try {
       const bytesMax = options.cacheBytesMax ?? Number.POSITIVE_INFINITY;

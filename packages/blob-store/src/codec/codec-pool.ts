@@ -72,6 +72,12 @@ export class CodecPool implements AsyncDisposable {
     return promise.finally(() => signal.removeEventListener('abort', onAbort));
   }
 
+  /** Starts every thread now, so that no first job waits for one. */
+  warmUp(): void {
+    if (this.#closing !== undefined) return;
+    while (this.#threads.length < this.#threadsMax) this.#startThread();
+  }
+
   /** Waits for every job, then ends the threads. */
   close(): Promise<void> {
     this.#closing ??= this.#drainAndEnd();
