@@ -4,7 +4,7 @@
  * sizes, content. Paths are latin1 strings, one character per byte.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { runChecked } from './run-command.ts';
 
 export type TreeRecord = {
@@ -41,17 +41,21 @@ const TYPES: Readonly<Record<number, string>> = {
   12: 'socket',
 };
 
-/** Lists a whole tree, depth first, names in byte order. The root's path is ''. */
+/**
+ * Lists a whole tree, depth first, names in byte order. The root's path is ''. Nothing blocks the
+ * event loop: the tree may be served by something that this very process keeps going.
+ */
 export async function listTree(root: string, options: ListTreeOptions = {}): Promise<TreeRecord[]> {
   const xattrs = await readAllXattrs(root);
   const records: TreeRecord[] = [];
   const firstNames = new Map<bigint, string>();
-  const visit = (path: string): void => {
+  const visit = async (path: string): Promise<void> => {
     const full = Buffer.concat([Buffer.from(`${root}/`), Buffer.from(path, 'latin1')]);
-    const stats = lstatSync(full, { bigint: true });
+    const stats = await lstat(full, { bigint: true });
     const type = TYPES[Number(stats.mode >> 12n)] ?? 'unknown';
     const sameAs = firstNames.get(stats.ino) ?? path;
     firstNames.set(stats.ino, sameAs);
+    const wantsContent = type === 'regular' && options.withoutContent !== true;
     records.push({
       path,
       type,
@@ -62,15 +66,16 @@ export async function listTree(root: string, options: ListTreeOptions = {}): Pro
       size: type === 'directory' ? 0 : Number(stats.size),
       links: Number(stats.nlink),
       sameAs,
-      target: type === 'symlink' ? readlinkSync(full, 'buffer').toString('latin1') : '',
+      target: type === 'symlink' ? (await readlink(full, 'buffer')).toString('latin1') : '',
       xattrs: xattrs.get(path) ?? '',
-      content: type === 'regular' && options.withoutContent !== true ? digestFile(full) : '',
+      content: wantsContent ? await digestFile(full) : '',
     });
     if (type !== 'directory') return;
-    const names = readdirSync(full, { encoding: 'buffer' }).map((name) => name.toString('latin1'));
-    for (const name of names.toSorted(compareText)) visit(path === '' ? name : `${path}/${name}`);
+    const entries = await readdir(full, { encoding: 'buffer' });
+    const names = entries.map((name) => name.toString('latin1')).toSorted(compareText);
+    for (const name of names) await visit(path === '' ? name : `${path}/${name}`);
   };
-  visit('');
+  await visit('');
   return records;
 }
 
@@ -79,18 +84,14 @@ function compareText(one: string, other: string): number {
   return one < other ? -1 : 1;
 }
 
-function digestFile(path: Buffer): string {
+async function digestFile(path: Buffer): Promise<string> {
   const hash = createHash('sha256');
-  const file = openSync(path, 'r');
+  await using file = await open(path, 'r');
   const buffer = Buffer.allocUnsafe(READ_BYTES);
-  try {
-    for (;;) {
-      const length = readSync(file, buffer, 0, READ_BYTES, null);
-      if (length === 0) return hash.digest('hex');
-      hash.update(buffer.subarray(0, length));
-    }
-  } finally {
-    closeSync(file);
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, READ_BYTES, null);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(buffer.subarray(0, bytesRead));
   }
 }
 
