@@ -132,6 +132,10 @@ export function decodeInode(bytes: Buffer, offset: number, nid: number): RafsIno
     xattrBytes: xattrBytesOf(bytes.readUInt16LE(offset + EXTENDED_INODE_FIELD.xattrCount)),
     ...(isExtended ? decodeExtended(bytes, offset) : decodeCompact(bytes, offset)),
   };
+  if (isExtended && bytes.readUInt16LE(offset + EXTENDED_INODE_FIELD.reserved) !== 0) {
+    // Linux 6.15 and later take it for the high bits of the first data block.
+    throw corrupt(nid, 'a reserved field is set');
+  }
   if (inode.nlink === 0) throw corrupt(nid, 'its link count is 0');
   if (inode.nanoseconds >= NANOSECONDS) throw corrupt(nid, 'its nanoseconds are out of range');
   const isDevice = kind === InodeKind.character || kind === InodeKind.block;

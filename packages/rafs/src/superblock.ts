@@ -10,6 +10,7 @@ export const SUPERBLOCK_SIZE = 128;
 export const EROFS_MAGIC = 0xe0f5_e1e2;
 /** Compatible feature of RAFS v6; the kernel ignores it. */
 export const COMPAT_RAFS_V6 = 0x4000_0000;
+const COMPAT_CHECKSUM = 0x1;
 /** Chunked files and a device table. */
 export const INCOMPAT_EXACT = 0x0c;
 const DEVICE_TABLE_SLOT = DEVICE_TABLE_OFFSET / 128;
@@ -75,6 +76,10 @@ export function decodeSuperblock(bytes: Buffer): Superblock {
       throw new RafsCorruptError(WHERE, `${name} must be 0`);
     }
   }
+  // Newer kernels read layout changes there, without asking for a feature bit.
+  if (bytes.subarray(AT.reserved, SUPERBLOCK_SIZE).some((byte) => byte !== 0)) {
+    throw new RafsUnsupportedError(WHERE, 'reserved bytes are set');
+  }
   if (bytes.readUInt16LE(AT.deviceTableSlot) !== DEVICE_TABLE_SLOT) {
     throw new RafsCorruptError(WHERE, `the device table must start at byte ${DEVICE_TABLE_OFFSET}`);
   }
@@ -100,8 +105,12 @@ function checkFeatures(bytes: Buffer): void {
   if (bytes.readUInt32LE(AT.magic) !== EROFS_MAGIC) {
     throw new RafsCorruptError(WHERE, 'wrong magic number');
   }
-  if ((bytes.readUInt32LE(AT.featureCompat) & COMPAT_RAFS_V6) === 0) {
+  const compat = bytes.readUInt32LE(AT.featureCompat);
+  if ((compat & COMPAT_RAFS_V6) === 0) {
     throw new RafsCorruptError(WHERE, 'the RAFS v6 feature is not set');
+  }
+  if ((compat & COMPAT_CHECKSUM) !== 0) {
+    throw new RafsCorruptError(WHERE, 'it claims a checksum, which RAFS v6 cannot have');
   }
   const incompat = bytes.readUInt32LE(AT.featureIncompat);
   if (incompat !== INCOMPAT_EXACT) {

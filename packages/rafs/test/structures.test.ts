@@ -108,6 +108,7 @@ t.test('superblock', async (t) => {
   const broken: readonly (readonly [string, number, string, string])[] = [
     ['magic', 0, 'ff', 'ERR_RAFS_CORRUPT'],
     ['checksum', 4, '01', 'ERR_RAFS_CORRUPT'],
+    ['checksum claimed', 8, '01', 'ERR_RAFS_CORRUPT'],
     ['RAFS bit', 11, '00', 'ERR_RAFS_CORRUPT'],
     ['block size', 12, '0d', 'ERR_RAFS_CORRUPT'],
     ['tarfs block size', 12, '09', 'ERR_RAFS_UNSUPPORTED'],
@@ -117,6 +118,8 @@ t.test('superblock', async (t) => {
     ['shared xattrs', 44, '01', 'ERR_RAFS_CORRUPT'],
     ['newer EROFS feature', 81, '01', 'ERR_RAFS_UNSUPPORTED'],
     ['compression', 84, '01', 'ERR_RAFS_CORRUPT'],
+    ['directory block size of newer kernels', 90, '01', 'ERR_RAFS_UNSUPPORTED'],
+    ['name prefixes of newer kernels', 91, '01', 'ERR_RAFS_UNSUPPORTED'],
     ['device table slot', 88, '09', 'ERR_RAFS_CORRUPT'],
   ];
   for (const [name, offset, hex, code] of broken) {
@@ -390,6 +393,7 @@ t.test('inodes that cannot be', async (t) => {
     ['device with chunks', 0, '0900'],
     ['unknown layout', 0, '0d00'],
     ['unknown type', 4, '0000'],
+    ['high bits of the data block', 6, '0080'],
     ['no links', 44, '00000000'],
     ['nanoseconds', 40, '00ca9a3b'],
     ['size beyond 2^53', 8, 'ffffffffffffffff'],
