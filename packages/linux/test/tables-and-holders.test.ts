@@ -13,6 +13,7 @@ import {
 } from '../src/holder.ts';
 import { isMountpoint, listMounts, parseMountInfo } from '../src/mount-table.ts';
 import { closeFd, flockExclusive } from '../src/syscalls.ts';
+import { until } from './support/fixtures.ts';
 
 t.setTimeout(120_000);
 
@@ -83,12 +84,17 @@ t.test('a holder keeps what it was given, until it is stopped', async (t) => {
   t.throws(() => adoptFromHolder(impostor), { code: 'ERR_LINUX_HOLDER' });
   await stopHolder(impostor);
   t.ok(isHolderAlive(record), 'another process with its number is left alone');
-  const gone = new Promise<void>((resolve) => {
-    watchHolder(record, resolve, 5);
-  });
+  let isGone = false;
+  watchHolder(
+    record,
+    () => {
+      isGone = true;
+    },
+    5,
+  );
   await stopHolder(record);
   await stopHolder(record);
-  await gone;
+  await until('the watcher says so', () => isGone);
   t.notOk(isHolderAlive(record));
   t.throws(() => adoptFromHolder(record), { code: 'ERR_LINUX_HOLDER' });
   t.same(listHolders(purpose), []);
