@@ -3,8 +3,8 @@
  * half made, or that somebody unmounted by hand. From local files only; one mount that cannot be
  * restored does not keep the others away.
  */
-import { isMountpoint, unmount } from '@shoal/linux';
-import type { DriverName, MountDriver } from './driver/index.ts';
+import { isMountpoint } from '@shoal/linux';
+import { type DriverName, type MountDriver, unmountApart } from './driver/index.ts';
 import { currentBootId, type MountPlan, type MountPlans } from './mount-plan.ts';
 import type { MountRecord } from './mount-record.ts';
 import { errorFields, type ServiceLog } from './service-log.ts';
@@ -66,7 +66,7 @@ export async function forgetBroken(
   { record }: BrokenMount,
   { state, log }: Pick<RestoreComponents, 'state' | 'log'>,
 ): Promise<void> {
-  if (isMountpoint(record.mountpoint)) unmount(record.mountpoint, { lazy: true });
+  if (isMountpoint(record.mountpoint)) await unmountApart(record.mountpoint, { lazy: true });
   await state.deleteMount(record.id);
   log.info({ mountpoint: record.mountpoint }, 'a broken mount is forgotten');
 }
@@ -81,7 +81,7 @@ async function isWanted(
   if (record.state === 'mounted' && (isThere || record.bootId !== currentBootId())) return true;
   if (record.state === 'mounting' && isThere) {
     try {
-      unmount(mountpoint, { lazy: true });
+      await unmountApart(mountpoint, { lazy: true });
     } catch (error) {
       log.warn({ mountpoint, ...errorFields(error) }, 'a half made mount stays');
     }

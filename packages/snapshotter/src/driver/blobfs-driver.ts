@@ -18,6 +18,7 @@ import type {
 } from './mount-driver.ts';
 import { type ServedFile, ServedFiles } from './served-files.ts';
 import { type DriverEvent, describeEvent } from './session-log.ts';
+import { unmountApart } from './unmount-apart.ts';
 
 export type BlobfsDriverOptions = {
   /** Keeps `session.json` (holder, INIT agreement) and the directories of lower mounts. */
@@ -37,6 +38,8 @@ class BlobfsDriver implements MountDriver {
   readonly #report: (event: DriverEvent) => void;
   readonly #files = new ServedFiles();
   readonly #mounts = new Map<string, Mounted>();
+  /** Reads that wait for bytes, by file id. */
+  readonly #reads = new Map<number, Set<AbortController>>();
   #session: BlobfsSession | undefined;
   /** Mounts and unmounts change the session's files one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -62,11 +65,15 @@ class BlobfsDriver implements MountDriver {
     return this.#inTurn(() => this.#mount(request, 'mounted'));
   }
 
-  unmount(mountId: string, options: { readonly lazy?: boolean } = {}): Promise<void> {
-    return this.#inTurn(async () => {
-      const mounted = this.#mounts.get(mountId);
-      if (mounted === undefined) return;
-      unmount(mounted.mountpoint, options);
+  async unmount(mountId: string, options: { readonly lazy?: boolean } = {}): Promise<void> {
+    const mounted = await this.#inTurn(async () => this.#mounts.get(mountId));
+    if (mounted === undefined) return;
+    // Not in turn: it may wait for reads, and other mounts must not wait for that.
+    await unmountApart(mounted.mountpoint, {
+      ...options,
+      onStall: () => this.#giveUpReads(mounted.files),
+    });
+    await this.#inTurn(async () => {
       this.#mounts.delete(mountId);
       await this.#release(mounted.files);
     });
@@ -215,8 +222,27 @@ class BlobfsDriver implements MountDriver {
   ): Promise<Uint8Array | undefined> {
     const blob = this.#files.byId(fileId)?.blob;
     if (blob === undefined) throw new DriverClosedError(`file ${fileId} is not served any more`);
-    const result = await blob.ensure(offset, length, { priority: 'demand', signal });
-    return result instanceof Uint8Array ? result : undefined;
+    const given = new AbortController();
+    const reads = this.#reads.get(fileId) ?? new Set();
+    this.#reads.set(fileId, reads.add(given));
+    try {
+      const either = AbortSignal.any([signal, given.signal]);
+      const result = await blob.ensure(offset, length, { priority: 'demand', signal: either });
+      return result instanceof Uint8Array ? result : undefined;
+    } finally {
+      reads.delete(given);
+      if (reads.size === 0) this.#reads.delete(fileId);
+    }
+  }
+
+  /** Ends waiting reads of files that only a mount which has gone used: nobody waits for them. */
+  #giveUpReads(files: readonly ServedFile[]): void {
+    for (const file of files) {
+      if (file.mounts > 1) continue;
+      for (const read of this.#reads.get(file.flat.fileId) ?? []) {
+        read.abort(new DriverClosedError(`${file.flat.name} was unmounted`));
+      }
+    }
   }
 
   #nameOf(fileId: number): string {

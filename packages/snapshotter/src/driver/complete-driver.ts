@@ -2,7 +2,6 @@
  * The `complete` driver: every blob is local already, so EROFS lies on the plain device files.
  * No daemon is in the data path, and nothing has to survive a restart.
  */
-import { unmount } from '@shoal/linux';
 import { DriverRequestError } from '../errors.ts';
 import { checkRequest, isImageMounted, mountImage, removeLeftovers } from './image-mount.ts';
 import type {
@@ -12,6 +11,7 @@ import type {
   DriverStats,
   MountDriver,
 } from './mount-driver.ts';
+import { unmountApart } from './unmount-apart.ts';
 
 export type CompleteDriverOptions = {
   /** Directories of lower mounts are made here; only root may enter. */
@@ -42,7 +42,7 @@ class CompleteDriver implements MountDriver {
   async unmount(mountId: string, options: { readonly lazy?: boolean } = {}): Promise<void> {
     const mountpoint = this.#mountpoints.get(mountId);
     if (mountpoint === undefined) return;
-    unmount(mountpoint, options);
+    await unmountApart(mountpoint, options);
     this.#mountpoints.delete(mountId);
   }
 

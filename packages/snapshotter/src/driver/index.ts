@@ -15,3 +15,4 @@ export {
   type MountDriver,
 } from './mount-driver.ts';
 export type { DriverEvent } from './session-log.ts';
+export { unmountApart } from './unmount-apart.ts';

@@ -1,0 +1,69 @@
+/**
+ * Unmounting in a process of its own. When a reader was killed while its bytes were on their way,
+ * the kernel ends the file system only after that read is answered, by us: a thread of the daemon
+ * would wait for the daemon, and even keep a successor from its locks. The mount itself is gone at
+ * once; only the end of the kernel's structures waits.
+ */
+import { spawn } from 'node:child_process';
+import { isMountpoint, listMounts, MountBusyError, MountFailedError, whoUses } from '@shoal/linux';
+
+/** After this long without an end, reads that nobody waits for any more are given up. */
+const STALL_MS = 300;
+/** After this long the kernel finishes by itself; it holds no name any more. */
+const GIVE_UP_MS = 5_000;
+
+export type UnmountApartOptions = {
+  readonly lazy?: boolean | undefined;
+  /** Called when the kernel waits for reads of the mount that has gone. */
+  readonly onStall?: () => void;
+};
+
+type Ending = { readonly exitCode: number; readonly errors: string } | 'still-running';
+
+/** @throws ERR_LINUX_MOUNT_BUSY naming the users, ERR_LINUX_MOUNT_FAILED */
+export async function unmountApart(
+  mountpoint: string,
+  options: UnmountApartOptions = {},
+): Promise<void> {
+  const ending = await runUnmount(mountpoint, options);
+  if (ending === 'still-running' || ending.exitCode === 0) return;
+  if (/busy/.test(ending.errors)) {
+    const below = listMounts()
+      .map((entry) => entry.mountpoint)
+      .filter((path) => path.startsWith(`${mountpoint}/`));
+    throw new MountBusyError(mountpoint, whoUses(mountpoint), below);
+  }
+  // Somebody else was faster.
+  if (!isMountpoint(mountpoint)) return;
+  throw new MountFailedError(`cannot unmount ${mountpoint}: ${ending.errors.trim()}`, 'EIO');
+}
+
+async function runUnmount(mountpoint: string, options: UnmountApartOptions): Promise<Ending> {
+  const flags = options.lazy === true ? ['-i', '-l'] : ['-i'];
+  const child = spawn('umount', [...flags, mountpoint], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, LC_ALL: 'C' },
+    detached: true,
+  });
+  const stall = setTimeout(() => options.onStall?.(), STALL_MS);
+  let giveUp: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise<Ending>((resolve, reject) => {
+      let errors = '';
+      child.stderr.on('data', (bytes) => {
+        errors += String(bytes);
+      });
+      child.once('error', reject);
+      child.once('close', (code) => resolve({ exitCode: code ?? 1, errors }));
+      giveUp = setTimeout(() => {
+        if (!isMountpoint(mountpoint)) resolve('still-running');
+        else reject(new MountFailedError(`cannot unmount ${mountpoint}: no answer`, 'ETIMEDOUT'));
+      }, GIVE_UP_MS);
+    });
+  } finally {
+    clearTimeout(stall);
+    clearTimeout(giveUp);
+    child.stderr.destroy();
+    child.unref();
+  }
+}
