@@ -2,12 +2,10 @@
  * `shoal convert` as a function: from a source image to a published, read-back converted image.
  * Nothing points at what is written until everything is there; the tag comes last.
  */
-import { CodecPool } from '@shoal/blob-store';
 import type { ImageConfig, ImageReference, Platform } from '@shoal/oci';
 import { hostPlatform } from '@shoal/oci';
 import type { ClientOptions, ImageStore } from '@shoal/registry-client';
 import { openSource, openTarget } from '@shoal/registry-client';
-import { StreamDigester } from '../digest/stream-digester.ts';
 import { archiveLayer, directoryLayer } from '../layer/layer-source.ts';
 import type { CacheKey } from './build-cache.ts';
 import { layerCacheKey, openBuildCache, rootCacheKey } from './build-cache.ts';
@@ -17,6 +15,7 @@ import { convertManifest } from './convert-manifest.ts';
 import type { ConvertOptions, ConvertReport } from './convert-options.ts';
 import type { ConvertSettings } from './convert-settings.ts';
 import { checkConvertOptions } from './convert-settings.ts';
+import { ConvertThreads } from './convert-threads.ts';
 import type { Original } from './publish.ts';
 import { publish } from './publish.ts';
 import { convertReport } from './report.ts';
@@ -92,8 +91,7 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
   return {
     settings,
     target: resources.use(await openTarget(settings.target, client)),
-    pool: resources.use(new CodecPool()),
-    digester: resources.use(new StreamDigester()),
+    threads: resources.use(new ConvertThreads()),
     dicts,
     cache,
     warnings,

@@ -66,6 +66,8 @@ export async function convertLayers(
     reports.push(report);
     session.onProgress({ kind: 'layer-done', layer, report });
   }
+  // Their memory is wanted for the bootstrap.
+  await session.threads.close();
   return { root, index, blobs, layerBlobs, reports };
 }
 
@@ -101,8 +103,7 @@ async function obtainLayer(
   if (cached !== undefined) return { unit: cached, origin: 'build-cache', bytesRead: 0 };
   let bytesRead = 0;
   const components = {
-    pool: session.pool,
-    digester: session.digester,
+    ...session.threads.open(),
     target: session.target,
     format: session.settings.format,
     index,

@@ -1,20 +1,18 @@
 /**
  * What all steps of one conversion share. Opened and closed by `convertImage` only.
  */
-import type { CodecPool } from '@shoal/blob-store';
 import type { ImageTarget } from '@shoal/registry-client';
-import type { StreamDigester } from '../digest/stream-digester.ts';
 import { WARNINGS_MAX } from '../limits.ts';
 import type { BuildCache } from './build-cache.ts';
 import type { ChunkDict } from './chunk-dict.ts';
 import type { ConvertProgress } from './convert-options.ts';
 import type { ConvertSettings } from './convert-settings.ts';
+import type { ConvertThreads } from './convert-threads.ts';
 
 export type ConvertSession = {
   readonly settings: ConvertSettings;
   readonly target: ImageTarget;
-  readonly pool: CodecPool;
-  readonly digester: StreamDigester;
+  readonly threads: ConvertThreads;
   readonly dicts: readonly ChunkDict[];
   readonly cache: BuildCache | undefined;
   readonly warnings: Warnings;

@@ -37,10 +37,13 @@ export async function writeBootstrap(
   const used = usedBlobs(content);
   const onWarning = (text: string) => warnings.add(text);
   const bootstrap = encodeBootstrap(bootstrapInput(content, used, settings, onWarning));
+
   const { inodes } = verifyBootstrap(bootstrap);
+
   const bootstrapBytes = bootstrap.length;
   const archive = encodeBootstrapLayerTar({ bootstrap, metaFiles: blobMetaFiles(used) });
   const packed = await storePacked(target, archive, signal);
+
   await readBack(target, packed, signal);
   const dictBlobs = [...used.values()].flatMap(({ blob }) => (blob.kind === 'dict' ? [blob] : []));
   return { ...packed, bootstrapBytes, inodes, dictBlobs };

@@ -7,6 +7,9 @@ import { Worker } from 'node:worker_threads';
 import { DigestWorkerError } from '../errors.ts';
 import type { DigestReply, DigestRequest } from './stream-digest-worker.ts';
 
+/** The thread makes no objects to speak of; the default would take 30 MiB. */
+const YOUNG_GENERATION_MIB = 4;
+
 type Waiter = {
   readonly resolve: (reply: DigestReply) => void;
   readonly reject: (e: unknown) => void;
@@ -22,6 +25,7 @@ export class StreamDigester implements AsyncDisposable {
   constructor() {
     this.#worker = new Worker(new URL('./stream-digest-worker.ts', import.meta.url), {
       name: 'shoal-digest',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     });
     this.#worker.unref();
     this.#worker.on('message', (reply: DigestReply) => {

@@ -20,6 +20,7 @@ const WHITEOUT_PREFIX = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 const SETGID = 0o2000;
 const SYMLINK_MODE = 0o777;
+const NO_TARGET = '' as ByteString;
 
 export type ApplyContext = {
   /** Digest or name of the layer, for messages. */
@@ -134,17 +135,21 @@ export class LayerApplier {
     if (isSymlink && entry.linkName.length > SYMLINK_TARGET_BYTES_MAX) {
       throw this.#error(entry, `symlink target of ${entry.linkName.length} bytes`);
     }
-    const inode: Inode = {
-      ...implicitDirectory(),
+    const { mode, xattrs } = this.#xattrs(entry);
+    return {
       kind: entry.kind,
+      mode: isSymlink ? SYMLINK_MODE : mode,
+      uid: entry.uid,
+      gid: entry.gid,
+      seconds: entry.seconds,
+      nanoseconds: entry.nanoseconds,
       rdev: entry.rdev,
+      xattrs,
       size: isSymlink ? entry.linkName.length : entry.size,
       chunks: this.#chunksOf(entry),
-      target: isSymlink ? entry.linkName : ('' as ByteString),
+      target: isSymlink ? entry.linkName : NO_TARGET,
       children: entry.kind === EntryKind.directory ? new Map() : undefined,
     };
-    setAttributes(inode, entry, this.#xattrs(entry));
-    return inode;
   }
 
   #chunksOf(entry: LayerEntry): number | Uint32Array | undefined {
@@ -208,7 +213,7 @@ function setAttributes(
   entry: LayerEntry,
   kept: ReturnType<typeof keepableXattrs>,
 ): void {
-  inode.mode = entry.kind === EntryKind.symlink ? SYMLINK_MODE : kept.mode;
+  inode.mode = kept.mode;
   inode.uid = entry.uid;
   inode.gid = entry.gid;
   inode.seconds = entry.seconds;

@@ -1,0 +1,29 @@
+/**
+ * The threads of a conversion: started when the first layer needs them, so that a conversion from
+ * the build cache has none, and ended after the last, because their memory is a third of the whole.
+ */
+import { CodecPool } from '@shoal/blob-store';
+import { StreamDigester } from '../digest/stream-digester.ts';
+
+type Threads = { readonly pool: CodecPool; readonly digester: StreamDigester };
+
+export class ConvertThreads implements AsyncDisposable {
+  #threads: Threads | undefined;
+
+  /** Running threads. */
+  open(): Threads {
+    this.#threads ??= { pool: new CodecPool(), digester: new StreamDigester() };
+    return this.#threads;
+  }
+
+  /** Ends them; `open` starts new ones. Idempotent. */
+  async close(): Promise<void> {
+    const threads = this.#threads;
+    this.#threads = undefined;
+    await Promise.all([threads?.pool.close(), threads?.digester.close()]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
