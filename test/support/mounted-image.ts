@@ -80,7 +80,7 @@ export async function convertDirectory(
 
 /** sha256 of a file, read by a process of its own. Undefined when the read fails. */
 export async function digestBySha256sum(path: string): Promise<string | undefined> {
-  const { exitCode, stdout } = await runCommand('sha256sum', [path]);
+  const { exitCode, stdout } = await runCommand('sha256sum', [path], { timeoutMs: WAIT_MS_MAX });
   return exitCode === 0 ? stdout.slice(0, 64) : undefined;
 }
 

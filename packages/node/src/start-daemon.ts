@@ -100,7 +100,11 @@ async function readLine(pipe: Readable, signal: AbortSignal): Promise<string> {
   signal.addEventListener('abort', onAbort, { once: true });
   let text = '';
   try {
-    for await (const part of pipe) text += String(part);
+    // Up to the end of the line, not of the pipe: a process the daemon starts may hold it open.
+    for await (const part of pipe) {
+      text += String(part);
+      if (text.includes('\n')) break;
+    }
   } finally {
     signal.removeEventListener('abort', onAbort);
   }

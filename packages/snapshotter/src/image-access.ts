@@ -31,6 +31,8 @@ export type AccessTarget = {
 const IMPATIENT_RETRY = { attemptsMax: 2, delayMs: 50, delayMaxMs: 200, retryAfterMaxMs: 500 };
 /** Otherwise the served blob tries again by itself, and its status says meanwhile why it waits. */
 const PATIENT_RETRY = { attemptsMax: 3, delayMs: 100, delayMaxMs: 1000, retryAfterMaxMs: 10_000 };
+/** A connection that says nothing for so long is given up: a program may be waiting for it. */
+const TIMEOUTS = { connectTimeoutMs: 10_000, headersTimeoutMs: 20_000, bodyTimeoutMs: 20_000 };
 
 export class ImageAccess {
   readonly #options: ImageAccessOptions;
@@ -75,6 +77,7 @@ export class ImageAccess {
       clientKeyFile: source.clientKeyFile,
       dockerConfigDir: source.dockerConfigDirectory ?? this.#options.dockerConfigDirectory,
       retry: missPolicy.kind === 'fail' ? IMPATIENT_RETRY : PATIENT_RETRY,
+      timeouts: TIMEOUTS,
     };
     if (reference.kind !== 'registry') return options;
     return { ...options, client: this.#client(options) };
