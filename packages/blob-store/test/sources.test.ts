@@ -92,13 +92,16 @@ t.test('equal reads share one; a caller that gives up leaves the others alone', 
   open();
   t.ok((await kept).equals(blob.stored.subarray(0, 100)));
   t.equal(scripted.reads.length, 1);
+  const both = await Promise.all([source.read(key, 0, 9000), source.read(key, 0, 9000)]);
+  both[0].fill(0);
+  t.ok(both[1].equals(blob.stored.subarray(0, 9000)), 'each has bytes of his own');
   scripted.script = (_r, _b, signal) => {
     seen = signal;
     return hang(signal);
   };
   const last = new AbortController();
   const read = source.read(key, 0, 100, { signal: last.signal });
-  await until(() => scripted.reads.length === 2);
+  await until(() => scripted.reads.length === 3);
   last.abort(new Error('bye'));
   await t.rejects(read, { message: 'bye' });
   t.equal(seen?.aborted, true, 'the read ends with its last caller');
@@ -206,4 +209,8 @@ t.test('a bandwidth limit, in order of priority', async (t) => {
   t.ok(now < late, `demand at ${now} ms before prefetch at ${late} ms`);
   t.ok(late >= 3000, `${late} ms for the bytes before`);
   t.equal(big, 0);
+  const stuck = [source.read(key, 0, 9000), source.read(key, 0, 9000)];
+  await source.close();
+  await t.rejects(Promise.all(stuck), { code: 'ERR_BLOB_STORE_CLOSED' });
+  await t.rejects(source.read(key, 0, 1), { code: 'ERR_BLOB_STORE_CLOSED' });
 });

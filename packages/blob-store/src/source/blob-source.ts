@@ -27,7 +27,10 @@ export type BlobReadOptions = {
 export interface BlobSource {
   /** For messages and counters; no secrets. */
   readonly name: string;
-  /** Exactly `length` bytes at `offset` of the stored blob, or an error. */
+  /**
+   * Exactly `length` bytes at `offset` of the stored blob, or an error. The buffer is the caller's
+   * alone: he may change it, or move it to a thread.
+   */
   read(blob: BlobKey, offset: number, length: number, options?: BlobReadOptions): Promise<Buffer>;
   close(): Promise<void>;
 }

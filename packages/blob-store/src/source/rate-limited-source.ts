@@ -3,7 +3,7 @@
  * not empty and takes its bytes on credit, so a small demand read waits for at most the one read
  * before it; waiting reads go in order of priority.
  */
-import { SourceBusyError } from '../errors.ts';
+import { ClosedError, SourceBusyError } from '../errors.ts';
 import { SOURCE_READS_WAITING_MAX } from '../limits.ts';
 import type { BlobKey, BlobReadOptions, BlobSource, Priority } from './blob-source.ts';
 import { PriorityQueue } from './priority-queue.ts';
@@ -28,7 +28,12 @@ const REAL: RateLimitComponents = {
   },
 };
 
-type Waiting = { priority: Priority; readonly bytes: number; readonly admit: () => void };
+type Waiting = {
+  priority: Priority;
+  readonly bytes: number;
+  readonly admit: () => void;
+  readonly refuse: (error: unknown) => void;
+};
 
 export function rateLimitedSource(
   source: BlobSource,
@@ -47,6 +52,7 @@ class RateLimitedSource implements BlobSource {
   readonly #queue = new PriorityQueue<Waiting>();
   #tokens: number;
   #filledAtMs: number;
+  #isClosed = false;
   #cancelTimer: (() => void) | undefined;
 
   constructor(source: BlobSource, options: RateLimitOptions, components: RateLimitComponents) {
@@ -67,9 +73,10 @@ class RateLimitedSource implements BlobSource {
   ): Promise<Buffer> {
     const { signal, priority = 'demand' } = options;
     signal?.throwIfAborted();
+    if (this.#isClosed) throw new ClosedError(`source ${this.name}`);
     if (this.#queue.size >= SOURCE_READS_WAITING_MAX) throw new SourceBusyError();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiting: Waiting = { priority, bytes: length, admit: resolve };
+    const waiting: Waiting = { priority, bytes: length, admit: resolve, refuse: reject };
     const onAbort = () => {
       this.#queue.remove(waiting);
       reject(signal?.reason);
@@ -86,7 +93,11 @@ class RateLimitedSource implements BlobSource {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#cancelTimer?.();
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      next.refuse(new ClosedError(`source ${this.name}`));
+    }
     await this.#source.close();
   }
 

@@ -12,6 +12,8 @@ type Flight = {
   readonly controller: AbortController;
   readonly promise: Promise<Buffer>;
   waiters: number;
+  /** Readers it had, those who gave up included. */
+  readers: number;
 };
 
 /** Source with single flight, priorities and bounds over `source`. */
@@ -73,11 +75,10 @@ class SharedSource implements BlobSource {
     this.#gate.enter(ticket);
     const promise = this.#fly(ticket, controller.signal, admitted, (priority, signal) =>
       this.#source.read(blob, offset, length, { ...options, priority, signal }),
-    );
-    const flight: Flight = { ticket, controller, promise, waiters: 0 };
+    ).finally(() => this.#forget(key, flight));
+    promise.catch(() => {});
+    const flight: Flight = { ticket, controller, promise, waiters: 0, readers: 0 };
     this.#flights.set(key, flight);
-    const forget = () => this.#forget(key, flight);
-    promise.then(forget, forget);
     return flight;
   }
 
@@ -106,12 +107,15 @@ class SharedSource implements BlobSource {
 
   async #wait(key: string, flight: Flight, signal: AbortSignal | undefined): Promise<Buffer> {
     flight.waiters++;
+    flight.readers++;
     const { promise: cancelled, reject } = Promise.withResolvers<never>();
     cancelled.catch(() => {});
     const onAbort = () => reject(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      return await Promise.race([flight.promise, cancelled]);
+      const bytes = await Promise.race([flight.promise, cancelled]);
+      // A buffer is its reader's alone (he may move it to a thread): several get copies.
+      return flight.readers === 1 ? bytes : Buffer.from(bytes);
     } finally {
       signal?.removeEventListener('abort', onAbort);
       flight.waiters--;
