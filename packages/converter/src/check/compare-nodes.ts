@@ -8,31 +8,50 @@ import { decodeDevice } from '../layer/tar-layer.ts';
 import { formatTime, kindName } from '../list/format-entry.ts';
 import type { DifferenceList } from './difference-list.ts';
 
-const ATTRIBUTES: readonly (readonly [string, (node: ImageNode) => string])[] = [
-  ['mode', ({ mode }) => mode.toString(8).padStart(4, '0')],
-  ['owner', ({ uid }) => String(uid)],
-  ['group', ({ gid }) => String(gid)],
-  ['mtime', ({ seconds, nanoseconds }) => formatTime(seconds, nanoseconds)],
-  ['link count', ({ nlink }) => String(nlink)],
+/** A number that has to be the same, by its name, and how it is shown. */
+type Attribute = {
+  readonly name: string;
+  readonly isSame: (a: ImageNode, b: ImageNode) => boolean;
+  readonly show: (node: ImageNode) => string;
+};
+
+const ATTRIBUTES: readonly Attribute[] = [
+  {
+    name: 'mode',
+    isSame: (a, b) => a.mode === b.mode,
+    show: ({ mode }) => mode.toString(8).padStart(4, '0'),
+  },
+  { name: 'owner', isSame: (a, b) => a.uid === b.uid, show: ({ uid }) => String(uid) },
+  { name: 'group', isSame: (a, b) => a.gid === b.gid, show: ({ gid }) => String(gid) },
+  {
+    name: 'mtime',
+    isSame: (a, b) => a.seconds === b.seconds && a.nanoseconds === b.nanoseconds,
+    show: ({ seconds, nanoseconds }) => formatTime(seconds, nanoseconds),
+  },
+  { name: 'link count', isSame: (a, b) => a.nlink === b.nlink, show: ({ nlink }) => String(nlink) },
+  { name: 'size', isSame: (a, b) => a.size === b.size, show: ({ size }) => String(size) },
 ];
 const SHOWN_VALUE_BYTES = 32;
 
 /** Adds what differs. Objects of different types are compared no further. */
 export function compareNodes(
-  path: string,
+  path: ByteString,
   source: ImageNode,
   target: ImageNode,
   differences: DifferenceList,
 ): void {
   const add = (attribute: string, a: string, b: string) => {
-    if (a !== b) differences.add({ scope: 'tree', path, attribute, source: a, target: b });
+    if (a === b) return;
+    const shownPath = `/${printablePath(path)}`;
+    differences.add({ scope: 'tree', path: shownPath, attribute, source: a, target: b });
   };
   if (source.kind !== target.kind) {
     add('type', kindName(source.kind), kindName(target.kind));
     return;
   }
-  for (const [attribute, text] of ATTRIBUTES) add(attribute, text(source), text(target));
-  if (source.kind === EntryKind.regular) add('size', String(source.size), String(target.size));
+  for (const { name, isSame, show } of ATTRIBUTES) {
+    if (!isSame(source, target)) add(name, show(source), show(target));
+  }
   if (source.kind === EntryKind.character || source.kind === EntryKind.block) {
     add('device', formatDevice(source.rdev), formatDevice(target.rdev));
   }

@@ -44,11 +44,10 @@ function comparePair<A, B>(
 ): void {
   const sourceNode = source.node(a);
   const targetNode = target.node(b);
-  const shown = `/${printablePath(path)}`;
-  const isNew = compareLinks(source.identity(a), target.identity(b), shown, links, differences);
+  const isNew = compareLinks(source.identity(a), target.identity(b), path, links, differences);
   if (!isNew) return;
   counts.inodes += 1;
-  compareNodes(shown, sourceNode, targetNode, differences);
+  compareNodes(path, sourceNode, targetNode, differences);
   if (sourceNode.kind !== EntryKind.regular || targetNode.kind !== EntryKind.regular) return;
   counts.files += 1;
   counts.bytes += sourceNode.size;
@@ -58,7 +57,7 @@ function comparePair<A, B>(
   if (offset === undefined) return;
   differences.add({
     scope: 'content',
-    path: shown,
+    path: shownPath(path),
     attribute: 'content',
     source: `its own bytes from about offset ${offset}`,
     target: 'other bytes',
@@ -69,7 +68,7 @@ function comparePair<A, B>(
 function compareLinks(
   source: unknown,
   target: unknown,
-  path: string,
+  path: ByteString,
   links: LinkIdentities,
   differences: DifferenceList,
 ): boolean {
@@ -78,23 +77,29 @@ function compareLinks(
   if (known.sourceFirst === known.targetFirst) return false;
   differences.add({
     scope: 'tree',
-    path,
+    path: shownPath(path),
     attribute: 'hard link',
-    source:
-      known.sourceFirst === undefined ? 'an object of its own' : `linked to ${known.sourceFirst}`,
-    target:
-      known.targetFirst === undefined ? 'an object of its own' : `linked to ${known.targetFirst}`,
+    source: shownLink(known.sourceFirst),
+    target: shownLink(known.targetFirst),
   });
   return false;
 }
 
+function shownPath(path: ByteString): string {
+  return `/${printablePath(path)}`;
+}
+
+function shownLink(first: ByteString | undefined): string {
+  return first === undefined ? 'an object of its own' : `linked to ${shownPath(first)}`;
+}
+
 /** Remembers under which name each object was seen first, on both sides. */
 class LinkIdentities {
-  readonly #sources = new Map<unknown, string>();
-  readonly #targets = new Map<unknown, string>();
+  readonly #sources = new Map<unknown, ByteString>();
+  readonly #targets = new Map<unknown, ByteString>();
 
   /** Undefined when both objects are new; else the first name of each, where there is one. */
-  match(source: unknown, target: unknown, path: string) {
+  match(source: unknown, target: unknown, path: ByteString) {
     const sourceFirst = this.#sources.get(source);
     const targetFirst = this.#targets.get(target);
     if (sourceFirst === undefined) this.#sources.set(source, path);
@@ -115,7 +120,7 @@ function matchChildren<A, B>(
   const report = (name: ByteString, side: 'source' | 'target', kind: number) =>
     differences.add({
       scope: 'tree',
-      path: `/${printablePath(pathOf(name))}`,
+      path: shownPath(pathOf(name)),
       attribute: 'name',
       [side]: kindName(kind),
     });

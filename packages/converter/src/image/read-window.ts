@@ -83,13 +83,30 @@ export class WindowBuilder {
       blobIndex: this.blobIndex,
       offset: this.#start,
       length: this.#end - this.#start,
-      units: Array.from(this.#units.values(), ({ unit }) => ({
-        ...unit,
-        offset: unit.offset - this.#start,
-      })),
+      units: this.#packUnits(),
       rawBytes: this.#rawBytes,
       chunks: this.#chunks,
     };
+  }
+
+  /**
+   * A window goes to a thread, and a view takes all the memory under it along: the digests of this
+   * window are put together, away from those of the whole blob.
+   */
+  #packUnits(): StoredUnit[] {
+    const digests = new Uint8Array(this.#placed.size * DIGEST_SIZE);
+    let at = 0;
+    const pack = (part: UnitPart): UnitPart => {
+      const digest = digests.subarray(at, at + DIGEST_SIZE);
+      digest.set(part.digest);
+      at += DIGEST_SIZE;
+      return { ...part, digest };
+    };
+    return Array.from(this.#units.values(), ({ unit, parts }) => ({
+      ...unit,
+      offset: unit.offset - this.#start,
+      parts: parts.map(pack),
+    }));
   }
 
   #takesUnit(offset: number, storedSize: number, size: number): boolean {

@@ -18,6 +18,7 @@ import { isSameReference, openTarget } from '@shoal/registry-client';
 import type { ConvertedImage } from '../image/converted-image.ts';
 import { UnpackError } from '../image/errors.ts';
 import { openConvertedImage } from '../image/open-image.ts';
+import { inBlocks } from './in-blocks.ts';
 import type { LeftOut } from './layer-archive.ts';
 import { layerArchive } from './layer-archive.ts';
 import type { LayerCompression } from './layer-compression.ts';
@@ -108,7 +109,7 @@ async function writeLayer(
   let archiveBytes = 0;
   async function* archive(): AsyncGenerator<Buffer, void> {
     const found = { signal, onLeftOut: (one: LeftOut) => leftOut.push(one) };
-    for await (const bytes of layerArchive(image, found)) {
+    for await (const bytes of inBlocks(layerArchive(image, found))) {
       archiveHash.update(bytes);
       archiveBytes += bytes.length;
       onBytes?.(bytes.length);
