@@ -160,6 +160,13 @@ export function listHolders(purpose: string): number[] {
     .map(Number);
 }
 
+/** Ends every holder of this purpose but one: those a daemon started and died before recording. */
+export function stopStrayHolders(purpose: string, keep?: HolderRecord): void {
+  for (const pid of listHolders(purpose)) {
+    if (pid !== keep?.pid) attempt(() => process.kill(pid, 'SIGKILL'));
+  }
+}
+
 /** Calls once when the holder is gone. Returns a function that ends watching. */
 export function watchHolder(
   record: HolderRecord,

@@ -28,6 +28,7 @@ export {
   listHolders,
   startHolder,
   stopHolder,
+  stopStrayHolders,
   watchHolder,
 } from './holder.ts';
 export type { HolderRecord, ProbeResult } from './holder-types.ts';

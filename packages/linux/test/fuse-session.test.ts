@@ -1,11 +1,12 @@
 /** A flat session on a real mount: hits, misses, errors, and programs run from EROFS above it. */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, truncateSync } from 'node:fs';
 import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findTool, requireMounts } from '@shoal/test-kit';
 import t from 'tap';
+import { WorkerHandle } from '../src/fuse/worker-handle.ts';
 import { unmount } from '../src/mount.ts';
 import { patternBytes } from './support/fixtures.ts';
 import { FIRST_FILE_ID, mountAbove, openFixture } from './support/session-fixture.ts';
@@ -101,6 +102,30 @@ t.test('a failed miss is an error for its reader, and right bytes for the next',
   t.ok((await readFile(join(mountpoint, 'file-0'))).equals(patternBytes(4, 0, MIB)));
   t.ok((await readFile(fixture.session.pathOf(FIRST_FILE_ID))).equals(patternBytes(4, 0, MIB)));
   unmount(mountpoint);
+});
+
+t.test('a device file that lost its bytes is an error, not zeros', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = await openFixture(t, [{ content: 6, sizeBytes: MIB }]);
+  const mountpoint = mountAbove(fixture);
+  fixture.devices[0]?.fill(0, MIB);
+  truncateSync(join(fixture.directory, 'device-0'), 4096);
+  await t.rejects(readFile(join(mountpoint, 'file-0')), { code: 'EIO' });
+  t.match(fixture.events[0], { kind: 'device-read-failed', fileId: FIRST_FILE_ID });
+  unmount(mountpoint);
+});
+
+t.test('a worker that fails is reported, and nobody waits for its answers', async (t) => {
+  let handle: WorkerHandle | undefined;
+  const failure = await new Promise((resolve) => {
+    handle = new WorkerHandle(-1, [], {
+      message: () => undefined,
+      failed: (_, error) => resolve(error),
+    });
+  });
+  t.match(failure, { message: /reading a FUSE request failed with errno 9/ });
+  await handle?.request((ticket) => ({ kind: 'remove', ticket, fileId: 5 }));
+  await handle?.stop(true);
 });
 
 t.test('files come and go, and wrong ones are refused', async (t) => {

@@ -20,7 +20,7 @@ t.test('an image with 200 devices mounts and every device is read', async (t) =>
   const count = 200;
   const devices: string[] = [];
   for (let index = 0; index < count; index += 1) {
-    const path = join(directory, `device-${'x'.repeat(index)}-${index}`);
+    const path = join(directory, `device-${'x'.repeat(index + 30)}-${index}`);
     writeFileSync(path, patternBytes(index, 0, 8192));
     devices.push(path);
   }

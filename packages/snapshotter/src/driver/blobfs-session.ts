@@ -11,8 +11,10 @@ import {
   openFlatFuseSession,
   startHolder,
   stopHolder,
+  stopStrayHolders,
   watchHolder,
 } from '@shoal/linux';
+import { DriverClosedError } from '../errors.ts';
 import type { DriverEvent } from './session-log.ts';
 import {
   currentBootId,
@@ -64,7 +66,9 @@ export class BlobfsSession {
       const { fuse: fd, mount } = adoptFromHolder(state.holder);
       if (fd === undefined || mount === undefined) return undefined;
       const adopted = { ...options.session, files, fd, mount: { fd: mount }, init: state.init };
-      return new BlobfsSession(await adoptFlatFuseSession(adopted), state, options);
+      const session = new BlobfsSession(await adoptFlatFuseSession(adopted), state, options);
+      stopStrayHolders(options.stateDirectory, state.holder);
+      return session;
     } catch (error) {
       options.report({
         level: 'warn',
@@ -110,7 +114,7 @@ export class BlobfsSession {
 
 async function hold(fuse: FlatFuseSession, stateDirectory: string): Promise<SessionState> {
   const { fd, mountFd, init } = fuse;
-  if (mountFd === undefined) throw new Error('the session has no mount descriptor');
+  if (mountFd === undefined) throw new DriverClosedError('the session has no mount descriptor');
   const holder = await startHolder({ fuse: fd, mount: mountFd }, stateDirectory);
   const state = { bootId: currentBootId(), holder, init };
   try {
@@ -126,5 +130,6 @@ async function hold(fuse: FlatFuseSession, stateDirectory: string): Promise<Sess
 export async function endPredecessor(stateDirectory: string): Promise<void> {
   const state = readSessionState(stateDirectory);
   if (state !== undefined) await stopHolder(state.holder);
+  stopStrayHolders(stateDirectory);
   removeSessionState(stateDirectory);
 }
