@@ -7,7 +7,13 @@ import type { FileHandle } from 'node:fs/promises';
 import { open, stat } from 'node:fs/promises';
 import { errorCode } from '@shoal/errors';
 import type { Bootstrap, BootstrapSummary } from '@shoal/rafs';
-import { BOOTSTRAP_BYTES_MAX, openBootstrap, printableName, verifyBootstrap } from '@shoal/rafs';
+import {
+  BOOTSTRAP_BYTES_MAX,
+  detectBootstrapFormat,
+  openBootstrap,
+  printableName,
+  verifyBootstrap,
+} from '@shoal/rafs';
 import { BootstrapTreeView } from './bootstrap-tree-view.ts';
 import { ImageFileError } from './errors.ts';
 
@@ -91,9 +97,13 @@ async function checkHead(file: FileHandle, size: number, shown: string): Promise
   }
   const head = Buffer.alloc(HEAD_BYTES);
   const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
-  const kind = foreignKind(head.subarray(0, bytesRead));
-  if (kind === undefined) return;
-  throw new ImageFileError(shown, `is ${kind}, not a bootstrap`);
+  const start = head.subarray(0, bytesRead);
+  const kind = foreignKind(start);
+  if (kind !== undefined) throw new ImageFileError(shown, `is ${kind}, not a bootstrap`);
+  const format = detectBootstrapFormat(start);
+  if (format === 'unknown') throw new ImageFileError(shown, 'is not a RAFS v6 bootstrap');
+  // Says which other format it is.
+  if (format !== 'rafs-v6') openBootstrap(start);
 }
 
 function foreignKind(head: Buffer): string | undefined {
