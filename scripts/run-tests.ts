@@ -11,9 +11,8 @@ import { isPartName, PART_NAMES, type Part, planPart, type Step } from './test-r
 import { killAllGroups, type RunResult, runFile } from './test-runner/run-file.ts';
 import { summarizeTap, type TapSummary } from './test-runner/tap-summary.ts';
 
-/** A test file may take this long unless told otherwise: generous, because the machine may be busy. */
-const FILE_TIMEOUT_SECONDS_DEFAULT = 300;
-const LONG_TIMEOUT_SECONDS_DEFAULT = 3600;
+/** How long a step of a part may take unless told otherwise: generous, the machine may be busy. */
+const TIMEOUT_SECONDS = { check: 300, unit: 300, integration: 600, long: 3600 } as const;
 
 type Outcome = { readonly step: Step; readonly result: RunResult; readonly summary: TapSummary };
 
@@ -30,10 +29,7 @@ async function main(): Promise<void> {
   for (const name of names) {
     if (!isPartName(name)) throw new Error(`there is no test part ${JSON.stringify(name)}`);
     const part = planPart(root, name, values.filter);
-    const seconds = Number(
-      values.timeout ??
-        (name === 'long' ? LONG_TIMEOUT_SECONDS_DEFAULT : FILE_TIMEOUT_SECONDS_DEFAULT),
-    );
+    const seconds = Number(values.timeout ?? TIMEOUT_SECONDS[name]);
     outcomes.push(...(await runPart(part, seconds)));
   }
   process.exitCode = report(outcomes) ? 0 : 1;
