@@ -2,7 +2,7 @@
  * Whole images: an original, what conversion makes of it, and what unpacking gives back are equal;
  * damage and changes are found.
  */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseReference } from '@shoal/oci';
 import {
   buildLayout,
@@ -127,4 +127,20 @@ t.test('a flipped byte of a blob is found, and never handed out', async (t) => {
     for await (const _ of image.readFile(inode, { offset: 65536, length: 1 })) t.fail('handed out');
   })();
   await t.rejects(reading, { code: 'ERR_BLOB_STORE_CHUNK_CORRUPT' });
+  const unpacking = unpackImage({ source: target, target: layout('never') });
+  await t.rejects(unpacking, { code: 'ERR_BLOB_STORE_CHUNK_CORRUPT' });
+  t.notOk(existsSync(`${directory}/never`), 'a failed unpack leaves nothing behind');
+});
+
+t.test('what no layer can hold is left out and told', async (t) => {
+  const tree = `${directory}/tree`;
+  mkdirSync(tree);
+  writeFileSync(`${tree}/.wh.name`, 'a name that means a deletion in a layer');
+  writeFileSync(`${tree}/kept`, 'kept');
+  const converted = layout('from-directory');
+  await convertImage({ source: parseReference(`dir:${tree}`), target: converted });
+  const report = await unpackImage({ source: converted, target: layout('partly') });
+  t.match(report.leftOut, [{ path: '/.wh.name', reason: /deletion/ }]);
+  const compared = await check(layout('partly'), converted);
+  t.match(compared.differences, [{ path: '/.wh.name', attribute: 'name', target: 'file' }]);
 });
