@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { startHolder } from '@shoal/linux';
 import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
-import { openBlobfsDriver } from '../src/driver/index.ts';
+import { type DriverEvent, openBlobfsDriver } from '../src/driver/index.ts';
 import { blobBytes } from './support/driver-blob.ts';
 import { DriverFixture, until } from './support/driver-fixture.ts';
 
@@ -94,6 +94,29 @@ t.test('one mount that cannot be restored does not keep the others away', async 
   t.match(mounts, [{ mountId: 'good', origin: 'remounted' }]);
   t.match(failures, [{ mountId: 'bad', error: { code: 'ERR_LINUX_MOUNT_FAILED' } }]);
   await driver.unmount('good');
+});
+
+t.test('after the kernel ended a session, the next mount gets a new one', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const events: DriverEvent[] = [];
+  const driver = await openBlobfsDriver({
+    stateDirectory: fixture.stateDirectory,
+    onEvent: (event) => events.push(event),
+  });
+  t.teardown(() => driver.shutDown());
+  const [first, second] = [fixture.blob(8, 4), fixture.blob(9, 4)];
+  const broken = fixture.request('broken', [first]);
+  await driver.mount(broken);
+  fixture.abortSession();
+  await until('the driver knows', () => events.some(({ message }) => /ended/.test(message)));
+  await t.rejects(readFile(join(broken.mountpoint, 'file-0')), { code: 'EIO' });
+  const next = fixture.request('next', [first, second]);
+  await driver.mount(next);
+  t.ok((await readFile(join(next.mountpoint, 'file-0'))).equals(blobBytes(8, 0, 4 * 4096)));
+  await driver.unmount('broken');
+  await driver.unmount('next');
+  t.same(fixture.mounts(), []);
 });
 
 t.test('a lost holder is replaced while the driver runs', async (t) => {

@@ -55,7 +55,10 @@ class BlobfsDriver implements MountDriver {
         onMiss: (fileId, offset, length, signal) => this.#fetch(fileId, offset, length, signal),
         errnoOf: () => constants.errno.EIO,
         ...(options.threads === undefined ? {} : { threads: options.threads }),
-        onEvent: (event) => this.#report(describeEvent(event, (fileId) => this.#nameOf(fileId))),
+        onEvent: (event) => {
+          this.#report(describeEvent(event, (fileId) => this.#nameOf(fileId)));
+          if (event.kind === 'disconnected') this.#dropSession();
+        },
         onOpenCount: (fileId, change) => this.#openCount(fileId, change),
       },
     };
@@ -243,6 +246,16 @@ class BlobfsDriver implements MountDriver {
         read.abort(new DriverClosedError(`${file.flat.name} was unmounted`));
       }
     }
+  }
+
+  /** The next mount gets a new session; what is mounted fails its readers until it is unmounted. */
+  #dropSession(): void {
+    const dead = this.#session;
+    this.#session = undefined;
+    this.#files.clear();
+    for (const [id, { mountpoint }] of this.#mounts)
+      this.#mounts.set(id, { mountpoint, files: [] });
+    void this.#inTurn(async () => dead?.end()).catch(() => undefined);
   }
 
   #nameOf(fileId: number): string {

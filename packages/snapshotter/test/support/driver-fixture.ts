@@ -1,5 +1,6 @@
 /** Directories, requests and images for driver tests; everything is unmounted at the end. */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listHolders, listMounts, unmount } from '@shoal/linux';
@@ -56,6 +57,18 @@ export class DriverFixture {
     return listMounts()
       .map((entry) => entry.mountpoint)
       .filter((mountpoint) => mountpoint.startsWith(`${this.directory}/`));
+  }
+
+  /** Ends the driver's FUSE connection, as an administrator can by /sys/fs/fuse/connections. */
+  abortSession(): void {
+    const control = join(this.directory, 'fusectl');
+    mkdirSync(control);
+    spawnSync('mount', ['-t', 'fusectl', 'none', control]);
+    // The holder's second descriptor is the detached mount; its device number names the connection.
+    const { dev } = statSync(`/proc/${this.holders()[0]}/fd/4`);
+    const connection = (dev & 0xff) | ((dev >> 12) & 0xfff00);
+    writeFileSync(join(control, String(connection), 'abort'), '1');
+    unmount(control);
   }
 
   #clean(): void {
