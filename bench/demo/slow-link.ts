@@ -56,13 +56,12 @@ export class SlowLink implements AsyncDisposable {
     for (const socket of [client, server]) {
       this.#sockets.add(socket);
       socket.setNoDelay(true);
-      socket.on('error', () => socket.destroy());
-      socket.on('close', () => {
-        this.#sockets.delete(socket);
-        client.destroy();
-        if (socket === client) server.destroy();
-      });
+      socket.on('close', () => this.#sockets.delete(socket));
     }
+    // The server may be done long before its bytes are through: only an error of it ends the client.
+    server.on('error', () => client.destroy());
+    client.on('error', () => client.destroy());
+    client.on('close', () => server.destroy());
     client.pipe(server, { end: true });
     void this.#pace(server, client);
   }
