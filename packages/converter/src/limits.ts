@@ -42,7 +42,7 @@ export const CHUNKS_PER_BLOB_MAX = 0xff_fff0;
 /** Different chunks of one image: 2 GiB of bookkeeping, 128 TiB of data at 1 MiB a chunk. */
 export const IMAGE_CHUNKS_MAX = 1 << 25;
 /** Raw bytes between the tar reader and the blob writer; bounds the memory of a conversion. */
-export const BYTES_IN_FLIGHT_MAX = 24 << 20;
+export const BYTES_IN_FLIGHT_MAX = 16 << 20;
 /** A batch of small chunks sent to one worker: one message per megabyte, not per file. */
 export const BATCH_BYTES = 1 << 20;
 /** Chunks of one batch: bounds the work of one job when files are tiny. */

@@ -14,7 +14,7 @@ export type BatchCodec = {
 };
 
 /** Buffers kept for reuse: as many as one step of the archive reader fills. */
-const FREE_BUFFERS_MAX = 8;
+const FREE_BUFFERS_MAX = 4;
 
 /** Takes one result and gives back its buffer, to be used for a later batch. */
 export type BatchSink = (result: BatchResult) => Promise<ArrayBuffer>;

@@ -21,6 +21,8 @@ export class ConvertThreads implements AsyncDisposable {
     const threads = this.#threads;
     this.#threads = undefined;
     await Promise.all([threads?.pool.close(), threads?.digester.close()]);
+    // There only when Node was told so, as bin/shoal does: the next thing needs the room.
+    globalThis.gc?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
