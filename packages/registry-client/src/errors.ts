@@ -34,6 +34,11 @@ export class TransferError extends ExchangeError {
   override readonly code = 'ERR_REGISTRY_CLIENT_TRANSFER';
 }
 
+/** The server took a request or began an answer, and then said nothing any more. */
+export class SilentServerError extends ExchangeError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_SILENT';
+}
+
 /** The server answered with a status that is none of the expected ones. */
 export class StatusError extends ExchangeError {
   override readonly code = 'ERR_REGISTRY_CLIENT_STATUS';

@@ -9,6 +9,8 @@ export const DOCKER_CONFIG_BYTES_MAX = 1 << 20;
 export const HELPER_ANSWER_BYTES_MAX = 256 << 10;
 /** A helper may ask a key ring or a cloud service, but must not hang a mount for ever. */
 export const HELPER_TIMEOUT_MS = 30_000;
+/** Stored credentials are looked up again after this time: a new login counts, helpers give new secrets. */
+export const CREDENTIALS_LIFETIME_MS = 60_000;
 /** Answer of a token service. */
 export const TOKEN_ANSWER_BYTES_MAX = 1 << 20;
 /** Tokens kept by one client: one per repository and action. */
@@ -41,7 +43,9 @@ export const UPLOAD_CHUNK_BYTES_MAX = 64 << 20;
 export const CONNECTIONS_PER_HOST_MAX = 32;
 /** Tries when nobody listens: with the waits between them below two seconds in all. */
 export const UNREACHABLE_ATTEMPTS_MAX = 3;
-/** Longest of those waits. */
+/** Tries when a server says nothing: each of them takes a whole timeout. */
+export const SILENT_ATTEMPTS_MAX = 3;
+/** Longest wait between two tries when nobody listens. */
 export const UNREACHABLE_DELAY_MAX_MS = 400;
 /** How long `close` lets running transfers go on before it cuts them. */
 export const CLOSE_GRACE_MS = 5_000;

@@ -1,18 +1,13 @@
 /** Blobs in an object store behind redirects with signatures that end. */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { parseReference } from '@shoal/oci';
+import { parseReference, sha256Digest } from '@shoal/oci';
 import { EmbeddedRegistry, openSource, openTarget } from '@shoal/registry-client';
-import {
-  PresigningProxy,
-  requireTool,
-  startDockerRegistry,
-  temporaryDirectory,
-} from '@shoal/test-kit';
+import { PresigningProxy, requireTool, startDockerRegistry } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { expiryOf } from '../src/registry/blob-locations.ts';
+import { basicAuth, dockerSetting } from './support/docker-config.ts';
 import { noiseBytes, writeImage } from './support/image-target-suite.ts';
 
 const content = noiseBytes(400_000, 21);
@@ -66,13 +61,10 @@ t.test('a cancelled reader does not harm those who wait with it', async (t) => {
 t.test('the authorization stays with the registry', async (t) => {
   if (!requireTool(t, 'docker-registry', 'htpasswd')) return;
   const { host } = await startDockerRegistry(t, { htpasswd: { ann: 'secret' } });
-  const directory = join(temporaryDirectory(t), 'docker');
-  mkdirSync(directory);
   const proxy = await PresigningProxy.listen(t, host);
-  const auth = { auth: Buffer.from('ann:secret').toString('base64') };
-  const auths = { [host]: auth, [proxy.host]: auth };
-  writeFileSync(join(directory, 'config.json'), JSON.stringify({ auths }));
-  const options = { dockerConfigDir: directory, plainHttp: true };
+  const auth = basicAuth('ann', 'secret');
+  const config = { auths: { [host]: auth, [proxy.host]: auth } };
+  const options = { plainHttp: true, ...dockerSetting(t, { config }) };
   await using target = await openTarget(parseReference(`${host}/a/b:v1`), options);
   const { manifest } = await writeImage(target, [content]);
   const [layer] = manifest.layers;
@@ -83,6 +75,29 @@ t.test('the authorization stays with the registry', async (t) => {
   await t.rejects(source.readBlobRange(layer, 0, 10));
   t.ok(proxy.served > 0);
   t.same(proxy.leaked, []);
+});
+
+t.test('a redirect inside the registry keeps the authorization', async (t) => {
+  const expected = `Basic ${Buffer.from('ann:secret').toString('base64')}`;
+  const server = createServer((request, response) => {
+    if (request.headers.authorization !== expected) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm=x' }).end();
+    } else if (request.url?.startsWith('/v2/')) {
+      response.writeHead(307, { location: '/elsewhere' }).end();
+    } else response.end(content);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  const host = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  const config = { auths: { [host]: basicAuth('ann', 'secret') } };
+  const options = { plainHttp: true, ...dockerSetting(t, { config }) };
+  await using source = await openSource(parseReference(`${host}/a/b:v1`), options);
+  const layer = { mediaType: 'a/b', digest: sha256Digest(content), size: content.byteLength };
+  t.ok((await buffer(await source.readBlob(layer))).equals(content));
 });
 
 t.test('how long a presigned URL holds', async (t) => {

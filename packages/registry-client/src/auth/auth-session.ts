@@ -5,7 +5,8 @@
 import { UnauthorizedError } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RetryPolicy } from '../http/retry.ts';
-import { TOKEN_MARGIN_MS, TOKENS_MAX } from '../limits.ts';
+import { CREDENTIALS_LIFETIME_MS, TOKEN_MARGIN_MS, TOKENS_MAX } from '../limits.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { CredentialLookup, DockerCredentials } from './docker-config.ts';
 import { basicHeader, fetchToken, type Token } from './token-service.ts';
@@ -24,6 +25,7 @@ export class AuthSession {
   readonly #tokens = new Map<string, Flight>();
   #challenge: Challenge | undefined;
   #lookup: Promise<CredentialLookup> | undefined;
+  #lookupEndsAtMs = 0;
   /** The `Authorization` of a registry that wants a password or a fixed token. */
   #fixedHeader: string | undefined;
 
@@ -102,7 +104,11 @@ export class AuthSession {
   }
 
   #credentials(): Promise<CredentialLookup> {
-    this.#lookup ??= this.#parts.credentials.lookup(this.#registry);
+    const nowMs = performance.now();
+    if (this.#lookup === undefined || nowMs >= this.#lookupEndsAtMs) {
+      this.#lookup = this.#parts.credentials.lookup(this.#registry);
+      this.#lookupEndsAtMs = nowMs + CREDENTIALS_LIFETIME_MS;
+    }
     return this.#lookup;
   }
 
@@ -163,22 +169,5 @@ export class AuthSession {
       },
       undefined,
     );
-  }
-}
-
-/** The value, or the signal's reason as soon as it is aborted. */
-async function unlessAborted<Value>(
-  promise: Promise<Value>,
-  signal: AbortSignal | undefined,
-): Promise<Value> {
-  if (signal === undefined) return promise;
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Credentials from Docker's `config.json`: `auths`, `credHelpers`, `credsStore`. Read once, when a
- * registry first asks for credentials.
+ * Credentials from Docker's `config.json`: `auths`, `credHelpers`, `credsStore`. Read when a
+ * registry asks for credentials.
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -47,7 +47,6 @@ const HUB_KEY = 'https://index.docker.io/v1/';
 export class DockerCredentials {
   readonly #options: ClientOptions;
   readonly #env: Environment;
-  #config: Promise<DockerConfig> | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -56,8 +55,7 @@ export class DockerCredentials {
 
   /** `registry` is the host part of a reference. Throws for an unreadable configuration file. */
   async lookup(registry: string): Promise<CredentialLookup> {
-    this.#config ??= loadConfig(this.#configPath());
-    const config = await this.#config;
+    const config = await loadConfig(this.#configPath());
     const keys = keysOf(registry);
     const helper = firstOf(config.credHelpers, keys) ?? (config.credsStore || undefined);
     let failure: unknown;

@@ -73,7 +73,7 @@ export class Endpoint {
     const accept = [...request.accept, 301, 302, 303, 307, 308];
     return withRetry(this.policy, request.signal, async (attempt) => {
       const first = await this.callOnce({ ...request, accept }, attempt);
-      const answer = await this.#follow(first, request, attempt);
+      const answer = await this.#followed(first, request, attempt);
       const where = `${this.registry}/${request.subject}`;
       try {
         return { answer, body: await collectBounded(answer.body, bytesMax, where) };
@@ -83,24 +83,29 @@ export class Endpoint {
     });
   }
 
-  async #follow(first: HttpAnswer, request: EndpointRequest, attempt: number): Promise<HttpAnswer> {
+  async #followed(
+    first: HttpAnswer,
+    request: EndpointRequest,
+    attempt: number,
+  ): Promise<HttpAnswer> {
     if (!isRedirect(first.status)) return first;
     const url = redirectTarget(first, this.mayBePlain);
     await discardBody(first);
-    const answer = await this.fetchElsewhere(url, request, attempt);
+    const answer = await this.follow(url, request, attempt);
     if (request.accept.includes(answer.status)) return answer;
     throw await this.failureOf(answer, request.subject);
   }
 
-  /** A URL that a redirect led to: no authorization, further redirects followed. */
-  async fetchElsewhere(
+  /** A URL that a redirect led to; the authorization only goes back to the registry itself. */
+  async follow(
     start: URL,
-    request: Pick<HttpRequest, 'method' | 'headers' | 'signal'>,
+    request: Pick<EndpointRequest, 'method' | 'headers' | 'signal' | 'scopes'>,
     attempt: number,
   ): Promise<HttpAnswer> {
+    const base = await this.#baseUrl(request.signal);
     let url = start;
     for (let hop = 0; hop < REDIRECTS_MAX; hop++) {
-      const answer = await this.exchange.send({ ...request, url }, attempt);
+      const answer = await this.#authorized(request, url, base, attempt);
       if (!isRedirect(answer.status)) return answer;
       url = redirectTarget(answer, this.mayBePlain);
       await discardBody(answer);
@@ -120,7 +125,7 @@ export class Endpoint {
   }
 
   async #authorized(
-    request: EndpointRequest,
+    request: Omit<HttpRequest, 'url'> & Pick<EndpointRequest, 'scopes'>,
     url: URL,
     base: URL,
     attempt: number,

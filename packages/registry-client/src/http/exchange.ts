@@ -49,7 +49,8 @@ export class Exchange {
       headersTimeout: request.headersTimeoutMs ?? timeouts?.headersTimeoutMs ?? HEADERS_TIMEOUT_MS,
       bodyTimeout: timeouts?.bodyTimeoutMs ?? BODY_TIMEOUT_MS,
     });
-    return { status: statusCode, headers: toMap(headers), body, url: request.url };
+    const hasBody = request.method !== 'HEAD';
+    return { status: statusCode, headers: toMap(headers), body, url: request.url, hasBody };
   }
 
   #report(
@@ -89,7 +90,7 @@ export function originOf(url: URL): string {
 /** Ends an answer whose body nobody wants, keeping the connection when the body is short. */
 export async function discardBody(answer: HttpAnswer): Promise<void> {
   const length = Number(answer.headers.get('content-length') ?? 'NaN');
-  if (!(length <= DISCARD_BYTES_MAX)) {
+  if (answer.hasBody && !(length <= DISCARD_BYTES_MAX)) {
     cutBody(answer);
     return;
   }

@@ -9,6 +9,7 @@ import {
   DeniedError,
   NotFoundError,
   ProtocolError,
+  SilentServerError,
   StatusError,
   TlsError,
   TransferError,
@@ -32,8 +33,6 @@ const TRANSFER_CODES: ReadonlySet<string> = new Set([
   'ECONNRESET',
   'EPIPE',
   'UND_ERR_SOCKET',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
 ]);
 
@@ -52,6 +51,9 @@ export function requestFailure(error: unknown, where: string, signal?: AbortSign
     });
   }
   if (UNREACHABLE_CODES.has(code)) return unreachable(error, where, code);
+  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+    return silent(error, where, code);
+  }
   if (isTlsCode(code)) return tlsFailure(error, where, code);
   if (code.startsWith('HPE_')) {
     return new ProtocolError(`${where}: the answer is not HTTP`, {
@@ -76,6 +78,14 @@ function unreachable(error: unknown, where: string, code: string): UnreachableEr
     cause: error,
     retryable: true,
     remedy: 'check that the registry runs and that host, port and proxy settings are right',
+  });
+}
+
+function silent(error: unknown, where: string, code: string): SilentServerError {
+  return new SilentServerError(`${where}: the server has gone silent (${code})`, {
+    cause: error,
+    retryable: true,
+    remedy: 'check the network and the load of the registry, then run the command again',
   });
 }
 

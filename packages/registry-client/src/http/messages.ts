@@ -24,4 +24,6 @@ export type HttpAnswer = {
   /** Must be read to its end or destroyed. */
   readonly body: Readable;
   readonly url: URL;
+  /** False for the answer to a HEAD, whatever its Content-Length says. */
+  readonly hasBody: boolean;
 };

@@ -3,8 +3,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRetryable } from '@shoal/errors';
-import { ExchangeError, UnreachableError } from '../errors.ts';
-import { UNREACHABLE_ATTEMPTS_MAX, UNREACHABLE_DELAY_MAX_MS } from '../limits.ts';
+import { ExchangeError, SilentServerError, UnreachableError } from '../errors.ts';
+import {
+  SILENT_ATTEMPTS_MAX,
+  UNREACHABLE_ATTEMPTS_MAX,
+  UNREACHABLE_DELAY_MAX_MS,
+} from '../limits.ts';
 import type { RetryOptions } from '../options.ts';
 
 export type RetryPolicy = {
@@ -35,17 +39,20 @@ export function delayAfter(
 ): number | undefined {
   if (!isRetryable(error)) return undefined;
   const isUnreachable = error instanceof UnreachableError;
-  const attemptsMax = Math.min(
-    policy.attemptsMax,
-    isUnreachable ? UNREACHABLE_ATTEMPTS_MAX : Number.POSITIVE_INFINITY,
-  );
-  if (attempt >= attemptsMax) return undefined;
+  if (attempt >= Math.min(policy.attemptsMax, attemptsMaxFor(error))) return undefined;
   const ceiling = isUnreachable ? UNREACHABLE_DELAY_MAX_MS : policy.delayMaxMs;
   const doubled = Math.min(ceiling, policy.delayMs * 2 ** (attempt - 1));
   const jittered = doubled * (0.5 + policy.random() / 2);
   const asked = error instanceof ExchangeError ? (error.retryAfterMs ?? 0) : 0;
   if (asked > policy.retryAfterMaxMs) return undefined;
   return Math.max(jittered, asked);
+}
+
+/** Where every try costs a whole timeout, there are fewer of them. */
+function attemptsMaxFor(error: unknown): number {
+  if (error instanceof UnreachableError) return UNREACHABLE_ATTEMPTS_MAX;
+  if (error instanceof SilentServerError) return SILENT_ATTEMPTS_MAX;
+  return Number.POSITIVE_INFINITY;
 }
 
 /** Runs `operation` until it succeeds or fails for good. `attempt` starts at 1. */

@@ -7,6 +7,7 @@ import type { Endpoint } from '../http/endpoint.ts';
 import { discardBody } from '../http/exchange.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { isRedirect, redirectTarget } from '../http/redirect.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { type BlobLocation, BlobLocations } from './blob-locations.ts';
 
 export type BlobRequest = {
@@ -49,8 +50,7 @@ export class BlobOpener {
       }
       const asking = this.#mayRedirect ? this.#asking.get(digest) : undefined;
       if (asking === undefined) return this.#askOnceForAll(request);
-      const outcome = await asking;
-      request.signal?.throwIfAborted();
+      const outcome = await unlessAborted(asking, request.signal);
       if (typeof outcome === 'object') throw outcome.error;
     }
     return this.#askOnceForAll(request);
@@ -112,8 +112,9 @@ export class BlobOpener {
   }
 
   #elsewhere(url: URL, { range, signal, attempt }: BlobRequest): Promise<HttpAnswer> {
-    const request = { method: 'GET', headers: bodyHeaders(range), signal } as const;
-    return this.#endpoint.fetchElsewhere(url, request, attempt);
+    const scopes = [`repository:${this.#repository}:pull`];
+    const request = { method: 'GET', headers: bodyHeaders(range), signal, scopes } as const;
+    return this.#endpoint.follow(url, request, attempt);
   }
 
   #failure(answer: HttpAnswer, { descriptor }: BlobRequest): Promise<unknown> {

@@ -26,6 +26,9 @@ export type SuiteCase = {
   readonly options: ClientOptions;
 };
 
+/** Longer than one chunk of an upload. */
+const LARGE = noiseBytes(9_000_000, 1);
+
 type TestObject = Pick<Test, 'test'>;
 
 /** Bytes that repeat nowhere and are the same in every run. */
@@ -90,7 +93,7 @@ export function imageTargetSuite(
 ): void {
   t.test(`${name}: writes an image and reads it back`, async (t) => {
     const { reference, options } = await make(t);
-    const layers = [noiseBytes(17_000_000, 1), Buffer.alloc(0), noiseBytes(5000, 2)];
+    const layers = [LARGE, Buffer.alloc(0), noiseBytes(5000, 2)];
     await using target = await openTarget(reference, options);
     const { descriptor, bytes, manifest } = await writeImage(target, layers);
     t.ok(await target.hasBlob(manifest.config));
@@ -106,8 +109,8 @@ export function imageTargetSuite(
     }
     const [first] = manifest.layers;
     const range =
-      first === undefined ? undefined : await source.readBlobRange(first, 9_000_001, 70_000);
-    t.ok(layers[0]?.subarray(9_000_001, 9_070_001).equals(range ?? Buffer.alloc(0)), 'a range');
+      first === undefined ? undefined : await source.readBlobRange(first, 8_000_001, 700_000);
+    t.ok(layers[0]?.subarray(8_000_001, 8_700_001).equals(range ?? Buffer.alloc(0)), 'a range');
   });
 
   t.test(`${name}: refuses what does not fit its digest`, async (t) => {
