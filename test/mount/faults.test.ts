@@ -66,18 +66,19 @@ t.test('deadline: EIO when it has passed, also when nothing answers at all', asy
   if (!requireMounts(t)) return;
   const { world, gate, source, reference } = await prepared(t);
   const mountpoint = world.mountpoint('deadline');
-  await world.mount({ reference, mountpoint, missPolicy: { kind: 'deadline', timeoutMs: 700 } });
+  await world.mount({ reference, mountpoint, missPolicy: { kind: 'deadline', timeoutMs: 2000 } });
   gate.mode = 'hang';
-  const { exitCode, stderr } = await runCommand('cat', [join(mountpoint, 'file-0')]);
+  const { exitCode, stderr } = await runCommand('cat', [join(mountpoint, 'file-9')]);
   t.equal(exitCode, 1);
   t.match(stderr, /Input\/output error/);
   const [blob] = (await world.status()).mounts[0]?.blobs ?? [];
-  t.match(blob?.lastError?.reason, /no bytes within 700 ms/);
+  t.match(blob?.lastError?.reason, /no bytes within 2000 ms/);
   gate.mode = 'pass';
-  t.equal(
-    await digestBySha256sum(join(mountpoint, 'file-0')),
-    digestOfFile(join(source, 'file-0')),
-  );
+  // Readahead may still hang on the old connection, until the client gives that up.
+  await until('bytes come again', async () => {
+    const digest = await digestBySha256sum(join(mountpoint, 'file-9'));
+    return digest === digestOfFile(join(source, 'file-9'));
+  });
 });
 
 t.test('two policies on one blob: one reader waits, the other has its error', async (t) => {
