@@ -88,6 +88,11 @@ export class Output {
     await this.#write(data);
   }
 
+  /** Keeps text that is already safe until the next `flush`. */
+  queue(text: string): void {
+    this.#pending += text;
+  }
+
   /** Writes text that is already safe (help pages, progress control sequences). */
   async raw(text: string): Promise<void> {
     this.#pending += text;

@@ -28,8 +28,8 @@ export function createProgram(context: CliContext): Command {
     .showSuggestionAfterError(true)
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => void context.output.raw(text),
-      writeErr: (text) => void context.diagnostics.raw(text),
+      writeOut: (text) => context.output.queue(text),
+      writeErr: (text) => context.diagnostics.queue(text),
       outputError: () => {},
     });
   return program;
@@ -42,7 +42,10 @@ export async function runProgram(
   context: CliContext,
 ): Promise<ExitCode> {
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(argv, { from: 'user' }).catch((error: unknown) => {
+      // Help or version were asked for and wait to be written.
+      if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
+    });
     await context.output.flush();
     return ExitCode.done;
   } catch (error) {
@@ -56,10 +59,12 @@ async function reportFailure(
   error: unknown,
   context: CliContext,
 ): Promise<ExitCode> {
-  if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.done;
   const command = commandOf(program, argv);
-  // Help printed because no command was given: it has been written, there is nothing to add.
-  if (error instanceof CommanderError && error.code === 'commander.help') return ExitCode.usage;
+  // Help because no command was given: there is nothing to add.
+  if (error instanceof CommanderError && error.code === 'commander.help') {
+    await context.diagnostics.flush().catch(() => {});
+    return ExitCode.usage;
+  }
   const known = error instanceof CommanderError ? usageErrorOf(error, command) : error;
   const code = exitCodeOf(known, context.signal);
   await context.output.flush().catch(() => {});
