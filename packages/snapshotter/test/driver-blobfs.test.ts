@@ -1,4 +1,6 @@
 /** The blobfs driver: lazy reads, shared blobs, overlays, busy and lazy unmounts, succession. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listMounts } from '@shoal/linux';
@@ -87,6 +89,29 @@ t.test('a lazy unmount lets its readers finish; a busy one names them', async (t
   await driver.mount(request);
   t.ok((await readFile(join(request.mountpoint, 'file-0'))).equals(blobBytes(3, 0, 600 * 4096)));
   await driver.unmount('m');
+});
+
+t.test('a read that a killed reader left behind does not hold up the unmount', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const [blob, other] = [fixture.blob(5, 16), fixture.blob(6, 16)];
+  const driver = await openBlobfsDriver({ stateDirectory: fixture.stateDirectory });
+  t.teardown(() => driver.shutDown());
+  const [request, second] = [fixture.request('m', [blob, other]), fixture.request('n', [other])];
+  await driver.mount(request);
+  await driver.mount(second);
+  // Not even told that nobody waits any more: the unmount must not depend on it.
+  blob.fetch = () => new Promise(() => undefined);
+  const reader = spawn('cat', [join(request.mountpoint, 'file-0')], { stdio: 'ignore' });
+  await until('the reader waits', () => (driver.stats()?.waiting ?? 0) > 0);
+  const exited = once(reader, 'exit');
+  reader.kill('SIGKILL');
+  await exited;
+  await driver.unmount('m');
+  await until('nothing waits', () => driver.stats()?.waiting === 0);
+  t.same(fixture.mounts(), [second.mountpoint]);
+  t.ok((await readFile(join(second.mountpoint, 'file-0'))).equals(blobBytes(6, 0, 16 * 4096)));
+  await driver.unmount('n');
 });
 
 t.test('failures reach the reader as EIO and the log as a sentence', async (t) => {

@@ -129,6 +129,11 @@ export interface FlatFuseSession extends AsyncDisposable {
   replaceFile(file: FlatFile): Promise<void>;
   /** Resolves when no worker serves it any more. Readers still waiting get ESTALE. */
   removeFile(fileId: number): Promise<void>;
+  /**
+   * Answers every read of the file that waits now with EIO and aborts its `onMiss`: for a mount that
+   * has gone, whose end the kernel delays until reads of killed readers are answered.
+   */
+  failWaiting(fileId: number): Promise<void>;
   /** A path that opens the file in this process, good for `device=` of EROFS. */
   pathOf(fileId: number): string;
   stats(): SessionStats;

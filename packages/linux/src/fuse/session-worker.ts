@@ -102,6 +102,10 @@ class SessionWorker {
         this.#reads.failWaiting(ESTALE, message.fileId);
         this.#post({ kind: 'done', ticket: message.ticket });
         break;
+      case 'fail-waiting':
+        this.#reads.failWaiting(EIO, message.fileId);
+        this.#post({ kind: 'done', ticket: message.ticket });
+        break;
       case 'miss-done':
         this.#reads.missDone(message.missId, message.errno, message.bytes);
         break;

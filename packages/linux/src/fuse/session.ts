@@ -123,6 +123,13 @@ class Session implements FlatFuseSession {
     closeFd(file.fd);
   }
 
+  async failWaiting(fileId: number): Promise<void> {
+    this.#assertOpen();
+    await this.#tellAll((worker) =>
+      worker.request((ticket) => ({ kind: 'fail-waiting', ticket, fileId })),
+    );
+  }
+
   pathOf(fileId: number): string {
     const file = this.#files.get(fileId);
     if (file === undefined) throw new FlatFileError(`the session has no file ${fileId}`);

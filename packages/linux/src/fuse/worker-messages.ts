@@ -35,6 +35,8 @@ export type WorkerFile = {
 export type ToWorker =
   | { readonly kind: 'add'; readonly ticket: number; readonly file: WorkerFile }
   | { readonly kind: 'remove'; readonly ticket: number; readonly fileId: number }
+  /** Whoever waits for this file gets EIO now. */
+  | { readonly kind: 'fail-waiting'; readonly ticket: number; readonly fileId: number }
   /** The miss is over; without errno and bytes its blocks should be ready now. */
   | {
       readonly kind: 'miss-done';

@@ -38,8 +38,6 @@ class BlobfsDriver implements MountDriver {
   readonly #report: (event: DriverEvent) => void;
   readonly #files = new ServedFiles();
   readonly #mounts = new Map<string, Mounted>();
-  /** Reads that wait for bytes, by file id. */
-  readonly #reads = new Map<number, Set<AbortController>>();
   #session: BlobfsSession | undefined;
   /** Mounts and unmounts change the session's files one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -225,26 +223,16 @@ class BlobfsDriver implements MountDriver {
   ): Promise<Uint8Array | undefined> {
     const blob = this.#files.byId(fileId)?.blob;
     if (blob === undefined) throw new DriverClosedError(`file ${fileId} is not served any more`);
-    const given = new AbortController();
-    const reads = this.#reads.get(fileId) ?? new Set();
-    this.#reads.set(fileId, reads.add(given));
-    try {
-      const either = AbortSignal.any([signal, given.signal]);
-      const result = await blob.ensure(offset, length, { priority: 'demand', signal: either });
-      return result instanceof Uint8Array ? result : undefined;
-    } finally {
-      reads.delete(given);
-      if (reads.size === 0) this.#reads.delete(fileId);
-    }
+    const result = await blob.ensure(offset, length, { priority: 'demand', signal });
+    return result instanceof Uint8Array ? result : undefined;
   }
 
   /** Ends waiting reads of files that only a mount which has gone used: nobody waits for them. */
   #giveUpReads(files: readonly ServedFile[]): void {
     for (const file of files) {
-      if (file.mounts > 1) continue;
-      for (const read of this.#reads.get(file.flat.fileId) ?? []) {
-        read.abort(new DriverClosedError(`${file.flat.name} was unmounted`));
-      }
+      // Rejects when the driver closes meanwhile, which leaves the reads to a successor.
+      if (file.mounts <= 1)
+        this.#session?.fuse.failWaiting(file.flat.fileId).catch(() => undefined);
     }
   }
 
