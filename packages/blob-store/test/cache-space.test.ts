@@ -98,6 +98,27 @@ t.test('blobs of an earlier run count and are evicted too', async (t) => {
   t.ok(after.cache.bytes > SIZE);
 });
 
+t.test('a blob that cannot be removed is named, and the next one goes', async (t) => {
+  const fixture = await openCache(t, { cacheBytesMax: 2 * SIZE + 50_000 });
+  const [stuck, one, two] = [sampleOf(1), sampleOf(2), sampleOf(3)];
+  for (const sample of [stuck, one]) {
+    const { blob } = await openSample(fixture, sample);
+    // A directory where a companion file would be: rm refuses it.
+    if (sample === stuck) mkdirSync(`${fixture.directory}/${stuck.blobId}.blob.toc`);
+    await blob.ensure(0, SIZE / 2);
+    await blob.close();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const { blob } = await openSample(fixture, two);
+  await blob.ensure(0, two.device.length);
+  await until(() => fixture.events.length >= 2);
+  t.same(
+    fixture.events.slice(0, 2).map(({ kind }) => kind),
+    ['evict-failed', 'evicted'],
+  );
+  t.notOk(existsSync(`${fixture.directory}/${one.blobId}.blob.data`));
+});
+
 t.test('nothing is evicted before mounts are restored', async (t) => {
   const directory = `${temporaryDirectory(t)}/cache`;
   const before = await openCache(t, { directory });

@@ -22,6 +22,8 @@ export type EntryCall = {
   readonly source: BlobSource;
   readonly priority: Priority;
   readonly signal: AbortSignal;
+  /** False: on a full disk the call ends with the first bytes that cannot be kept. */
+  readonly wantsLoose: boolean;
   /** Who asks: what it starts ahead of a reader ends with it. */
   readonly owner: unknown;
 };
@@ -76,6 +78,7 @@ export class BlobEntry {
     for (let at = offset; at < offset + length; at += ENSURE_STEP_BYTES) {
       const step = Math.min(ENSURE_STEP_BYTES, offset + length - at);
       await this.#ensureStep(chunksOfRange(this.description.chunks, at, step), call, loose);
+      if (loose.size > 0 && !call.wantsLoose) break;
     }
     if (call.priority === 'demand') {
       this.counters.misses++;

@@ -17,6 +17,7 @@ export type CacheEventKind =
   /** Chunks left by nydusd are verified when they are wanted. */
   | 'adopted'
   | 'evicted'
+  | 'evict-failed'
   /** More bytes than allowed are in use by mounts, so nothing can be evicted. */
   | 'over-limit';
 

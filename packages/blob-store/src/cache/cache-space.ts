@@ -120,9 +120,16 @@ export class CacheSpace {
     if (oldest === undefined) return false;
     const [key, usage] = oldest;
     this.#usage.delete(key);
+    const what = `cache ${this.#directory}: blob ${key}`;
+    try {
+      for (const path of removalOrder(this.#directory, key)) await rm(path, { force: true });
+    } catch (error) {
+      this.#onEvent({ kind: 'evict-failed', message: `${what} cannot be removed`, error });
+      // It counts on and is not tried again; the next one may go.
+      return true;
+    }
     this.#bytes -= usage.bytes;
-    for (const path of removalOrder(this.#directory, key)) await rm(path, { force: true });
-    const message = `cache ${this.#directory}: blob ${key} evicted, ${usage.bytes} bytes freed`;
+    const message = `${what} evicted, ${usage.bytes} bytes freed`;
     this.#onEvent({ kind: 'evicted', message });
     return true;
   }

@@ -52,7 +52,7 @@ export class CachedBlobHandle implements CachedBlob {
   }
 
   async ensure(offset: number, length: number, options: EnsureOptions = {}): Promise<void> {
-    const loose = await this.#ensure(offset, length, options);
+    const loose = await this.#ensure(offset, length, options, false);
     if (loose.size > 0) throw new CacheFullError(this.#components.directory);
   }
 
@@ -61,12 +61,12 @@ export class CachedBlobHandle implements CachedBlob {
     length: number,
     options: EnsureOptions = {},
   ): Promise<Uint8Array | undefined> {
-    const loose = await this.#ensure(offset, length, options);
+    const loose = await this.#ensure(offset, length, options, true);
     return loose.size === 0 ? undefined : await this.#assemble(offset, length, loose);
   }
 
   async read(offset: number, length: number, options: EnsureOptions = {}): Promise<Buffer> {
-    const loose = await this.#ensure(offset, length, options);
+    const loose = await this.#ensure(offset, length, options, true);
     return await this.#assemble(offset, length, loose);
   }
 
@@ -116,7 +116,12 @@ export class CachedBlobHandle implements CachedBlob {
     await this.#components.onClosed();
   }
 
-  async #ensure(offset: number, length: number, options: EnsureOptions): Promise<LooseChunks> {
+  async #ensure(
+    offset: number,
+    length: number,
+    options: EnsureOptions,
+    wantsLoose: boolean,
+  ): Promise<LooseChunks> {
     const isSane = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
     if (!isSane || offset < 0 || length < 0 || offset + length > this.sizeBytes) {
       throw new BlobRangeError(this.blobId, offset, length, this.sizeBytes);
@@ -124,7 +129,7 @@ export class CachedBlobHandle implements CachedBlob {
     const { priority = 'demand' } = options;
     const { source } = this.#components;
     return await this.#callers.run(options.signal, (signal) =>
-      this.#entry.ensure(offset, length, { source, priority, signal, owner: this }),
+      this.#entry.ensure(offset, length, { source, priority, signal, wantsLoose, owner: this }),
     );
   }
 
