@@ -208,6 +208,16 @@ t.test('a push survives resets, lost answers and bad statuses', async (t) => {
   t.equal(registry.openUploads, 1, 'one session was opened twice: its answer was lost');
 });
 
+t.test('closing a target cancels its uploads', async (t) => {
+  const { registry, proxy } = await scene(t);
+  const target = await openTarget(parseReference(`${proxy.host}/push/z:v1`), { plainHttp: true });
+  for (const seed of [14, 15])
+    await (await target.openBlobWriter()).write(noiseBytes(9_000_000, seed));
+  t.equal(registry.openUploads, 2);
+  await target.close();
+  t.equal(registry.openUploads, 0);
+});
+
 t.test('an aborted push leaves no upload behind', async (t) => {
   const { registry, proxy } = await scene(t);
   await using target = await openTarget(parseReference(`${proxy.host}/push/y:v1`), {

@@ -8,9 +8,15 @@ import type { BlobIdentity, BlobWriter } from '../image-store.ts';
 import { UPLOAD_CHUNK_BYTES, UPLOAD_CHUNK_BYTES_MAX } from '../limits.ts';
 import { isUploadGone, type UploadPlace, UploadSession } from './upload-session.ts';
 
+export type UploadTarget = {
+  hasBlob(identity: BlobIdentity): Promise<boolean>;
+  /** Called once, when the writer is done with. */
+  onEnd(): void;
+};
+
 export class RegistryBlobWriter implements BlobWriter {
   readonly #place: UploadPlace;
-  readonly #hasBlob: (identity: BlobIdentity) => Promise<boolean>;
+  readonly #target: UploadTarget;
   #session: UploadSession | undefined;
   /** Being filled; allocated with the first byte. */
   #chunk: Buffer | undefined;
@@ -21,9 +27,9 @@ export class RegistryBlobWriter implements BlobWriter {
   #sending: Promise<void> | undefined;
   #isOpen = true;
 
-  constructor(place: UploadPlace, hasBlob: (identity: BlobIdentity) => Promise<boolean>) {
+  constructor(place: UploadPlace, target: UploadTarget) {
     this.#place = place;
-    this.#hasBlob = hasBlob;
+    this.#target = target;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -92,8 +98,7 @@ export class RegistryBlobWriter implements BlobWriter {
       }
       this.#session ??= await UploadSession.open(this.#place);
       await this.#finish(this.#session, identity);
-      this.#isOpen = false;
-      this.#dropBuffers();
+      this.#end();
     } finally {
       await this.abort();
     }
@@ -110,19 +115,20 @@ export class RegistryBlobWriter implements BlobWriter {
       }
     } catch (error) {
       // the answer of a PUT that did its work may have been lost
-      if (!isUploadGone(error) || !(await this.#hasBlob(identity))) throw error;
+      if (!isUploadGone(error) || !(await this.#target.hasBlob(identity))) throw error;
     }
   }
 
   async abort(): Promise<void> {
     if (!this.#isOpen) return;
-    this.#isOpen = false;
-    this.#dropBuffers();
+    this.#end();
     await this.#sending?.catch(() => undefined);
     await this.#session?.cancel();
   }
 
-  #dropBuffers(): void {
+  #end(): void {
+    this.#isOpen = false;
+    this.#target.onEnd();
     this.#chunk = undefined;
     this.#spare = undefined;
   }

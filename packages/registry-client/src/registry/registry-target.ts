@@ -29,6 +29,8 @@ import { RegistryStore } from './registry-store.ts';
 import { UploadSession } from './upload-session.ts';
 
 export class RegistryTarget extends RegistryStore implements ImageTarget {
+  readonly #writers = new Set<RegistryBlobWriter>();
+
   hasBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
     const signal = this.signalOf(options);
     return this.calls.run(() => this.#askForBlob(descriptor, signal));
@@ -92,9 +94,18 @@ export class RegistryTarget extends RegistryStore implements ImageTarget {
   async openBlobWriter(options: CallOptions = {}): Promise<BlobWriter> {
     const signal = this.signalOf(options);
     const place = { endpoint: this.endpoint, repository: this.reference.repository, signal };
-    return new RegistryBlobWriter(place, (identity: BlobIdentity) =>
-      this.hasBlob(identity, { signal }),
-    );
+    const writer = new RegistryBlobWriter(place, {
+      hasBlob: (identity: BlobIdentity) => this.#askForBlob(identity, signal),
+      onEnd: () => this.#writers.delete(writer),
+    });
+    this.#writers.add(writer);
+    return writer;
+  }
+
+  /** Cancels uploads that were not committed. */
+  override async close(): Promise<void> {
+    for (const writer of this.#writers) await writer.abort();
+    await super.close();
   }
 
   writeManifest(
