@@ -6,6 +6,7 @@ import type { ImageConfig, ImageReference, Platform } from '@shoal/oci';
 import {
   formatPlatform,
   formatReference,
+  IMAGE_CONFIG_BYTES_MAX,
   isManifestMediaType,
   matchPlatform,
   parseImageConfig,
@@ -122,7 +123,8 @@ async function readConfig(
 ): Promise<ImageConfig> {
   const what = `${store.description}, configuration ${manifest.config.digest}`;
   const stream = await store.readBlob(manifest.config, { signal });
-  return parseImageConfig(await streamBytes(stream, manifest.config.size), what);
+  const size = Math.min(manifest.config.size, IMAGE_CONFIG_BYTES_MAX);
+  return parseImageConfig(await streamBytes(stream, size, what), what);
 }
 
 /** A reference that names one manifest is still refused when it is for another platform. */
