@@ -154,6 +154,38 @@ t.test('two handles share one file, each with its own source', async (t) => {
   t.notOk(one.source.isClosed, 'a source stays its owner’s');
 });
 
+t.test('descriptions that cannot be a blob', async (t) => {
+  const fixture = await openCache(t);
+  const { description } = blob;
+  type Columns = typeof description.chunks;
+  const changes: [string, (columns: Columns) => Partial<Columns>][] = [
+    ['no chunks', () => ({ count: 0 })],
+    ['a column too short', () => ({ flags: new Uint8Array(1) })],
+    ['overlap', ({ offset }) => ({ offset: offset.map((at, n) => (n === 2 ? 4096 : at)) })],
+    ['no whole block', ({ offset }) => ({ offset: offset.map((at, n) => at + (n === 7 ? 1 : 0)) })],
+    ['outside', ({ size }) => ({ size: size.map((bytes, n) => (n === 7 ? 8193 : bytes)) })],
+    ['empty', ({ size }) => ({ size: size.map((bytes, n) => (n === 7 ? 0 : bytes)) })],
+    ['stored nowhere', ({ storedSize }) => ({ storedSize: storedSize.map(() => 0) })],
+    ['bomb', ({ unitSize }) => ({ unitSize: unitSize.map(() => (16 << 20) + 1) })],
+    ['outside its unit', ({ unitOffset }) => ({ unitOffset: unitOffset.map(() => 1) })],
+    ['negative', ({ storedOffset }) => ({ storedOffset: storedOffset.map(() => -1) })],
+  ];
+  for (const [what, change] of changes) {
+    const chunks = { ...description.chunks, ...change(description.chunks) };
+    await t.rejects(
+      openSample(fixture, blob, { ...description, chunks }),
+      { code: 'ERR_BLOB_STORE_BLOB_LAYOUT' },
+      what,
+    );
+  }
+  const flags = description.chunks.flags.map(() => 2);
+  const keyless = { ...description, chunks: { ...description.chunks, flags } };
+  await t.rejects(openSample(fixture, blob, keyless), { code: 'ERR_BLOB_STORE_BLOB_KIND' });
+  await t.rejects(openSample(fixture, blob, { ...description, sizeBytes: 2 ** 45 }), {
+    code: 'ERR_BLOB_STORE_BLOB_LAYOUT',
+  });
+});
+
 t.test('a long range goes step by step', async (t) => {
   const sizes = Array.from({ length: 40 }, () => 1024 * KIB);
   const sample = sampleBlob({ sizes, compressor: 'zstd' });

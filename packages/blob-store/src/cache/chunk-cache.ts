@@ -17,6 +17,7 @@ import type { CacheEvent, CacheEventSink } from './cache-event.ts';
 import { CacheSpace } from './cache-space.ts';
 import type { BlobDescription, CachedBlob } from './cached-blob.ts';
 import { CachedBlobHandle } from './cached-blob-handle.ts';
+import { checkDescription } from './check-description.ts';
 import { countBits } from './chunk-map.ts';
 import { completeDigests, isSameBlob, layoutBytes, ownDescription } from './description-match.ts';
 import { DiskState, isDiskFull } from './disk-state.ts';
@@ -108,6 +109,7 @@ export class ChunkCache implements AsyncDisposable {
    * caller's: it is used until the hold is closed, not closed with it.
    */
   async openBlob(description: BlobDescription, source: BlobSource): Promise<CachedBlob> {
+    checkDescription(description);
     return await this.#inTurn(async () => {
       if (this.#closing !== undefined) throw new ClosedError(`cache ${this.directory}`);
       const key = await this.#keyFor(description);
