@@ -32,7 +32,7 @@ const IMPATIENT_RETRY = { attemptsMax: 2, delayMs: 50, delayMaxMs: 200, retryAft
 /** Otherwise the served blob tries again by itself, and its status says meanwhile why it waits. */
 const PATIENT_RETRY = { attemptsMax: 3, delayMs: 100, delayMaxMs: 1000, retryAfterMaxMs: 10_000 };
 /** A connection that says nothing for so long is given up: a program may be waiting for it. */
-const TIMEOUTS = { connectTimeoutMs: 10_000, headersTimeoutMs: 20_000, bodyTimeoutMs: 20_000 };
+const TIMEOUTS = { connectTimeoutMs: 10_000, headersTimeoutMs: 20_000, bodyTimeoutMs: 8_000 };
 
 export class ImageAccess {
   readonly #options: ImageAccessOptions;
