@@ -134,11 +134,6 @@ export class CacheFullError extends ShoalError {
   }
 }
 
-/** A device file or one of its companions cannot be read or written. */
-export class CacheFileError extends ShoalError {
-  override readonly code = 'ERR_BLOB_STORE_CACHE_FILE';
-}
-
 /** A chunk map or digest file that does not decode; its blob counts as empty. */
 export class ChunkMapError extends ShoalError {
   override readonly code = 'ERR_BLOB_STORE_CHUNK_MAP';
