@@ -30,7 +30,7 @@ retry() {
 
 # What each package is for stands in docs/dependencies.md.
 packages="acl apache2-utils attr build-essential ca-certificates curl docker-registry e2fsprogs
-  erofs-utils fuse3 libcap2-bin lz4 mmdebstrap openssl pkg-config procps python3 skopeo tar umoci
+  erofs-utils fuse3 libcap2-bin lz4 mmdebstrap openssl pkg-config procps python3 skopeo tar time umoci
   util-linux xz-utils zstd"
 
 missing_packages() {

@@ -4,9 +4,10 @@
  * many bytes alone, the miss as the daemon sees it (fetch, verify, decompress, write), and the
  * read as the program sees it (with FUSE, EROFS and the page cache around).
  */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EmbeddedRegistry } from '@shoal/registry-client';
+import { MediaType, parseManifest, parseReference } from '@shoal/oci';
+import { EmbeddedRegistry, openSource } from '@shoal/registry-client';
 import { runChecked } from '@shoal/test-kit';
 import { quantile } from '../harness/figures.ts';
 import { type BenchInput, makeInput, SHOAL } from '../harness/input.ts';
@@ -34,7 +35,8 @@ async function run(options: ScenarioOptions, directory: string): Promise<Scenari
   try {
     await dropCaches();
     options.say('reading 4 KiB of every MiB');
-    const readMs = readEveryStride(mount.mountpoint, options.isSmall ? 20 : 400);
+    const places = placesOf(mount.mountpoint, options.isSmall ? 20 : 400);
+    const readMs = await readPlaces(mount.mountpoint, places);
     const daemon = daemonFigures(await mount.status());
     const meanBytes = Math.round(daemon.bytesFetched / Math.max(1, daemon.requests));
     options.say(`${readMs.length} reads; bare GETs of ${meanBytes} bytes`);
@@ -67,30 +69,45 @@ async function convertTo(registry: EmbeddedRegistry, input: BenchInput): Promise
     ],
     { timeoutMs: 600_000 },
   );
-  const response = await fetch(`http://${registry.host}/v2/${REPOSITORY}/manifests/lazy`, {
-    headers: { accept: 'application/vnd.oci.image.manifest.v1+json' },
-  });
-  const digest = /"digest":"(sha256:[0-9a-f]{64})","size":\d+[^}]*nydus-blob/.exec(
-    await response.text(),
-  )?.[1];
-  if (digest === undefined) throw new Error('the manifest names no data blob');
-  return digest;
+  const target = await openSource(parseReference(`${registry.host}/${REPOSITORY}:lazy`), {});
+  try {
+    const manifest = parseManifest(await target.readManifest(await target.resolve()));
+    const layers = manifest.kind === 'manifest' ? manifest.layers : [];
+    const digest = layers.find(({ mediaType }) => mediaType === MediaType.nydusBlob)?.digest;
+    if (digest === undefined) throw new Error('the manifest names no data blob');
+    return digest;
+  } finally {
+    await target.close();
+  }
 }
 
-/** The first 4 KiB after every MiB of every file: each read is in a chunk of its own. */
-function readEveryStride(mountpoint: string, count: number): number[] {
+type Place = { readonly path: string; readonly at: number };
+
+/** The first 4 KiB after every MiB of every file, in an order no readahead can guess. */
+function placesOf(mountpoint: string, count: number): Place[] {
+  const places = listFiles(mountpoint)
+    .toSorted((a, b) => b.size - a.size)
+    .flatMap(({ path, size }) =>
+      Array.from({ length: Math.ceil(size / STRIDE_BYTES) }, (_, n) => ({
+        path,
+        at: n * STRIDE_BYTES,
+      })),
+    )
+    .slice(0, count);
+  // A fixed stride that shares no factor with the number of places visits each once.
+  const stride = [61, 67, 71].find((prime) => places.length % prime !== 0) ?? 1;
+  return places.map((_, n) => places[(n * stride) % places.length]).filter((place) => !!place);
+}
+
+/** Asynchronous reads, because the registry that serves the misses lives in this process. */
+async function readPlaces(mountpoint: string, places: readonly Place[]): Promise<number[]> {
   const buffer = Buffer.alloc(READ_BYTES);
   const times: number[] = [];
-  const files = listFiles(mountpoint).toSorted((a, b) => b.size - a.size);
-  for (const { path, size } of files) {
-    const fd = openSync(join(mountpoint, path), 'r');
-    for (let at = 0; at < size && times.length < count; at += STRIDE_BYTES) {
-      const startedAt = performance.now();
-      readSync(fd, buffer, 0, READ_BYTES, at);
-      times.push(performance.now() - startedAt);
-    }
-    closeSync(fd);
-    if (times.length >= count) break;
+  for (const { path, at } of places) {
+    await using file = await open(join(mountpoint, path), 'r');
+    const startedAt = performance.now();
+    await file.read(buffer, 0, READ_BYTES, at);
+    times.push(performance.now() - startedAt);
   }
   return times;
 }
