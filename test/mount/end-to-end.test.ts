@@ -78,6 +78,16 @@ t.test('convert, push, mount, read, write, unmount', async (t) => {
     t.ok((mount?.bytesPresent ?? 0) >= blobBytes);
   });
 
+  await t.test('status, doctor and the list of drivers for people', async (t) => {
+    const { stdout } = await runShoal(['status'], { env });
+    t.match(stdout, new RegExp(`${mountpoint}  ${reference}  blobfs`));
+    t.match(stdout, /blobfs: \d+ reads .*, 0 failed, 0 wait/);
+    t.match(stdout, /from registry \(demand .*\); \d+ requests; \d+ misses, p50 .* ms; 0 errors/);
+    const doctor = JSON.parse((await runShoal(['doctor', '--json'], { env })).stdout);
+    t.match(doctor, { picked: 'blobfs', isHealthy: true, daemon: { root: world.daemon.root } });
+    t.match((await runShoal(['mount', '--driver', 'list'], { env })).stdout, /^blobfs +auto/m);
+  });
+
   await t.test('the mount is safe: nodev, nosuid, read-only', async (t) => {
     const line = readFileSync('/proc/self/mountinfo', 'utf8')
       .split('\n')

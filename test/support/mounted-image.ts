@@ -13,8 +13,11 @@ import { parseReference } from '@shoal/oci';
 import type { MountRequest } from '@shoal/snapshotter';
 import { noise, runChecked, runCommand, type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import { type OwnDaemon, ownDaemon } from './own-daemon.ts';
+import { root } from './source-files.ts';
 
 export const WAIT_MS_MAX = 60_000;
+// As bin/shoal does it: daemons that tests start directly start in half the time.
+process.env['NODE_COMPILE_CACHE'] ??= join(root, 'node_modules', '.cache', 'shoal');
 
 export type MountWorld = {
   readonly directory: string;

@@ -15,7 +15,7 @@ import { KeyedLock } from './keyed-lock.ts';
 import { MOUNTS_MAX } from './limits.ts';
 import type { MountPlan, MountPlans } from './mount-plan.ts';
 import type { MountRecord } from './mount-record.ts';
-import { mountStatus, upperDirectoryOf } from './mount-status.ts';
+import { driverStatus, mountStatus, upperDirectoryOf } from './mount-status.ts';
 import type {
   MountAnswer,
   MountRequest,
@@ -106,7 +106,11 @@ export class MountService implements AsyncDisposable {
     const broken = [...this.#broken.values()].map(
       ({ record, reason }) => `${record.mountpoint}: ${reason}`,
     );
-    return { mounts, problems: [...this.#problems, ...broken] };
+    const drivers = [...this.#components.drivers].flatMap(([name, driver]) => {
+      const stats = driver.stats();
+      return stats === undefined ? [] : [driverStatus(name, stats)];
+    });
+    return { mounts, drivers, problems: [...this.#problems, ...broken] };
   }
 
   /** Waits for running requests, then leaves all mounts to the next daemon. Idempotent. */

@@ -1,6 +1,7 @@
 /** The status of one mount, put together from its record and its blobs. */
+import type { DriverStats } from './driver/index.ts';
 import type { MountRecord } from './mount-record.ts';
-import type { MountStatus } from './mount-types.ts';
+import type { DriverStatus, MountStatus } from './mount-types.ts';
 import type { ServedBlob } from './served-blob.ts';
 import { writableDirectories } from './writable.ts';
 
@@ -21,6 +22,11 @@ export function mountStatus(record: MountRecord, blobs: readonly ServedBlob[]): 
     bytesPresent: sum(blobStatus.map((blob) => blob.bytesPresent)),
     blobs: blobStatus,
   };
+}
+
+export function driverStatus(name: string, stats: DriverStats): DriverStatus {
+  const { reads, readyReads, missReads, failedReads, bytesRead, waiting } = stats;
+  return { name, reads, readyReads, missReads, failedReads, bytesRead, waiting };
 }
 
 export function upperDirectoryOf(record: MountRecord): string | undefined {

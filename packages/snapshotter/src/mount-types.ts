@@ -124,8 +124,22 @@ export type MountStatus = {
   readonly blobs: readonly BlobStatus[];
 };
 
+/** Reads the kernel sent to a driver since the daemon started. */
+export type DriverStatus = {
+  readonly name: string;
+  readonly reads: number;
+  /** Answered at once: the bytes were here. */
+  readonly readyReads: number;
+  readonly missReads: number;
+  readonly failedReads: number;
+  readonly bytesRead: number;
+  readonly waiting: number;
+};
+
 /** Everything `shoal status` shows. */
 export type ServiceStatus = {
+  /** Drivers that have a part in the daemon. */
+  readonly drivers: readonly DriverStatus[];
   readonly mounts: readonly MountStatus[];
   /** Records that do not decode, mounts that could not be restored: kept, named, not served. */
   readonly problems: readonly string[];

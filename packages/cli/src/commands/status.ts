@@ -30,9 +30,16 @@ export function registerStatus(program: Command, context: CliContext): void {
 }
 
 async function printStatus(status: StatusAnswer, context: CliContext): Promise<void> {
-  const { daemon, mounts, problems } = status;
+  const { daemon, drivers, mounts, problems } = status;
   const { output } = context;
   await output.line(`daemon ${daemon.version}, process ${daemon.pid}, since ${daemon.startedAt}`);
+  for (const driver of drivers) {
+    await output.line(
+      `${driver.name}: ${driver.reads} reads of ${sizeText(driver.bytesRead)}, ` +
+        `${driver.readyReads} answered at once, ${driver.missReads} waited, ` +
+        `${driver.failedReads} failed, ${driver.waiting} wait`,
+    );
+  }
   for (const problem of problems) await output.line(`problem: ${problem}`);
   if (mounts.length === 0) await output.line('nothing is mounted');
   for (const mount of mounts) await printMount(mount, context);
