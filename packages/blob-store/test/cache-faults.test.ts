@@ -145,6 +145,31 @@ t.test('a failing or closing user of a blob does not fail another', async (t) =>
   t.ok(isRight(await other.blob.read(0, sizeBytes), 0));
 });
 
+t.test('readahead that hangs is not joined for ever', async (t) => {
+  const sample = sampleBlob({ sizes: Array.from({ length: 40 }, () => 65_536) });
+  const fixture = await openCache(t);
+  const { blob: cached, source } = await openSample(fixture, sample);
+  source.script = ({ priority }) => (priority === 'prefetch' ? new Promise(() => {}) : undefined);
+  await cached.ensure(0, 1);
+  await cached.ensure(65_536, 1);
+  await until(() => source.reads.some(({ priority }) => priority === 'prefetch'));
+  const demands = () => source.reads.filter(({ priority }) => priority === 'demand').length;
+  t.equal(demands(), 2);
+  const controller = new AbortController();
+  const stuck = cached.ensure(2 * 65_536, 1, { signal: controller.signal });
+  stuck.catch(() => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(demands(), 2, 'it joins what is on its way');
+  controller.abort(new Error('deadline'));
+  await t.rejects(stuck, { message: 'deadline' });
+  const bytes = await cached.read(2 * 65_536, 100);
+  t.equal(demands(), 3);
+  t.ok(
+    bytes.equals(sample.device.subarray(2 * 65_536, 2 * 65_536 + 100)),
+    'the next one asks anew',
+  );
+});
+
 t.test('demand goes before prefetch, and raises what it joins', async (t) => {
   const sample = sampleBlob({ sizes: Array.from({ length: 40 }, () => 4096), compressor: 'none' });
   const fixture = await openCache(t, { readaheadBytesMax: 0 });

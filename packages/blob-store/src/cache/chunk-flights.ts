@@ -1,7 +1,7 @@
 /**
  * Requests on their way, by chunk: whoever wants a chunk that is being fetched joins. A joiner with
  * a higher priority raises the whole request. When the last one who waits gives up, the request is
- * given up too, unless it was started ahead of any reader.
+ * given up too; one that was started ahead of any reader goes on until a reader gave up on it.
  */
 import type { Priority } from '../source/blob-source.ts';
 import type { ReadGate, ReadTicket } from '../source/read-gate.ts';
@@ -72,7 +72,9 @@ export class ChunkFlights {
     } finally {
       for (const flight of waited) {
         flight.waiters--;
-        if (flight.waiters === 0 && !flight.isAhead) flight.controller.abort(signal.reason);
+        // A reader who gave up has found a request ahead of readers wanting: it must not be joined.
+        const isOver = flight.waiters === 0 && (!flight.isAhead || signal.aborted);
+        if (isOver) flight.controller.abort(signal.reason);
       }
     }
   }
