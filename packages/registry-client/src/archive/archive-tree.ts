@@ -3,7 +3,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { quoted } from '@shoal/oci';
-import { BodyLimitError, NotFoundError } from '../errors.ts';
+import { BodyLimitError, NotFoundError, RangeRequestError } from '../errors.ts';
 import type { FileTree } from '../local/file-tree.ts';
 import { filePieces, openRegularFile, readExactly } from '../local/regular-file.ts';
 import {
@@ -51,6 +51,12 @@ export class ArchiveTree implements FileTree {
 
   async readRange(name: string, offset: number, length: number): Promise<Buffer> {
     const member = this.#member(name);
+    if (offset + length > member.sizeBytes) {
+      throw new RangeRequestError(
+        `${this.description}: ${quoted(name)} ends before byte ${offset + length}`,
+        { remedy: 'the archive is damaged: write it again' },
+      );
+    }
     return readExactly(this.#handle, member.offset + offset, length, this.description);
   }
 

@@ -70,15 +70,20 @@ export class LayoutStore implements ImageStore {
     options: CallOptions = {},
   ): Promise<Buffer> {
     checkRange(descriptor, offset, length);
-    await this.#checkBlob(descriptor, options);
+    await this.#sizeOf(descriptor, options);
     return this.#tree.readRange(blobName(descriptor.digest), offset, length);
   }
 
   async #checkBlob(descriptor: Descriptor, options: CallOptions): Promise<void> {
-    this.#check(options);
-    const size = await this.#tree.sizeOf(blobName(descriptor.digest));
-    if (size === undefined) throw this.#missing(descriptor.digest);
+    const size = await this.#sizeOf(descriptor, options);
     checkSize(this.description, descriptor.digest, descriptor.size, size);
+  }
+
+  async #sizeOf({ digest }: Descriptor, options: CallOptions): Promise<number> {
+    this.#check(options);
+    const size = await this.#tree.sizeOf(blobName(digest));
+    if (size === undefined) throw this.#missing(digest);
+    return size;
   }
 
   async listReferrers(

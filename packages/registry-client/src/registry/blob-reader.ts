@@ -16,6 +16,8 @@ export type BlobSpan = {
   readonly offset: number;
   /** First byte after the span. */
   readonly end: number;
+  /** The whole blob is wanted: no range is asked for, and its length must be the descriptor's. */
+  readonly isWhole: boolean;
   readonly signal: AbortSignal | undefined;
 };
 
@@ -56,7 +58,7 @@ export class BlobReader {
   /** One request; throws when the body ends before the span does. */
   async *#transfer(span: BlobSpan, attempt: number): AsyncGenerator<Buffer, void, void> {
     const { descriptor, offset, end, signal } = span;
-    const isWhole = offset === 0 && end === descriptor.size;
+    const isWhole = span.isWhole && offset === 0;
     const range = isWhole ? undefined : `bytes=${offset}-${end - 1}`;
     const answer = await this.#opener.open({ descriptor, range, signal, attempt });
     let position = this.#startOf(answer, span, isWhole);
@@ -82,19 +84,15 @@ export class BlobReader {
 
   /** Position in the blob of the first byte of the body. */
   #startOf(answer: HttpAnswer, span: BlobSpan, isWhole: boolean): number {
-    const { descriptor, offset } = span;
-    if (answer.status === 200) {
-      const length = answer.headers.get('content-length');
-      if (isWhole && length !== undefined && Number(length) !== descriptor.size) {
-        cutBody(answer);
-        throw this.#wrongSize(descriptor, length);
-      }
-      return 0;
+    const length = lengthOf(answer);
+    const isWrong = isWhole ? length !== span.descriptor.size : (length ?? 0) < span.end;
+    if (length !== undefined && isWrong) {
+      cutBody(answer);
+      throw this.#wrongSize(span.descriptor, `${length}`);
     }
-    const match = /^bytes (\d{1,15})-\d{1,15}\/(?:\*|\d{1,15})$/.exec(
-      answer.headers.get('content-range') ?? '',
-    );
-    if (match !== null && Number(match[1]) === offset) return offset;
+    if (answer.status === 200) return 0;
+    const start = /^bytes (\d{1,15})-/.exec(answer.headers.get('content-range') ?? '')?.[1];
+    if (start !== undefined && Number(start) === span.offset) return span.offset;
     cutBody(answer);
     throw new ProtocolError(`${this.#placeOf(span)}: another range came than was asked for`, {
       remedy: 'ask whoever runs the registry or the proxy in front of it',
@@ -108,6 +106,15 @@ export class BlobReader {
   #placeOf(span: BlobSpan): string {
     return `${this.#where}: blob ${span.descriptor.digest}`;
   }
+}
+
+/** Bytes of the whole blob as the answer has it; undefined when it does not say. */
+function lengthOf({ status, headers }: HttpAnswer): number | undefined {
+  const text =
+    status === 206
+      ? /\/(\d{1,15})$/.exec(headers.get('content-range') ?? '')?.[1]
+      : headers.get('content-length');
+  return text === undefined || !/^\d{1,15}$/.test(text) ? undefined : Number(text);
 }
 
 /** The body's pieces, as buffers. */

@@ -106,7 +106,7 @@ export class RegistryStore implements ImageStore {
 
   async readBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<Readable> {
     const signal = this.signalOf(options);
-    const span = { descriptor, offset: 0, end: descriptor.size, signal };
+    const span = { descriptor, offset: 0, end: descriptor.size, isWhole: true, signal };
     const pieces = verifiedPieces(this.#reader.pieces(span), descriptor, this.where);
     return Readable.from(pieces, { objectMode: false });
   }
@@ -118,7 +118,8 @@ export class RegistryStore implements ImageStore {
     options: CallOptions = {},
   ): Promise<Buffer> {
     checkRange(descriptor, offset, length);
-    const span = { descriptor, offset, end: offset + length, signal: this.signalOf(options) };
+    const signal = this.signalOf(options);
+    const span = { descriptor, offset, end: offset + length, isWhole: false, signal };
     return this.calls.run(() => collectBounded(this.#reader.pieces(span), length, this.where));
   }
 

@@ -110,6 +110,10 @@ export function imageTargetSuite(
     const [first] = manifest.layers;
     const range =
       first === undefined ? undefined : await source.readBlobRange(first, 8_000_001, 700_000);
+    const unknown = { ...manifest.config, size: 20 };
+    t.equal((await source.readBlobRange(unknown, 0, 20)).byteLength, 20, 'a size nobody knows');
+    const beyond = { ...manifest.config, size: 1 << 20 };
+    await t.rejects(source.readBlobRange(beyond, 0, 1 << 20), { code: /ERR_REGISTRY_CLIENT_/ });
     t.ok(layers[0]?.subarray(8_000_001, 8_700_001).equals(range ?? Buffer.alloc(0)), 'a range');
   });
 
