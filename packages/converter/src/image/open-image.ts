@@ -12,7 +12,7 @@ import {
   parseImageConfig,
 } from '@shoal/oci';
 import type { ClientOptions, ImageStore } from '@shoal/registry-client';
-import { openSource } from '@shoal/registry-client';
+import { collectBounded, openSource } from '@shoal/registry-client';
 import { readBootstrapLayer } from './bootstrap-layer.ts';
 import { ConvertedImage } from './converted-image.ts';
 import { ImagePathError, NotConvertedError, PlatformMissingError } from './errors.ts';
@@ -21,7 +21,6 @@ import type { OpenedImageFacts } from './opened-image.ts';
 import { OrdinaryImage } from './opened-image.ts';
 import type { Preference, Selection } from './select-manifest.ts';
 import { bootstrapLayerOf, readDocument, selectManifest } from './select-manifest.ts';
-import { streamBytes } from './stream-bytes.ts';
 
 export type OpenImageOptions = {
   readonly client?: ClientOptions | undefined;
@@ -124,7 +123,7 @@ async function readConfig(
   const what = `${store.description}, configuration ${manifest.config.digest}`;
   const stream = await store.readBlob(manifest.config, { signal });
   const size = Math.min(manifest.config.size, IMAGE_CONFIG_BYTES_MAX);
-  return parseImageConfig(await streamBytes(stream, size, what), what);
+  return parseImageConfig(await collectBounded(stream, size, what), what);
 }
 
 /** A reference that names one manifest is still refused when it is for another platform. */
