@@ -20,7 +20,9 @@ type Teardown = { teardown(handler: () => void): void };
 
 /** A directory of its own on a disk file system; what is mounted in it is unmounted at the end. */
 export function workDirectory(t: Teardown): string {
-  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'shoal-linux-')));
+  const directory = realpathSync(
+    mkdtempSync(join(process.env['SHOAL_TEST_TMPDIR'] ?? tmpdir(), 'shoal-linux-')),
+  );
   t.teardown(() => cleanDirectory(directory));
   return directory;
 }

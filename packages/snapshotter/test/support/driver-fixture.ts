@@ -10,7 +10,9 @@ import type { DriverMountRequest } from '../../src/driver/index.ts';
 import { TestBlob } from './driver-blob.ts';
 
 export class DriverFixture {
-  readonly directory = realpathSync(mkdtempSync(join(tmpdir(), 'shoal-driver-')));
+  readonly directory = realpathSync(
+    mkdtempSync(join(process.env['SHOAL_TEST_TMPDIR'] ?? tmpdir(), 'shoal-driver-')),
+  );
   readonly stateDirectory = join(this.directory, 'state');
   readonly #blobs: TestBlob[] = [];
 
