@@ -77,7 +77,7 @@ export class ConvertProgressPrinter {
     const { layer, name, bytesTotal, startMs } = running;
     const seconds = (nowMs - startMs) / 1000;
     const state = { layer, layers: this.#layers, name, bytes, bytesTotal, seconds };
-    const text = escapeText(formatLayerState(state)).slice(0, this.#output.columns - 1);
+    const text = escapeText(formatLayerState(state)).slice(0, (this.#output.columns || 80) - 1);
     this.#write(`${CLEAR_LINE}${text}`);
   }
 
