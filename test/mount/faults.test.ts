@@ -35,7 +35,7 @@ async function prepared(
   const source = join(world.directory, 'source');
   writeFiles(source, files);
   await convertDirectory(source, `${registry.host}/image:latest`, 0x10000);
-  return { world, gate, source, reference: `${gate.host}/image:latest` };
+  return { world, registry, gate, source, reference: `${gate.host}/image:latest` };
 }
 
 t.test('a policy that gives up: EIO, a reason, a log line, and right bytes later', async (t) => {
@@ -168,3 +168,39 @@ t.test('bad requests: one clear sentence, nothing left behind', async (t) => {
   t.match(twice.stderr, /is mounted there already/);
   t.equal((await world.status()).mounts.length, 1);
 });
+
+t.test(
+  "the caller's credentials are used, now and after a restart, and kept nowhere",
+  async (t) => {
+    if (!requireMounts(t)) return;
+    const { world, source, registry } = await prepared(t);
+    const password = 'correct-horse-battery';
+    const gate = await openFaultGate(t, registry.host, { user: 'me', password });
+    const reference = `${gate.host}/image:latest`;
+    const mountpoint = world.mountpoint('m');
+    const denied = await tryShoal(['mount', reference, mountpoint], { env: world.daemon.env });
+    t.equal(denied.exitCode, 1);
+    t.match(denied.stderr, new RegExp(gate.host));
+
+    const config = join(world.directory, 'docker');
+    mkdirSync(config);
+    const auth = Buffer.from(`me:${password}`).toString('base64');
+    const auths = { [gate.host]: { auth } };
+    writeFileSync(join(config, 'config.json'), JSON.stringify({ auths }));
+    const env = { ...world.daemon.env, DOCKER_CONFIG: config };
+    await runShoal(['mount', reference, mountpoint], { env });
+    process.kill((await world.client.ping()).pid, 'SIGKILL');
+    await until('the daemon has gone', async () => {
+      return (await world.client.ping().catch(() => undefined)) === undefined;
+    });
+    await world.start();
+    t.equal(
+      await digestBySha256sum(join(mountpoint, 'file-9')),
+      digestOfFile(join(source, 'file-9')),
+    );
+    const found = await runCommand('grep', ['-rEl', `${auth}|${password}`, world.daemon.root]);
+    t.equal(found.stdout, '', 'no secret in the state');
+    const log = readFileSync(join(world.daemon.run, 'shoal.log'), 'utf8');
+    t.notOk(log.includes(auth) || log.includes(password), 'no secret in the log');
+  },
+);

@@ -31,8 +31,18 @@ export type FaultGate = {
 };
 
 /** Stands before the registry at `upstream`; ends with the test. */
-export async function openFaultGate(t: TestScope, upstream: string): Promise<FaultGate> {
+export async function openFaultGate(
+  t: TestScope,
+  upstream: string,
+  options: { readonly user?: string; readonly password?: string } = {},
+): Promise<FaultGate> {
+  const { user, password } = options;
+  const basic = Buffer.from(`${user}:${password}`).toString('base64');
   const server = createServer((incoming, answer) => {
+    if (user !== undefined && incoming.headers.authorization !== `Basic ${basic}`) {
+      answer.writeHead(401, { 'www-authenticate': 'Basic realm="gate"' }).end();
+      return;
+    }
     const isBlobRead = incoming.method === 'GET' && /\/blobs\//.test(incoming.url ?? '');
     if (isBlobRead) gate.blobReads += 1;
     const mode = isBlobRead ? gate.mode : 'pass';

@@ -37,9 +37,20 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
     throw error;
   }
   process.on('SIGHUP', () => reload(options, log));
+  process.on('uncaughtException', (error) => dieLoudly(error, log));
+  process.on('unhandledRejection', (error) => dieLoudly(error, log));
   tell(options.readyFd, { ready: true });
   await untilAskedToStop(options.signal);
   await daemon.close();
+}
+
+/**
+ * A bug. Going on could answer readers wrongly; dying makes them wait for the next daemon, which
+ * any command starts.
+ */
+function dieLoudly(error: unknown, log: Log): never {
+  log.fatal({ err: error }, 'an unexpected error ends the daemon; mounts stay');
+  process.exit(1);
 }
 
 /** The log level is what a running daemon can change; everything else needs a restart. */

@@ -4,7 +4,7 @@
  * record (without).
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statfsSync } from 'node:fs';
 import { hostPlatform, parsePlatform } from '@shoal/oci';
 import type { BootstrapStore, StoredBootstrap } from './bootstrap-store.ts';
 import type { DriverMountRequest } from './driver/index.ts';
@@ -137,7 +137,7 @@ export class MountPlanner {
   }
 
   #complete(draft: MountRecord, request: MountRequest, blobs: readonly ServedBlob[]): MountRecord {
-    const isComplete = blobs.every((blob) => blob.isComplete);
+    const isComplete = blobs.every((blob) => blob.isComplete) && canBeDevices(draft.cacheDirectory);
     const driver = chooseDriver(request.driver ?? 'auto', isComplete);
     const record = { ...draft, driver: driver.name, driverReason: driver.reason };
     if (request.isWritable !== true) return record;
@@ -145,6 +145,11 @@ export class MountPlanner {
     const { directory } = prepareWritable(root, draft.mountpoint, draft.bootstrapDigest);
     return { ...record, writableDirectory: directory };
   }
+}
+
+/** EROFS takes no device file from tmpfs or overlayfs (statfs types of linux/magic.h). */
+function canBeDevices(directory: string): boolean {
+  return ![0x01021994, 0x794c7630].includes(statfsSync(directory).type);
 }
 
 function driverRequest(
