@@ -52,7 +52,7 @@ export class UploadSession {
   async append(bytes: Uint8Array, offset: number): Promise<void> {
     const { endpoint, signal } = this.#place;
     await withRetry(endpoint.policy, signal, async (attempt) => {
-      const done = attempt === 1 ? 0 : await this.#accepted(offset, bytes.byteLength);
+      const done = attempt === 1 ? 0 : await this.#taken(offset, bytes.byteLength);
       if (done === bytes.byteLength) return;
       const answer = await endpoint.callOnce(
         {
@@ -72,19 +72,32 @@ export class UploadSession {
 
   /** How many bytes from `offset` the registry has of a PATCH that broke. */
   async #accepted(offset: number, length: number): Promise<number> {
-    const { endpoint } = this.#place;
-    const answer = await endpoint.callOnce(
-      { ...requestOf(this.#place, 'GET', this.#location), accept: [204, 202, 200] },
-      1,
-    );
+    const request = requestOf(this.#place, 'GET', this.#location);
+    const answer = await this.#place.endpoint.callOnce({ ...request, accept: [204, 202, 200] }, 1);
     const last = /^(?:bytes=)?0-(\d{1,15})$/.exec(answer.headers.get('range') ?? '')?.[1];
     await this.#moveOn(answer);
     // "0-0" is how registries say that they have nothing
     const total = last === undefined || last === '0' ? 0 : Number(last) + 1;
     if (total >= offset && total <= offset + length) return total - offset;
-    throw new TransferError(
-      `${endpoint.registry}/${this.#place.repository}: the registry lost an upload (it has ${total} bytes, ${offset} were acknowledged)`,
-      { remedy: 'run the command again' },
+    throw this.#lost(`it has ${total} bytes, ${offset} were acknowledged`);
+  }
+
+  /** Like `#accepted`, for a PATCH: an upload that is gone cannot be made up for. */
+  async #taken(offset: number, length: number): Promise<number> {
+    try {
+      return await this.#accepted(offset, length);
+    } catch (error) {
+      if (isUploadGone(error)) throw this.#lost('its connection broke', error);
+      throw error;
+    }
+  }
+
+  /** Some registries give up an upload after a broken request: nothing can be sent again then. */
+  #lost(detail: string, cause?: unknown): TransferError {
+    const { endpoint, repository } = this.#place;
+    return new TransferError(
+      `${endpoint.registry}/${repository}: the registry lost an upload (${detail})`,
+      { cause, remedy: 'run the command again' },
     );
   }
 
