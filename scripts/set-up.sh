@@ -29,8 +29,8 @@ retry() {
 }
 
 # What each package is for stands in docs/dependencies.md.
-packages="acl apache2-utils attr build-essential ca-certificates curl docker-registry e2fsprogs
-  erofs-utils fuse3 libcap2-bin lz4 mmdebstrap openssl pkg-config procps python3 skopeo tar time umoci
+packages="acl apache2-utils attr build-essential ca-certificates cmake curl docker-registry e2fsprogs
+  erofs-utils fuse3 libcap2-bin libssl-dev lz4 mmdebstrap openssl pkg-config procps python3 skopeo tar time umoci
   util-linux xz-utils zstd"
 
 missing_packages() {
@@ -38,6 +38,14 @@ missing_packages() {
     status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$status" = installed ] || printf '%s ' "$package"
   done
+}
+
+# Real Nydus wants a newer Rust than Debian 12's own: its browser builds bring one. An installed
+# toolchain, from wherever, is as good.
+rust_packages() {
+  command -v cargo >/dev/null 2>&1 || [ -x "${HOME:-/root}/.cargo/bin/cargo" ] && return 0
+  [ -x "${SHOAL_JUDGES:-${HOME:-/root}/.cache/shoal-judges}/nydus-2.2.0/bin/nydusd" ] && return 0
+  printf 'cargo-web rustc-web '
 }
 
 install_packages() {
@@ -50,6 +58,7 @@ install_packages() {
 }
 
 missing=$(missing_packages)
+[ "$wants_judges" = yes ] && missing="$missing$(rust_packages)"
 if [ -n "$missing" ]; then
   if ! command -v apt-get >/dev/null 2>&1; then
     say "not a Debian system; please install what corresponds to: $missing"
