@@ -3,6 +3,7 @@
  * needs the network to come back.
  */
 import { join } from 'node:path';
+import { listHolders } from '@shoal/linux';
 import { EmbeddedRegistry } from '@shoal/registry-client';
 import { requireMounts, runCommand } from '@shoal/test-kit';
 import { Level } from 'level';
@@ -93,6 +94,23 @@ t.test('stopped and started without network: reads of what is here go on', async
 
   await world.client.unmount({ mountpoint });
   t.same((await world.status()).mounts, []);
+});
+
+t.test('daemon and holder dead together: errors, never zeros, and all is well again', async (t) => {
+  if (!requireMounts(t)) return;
+  const { world, source, reference } = await prepared(t);
+  const mountpoint = world.mountpoint('m');
+  await world.mount({ reference, mountpoint });
+  const holders = listHolders(join(world.daemon.run, 'blobfs'));
+  t.equal(holders.length, 1);
+  const { pid } = await world.client.ping();
+  for (const each of [pid, ...holders]) process.kill(each, 'SIGKILL');
+  await until('both have gone', () => ![pid, ...holders].some(isAlive));
+  const file = join(mountpoint, 'file-5');
+  t.equal(await digestBySha256sum(file), undefined, 'an error');
+  await world.start();
+  t.equal(await digestBySha256sum(file), digestOfFile(join(source, 'file-5')));
+  t.match(await world.status(), { problems: [], mounts: [{ mountpoint }] });
 });
 
 t.test('two daemons on one root: the second refuses', async (t) => {
