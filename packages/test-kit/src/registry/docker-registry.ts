@@ -103,9 +103,9 @@ function authConfig(
 }
 
 async function run(configFile: string): Promise<{ host: string; stop: () => Promise<void> }> {
-  const child = spawn('docker-registry', ['serve', configFile], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  // ends with this process, however that ends
+  const command = ['--pdeathsig', 'KILL', 'docker-registry', 'serve', configFile];
+  const child = spawn('setpriv', command, { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise<void>((resolve) => {
     child.once('close', () => resolve());
     child.once('error', () => resolve());
