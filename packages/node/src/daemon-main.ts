@@ -1,5 +1,7 @@
 /** Entry of a detached daemon, started by `start-daemon.ts`. */
 import { parseArgs } from 'node:util';
+import { errorFields } from '@shoal/snapshotter';
+import { openLog } from './log.ts';
 import { runDaemon } from './run-daemon.ts';
 
 const { values } = parseArgs({
@@ -20,6 +22,6 @@ try {
   });
   process.exit(0);
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  openLog('error').fatal(errorFields(error), 'the daemon did not start');
   process.exit(1);
 }

@@ -55,7 +55,7 @@ export class ConfigError extends ShoalError {
 
   constructor(file: string, detail: string, options: ShoalErrorOptions = {}) {
     super(`configuration ${file}: ${detail}`, {
-      remedy: 'docs/config.example.toml shows every key',
+      remedy: 'every key is explained in docs/config.example.toml',
       ...options,
     });
   }

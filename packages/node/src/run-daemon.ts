@@ -57,7 +57,7 @@ function dieLoudly(error: unknown, log: Log): never {
 function reload(options: RunDaemonOptions, log: Log): void {
   try {
     log.level = readConfig(options.configFile).logLevel;
-    log.info({ level: log.level }, 'configuration read again');
+    log.info({ logLevel: log.level }, 'configuration read again');
   } catch (error) {
     log.error({ reason: String(error) }, 'the configuration was not read again');
   }
