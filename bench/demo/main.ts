@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EmbeddedRegistry } from '@shoal/registry-client';
 import { type Measured, measureFullPull, measureLazyCat, measureLazyMount } from './measure.ts';
-import { mustRun, output } from './run-program.ts';
+import { interruptPrograms, mustRun, output } from './run-program.ts';
 import { SlowLink } from './slow-link.ts';
 import { makeSourceImage } from './source-image.ts';
 
@@ -103,6 +103,7 @@ function report(measured: readonly Measured[]): void {
 const mb = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(2)} s`;
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interruptPrograms);
 try {
   await demo();
 } catch (error) {

@@ -1,5 +1,5 @@
 /** Runs the programs of the demo and says what it does. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 
 export type ProgramResult = {
   readonly exitCode: number;
@@ -9,6 +9,15 @@ export type ProgramResult = {
   /** From the start to the first byte on stdout; undefined when there was none. */
   readonly firstOutputMs: number | undefined;
 };
+
+const running = new Set<ChildProcess>();
+let isInterrupted = false;
+
+/** Ends what runs now, so that the demo fails at this step and cleans up after itself. */
+export function interruptPrograms(): void {
+  isInterrupted = true;
+  for (const child of running) child.kill('SIGTERM');
+}
 
 /** One line to the person who watches. */
 export function output(line: string): void {
@@ -26,6 +35,7 @@ export function runProgram(
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
   let firstOutputMs: number | undefined;
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
@@ -36,6 +46,7 @@ export function runProgram(
   child.stderr.on('data', (bytes: Buffer) => stderr.push(bytes));
   return new Promise((resolve, reject) => {
     child.on('error', reject);
+    child.on('close', () => running.delete(child));
     child.on('close', (code) =>
       resolve({
         exitCode: code ?? -1,
@@ -55,6 +66,7 @@ export async function mustRun(
   environment: NodeJS.ProcessEnv = {},
 ): Promise<ProgramResult> {
   const result = await runProgram(command, args, environment);
+  if (isInterrupted) throw new Error('interrupted');
   if (result.exitCode !== 0) {
     const said = `${result.stdout}${result.stderr}`.trim();
     throw new Error(`${command} ${args.join(' ')} ended with ${result.exitCode}: ${said}`);
