@@ -1,6 +1,7 @@
 /**
  * Writes the pages that follow from the code: docs/errors.md, docs/limits.md, docs/cli.md.
- * `npm run gen` writes them; test/generated-docs.test.ts fails when they are stale.
+ * `npm run gen` writes them; with `--check` it writes nothing and fails when one is stale, as
+ * test/generated-docs.test.ts does.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { argv } from 'node:process';
@@ -34,9 +35,17 @@ function readPage(path: string): string {
   }
 }
 
-if (argv[1] === fileURLToPath(import.meta.url)) {
+async function main(): Promise<void> {
+  if (argv.includes('--check')) {
+    const stale = await stalePages();
+    for (const path of stale) console.error(`${path} is stale: run 'npm run gen'`);
+    if (stale.length > 0) process.exitCode = 1;
+    return;
+  }
   for (const [path, text] of await renderPages()) {
     writeFileSync(`${ROOT}/${path}`, text);
     console.log(`wrote ${path}`);
   }
 }
+
+if (argv[1] === fileURLToPath(import.meta.url)) await main();
