@@ -41,11 +41,25 @@ export class ReferenceSyntaxError extends ShoalError {
   override readonly code = 'ERR_OCI_REFERENCE';
 
   constructor(text: string, detail: string) {
-    super(`${quoted(text)} is not an image reference: ${detail}`, {
-      remedy:
-        'write host/name:tag, host/name@sha256:..., oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:TAG] or dir:PATH',
+    const shown = withoutSecrets(text);
+    const hasSecrets = shown !== text;
+    const why = hasSecrets ? 'it holds credentials' : detail;
+    super(`${quoted(shown)} is not an image reference: ${why}`, {
+      remedy: hasSecrets
+        ? 'leave them out and store them with docker login'
+        : 'write host/name:tag, host/name@sha256:..., oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:TAG] or dir:PATH',
     });
   }
+}
+
+/** `scheme://user:password@host/name?query` with user, password and query blotted out. */
+function withoutSecrets(text: string): string {
+  if (/^(?:oci|oci-archive|docker-archive|dir):(?!\/\/)/.test(text)) return text;
+  const digest = /@sha\d+:[^@]*$/.exec(text)?.[0] ?? '';
+  const at = text.slice(0, text.length - digest.length).lastIndexOf('@');
+  const scheme = /^[a-z]+:\/\//.exec(text)?.[0] ?? '';
+  const rest = at === -1 ? text : `${scheme}***${text.slice(at)}`;
+  return rest.replace(/\?.*$/s, '?***');
 }
 
 /** Text that is not a platform. */

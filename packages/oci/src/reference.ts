@@ -102,7 +102,7 @@ function splitRegistry(text: string, name: string): { registry: string; reposito
   const hasHost = /[.:A-Z]/.test(first) || first === 'localhost';
   const host = hasHost ? first : 'docker.io';
   let repository = hasHost ? name.slice(slash + 1) : name;
-  if (!HOST.test(host)) throw new ReferenceSyntaxError(text, `the host is not valid`);
+  if (!isHost(host)) throw new ReferenceSyntaxError(text, 'the host is not valid');
   const registry = HUB_ALIASES.includes(host.toLowerCase()) ? 'docker.io' : host.toLowerCase();
   if (registry === 'docker.io' && repository !== '' && !repository.includes('/')) {
     repository = `library/${repository}`;
@@ -111,6 +111,11 @@ function splitRegistry(text: string, name: string): { registry: string; reposito
     throw new ReferenceSyntaxError(text, 'the repository name is not valid');
   }
   return { registry, repository };
+}
+
+/** What can be asked: `1.2.3.999` or a port above 65535 look right but make no URL. */
+function isHost(host: string): boolean {
+  return HOST.test(host) && URL.canParse(`https://${host}/`);
 }
 
 /** The text `parseReference` reads back to the same reference. */

@@ -64,6 +64,9 @@ t.test('what is no reference', async (t) => {
     'r.io/a\n',
     'r.io/../a',
     'r_x.io:99/a',
+    'r.io:65536/a',
+    '1.2.3.999/a',
+    '[1:2]/a',
     'oci:',
     'oci::tag',
     'oci:a:b c',
@@ -99,4 +102,25 @@ t.test('whatever is read is written and read back the same', async () => {
     }),
     { seed: 7 },
   );
+});
+
+t.test('a password in a reference is not repeated', async (t) => {
+  const texts = [
+    'user:hunter2@r.io/a:1',
+    'https://user:hunter2@r.io/a:1',
+    'docker://user:hunter2@r.io/a',
+    'user:hun/hunter2@r.io/a@b',
+    'https://r.io/a?token=hunter2',
+    `user:hunter2@r.io/a@${digest}`,
+    'user:hunter2@r.io/a@sha256:12',
+  ];
+  for (const text of texts) {
+    t.throws(
+      () => parseReference(text),
+      { code: 'ERR_OCI_REFERENCE', message: /^(?!.*hunter2).*credentials/, remedy: /docker login/ },
+      text,
+    );
+  }
+  t.throws(() => parseReference('r.io/a@sha256:12'), { message: /r\.io\/a@sha256:12/ });
+  t.throws(() => parseReference('oci:a@b?c:d e'), { message: /a@b\?c/ });
 });
