@@ -1,6 +1,6 @@
 /**
- * References, digests, descriptors, manifests and media types of OCI images. Pure: bytes and text
- * in, objects out.
+ * References, digests, descriptors, manifests, media types and tar headers of OCI images. Pure:
+ * bytes and text in, objects out.
  */
 export { type BlobId, blobIdOfDigest, digestOfBlobId, isBlobId, parseBlobId } from './blob-id.ts';
 export { type Descriptor, descriptorSchema, digestSchema } from './descriptor.ts';
@@ -47,3 +47,19 @@ export {
   parseReference,
   type RegistryReference,
 } from './reference.ts';
+export {
+  encodeTarHeader,
+  GNU_MAGIC,
+  isTarChecksumRight,
+  isZeroBlock,
+  readTarName,
+  readTarNumber,
+  readTarText,
+  TAR_BLOCK_SIZE,
+  TAR_FIELD,
+  tarFormat,
+  tarPadding,
+  USTAR_MAGIC,
+  writeTarChecksum,
+  writeTarNumber,
+} from './tar-header.ts';

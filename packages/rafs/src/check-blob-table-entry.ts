@@ -4,7 +4,7 @@
  */
 
 import { CHUNK_INFO_V1_SIZE, CHUNK_INFO_V2_SIZE } from './blob/chunk-info.ts';
-import { TAR_HEADER_SIZE } from './blob/tar-header.ts';
+import { SECTION_HEADER_SIZE } from './blob/section-header.ts';
 import { checkKnownFeatures, hasBlobFeature } from './blob-features.ts';
 import type { BlobTableEntry } from './blob-table-entry.ts';
 import type { DeviceSlot } from './device-slot.ts';
@@ -27,7 +27,7 @@ export function blobDataSize(entry: BlobTableEntry): number {
   const { features } = entry;
   if (hasBlobFeature(features, 'separate')) return entry.compressedSize;
   if (!hasBlobFeature(features, 'capTarToc')) return entry.compressedSize;
-  return entry.ciOffset - (hasBlobFeature(features, 'hasTarHeader') ? TAR_HEADER_SIZE : 0);
+  return entry.ciOffset - (hasBlobFeature(features, 'hasTarHeader') ? SECTION_HEADER_SIZE : 0);
 }
 
 /** Throws a coded error naming the first rule that is broken. */

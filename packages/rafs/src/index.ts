@@ -26,7 +26,7 @@ export {
   imageBlobHeader,
 } from './blob/encode-blob-tail.ts';
 export { decodeLz4Block } from './blob/lz4-block.ts';
-export { encodeSectionHeader, SectionName, TAR_HEADER_SIZE } from './blob/tar-header.ts';
+export { encodeSectionHeader, SECTION_HEADER_SIZE, SectionName } from './blob/section-header.ts';
 export { decodeToc, findToc, type TocCompressor, type TocEntry } from './blob/toc.ts';
 export { decryptUnit } from './blob/xts.ts';
 export {

@@ -2,30 +2,26 @@
  * The bootstrap layer of an image (docs/format.md, "Bootstrap layer"): a tar with the bootstrap and
  * each blob's chunk-info. Compression around it is the caller's.
  */
+import {
+  encodeTarHeader,
+  isTarChecksumRight,
+  isZeroBlock,
+  readTarName,
+  readTarNumber,
+  TAR_BLOCK_SIZE,
+  TAR_FIELD,
+  tarPadding,
+} from '@shoal/oci';
 import { NotRafsError, RafsCorruptError, RafsInputError, RafsLimitError } from './errors.ts';
-import { roundUp, sliceExactly } from './integers.ts';
+import { sliceExactly } from './integers.ts';
 import { LAYER_BYTES_MAX, LAYER_MEMBERS_MAX } from './limits.ts';
 
-const BLOCK = 512;
 const DIRECTORY_NAME = 'image/';
 const BOOTSTRAP_NAME = 'image/image.boot';
 const BARE_BOOTSTRAP_NAME = 'image.boot';
 const META_NAME = /^(?:\.\/)?(?:image\/)?([0-9a-f]{64})\.blob\.meta$/;
 const FILE_TYPES = new Set(['0', '\0', '7']);
-const BASE_256 = 0x80;
 const WHERE = 'bootstrap layer';
-const AT = {
-  name: 0,
-  mode: 100,
-  uid: 108,
-  gid: 116,
-  size: 124,
-  modified: 136,
-  checksum: 148,
-  type: 156,
-  magic: 257,
-  prefix: 345,
-} as const;
 
 export type BootstrapLayer = {
   readonly bootstrap: Buffer;
@@ -35,10 +31,10 @@ export type BootstrapLayer = {
 
 /** The tar as buffers to be written one after the other; files are not copied. */
 export function encodeBootstrapLayerTar(layer: BootstrapLayer): Buffer[] {
-  const parts = [encodeHeader(DIRECTORY_NAME, '5', 0o755, 0)];
+  const parts = [encodeTarHeader(DIRECTORY_NAME, { type: '5', mode: 0o755, size: 0 })];
   const addFile = (name: string, bytes: Buffer): void => {
-    parts.push(encodeHeader(name, '0', 0o444, bytes.length), bytes);
-    parts.push(Buffer.alloc(roundUp(bytes.length, BLOCK) - bytes.length));
+    parts.push(encodeTarHeader(name, { type: '0', mode: 0o444, size: bytes.length }), bytes);
+    parts.push(Buffer.alloc(tarPadding(bytes.length)));
   };
   addFile(BOOTSTRAP_NAME, layer.bootstrap);
   for (const blobId of [...layer.metaFiles.keys()].sort()) {
@@ -46,7 +42,7 @@ export function encodeBootstrapLayerTar(layer: BootstrapLayer): Buffer[] {
     if (!META_NAME.test(name)) throw new RafsInputError('a chunk-info file is named by no blob id');
     addFile(name, layer.metaFiles.get(blobId) ?? Buffer.alloc(0));
   }
-  parts.push(Buffer.alloc(2 * BLOCK));
+  parts.push(Buffer.alloc(2 * TAR_BLOCK_SIZE));
   return parts.filter(({ length }) => length > 0);
 }
 
@@ -74,70 +70,24 @@ type Member = { readonly name: string; readonly content: Buffer };
 
 function* members(bytes: Buffer): Generator<Member, void, undefined> {
   let at = 0;
-  for (let count = 0; at + BLOCK <= bytes.length; count++) {
+  for (let count = 0; at + TAR_BLOCK_SIZE <= bytes.length; count++) {
     if (count >= LAYER_MEMBERS_MAX) {
       throw new RafsLimitError(`the bootstrap layer has more than ${LAYER_MEMBERS_MAX} members`);
     }
-    const header = bytes.subarray(at, at + BLOCK);
-    if (header.every((byte) => byte === 0)) return;
-    const size = decodeHeader(header);
-    const content = sliceExactly(bytes, at + BLOCK, size, WHERE);
-    const type = header.toString('latin1', AT.type, AT.type + 1);
-    if (FILE_TYPES.has(type)) yield { name: decodeName(header), content };
-    at += BLOCK + roundUp(size, BLOCK);
+    const header = bytes.subarray(at, at + TAR_BLOCK_SIZE);
+    if (isZeroBlock(header)) return;
+    const size = decodeSize(header);
+    const content = sliceExactly(bytes, at + TAR_BLOCK_SIZE, size, WHERE);
+    const type = String.fromCharCode(header.readUInt8(TAR_FIELD.typeflag.offset));
+    if (FILE_TYPES.has(type)) yield { name: readTarName(header).toString('latin1'), content };
+    at += TAR_BLOCK_SIZE + size + tarPadding(size);
   }
 }
 
-function encodeHeader(name: string, type: string, mode: number, size: number): Buffer {
-  const header = Buffer.alloc(BLOCK);
-  header.write(name, AT.name, 'latin1');
-  header.write(octal(mode, 8), AT.mode, 'latin1');
-  header.write(octal(0, 8), AT.uid, 'latin1');
-  header.write(octal(0, 8), AT.gid, 'latin1');
-  header.write(octal(size, 12), AT.size, 'latin1');
-  header.write(octal(0, 12), AT.modified, 'latin1');
-  header.write(type, AT.type, 'latin1');
-  header.write('ustar\x0000', AT.magic, 'latin1');
-  header.write(`${octal(checksumOf(header), 7)} `, AT.checksum, 'latin1');
-  return header;
-}
-
-/** Checks the header and gives back the size of the member. */
-function decodeHeader(header: Buffer): number {
-  const stated = parseOctal(header, AT.checksum, 8);
-  if (stated !== checksumOf(header)) throw new RafsCorruptError(WHERE, 'it is no tar archive');
-  const isBase256 = (header.readUInt8(AT.size) & BASE_256) !== 0;
-  const size = isBase256
-    ? Number(header.readBigUInt64BE(AT.size + 4))
-    : (parseOctal(header, AT.size, 12) ?? Number.NaN);
-  if (Number.isSafeInteger(size)) return size;
+/** The size of the member whose header this is. */
+function decodeSize(header: Buffer): number {
+  if (!isTarChecksumRight(header)) throw new RafsCorruptError(WHERE, 'it is no tar archive');
+  const size = readTarNumber(header, TAR_FIELD.size);
+  if (size !== undefined && size >= 0) return size;
   throw new RafsCorruptError(WHERE, 'the size of a member is no number');
-}
-
-function decodeName(header: Buffer): string {
-  const name = untilNul(header, AT.name, 100);
-  const isUstar = header.toString('latin1', AT.magic, AT.magic + 6) === 'ustar\0';
-  const prefix = isUstar ? untilNul(header, AT.prefix, 155) : '';
-  return prefix === '' ? name : `${prefix}/${name}`;
-}
-
-function untilNul(bytes: Buffer, offset: number, size: number): string {
-  return bytes.toString('latin1', offset, offset + size).split('\0', 1)[0] ?? '';
-}
-
-function octal(value: number, width: number): string {
-  return `${value.toString(8).padStart(width - 1, '0')}\0`;
-}
-
-function parseOctal(header: Buffer, offset: number, size: number): number | undefined {
-  const match = /^ *([0-7]+)[ \0]*$/.exec(header.toString('latin1', offset, offset + size));
-  return match?.[1] === undefined ? undefined : Number.parseInt(match[1], 8);
-}
-
-function checksumOf(header: Buffer): number {
-  let sum = 8 * 0x20;
-  for (const [index, byte] of header.entries()) {
-    if (index < AT.checksum || index >= AT.checksum + 8) sum += byte;
-  }
-  return sum;
 }

@@ -16,7 +16,7 @@ import {
   type TocEntry,
 } from '@shoal/rafs';
 import t from 'tap';
-import { decodeSectionHeader } from '../src/blob/tar-header.ts';
+import { decodeSectionHeader } from '../src/blob/section-header.ts';
 import { sha256, TEST_BLOB_ID, TestBlob } from './support/build-image.ts';
 
 function sampleBlob(): TestBlob {

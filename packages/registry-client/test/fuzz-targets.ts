@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseReference } from '@shoal/oci';
 import { openSource } from '@shoal/registry-client';
 import { type FuzzTarget, writeTar } from '@shoal/test-kit';
-import { decodePaxRecords, decodeTarHeader } from '../src/archive/tar-header.ts';
+import { decodeMemberHeader, decodePaxRecords } from '../src/archive/member-header.ts';
 import { parseChallenges } from '../src/auth/challenge.ts';
 import { describeErrorBody } from '../src/http/failure.ts';
 import { proxyForUrl } from '../src/http/proxy-environment.ts';
@@ -44,7 +44,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   {
     name: 'tar-header',
     samples: () => [dockerArchive().subarray(0, 512)],
-    run: (input) => (input.byteLength < 512 ? undefined : decodeTarHeader(input, 'input')),
+    run: (input) => (input.byteLength < 512 ? undefined : decodeMemberHeader(input, 'input')),
   },
   {
     name: 'pax-records',

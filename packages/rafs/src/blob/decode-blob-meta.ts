@@ -14,7 +14,7 @@ import { checkBlobMeta } from './check-blob-meta.ts';
 import type { ChunkInfoHeader } from './chunk-info-header.ts';
 import { CHUNK_INFO_HEADER_SIZE, decodeChunkInfoHeader } from './chunk-info-header.ts';
 import { decodeLz4Block } from './lz4-block.ts';
-import { TAR_HEADER_SIZE } from './tar-header.ts';
+import { SECTION_HEADER_SIZE } from './section-header.ts';
 import { decryptUnit } from './xts.ts';
 
 const OUTPUT_CHUNK_MIN = 64;
@@ -37,7 +37,7 @@ export function digestSectionRange(entry: BlobTableEntry): ByteRange | undefined
   const { features } = entry;
   if (!hasBlobFeature(features, 'inlinedChunkDigest')) return undefined;
   const { offset, size } = chunkInfoRange(entry);
-  const header = hasBlobFeature(features, 'hasTarHeader') ? TAR_HEADER_SIZE : 0;
+  const header = hasBlobFeature(features, 'hasTarHeader') ? SECTION_HEADER_SIZE : 0;
   return { offset: offset + size + header, size: entry.chunkCount * DIGEST_SIZE };
 }
 

@@ -5,7 +5,7 @@
 import { RafsCorruptError, RafsTruncatedError } from '../errors.ts';
 import type { ChunkInfoHeader } from './chunk-info-header.ts';
 import { CHUNK_INFO_HEADER_SIZE, decodeChunkInfoHeader } from './chunk-info-header.ts';
-import { decodeSectionHeader, SectionName, TAR_HEADER_SIZE } from './tar-header.ts';
+import { decodeSectionHeader, SECTION_HEADER_SIZE, SectionName } from './section-header.ts';
 import { findToc, type TocEntry } from './toc.ts';
 
 export type BlobTailInfo =
@@ -48,10 +48,10 @@ function checkEntry(entry: TocEntry, blobSize: number): void {
 }
 
 function lastSection(lastBytes: Buffer, blobSize: number): BlobTailInfo | undefined {
-  if (lastBytes.length < TAR_HEADER_SIZE) return undefined;
-  const header = attempt(() => decodeSectionHeader(lastBytes.subarray(-TAR_HEADER_SIZE)));
+  if (lastBytes.length < SECTION_HEADER_SIZE) return undefined;
+  const header = attempt(() => decodeSectionHeader(lastBytes.subarray(-SECTION_HEADER_SIZE)));
   if (header === undefined) return undefined;
-  const offset = blobSize - TAR_HEADER_SIZE - header.size;
+  const offset = blobSize - SECTION_HEADER_SIZE - header.size;
   if (offset < 0)
     throw new RafsCorruptError('section header', 'its section is larger than the blob');
   return { kind: 'section', name: header.name, offset, size: header.size };

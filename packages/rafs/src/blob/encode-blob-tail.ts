@@ -14,7 +14,7 @@ import type { ChunkExtent } from './chunk-info.ts';
 import { CHUNK_INFO_V1_SIZE, encodeChunkInfoV1 } from './chunk-info.ts';
 import type { ChunkInfoHeader } from './chunk-info-header.ts';
 import { CHUNK_INFO_HEADER_SIZE, encodeChunkInfoHeader } from './chunk-info-header.ts';
-import { encodeSectionHeader, SectionName, TAR_HEADER_SIZE } from './tar-header.ts';
+import { encodeSectionHeader, SECTION_HEADER_SIZE, SectionName } from './section-header.ts';
 import { encodeToc, type TocCompressor, type TocEntry } from './toc.ts';
 
 /** Chunks of a blob in the order of their index. */
@@ -64,7 +64,7 @@ export function encodeBlobTail(input: BlobTailInput): BlobTail {
     features: WRITTEN_BLOB_FEATURES,
     compressor: stored.compressor,
     entries: input.chunks.count,
-    offset: input.dataSize + TAR_HEADER_SIZE,
+    offset: input.dataSize + SECTION_HEADER_SIZE,
     compressedSize: stored.bytes.length,
     uncompressedSize: array.length,
     contextOffset: 0,
@@ -152,7 +152,7 @@ function tocEntries(
     plainEntry(
       SectionName.digests,
       digests,
-      headerOffset + CHUNK_INFO_HEADER_SIZE + TAR_HEADER_SIZE,
+      headerOffset + CHUNK_INFO_HEADER_SIZE + SECTION_HEADER_SIZE,
     ),
   ];
 }

@@ -9,9 +9,9 @@ import { BLOB_COMPRESSED_BYTES_MAX, TOC_BYTES_MAX } from '../limits.ts';
 import {
   decodeSectionHeader,
   encodeSectionHeader,
+  SECTION_HEADER_SIZE,
   SectionName,
-  TAR_HEADER_SIZE,
-} from './tar-header.ts';
+} from './section-header.ts';
 
 export const TOC_ENTRY_SIZE = 128;
 const NAME_SIZE = 16;
@@ -61,11 +61,11 @@ export function encodeToc(entries: readonly TocEntry[]): Buffer {
  * ERR_RAFS_TRUNCATED when more bytes are needed (`TOC_BYTES_MAX` are always enough).
  */
 export function findToc(lastBytes: Buffer): readonly TocEntry[] | undefined {
-  const start = lastBytes.length - TAR_HEADER_SIZE;
+  const start = lastBytes.length - SECTION_HEADER_SIZE;
   if (start < 0) return undefined;
   const header = tryDecodeSectionHeader(lastBytes.subarray(start));
   if (header?.name !== SectionName.toc) return undefined;
-  if (header.size + TAR_HEADER_SIZE > TOC_BYTES_MAX) {
+  if (header.size + SECTION_HEADER_SIZE > TOC_BYTES_MAX) {
     throw new RafsLimitError(`the table of contents has ${header.size} bytes`);
   }
   return decodeToc(sliceExactly(lastBytes, start - header.size, header.size, WHERE));

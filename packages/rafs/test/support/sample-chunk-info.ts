@@ -30,7 +30,7 @@ export type SampleOptions = {
 
 export type SampleChunkInfo = { readonly entry: BlobTableEntry; readonly stored: Buffer };
 
-const TAR_HEADER_SIZE = 512;
+const SECTION_HEADER_SIZE = 512;
 
 /** The bytes of `chunkInfoRange` and the blob table entry that goes with them. */
 export function sampleChunkInfo(options: SampleOptions): SampleChunkInfo {
@@ -58,7 +58,7 @@ export function sampleChunkInfo(options: SampleOptions): SampleChunkInfo {
     features,
     compressor,
     entries: chunks.length,
-    offset: options.dataSize + TAR_HEADER_SIZE,
+    offset: options.dataSize + SECTION_HEADER_SIZE,
     compressedSize: storedArray.length,
     uncompressedSize: array.length,
     contextOffset: contexts.length > 0 ? entriesSize : 0,
@@ -77,7 +77,7 @@ export function sampleChunkInfo(options: SampleOptions): SampleChunkInfo {
     uncompressedSize: options.uncompressedSize,
     tocSize: 0,
     ciCompressor: compressor,
-    ciOffset: options.dataSize + TAR_HEADER_SIZE,
+    ciOffset: options.dataSize + SECTION_HEADER_SIZE,
     ciCompressedSize: storedArray.length,
     ciUncompressedSize: array.length,
     tocDigest: Buffer.alloc(32),

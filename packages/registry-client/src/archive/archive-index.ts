@@ -3,17 +3,11 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { quoted } from '@shoal/oci';
+import { quoted, TAR_BLOCK_SIZE, tarPadding } from '@shoal/oci';
 import { ArchiveError } from '../errors.ts';
 import { ARCHIVE_LINKS_MAX, ARCHIVE_MEMBERS_MAX, ARCHIVE_RECORD_BYTES_MAX } from '../limits.ts';
 import { readExactly } from '../local/regular-file.ts';
-import {
-  decodePaxRecords,
-  decodeTarHeader,
-  TAR_BLOCK_BYTES,
-  type TarHeader,
-  tarPadding,
-} from './tar-header.ts';
+import { decodeMemberHeader, decodePaxRecords, type MemberHeader } from './member-header.ts';
 
 export type ArchiveMember = {
   readonly offset: number;
@@ -36,16 +30,16 @@ export async function indexArchive(
   const members = new Map<string, ArchiveMember>();
   let pending: PendingNames = {};
   let count = 0;
-  for (let offset = 0; offset + TAR_BLOCK_BYTES <= sizeBytes; ) {
-    const block = await readExactly(handle, offset, TAR_BLOCK_BYTES, where);
-    const header = decodeTarHeader(block, where);
+  for (let offset = 0; offset + TAR_BLOCK_SIZE <= sizeBytes; ) {
+    const block = await readExactly(handle, offset, TAR_BLOCK_SIZE, where);
+    const header = decodeMemberHeader(block, where);
     if (header === undefined) break;
     if (++count > ARCHIVE_MEMBERS_MAX) {
       throw new ArchiveError(`${where} has more than ${ARCHIVE_MEMBERS_MAX} entries`, {
         remedy: REMEDY,
       });
     }
-    const content = offset + TAR_BLOCK_BYTES;
+    const content = offset + TAR_BLOCK_SIZE;
     const size = pending.sizeBytes ?? header.sizeBytes;
     if (content + size > sizeBytes) {
       throw new ArchiveError(`${where} ends inside ${quoted(header.name)}`, {
@@ -69,7 +63,7 @@ type PendingNames = { name?: string; linkName?: string; sizeBytes?: number };
 async function readNames(
   handle: FileHandle,
   offset: number,
-  header: TarHeader,
+  header: MemberHeader,
   pending: PendingNames,
   where: string,
 ): Promise<PendingNames | undefined> {
@@ -105,7 +99,7 @@ function entry(key: 'name' | 'linkName', value: string | undefined): PendingName
 
 function addMember(
   members: Map<string, ArchiveMember>,
-  header: TarHeader,
+  header: MemberHeader,
   pending: PendingNames,
   place: { offset: number; sizeBytes: number },
 ): void {
@@ -148,7 +142,7 @@ async function refuseCompressed(handle: FileHandle, size: number, where: string)
       remedy: `decompress it first with ${found[0]} -d`,
     });
   }
-  if (size < TAR_BLOCK_BYTES) {
+  if (size < TAR_BLOCK_SIZE) {
     throw new ArchiveError(`${where} is not an image archive`, { remedy: REMEDY });
   }
 }

@@ -5,9 +5,9 @@
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { encodeTarHeader, TAR_BLOCK_SIZE, tarPadding } from '@shoal/oci';
 import { Ingest } from '../layout/ingest.ts';
 import { FILE_READ_BYTES } from '../limits.ts';
-import { encodeTarHeader, TAR_BLOCK_BYTES, tarPadding } from './tar-header.ts';
 
 /** `names` are files below `directory`; they come first and in this order, then all blobs. */
 export async function packArchive(
@@ -26,7 +26,7 @@ export async function packArchive(
       await packParents(ingest, name, made);
       await packFile(ingest, directory, name);
     }
-    await ingest.write(Buffer.alloc(2 * TAR_BLOCK_BYTES));
+    await ingest.write(Buffer.alloc(2 * TAR_BLOCK_SIZE));
     await ingest.publish(finalPath);
   } finally {
     await ingest.abort();
@@ -47,13 +47,13 @@ async function packParents(ingest: Ingest, name: string, made: Set<string>): Pro
   if (parent === '.' || made.has(parent)) return;
   await packParents(ingest, parent, made);
   made.add(parent);
-  await ingest.write(encodeTarHeader(`${parent}/`, 0, true));
+  await ingest.write(encodeTarHeader(`${parent}/`, { type: '5', mode: 0o755, size: 0 }));
 }
 
 async function packFile(ingest: Ingest, directory: string, name: string): Promise<void> {
   const path = join(directory, name);
   const { size } = await stat(path);
-  await ingest.write(encodeTarHeader(name, size, false));
+  await ingest.write(encodeTarHeader(name, { type: '0', mode: 0o644, size }));
   for await (const piece of createReadStream(path, { highWaterMark: FILE_READ_BYTES })) {
     if (Buffer.isBuffer(piece)) await ingest.write(piece);
   }
