@@ -6,8 +6,6 @@
 export const CODEC_THREADS_MAX = 16;
 /** Jobs a codec thread holds: one runs, one waits so that the thread never idles. */
 export const CODEC_JOBS_PER_THREAD = 2;
-/** Largest chunk of the format: 16 MiB. */
-export const CHUNK_BYTES_MAX = 16 << 20;
 /** Buffer of one job: a batch of chunks plus slack; 64 MiB is 4 times the largest chunk. */
 export const JOB_BYTES_MAX = 64 << 20;
 /** Chunks of one job: as many as tiny files can fill a request. */
@@ -24,10 +22,6 @@ export const SOURCE_READS_WAITING_MAX = 1 << 16;
 export const RETRY_ATTEMPTS_MAX = 5;
 /** Longest pause between two tries: a program may be waiting. */
 export const RETRY_DELAY_MS_MAX = 5000;
-/** Chunk numbers are 24 bits in the format. */
-export const CHUNKS_PER_BLOB_MAX = 1 << 24;
-/** Uncompressed bytes of one blob, by the format: the ready map then has 512 MiB. */
-export const DEVICE_BYTES_MAX = 2 ** 44;
 /** Stored bytes of one merged request: hides a round trip without making a first reader wait. */
 export const REQUEST_STORED_BYTES_MAX = 4 << 20;
 /** Uncompressed bytes of one merged request: what a codec thread produces at a time. */

@@ -21,7 +21,7 @@ export function detectBootstrapFormat(bytes: Buffer): BootstrapFormat {
   return slot === NYDUS_V3_DEVICE_TABLE_SLOT ? 'nydus-v3' : 'unknown';
 }
 
-export function isRafsV5(bytes: Buffer): boolean {
+function isRafsV5(bytes: Buffer): boolean {
   return (
     bytes.length >= 8 &&
     bytes.readUInt32LE(0) === RAFS_V5_MAGIC &&

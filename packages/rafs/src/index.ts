@@ -50,7 +50,7 @@ export {
 export { blobDataSize } from './check-blob-table-entry.ts';
 export type { ChunkEntry } from './chunk-entry.ts';
 export { ChunkFlag, type ChunkRecord } from './chunk-record.ts';
-export { type BootstrapFormat, detectBootstrapFormat, isRafsV5 } from './detect-format.ts';
+export { type BootstrapFormat, detectBootstrapFormat } from './detect-format.ts';
 export type { DeviceSlot } from './device-slot.ts';
 export type { DirectoryEntry } from './directory-block.ts';
 export {
@@ -83,4 +83,4 @@ export type {
   ChunkSource,
 } from './write/bootstrap-input.ts';
 export { encodeBootstrap } from './write/encode-bootstrap.ts';
-export { isStorableXattrName, type Xattr, type XattrInput } from './xattr-area.ts';
+export type { Xattr, XattrInput } from './xattr-area.ts';

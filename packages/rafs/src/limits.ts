@@ -35,8 +35,6 @@ export const FILE_BYTES_MAX = 2 ** 48;
 export const CHUNK_INFO_BYTES_MAX = CHUNKS_PER_BLOB_MAX * 64;
 /** Table of contents with its header: nydusd accepts 64 KiB. */
 export const TOC_BYTES_MAX = 65536;
-/** Largest table of contents found without knowing its size: nydusd looks at the last 4096 bytes. */
-export const TOC_DETECTED_BYTES_MAX = 4096;
 /** Members of a bootstrap layer: one bootstrap, 254 chunk-info files, a few extra files. */
 export const LAYER_MEMBERS_MAX = 4096;
 /** Bytes of a whole bootstrap layer once unpacked: the bootstrap and every blob's chunk-info. */

@@ -28,11 +28,6 @@ export type Xattr = { readonly name: ByteString; readonly value: Buffer };
 /** An attribute as the writer takes it: the converter keeps values as byte strings. */
 export type XattrInput = { readonly name: ByteString; readonly value: ByteString };
 
-/** True when the format can hold an attribute of this name. */
-export function isStorableXattrName(name: ByteString): boolean {
-  return splitName(name) !== undefined;
-}
-
 /** Bytes of the area that holds these attributes: 0 for none, else a multiple of 4. */
 export function xattrAreaSize(xattrs: readonly XattrInput[]): number {
   if (xattrs.length === 0) return 0;

@@ -1,15 +1,15 @@
 /**
  * Whether a description can be a blob: the cache's arithmetic relies on it, whoever made it.
  */
+import { BLOB_UNCOMPRESSED_BYTES_MAX, CHUNK_SIZE_MAX, CHUNKS_PER_BLOB_MAX } from '@shoal/rafs';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
 import { BlobKindError, BlobLayoutError } from '../errors.ts';
-import { CHUNK_BYTES_MAX, CHUNKS_PER_BLOB_MAX, DEVICE_BYTES_MAX } from '../limits.ts';
 import type { BlobDescription, ChunkColumns } from './cached-blob.ts';
 import { CHUNK_FLAG } from './cached-blob.ts';
 import { BLOCK_BYTES } from './ready-map.ts';
 
 /** Encryption pads units shorter than a cipher block to 18 bytes; nothing else makes them larger. */
-const STORED_BYTES_MAX = CHUNK_BYTES_MAX + 18;
+const STORED_BYTES_MAX = CHUNK_SIZE_MAX + 18;
 
 /** Throws ERR_BLOB_STORE_BLOB_LAYOUT or ERR_BLOB_STORE_BLOB_KIND. */
 export function checkDescription(description: BlobDescription): void {
@@ -19,8 +19,8 @@ export function checkDescription(description: BlobDescription): void {
   };
   if (chunks.count < 1 || chunks.count > CHUNKS_PER_BLOB_MAX) fail(`it has ${chunks.count} chunks`);
   if (!hasAllColumns(chunks)) fail('its chunk columns differ in length');
-  if (sizeBytes > DEVICE_BYTES_MAX)
-    fail(`it has ${sizeBytes} bytes, more than ${DEVICE_BYTES_MAX}`);
+  if (sizeBytes > BLOB_UNCOMPRESSED_BYTES_MAX)
+    fail(`it has ${sizeBytes} bytes, more than ${BLOB_UNCOMPRESSED_BYTES_MAX}`);
   let end = 0;
   for (let chunk = 0; chunk < chunks.count; chunk++) {
     const problem = problemOf(chunks, chunk, end, sizeBytes);
@@ -45,7 +45,7 @@ function problemOf(
   const unitSize = chunks.unitSize[chunk] ?? 0;
   if (offset % BLOCK_BYTES !== 0 || offset < end) return 'overlaps the one before';
   if (size < 1 || offset + size > sizeBytes) return 'lies outside the device';
-  if (unitSize > CHUNK_BYTES_MAX || storedSize > STORED_BYTES_MAX) return 'is too large';
+  if (unitSize > CHUNK_SIZE_MAX || storedSize > STORED_BYTES_MAX) return 'is too large';
   if (storedSize < 1 || !((chunks.storedOffset[chunk] ?? 0) >= 0)) return 'is stored nowhere';
   if ((chunks.unitOffset[chunk] ?? 0) + size > unitSize) return 'lies outside its unit';
   return undefined;

@@ -2,8 +2,8 @@
  * nydusd's chunk map (rafs-v6, section 8): a header of 4096 bytes, then one bit for each chunk,
  * most significant first, set when the chunk is in the device file. Here a set bit means durable.
  */
+import { CHUNKS_PER_BLOB_MAX } from '@shoal/rafs';
 import { ChunkMapError } from '../errors.ts';
-import { CHUNKS_PER_BLOB_MAX } from '../limits.ts';
 
 export const CHUNK_MAP_HEADER_BYTES = 4096;
 const MAGIC1 = 0x424d_4150;

@@ -1,6 +1,7 @@
 /**
  * AES-128-XTS of encrypted blobs (rafs-v6, 5.7): one XTS data unit per stored unit, the blob's IV
- * as tweak. Inputs shorter than a cipher block were padded to 18 bytes with a mark at the end.
+ * as tweak. Inputs shorter than a cipher block were padded to 18 bytes with a mark at the end. The
+ * format package has the same for its own tables: codec threads load neither it nor its schemas.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { CipherKey } from './codec-jobs.ts';
@@ -8,11 +9,6 @@ import type { CipherKey } from './codec-jobs.ts';
 const BLOCK = 16;
 const PADDED = 18;
 const PAD_MARK = Buffer.from([0x78, 0x90]);
-
-/** Bytes the encrypted form of `size` bytes takes. */
-export function encryptedSize(size: number): number {
-  return size < BLOCK ? PADDED : size;
-}
 
 export function decryptUnit(stored: Uint8Array, cipherKey: CipherKey): Uint8Array {
   const decipher = createDecipheriv(cipherKey.cipher, cipherKey.key, cipherKey.iv);

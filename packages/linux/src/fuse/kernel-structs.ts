@@ -29,9 +29,6 @@ export const Opcode = {
 /** Codes of messages that nobody asked for. */
 export const NotifyCode = { RESEND: 7 } as const;
 
-/** Set in the `unique` of a request that the kernel sends again after RESEND. */
-export const FUSE_UNIQUE_RESEND = 1n << 63n;
-
 /** The root directory's node id. */
 export const FUSE_ROOT_ID = 1;
 
