@@ -37,7 +37,7 @@ export async function mountLazily(
     status: async () => JSON.parse((await runChecked(SHOAL, ['status', '--json'], { env })).stdout),
     close: async () => {
       await runCommand(SHOAL, ['unmount', mountpoint], { env });
-      await runCommand('pkill', ['-TERM', '-f', `--root ${join(directory, 'state')}`]);
+      await runCommand('pkill', ['-TERM', '-f', '--', `--root ${join(directory, 'state')}`]);
     },
   };
 }

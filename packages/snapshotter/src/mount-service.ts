@@ -126,8 +126,9 @@ export class MountService implements AsyncDisposable {
   async #close(): Promise<void> {
     const { drivers, owned, state } = this.#components;
     await this.#locks.drain();
-    for (const driver of drivers.values()) {
-      if (this.#mounts.size === 0) await driver.shutDown();
+    const inUse = new Set([...this.#mounts.values()].map(({ record }) => record.driver));
+    for (const [name, driver] of drivers) {
+      if (!inUse.has(name)) await driver.shutDown();
       else await driver.close();
     }
     for (const part of owned) await part.close();

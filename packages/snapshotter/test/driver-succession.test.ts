@@ -1,10 +1,10 @@
 /** One blobfs driver after another: closed and killed predecessors, lost holders, lost sessions. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startHolder } from '@shoal/linux';
+import { startHolder, unmount } from '@shoal/linux';
 import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
 import { type DriverEvent, openBlobfsDriver } from '../src/driver/index.ts';
@@ -133,4 +133,43 @@ t.test('a lost holder is replaced while the driver runs', async (t) => {
   await until('it is recorded', () => record().holder.pid === fixture.holders()[0]);
   t.equal(fixture.holders().length, 1);
   await driver.unmount('m');
+});
+
+t.test('a driver that closes without a mount left leaves no holder', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const { stateDirectory } = fixture;
+  const byHand = await openBlobfsDriver({ stateDirectory });
+  const request = fixture.request('m', [fixture.blob(10, 4)]);
+  await byHand.mount(request);
+  unmount(request.mountpoint);
+  await byHand.close();
+  t.same(fixture.holders(), [], 'unmounted by hand');
+  const asked = await openBlobfsDriver({ stateDirectory });
+  await asked.mount(request);
+  await asked.unmount('m');
+  await asked.close();
+  t.same(fixture.holders(), [], 'unmounted by the driver');
+  t.notOk(existsSync(join(stateDirectory, 'session.json')));
+});
+
+t.test('a holder that is being replaced ends with the driver', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const events: DriverEvent[] = [];
+  const driver = await openBlobfsDriver({
+    stateDirectory: fixture.stateDirectory,
+    onEvent: (event) => {
+      events.push(event);
+      // At this moment the next one is about to be started.
+      if (/holder/.test(event.message)) void driver.shutDown();
+    },
+  });
+  const request = fixture.request('m', [fixture.blob(11, 4)]);
+  await driver.mount(request);
+  await driver.unmount('m');
+  for (const pid of fixture.holders()) process.kill(pid, 'SIGKILL');
+  await until('the driver knows', () => events.length > 0);
+  await until('the session has ended', () => driver.stats() === undefined);
+  t.same(fixture.holders(), []);
 });

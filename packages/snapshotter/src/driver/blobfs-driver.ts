@@ -5,7 +5,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
-import { unmount } from '@shoal/linux';
+import { isMountpoint, unmount } from '@shoal/linux';
 import { DriverClosedError } from '../errors.ts';
 import { BlobfsSession, type BlobfsSessionOptions, endPredecessor } from './blobfs-session.ts';
 import { checkRequest, isImageMounted, mountImage, removeLeftovers } from './image-mount.ts';
@@ -91,8 +91,9 @@ class BlobfsDriver implements MountDriver {
     return this.#session?.fuse.stats();
   }
 
+  /** Leaves the session to a successor, unless nothing is mounted any more. */
   close(): Promise<void> {
-    return this.#end((session) => session.detach());
+    return this.#end((session) => (this.#isInUse() ? session.detach() : session.end()));
   }
 
   shutDown(): Promise<void> {
@@ -111,6 +112,11 @@ class BlobfsDriver implements MountDriver {
     this.#session = undefined;
     this.#files.clear();
     this.#mounts.clear();
+  }
+
+  /** Somebody may have unmounted by hand what is on our books. */
+  #isInUse(): boolean {
+    return [...this.#mounts.values()].some(({ mountpoint }) => isMountpoint(mountpoint));
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
@@ -238,6 +244,8 @@ class BlobfsDriver implements MountDriver {
 
   /** The next mount gets a new session; what is mounted fails its readers until it is unmounted. */
   #dropSession(): void {
+    // The one who closes ends it.
+    if (this.#isClosed) return;
     const dead = this.#session;
     this.#session = undefined;
     this.#files.clear();

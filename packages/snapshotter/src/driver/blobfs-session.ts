@@ -35,6 +35,8 @@ export class BlobfsSession {
   readonly #options: BlobfsSessionOptions;
   #state: SessionState;
   #stopWatching: () => void;
+  /** A holder that is being started; ending must know it, or it would stay for ever. */
+  #replacing: Promise<void> = Promise.resolve();
 
   private constructor(fuse: FlatFuseSession, state: SessionState, options: BlobfsSessionOptions) {
     this.fuse = fuse;
@@ -82,13 +84,13 @@ export class BlobfsSession {
 
   /** Leaves session and holder to a successor. */
   async detach(): Promise<void> {
-    this.#stopWatching();
+    await this.#stopReplacing();
     await this.fuse.detach();
   }
 
   /** Ends session and holder: readers that still wait get errors. */
   async end(): Promise<void> {
-    this.#stopWatching();
+    await this.#stopReplacing();
     await this.fuse.close();
     await stopHolder(this.#state.holder);
     removeSessionState(this.#options.stateDirectory);
@@ -97,8 +99,15 @@ export class BlobfsSession {
   #watch(): () => void {
     return watchHolder(this.#state.holder, () => {
       this.#options.report({ level: 'warn', message: 'the holder of the FUSE session ended' });
-      void this.#replaceHolder();
+      this.#replacing = this.#replaceHolder();
     });
+  }
+
+  async #stopReplacing(): Promise<void> {
+    this.#stopWatching();
+    await this.#replacing;
+    // The new holder is watched, too.
+    this.#stopWatching();
   }
 
   async #replaceHolder(): Promise<void> {
