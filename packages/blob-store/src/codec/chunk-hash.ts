@@ -1,9 +1,10 @@
 /**
  * Digests of chunks, synchronously: for codec threads only. SHA-256 is the processor's own through
- * node:crypto; BLAKE3 and CRC-32C come from WebAssembly that is compiled on first use.
+ * node:crypto; BLAKE3 and CRC-32C come from WebAssembly that is loaded on first use, since most
+ * threads never need it.
  */
 import { hash } from 'node:crypto';
-import { createBLAKE3, createCRC32, type IHasher } from 'hash-wasm';
+import type { IHasher } from 'hash-wasm';
 import type { Digester } from './codec-jobs.ts';
 
 /** Castagnoli polynomial, bit reversed: the CRC of iSCSI and of rafs-v6, 11.1. */
@@ -17,13 +18,13 @@ let crc: Promise<IHasher> | undefined;
 
 export async function openChunkDigest(digester: Digester): Promise<ChunkDigest> {
   if (digester === 'sha256') return (bytes) => hash('sha256', bytes, 'buffer');
-  blake3 ??= createBLAKE3();
+  blake3 ??= import('hash-wasm').then(({ createBLAKE3 }) => createBLAKE3());
   const hasher = await blake3;
   return (bytes) => hasher.init().update(bytes).digest('binary');
 }
 
 export async function openChunkCrc(): Promise<ChunkCrc> {
-  crc ??= createCRC32(CASTAGNOLI);
+  crc ??= import('hash-wasm').then(({ createCRC32 }) => createCRC32(CASTAGNOLI));
   const hasher = await crc;
   return (bytes) => Buffer.from(hasher.init().update(bytes).digest('binary')).readUInt32BE(0);
 }

@@ -3,14 +3,12 @@
  * zstd is one frame with its content size; lz4_block is a raw block without frame or size.
  */
 import { constants, gunzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { compressSync, uncompressSync } from 'lz4-napi';
 import { CodecJobError } from '../errors.ts';
 import type { Compressor } from './codec-jobs.ts';
+import { decodeLz4Block, encodeLz4Block } from './lz4-block.ts';
 
 /** The level nydus-image uses. */
 export const ZSTD_LEVEL = 3;
-/** The lz4 binding puts the raw size, a u32, before the block; the format does not. */
-const LZ4_PREFIX_BYTES = 4;
 /** Smallest output chunk size node:zlib takes. */
 const ZLIB_CHUNK_MIN = 64;
 
@@ -32,7 +30,7 @@ function compressAlways(raw: Uint8Array, compressor: Compressor): Uint8Array | u
         params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
       });
     case 'lz4_block':
-      return compressSync(bufferOf(raw)).subarray(LZ4_PREFIX_BYTES);
+      return encodeLz4Block(bufferOf(raw));
     case 'gzip':
       throw new CodecJobError('gzip chunks are read, never written');
   }
@@ -62,12 +60,8 @@ function decompressAny(stored: Uint8Array, compressor: Compressor, rawSize: numb
       return zstdDecompressSync(stored, bounds);
     case 'gzip':
       return gunzipSync(stored, bounds);
-    case 'lz4_block': {
-      const prefixed = Buffer.allocUnsafe(LZ4_PREFIX_BYTES + stored.length);
-      prefixed.writeUInt32LE(rawSize, 0);
-      prefixed.set(stored, LZ4_PREFIX_BYTES);
-      return uncompressSync(prefixed);
-    }
+    case 'lz4_block':
+      return decodeLz4Block(stored, rawSize);
   }
 }
 
