@@ -1,6 +1,7 @@
 /**
  * Every maximum of the converter, each with its reason. A layer comes from a stranger: whatever it
- * makes us hold in memory or write is bounded here, and passing a bound is a coded error.
+ * makes us hold in memory or write is bounded here, and passing a bound is a coded error. What the
+ * format itself bounds (names, attributes, chunks, blobs) is in `@shoal/rafs`.
  */
 
 /** One PAX header or GNU long name: more than any real header, small enough to hold. */
@@ -11,12 +12,6 @@ export const TAR_NAME_BYTES_MAX = 4096;
 export const TAR_SPARSE_EXTENTS_MAX = 1 << 18;
 /** PAX 1.0 sparse maps are text: 2 numbers of up to 20 digits and a newline per extent. */
 export const TAR_SPARSE_MAP_BYTES_MAX = 8 << 20;
-/** RAFS stores the length of an attribute's name in one byte. */
-export const XATTR_NAME_BYTES_MAX = 255;
-/** RAFS stores the length of an attribute's value in two bytes. */
-export const XATTR_VALUE_BYTES_MAX = 65535;
-/** The attribute area of one inode is counted in 4-byte units by a u16. */
-export const XATTR_AREA_BYTES_MAX = 4 * 65534;
 /** Largest value of a 32-bit owner. 2^32-1 means "leave alone" to chown(2) and is refused. */
 export const OWNER_ID_MAX = 0xffff_fffe;
 /** `new_encode_dev`: 12 bits of major number. */
@@ -25,8 +20,6 @@ export const DEVICE_MAJOR_MAX = 0xfff;
 export const DEVICE_MINOR_MAX = 0xf_ffff;
 /** One file: 4 TiB is four million chunk entries (32 MiB) at the default chunk size. */
 export const FILE_BYTES_MAX = 2 ** 42;
-/** Length of a file name, by the kernel and by RAFS. */
-export const NAME_BYTES_MAX = 255;
 /** Longest symlink target ext4 and the kernel accept. */
 export const SYMLINK_TARGET_BYTES_MAX = 4095;
 /** Directories below each other: paths of PATH_MAX bytes cannot be deeper. */
@@ -35,10 +28,6 @@ export const TREE_DEPTH_MAX = 2048;
 export const SYMLINKS_FOLLOWED_MAX = 255;
 /** Entries of one layer: 5 times the largest image known, about 1 GiB of records. */
 export const LAYER_ENTRIES_MAX = 8_000_000;
-/** Layers of one source image; registries and runtimes stop near 127. */
-export const SOURCE_LAYERS_MAX = 4096;
-/** Chunk index is 24 bits in RAFS. */
-export const CHUNKS_PER_BLOB_MAX = 0xff_fff0;
 /** Different chunks of one image: 2 GiB of bookkeeping, 128 TiB of data at 1 MiB a chunk. */
 export const IMAGE_CHUNKS_MAX = 1 << 25;
 /** Raw bytes between the tar reader and the blob writer; bounds the memory of a conversion. */
@@ -55,12 +44,6 @@ export const SMALL_FILE_BYTES_MAX = 128 << 10;
 export const FILE_CHUNKS_MAX = 1 << 22;
 /** Chunk references of all files of a layer: 64 MiB of records, 256 MiB of chunk entries. */
 export const LAYER_CHUNK_REFERENCES_MAX = 1 << 25;
-/** Blobs of one image: RAFS stores the blob's number plus one in a byte. */
-export const IMAGE_BLOBS_MAX = 254;
-/** Smallest chunk RAFS knows: a block. */
-export const CHUNK_SIZE_BYTES_MIN = 4096;
-/** Largest chunk RAFS knows. */
-export const CHUNK_SIZE_BYTES_MAX = 16 << 20;
 /** Manifests of one index that are converted in one run; official images have a dozen. */
 export const CONVERTED_MANIFESTS_MAX = 64;
 /** Dictionary images of one conversion: their blobs share the image's 254. */

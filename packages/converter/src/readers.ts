@@ -31,7 +31,6 @@ export {
 } from './image/open-image.ts';
 export { type OpenedImageFacts, OrdinaryImage } from './image/opened-image.ts';
 export { printablePath } from './image/printable-path.ts';
-export { bootstrapLayerOf, imagesOfIndex, isMarkedConverted } from './image/select-manifest.ts';
 export type { Child, HashedTree, ImageNode, TreeView } from './image/tree-view.ts';
 export { type BootstrapFacts, bootstrapFacts } from './inspect/bootstrap-facts.ts';
 export {

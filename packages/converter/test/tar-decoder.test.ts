@@ -8,18 +8,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ShoalError } from '@shoal/errors';
+import { readTarNumber, TAR_FIELD, writeTarChecksum, writeTarNumber } from '@shoal/oci';
 import fc from 'fast-check';
 import t from 'tap';
 import { formatPaxTime, parsePaxTime } from '../src/tar/pax.ts';
 import { TarDecoder } from '../src/tar/tar-decoder.ts';
 import { encodeTarEntry } from '../src/tar/tar-encoder.ts';
 import type { TarEntry } from '../src/tar/tar-entry.ts';
-import {
-  readTarNumber,
-  TAR_FIELD,
-  writeTarChecksum,
-  writeTarNumber,
-} from '../src/tar/tar-header.ts';
 import { tarEntry, tarOf } from './support/tar-builder.ts';
 import { isToolThere, skipOptions } from './support/tools.ts';
 

@@ -3,6 +3,7 @@
  * bytes and text in, objects out.
  */
 export { type BlobId, blobIdOfDigest, digestOfBlobId, isBlobId, parseBlobId } from './blob-id.ts';
+export { bootstrapLayerOf, imagesOfIndex, isMarkedConverted } from './converted-image.ts';
 export { type Descriptor, descriptorSchema, digestSchema } from './descriptor.ts';
 export {
   type Digest,

@@ -5,10 +5,10 @@
  */
 import type { Descriptor, ImageManifest, Platform } from '@shoal/oci';
 import {
+  bootstrapLayerOf,
   formatPlatform,
-  MediaType,
+  isMarkedConverted,
   matchPlatform,
-  NYDUS_OS_FEATURE,
   NydusAnnotation,
   parseManifest,
 } from '@shoal/oci';
@@ -74,11 +74,7 @@ async function manifestsOf(
 
 /** Marked manifests first; unmarked ones are looked into as well. */
 function rank(descriptor: Descriptor): number {
-  const features = descriptor.platform?.['os.features'] ?? [];
-  const isMarked =
-    descriptor.artifactType === MediaType.nydusManifestArtifact ||
-    features.includes(NYDUS_OS_FEATURE);
-  return isMarked ? 0 : 1;
+  return isMarkedConverted(descriptor) ? 0 : 1;
 }
 
 async function convertedReferrer(
@@ -110,9 +106,7 @@ function describeConverted(
   descriptor: Descriptor,
   reference: string,
 ): ResolvedImage | undefined {
-  const bootstrap = manifest.layers.findLast(
-    (layer) => layer.annotations?.[NydusAnnotation.bootstrap] !== undefined,
-  );
+  const bootstrap = bootstrapLayerOf(manifest);
   if (bootstrap === undefined) return undefined;
   const version = bootstrap.annotations?.[NydusAnnotation.fsVersion] ?? '6';
   if (version !== '6') {

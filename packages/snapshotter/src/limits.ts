@@ -22,10 +22,6 @@ export const MISS_RETRY_DELAY_MS = 200;
 export const MISS_LOG_INTERVAL_MS = 5_000;
 /** Deadline of a miss policy: a day; longer is `wait`. */
 export const MISS_DEADLINE_MS_MAX = 86_400_000;
-/** Processes named in a busy message; more make it unreadable. */
-export const BUSY_USERS_MAX = 8;
-/** Data layers of one manifest; the format itself stops at 255 blobs, repeats are allowed. */
-export const LAYERS_MAX = 4096;
 /** Times a patient reader sees damaged bytes before its error: a source that lies does not heal. */
 export const CORRUPT_ROUNDS_MAX = 3;
 /** A larger bootstrap is walked in a thread: 4 MiB are some 20,000 files and 100 ms. */

@@ -2,10 +2,10 @@
  * The record of one mount, as the database keeps it: all that is needed to serve the mount again
  * after a restart or a reboot, without network.
  */
-import { type Digest, isDigest } from '@shoal/oci';
+import { digestSchema, MANIFEST_LAYERS_MAX } from '@shoal/oci';
 import { z } from 'zod';
 import { StateDamagedError } from './errors.ts';
-import { LAYERS_MAX, MISS_DEADLINE_MS_MAX, RECORD_BYTES_MAX } from './limits.ts';
+import { MISS_DEADLINE_MS_MAX, RECORD_BYTES_MAX } from './limits.ts';
 
 const absolutePath = z
   .string()
@@ -33,7 +33,7 @@ export const sourceOptionsSchema = z.strictObject({
 
 const layerSchema = z.strictObject({
   mediaType: z.string().max(255),
-  digest: z.custom<Digest>(isDigest, 'is not a digest'),
+  digest: digestSchema,
   /** Bytes in the registry. */
   size: z.number().int().min(0),
 });
@@ -58,7 +58,7 @@ const recordSchema = z.strictObject({
   missPolicy: missPolicySchema,
   cacheDirectory: absolutePath,
   /** The data layers that the manifest names. */
-  layers: z.array(layerSchema).max(LAYERS_MAX),
+  layers: z.array(layerSchema).max(MANIFEST_LAYERS_MAX),
   /** Boot in which it was mounted: after another boot the kernel has forgotten it. */
   bootId: z.string().max(64),
   mountedAt: z.iso.datetime(),

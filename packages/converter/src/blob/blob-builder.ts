@@ -4,7 +4,7 @@
  * new chunk, so that a layer without one leaves nothing.
  */
 import { MediaType, parseDigest } from '@shoal/oci';
-import { imageBlobHeader } from '@shoal/rafs';
+import { BLOBS_MAX, imageBlobHeader } from '@shoal/rafs';
 import type { BlobWriter, ImageTarget } from '@shoal/registry-client';
 import type { BatchResult } from '../chunk/batch-pipeline.ts';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
@@ -13,7 +13,6 @@ import { ChunkNumbers } from '../chunk/chunk-numbers.ts';
 import type { StreamDigest, StreamDigester } from '../digest/stream-digester.ts';
 import { ImageLimitError } from '../errors.ts';
 import type { LayerBlob } from '../layer/layer-unit.ts';
-import { IMAGE_BLOBS_MAX } from '../limits.ts';
 import type { BlobLayout } from './blob-layout.ts';
 
 export type BlobBuilderComponents = {
@@ -112,8 +111,8 @@ export class BlobBuilder {
 
   async #write(buffer: ArrayBuffer, length: number): Promise<ArrayBuffer> {
     const { target, digester } = this.#components;
-    if (this.#writer === undefined && this.#layout.blobNumber >= IMAGE_BLOBS_MAX) {
-      throw new ImageLimitError(`the image needs more than ${IMAGE_BLOBS_MAX} blobs`, {
+    if (this.#writer === undefined && this.#layout.blobNumber >= BLOBS_MAX) {
+      throw new ImageLimitError(`the image needs more than ${BLOBS_MAX} blobs`, {
         remedy: 'rebuild it with fewer layers, or use fewer chunk dictionaries',
       });
     }

@@ -3,11 +3,11 @@
  * copied once, from the archive's buffer into the batch that goes to a worker. A chunk's *local
  * number* is its position in this order; whole chunks of a hole share one chunk of zeros.
  */
+import { CHUNKS_PER_BLOB_MAX } from '@shoal/rafs';
 import { ImageLimitError } from '../errors.ts';
 import {
   BATCH_BYTES,
   BATCH_CHUNKS_MAX,
-  CHUNKS_PER_BLOB_MAX,
   FILE_CHUNKS_MAX,
   LAYER_CHUNK_REFERENCES_MAX,
 } from '../limits.ts';

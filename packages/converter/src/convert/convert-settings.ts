@@ -4,14 +4,10 @@
  */
 import type { ImageReference } from '@shoal/oci';
 import { formatReference } from '@shoal/oci';
+import { CHUNK_SIZE_MAX, CHUNK_SIZE_MIN, isChunkSize } from '@shoal/rafs';
 import { isSameReference } from '@shoal/registry-client';
 import { ConvertOptionsError } from '../errors.ts';
-import {
-  CHUNK_DICTS_MAX,
-  CHUNK_SIZE_BYTES_MAX,
-  CHUNK_SIZE_BYTES_MIN,
-  PREFETCH_PATHS_MAX,
-} from '../limits.ts';
+import { CHUNK_DICTS_MAX, PREFETCH_PATHS_MAX } from '../limits.ts';
 import type { Compressor, ConvertOptions, Digester, PlatformChoice } from './convert-options.ts';
 
 const CHUNK_SIZE_BYTES = 1 << 20;
@@ -71,16 +67,10 @@ function checkFormat({ compressor, digester, chunkSizeBytes }: ImageFormat): voi
   if (!DIGESTERS.includes(digester)) {
     throw wrong(`digester ${digester}`, `choose one of ${DIGESTERS.join(', ')}`);
   }
-  const isPowerOfTwo =
-    Number.isSafeInteger(chunkSizeBytes) && Number.isInteger(Math.log2(chunkSizeBytes));
-  if (
-    !isPowerOfTwo ||
-    chunkSizeBytes < CHUNK_SIZE_BYTES_MIN ||
-    chunkSizeBytes > CHUNK_SIZE_BYTES_MAX
-  ) {
+  if (!isChunkSize(chunkSizeBytes)) {
     throw wrong(
       `chunk size of ${chunkSizeBytes} bytes`,
-      `give a power of two from ${CHUNK_SIZE_BYTES_MIN} to ${CHUNK_SIZE_BYTES_MAX}`,
+      `give a power of two from ${CHUNK_SIZE_MIN} to ${CHUNK_SIZE_MAX}`,
     );
   }
 }

@@ -9,12 +9,13 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Descriptor } from '@shoal/oci';
 import { digestHex, MediaType, parseDigest } from '@shoal/oci';
+import { CHUNKS_PER_BLOB_MAX } from '@shoal/rafs';
 import type { BlobLayout } from '../blob/blob-layout.ts';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
 import { DIGEST_SIZE } from '../chunk/chunk-index.ts';
 import { LayerRecordError } from '../errors.ts';
 import type { LayerUnit } from '../layer/layer-unit.ts';
-import { CACHE_RECORD_BYTES_MAX, CHUNKS_PER_BLOB_MAX } from '../limits.ts';
+import { CACHE_RECORD_BYTES_MAX } from '../limits.ts';
 
 const MAGIC = 0x4c4c4853;
 const VERSION = 1;

@@ -4,20 +4,20 @@
  */
 import type { Descriptor, ImageConfig, ImageManifest, Platform } from '@shoal/oci';
 import {
+  bootstrapLayerOf,
   formatPlatform,
   hostPlatform,
   IMAGE_CONFIG_BYTES_MAX,
+  isMarkedConverted,
   MediaType,
   matchPlatform,
-  NYDUS_OS_FEATURE,
-  NydusAnnotation,
   parseImageConfig,
   parseManifest,
 } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
 import { SourceImageError, SourceKindError } from '../errors.ts';
 import { PlatformMissingError } from '../image/errors.ts';
-import { CONVERTED_MANIFESTS_MAX, SOURCE_LAYERS_MAX } from '../limits.ts';
+import { CONVERTED_MANIFESTS_MAX } from '../limits.ts';
 import type { PlatformChoice } from './convert-options.ts';
 
 const INDEX_DEPTH_MAX = 3;
@@ -86,10 +86,11 @@ async function listCandidates(
 }
 
 /** Attestations, and manifests that are converted images already. */
-function isNoImage({ annotations, artifactType, platform }: Descriptor): boolean {
+function isNoImage(descriptor: Descriptor): boolean {
+  const { annotations, artifactType } = descriptor;
   if (annotations?.['vnd.docker.reference.type'] !== undefined) return true;
   if (artifactType !== undefined && artifactType !== '') return true;
-  return platform?.['os.features']?.includes(NYDUS_OS_FEATURE) === true;
+  return isMarkedConverted(descriptor);
 }
 
 function choose(store: ImageStore, candidates: readonly Candidate[], choice: PlatformChoice) {
@@ -157,12 +158,10 @@ async function readConfig(
   return parseImageConfig(Buffer.concat(pieces), descriptor.digest);
 }
 
-function checkKind(store: ImageStore, { config, layers }: ImageManifest): void {
-  const isConverted = layers.some(
-    ({ mediaType, annotations }) =>
-      mediaType === MediaType.nydusBlob || annotations?.[NydusAnnotation.bootstrap] !== undefined,
-  );
-  if (isConverted) {
+function checkKind(store: ImageStore, manifest: ImageManifest): void {
+  const { config, layers } = manifest;
+  const hasBlob = layers.some(({ mediaType }) => mediaType === MediaType.nydusBlob);
+  if (hasBlob || bootstrapLayerOf(manifest) !== undefined) {
     const remedy = 'give the original image as --source';
     throw new SourceKindError(store.description, 'is a converted image already', remedy);
   }
@@ -177,9 +176,6 @@ function checkKind(store: ImageStore, { config, layers }: ImageManifest): void {
     const detail = `layer ${strange.digest} is ${strange.mediaType}`;
     const remedy = 'only plain tar, tar+gzip and tar+zstd layers are converted';
     throw new SourceKindError(store.description, detail, remedy);
-  }
-  if (layers.length > SOURCE_LAYERS_MAX) {
-    throw new SourceImageError(store.description, `${layers.length} layers`);
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { ImageConfig, ImageReference, Platform } from '@shoal/oci';
 import {
+  bootstrapLayerOf,
   formatPlatform,
   formatReference,
   IMAGE_CONFIG_BYTES_MAX,
@@ -20,7 +21,7 @@ import { REFERRERS_MAX } from './limits.ts';
 import type { OpenedImageFacts } from './opened-image.ts';
 import { OrdinaryImage } from './opened-image.ts';
 import type { Preference, Selection } from './select-manifest.ts';
-import { bootstrapLayerOf, readDocument, selectManifest } from './select-manifest.ts';
+import { readDocument, selectManifest } from './select-manifest.ts';
 
 export type OpenImageOptions = {
   readonly client?: ClientOptions | undefined;

@@ -1,17 +1,14 @@
 /**
  * Which manifest of a reference is meant: the only one, or the one of an index that fits the
- * platform. An index may hold the original and the converted image of one platform side by side;
- * the converted one is marked by an artifact type or, in older images, by a platform feature.
+ * platform. An index may hold the original and the converted image of one platform side by side.
  */
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from '@shoal/oci';
 import {
   formatPlatform,
   hostPlatform,
-  isManifestMediaType,
-  MediaType,
+  imagesOfIndex,
+  isMarkedConverted,
   matchPlatform,
-  NYDUS_OS_FEATURE,
-  NydusAnnotation,
   parseManifest,
 } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
@@ -61,24 +58,6 @@ export async function readDocument(
 ): Promise<ImageManifest | ImageIndex> {
   const bytes = await store.readManifest(descriptor, { signal });
   return parseManifest(bytes, `${store.description}, manifest ${descriptor.digest}`);
-}
-
-/** The images an index lists: attestations and artifacts of other kinds left out. */
-export function imagesOfIndex(index: ImageIndex): readonly Descriptor[] {
-  return index.manifests.filter(
-    ({ mediaType, platform }) => isManifestMediaType(mediaType) && platform?.os !== 'unknown',
-  );
-}
-
-/** True when the descriptor in an index is marked as a converted image. */
-export function isMarkedConverted(descriptor: Descriptor): boolean {
-  if (descriptor.artifactType === MediaType.nydusManifestArtifact) return true;
-  return descriptor.platform?.['os.features']?.includes(NYDUS_OS_FEATURE) === true;
-}
-
-/** The layer that holds the bootstrap, in a converted image. */
-export function bootstrapLayerOf({ layers }: ImageManifest): Descriptor | undefined {
-  return layers.findLast(({ annotations }) => annotations?.[NydusAnnotation.bootstrap] === 'true');
 }
 
 function chooseManifest(index: ImageIndex, image: string, options: SelectOptions): Descriptor {

@@ -1,9 +1,8 @@
 /** What `shoal inspect` tells about an image: its documents, its layers, its bootstrap. */
 import type { Descriptor } from '@shoal/oci';
-import { formatPlatform } from '@shoal/oci';
+import { formatPlatform, imagesOfIndex, isMarkedConverted } from '@shoal/oci';
 import type { BootstrapFile } from '../image/bootstrap-file.ts';
 import type { OpenedImage } from '../image/open-image.ts';
-import { imagesOfIndex, isMarkedConverted } from '../image/select-manifest.ts';
 import type { BootstrapFacts } from './bootstrap-facts.ts';
 import { bootstrapFacts } from './bootstrap-facts.ts';
 

@@ -5,9 +5,9 @@
  * group down), and the epoch as its time, and creating it leaves its own parent's time alone.
  */
 import type { ByteString } from '@shoal/rafs';
-import { printableName } from '@shoal/rafs';
+import { NAME_BYTES_MAX, printableName } from '@shoal/rafs';
 import { LayerEntryError } from '../errors.ts';
-import { NAME_BYTES_MAX, SYMLINK_TARGET_BYTES_MAX, TREE_DEPTH_MAX } from '../limits.ts';
+import { SYMLINK_TARGET_BYTES_MAX, TREE_DEPTH_MAX } from '../limits.ts';
 import type { Directory, Dirent, Inode } from './image-tree.ts';
 import { implicitDirectory, isDirectory } from './image-tree.ts';
 import type { LayerEntry } from './layer-entry.ts';

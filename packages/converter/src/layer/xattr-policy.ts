@@ -5,9 +5,8 @@
  * neutralises it, because only a mount gives it a meaning.
  */
 import type { ByteString } from '@shoal/rafs';
-import { compareByteStrings, printableName } from '@shoal/rafs';
+import { compareByteStrings, printableName, XATTR_AREA_BYTES_MAX } from '@shoal/rafs';
 import { LayerEntryError } from '../errors.ts';
-import { XATTR_AREA_BYTES_MAX } from '../limits.ts';
 import { NO_XATTRS } from './image-tree.ts';
 import type { LayerEntry, XattrEntry } from './layer-entry.ts';
 import { EntryKind } from './layer-entry.ts';

@@ -2,13 +2,47 @@
  * Sparse maps of tar: old GNU blocks (typeflag `S`) and the text map of PAX 1.0. A valid map is
  * ascending, does not overlap, stays inside the file, and its lengths add up to the stored bytes.
  */
+import { readTarNumber } from '@shoal/oci';
 import { TAR_SPARSE_EXTENTS_MAX } from '../limits.ts';
 import { DraftProblem, extentsOfNumbers } from './tar-draft.ts';
 import type { SparseExtent } from './tar-entry.ts';
-import { GNU_SPARSE_ENTRY_SIZE, readTarNumber } from './tar-header.ts';
 
-/** Appends the extents of one GNU map area; an entry of two empty fields ends it. */
-export function readGnuSparse(
+/** Fields GNU tar puts where ustar has the prefix. */
+const GNU_HEADER = {
+  sparse: { offset: 386, size: 96 },
+  isExtended: { offset: 482, size: 1 },
+  realSize: { offset: 483, size: 12 },
+} as const;
+
+/** Continuation block of an old GNU sparse map. */
+const GNU_SPARSE_BLOCK = {
+  sparse: { offset: 0, size: 504 },
+  isExtended: { offset: 504, size: 1 },
+} as const;
+const GNU_SPARSE_ENTRY_SIZE = 24;
+
+/** Appends the extents in an entry's own header; unless `isWhole`, continuation blocks follow. */
+export function readGnuSparseHeader(
+  block: Buffer,
+  extents: SparseExtent[],
+): { readonly realSize: number; readonly isWhole: boolean } {
+  const realSize = readTarNumber(block, GNU_HEADER.realSize);
+  if (realSize === undefined) throw new DraftProblem('header', 'sparse size is not a number');
+  readGnuSparse(block, GNU_HEADER.sparse, extents);
+  return { realSize, isWhole: block[GNU_HEADER.isExtended.offset] === 0 };
+}
+
+/** Appends the extents of a continuation block. */
+export function readGnuSparseBlock(
+  block: Buffer,
+  extents: SparseExtent[],
+): { readonly isWhole: boolean } {
+  readGnuSparse(block, GNU_SPARSE_BLOCK.sparse, extents);
+  return { isWhole: block[GNU_SPARSE_BLOCK.isExtended.offset] === 0 };
+}
+
+/** Appends the extents of one map area; an entry of two empty fields ends it. */
+function readGnuSparse(
   block: Buffer,
   area: { readonly offset: number; readonly size: number },
   extents: SparseExtent[],

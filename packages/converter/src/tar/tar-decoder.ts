@@ -6,6 +6,7 @@
  * Understood: V7, ustar, GNU (long names, base-256, sparse `S`), PAX (global and per file, sparse
  * 0.0/0.1/1.0). Specification: POSIX.1-2001 pax; GNU tar manual, appendix D.
  */
+import { isTarChecksumRight, isZeroBlock, TAR_BLOCK_SIZE, tarPadding } from '@shoal/oci';
 import { printableName } from '@shoal/rafs';
 import {
   TarChecksumError,
@@ -17,21 +18,17 @@ import {
 import { TAR_RECORD_BYTES_MAX, TAR_SPARSE_MAP_BYTES_MAX } from '../limits.ts';
 import type { PaxRecord } from './pax.ts';
 import { mergeGlobal, parsePaxRecords, textOfRecord } from './pax.ts';
-import { checkSparseMap, readGnuSparse, SparseMapReader } from './sparse.ts';
+import {
+  checkSparseMap,
+  readGnuSparseBlock,
+  readGnuSparseHeader,
+  SparseMapReader,
+} from './sparse.ts';
 import { TarContent } from './tar-content.ts';
 import type { TarDraft } from './tar-draft.ts';
 import { applyPax, DraftProblem, draftOfBlock, finishDraft, typeOfDraft } from './tar-draft.ts';
 import type { TarHandler } from './tar-entry.ts';
 import { TarEntryType } from './tar-entry.ts';
-import {
-  GNU_FIELD,
-  GNU_SPARSE_BLOCK,
-  isTarChecksumRight,
-  isZeroBlock,
-  readTarNumber,
-  TAR_BLOCK_SIZE,
-  tarPadding,
-} from './tar-header.ts';
 
 type State = 'header' | 'record' | 'sparse-block' | 'sparse-map' | 'data' | 'padding' | 'end';
 
@@ -208,13 +205,11 @@ export class TarDecoder {
   }
 
   #openGnuSparse(draft: TarDraft): void {
-    const realSize = readTarNumber(this.#block, GNU_FIELD.realSize);
-    if (realSize === undefined) throw new DraftProblem('header', 'sparse size is not a number');
-    draft.logicalSize = realSize;
     draft.sparse = [];
-    readGnuSparse(this.#block, GNU_FIELD.sparse, draft.sparse);
-    if (this.#block[GNU_FIELD.isExtended.offset] !== 0) this.#state = 'sparse-block';
-    else this.#open(draft, TarEntryType.regular);
+    const { realSize, isWhole } = readGnuSparseHeader(this.#block, draft.sparse);
+    draft.logicalSize = realSize;
+    if (isWhole) this.#open(draft, TarEntryType.regular);
+    else this.#state = 'sparse-block';
   }
 
   #sparseBlock(): void {
@@ -222,10 +217,8 @@ export class TarDecoder {
     if (draft?.sparse === undefined) throw new TypeError('no sparse entry is open');
     const extents = draft.sparse;
     this.#guard(() => {
-      readGnuSparse(this.#block, GNU_SPARSE_BLOCK.sparse, extents);
-      if (this.#block[GNU_SPARSE_BLOCK.isExtended.offset] === 0) {
-        this.#open(draft, TarEntryType.regular);
-      }
+      const { isWhole } = readGnuSparseBlock(this.#block, extents);
+      if (isWhole) this.#open(draft, TarEntryType.regular);
     });
   }
 

@@ -3,20 +3,19 @@
  * names, then PAX records (global ones below those of the file). Semantics follow Go's
  * archive/tar, which is what every container engine reads layers with.
  */
+import { readTarName, readTarNumber, readTarText, TAR_FIELD, tarFormat } from '@shoal/oci';
+import { XATTR_NAME_BYTES_MAX, XATTR_VALUE_BYTES_MAX } from '@shoal/rafs';
 import {
   DEVICE_MAJOR_MAX,
   DEVICE_MINOR_MAX,
   FILE_BYTES_MAX,
   OWNER_ID_MAX,
   TAR_NAME_BYTES_MAX,
-  XATTR_NAME_BYTES_MAX,
-  XATTR_VALUE_BYTES_MAX,
 } from '../limits.ts';
 import type { PaxRecord } from './pax.ts';
 import { parseDecimal, parsePaxTime } from './pax.ts';
 import type { SparseExtent, TarEntry, TarXattr, Timestamp } from './tar-entry.ts';
 import { TarEntryType } from './tar-entry.ts';
-import { readTarNumber, readTarText, TAR_FIELD, tarFormat } from './tar-header.ts';
 
 export type TarDraft = {
   name: Buffer;
@@ -50,15 +49,9 @@ export class DraftProblem extends Error {
 
 /** The draft of one base header block. */
 export function draftOfBlock(block: Buffer, offset: number): TarDraft {
-  const format = tarFormat(block);
-  const extended = format !== 'v7';
-  let name = readTarText(block, TAR_FIELD.name);
-  if (format === 'ustar') {
-    const prefix = readTarText(block, TAR_FIELD.prefix);
-    if (prefix.length > 0) name = Buffer.concat([prefix, Buffer.from('/'), name]);
-  }
+  const extended = tarFormat(block) !== 'v7';
   return {
-    name,
+    name: readTarName(block),
     typeflag: String.fromCharCode(block[TAR_FIELD.typeflag.offset] ?? 0),
     mode: number(block, 'mode') & 0o7777,
     uid: number(block, 'uid'),

@@ -3,17 +3,18 @@
  * does not fit it (long names, large numbers, nanoseconds, times before 1970, attributes).
  * The same entry always gives the same bytes.
  */
-import { TAR_NAME_BYTES_MAX } from '../limits.ts';
-import { formatPaxRecord, formatPaxTime } from './pax.ts';
-import type { TarEntry, TarXattr } from './tar-entry.ts';
-import { TarEntryType } from './tar-entry.ts';
 import {
   TAR_BLOCK_SIZE,
   TAR_FIELD,
   tarPadding,
+  USTAR_MAGIC,
   writeTarChecksum,
   writeTarNumber,
-} from './tar-header.ts';
+} from '@shoal/oci';
+import { TAR_NAME_BYTES_MAX } from '../limits.ts';
+import { formatPaxRecord, formatPaxTime } from './pax.ts';
+import type { TarEntry, TarXattr } from './tar-entry.ts';
+import { TarEntryType } from './tar-entry.ts';
 
 const FLAG_OF_TYPE: Readonly<Record<TarEntryType, string>> = {
   [TarEntryType.regular]: '0',
@@ -104,7 +105,7 @@ function encodeBlock(entry: TarEntryInput, flag = FLAG_OF_TYPE[entry.type]): Buf
   writeTarNumber(block, TAR_FIELD.size, fits(entry.size, LONG_NUMBER_MAX));
   writeTarNumber(block, TAR_FIELD.mtime, fits(entry.mtime.seconds, LONG_NUMBER_MAX));
   block.write(flag, TAR_FIELD.typeflag.offset, 'latin1');
-  block.write('ustar\x0000', TAR_FIELD.magic.offset, 'latin1');
+  block.write(USTAR_MAGIC, TAR_FIELD.magic.offset, 'latin1');
   writeTarNumber(block, TAR_FIELD.deviceMajor, entry.deviceMajor);
   writeTarNumber(block, TAR_FIELD.deviceMinor, entry.deviceMinor);
   writeTarChecksum(block);

@@ -2,7 +2,9 @@
  * A converted image's root file system as one archive: every object in byte order of its path,
  * parents first, the first name of a hard link with the content, the others as links to it.
  */
+
 import type { BlobDescription } from '@shoal/blob-store';
+import { tarPadding } from '@shoal/oci';
 import type { ByteString } from '@shoal/rafs';
 import { bytesOf } from '@shoal/rafs';
 import type { ConvertedImage } from '../image/converted-image.ts';
@@ -16,7 +18,6 @@ import { EntryKind } from '../layer/layer-entry.ts';
 import { decodeDevice } from '../layer/tar-layer.ts';
 import { encodeTarEnd, encodeTarEntry } from '../tar/tar-encoder.ts';
 import { TarEntryType } from '../tar/tar-entry.ts';
-import { tarPadding } from '../tar/tar-header.ts';
 
 const WHITEOUT_PREFIX = '.wh.';
 

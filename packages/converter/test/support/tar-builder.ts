@@ -1,7 +1,7 @@
 /** Archives for tests, built with our own encoder plus hooks for what it never writes. */
+import { tarPadding } from '@shoal/oci';
 import type { TarEntryInput } from '../../src/tar/tar-encoder.ts';
 import { encodeTarEnd, encodeTarEntry } from '../../src/tar/tar-encoder.ts';
-import { tarPadding } from '../../src/tar/tar-header.ts';
 
 type Spec = {
   name: string | Buffer;
