@@ -8,7 +8,6 @@ export * from './cache/describe-blob.ts';
 export * from './codec/codec-jobs.ts';
 export * from './codec/codec-pool.ts';
 export * from './errors.ts';
-export * from './limits.ts';
 export * from './source/blob-source.ts';
 export * from './source/exact-source.ts';
 export * from './source/rate-limited-source.ts';

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import t from 'tap';
-import { READAHEAD_BYTES_MAX } from '../src/index.ts';
+import { READAHEAD_BYTES_MAX } from '../src/limits.ts';
 import { openCache, openSample } from './support/cache-fixture.ts';
 import { readyBlocks, sampleBlob } from './support/sample-blob.ts';
 

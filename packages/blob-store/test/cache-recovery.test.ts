@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
@@ -93,6 +101,23 @@ t.test('the device file is on the disk before any record vouches for it', async 
   t.same(steps.slice(4).sort(), ['sync digests', 'sync map']);
 });
 
+function punch(path: string): void {
+  const { size } = statSync(path);
+  truncateSync(path, 0);
+  truncateSync(path, size);
+}
+
+function replaceByCopy(path: string): void {
+  copyFileSync(path, `${path}.copy`);
+  renameSync(`${path}.copy`, path);
+}
+
+/** As a backup that keeps no holes apart from zeros puts it back. */
+function replaceByHoles(path: string): void {
+  replaceByCopy(path);
+  punch(path);
+}
+
 t.test('damaged or missing companions cost fetches, never right bytes', async (t) => {
   const sample = sampleBlob({ sizes: [5000, 4096, 30_000, 100] });
   const file = (directory: string, suffix: string) => `${directory}/${sample.blobId}${suffix}`;
@@ -108,6 +133,9 @@ t.test('damaged or missing companions cost fetches, never right bytes', async (t
     ['no data', (d) => rmSync(file(d, '.blob.data')), 1],
     ['short data', (d) => truncateSync(file(d, '.blob.data'), 4096), 1],
     ['long data', (d) => truncateSync(file(d, '.blob.data'), 1 << 20), 1],
+    ['data of zeros in another file', (d) => replaceByHoles(file(d, '.blob.data')), 1],
+    ['data of zeros in the same file', (d) => punch(file(d, '.blob.data')), 1],
+    ['data copied', (d) => replaceByCopy(file(d, '.blob.data')), 0],
     ['nothing', () => {}, 0],
   ];
   for (const [what, damage, requests] of damages) {

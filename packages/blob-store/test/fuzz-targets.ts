@@ -17,6 +17,7 @@ import { sampleBlob } from './support/sample-blob.ts';
 
 const COUNT = 1234;
 const LAYOUT = Buffer.alloc(DIGEST_BYTES, 3);
+const SUBJECT = { count: COUNT, layoutDigest: LAYOUT, inode: 5n };
 const sample = sampleBlob({ sizes: [5000, 4096, 30_000, 7], compressor: 'zstd' });
 
 export const fuzzTargets: readonly FuzzTarget[] = [
@@ -48,11 +49,11 @@ function decodeMap(input: Buffer): void {
 
 function recordSamples(): readonly Uint8Array[] {
   const digests = Buffer.alloc(COUNT * DIGEST_BYTES, 1);
-  return [Buffer.concat([encodeDigestRecordHeader(COUNT, LAYOUT), digests])];
+  return [Buffer.concat([encodeDigestRecordHeader(SUBJECT), digests])];
 }
 
 function decodeRecord(input: Buffer): void {
-  const digests = decodeDigestRecord(input, COUNT, LAYOUT);
+  const digests = decodeDigestRecord(input, SUBJECT);
   if (digests.length !== COUNT * DIGEST_BYTES) throw new TypeError('digests of another length');
 }
 

@@ -4,31 +4,31 @@
  * one the image expects. A set bit without such a record (nydusd's) is only a claim.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { errorCode } from '@shoal/errors';
+import { type FileHandle, open } from 'node:fs/promises';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
-import { ChunkMapError } from '../errors.ts';
+import type { ChunkMapError } from '../errors.ts';
 import type { ChunkColumns } from './cached-blob.ts';
 import {
-  bitmapBytes,
   CHUNK_MAP_HEADER_BYTES,
   chunkMapBytes,
   clearBit,
-  decodeChunkMap,
   encodeChunkMapHeader,
   hasBit,
   setBit,
 } from './chunk-map.ts';
 import {
   DIGEST_RECORD_HEADER_BYTES,
-  decodeDigestRecord,
   digestRecordBytes,
   encodeDigestRecordHeader,
+  type RecordSubject,
 } from './digest-record.ts';
 import type { BlobPaths } from './file-names.ts';
+import { emptyState, readState, type StoredState } from './stored-state.ts';
 
 const OPEN_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 const PRIVATE = 0o600;
+/** Of `st_blocks` (stat(2)), whatever the file system's own blocks are. */
+const STAT_BLOCK_BYTES = 512;
 
 /** How bytes get to the disk; a parameter so that a full or broken disk can be tried out. */
 export type DeviceIo = {
@@ -84,14 +84,18 @@ export class BlobFiles {
       if (data === undefined || map === undefined || digests === undefined) {
         throw new TypeError('three files were opened');
       }
-      const sizes = await Promise.all(handles.map(async (file) => (await file.stat()).size));
-      const isSized = sizes[0] === init.sizeBytes;
+      const facts = await Promise.all(handles.map((file) => file.stat({ bigint: true })));
+      const { size: dataSize = 0n, ino: inode = 0n, blocks = 0n } = facts[0] ?? {};
+      const isSized = Number(dataSize) === init.sizeBytes;
       // Nothing old can come back after a power cut where there was nothing.
-      const sync = sizes.some((size) => size > 0) ? init.io.sync : async () => {};
-      const state = isSized ? await readState(init) : emptyState(chunks.count);
+      const sync = facts.some(({ size }) => size > 0n) ? init.io.sync : async () => {};
+      const subject = { count: chunks.count, layoutDigest: init.layoutDigest, inode };
+      const state = isSized
+        ? await readState(init, { subject, storedBytes: Number(blocks) * STAT_BLOCK_BYTES })
+        : emptyState(chunks.count);
       const files = new BlobFiles(init, { data, map, digests }, state);
       if (!state.isMapSound) await files.#resetMap();
-      if (!state.isRecordSound) await files.#resetRecord(init.layoutDigest);
+      if (!state.isRecordSound) await files.#resetRecord(subject);
       if (!state.isMapSound) await sync(map);
       if (!state.isRecordSound) await sync(digests);
       // After the records: a cut in between must not leave records of bytes that are gone.
@@ -198,70 +202,12 @@ export class BlobFiles {
     await this.#map.truncate(chunkMapBytes(this.#count));
   }
 
-  async #resetRecord(layoutDigest: Uint8Array): Promise<void> {
+  async #resetRecord(subject: RecordSubject): Promise<void> {
     await this.#digests.truncate(0);
-    await this.#io.write(this.#digests, encodeDigestRecordHeader(this.#count, layoutDigest), 0);
+    await this.#io.write(this.#digests, encodeDigestRecordHeader(subject), 0);
     const zeros = Buffer.alloc(this.#count * DIGEST_BYTES);
     await this.#io.write(this.#digests, zeros, DIGEST_RECORD_HEADER_BYTES);
     await this.#digests.truncate(digestRecordBytes(this.#count));
-  }
-}
-
-type StoredState = {
-  readonly trusted: Uint8Array;
-  readonly claimed: Uint8Array;
-  readonly isMapSound: boolean;
-  readonly isRecordSound: boolean;
-};
-
-function emptyState(count: number): StoredState {
-  const none = () => new Uint8Array(bitmapBytes(count));
-  return { trusted: none(), claimed: none(), isMapSound: false, isRecordSound: false };
-}
-
-async function readState(init: BlobFilesInit): Promise<StoredState> {
-  const { chunks, paths, layoutDigest, onDamage } = init;
-  const empty = emptyState(chunks.count);
-  const decode = (bytes: Buffer) => decodeChunkMap(bytes, chunks.count);
-  const map = await decoded(paths.map, decode, onDamage);
-  const legacy = await decoded(paths.legacyMap, decode, onDamage);
-  const record = await decoded(
-    paths.digests,
-    (bytes) => decodeDigestRecord(bytes, chunks.count, layoutDigest),
-    onDamage,
-  );
-  for (let index = 0; index < chunks.count; index++) {
-    const isOurs = map !== undefined && hasBit(map, index);
-    if (!isOurs && (legacy === undefined || !hasBit(legacy, index))) continue;
-    const isTrusted = isOurs && record !== undefined && isRecorded(record, chunks, index);
-    setBit(isTrusted ? empty.trusted : empty.claimed, index);
-  }
-  return { ...empty, isMapSound: map !== undefined, isRecordSound: record !== undefined };
-}
-
-function isRecorded(record: Uint8Array, chunks: ChunkColumns, index: number): boolean {
-  const start = index * DIGEST_BYTES;
-  const end = start + DIGEST_BYTES;
-  const expected = chunks.digests.subarray(start, end);
-  return (
-    Buffer.compare(record.subarray(start, end), expected) === 0 &&
-    expected.some((byte) => byte !== 0)
-  );
-}
-
-async function decoded<T>(
-  path: string,
-  decode: (bytes: Buffer) => T,
-  onDamage: (error: ChunkMapError) => void,
-): Promise<T | undefined> {
-  try {
-    const bytes = await readFile(path);
-    return bytes.length === 0 ? undefined : decode(bytes);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    if (!(error instanceof ChunkMapError)) throw error;
-    onDamage(new ChunkMapError(`${path}: ${error.message}`, { cause: error }));
-    return undefined;
   }
 }
 
