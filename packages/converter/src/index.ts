@@ -1,8 +1,15 @@
 /**
- * OCI layers to RAFS v6 and back: `convertImage` and what it is made of, `openImage` and the
- * readers of converted images.
+ * OCI layers to RAFS v6 and back: `convertImage`, `openImage`, and what reads images: check, unpack,
+ * inspect, list, cat, dump.
  */
-
+export { catFile } from './cat/cat-file.ts';
+export { type CheckOptions, checkAllPlatforms, checkImages } from './check/check-images.ts';
+export type {
+  AllowedChange,
+  CheckedSide,
+  CheckReport,
+  Difference,
+} from './check/check-report.ts';
 export { convertImage } from './convert/convert-image.ts';
 export type {
   BuildCacheLocation,
@@ -16,6 +23,34 @@ export type {
   PlatformChoice,
 } from './convert/convert-options.ts';
 export { readPrefetchFile } from './convert/prefetch.ts';
+export { dumpInode } from './dump/dump-inode.ts';
+export {
+  DUMP_STRUCTURES,
+  type DumpStructure,
+  dumpBlobs,
+  dumpChunks,
+  dumpPrefetch,
+  dumpSuperblock,
+} from './dump/dump-structures.ts';
 export * from './errors.ts';
-export * from './limits.ts';
-export * from './readers.ts';
+export { type BootstrapFile, isImageFile, openBootstrapFile } from './image/bootstrap-file.ts';
+export { ConvertedImage, type ReadFileOptions } from './image/converted-image.ts';
+export * from './image/errors.ts';
+export {
+  type OpenedImage,
+  type OpenImageOptions,
+  openConvertedImage,
+  openImage,
+} from './image/open-image.ts';
+export { printablePath } from './image/printable-path.ts';
+export {
+  type FileFacts,
+  type ImageFacts,
+  inspectFile,
+  inspectImage,
+} from './inspect/inspect-image.ts';
+export { entryFacts, formatLongEntry } from './list/format-entry.ts';
+export { type ListedEntry, type ListOptions, listTree } from './list/list-tree.ts';
+export type { LeftOut } from './unpack/layer-archive.ts';
+export { LAYER_COMPRESSIONS, type LayerCompression } from './unpack/layer-compression.ts';
+export { type UnpackOptions, type UnpackReport, unpackImage } from './unpack/unpack-image.ts';

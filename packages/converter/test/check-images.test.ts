@@ -12,14 +12,9 @@ import {
   writeTar,
 } from '@shoal/test-kit';
 import t from 'tap';
+import { resolveImagePath } from '../src/image/image-path.ts';
 import type { ConvertOptions } from '../src/index.ts';
-import {
-  checkImages,
-  convertImage,
-  openConvertedImage,
-  resolveImagePath,
-  unpackImage,
-} from '../src/index.ts';
+import { checkImages, convertImage, openConvertedImage, unpackImage } from '../src/index.ts';
 
 t.setTimeout(200_000);
 const directory = temporaryDirectory(t);

@@ -28,8 +28,9 @@ import {
   writeTar,
 } from '@shoal/test-kit';
 import t from 'tap';
+import { resolveImagePath } from '../src/image/image-path.ts';
 import type { ConvertOptions } from '../src/index.ts';
-import { checkImages, convertImage, openConvertedImage, resolveImagePath } from '../src/index.ts';
+import { checkImages, convertImage, openConvertedImage } from '../src/index.ts';
 import {
   blobPath,
   CountedRegistry,

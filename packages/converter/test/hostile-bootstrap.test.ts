@@ -9,7 +9,6 @@ import { buildLayout, noise, temporaryDirectory, writeTar } from '@shoal/test-ki
 import t from 'tap';
 import { BootstrapTreeView } from '../src/image/bootstrap-tree-view.ts';
 import {
-  bootstrapFacts,
   convertImage,
   DUMP_STRUCTURES,
   dumpBlobs,
@@ -22,6 +21,7 @@ import {
   listTree,
   openConvertedImage,
 } from '../src/index.ts';
+import { bootstrapFacts } from '../src/inspect/bootstrap-facts.ts';
 
 t.setTimeout(200_000);
 const ROUNDS = 300;

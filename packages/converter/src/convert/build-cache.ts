@@ -5,11 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Digest } from '@shoal/oci';
-import type { ClientOptions } from '@shoal/registry-client';
-import type { BuildCacheLocation } from './convert-options.ts';
 import type { ConvertSettings } from './convert-settings.ts';
-import { DirectoryCache } from './directory-cache.ts';
-import { ImageCache } from './image-cache.ts';
 
 declare const cacheKeyBrand: unique symbol;
 
@@ -25,16 +21,6 @@ export interface BuildCache extends AsyncDisposable {
   /** Makes what was written visible to the next conversion. */
   publish(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
-}
-
-/** Throws `BuildCacheError` when it cannot be used, before anything is converted. */
-export async function openBuildCache(
-  location: BuildCacheLocation,
-  client: ClientOptions,
-  signal: AbortSignal,
-): Promise<BuildCache> {
-  if (location.kind === 'directory') return await DirectoryCache.open(location.path);
-  return await ImageCache.open(location.reference, client, signal);
 }
 
 /** The key below the first layer: whatever decides how bytes are made. */
