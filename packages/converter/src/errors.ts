@@ -8,6 +8,8 @@ const REBUILD = 'the layer is damaged or was written by a faulty tool: build or 
 
 /** Where in which archive a tar error happened. */
 export type TarPlace = {
+  /** `layer sha256:...`. */
+  readonly archive?: string | undefined;
   /** Printable name of the entry, or what was being read. */
   readonly entry: string;
   /** Byte offset of the entry's header in the uncompressed archive. */
@@ -18,7 +20,8 @@ abstract class TarError extends ShoalError {
   readonly place: TarPlace;
 
   constructor(place: TarPlace, detail: string, options: ShoalErrorOptions = {}) {
-    super(`tar entry ${place.entry} at offset ${place.offset}: ${detail}`, {
+    const archive = place.archive === undefined ? '' : `${place.archive}, `;
+    super(`${archive}tar entry ${place.entry} at offset ${place.offset}: ${detail}`, {
       remedy: REBUILD,
       ...options,
     });

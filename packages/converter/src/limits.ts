@@ -6,6 +6,8 @@
 
 /** One PAX header or GNU long name: more than any real header, small enough to hold. */
 export const TAR_RECORD_BYTES_MAX = 1 << 20;
+/** PAX global headers in force: each holds for every later entry, real ones are a commit's name. */
+export const TAR_GLOBAL_BYTES_MAX = 1 << 20;
 /** Linux PATH_MAX: no longer name can be created by any unpacker. */
 export const TAR_NAME_BYTES_MAX = 4096;
 /** Extents of one sparse file: 4 MiB of map. Real archives stay below a few thousand. */
@@ -26,8 +28,12 @@ export const SYMLINK_TARGET_BYTES_MAX = 4095;
 export const TREE_DEPTH_MAX = 2048;
 /** Symlinks followed while one entry's parent is resolved; the number umoci allows. */
 export const SYMLINKS_FOLLOWED_MAX = 255;
-/** Entries of one layer: 5 times the largest image known, about 1 GiB of records. */
+/** Entries of one layer: 5 times the largest image known. */
 export const LAYER_ENTRIES_MAX = 8_000_000;
+/** Records of one layer, which are held in memory until it is merged: 5 million usual entries. */
+export const LAYER_RECORD_BYTES_MAX = 512 << 20;
+/** Memory of an image's tree: 3 million usual files. Node ends a process at 4 GiB of heap. */
+export const IMAGE_TREE_BYTES_MAX = 2 ** 31;
 /** Different chunks of one image: 2 GiB of bookkeeping, 128 TiB of data at 1 MiB a chunk. */
 export const IMAGE_CHUNKS_MAX = 1 << 25;
 /** Raw bytes between the tar reader and the blob writer; bounds the memory of a conversion. */

@@ -13,7 +13,7 @@ import { ChunkIndexOfContent } from './support/replay.ts';
 
 /** The layer's entries; content is dropped. */
 function entriesOf(archive: Buffer): Buffer {
-  const entries = new EntryWriter();
+  const entries = new EntryWriter('#');
   const contents = new ChunkIndexOfContent();
   contents.write = () => {};
   contents.writeHole = () => {};

@@ -16,6 +16,7 @@ import type { BatchPipeline } from './batch-pipeline.ts';
 export class ChunkCutter {
   readonly #pipeline: BatchPipeline;
   readonly #chunkSize: number;
+  readonly #source: string;
   readonly #batchSize: number;
   #buffer: Buffer | undefined;
   #fill = 0;
@@ -31,7 +32,9 @@ export class ChunkCutter {
   #chunkFill = 0;
   #fileChunks: number[] = [];
 
-  constructor(pipeline: BatchPipeline, chunkSize: number) {
+  /** `source` is the layer or image the files are of, for messages. */
+  constructor(pipeline: BatchPipeline, chunkSize: number, source: string) {
+    this.#source = source;
     this.#pipeline = pipeline;
     this.#chunkSize = chunkSize;
     this.#batchSize = Math.max(BATCH_BYTES, chunkSize);
@@ -47,9 +50,12 @@ export class ChunkCutter {
     const chunks = Math.ceil(size / this.#chunkSize);
     this.#references += chunks;
     if (chunks > FILE_CHUNKS_MAX || this.#references > LAYER_CHUNK_REFERENCES_MAX) {
-      throw new ImageLimitError(`a file of ${size} bytes has too many chunks`, {
-        remedy: 'use a larger --chunk-size',
-      });
+      throw new ImageLimitError(
+        `${this.#source}: a file of ${size} bytes passes the number of chunks`,
+        {
+          remedy: 'use a larger --chunk-size',
+        },
+      );
     }
     this.#fileLeft = size;
     this.#fileChunks = [];
@@ -132,7 +138,7 @@ export class ChunkCutter {
     this.#fill += this.#chunkFill;
     this.#fileChunks.push(this.#nextNumber++);
     if (this.#nextNumber > CHUNKS_PER_BLOB_MAX) {
-      throw new ImageLimitError(`a layer has more than ${CHUNKS_PER_BLOB_MAX} chunks`, {
+      throw new ImageLimitError(`${this.#source}: more than ${CHUNKS_PER_BLOB_MAX} chunks`, {
         remedy: 'use a larger --chunk-size',
       });
     }

@@ -5,13 +5,13 @@
 import type { Descriptor } from '@shoal/oci';
 import { BlobLayout } from '../blob/blob-layout.ts';
 import { ChunkIndex } from '../chunk/chunk-index.ts';
-import { LayerApplier } from '../layer/apply-layer.ts';
 import { convertLayer } from '../layer/convert-layer.ts';
-import { readEntries } from '../layer/entry-codec.ts';
 import type { Directory } from '../layer/image-tree.ts';
 import { implicitDirectory } from '../layer/image-tree.ts';
 import type { LayerSource } from '../layer/layer-source.ts';
 import type { LayerBlob, LayerUnit } from '../layer/layer-unit.ts';
+import { replayLayer } from '../layer/replay-layer.ts';
+import { TreeBudget } from '../layer/tree-budget.ts';
 import type { CacheKey } from './build-cache.ts';
 import type { DictBlob } from './chunk-dict.ts';
 import { addDictChunks } from './chunk-dict.ts';
@@ -41,6 +41,7 @@ export async function convertLayers(
 ): Promise<ImageContent> {
   const index = new ChunkIndex();
   const root = implicitDirectory();
+  const budget = new TreeBudget(root);
   const blobs = addDicts(session, index);
   const dictChunks = index.count;
   const layerBlobs: (Descriptor | undefined)[] = [];
@@ -61,7 +62,7 @@ export async function convertLayers(
       blobs.push({ kind: 'layer', blob: unit.blob, isNew: origin === 'converted' });
     }
     layerBlobs.push(unit.blob?.descriptor);
-    applyUnit(session, root, unit, { source, number: layer + 1 });
+    await applyUnit(session, root, unit, { source, number: layer + 1, budget });
     const report = reportOf(done, source, performance.now() - startMs);
     reports.push(report);
     session.onProgress({ kind: 'layer-done', layer, report });
@@ -160,20 +161,21 @@ async function keepUnit(
   }
 }
 
-function applyUnit(
+async function applyUnit(
   session: ConvertSession,
   root: Directory,
   unit: LayerUnit,
-  { source, number }: { source: LayerSource; number: number },
-): void {
-  const applier = new LayerApplier(root, {
+  { source, number, budget }: { source: LayerSource; number: number; budget: TreeBudget },
+): Promise<void> {
+  const context = {
     layer: source.name,
     number,
     isLiteral: source.isLiteral,
-    chunkOf: (local) => unit.chunkNumbers[local] ?? 0,
-    onWarning: (text) => session.warnings.add(text),
-  });
-  for (const entry of readEntries(unit.entries)) applier.apply(entry);
+    chunkOf: (local: number) => unit.chunkNumbers[local] ?? 0,
+    onWarning: (text: string) => session.warnings.add(text),
+    budget,
+  };
+  await replayLayer(root, unit.entries, context, session.signal);
 }
 
 function reportOf(

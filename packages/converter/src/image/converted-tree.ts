@@ -71,7 +71,7 @@ export async function rehashImage(
     },
     signal,
   );
-  const cutter = new ChunkCutter(pipeline, chunking.chunkSize);
+  const cutter = new ChunkCutter(pipeline, chunking.chunkSize, image.facts.store.description);
   const numbers = new Map<number, readonly number[]>();
   const blobs = await image.blobs(signal);
   const content = image.readChunks(chunksInOrder(image, blobs), signal);

@@ -9,11 +9,12 @@ import type { ImageStore } from '@shoal/registry-client';
 import { BatchPipeline } from '../chunk/batch-pipeline.ts';
 import { ChunkCutter } from '../chunk/chunk-cutter.ts';
 import { ChunkIndex, DIGEST_SIZE } from '../chunk/chunk-index.ts';
-import { LayerApplier } from '../layer/apply-layer.ts';
-import { EntryWriter, readEntries } from '../layer/entry-codec.ts';
+import { EntryWriter } from '../layer/entry-codec.ts';
 import { implicitDirectory } from '../layer/image-tree.ts';
 import { readLayer } from '../layer/layer-stream.ts';
+import { replayLayer } from '../layer/replay-layer.ts';
 import { TarLayerHandler } from '../layer/tar-layer.ts';
+import { TreeBudget } from '../layer/tree-budget.ts';
 import { TarDecoder } from '../tar/tar-decoder.ts';
 import { MergedTreeView } from './merged-tree-view.ts';
 
@@ -36,16 +37,18 @@ export type OrdinaryTreeOptions = {
 export async function loadOrdinaryTree(options: OrdinaryTreeOptions): Promise<MergedTreeView> {
   const chunks = new ChunkIndex();
   const root = implicitDirectory();
+  const budget = new TreeBudget(root);
   for (const [index, layer] of options.layers.entries()) {
     const numbers: number[] = [];
     const entries = await readLayerEntries(layer, options, chunks, numbers);
-    const applier = new LayerApplier(root, {
+    const context = {
       layer: layer.digest,
       number: index + 1,
-      chunkOf: (local) => numbers[local] ?? 0,
+      chunkOf: (local: number) => numbers[local] ?? 0,
       onWarning: options.onWarning,
-    });
-    for (const entry of readEntries(entries)) applier.apply(entry);
+      budget,
+    };
+    await replayLayer(root, entries, context, options.signal);
   }
   return new MergedTreeView(root, chunks);
 }
@@ -72,9 +75,9 @@ async function readLayerEntries(
     },
     signal,
   );
-  const cutter = new ChunkCutter(pipeline, chunking.chunkSize);
-  const entries = new EntryWriter();
-  const decoder = new TarDecoder(new TarLayerHandler(entries, cutter));
+  const cutter = new ChunkCutter(pipeline, chunking.chunkSize, layer.digest);
+  const entries = new EntryWriter(layer.digest);
+  const decoder = new TarDecoder(new TarLayerHandler(entries, cutter), `layer ${layer.digest}`);
   const stored = await options.store.readBlob(layer, { signal });
   for await (const bytes of readLayer(stored, layer.digest, (n) => options.onBytes?.(n))) {
     await writeAll(decoder, bytes, pipeline);

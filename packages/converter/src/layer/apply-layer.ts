@@ -14,6 +14,7 @@ import type { LayerEntry } from './layer-entry.ts';
 import { EntryKind } from './layer-entry.ts';
 import type { ResolvedParent } from './path.ts';
 import { cleanComponents, resolveParent } from './path.ts';
+import type { TreeBudget } from './tree-budget.ts';
 import { keepableXattrs } from './xattr-policy.ts';
 
 const WHITEOUT_PREFIX = '.wh.';
@@ -33,6 +34,8 @@ export type ApplyContext = {
   readonly chunkOf: (local: number) => number;
   /** Told once per thing that was left out or changed, e.g. an attribute no image can hold. */
   readonly onWarning: (message: string) => void;
+  /** Shared by all layers of an image. */
+  readonly budget: TreeBudget;
 };
 
 export class LayerApplier {
@@ -71,6 +74,7 @@ export class LayerApplier {
       if (existing !== undefined) this.#remove(directory, name, existing);
       const inode = this.#create(entry);
       directory.children.set(name, { inode, touchedBy: this.#context.number });
+      this.#context.budget.add(inode, this.#context.layer);
     }
     this.#touch(chain);
   }
@@ -107,6 +111,7 @@ export class LayerApplier {
       }
       const dirent = { inode: child, touchedBy: this.#context.number };
       directory.children.set(name, dirent);
+      this.#context.budget.add(child, this.#context.layer);
       chain.push(dirent);
       directory = child;
     }

@@ -42,8 +42,8 @@ export async function convertLayer(
   const abort = new AbortController();
   const either = AbortSignal.any([signal, abort.signal]);
   const pipeline = new BatchPipeline(pool, format, (result) => blob.add(result), either);
-  const cutter = new ChunkCutter(pipeline, format.chunkSizeBytes);
-  const entries = new EntryWriter();
+  const cutter = new ChunkCutter(pipeline, format.chunkSizeBytes, source.name);
+  const entries = new EntryWriter(source.name);
   try {
     const sink = {
       entries,

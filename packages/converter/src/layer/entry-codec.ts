@@ -7,7 +7,8 @@
  */
 import type { ByteString } from '@shoal/rafs';
 import { byteString } from '@shoal/rafs';
-import { LayerRecordError } from '../errors.ts';
+import { ImageLimitError, LayerRecordError } from '../errors.ts';
+import { LAYER_RECORD_BYTES_MAX } from '../limits.ts';
 import type { LayerEntry, XattrEntry } from './layer-entry.ts';
 import { EntryKind } from './layer-entry.ts';
 
@@ -20,6 +21,14 @@ export class EntryWriter {
   #buffer = Buffer.allocUnsafe(SEGMENT_SIZE);
   #at = 0;
   #count = 0;
+  /** Bytes in `#segments`. */
+  #bytes = 0;
+  readonly #layer: string;
+
+  /** `layer` is its digest or path, for messages. */
+  constructor(layer: string) {
+    this.#layer = layer;
+  }
 
   get count(): number {
     return this.#count;
@@ -60,6 +69,13 @@ export class EntryWriter {
   #reserve(size: number): void {
     if (this.#at + size <= this.#buffer.length) return;
     this.#segments.push(this.#buffer.subarray(0, this.#at));
+    this.#bytes += this.#buffer.length;
+    if (this.#bytes + size > LAYER_RECORD_BYTES_MAX) {
+      throw new ImageLimitError(
+        `layer ${this.#layer}: its names and attributes take more than ${LAYER_RECORD_BYTES_MAX} bytes`,
+        { remedy: 'no sound layer is this large: check where it came from' },
+      );
+    }
     this.#buffer = Buffer.allocUnsafe(Math.max(SEGMENT_SIZE, size));
     this.#at = 0;
   }

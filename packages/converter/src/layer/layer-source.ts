@@ -48,7 +48,7 @@ export function archiveLayer(store: ImageStore, layer: Descriptor, diffId: Diges
       const hash = diffId === layer.digest ? undefined : createHash(digestAlgorithm(diffId));
       let rawBytes = 0;
       const handler = new TarLayerHandler(sink.entries, sink.cutter);
-      const decoder = new TarDecoder(handler);
+      const decoder = new TarDecoder(handler, `layer ${layer.digest}`);
       for await (const bytes of readLayer(stored, layer.digest, sink.onBytes)) {
         signal.throwIfAborted();
         hash?.update(bytes);

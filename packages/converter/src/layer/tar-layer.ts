@@ -40,7 +40,9 @@ export class TarLayerHandler implements TarHandler {
   onEntry(entry: TarEntry): void {
     this.counts.entries += 1;
     if (this.counts.entries > LAYER_ENTRIES_MAX) {
-      throw new ImageLimitError(`a layer has more than ${LAYER_ENTRIES_MAX} entries`);
+      throw new ImageLimitError(`a layer has more than ${LAYER_ENTRIES_MAX} entries`, {
+        remedy: 'no sound layer is this large: check where it came from',
+      });
     }
     this.#entry = entry;
     this.#hasContent = entry.type === TarEntryType.regular && !isWhiteout(entry.name);

@@ -3,6 +3,7 @@
  * Keys are kept as byte strings, values as bytes, because attribute values are binary and names
  * need not be UTF-8; `hdrcharset` is therefore ignored on purpose.
  */
+import { TAR_GLOBAL_BYTES_MAX } from '../limits.ts';
 import type { Timestamp } from './tar-entry.ts';
 
 /** Records in order of appearance; sparse 0.0 repeats keys, so this is a list, not a map. */
@@ -46,9 +47,16 @@ export function formatPaxRecord(key: string, value: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${length} ${key}=`, 'latin1'), value, Buffer.from('\n')]);
 }
 
-/** Later global headers override earlier ones key by key. */
-export function mergeGlobal(old: readonly PaxRecord[], added: readonly PaxRecord[]): PaxRecord[] {
+/** Later global headers override earlier ones key by key; the reason as a string when too long. */
+export function mergeGlobal(
+  old: readonly PaxRecord[],
+  added: readonly PaxRecord[],
+): PaxRecord[] | string {
   const merged = new Map([...old, ...added].map((record) => [record.key, record]));
+  let bytes = 0;
+  for (const { key, value } of merged.values()) bytes += key.length + value.length;
+  if (bytes > TAR_GLOBAL_BYTES_MAX)
+    return `global headers of more than ${TAR_GLOBAL_BYTES_MAX} bytes`;
   return [...merged.values()];
 }
 

@@ -8,6 +8,7 @@
  */
 import { isTarChecksumRight, isZeroBlock, TAR_BLOCK_SIZE, tarPadding } from '@shoal/oci';
 import { printableName } from '@shoal/rafs';
+import type { TarPlace } from '../errors.ts';
 import {
   TarChecksumError,
   TarHeaderError,
@@ -34,6 +35,7 @@ type State = 'header' | 'record' | 'sparse-block' | 'sparse-map' | 'data' | 'pad
 
 export class TarDecoder {
   readonly #handler: TarHandler;
+  readonly #archive: string | undefined;
   readonly #block = Buffer.alloc(TAR_BLOCK_SIZE);
   #state: State = 'header';
   #blockFill = 0;
@@ -51,8 +53,10 @@ export class TarDecoder {
   #paddingLeft = 0;
   #sawZeroBlock = false;
 
-  constructor(handler: TarHandler) {
+  /** `archive` names it in errors. */
+  constructor(handler: TarHandler, archive?: string) {
     this.#handler = handler;
+    this.#archive = archive;
     this.#content = new TarContent(handler);
   }
 
@@ -125,12 +129,9 @@ export class TarDecoder {
     }
     if (this.#sawZeroBlock || !isTarChecksumRight(block)) {
       const detail = this.#sawZeroBlock ? 'data after a zero block' : 'header checksum is wrong';
-      throw new TarChecksumError({ entry: '(header)', offset: start }, detail);
+      throw new TarChecksumError(this.#place('(header)', start), detail);
     }
-    const draft = this.#guard(() => draftOfBlock(block, start), {
-      entry: '(header)',
-      offset: start,
-    });
+    const draft = this.#guard(() => draftOfBlock(block, start), this.#place('(header)', start));
     if ('xgLK'.includes(draft.typeflag)) {
       this.#openRecord(draft);
       return;
@@ -142,7 +143,7 @@ export class TarDecoder {
   #openRecord(draft: TarDraft): void {
     const size = draft.storedSize;
     if (size < 0 || size > TAR_RECORD_BYTES_MAX) {
-      const place = { entry: `(extension header ${draft.typeflag})`, offset: draft.offset };
+      const place = this.#place(`(extension header ${draft.typeflag})`, draft.offset);
       throw new TarLimitError(place, `${size} bytes; at most ${TAR_RECORD_BYTES_MAX} are read`);
     }
     this.#record = { flag: draft.typeflag, body: Buffer.alloc(size), fill: 0 };
@@ -169,9 +170,11 @@ export class TarDecoder {
     else if (record.flag === 'K') this.#longLink = textOfRecord(record.body);
     else {
       const records = parsePaxRecords(record.body);
-      if (typeof records === 'string') throw new TarHeaderError(this.#place(), records);
-      if (record.flag === 'x') this.#localRecords = records;
-      else this.#globalRecords = mergeGlobal(this.#globalRecords, records);
+      const isLocal = typeof records === 'string' || record.flag === 'x';
+      const all = isLocal ? records : mergeGlobal(this.#globalRecords, records);
+      if (typeof all === 'string') throw new TarHeaderError(this.#place(), all);
+      if (record.flag === 'x') this.#localRecords = all;
+      else this.#globalRecords = all;
     }
   }
 
@@ -270,13 +273,14 @@ export class TarDecoder {
     return used;
   }
 
-  #place(): { entry: string; offset: number } {
-    const draft = this.#draft;
-    if (draft === undefined) return { entry: '(header)', offset: this.#offset };
-    return { entry: printableName(draft.name), offset: draft.offset };
+  #place(
+    entry = this.#draft === undefined ? '(header)' : printableName(this.#draft.name),
+    offset = this.#draft?.offset ?? this.#offset,
+  ): TarPlace {
+    return { archive: this.#archive, entry, offset };
   }
 
-  #guard<T>(run: () => T, place?: { entry: string; offset: number }): T {
+  #guard<T>(run: () => T, place?: TarPlace): T {
     try {
       return run();
     } catch (error) {

@@ -6,6 +6,7 @@ import { EntryWriter, readEntries } from '../../src/layer/entry-codec.ts';
 import type { Directory, Inode } from '../../src/layer/image-tree.ts';
 import { implicitDirectory } from '../../src/layer/image-tree.ts';
 import { TarLayerHandler } from '../../src/layer/tar-layer.ts';
+import { TreeBudget } from '../../src/layer/tree-budget.ts';
 import { TarDecoder } from '../../src/tar/tar-decoder.ts';
 
 /** Stands in for the chunk cutter: each file is one chunk, whatever its size. */
@@ -37,8 +38,9 @@ export class ChunkIndexOfContent {
 
 export function replay(layers: readonly Buffer[], contents: ChunkIndexOfContent): Directory {
   const root = implicitDirectory();
+  const budget = new TreeBudget(root);
   for (const [index, layer] of layers.entries()) {
-    const entries = new EntryWriter();
+    const entries = new EntryWriter('#');
     const handler = new TarLayerHandler(entries, contents as never);
     const decoder = new TarDecoder(handler);
     decoder.write(layer);
@@ -48,6 +50,7 @@ export function replay(layers: readonly Buffer[], contents: ChunkIndexOfContent)
       number: index + 1,
       chunkOf: (local) => local,
       onWarning: () => {},
+      budget,
     });
     for (const entry of readEntries(entries.finish())) applier.apply(entry);
   }
