@@ -6,12 +6,17 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { findTool, nydusDirectory, runChecked } from '@shoal/test-kit';
+import {
+  findTool,
+  nydusDirectory,
+  type ProcessFigures,
+  runChecked,
+  timeCommand,
+} from '@shoal/test-kit';
 import { measureInTurn, median } from '../harness/figures.ts';
 import { type BenchInput, makeInput, SHOAL } from '../harness/input.ts';
 import { compareRows, type Row, type ScenarioResult } from '../harness/report.ts';
 import type { Scenario, ScenarioOptions } from '../harness/scenario.ts';
-import { type ProcessFigures, timeCommand } from '../harness/timed-command.ts';
 
 type Contestants = Map<string, () => Promise<ProcessFigures>>;
 

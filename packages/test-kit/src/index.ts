@@ -15,12 +15,14 @@ export {
 } from './gating.ts';
 export {
   buildLayout,
+  type DescribedLayer,
   digestOf,
   type LayerCompression,
   type LayoutLayer,
   type LayoutOptions,
   type StoredLayer,
   writeLayout,
+  writeLayoutDocuments,
 } from './oci-layout.ts';
 export { plainLayers } from './plain-layers.ts';
 export { type Certificates, makeCertificates } from './registry/certificates.ts';
@@ -39,5 +41,6 @@ export {
 export { type TarSpec, writeGlobalPax, writeTar, writeTarEntry } from './tar-writer.ts';
 export { temporaryDirectory } from './temporary-directory.ts';
 export type { TestScope } from './test-scope.ts';
+export { type ProcessFigures, timeCommand } from './timed-command.ts';
 export { buildTortureLayout, noise, type TortureOptions, tortureLayers } from './torture-layers.ts';
 export { type ListTreeOptions, listTree, type TreeRecord } from './tree-listing.ts';

@@ -20,6 +20,12 @@ export type StoredLayer = {
   readonly annotations?: Readonly<Record<string, string>>;
 };
 
+/** A layer whose bytes lie in the layout already, or nowhere. */
+export type DescribedLayer = Omit<StoredLayer, 'bytes'> & {
+  readonly digest: string;
+  readonly size: number;
+};
+
 export type LayoutOptions = {
   /** Made if absent; must be empty. */
   readonly directory: string;
@@ -51,14 +57,27 @@ export function buildLayout(options: LayoutOptions): string {
 export function writeLayout(
   options: Omit<LayoutOptions, 'layers'> & { readonly layers: readonly StoredLayer[] },
 ): string {
+  mkdirSync(join(options.directory, 'blobs', 'sha256'), { recursive: true });
+  const layers = options.layers.map(({ bytes, ...layer }) => ({
+    ...layer,
+    ...writeBlob(options.directory, layer.mediaType, bytes),
+  }));
+  return writeLayoutDocuments({ ...options, layers });
+}
+
+/** Writes configuration, manifest and index around layers; returns the layout's directory. */
+export function writeLayoutDocuments(
+  options: Omit<LayoutOptions, 'layers'> & { readonly layers: readonly DescribedLayer[] },
+): string {
   const { directory, tag = 'latest' } = options;
-  mkdirSync(join(directory, 'blobs', 'sha256'), { recursive: true });
   const platform = options.platform ?? {
     os: 'linux',
     architecture: ARCHITECTURES[process.arch] ?? process.arch,
   };
-  const layers = options.layers.map(({ bytes, mediaType, annotations }) => ({
-    ...writeBlob(directory, mediaType, bytes),
+  const layers = options.layers.map(({ mediaType, digest, size, annotations }) => ({
+    mediaType,
+    digest,
+    size,
     ...(annotations === undefined ? {} : { annotations }),
   }));
   const config = writeJson(directory, 'application/vnd.oci.image.config.v1+json', {

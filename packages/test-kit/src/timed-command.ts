@@ -6,7 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runChecked } from '@shoal/test-kit';
+import { runChecked } from './run-command.ts';
 
 export type ProcessFigures = {
   readonly wallSeconds: number;
