@@ -2,9 +2,9 @@
  * Progress of a command that reads or writes bytes, on standard error: on a terminal one line that
  * is redrawn, elsewhere a plain line now and then. Writing never holds up the work.
  */
-import { formatBytes } from './commands/convert-progress-text.ts';
 import type { Output } from './output.ts';
 import { escapeText } from './output.ts';
+import { formatBytes } from './quantity-text.ts';
 
 const REDRAW_MS = 100;
 const PLAIN_LINE_MS = 10_000;

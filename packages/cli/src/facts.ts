@@ -1,5 +1,6 @@
 /** Nested facts as indented `name: value` lines. */
 import type { Output } from './output.ts';
+import { formatBytes } from './quantity-text.ts';
 
 const INDENT = '  ';
 
@@ -47,22 +48,14 @@ function isNested(value: unknown): value is object {
 
 function formatValue(label: string, value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(', ');
-  if (typeof value === 'number' && /bytes$/i.test(label)) return formatBytes(value);
+  if (typeof value === 'number' && /bytes$/i.test(label)) return exactBytes(value);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return String(value);
 }
 
 /** `1048576 (1.0 MiB)` */
-export function formatBytes(bytes: number): string {
-  const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-  let value = bytes;
-  let unit = '';
-  for (const next of units) {
-    if (value < 1024) break;
-    value /= 1024;
-    unit = next;
-  }
-  return unit === '' ? String(bytes) : `${bytes} (${value.toFixed(1)} ${unit})`;
+function exactBytes(bytes: number): string {
+  return bytes < 1024 ? String(bytes) : `${bytes} (${formatBytes(bytes)})`;
 }
 
 /** `chunkSizeBytes` becomes `chunk size bytes`. */

@@ -3,13 +3,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { buildLayout, noise, temporaryDirectory, writeTar } from '@shoal/test-kit';
 import t from 'tap';
 import { ConvertProgressPrinter } from '../src/commands/convert-progress.ts';
-import {
-  formatBytes,
-  formatDuration,
-  formatLayerState,
-} from '../src/commands/convert-progress-text.ts';
+import { formatLayerState } from '../src/commands/convert-progress-text.ts';
 import type { OutputStream } from '../src/output.ts';
 import { Output } from '../src/output.ts';
+import { formatBytes, formatDuration } from '../src/quantity-text.ts';
 import { shoalHere } from './support/shoal.ts';
 
 t.setTimeout(200_000);

@@ -5,7 +5,8 @@
 import type { ConvertProgress } from '@shoal/converter';
 import type { Output } from '../output.ts';
 import { escapeText } from '../output.ts';
-import { formatBytes, formatLayerDone, formatLayerState } from './convert-progress-text.ts';
+import { formatBytes } from '../quantity-text.ts';
+import { formatLayerDone, formatLayerState } from './convert-progress-text.ts';
 
 const REDRAW_MS = 100;
 const CLEAR_LINE = '\r\u001b[K';

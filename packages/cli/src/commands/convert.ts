@@ -13,8 +13,8 @@ import { addClientOptions, clientOptionsOf } from '../client-options.ts';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { sizeParser } from '../option-values.ts';
+import { formatBytes } from '../quantity-text.ts';
 import { ConvertProgressPrinter } from './convert-progress.ts';
-import { formatBytes } from './convert-progress-text.ts';
 import { openReportFile } from './convert-report-file.ts';
 
 const EXAMPLES = `
