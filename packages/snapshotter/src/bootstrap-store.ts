@@ -1,8 +1,10 @@
 /**
  * Bootstraps on disk: fetched once, walked completely by our decoder before the kernel may see
  * them, then kept read-only under `<root>/images/<digest of the layer>/`. That a bootstrap was
- * walked is remembered by the digest of its layer.
+ * walked is remembered by the digest of its layer, together with the digest of the file: one that was
+ * changed on the disk since counts as absent, and is fetched and walked again.
  */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,10 +22,12 @@ import { makePrivateDirectory } from './private-directory.ts';
 import type { StateStore, VerifiedBootstrap } from './state-store.ts';
 
 /** Raised when the walk checks more than before: what older versions found good is walked again. */
-export const WALK_VERSION = 1;
+export const WALK_VERSION = 2;
 
 const BOOTSTRAP_FILE = 'image.boot';
 const OVERLAY_BOOTSTRAP_FILE = 'overlay.boot';
+/** Of SHA-256. */
+const SEAL_BYTES = 32;
 const GZIP_MAGIC = 0x8b1f;
 const ZSTD_MAGIC = 0xfd2fb528;
 
@@ -58,7 +62,7 @@ export class BootstrapStore {
     const verified = await this.#state.readVerified(layerDigest);
     if (verified === undefined || verified.walkVersion !== WALK_VERSION) return undefined;
     const stored = describeStored(this.#imageDirectory(layerDigest), verified);
-    return existsSync(stored.file) && existsSync(stored.overlayFile) ? stored : undefined;
+    return (await isIntact(stored)) ? stored : undefined;
   }
 
   /** Fetches, walks and stores a bootstrap layer. @throws ImageUnusableError, RAFS errors */
@@ -91,17 +95,17 @@ export class BootstrapStore {
   async readBlobTables(layerDigest: string, blobId: string): Promise<BlobTables> {
     const directory = this.#imageDirectory(layerDigest);
     return {
-      blobMeta: await readIfThere(join(directory, metaName(blobId))),
-      digestSection: await readIfThere(join(directory, digestName(blobId))),
+      blobMeta: await readSealed(join(directory, metaName(blobId))),
+      digestSection: await readSealed(join(directory, digestName(blobId))),
     };
   }
 
   async writeBlobTables(layerDigest: string, blobId: string, tables: BlobTables): Promise<void> {
     const directory = this.#imageDirectory(layerDigest);
     const { blobMeta, digestSection } = tables;
-    if (blobMeta !== undefined) await writeDurably(directory, metaName(blobId), blobMeta);
+    if (blobMeta !== undefined) await writeDurably(directory, metaName(blobId), seal(blobMeta));
     if (digestSection !== undefined) {
-      await writeDurably(directory, digestName(blobId), digestSection);
+      await writeDurably(directory, digestName(blobId), seal(digestSection));
     }
   }
 
@@ -121,20 +125,19 @@ export class BootstrapStore {
     const directory = this.#imageDirectory(layer.digest);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     for (const [blobId, meta] of metaFiles) {
-      if (blobIds.includes(blobId)) await writeDurably(directory, metaName(blobId), meta);
+      if (blobIds.includes(blobId)) await writeDurably(directory, metaName(blobId), seal(meta));
     }
     if (overlayBytes !== undefined) {
       await writeDurably(directory, OVERLAY_BOOTSTRAP_FILE, overlayBytes);
     }
     await writeDurably(directory, BOOTSTRAP_FILE, bytes);
-    const hasOverlayInstructions = overlayBytes !== undefined;
-    const sizeBytes = bytes.length;
     const verified = {
       walkVersion: WALK_VERSION,
-      sizeBytes,
+      sizeBytes: bytes.length,
+      fileDigest: await digestOf(bytes),
+      ...(overlayBytes === undefined ? {} : { overlayDigest: await digestOf(overlayBytes) }),
       inodes,
       blobIds: [...blobIds],
-      hasOverlayInstructions,
     };
     await this.#state.putVerified(layer.digest, verified);
     return describeStored(directory, verified);
@@ -147,18 +150,43 @@ export class BootstrapStore {
 
 function describeStored(directory: string, verified: VerifiedBootstrap): StoredBootstrap {
   const file = join(directory, BOOTSTRAP_FILE);
-  const overlayFile = verified.hasOverlayInstructions
-    ? join(directory, OVERLAY_BOOTSTRAP_FILE)
-    : file;
+  const overlayFile =
+    verified.overlayDigest === undefined ? file : join(directory, OVERLAY_BOOTSTRAP_FILE);
   return { file, overlayFile, verified };
+}
+
+/** The kernel must get the very bytes that were walked. */
+async function isIntact({ file, overlayFile, verified }: StoredBootstrap): Promise<boolean> {
+  const { fileDigest, overlayDigest } = verified;
+  if (!(await hasDigest(file, fileDigest))) return false;
+  return overlayDigest === undefined || hasDigest(overlayFile, overlayDigest);
+}
+
+async function hasDigest(file: string, digest: string): Promise<boolean> {
+  return existsSync(file) && (await digestOf(await readFile(file))) === digest;
+}
+
+/** In a thread of the pool: readers of other mounts wait for this one. */
+async function digestOf(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new Uint8Array(bytes));
+  return Buffer.from(digest).toString('hex');
+}
+
+/** A file that tells by itself whether it is intact: its digest, then its bytes. */
+function seal(bytes: Uint8Array): Buffer {
+  return Buffer.concat([createHash('sha256').update(bytes).digest(), bytes]);
+}
+
+/** Undefined when it is absent or damaged: then it is fetched. */
+async function readSealed(file: string): Promise<Buffer | undefined> {
+  if (!existsSync(file)) return undefined;
+  const sealed = await readFile(file);
+  const bytes = sealed.subarray(SEAL_BYTES);
+  return seal(bytes).equals(sealed) ? bytes : undefined;
 }
 
 function digestName(blobId: string): string {
   return `${blobId}.blob.digest`;
-}
-
-async function readIfThere(file: string): Promise<Buffer | undefined> {
-  return existsSync(file) ? readFile(file) : undefined;
 }
 
 function metaName(blobId: string): string {

@@ -20,16 +20,20 @@ const KEY = {
   verified: 'verified/',
 } as const;
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
 export type VerifiedBootstrap = z.infer<typeof verifiedSchema>;
 const verifiedSchema = z.strictObject({
   /** Which walk it passed. */
   walkVersion: z.number().int().min(1),
   sizeBytes: z.number().int().min(1),
+  /** Of the file that was walked. */
+  fileDigest: sha256,
+  /** Of its copy for overlays; absent when the image needs none. */
+  overlayDigest: sha256.optional(),
   inodes: z.number().int().min(1),
   /** Blobs in the order of the image's device table. */
-  blobIds: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(255),
-  /** Holds names or devices that overlayfs would take as instructions. */
-  hasOverlayInstructions: z.boolean(),
+  blobIds: z.array(sha256).max(255),
 });
 
 export type DamagedRecord = { readonly key: string; readonly error: StateDamagedError };

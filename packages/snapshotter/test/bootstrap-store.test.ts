@@ -1,6 +1,6 @@
 /** Bootstraps: walked before they are stored, remembered by digest, refused when they are broken. */
-import { chmodSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { type Descriptor, MediaType, sha256Digest } from '@shoal/oci';
@@ -63,6 +63,12 @@ t.test('fetched once, stored read-only, found again', async (t) => {
     const found = await bootstraps.find(layer.digest);
     t.same(found, one);
     t.ok((await bootstraps.read(one)).equals(bootstrap));
+    chmodSync(one.file, 0o600);
+    writeFileSync(
+      one.file,
+      bootstrap.map((byte, at) => (at === 3000 ? byte ^ 1 : byte)),
+    );
+    t.equal(await bootstraps.find(layer.digest), undefined, 'other bytes than were walked');
     rmSync(one.file);
     t.equal(await bootstraps.find(layer.digest), undefined, 'what was deleted is fetched again');
   }
@@ -112,5 +118,12 @@ t.test('tables of blobs are kept beside it', async (t) => {
   const tables = { blobMeta: Buffer.from('meta'), digestSection: Buffer.from('digests') };
   await bootstraps.writeBlobTables(layer.digest, blobId, tables);
   t.same(await bootstraps.readBlobTables(layer.digest, blobId), tables);
-  chmodSync(root, 0o700);
+  const { file } = (await bootstraps.find(layer.digest)) ?? {};
+  const path = join(dirname(file ?? ''), `${blobId}.blob.meta`);
+  chmodSync(path, 0o600);
+  for (const damaged of ['', 'meta', Buffer.concat([readFileSync(path), Buffer.from('x')])]) {
+    writeFileSync(path, damaged);
+    const { blobMeta } = await bootstraps.readBlobTables(layer.digest, blobId);
+    t.equal(blobMeta, undefined, 'damaged ones are fetched again');
+  }
 });

@@ -46,7 +46,7 @@ t.test('records survive', async (t) => {
       sizeBytes: 4096,
       inodes: 1,
       blobIds: ['ab'.repeat(32)],
-      hasOverlayInstructions: false,
+      fileDigest: 'ab'.repeat(32),
     });
   }
   await using state = await StateStore.open(root);
