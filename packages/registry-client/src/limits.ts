@@ -9,8 +9,11 @@ export const DOCKER_CONFIG_BYTES_MAX = 1 << 20;
 export const HELPER_ANSWER_BYTES_MAX = 256 << 10;
 /** A helper may ask a key ring or a cloud service, but must not hang a mount for ever. */
 export const HELPER_TIMEOUT_MS = 30_000;
-/** Stored credentials are looked up again after this time: a new login counts, helpers give new secrets. */
-export const CREDENTIALS_LIFETIME_MS = 60_000;
+/**
+ * Stored credentials are looked up again after this time: a new login counts at once also for a
+ * daemon, and requests that are refused together ask a helper once. Tokens live longer.
+ */
+export const CREDENTIALS_LIFETIME_MS = 1_000;
 /** Answer of a token service. */
 export const TOKEN_ANSWER_BYTES_MAX = 1 << 20;
 /** Tokens kept by one client: one per repository and action. */

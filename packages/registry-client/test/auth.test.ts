@@ -1,4 +1,7 @@
 /** Credentials: where they come from, how a registry is asked, what is said when they do not do. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseReference } from '@shoal/oci';
 import {
   type ClientOptions,
@@ -10,6 +13,7 @@ import { type DockerRegistry, requireTool, startDockerRegistry } from '@shoal/te
 import t from 'tap';
 import { parseChallenges } from '../src/auth/challenge.ts';
 import { DockerCredentials } from '../src/auth/docker-config.ts';
+import { CREDENTIALS_LIFETIME_MS } from '../src/limits.ts';
 import { basicAuth, dockerSetting } from './support/docker-config.ts';
 import { noiseBytes, writeImage } from './support/image-target-suite.ts';
 
@@ -139,6 +143,29 @@ if (requireTool(t, 'docker-registry', 'openssl', 'htpasswd')) {
       code: /ERR_REGISTRY_CLIENT_(?:UNAUTHORIZED|DENIED)/,
     });
   });
+
+  for (const kind of ['htpasswd', 'token'] as const) {
+    t.test(`a new login counts for a client that was refused (${kind})`, async (t) => {
+      const options =
+        kind === 'token' ? { token: { users, noAnonymous: true } } : { htpasswd: users };
+      const registry = await startDockerRegistry(t, options);
+      const auths = (password: string) => ({
+        auths: { [registry.host]: basicAuth('ann', password) },
+      });
+      const { env } = dockerSetting(t, { config: auths('secret') });
+      await using target = await openTarget(reference(registry), { env });
+      await writeImage(target, [noiseBytes(10, 36)]);
+      const file = join(env['DOCKER_CONFIG'] ?? '', 'config.json');
+      writeFileSync(file, JSON.stringify(auths('wrong')));
+      await using client = createRegistryClient({ env });
+      await using source = await openSource(reference(registry), { client });
+      const refused = { code: 'ERR_REGISTRY_CLIENT_UNAUTHORIZED', remedy: /docker login/ };
+      await t.rejects(source.resolve(), refused);
+      writeFileSync(file, JSON.stringify(auths('secret')));
+      await sleep(CREDENTIALS_LIFETIME_MS);
+      t.ok(await source.resolve());
+    });
+  }
 
   t.test('a blob of another repository is mounted, not sent', async (t) => {
     const registry = await startDockerRegistry(t, { token: { users } });
