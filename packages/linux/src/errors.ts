@@ -58,7 +58,7 @@ export class MountBusyError extends ShoalError {
   constructor(mountpoint: string, users: readonly MountUser[], mountsBelow: readonly string[]) {
     super(`${mountpoint} is busy: ${describeUsers(users, mountsBelow)}`, {
       retryable: true,
-      remedy: 'end these processes and unmount what is mounted below, or unmount lazily',
+      remedy: 'end these processes and unmount what is mounted below, or use --lazy',
     });
     this.mountpoint = mountpoint;
     this.users = users;

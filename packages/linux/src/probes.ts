@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { open } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
+import { errorCode } from '@shoal/errors';
 import { canResend } from './fuse/init.ts';
 import { openFlatFuseSession } from './fuse/session.ts';
 import { adoptFromHolder, startHolder, stopHolder } from './holder.ts';
@@ -50,10 +51,12 @@ async function mountAndRead(directory: string, device: string): Promise<boolean>
   }
 }
 
-function probeRoot(): string {
+function probeRoot(): ProbeResult {
+  const name = 'root';
   const uid = process.getuid?.();
-  if (uid !== 0) throw new Error(`this process runs as user ${uid}, and mounting needs root`);
-  return 'runs as root';
+  if (uid === 0) return { name, ok: true, detail: 'runs as root' };
+  const detail = `this process runs as user ${uid}, and mounting needs root`;
+  return { name, ok: false, detail, remedy: 'run as root' };
 }
 
 async function probeFuseSession(directory: string): Promise<string> {
@@ -112,15 +115,14 @@ async function probeTakeOver(directory: string): Promise<string> {
     const { held } = adoptFromHolder(holder);
     if (held !== undefined) closeFd(held);
     const score = readFileSync(`/proc/${holder.pid}/oom_score_adj`, 'latin1').trim();
-    const oom = score === '-1000' ? 'never takes' : 'may take (no CAP_SYS_RESOURCE)';
-    return `a restarted daemon can take over what its holder kept; the OOM killer ${oom} the holder`;
+    const oom = score === '-1000' ? 'spares it' : 'may end it (no CAP_SYS_RESOURCE)';
+    return `a restarted daemon gets its session back from the holder; the OOM killer ${oom}`;
   } finally {
     await stopHolder(holder);
   }
 }
 
 const PROBES: readonly Probe[] = [
-  { name: 'root', remedy: 'run as root', run: probeRoot },
   {
     name: 'erofs-file',
     remedy:
@@ -146,21 +148,39 @@ const PROBES: readonly Probe[] = [
 
 async function runProbe(probe: Probe, parent: string): Promise<ProbeResult> {
   const { name, remedy } = probe;
-  let directory: string | undefined;
+  let directory: string;
   try {
     directory = realpathSync(mkdtempSync(join(parent, '.shoal-probe-')));
+  } catch (error) {
+    const detail = `not tried: no directory can be made in ${parent} (${errorCode(error) ?? error})`;
+    return { name, ok: false, detail, remedy: 'give a --root that can be written' };
+  }
+  try {
     return { name, ok: true, detail: await probe.run(directory) };
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    return { name, ok: false, detail, remedy };
+    return { name, ok: false, detail: messageOf(error), remedy };
   } finally {
-    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
 }
 
-/** Runs every probe in a directory of its own below `directory`: use the one that will hold data. */
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Runs every probe in a directory of its own below `directory`: use the one that will hold data.
+ * Without root nothing else is tried: every attempt would fail for that one reason.
+ */
 export async function probeHost(directory: string): Promise<ProbeResult[]> {
-  const results: ProbeResult[] = [{ name: 'kernel', ok: true, detail: `Linux ${release()}` }];
-  for (const probe of PROBES) results.push(await runProbe(probe, directory));
+  const root = probeRoot();
+  const results: ProbeResult[] = [{ name: 'kernel', ok: true, detail: `Linux ${release()}` }, root];
+  for (const probe of PROBES) {
+    results.push(root.ok ? await runProbe(probe, directory) : notTried(probe));
+  }
   return results;
+}
+
+function notTried({ name }: Probe): ProbeResult {
+  return { name, ok: false, detail: 'not tried without root' };
 }

@@ -78,8 +78,8 @@ function userFact(): DoctorFact {
   return {
     name: 'root',
     ok: uid === 0,
-    detail: `this command runs as user ${uid ?? 'unknown'}`,
-    remedy: 'mounting needs root',
+    detail: uid === 0 ? 'this command runs as root' : `this command runs as user ${uid}`,
+    remedy: 'mounting needs root: run it as root',
   };
 }
 

@@ -99,7 +99,7 @@ function chooseImage(
   where: string,
 ): DockerImage {
   const tags = images.flatMap((image) => image.RepoTags ?? []);
-  const remedy = `add one of the tags there are: ${tags.slice(0, 8).map(quoted).join(', ')}`;
+  const remedy = `write one of its tags: ${tags.slice(0, 8).map(quoted).join(', ')}`;
   if (tag !== undefined) {
     const found = images.find((image) => image.RepoTags?.some((name) => isNamed(name, tag)));
     if (found !== undefined) return found;

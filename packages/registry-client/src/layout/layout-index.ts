@@ -111,7 +111,7 @@ function tagsRemedy(manifests: readonly Descriptor[]): string {
   const tags = [...new Set(manifests.flatMap(namesOf))];
   if (tags.length === 0) return 'leave the tag out';
   const shown = tags.slice(0, TAGS_SHOWN_MAX).map(quoted).join(', ');
-  return `add one of the tags there are: ${shown}${tags.length > TAGS_SHOWN_MAX ? ', ...' : ''}`;
+  return `write one of its tags: ${shown}${tags.length > TAGS_SHOWN_MAX ? ', ...' : ''}`;
 }
 
 /** The index with `tag` pointing at `descriptor`; an entry without a tag is added as it is. */

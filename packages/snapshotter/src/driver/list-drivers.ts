@@ -18,12 +18,16 @@ export async function listDrivers(directory: string): Promise<DriverFacts[]> {
   const probes = await probeHost(directory);
   return Object.entries(NEEDS).map(([name, needs]) => {
     const own = probes.filter((probe) => needs.includes(probe.name));
-    const missing = own.filter((probe) => !probe.ok).map((probe) => probe.detail);
+    const missing = own.filter((probe) => !probe.ok);
+    // What has no remedy of its own was not tried, for a reason another one gives.
+    const reasons = missing.filter(({ remedy }) => remedy !== undefined);
     const usable = missing.length === 0;
     return {
       name,
       usable,
-      reason: usable ? (PURPOSE[name] ?? '') : missing.join('; '),
+      reason: usable
+        ? (PURPOSE[name] ?? '')
+        : [...new Set(reasons.map(({ detail }) => detail))].join('; '),
       probes: own,
     };
   });
