@@ -1,12 +1,10 @@
 /** The daemon of a host and the client of its control socket. */
-export { DEFAULT_CONFIG_FILE, decodeConfig, type NodeConfig, readConfig } from './config.ts';
+export { type NodeConfig, readConfig } from './config.ts';
 export { ControlClient } from './control-client.ts';
 export type { PingAnswer, StatusAnswer } from './control-protocol.ts';
-export { Daemon } from './daemon.ts';
 export { type DoctorReport, examineHost } from './doctor.ts';
 export * from './errors.ts';
-export { type Log, openLog } from './log.ts';
-export { formatMissPolicy, MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
+export { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
 export { type DaemonPaths, daemonPaths, type PathChoice } from './paths.ts';
 export { runDaemon } from './run-daemon.ts';
 export { ensureDaemon } from './start-daemon.ts';

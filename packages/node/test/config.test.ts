@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { decodeConfig, readConfig } from '../src/config.ts';
-import { formatMissPolicy, parseMissPolicy } from '../src/miss-policy-text.ts';
+import { parseMissPolicy } from '../src/miss-policy-text.ts';
 import { daemonPaths } from '../src/paths.ts';
 
 const EXAMPLE = new URL('../../../docs/config.example.toml', import.meta.url);
@@ -66,10 +66,9 @@ t.test('a file that was asked for must be there', (t) => {
 });
 
 t.test('miss policies as text', (t) => {
-  for (const text of ['wait', 'fail', '30s', '1500ms']) {
-    const policy = parseMissPolicy(text);
-    t.equal(policy === undefined ? undefined : formatMissPolicy(policy), text);
-  }
+  t.same(parseMissPolicy('wait'), { kind: 'wait' });
+  t.same(parseMissPolicy('fail'), { kind: 'fail' });
+  t.same(parseMissPolicy('1500ms'), { kind: 'deadline', timeoutMs: 1500 });
   t.same(parseMissPolicy('2m'), { kind: 'deadline', timeoutMs: 120_000 });
   for (const text of ['', '30', 's', '-1s', '0s', '1d', '99h', 'waiting', '1.5s']) {
     t.equal(parseMissPolicy(text), undefined, text);
