@@ -65,7 +65,10 @@ async function reportFailure(
     await context.diagnostics.flush().catch(() => {});
     return ExitCode.usage;
   }
-  const known = error instanceof CommanderError ? usageErrorOf(error, command) : error;
+  const known =
+    error instanceof CommanderError
+      ? usageErrorOf(await unknownBeforeMissing(program, argv, error), command)
+      : error;
   const code = exitCodeOf(known, context.signal);
   await context.output.flush().catch(() => {});
   if (code === ExitCode.done) return code;
@@ -77,6 +80,27 @@ async function reportFailure(
   if (context.env['SHOAL_DEBUG'] === '1' && known instanceof Error) lines.push(stackOf(known));
   for (const line of lines) await context.diagnostics.raw(`${escapeText(line)}\n`).catch(() => {});
   return code;
+}
+
+/**
+ * A mistyped option is why a required one is missing, but commander complains of the missing one:
+ * without required options it says what it does not know, before it runs anything.
+ */
+async function unknownBeforeMissing(
+  program: Command,
+  argv: readonly string[],
+  error: CommanderError,
+): Promise<CommanderError> {
+  if (error.code !== 'commander.missingMandatoryOptionValue') return error;
+  const name = commandOf(program, argv);
+  const command = program.commands.find((candidate) => candidate.name() === name);
+  const { unknown } = command?.parseOptions(argv.slice(argv.indexOf(name) + 1)) ?? { unknown: [] };
+  if (command === undefined || unknown.length === 0) return error;
+  for (const option of command.options) option.mandatory = false;
+  const better: unknown = await program
+    .parseAsync(argv, { from: 'user' })
+    .catch((thrown: unknown) => thrown);
+  return better instanceof CommanderError ? better : error;
 }
 
 /** The words of commander as one of our sentences. */

@@ -59,6 +59,8 @@ t.test('wrong use ends with 2 and one sentence', async (t) => {
   const cases: readonly (readonly [string[], RegExp])[] = [
     [['ls'], /missing required argument/],
     [['check', '--source', 'a'], /required option '--target <REF>'/],
+    [['convert', '--sorce', 'a'], /unknown option '--sorce'. Did you mean --source/],
+    [['check', '--source', 'a', '--taget', 'b'], /unknown option '--taget'/],
     [['ls', '--wild', 'x'], /unknown option '--wild'/],
     [['cat', 'x', '/y', '--offset', '-1'], /argument '-1' is invalid/],
     [['cat', 'x', '/y', '--length', '1.5'], /argument '1.5' is invalid/],

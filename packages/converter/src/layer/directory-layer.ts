@@ -96,9 +96,18 @@ async function deliverTree(
   return counts;
 }
 
+function noDirectory(root: Buffer, detail: string): SourceTreeError {
+  return new SourceTreeError(printableName(root), detail, {
+    remedy: 'name a directory, as in dir:/srv/tree',
+  });
+}
+
 async function* walk(root: Buffer, readXattrs: ReadXattrs): AsyncGenerator<Found, void> {
-  const top = await look(root, NO_NAME, readXattrs);
-  if (!top.stats.isDirectory()) throw new SourceTreeError(printableName(root), 'not a directory');
+  const top = await look(root, NO_NAME, readXattrs).catch((error: unknown) => {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    throw noDirectory(root, 'it does not exist');
+  });
+  if (!top.stats.isDirectory()) throw noDirectory(root, 'not a directory');
   yield top;
   const pending: ByteString[] = [NO_NAME];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
