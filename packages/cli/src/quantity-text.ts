@@ -13,6 +13,11 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
+/** `1 layer` or `2 layers`. */
+export function formatCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** `1:05` or `2:00:01`. */
 export function formatDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

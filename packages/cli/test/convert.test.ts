@@ -20,7 +20,7 @@ t.test('converts, prints plain lines, writes the report, and reuses the cache', 
   const cache = ['--build-cache', `${directory}/cache`];
   const first = await shoalHere('convert', ...ends, ...cache, '--output-json', report);
   t.equal(first.exitCode, 0, first.stderr);
-  t.match(first.stdout, /layers\nwrote oci:.*\nsha256:[0-9a-f]{64}\n$/);
+  t.match(first.stdout, / 1 layer\nwrote oci:.*\nsha256:[0-9a-f]{64}\n$/);
   t.match(first.stderr, /layer 1\/1 [0-9a-f]{12}: .* -> .*\n/);
   t.match(JSON.parse(readFileSync(report, 'utf8')), {
     target: `oci:${directory}/out:lazy`,

@@ -33,7 +33,8 @@ export function formatLayerDone(layer: number, layers: number, report: LayerRepo
   if (report.origin === 'build-cache') return `${head}: unchanged, from the build cache`;
   const seconds = Math.max(report.durationMs / 1000, 0.001);
   const sizes = `${formatBytes(report.sourceBytes)} -> ${formatBytes(report.blobBytes)}`;
-  const deduped = report.dedupedBytes > 0 ? `, ${formatBytes(report.dedupedBytes)} known` : '';
+  const deduped =
+    report.dedupedBytes > 0 ? `, ${formatBytes(report.dedupedBytes)} stored already` : '';
   return `${head}: ${sizes}${deduped}, ${formatBytes(report.sourceBytes / seconds)}/s`;
 }
 

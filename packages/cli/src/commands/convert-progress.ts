@@ -5,7 +5,7 @@
 import type { ConvertProgress } from '@shoal/converter';
 import type { Output } from '../output.ts';
 import { escapeText } from '../output.ts';
-import { formatBytes } from '../quantity-text.ts';
+import { formatBytes, formatCount } from '../quantity-text.ts';
 import { formatLayerDone, formatLayerState } from './convert-progress-text.ts';
 
 const REDRAW_MS = 100;
@@ -34,7 +34,9 @@ export class ConvertProgressPrinter {
     switch (event.kind) {
       case 'manifest':
         this.#layers = event.layers;
-        this.#line(`${event.platform}: ${event.layers} layers, ${formatBytes(event.bytes)}`);
+        this.#line(
+          `${event.platform}: ${formatCount(event.layers, 'layer')}, ${formatBytes(event.bytes)}`,
+        );
         return;
       case 'layer-start':
         this.#running = {

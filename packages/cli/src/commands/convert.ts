@@ -13,7 +13,7 @@ import { addClientOptions, clientOptionsOf } from '../client-options.ts';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { sizeParser } from '../option-values.ts';
-import { formatBytes } from '../quantity-text.ts';
+import { formatBytes, formatCount } from '../quantity-text.ts';
 import { ConvertProgressPrinter } from './convert-progress.ts';
 import { openReportFile } from './convert-report-file.ts';
 
@@ -143,7 +143,9 @@ async function printSummary(report: ConvertReport, { output }: CliContext): Prom
   for (const { platform, targetManifest, layers } of report.manifests) {
     const cached = layers.filter(({ origin }) => origin === 'build-cache').length;
     const reuse = cached === 0 ? '' : `, ${cached} of them from the build cache`;
-    await output.line(`${platform}: ${targetManifest}, ${layers.length} layers${reuse}`);
+    await output.line(
+      `${platform}: ${targetManifest}, ${formatCount(layers.length, 'layer')}${reuse}`,
+    );
   }
   const sizes = `${formatBytes(report.sourceBytes)} -> ${formatBytes(report.targetBytes)}`;
   const seconds = (report.durationMs / 1000).toFixed(1);
