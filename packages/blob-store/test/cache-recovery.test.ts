@@ -217,3 +217,15 @@ t.test('digests one image does not tell are taken from another that does', async
   t.equal(other.path, one.blob.path);
   t.ok((await one.blob.read(0, sample.device.length)).equals(sample.device));
 });
+
+t.test('a directory deleted under the cache: open blobs go on, others are refused', async (t) => {
+  const fixture = await openCache(t);
+  const sample = sampleBlob({ sizes: [5000, 6000] });
+  const { blob: cached } = await openSample(fixture, sample);
+  rmSync(fixture.directory, { recursive: true });
+  t.ok((await cached.read(0, sample.device.length)).equals(sample.device));
+  await t.rejects(openSample(fixture, sample), {
+    code: 'ERR_BLOB_STORE_CACHE_DIRECTORY',
+    message: new RegExp(`${fixture.directory} was deleted`),
+  });
+});

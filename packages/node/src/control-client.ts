@@ -1,6 +1,7 @@
 /**
- * The commands' side of the control socket: one connection per request, no time limit of its own
- * (a mount over a slow link takes what it takes; the caller's signal ends it).
+ * The commands' side of the control socket: one connection per request. Questions have a time limit,
+ * because a daemon may be stopped or stuck; requests that change something have none (a mount over a
+ * slow link takes what it takes; the caller's signal ends it).
  */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { errorCode } from '@shoal/errors';
@@ -15,16 +16,23 @@ import {
   type StatusAnswer,
   type UnmountAnswer,
 } from './control-protocol.ts';
-import { ControlProtocolError, DaemonNotRunningError, NotRootError } from './errors.ts';
-import { ANSWER_BYTES_MAX } from './limits.ts';
+import {
+  ControlProtocolError,
+  DaemonNotRunningError,
+  DaemonSilentError,
+  NotRootError,
+} from './errors.ts';
+import { ANSWER_BYTES_MAX, ANSWER_TIMEOUT_MS } from './limits.ts';
 
 export type ControlOptions = { readonly signal?: AbortSignal | undefined };
 
 export class ControlClient {
   readonly #socket: string;
+  readonly #answerTimeoutMs: number;
 
-  constructor(socket: string) {
+  constructor(socket: string, options: { readonly answerTimeoutMs?: number } = {}) {
     this.#socket = socket;
+    this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
   }
 
   async ping(options: ControlOptions = {}): Promise<PingAnswer> {
@@ -49,8 +57,15 @@ export class ControlClient {
     return (await this.#call('POST', CONTROL_PATH.unmount, request, options)) as UnmountAnswer;
   }
 
-  #get(path: string, options: ControlOptions): Promise<unknown> {
-    return this.#call('GET', path, undefined, options);
+  async #get(path: string, { signal }: ControlOptions): Promise<unknown> {
+    const limit = AbortSignal.timeout(this.#answerTimeoutMs);
+    const either = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+    try {
+      return await this.#call('GET', path, undefined, { signal: either });
+    } catch (error) {
+      if (!limit.aborted || signal?.aborted === true) throw error;
+      throw new DaemonSilentError(this.#socket, this.#answerTimeoutMs, { cause: error });
+    }
   }
 
   async #call(

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
+import { ShoalError } from '@shoal/errors';
 import { type DriverFacts, listDrivers } from '@shoal/snapshotter';
 import { ControlClient } from './control-client.ts';
 import type { PingAnswer } from './control-protocol.ts';
@@ -39,7 +40,7 @@ const ABSENT_DRIVERS = [
 ] as const;
 
 export async function examineHost(paths: DaemonPaths): Promise<DoctorReport> {
-  const daemon = await new ControlClient(paths.socket).ping().catch(() => undefined);
+  const { daemon, problem } = await askDaemon(paths.socket);
   const drivers = await listDrivers(nearestDirectory(paths.root));
   const picked = drivers.find(({ name, usable }) => name === 'blobfs' && usable);
   const notPicked = drivers
@@ -49,6 +50,7 @@ export async function examineHost(paths: DaemonPaths): Promise<DoctorReport> {
       reason: usable && name === 'complete' ? 'only for images whose every blob is here' : reason,
     }));
   const facts = [openFilesFact(), userFact(), directoryFact(paths.root), directoryFact(paths.run)];
+  if (problem !== undefined) facts.push(problem);
   return {
     kernel: release(),
     node: process.version,
@@ -59,6 +61,23 @@ export async function examineHost(paths: DaemonPaths): Promise<DoctorReport> {
     facts,
     isHealthy: picked !== undefined && facts.every(({ ok }) => ok),
   };
+}
+
+type DaemonAnswer = {
+  readonly daemon?: DoctorReport['daemon'];
+  /** Why it is not known whether one runs, or that it does not answer. */
+  readonly problem?: DoctorFact;
+};
+
+async function askDaemon(socket: string): Promise<DaemonAnswer> {
+  try {
+    return { daemon: await new ControlClient(socket).ping() };
+  } catch (error) {
+    if (!(error instanceof ShoalError)) throw error;
+    if (error.code === 'ERR_NODE_NOT_RUNNING') return {};
+    const { message, remedy = 'see the log of the daemon' } = error;
+    return { problem: { name: 'daemon', ok: false, detail: message, remedy } };
+  }
 }
 
 /** Node raises its soft limit to the hard one at start: the hard one is what counts. */

@@ -18,6 +18,20 @@ export class DaemonNotRunningError extends ShoalError {
   }
 }
 
+/** A daemon has the control socket open and does not answer: it is stopped, or stuck. */
+export class DaemonSilentError extends ShoalError {
+  override readonly code = 'ERR_NODE_SILENT';
+
+  constructor(socket: string, timeoutMs: number, options: ShoalErrorOptions = {}) {
+    super(`the daemon at ${socket} did not answer within ${timeoutMs / 1000} s`, {
+      retryable: true,
+      remedy:
+        'continue it with SIGCONT if somebody stopped it, else end it with SIGKILL: the next one takes the mounts over',
+      ...options,
+    });
+  }
+}
+
 /** A daemon already answers at this socket. */
 export class DaemonRunningError extends ShoalError {
   override readonly code = 'ERR_NODE_ALREADY_RUNNING';

@@ -18,3 +18,5 @@ export const LOCK_TIMEOUT_MS = 5_000;
 export const DRAIN_TIMEOUT_MS = 30_000;
 /** Log of a detached daemon is moved to `.old` at its start when it is larger. */
 export const LOG_BYTES_MAX = 16 << 20;
+/** How long a command waits for the answer to a question; a daemon that lives answers at once. */
+export const ANSWER_TIMEOUT_MS = 20_000;

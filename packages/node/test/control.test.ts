@@ -152,3 +152,15 @@ t.test('statuses tell wrong requests from failures', (t) => {
   t.equal(encodeError(new Error('x')).status, 500);
   t.end();
 });
+
+t.test('a daemon that is stopped or stuck is told apart from none', async (t) => {
+  const { socket } = await listen(t, { 'GET /v1/ping': () => new Promise(() => undefined) });
+  await t.rejects(new ControlClient(socket, { answerTimeoutMs: 50 }).ping(), {
+    code: 'ERR_NODE_SILENT',
+    message: /did not answer within 0.05 s/,
+  });
+  const signal = AbortSignal.abort(new Error('enough'));
+  await t.rejects(new ControlClient(socket, { answerTimeoutMs: 50 }).ping({ signal }), {
+    name: 'AbortError',
+  });
+});

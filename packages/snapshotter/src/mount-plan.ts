@@ -103,7 +103,8 @@ export class MountPlanner {
     if (stored === undefined) {
       throw new StateDamagedError(
         this.#options.root,
-        `the bootstrap ${record.bootstrapDigest} of ${record.mountpoint} is missing`,
+        `the bootstrap ${record.bootstrapDigest} of ${record.mountpoint} is missing or was changed`,
+        { remedy: `shoal unmount ${record.mountpoint}, then mount it again` },
       );
     }
     return this.#open(record, stored, undefined);

@@ -5,7 +5,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import type { CodecPool } from '../codec/codec-pool.ts';
-import { BlobLayoutError, CacheFullError, ClosedError } from '../errors.ts';
+import { BlobLayoutError, CacheDirectoryError, CacheFullError, ClosedError } from '../errors.ts';
 import { DURABLE_DELAY_MS_MAX, PASS_THROUGH_BYTES_MAX, READAHEAD_BYTES_MAX } from '../limits.ts';
 import type { BlobSource } from '../source/blob-source.ts';
 import { ReadGate } from '../source/read-gate.ts';
@@ -112,6 +112,7 @@ export class ChunkCache implements AsyncDisposable {
     checkDescription(description);
     return await this.#inTurn(async () => {
       if (this.#closing !== undefined) throw new ClosedError(`cache ${this.directory}`);
+      await this.#checkDirectory();
       const key = await this.#keyFor(description);
       const open = this.#entries.get(key) ?? (await this.#openEntry(key, description));
       completeDigests(open.entry.description, description);
@@ -177,6 +178,14 @@ export class ChunkCache implements AsyncDisposable {
     if (isUsual && !variants.includes(key)) return blobId;
     if (this.#agrees(key, description)) return key;
     throw new BlobLayoutError(blobId, 'images in use describe it in more than two ways');
+  }
+
+  /** What is open goes on without its names; a new file would be one that no lock protects. */
+  async #checkDirectory(): Promise<void> {
+    if ((await this.#lock.stat()).nlink > 0) return;
+    throw new CacheDirectoryError(`cache directory ${this.directory} was deleted while in use`, {
+      remedy: 'end the daemon with SIGTERM (mounts stay) and try again: the next one makes it anew',
+    });
   }
 
   #agrees(key: string, description: BlobDescription): boolean {

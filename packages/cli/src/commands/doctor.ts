@@ -34,7 +34,7 @@ async function printReport(report: DoctorReport, { output }: CliContext): Promis
   await output.line(`kernel ${report.kernel}, node ${report.node}`);
   await output.line(
     daemon === undefined
-      ? 'no daemon runs'
+      ? 'no daemon answers'
       : `daemon ${daemon.version} runs, process ${daemon.pid}`,
   );
   for (const { ok, name, detail, remedy } of report.facts) {
