@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
+import type { Compressor, Digester } from '@shoal/rafs';
 import t from 'tap';
 import { encryptUnit } from '../src/codec/chunk-cipher.ts';
 import { compressChunk } from '../src/codec/compression.ts';
-import type { CipherKey, Compressor, Digester } from '../src/index.ts';
+import type { CipherKey } from '../src/index.ts';
 import { CodecPool, DIGEST_BYTES } from '../src/index.ts';
 
 const CHUNKS = [

@@ -2,6 +2,8 @@
  * OCI layers to RAFS v6 and back: `convertImage`, `openImage`, and what reads images: check, unpack,
  * inspect, list, cat, dump.
  */
+export type { Digester } from '@shoal/rafs';
+export type { Compressor } from './blob/image-format.ts';
 export { catFile } from './cat/cat-file.ts';
 export { type CheckOptions, checkAllPlatforms, checkImages } from './check/check-images.ts';
 export type {
@@ -13,11 +15,9 @@ export type {
 export { convertImage } from './convert/convert-image.ts';
 export type {
   BuildCacheLocation,
-  Compressor,
   ConvertOptions,
   ConvertProgress,
   ConvertReport,
-  Digester,
   LayerReport,
   ManifestReport,
   PlatformChoice,

@@ -1,8 +1,10 @@
 /**
  * What the cache knows and serves of one blob: its types.
  */
+
 import type { BlobId } from '@shoal/oci';
-import type { CipherKey, Compressor, Digester } from '../codec/codec-jobs.ts';
+import type { Compressor, Digester } from '@shoal/rafs';
+import type { CipherKey } from '../codec/codec-jobs.ts';
 import type { FetchCause, Priority } from '../source/blob-source.ts';
 
 /** Where each chunk of a blob is stored and lands; columns, indexed by chunk number. */

@@ -3,9 +3,10 @@
  * node:crypto; BLAKE3 and CRC-32C come from WebAssembly that is loaded on first use, since most
  * threads never need it.
  */
+
 import { hash } from 'node:crypto';
+import type { Digester } from '@shoal/rafs';
 import type { IHasher } from 'hash-wasm';
-import type { Digester } from './codec-jobs.ts';
 
 /** Castagnoli polynomial, bit reversed: the CRC of iSCSI and of rafs-v6, 11.1. */
 const CASTAGNOLI = 0x82f6_3b78;

@@ -2,8 +2,7 @@
  * What the codec threads are asked and what they answer. Every buffer in a job moves to the
  * thread (it is transferred, not copied) and moves back in the answer.
  */
-export type Compressor = 'none' | 'lz4_block' | 'gzip' | 'zstd';
-export type Digester = 'sha256' | 'blake3';
+import type { Compressor, Digester } from '@shoal/rafs';
 
 /** Bytes of a chunk digest, for both digesters. */
 export const DIGEST_BYTES = 32;

@@ -2,9 +2,10 @@
  * One chunk in, one chunk out, synchronously: for codec threads only. Format: rafs-v6, 5.2.
  * zstd is one frame with its content size; lz4_block is a raw block without frame or size.
  */
+
 import { constants, gunzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { Compressor } from '@shoal/rafs';
 import { CodecJobError } from '../errors.ts';
-import type { Compressor } from './codec-jobs.ts';
 import { decodeLz4Block, encodeLz4Block } from './lz4-block.ts';
 
 /** The level nydus-image uses. */

@@ -12,8 +12,8 @@ import { DIGEST_SIZE } from '../chunk/chunk-index.ts';
 import { ChunkNumbers } from '../chunk/chunk-numbers.ts';
 import type { StreamDigest, StreamDigester } from '../digest/stream-digester.ts';
 import { ImageLimitError } from '../errors.ts';
-import type { LayerBlob } from '../layer/layer-unit.ts';
 import type { BlobLayout } from './blob-layout.ts';
+import type { LayerBlob } from './layer-blob.ts';
 
 export type BlobBuilderComponents = {
   readonly target: ImageTarget;

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { BlobTableEntry } from '@shoal/rafs';
 import { encodeBlobTail } from '@shoal/rafs';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
-import type { ImageFormat } from '../convert/convert-settings.ts';
+import type { ImageFormat } from './image-format.ts';
 
 /** The chunks of one blob: consecutive numbers of the image's chunk index. */
 export type BlobChunks = {

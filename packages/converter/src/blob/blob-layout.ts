@@ -4,10 +4,10 @@
  */
 import type { Descriptor } from '@shoal/oci';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
-import type { ImageFormat } from '../convert/convert-settings.ts';
-import type { LayerBlob } from '../layer/layer-unit.ts';
 import type { BlobChunks, BlobEnd } from './blob-end.ts';
 import { encodeBlobEnd } from './blob-end.ts';
+import type { ImageFormat } from './image-format.ts';
+import type { LayerBlob } from './layer-blob.ts';
 
 const BLOCK_SIZE = 4096;
 

@@ -3,10 +3,9 @@
  * command line fills it, the report goes to JSON as it is.
  */
 import type { Digest, ImageReference, Platform } from '@shoal/oci';
+import type { Digester } from '@shoal/rafs';
 import type { ClientOptions } from '@shoal/registry-client';
-
-export type Compressor = 'zstd' | 'lz4_block' | 'none';
-export type Digester = 'sha256' | 'blake3';
+import type { Compressor } from '../blob/image-format.ts';
 
 /** Which manifests of an index are converted. */
 export type PlatformChoice =

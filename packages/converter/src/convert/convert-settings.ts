@@ -4,22 +4,17 @@
  */
 import type { ImageReference } from '@shoal/oci';
 import { formatReference } from '@shoal/oci';
+import type { Digester } from '@shoal/rafs';
 import { CHUNK_SIZE_MAX, CHUNK_SIZE_MIN, isChunkSize } from '@shoal/rafs';
 import { isSameReference } from '@shoal/registry-client';
+import type { Compressor, ImageFormat } from '../blob/image-format.ts';
 import { ConvertOptionsError } from '../errors.ts';
 import { CHUNK_DICTS_MAX, PREFETCH_PATHS_MAX } from '../limits.ts';
-import type { Compressor, ConvertOptions, Digester, PlatformChoice } from './convert-options.ts';
+import type { ConvertOptions, PlatformChoice } from './convert-options.ts';
 
 const CHUNK_SIZE_BYTES = 1 << 20;
 const COMPRESSORS: readonly Compressor[] = ['zstd', 'lz4_block', 'none'];
 const DIGESTERS: readonly Digester[] = ['sha256', 'blake3'];
-
-/** How the bytes of an image are made: everything that must be equal to reuse a layer. */
-export type ImageFormat = {
-  readonly compressor: Compressor;
-  readonly digester: Digester;
-  readonly chunkSizeBytes: number;
-};
 
 export type ConvertSettings = {
   readonly source: ImageReference;

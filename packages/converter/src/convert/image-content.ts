@@ -4,12 +4,13 @@
  */
 import type { Descriptor } from '@shoal/oci';
 import { BlobLayout } from '../blob/blob-layout.ts';
+import type { LayerBlob } from '../blob/layer-blob.ts';
 import { ChunkIndex } from '../chunk/chunk-index.ts';
 import { convertLayer } from '../layer/convert-layer.ts';
 import type { Directory } from '../layer/image-tree.ts';
 import { implicitDirectory } from '../layer/image-tree.ts';
 import type { LayerSource } from '../layer/layer-source.ts';
-import type { LayerBlob, LayerUnit } from '../layer/layer-unit.ts';
+import type { LayerUnit } from '../layer/layer-unit.ts';
 import { replayLayer } from '../layer/replay-layer.ts';
 import { TreeBudget } from '../layer/tree-budget.ts';
 import type { CacheKey } from './build-cache.ts';

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { ImageTarget } from '@shoal/registry-client';
+import type { LayerBlob } from '../blob/layer-blob.ts';
 import { ReadBackError } from '../errors.ts';
-import type { LayerBlob } from '../layer/layer-unit.ts';
 
 const RANGE_BYTES = 4 << 20;
 

@@ -1,8 +1,7 @@
 /**
  * A converted layer: what replaying it onto the tree needs, and what the build cache keeps of it.
  */
-import type { Descriptor } from '@shoal/oci';
-import type { BlobChunks, BlobEndFacts } from '../blob/blob-end.ts';
+import type { LayerBlob } from '../blob/layer-blob.ts';
 
 export type LayerUnit = {
   /** What `EntryWriter` wrote. */
@@ -18,10 +17,4 @@ export type LayerUnit = {
   readonly dictBytes: number;
   /** The data blob; a layer without new file data has none. */
   readonly blob: LayerBlob | undefined;
-};
-
-/** A stored data blob and the numbers its readers need. */
-export type LayerBlob = BlobChunks & {
-  readonly descriptor: Descriptor;
-  readonly end: BlobEndFacts;
 };
