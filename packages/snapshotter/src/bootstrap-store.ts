@@ -4,20 +4,15 @@
  * walked is remembered by the digest of its layer, together with the digest of the file: one that was
  * changed on the disk since counts as absent, and is fetched and walked again.
  */
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { promisify } from 'node:util';
-import { gunzip, zstdDecompress } from 'node:zlib';
 import type { Descriptor } from '@shoal/oci';
 import { digestHex, parseDigest } from '@shoal/oci';
-import { decodeBootstrapLayerTar } from '@shoal/rafs';
 import type { ImageStore } from '@shoal/registry-client';
+import { readBootstrapLayer } from './bootstrap-layer.ts';
 import { walkBootstrap } from './bootstrap-walk.ts';
-import { ImageUnusableError } from './errors.ts';
-import { BOOTSTRAP_LAYER_BYTES_MAX, BOOTSTRAP_TAR_BYTES_MAX } from './limits.ts';
+import { readSealed, seal, writeDurably } from './durable-file.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import type { StateStore, VerifiedBootstrap } from './state-store.ts';
 
@@ -26,10 +21,6 @@ export const WALK_VERSION = 2;
 
 const BOOTSTRAP_FILE = 'image.boot';
 const OVERLAY_BOOTSTRAP_FILE = 'overlay.boot';
-/** Of SHA-256. */
-const SEAL_BYTES = 32;
-const GZIP_MAGIC = 0x8b1f;
-const ZSTD_MAGIC = 0xfd2fb528;
 
 export type StoredBootstrap = {
   /** The metadata file the kernel mounts. */
@@ -115,12 +106,8 @@ export class BootstrapStore {
     reference: string,
     signal: AbortSignal,
   ): Promise<StoredBootstrap> {
-    if (layer.size > BOOTSTRAP_LAYER_BYTES_MAX) {
-      throw new ImageUnusableError(reference, `its bootstrap layer has ${layer.size} bytes`);
-    }
-    const packed = await collect(await store.readBlob(layer, { signal }), layer.size);
-    const tar = await unpack(packed, reference);
-    const { bootstrap: bytes, metaFiles } = decodeBootstrapLayerTar(tar);
+    const fetched = await readBootstrapLayer(store, layer, reference, signal);
+    const { bootstrap: bytes, metaFiles } = fetched;
     const { inodes, blobIds, overlayBytes } = await walkBootstrap(bytes);
     const directory = this.#imageDirectory(layer.digest);
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -172,71 +159,10 @@ async function digestOf(bytes: Uint8Array): Promise<string> {
   return Buffer.from(digest).toString('hex');
 }
 
-/** A file that tells by itself whether it is intact: its digest, then its bytes. */
-function seal(bytes: Uint8Array): Buffer {
-  return Buffer.concat([createHash('sha256').update(bytes).digest(), bytes]);
-}
-
-/** Undefined when it is absent or damaged: then it is fetched. */
-async function readSealed(file: string): Promise<Buffer | undefined> {
-  if (!existsSync(file)) return undefined;
-  const sealed = await readFile(file);
-  const bytes = sealed.subarray(SEAL_BYTES);
-  return seal(bytes).equals(sealed) ? bytes : undefined;
-}
-
 function digestName(blobId: string): string {
   return `${blobId}.blob.digest`;
 }
 
 function metaName(blobId: string): string {
   return `${blobId}.blob.meta`;
-}
-
-/** Complete on disk under its name, or not there: read-only, 0400. */
-async function writeDurably(directory: string, name: string, bytes: Uint8Array): Promise<string> {
-  const temporary = join(directory, `.${name}.${process.pid}`);
-  await rm(temporary, { force: true });
-  const handle = await open(temporary, 'wx', 0o400);
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await chmod(temporary, 0o400);
-  const file = join(directory, name);
-  await rename(temporary, file);
-  const parent = await open(directory, 'r');
-  await parent.sync().finally(() => parent.close());
-  return file;
-}
-
-/** The store verifies size and digest; the bound here is the descriptor's size. */
-async function collect(stream: Readable, sizeBytes: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(sizeBytes);
-  let at = 0;
-  for await (const part of stream) {
-    const piece: Buffer = Buffer.from(part);
-    piece.copy(bytes, at);
-    at += piece.length;
-  }
-  return bytes.subarray(0, at);
-}
-
-async function unpack(packed: Buffer, reference: string): Promise<Buffer> {
-  const limit = { maxOutputLength: BOOTSTRAP_TAR_BYTES_MAX };
-  try {
-    if (packed.length >= 4 && packed.readUInt16LE(0) === GZIP_MAGIC) {
-      return await promisify(gunzip)(packed, limit);
-    }
-    if (packed.length >= 4 && packed.readUInt32LE(0) === ZSTD_MAGIC) {
-      return await promisify(zstdDecompress)(packed, limit);
-    }
-  } catch (error) {
-    throw new ImageUnusableError(reference, 'its bootstrap layer does not decompress', {
-      cause: error,
-    });
-  }
-  return packed;
 }
