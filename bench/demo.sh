@@ -7,8 +7,18 @@
 #   --megabits N   speed of the link in Mbit/s (default 200)
 #   --keep         leave the work directory and say where it is
 #   --json FILE    also write the numbers as JSON
-# Without root it says what it leaves out and does the rest.
+#   --help         print this
+# The numbers go to standard output. Without root, or where the kernel cannot mount, it says what it
+# leaves out and does the rest. Only node_modules and the archive of the Debian root stay
+# (${SHOAL_TEST_CACHE:-~/.cache/shoal-test}, 575 MB). SHOAL_DEMO_DIR says where it works: 2 GB on a
+# disk file system (default /var/tmp, without root your home directory).
 set -eu
 cd "$(dirname -- "$0")/.."
+case " $* " in
+  *' --help '* | *' -h '*)
+    sed -n '2,/^set/s/^# \{0,1\}//p' bench/demo.sh
+    exit 0
+    ;;
+esac
 scripts/set-up.sh --no-judges
 exec node_modules/node/bin/node --disable-warning=ExperimentalWarning bench/demo/main.ts "$@"

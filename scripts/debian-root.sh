@@ -21,6 +21,7 @@ if [ ! -s "$final" ]; then
   exec 9>"$cache/debian-$key.lock"
   flock 9
   if [ ! -s "$final" ]; then
+    echo "debian-root: making $final, once: takes a few minutes" >&2
     draft="$cache/debian-$key.draft-$$.tar"
     trap 'rm -f "$draft"' EXIT
     # Anything but root uses a user namespace; the archive is the same.

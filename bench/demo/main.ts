@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EmbeddedRegistry } from '@shoal/registry-client';
 import { type Measured, measureFullPull, measureLazyCat, measureLazyMount } from './measure.ts';
-import { interruptPrograms, mustRun, output } from './run-program.ts';
+import { interruptPrograms, mustRun, output, outputBelow, runProgram } from './run-program.ts';
 import { SlowLink } from './slow-link.ts';
 import { makeSourceImage } from './source-image.ts';
 
@@ -12,24 +12,33 @@ const root = resolve(import.meta.dirname, '..', '..');
 const shoal = join(root, 'bin', 'shoal');
 const isRoot = process.getuid?.() === 0;
 
-const { values } = parseArgs({
-  options: {
-    megabits: { type: 'string', default: '200' },
-    keep: { type: 'boolean', default: false },
-    json: { type: 'string' },
-  },
-});
+const values = readOptions();
 const megabits = Number(values.megabits);
-if (!(megabits > 0)) {
-  process.stderr.write('demo: --megabits wants a number above 0.\n');
-  process.exit(2);
-}
+if (!(megabits > 0)) endWithUsage('--megabits wants a number above 0');
 
 // The metadata of a mount must lie on a disk file system, which /tmp need not be.
 const base =
   process.env['SHOAL_DEMO_DIR'] ?? (isRoot ? '/var/tmp' : (process.env['HOME'] ?? '/tmp'));
 const work = mkdtempSync(join(base, 'shoal-demo-'));
 const environment = { SHOAL_ROOT: join(work, 'state'), SHOAL_RUN: join(work, 'run') };
+
+function readOptions() {
+  try {
+    const options = {
+      megabits: { type: 'string', default: '200' },
+      keep: { type: 'boolean', default: false },
+      json: { type: 'string' },
+    } as const;
+    return parseArgs({ options }).values;
+  } catch (error) {
+    return endWithUsage(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function endWithUsage(complaint: string): never {
+  process.stderr.write(`demo: ${complaint}. See 'bench/demo.sh --help'.\n`);
+  process.exit(2);
+}
 
 async function demo(): Promise<void> {
   output(`Work directory ${work}`);
@@ -51,7 +60,8 @@ async function demo(): Promise<void> {
 
   output('3. shoal convert, registry to registry');
   const lazy = `${registry.host}/demo/programs:lazy`;
-  const converted = await mustRun(shoal, ['convert', '--source', plain, '--target', lazy]);
+  const convert = ['convert', '--source', plain, '--target', lazy];
+  const converted = await mustRun(shoal, convert, {}, outputBelow);
   output(`   done in ${seconds(converted.durationMs)}`);
 
   output(`4. Over a link of ${megabits} Mbit/s`);
@@ -59,19 +69,38 @@ async function demo(): Promise<void> {
     upstream: registry.host,
     bytesPerSecond: (megabits * 1e6) / 8,
   });
-  const context = { shoal, link, work, environment, repository: `${link.host}/demo/programs` };
+  const obstacle = await mountObstacle();
+  const context = {
+    ...{ shoal, link, work, environment, canMount: obstacle === undefined },
+    repository: `${link.host}/demo/programs`,
+  };
   const measured: Measured[] = [];
-  if (isRoot) {
-    measured.push(await measureLazyMount(context), await measureFullPull(context));
+  if (obstacle === undefined) {
+    output('   lazily: shoal mount, then Python with numpy from the mount');
+    measured.push(await measureLazyMount(context));
+    output('   in full: skopeo copy, umoci unpack, then the same program from the tree');
   } else {
-    output('   Not root: mounting and running the program are left out. Instead one file is read');
-    output('   from the image on demand (shoal cat) beside a full pull.');
-    measured.push(await measureLazyCat(context), await measureFullPull(context));
+    output(`   ${obstacle}: mounting and running a program are left out ("bin/shoal doctor"`);
+    output('   says more). Instead one file is read.');
+    output('   lazily: shoal cat');
+    measured.push(await measureLazyCat(context));
+    output('   in full: skopeo copy, umoci unpack, then cat');
   }
+  measured.push(await measureFullPull(context));
   report(measured);
   if (values.json !== undefined) {
     writeFileSync(values.json, `${JSON.stringify({ megabits, image, measured }, null, 2)}\n`);
   }
+}
+
+/** Why this host cannot mount; undefined when it can. */
+async function mountObstacle(): Promise<string | undefined> {
+  if (!isRoot) return 'Not root';
+  const { stdout } = await runProgram(shoal, ['doctor', '--json'], environment);
+  const { picked, drivers }: { picked?: string; drivers: { reason: string }[] } =
+    JSON.parse(stdout);
+  if (picked !== undefined) return undefined;
+  return `This host cannot mount (${drivers[0]?.reason ?? 'no driver'})`;
 }
 
 function report(measured: readonly Measured[]): void {

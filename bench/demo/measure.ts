@@ -10,6 +10,8 @@ export type MeasureContext = {
   readonly shoal: string;
   readonly link: SlowLink;
   readonly work: string;
+  /** Whether this host can mount; else a file is read instead of running the program. */
+  readonly canMount: boolean;
   /** Where the demo's own daemon keeps its state. */
   readonly environment: NodeJS.ProcessEnv;
   /** Host and repository, through the link; tags `ordinary` and `lazy`. */
@@ -34,33 +36,31 @@ const PROGRAM = [
 /** Read instead of run when nothing may be mounted. */
 const FILE = '/usr/lib/os-release';
 
-/** Mounts lazily, lists the whole tree, runs the program; the daemon is ended at the end. */
+/** Mounts lazily, runs the program, lists the whole tree; the daemon is ended at the end. */
 export async function measureLazyMount(context: MeasureContext): Promise<Measured> {
   const mountpoint = join(context.work, 'lazy');
   mkdirSync(mountpoint);
   const { shoal, link, environment } = context;
+  const mount = ['mount', '--plain-http', `${context.repository}:lazy`, mountpoint];
   const bytesBefore = link.bytesMoved;
-  const startedAt = performance.now();
-  await mustRun(
-    shoal,
-    ['mount', '--plain-http', `${context.repository}:lazy`, mountpoint],
-    environment,
-  );
   try {
-    const mountMs = performance.now() - startedAt;
+    const { durationMs: mountMs } = await mustRun(shoal, mount, environment);
     const ran = await runInside(mountpoint);
     const bytesMoved = link.bytesMoved - bytesBefore;
     const listed = await mustRun('find', [mountpoint, '-xdev', '-ls']);
     const listedBytes = link.bytesMoved - bytesBefore - bytesMoved;
     const count = listed.stdout.split('\n').length - 1;
+    await mustRun(shoal, ['unmount', mountpoint], environment);
+    const again = await mustRun(shoal, mount, environment);
     return {
       name: 'lazy',
       firstOutputMs: mountMs + ran.firstOutputMs,
       bytesMoved,
       programOutput: ran.text,
       notes: [
-        `The mount was usable after ${(mountMs / 1000).toFixed(2)} s.`,
-        `Listing all ${count} files afterwards took ${(listed.durationMs / 1000).toFixed(2)} s and moved ${listedBytes} bytes.`,
+        `The mount was usable after ${seconds(mountMs)}, the start of the daemon included;`,
+        `mounting it once more took ${seconds(again.durationMs)}.`,
+        `Listing all ${count} files took ${seconds(listed.durationMs)} and moved ${listedBytes} bytes.`,
       ],
     };
   } finally {
@@ -98,7 +98,7 @@ export async function measureFullPull(context: MeasureContext): Promise<Measured
   ]);
   const readyMs = performance.now() - startedAt;
   const rootfs = join(bundle, 'rootfs');
-  const ran = isRoot ? await runInside(rootfs) : await readInside(rootfs);
+  const ran = context.canMount ? await runInside(rootfs) : await readInside(rootfs);
   rmSync(bundle, { recursive: true, force: true });
   return {
     name: 'full',
@@ -143,6 +143,10 @@ async function runInside(tree: string): Promise<Ran> {
 async function readInside(tree: string): Promise<Ran> {
   const result = await mustRun('cat', [join(tree, FILE)]);
   return { firstOutputMs: result.durationMs, text: firstLine(result.stdout) };
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
 function firstLine(text: string): string {

@@ -1,5 +1,6 @@
 /** Runs the programs of the demo and says what it does. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 
 export type ProgramResult = {
   readonly exitCode: number;
@@ -24,11 +25,17 @@ export function output(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Runs a program to its end; any exit code is a result. */
+/** One line of a program that was started, below the step it belongs to. */
+export function outputBelow(line: string): void {
+  output(`   ${line}`);
+}
+
+/** Runs a program to its end; any exit code is a result. `onLine` hears what it says on stderr. */
 export function runProgram(
   command: string,
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
+  onLine?: (line: string) => void,
 ): Promise<ProgramResult> {
   const startedAt = performance.now();
   const child = spawn(command, args, {
@@ -44,6 +51,7 @@ export function runProgram(
     stdout.push(bytes);
   });
   child.stderr.on('data', (bytes: Buffer) => stderr.push(bytes));
+  if (onLine !== undefined) createInterface(child.stderr).on('line', onLine);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', () => running.delete(child));
@@ -64,8 +72,9 @@ export async function mustRun(
   command: string,
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
+  onLine?: (line: string) => void,
 ): Promise<ProgramResult> {
-  const result = await runProgram(command, args, environment);
+  const result = await runProgram(command, args, environment, onLine);
   if (isInterrupted) throw new Error('interrupted');
   if (result.exitCode !== 0) {
     const said = `${result.stdout}${result.stderr}`.trim();

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { output, runProgram } from './run-program.ts';
+import { output, outputBelow, runProgram } from './run-program.ts';
 
 /** What goes into the image when Debian's packages can be had. */
 const PACKAGES = 'python3,python3-numpy,perl,gcc,g++,git';
@@ -22,6 +22,7 @@ export type SourceImage = {
 /** Makes a tar of a root file system, then an OCI layout around it. */
 export async function makeSourceImage(directory: string): Promise<SourceImage> {
   const { tar, description } = await makeRootArchive(directory);
+  output('   packing it as tar+gzip');
   const layout = join(directory, 'ordinary');
   const gzipBytes = await wrapAsLayout(tar, layout);
   return { layout, description, tarBytes: (await stat(tar)).size, gzipBytes };
@@ -29,11 +30,11 @@ export async function makeSourceImage(directory: string): Promise<SourceImage> {
 
 async function makeRootArchive(directory: string): Promise<{ tar: string; description: string }> {
   const script = join(import.meta.dirname, '..', '..', 'scripts', 'debian-root.sh');
-  const made = await runProgram(script, [PACKAGES]);
+  const made = await runProgram(script, [PACKAGES], {}, outputBelow);
   if (made.exitCode === 0) {
     return { tar: made.stdout.trim(), description: `Debian 12 with ${PACKAGES}` };
   }
-  output('mmdebstrap could not make a Debian root here, so programs of this machine are taken.');
+  output('   mmdebstrap could not make a Debian root here, so programs of this machine are taken');
   const tar = join(directory, 'root.tar');
   // Unreadable files are left out by tar with a warning; that is exit code 1 or 2.
   spawnSync(
