@@ -7,16 +7,14 @@ import {
   bootstrapLayerOf,
   formatPlatform,
   hostPlatform,
-  IMAGE_CONFIG_BYTES_MAX,
   isMarkedConverted,
   MediaType,
   matchPlatform,
-  parseImageConfig,
-  parseManifest,
 } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
 import { SourceImageError, SourceKindError } from '../errors.ts';
 import { PlatformMissingError } from '../image/errors.ts';
+import { readConfig, readDocument } from '../image/read-document.ts';
 import { CONVERTED_MANIFESTS_MAX } from '../limits.ts';
 import type { PlatformChoice } from './convert-options.ts';
 
@@ -70,7 +68,7 @@ async function listCandidates(
   signal: AbortSignal,
   depth = 0,
 ): Promise<Candidate[] | undefined> {
-  const document = parseManifest(await store.readManifest(root, { signal }), root.digest);
+  const document = await readDocument(store, root, signal);
   if (document.kind === 'manifest') return undefined;
   if (depth >= INDEX_DEPTH_MAX) {
     throw new SourceImageError(store.description, 'indexes nested too deep');
@@ -127,10 +125,7 @@ async function readSourceManifest(
   platform: Platform | undefined,
   signal: AbortSignal,
 ): Promise<SourceManifest> {
-  const manifest = parseManifest(
-    await store.readManifest(descriptor, { signal }),
-    descriptor.digest,
-  );
+  const manifest = await readDocument(store, descriptor, signal);
   if (manifest.kind !== 'manifest') {
     throw new SourceImageError(store.description, `${descriptor.digest} is not an image manifest`);
   }
@@ -143,19 +138,6 @@ async function readSourceManifest(
   const { os = 'linux', architecture = hostPlatform().architecture, variant } = config;
   const own = { os, architecture, ...(variant === undefined ? {} : { variant }) };
   return { descriptor, manifest, config, platform: platform ?? own };
-}
-
-async function readConfig(
-  store: ImageStore,
-  descriptor: Descriptor,
-  signal: AbortSignal,
-): Promise<ImageConfig> {
-  if (descriptor.size > IMAGE_CONFIG_BYTES_MAX) {
-    throw new SourceImageError(store.description, `configuration of ${descriptor.size} bytes`);
-  }
-  const pieces: Buffer[] = [];
-  for await (const piece of await store.readBlob(descriptor, { signal })) pieces.push(piece);
-  return parseImageConfig(Buffer.concat(pieces), descriptor.digest);
 }
 
 function checkKind(store: ImageStore, manifest: ImageManifest): void {

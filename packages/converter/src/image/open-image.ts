@@ -7,21 +7,20 @@ import {
   bootstrapLayerOf,
   formatPlatform,
   formatReference,
-  IMAGE_CONFIG_BYTES_MAX,
   isManifestMediaType,
   matchPlatform,
-  parseImageConfig,
 } from '@shoal/oci';
 import type { ClientOptions, ImageStore } from '@shoal/registry-client';
-import { collectBounded, openSource } from '@shoal/registry-client';
+import { openSource } from '@shoal/registry-client';
 import { readBootstrapLayer } from './bootstrap-layer.ts';
 import { ConvertedImage } from './converted-image.ts';
 import { ImagePathError, NotConvertedError, PlatformMissingError } from './errors.ts';
 import { REFERRERS_MAX } from './limits.ts';
 import type { OpenedImageFacts } from './opened-image.ts';
 import { OrdinaryImage } from './opened-image.ts';
+import { readConfig, readDocument } from './read-document.ts';
 import type { Preference, Selection } from './select-manifest.ts';
-import { readDocument, selectManifest } from './select-manifest.ts';
+import { selectManifest } from './select-manifest.ts';
 
 export type OpenImageOptions = {
   readonly client?: ClientOptions | undefined;
@@ -86,7 +85,7 @@ async function convertedReferrer(
     if (manifest.kind === 'index' || layer === undefined) continue;
     const { description } = store;
     const selection = { descriptor: referrer, manifest, index: undefined };
-    const config = await readConfig(store, selection, signal);
+    const config = await readConfig(store, manifest.config, signal);
     const facts: OpenedImageFacts = { ...selection, description, config, store };
     return new ConvertedImage(facts, await readBootstrapLayer(store, layer, signal));
   }
@@ -104,7 +103,7 @@ export async function openFromStore(
     prefer: options.prefer ?? 'converted',
     signal,
   });
-  const config = await readConfig(store, selection, signal);
+  const config = await readConfig(store, selection.manifest.config, signal);
   checkPlatform(store, selection, config, options.platform);
   const facts: OpenedImageFacts = { ...selection, description: store.description, config, store };
   const layer = bootstrapLayerOf(selection.manifest);
@@ -114,17 +113,6 @@ export async function openFromStore(
 
 function signalOf({ signal }: OpenImageOptions): AbortSignal {
   return signal ?? new AbortController().signal;
-}
-
-async function readConfig(
-  store: ImageStore,
-  { manifest }: Selection,
-  signal: AbortSignal,
-): Promise<ImageConfig> {
-  const what = `${store.description}, configuration ${manifest.config.digest}`;
-  const stream = await store.readBlob(manifest.config, { signal });
-  const size = Math.min(manifest.config.size, IMAGE_CONFIG_BYTES_MAX);
-  return parseImageConfig(await collectBounded(stream, size, what), what);
 }
 
 /** A reference that names one manifest is still refused when it is for another platform. */

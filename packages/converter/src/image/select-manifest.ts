@@ -9,10 +9,10 @@ import {
   imagesOfIndex,
   isMarkedConverted,
   matchPlatform,
-  parseManifest,
 } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
 import { PlatformMissingError } from './errors.ts';
+import { readDocument } from './read-document.ts';
 
 /** Of an original and a converted manifest for one platform, the one to take. */
 export type Preference = 'converted' | 'ordinary';
@@ -48,16 +48,6 @@ export async function selectManifest(
     throw new PlatformMissingError(store.description, 'any platform', ['an index inside an index']);
   }
   return { descriptor: chosen, manifest, index: document };
-}
-
-/** A manifest or an index, verified and decoded. */
-export async function readDocument(
-  store: ImageStore,
-  descriptor: Descriptor,
-  signal: AbortSignal,
-): Promise<ImageManifest | ImageIndex> {
-  const bytes = await store.readManifest(descriptor, { signal });
-  return parseManifest(bytes, `${store.description}, manifest ${descriptor.digest}`);
 }
 
 function chooseManifest(index: ImageIndex, image: string, options: SelectOptions): Descriptor {
