@@ -7,15 +7,8 @@ export type SourceFile = {
   readonly path: string;
   readonly text: string;
   readonly lineCount: number;
-  readonly imports: readonly ImportStatement[];
-};
-
-export type ImportStatement = {
-  readonly specifier: string;
-  /** `import type`: erased, so it is no edge at run time. */
-  readonly isTypeOnly: boolean;
-  /** `import()`: happens later, so it closes no circle at load time. */
-  readonly isDynamic: boolean;
+  /** Specifiers as written, those of types and of `import()` included. */
+  readonly imports: readonly string[];
 };
 
 export const root = resolve(import.meta.dirname, '..', '..');
@@ -23,7 +16,7 @@ export const root = resolve(import.meta.dirname, '..', '..');
 const PATTERNS = ['packages/*/src/**/*.ts', 'packages/*/test/**/*.ts', 'test/**/*.ts'];
 const MORE_PATTERNS = ['scripts/**/*.ts', 'bench/**/*.ts'];
 
-const IMPORT = /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)';/gm;
+const IMPORT = /^(?:import|export)\s+(?:type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)';/gm;
 const DYNAMIC = /(?<![\w.])import\(\s*'([^']+)'\s*\)/g;
 
 export function readSourceFiles(): SourceFile[] {
@@ -37,16 +30,10 @@ export function readSourceFiles(): SourceFile[] {
     });
 }
 
-export function importsOf(text: string): ImportStatement[] {
-  const found: ImportStatement[] = [];
-  for (const match of text.matchAll(IMPORT)) {
-    const specifier = match[2] ?? '';
-    found.push({ specifier, isTypeOnly: match[1] !== undefined, isDynamic: false });
-  }
-  for (const match of text.matchAll(DYNAMIC)) {
-    found.push({ specifier: match[1] ?? '', isTypeOnly: false, isDynamic: true });
-  }
-  return found;
+export function importsOf(text: string): string[] {
+  return [...text.matchAll(IMPORT), ...text.matchAll(DYNAMIC)].map(
+    ([, specifier = '']) => specifier,
+  );
 }
 
 /** The file of this checkout that an import names; undefined when it is another package. */
