@@ -1,7 +1,8 @@
 /** The complete driver: plain device files, no daemon; and the list of drivers. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { requireMounts } from '@shoal/test-kit';
+import { unmount } from '@shoal/linux';
+import { requireMounts, runChecked } from '@shoal/test-kit';
 import t from 'tap';
 import { DRIVER_NAMES, listDrivers, openCompleteDriver } from '../src/driver/index.ts';
 import { blobBytes } from './support/driver-blob.ts';
@@ -30,6 +31,26 @@ t.test('a complete image needs no session', async (t) => {
   t.same(failures, []);
   await successor.unmount('m');
   await successor.unmount('n');
+  t.same(fixture.mounts(), []);
+});
+
+t.test('a mount that lies over an image is not taken away in its place', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const driver = await openCompleteDriver({ stateDirectory: fixture.stateDirectory });
+  t.teardown(() => driver.shutDown());
+  const request = fixture.request('m', []);
+  await driver.mount(request);
+  await runChecked('mount', ['-t', 'tmpfs', 'over', request.mountpoint]);
+  for (const lazy of [false, true]) {
+    await t.rejects(driver.unmount('m', { lazy }), {
+      code: 'ERR_LINUX_MOUNT_FAILED',
+      message: /tmpfs \(over\) lies over it/,
+    });
+  }
+  t.equal(fixture.mounts().length, 2);
+  unmount(request.mountpoint);
+  await driver.unmount('m');
   t.same(fixture.mounts(), []);
 });
 

@@ -25,6 +25,7 @@ export async function unmountApart(
   mountpoint: string,
   options: UnmountApartOptions = {},
 ): Promise<void> {
+  refuseCovered(mountpoint);
   const ending = await runUnmount(mountpoint, options);
   if (ending === 'still-running' || ending.exitCode === 0) return;
   if (/busy/.test(ending.errors)) {
@@ -36,6 +37,17 @@ export async function unmountApart(
   // Somebody else was faster.
   if (!isMountpoint(mountpoint)) return;
   throw new MountFailedError(`cannot unmount ${mountpoint}: ${ending.errors.trim()}`, 'EIO');
+}
+
+/** The kernel takes the topmost away, and ours was the first at this place. */
+function refuseCovered(mountpoint: string): void {
+  const [own, ...above] = listMounts().filter((entry) => entry.mountpoint === mountpoint);
+  const top = above.at(-1);
+  if (own === undefined || top === undefined) return;
+  const what = `${top.fileSystem} (${top.source})`;
+  throw new MountFailedError(`cannot unmount ${mountpoint}: ${what} lies over it`, 'EBUSY', {
+    remedy: `unmount what lies over it first: umount ${mountpoint}`,
+  });
 }
 
 async function runUnmount(mountpoint: string, options: UnmountApartOptions): Promise<Ending> {
