@@ -24,6 +24,8 @@ type Probe = {
 
 const CONTENT = Buffer.alloc(EROFS_BLOCK_BYTES, 'shoal');
 const FILE_ID = 2;
+/** linux/capability.h */
+const CAP_SYS_ADMIN = 21n;
 
 function writeImage(directory: string): string {
   const metadataFile = join(directory, 'metadata');
@@ -54,9 +56,24 @@ async function mountAndRead(directory: string, device: string): Promise<boolean>
 function probeRoot(): ProbeResult {
   const name = 'root';
   const uid = process.getuid?.();
-  if (uid === 0) return { name, ok: true, detail: 'runs as root' };
-  const detail = `this process runs as user ${uid}, and mounting needs root`;
-  return { name, ok: false, detail, remedy: 'run as root' };
+  if (uid !== 0) {
+    const detail = `this process runs as user ${uid}, and mounting needs root`;
+    return { name, ok: false, detail, remedy: 'run as root' };
+  }
+  if (mayMount()) return { name, ok: true, detail: 'runs as root' };
+  return {
+    name,
+    ok: false,
+    detail: 'root here may not mount: CAP_SYS_ADMIN is missing, as in an ordinary container',
+    remedy: 'run on the host, or in a privileged container',
+  };
+}
+
+/** Whether CAP_SYS_ADMIN is among the effective capabilities; proc(5), `CapEff`. */
+function mayMount(): boolean {
+  const status = readFileSync('/proc/self/status', 'latin1');
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
+  return ((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
 }
 
 async function probeFuseSession(directory: string): Promise<string> {
@@ -170,7 +187,7 @@ function messageOf(error: unknown): string {
 
 /**
  * Runs every probe in a directory of its own below `directory`: use the one that will hold data.
- * Without root nothing else is tried: every attempt would fail for that one reason.
+ * Where nothing may be mounted nothing else is tried: every attempt would fail for that one reason.
  */
 export async function probeHost(directory: string): Promise<ProbeResult[]> {
   const root = probeRoot();
@@ -182,5 +199,5 @@ export async function probeHost(directory: string): Promise<ProbeResult[]> {
 }
 
 function notTried({ name }: Probe): ProbeResult {
-  return { name, ok: false, detail: 'not tried without root' };
+  return { name, ok: false, detail: 'not tried: nothing can be mounted' };
 }
