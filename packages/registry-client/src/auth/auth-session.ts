@@ -9,6 +9,7 @@ import { CREDENTIALS_LIFETIME_MS, TOKEN_MARGIN_MS, TOKENS_MAX } from '../limits.
 import { unlessAborted } from '../unless-aborted.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { CredentialLookup, DockerCredentials } from './docker-config.ts';
+import { SentSecrets } from './sent-secrets.ts';
 import { basicHeader, fetchToken, type Token } from './token-service.ts';
 
 export type AuthComponents = {
@@ -20,6 +21,7 @@ export type AuthComponents = {
 type Flight = { readonly token: Promise<Token>; settled: Token | undefined };
 
 export class AuthSession {
+  readonly secrets = new SentSecrets();
   readonly #registry: string;
   readonly #parts: AuthComponents;
   readonly #tokens = new Map<string, Flight>();
@@ -106,10 +108,16 @@ export class AuthSession {
   #credentials(): Promise<CredentialLookup> {
     const nowMs = performance.now();
     if (this.#lookup === undefined || nowMs >= this.#lookupEndsAtMs) {
-      this.#lookup = this.#parts.credentials.lookup(this.#registry);
+      this.#lookup = this.#lookUp();
       this.#lookupEndsAtMs = nowMs + CREDENTIALS_LIFETIME_MS;
     }
     return this.#lookup;
+  }
+
+  async #lookUp(): Promise<CredentialLookup> {
+    const found = await this.#parts.credentials.lookup(this.#registry);
+    this.secrets.addCredentials(found.credentials);
+    return found;
   }
 
   #forget(scopes: readonly string[], used: string | undefined): void {
@@ -145,6 +153,7 @@ export class AuthSession {
     flight.token.then(
       (token) => {
         flight.settled = token;
+        this.secrets.add(token.value);
       },
       () => {
         if (this.#tokens.get(key) === flight) this.#tokens.delete(key);
@@ -166,6 +175,7 @@ export class AuthSession {
         scopes: wanted,
         credentials,
         registryUrl: url,
+        secrets: this.secrets,
       },
       undefined,
     );

@@ -17,6 +17,7 @@ import {
 } from '../limits.ts';
 import { collectBounded } from '../verify.ts';
 import type { Credentials } from './docker-config.ts';
+import type { SentSecrets } from './sent-secrets.ts';
 
 const tokenSchema = z.looseObject({
   token: z.string().optional(),
@@ -37,6 +38,7 @@ export type TokenRequest = {
   readonly credentials: Credentials | undefined;
   /** The registry that asked; a secret is not sent in the clear unless it speaks plain HTTP itself. */
   readonly registryUrl: URL;
+  readonly secrets: SentSecrets;
 };
 
 export async function fetchToken(
@@ -50,7 +52,7 @@ export async function fetchToken(
   const where = `token service ${realm.origin}`;
   return withRetry(policy, signal, async (attempt) => {
     const answer = await exchange.send(http, attempt);
-    if (answer.status !== 200) throw await tokenFailure(answer, where);
+    if (answer.status !== 200) throw await tokenFailure(answer, where, request.secrets);
     return decodeToken(await readAnswer(answer, where, signal), where);
   });
 }
@@ -58,9 +60,12 @@ export async function fetchToken(
 function checkRealm({ realm, registryUrl, credentials }: TokenRequest): URL {
   const url = URL.parse(realm);
   if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-    throw new ProtocolError(`${registryUrl.origin}: its token service ${quoted(realm)} is no URL`, {
-      remedy: 'ask whoever runs the registry',
-    });
+    throw new ProtocolError(
+      `${registryUrl.origin}: its token service ${quoted(realm.slice(realm.lastIndexOf('@') + 1))} is no URL`,
+      {
+        remedy: 'ask whoever runs the registry',
+      },
+    );
   }
   const isClear = url.protocol === 'http:' && !isLoopbackHost(url.hostname);
   if (isClear && credentials !== undefined && registryUrl.protocol === 'https:') {
@@ -104,11 +109,16 @@ export function basicHeader(credentials: { username: string; password: string })
   return `Basic ${Buffer.from(pair, 'utf8').toString('base64')}`;
 }
 
-async function tokenFailure(answer: HttpAnswer, where: string): Promise<unknown> {
+async function tokenFailure(
+  answer: HttpAnswer,
+  where: string,
+  secrets: SentSecrets,
+): Promise<unknown> {
   const { status, headers } = answer;
   let detail = '';
   try {
-    detail = describeErrorBody(await collectBounded(answer.body, ERROR_BODY_BYTES_MAX, where));
+    const body = await collectBounded(answer.body, ERROR_BODY_BYTES_MAX, where);
+    detail = describeErrorBody(body, (text) => secrets.withhold(text));
   } catch {
     await discardBody(answer);
   }

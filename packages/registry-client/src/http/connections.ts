@@ -51,7 +51,7 @@ export class Connections {
     const uri = new URL(proxy);
     uri.username = '';
     uri.password = '';
-    const user = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+    const user = `${decoded(proxy.username)}:${decoded(proxy.password)}`;
     return new ProxyAgent({
       ...this.#agentOptions(),
       uri: uri.href,
@@ -83,6 +83,15 @@ export class Connections {
     for (const settled of await Promise.allSettled(made)) {
       if (settled.status === 'fulfilled') await closeSoon(settled.value);
     }
+  }
+}
+
+/** A percent sign that escapes nothing stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

@@ -147,7 +147,8 @@ export class Endpoint {
     const where = `${this.registry}/${subject}`;
     let detail = '';
     try {
-      detail = describeErrorBody(await collectBounded(answer.body, ERROR_BODY_BYTES_MAX, where));
+      const body = await collectBounded(answer.body, ERROR_BODY_BYTES_MAX, where);
+      detail = describeErrorBody(body, (text) => this.#auth.secrets.withhold(text));
     } catch {
       await discardBody(answer);
     }

@@ -62,7 +62,10 @@ export function requestFailure(error: unknown, where: string, signal?: AbortSign
     });
   }
   if (code.startsWith('UND_ERR_') && !TRANSFER_CODES.has(code)) {
-    return new ProtocolError(`${where}: the exchange failed (${code})`, { cause: error });
+    return new ProtocolError(`${where}: the exchange failed (${code})`, {
+      cause: error,
+      remedy: 'check host and port, and ask whoever runs the registry or the proxy in front of it',
+    });
   }
   return new TransferError(`${where}: the connection broke (${code})`, {
     cause: error,
@@ -184,15 +187,21 @@ export function retryAfterMs(headers: HttpHeaders, nowMs: number): number | unde
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }
 
-/** The reasons in an error body of the distribution specification, as one printable line. */
-export function describeErrorBody(body: Buffer): string {
+/**
+ * The reasons in an error body of the distribution specification, as one printable line.
+ * `withhold` replaces what must not be shown.
+ */
+export function describeErrorBody(
+  body: Buffer,
+  withhold: (text: string) => string = (text) => text,
+): string {
   try {
     const parsed: unknown = JSON.parse(body.toString('utf8'));
     const errors = fieldOf(parsed, 'errors');
     const first: unknown = Array.isArray(errors) ? errors[0] : parsed;
     const parts = [fieldOf(first, 'code'), fieldOf(first, 'message'), fieldOf(first, 'details')];
     const texts = parts.filter((part) => typeof part === 'string' && part !== '');
-    return texts.map((text) => quoted(String(text))).join(' ');
+    return texts.map((text) => quoted(withhold(String(text)))).join(' ');
   } catch {
     return '';
   }

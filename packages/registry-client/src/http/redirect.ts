@@ -30,8 +30,7 @@ export function locationOf(answer: HttpAnswer): URL {
   const value = answer.headers.get('location');
   const target = value === undefined ? null : URL.parse(value, answer.url.href);
   if (target === null || (target.protocol !== 'http:' && target.protocol !== 'https:')) {
-    const shown =
-      value === undefined ? 'no Location' : `Location ${quoted(value.split('?')[0] ?? '')}`;
+    const shown = value === undefined ? 'no Location' : `Location ${quoted(withoutSecrets(value))}`;
     throw new ProtocolError(`${answer.url.origin}: status ${answer.status} with ${shown}`, {
       remedy: 'ask whoever runs the registry',
     });
@@ -40,4 +39,10 @@ export function locationOf(answer: HttpAnswer): URL {
   target.password = '';
   target.hash = '';
   return target;
+}
+
+/** A URL, however malformed, without its query and without a user and password. */
+function withoutSecrets(text: string): string {
+  const path = text.split(/[?#]/)[0] ?? '';
+  return path.slice(path.lastIndexOf('@') + 1);
 }

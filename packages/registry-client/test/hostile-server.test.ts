@@ -1,0 +1,97 @@
+/** Servers that say back what they were told in confidence: none of it reaches a message. */
+import { createServer, type RequestListener } from 'node:http';
+import { parseReference } from '@shoal/oci';
+import { openSource } from '@shoal/registry-client';
+import t, { type Test } from 'tap';
+import { SentSecrets } from '../src/auth/sent-secrets.ts';
+import { basicAuth, dockerSetting } from './support/docker-config.ts';
+
+const { auth } = basicAuth('ann', 'hunter2/secret');
+
+async function failureWith(t: Test, listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = server.address();
+  const host = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  const setting = dockerSetting(t, { config: { auths: { [host]: { auth } } } });
+  const reference = parseReference(`${host}/a/b:v1`);
+  await using source = await openSource(reference, { ...setting, plainHttp: true });
+  const error: unknown = await source.resolve().then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  t.ok(error instanceof Error);
+  return error instanceof Error ? `${error.stack} ${JSON.stringify(error)}` : '';
+}
+
+const said = (text: unknown) => JSON.stringify({ errors: [{ code: 'DENIED', message: text }] });
+
+t.test('a password in an error body', async (t) => {
+  const shown = await failureWith(t, ({ headers: { authorization } }, response) => {
+    if (authorization === undefined) response.setHeader('www-authenticate', 'Basic realm="x"');
+    const pair = Buffer.from(`${authorization}`.slice(6), 'base64').toString();
+    response.writeHead(authorization === undefined ? 401 : 403);
+    response.end(said(`no ${pair} from ${authorization}`));
+  });
+  t.match(shown, /access is denied: "DENIED" "a reason that repeats/);
+  t.notMatch(shown, 'hunter2');
+  t.notMatch(shown, auth);
+});
+
+t.test('a password and a token in the errors of a token service and of its registry', async (t) => {
+  const asking = (isServed: boolean): RequestListener => {
+    return ({ url, headers: { authorization, host } }, response) => {
+      const isToken = url?.startsWith('/token') === true;
+      if (isToken && isServed) {
+        response.end(JSON.stringify({ token: 'hunter2.token' }));
+        return;
+      }
+      const challenge = `Bearer realm="http://${host}/token"`;
+      response.setHeader('www-authenticate', challenge);
+      response.writeHead(isToken || authorization !== undefined ? 403 : 401);
+      response.end(said(`no ${authorization}`));
+    };
+  };
+  for (const isServed of [false, true]) {
+    const shown = await failureWith(t, asking(isServed));
+    t.match(shown, /a reason that repeats/);
+    t.notMatch(shown, 'hunter2');
+    t.notMatch(shown, auth);
+  }
+});
+
+t.test('a password in a redirect that is not followed, and in a realm', async (t) => {
+  const redirected = await failureWith(t, (_request, response) => {
+    response.writeHead(307, { location: 'ftp://ann:hunter2@r.example/x?sig=hunter2' }).end();
+  });
+  t.match(redirected, /Location "r.example\/x"/);
+  t.notMatch(redirected, 'hunter2');
+  const asked = await failureWith(t, (_request, response) => {
+    response.writeHead(401, { 'www-authenticate': 'Bearer realm="ftp://a:hunter2@r.example"' });
+    response.end();
+  });
+  t.match(asked, /token service "r.example" is no URL/);
+  t.notMatch(asked, 'hunter2');
+});
+
+t.test('a proxy password with a percent sign that escapes nothing', async (t) => {
+  const env = { HTTPS_PROXY: 'http://ann:100%hunter2@127.0.0.1:1', HOME: '/nonexistent' };
+  await using source = await openSource(parseReference('r.example/a:v1'), {
+    env,
+    retry: { attemptsMax: 1 },
+  });
+  const error: unknown = await source.resolve().catch((thrown: unknown) => thrown);
+  t.match(error, { code: 'ERR_REGISTRY_CLIENT_UNREACHABLE' });
+  t.notMatch(error instanceof Error ? error.stack : '', 'hunter2');
+});
+
+t.test('what is withheld', async (t) => {
+  const secrets = new SentSecrets();
+  t.equal(secrets.withhold('a b'), 'a b');
+  secrets.add('');
+  t.equal(secrets.withhold('a b'), 'a b');
+  secrets.addCredentials({ kind: 'identity-token', token: 'x/y' });
+  t.notMatch(secrets.withhold('a x/y'), 'x/y');
+  t.notMatch(secrets.withhold('a x%2Fy'), 'x%2Fy');
+});
