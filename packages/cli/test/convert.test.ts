@@ -31,6 +31,7 @@ t.test('converts, prints plain lines, writes the report, and reuses the cache', 
 });
 
 t.test('failures: one sentence, an exit code, nothing left behind', async (t) => {
+  writeFileSync(`${directory}/notes`, 'my thesis');
   const before = readdirSync(directory);
   const target = ['--target', `oci:${directory}/never`];
   const source = ['--source', `oci:${directory}/in`];
@@ -42,6 +43,16 @@ t.test('failures: one sentence, an exit code, nothing left behind', async (t) =>
     [2, [...target], /--source/],
     [1, [...source, ...target, '--output-json', `${directory}/no/r.json`], /--output-json/],
     [1, [...source, ...target, '--output-json', directory], /not a regular file/],
+    [
+      1,
+      [...source, ...target, '--output-json', `${directory}/notes`],
+      /exists and is not a report/,
+    ],
+    [2, [...source, ...target, '--output-json', `${directory}/in/index.json`], /lies in/],
+    [2, [...source, ...target, '--output-json', `${directory}/never`], /lies in/],
+    [2, [...source, ...target, '--build-cache', `${directory}/in`], /in the same place/],
+    [2, [...source, ...target, '--build-cache', `oci:${directory}/never`], /in the same place/],
+    [2, ['--source', `dir:${directory}`, ...target], /inside the source directory/],
     [2, [...source, ...target, '--prefetch-patterns', '/dev/zero'], /not a regular file/],
     [1, ['--source', `oci:${directory}/missing`, ...target], /missing/],
   ];

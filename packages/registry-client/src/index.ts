@@ -19,5 +19,5 @@ export type {
 } from './image-store.ts';
 export { openSource, openTarget } from './open.ts';
 export type { ClientOptions, RequestEvent, RetryOptions, TimeoutOptions } from './options.ts';
-export { isSameReference } from './same-reference.ts';
+export { isPathWithin, isSameReference } from './same-reference.ts';
 export { collectBounded } from './verify.ts';

@@ -1,5 +1,5 @@
 /**
- * Whether a source and a target are the same image, so that a conversion cannot replace its input.
+ * Whether places on disk and images are the same, so that no command replaces its own input or output.
  */
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -23,6 +23,12 @@ export function isSameReference(source: ImageReference, target: ImageReference):
   if (realPath(source.path) !== realPath(target.path)) return false;
   if (source.kind !== 'layout' || target.kind !== 'layout') return true;
   return (source.tag ?? 'latest') === (target.tag ?? 'latest');
+}
+
+/** True when `path` is the file or directory `place`, or lies below it. */
+export function isPathWithin(path: string, place: string): boolean {
+  const [inner, outer] = [realPath(path), realPath(place)];
+  return inner === outer || inner.startsWith(outer === '/' ? outer : `${outer}/`);
 }
 
 /** The path without symbolic links; what does not exist yet is kept as it is written. */

@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { parseReference, sha256Digest } from '@shoal/oci';
-import { isSameReference, openSource, openTarget } from '@shoal/registry-client';
+import { isPathWithin, isSameReference, openSource, openTarget } from '@shoal/registry-client';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { noiseBytes, writeImage } from './support/image-target-suite.ts';
@@ -210,4 +210,19 @@ t.test('the same image under two names', async (t) => {
     t.equal(found, same, `${source} and ${target}`);
   }
   t.notOk(existsSync(join(directory, 'f')));
+});
+
+t.test('what lies within a place', async (t) => {
+  const directory = temporaryDirectory(t);
+  mkdirSync(join(directory, 'a'));
+  symlinkSync('a', join(directory, 'link'));
+  const within = (path: string, place: string) =>
+    isPathWithin(join(directory, path), join(directory, place));
+  t.ok(within('a', 'a'));
+  t.ok(within('a/new/x', 'a'));
+  t.ok(within('link/x', 'a'), 'behind a link');
+  t.ok(within('a/x', 'link'));
+  t.notOk(within('ab', 'a'));
+  t.notOk(within('a/..', 'a'));
+  t.ok(isPathWithin('/x', '/'));
 });

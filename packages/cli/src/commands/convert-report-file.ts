@@ -7,7 +7,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '@shoal/errors';
-import { ReportFileError } from '../errors.ts';
+import { ReportFileError, UsageError } from '../errors.ts';
 import { formatJson } from '../output.ts';
 
 export class ReportFile implements AsyncDisposable {
@@ -42,18 +42,41 @@ export class ReportFile implements AsyncDisposable {
   }
 }
 
-/** Throws `ReportFileError` when nothing could be put there. */
-export async function openReportFile(path: string): Promise<ReportFile> {
+/**
+ * Throws `ReportFileError` when nothing could be put there, `UsageError` for a file inside one of
+ * `places`, which the conversion reads or writes.
+ */
+export async function openReportFile(path: string, places: readonly string[]): Promise<ReportFile> {
+  const { isPathWithin } = await import('@shoal/registry-client');
+  const taken = places.find((place) => isPathWithin(path, place));
+  if (taken !== undefined) {
+    throw new UsageError(`--output-json ${path} lies in ${taken}, which the conversion uses`, {
+      remedy: 'give a file elsewhere',
+    });
+  }
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
   try {
     const stats = await lstat(path).catch(() => undefined);
     if (stats !== undefined && !stats.isFile()) {
       throw new ReportFileError(path, 'exists and is not a regular file');
     }
+    if (stats !== undefined && stats.size > 0 && !(await isReport(path))) {
+      throw new ReportFileError(path, 'exists and is not a report', {
+        remedy: 'it is left as it is: choose another file or remove it yourself',
+      });
+    }
     return new ReportFile(path, temporary, await open(temporary, 'wx', 0o644));
   } catch (error) {
     throw failure(path, error);
   }
+}
+
+/** What an earlier conversion wrote may be replaced. */
+async function isReport(path: string): Promise<boolean> {
+  await using file = await open(path, 'r');
+  const head = Buffer.alloc(32);
+  await file.read(head, 0, head.length, 0);
+  return /^\{\s*"shoal":/.test(head.toString('latin1'));
 }
 
 function failure(path: string, error: unknown): ReportFileError {

@@ -84,7 +84,9 @@ async function convert(flags: ConvertFlags, context: CliContext): Promise<void> 
   const { convertImage } = await import('@shoal/converter');
   const options = await convertOptionsOf(flags, context);
   await using file =
-    flags.outputJson === undefined ? undefined : await openReportFile(flags.outputJson);
+    flags.outputJson === undefined
+      ? undefined
+      : await openReportFile(flags.outputJson, placesOf(options));
   const progress = new ConvertProgressPrinter(context.diagnostics);
   let report: ConvertReport;
   try {
@@ -94,6 +96,14 @@ async function convert(flags: ConvertFlags, context: CliContext): Promise<void> 
   }
   await file?.commit(report);
   await printSummary(report, context);
+}
+
+/** Files and directories the conversion reads or writes. */
+function placesOf({ source, target, buildCache }: ConvertOptions): string[] {
+  const cache = buildCache?.kind === 'image' ? buildCache.reference : buildCache;
+  return [source, target, cache].flatMap((end) =>
+    end !== undefined && 'path' in end ? [end.path] : [],
+  );
 }
 
 async function convertOptionsOf(flags: ConvertFlags, context: CliContext): Promise<ConvertOptions> {

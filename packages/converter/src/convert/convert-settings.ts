@@ -6,7 +6,7 @@ import type { ImageReference } from '@shoal/oci';
 import { formatReference } from '@shoal/oci';
 import type { Digester } from '@shoal/rafs';
 import { CHUNK_SIZE_MAX, CHUNK_SIZE_MIN, isChunkSize } from '@shoal/rafs';
-import { isSameReference } from '@shoal/registry-client';
+import { isPathWithin, isSameReference } from '@shoal/registry-client';
 import type { Compressor, ImageFormat } from '../blob/image-format.ts';
 import { ConvertOptionsError } from '../errors.ts';
 import { CHUNK_DICTS_MAX, PREFETCH_PATHS_MAX } from '../limits.ts';
@@ -36,6 +36,7 @@ export function checkConvertOptions(options: ConvertOptions): ConvertSettings {
   };
   checkFormat(format);
   checkEnds(options);
+  checkBuildCache(options);
   const chunkDicts = options.chunkDicts ?? [];
   if (chunkDicts.length > CHUNK_DICTS_MAX) {
     throw wrong(`${chunkDicts.length} chunk dictionaries`, `give at most ${CHUNK_DICTS_MAX}`);
@@ -90,6 +91,13 @@ function checkEnds(options: ConvertOptions): void {
       'give the target another name: the original would be replaced',
     );
   }
+  const isLocal = target.kind !== 'registry';
+  if (source.kind === 'directory' && isLocal && isPathWithin(target.path, source.path)) {
+    throw wrong(
+      `target ${formatReference(target)} lies inside the source directory`,
+      'give a place outside: it would become part of the image',
+    );
+  }
   if (source.kind === 'directory' && (options.mergePlatform || options.withReferrer)) {
     throw wrong(
       'a directory has no original manifest to merge with or refer to',
@@ -98,6 +106,25 @@ function checkEnds(options: ConvertOptions): void {
   }
   if (source.kind === 'directory' && options.platforms?.kind === 'all') {
     throw wrong('a directory has one platform', 'leave --all-platforms out');
+  }
+}
+
+/** A cache that takes the place of an image, or lies in one, would destroy it. */
+function checkBuildCache({ buildCache, source, target }: ConvertOptions): void {
+  if (buildCache === undefined) return;
+  for (const end of [source, target]) {
+    const isTaken =
+      buildCache.kind === 'image'
+        ? isSameReference(buildCache.reference, end)
+        : (end.kind === 'layout' || end.kind.endsWith('-archive')) &&
+          'path' in end &&
+          isPathWithin(buildCache.path, end.path);
+    if (isTaken) {
+      throw wrong(
+        `the build cache and ${formatReference(end)} are in the same place`,
+        'give the build cache a place of its own',
+      );
+    }
   }
 }
 

@@ -34,6 +34,9 @@ export class DirectoryCache implements BuildCache {
       if (!(await stat(path)).isDirectory()) {
         throw new BuildCacheError(cache.description, 'is not a directory');
       }
+      if (await stat(join(path, 'oci-layout')).catch(() => undefined)) {
+        throw new BuildCacheError(cache.description, 'is an image layout');
+      }
       const probe = join(path, `.${randomUUID()}`);
       await (await open(probe, 'wx', 0o600)).close();
       await rm(probe);
