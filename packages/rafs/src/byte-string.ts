@@ -21,6 +21,24 @@ export function bytesOf(name: ByteString): Buffer {
   return Buffer.from(name, 'latin1');
 }
 
+/** The root's path below itself, and the target of what is no symlink. */
+export const NO_BYTES = byteStringFromText('');
+
+/** The components of a path; empty where slashes meet or stand at an end. */
+export function splitPath(path: ByteString): ByteString[] {
+  // Parts of a byte string are byte strings, which the type of `split` does not say.
+  return path.split('/') as ByteString[];
+}
+
+export function joinPath(components: readonly ByteString[]): ByteString {
+  return components.join('/') as ByteString;
+}
+
+/** The path of a child; `parent` is '' for the root. */
+export function childPath(parent: ByteString, name: ByteString): ByteString {
+  return parent === '' ? name : (`${parent}/${name}` as ByteString);
+}
+
 /** Byte order, the order of RAFS directories. */
 export function compareByteStrings(a: ByteString, b: ByteString): number {
   return a < b ? -1 : a > b ? 1 : 0;

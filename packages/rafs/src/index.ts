@@ -44,8 +44,12 @@ export {
   byteString,
   byteStringFromText,
   bytesOf,
+  childPath,
   compareByteStrings,
+  joinPath,
+  NO_BYTES,
   printableName,
+  splitPath,
 } from './byte-string.ts';
 export { blobDataSize } from './check-blob-table-entry.ts';
 export type { ChunkEntry } from './chunk-entry.ts';

@@ -3,7 +3,7 @@
  * the digests of its chunks every byte. Both are walked together in byte order of their names.
  */
 import type { ByteString } from '@shoal/rafs';
-import { compareByteStrings } from '@shoal/rafs';
+import { childPath, compareByteStrings, NO_BYTES } from '@shoal/rafs';
 import { printablePath } from '../image/printable-path.ts';
 import type { Child, HashedTree } from '../image/tree-view.ts';
 import { EntryKind } from '../layer/layer-entry.ts';
@@ -27,7 +27,7 @@ export function compareTrees<A, B>(comparison: TreeComparison<A, B>): TreeCounts
   const { source, target } = comparison;
   const counts: TreeCounts = { inodes: 0, files: 0, bytes: 0 };
   const links = new LinkIdentities();
-  const todo: Pair<A, B>[] = [{ path: '' as ByteString, source: source.root, target: target.root }];
+  const todo: Pair<A, B>[] = [{ path: NO_BYTES, source: source.root, target: target.root }];
   for (let pair = todo.pop(); pair !== undefined; pair = todo.pop()) {
     comparePair(comparison, pair, links, counts);
     const below = matchChildren(comparison, pair);
@@ -115,8 +115,7 @@ function matchChildren<A, B>(
   { path, source: a, target: b }: Pair<A, B>,
 ): Pair<A, B>[] {
   const pairs: Pair<A, B>[] = [];
-  const prefix = path === '' ? '' : `${path}/`;
-  const pathOf = (name: ByteString) => `${prefix}${name}` as ByteString;
+  const pathOf = (name: ByteString) => childPath(path, name);
   const report = (name: ByteString, side: 'source' | 'target', kind: number) =>
     differences.add({
       scope: 'tree',

@@ -1,6 +1,6 @@
 /** A bootstrap as a tree: nothing is copied, each question decodes what it needs. */
 import type { Bootstrap, ByteString, RafsInode } from '@shoal/rafs';
-import { byteString, compareByteStrings } from '@shoal/rafs';
+import { byteString, compareByteStrings, NO_BYTES } from '@shoal/rafs';
 import { EntryKind } from '../layer/layer-entry.ts';
 import type { Child, ImageNode, TreeView } from './tree-view.ts';
 
@@ -34,7 +34,7 @@ export class BootstrapTreeView implements TreeView<number> {
       rdev: inode.rdev,
       nlink: inode.nlink,
       size: inode.kind === EntryKind.regular ? inode.size : 0,
-      target: isSymlink ? this.bootstrap.symlinkTarget(inode) : ('' as ByteString),
+      target: isSymlink ? this.bootstrap.symlinkTarget(inode) : NO_BYTES,
       xattrs,
     };
   }

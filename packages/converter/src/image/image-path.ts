@@ -3,7 +3,7 @@
  * never leads outside and `..` stops at the root.
  */
 import type { ByteString } from '@shoal/rafs';
-import { byteStringFromText, printableName } from '@shoal/rafs';
+import { byteStringFromText, joinPath, printableName, splitPath } from '@shoal/rafs';
 import { EntryKind } from '../layer/layer-entry.ts';
 import { ImagePathError } from './errors.ts';
 import { PATH_SYMLINKS_MAX } from './limits.ts';
@@ -28,7 +28,7 @@ export function resolveImagePath<Handle>(
 ): ResolvedPath<Handle> {
   const path = byteStringFromText(text);
   const shown = printableName(path);
-  const todo = path.split('/').toReversed() as ByteString[];
+  const todo = splitPath(path).toReversed();
   const steps: Step<Handle>[] = [];
   let followed = 0;
   for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
@@ -49,12 +49,12 @@ export function resolveImagePath<Handle>(
       throw new ImagePathError(shown, `passes more than ${PATH_SYMLINKS_MAX} symlinks`);
     }
     if (node.target.startsWith('/')) steps.length = 0;
-    todo.push(...(node.target.split('/').toReversed() as ByteString[]));
+    todo.push(...splitPath(node.target).toReversed());
   }
   const last = steps.at(-1);
   return {
     handle: last === undefined ? tree.root : last.handle,
-    path: steps.map(({ name }) => name).join('/') as ByteString,
+    path: joinPath(steps.map(({ name }) => name)),
   };
 }
 
@@ -66,7 +66,7 @@ function childNamed<Handle>(
 ): Step<Handle> {
   const parent = steps.at(-1)?.handle ?? tree.root;
   if (tree.node(parent).kind !== EntryKind.directory) {
-    const where = printableName(steps.map((step) => step.name).join('/') as ByteString);
+    const where = printableName(joinPath(steps.map((step) => step.name)));
     throw new ImagePathError(shown, `is not in the image: /${where} is not a directory`);
   }
   const child = tree.child(parent, name);

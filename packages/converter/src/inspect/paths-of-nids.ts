@@ -1,5 +1,5 @@
 /** The names of inodes that are known by number only, e.g. in the prefetch table. */
-import type { ByteString } from '@shoal/rafs';
+import { childPath, NO_BYTES } from '@shoal/rafs';
 import type { BootstrapTreeView } from '../image/bootstrap-tree-view.ts';
 import { printablePath } from '../image/printable-path.ts';
 import { EntryKind } from '../layer/layer-entry.ts';
@@ -8,15 +8,14 @@ import { EntryKind } from '../layer/layer-entry.ts';
 export function pathsOfNids(view: BootstrapTreeView, nids: readonly number[]): string[] {
   const wanted = new Set(nids);
   const found = new Map<number, string>();
-  const todo = [{ nid: view.root, path: '' as ByteString }];
+  const todo = [{ nid: view.root, path: NO_BYTES }];
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
     if (found.size === wanted.size) break;
     const { nid, path } = next;
     if (wanted.has(nid) && !found.has(nid)) found.set(nid, `/${printablePath(path)}`);
     if (view.bootstrap.inode(nid).kind !== EntryKind.directory) continue;
-    const prefix = path === '' ? '' : `${path}/`;
     for (const { name, handle } of view.children(nid).toReversed()) {
-      todo.push({ nid: handle, path: `${prefix}${name}` as ByteString });
+      todo.push({ nid: handle, path: childPath(path, name) });
     }
   }
   return nids.map((nid) => found.get(nid) ?? `#${nid}`);

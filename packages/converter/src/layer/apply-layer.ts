@@ -5,7 +5,7 @@
  * group down), and the epoch as its time, and creating it leaves its own parent's time alone.
  */
 import type { ByteString } from '@shoal/rafs';
-import { NAME_BYTES_MAX, printableName } from '@shoal/rafs';
+import { joinPath, NAME_BYTES_MAX, NO_BYTES, printableName } from '@shoal/rafs';
 import { LayerEntryError } from '../errors.ts';
 import { SYMLINK_TARGET_BYTES_MAX, TREE_DEPTH_MAX } from '../limits.ts';
 import type { Directory, Dirent, Inode } from './image-tree.ts';
@@ -21,7 +21,6 @@ const WHITEOUT_PREFIX = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 const SETGID = 0o2000;
 const SYMLINK_MODE = 0o777;
-const NO_TARGET = '' as ByteString;
 
 export type ApplyContext = {
   /** Digest or name of the layer, for messages. */
@@ -87,7 +86,7 @@ export class LayerApplier {
   }
 
   #parent(components: readonly ByteString[], entry: LayerEntry): ResolvedParent {
-    const path = components.join('/') as ByteString;
+    const path = joinPath(components);
     if (this.#cachedParent !== undefined && this.#cachedPath === path) return this.#cachedParent;
     const parent = resolveParent(this.#root, components);
     if (parent === undefined) throw this.#error(entry, 'too many symlinks in its path');
@@ -152,7 +151,7 @@ export class LayerApplier {
       xattrs,
       size: isSymlink ? entry.linkName.length : entry.size,
       chunks: this.#chunksOf(entry),
-      target: isSymlink ? entry.linkName : NO_TARGET,
+      target: isSymlink ? entry.linkName : NO_BYTES,
       children: entry.kind === EntryKind.directory ? new Map() : undefined,
     };
   }

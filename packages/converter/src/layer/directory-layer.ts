@@ -11,7 +11,14 @@ import { constants } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { errorCode } from '@shoal/errors';
 import type { ByteString } from '@shoal/rafs';
-import { byteString, bytesOf, compareByteStrings, printableName } from '@shoal/rafs';
+import {
+  byteString,
+  bytesOf,
+  childPath,
+  compareByteStrings,
+  NO_BYTES,
+  printableName,
+} from '@shoal/rafs';
 import type { ChunkCutter } from '../chunk/chunk-cutter.ts';
 import { ImageLimitError, SourceTreeError } from '../errors.ts';
 import { DIRECTORY_LOOKAHEAD, LAYER_ENTRIES_MAX, SMALL_FILE_BYTES_MAX } from '../limits.ts';
@@ -24,7 +31,6 @@ import { encodeDevice } from './tar-layer.ts';
 
 const READ_BYTES = 1 << 20;
 const NANOSECONDS = 1_000_000_000n;
-const NO_NAME = '' as ByteString;
 
 /** All extended attributes of a path, not following symlinks. */
 export type ReadXattrs = (path: Buffer) => readonly { name: Buffer; value: Buffer }[];
@@ -103,22 +109,23 @@ function noDirectory(root: Buffer, detail: string): SourceTreeError {
 }
 
 async function* walk(root: Buffer, readXattrs: ReadXattrs): AsyncGenerator<Found, void> {
-  const top = await look(root, NO_NAME, readXattrs).catch((error: unknown) => {
+  const top = await look(root, NO_BYTES, readXattrs).catch((error: unknown) => {
     if (errorCode(error) !== 'ENOENT') throw error;
     throw noDirectory(root, 'it does not exist');
   });
   if (!top.stats.isDirectory()) throw noDirectory(root, 'not a directory');
   yield top;
-  const pending: ByteString[] = [NO_NAME];
+  const pending: ByteString[] = [NO_BYTES];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
     const names = (await readdir(join(root, path), { encoding: 'buffer' })).map(byteString);
     names.sort(compareByteStrings);
-    const children = names.map((name) => (path === '' ? name : `${path}/${name}`) as ByteString);
+    const parent = path;
+    const children = names.map((name) => childPath(parent, name));
     const directories: ByteString[] = [];
     const ahead: Promise<Found>[] = [];
     for (let next = 0; next < children.length || ahead.length > 0; ) {
       while (next < children.length && ahead.length < DIRECTORY_LOOKAHEAD) {
-        const looking = look(root, children[next++] ?? NO_NAME, readXattrs);
+        const looking = look(root, children[next++] ?? NO_BYTES, readXattrs);
         looking.catch(() => {});
         ahead.push(looking);
       }
@@ -136,7 +143,7 @@ async function look(root: Buffer, path: ByteString, readXattrs: ReadXattrs): Pro
   const stats = await lstat(full, { bigint: true });
   const linkName = stats.isSymbolicLink()
     ? byteString(await readlink(full, { encoding: 'buffer' }))
-    : NO_NAME;
+    : NO_BYTES;
   const xattrs = readXattrs(full).map(({ name, value }) => ({
     name: byteString(name),
     value: byteString(value),

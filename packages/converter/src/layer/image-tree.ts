@@ -4,6 +4,7 @@
  * touched it, because a whiteout removes only what its own layer has not touched.
  */
 import type { ByteString } from '@shoal/rafs';
+import { NO_BYTES } from '@shoal/rafs';
 import type { EntryKind, XattrEntry } from './layer-entry.ts';
 
 export type InodeKind = Exclude<EntryKind, typeof EntryKind.hardlink>;
@@ -52,7 +53,7 @@ export function implicitDirectory(): Directory {
     xattrs: NO_XATTRS,
     size: 0,
     chunks: undefined,
-    target: '' as ByteString,
+    target: NO_BYTES,
     children: new Map(),
   };
 }

@@ -4,6 +4,7 @@
  * root, symlinked parents are followed inside the root, missing components count as directories.
  */
 import type { ByteString } from '@shoal/rafs';
+import { splitPath } from '@shoal/rafs';
 import { SYMLINKS_FOLLOWED_MAX } from '../limits.ts';
 import type { Directory, Dirent } from './image-tree.ts';
 import { isDirectory } from './image-tree.ts';
@@ -11,7 +12,7 @@ import { isDirectory } from './image-tree.ts';
 /** Components of a path without '', '.', and with '..' applied and clamped at the root. */
 export function cleanComponents(path: ByteString): ByteString[] {
   const parts: ByteString[] = [];
-  for (const part of path.split('/') as ByteString[]) {
+  for (const part of splitPath(path)) {
     if (part === '' || part === '.') continue;
     if (part === '..') parts.pop();
     else parts.push(part);
@@ -54,7 +55,7 @@ export function resolveParent(
     followed += 1;
     if (followed > SYMLINKS_FOLLOWED_MAX) return undefined;
     if (dirent.inode.target.startsWith('/')) steps.length = 0;
-    todo.push(...(dirent.inode.target.split('/') as ByteString[]).reverse());
+    todo.push(...splitPath(dirent.inode.target).reverse());
   }
   return parentOfSteps(root, steps);
 }

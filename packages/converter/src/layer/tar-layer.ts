@@ -2,7 +2,6 @@
  * Turns an archive into layer entries: metadata goes to the entry writer, content to the chunk
  * cutter. Whiteout markers carry no content worth storing, so theirs is skipped.
  */
-import type { ByteString } from '@shoal/rafs';
 import { byteString } from '@shoal/rafs';
 import type { ChunkCutter } from '../chunk/chunk-cutter.ts';
 import { ImageLimitError } from '../errors.ts';
@@ -86,7 +85,7 @@ function layerEntryOf(entry: TarEntry, chunks: readonly number[]): LayerEntry {
     seconds: entry.mtime.seconds,
     nanoseconds: entry.mtime.nanoseconds,
     rdev: encodeDevice(entry.deviceMajor, entry.deviceMinor),
-    linkName: byteString(entry.linkName) as ByteString,
+    linkName: byteString(entry.linkName),
     xattrs: entry.xattrs.map(({ name, value }) => ({
       name: byteString(name),
       value: byteString(value),

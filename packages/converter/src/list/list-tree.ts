@@ -1,5 +1,6 @@
 /** What `shoal ls` shows: objects of an image below a path, in byte order. */
 import type { ByteString } from '@shoal/rafs';
+import { childPath } from '@shoal/rafs';
 import { resolveImagePath } from '../image/image-path.ts';
 import type { ImageNode, TreeView } from '../image/tree-view.ts';
 import { EntryKind } from '../layer/layer-entry.ts';
@@ -45,9 +46,8 @@ function* listDirectory<Handle>(
 ): Generator<ListedEntry, void> {
   const todo: { path: ByteString; handle: Handle }[] = [];
   const push = (parent: Handle, parentPath: ByteString) => {
-    const prefix = parentPath === '' ? '' : `${parentPath}/`;
     for (const child of tree.children(parent).toReversed()) {
-      todo.push({ path: `${prefix}${child.name}` as ByteString, handle: child.handle });
+      todo.push({ path: childPath(parentPath, child.name), handle: child.handle });
     }
   };
   push(handle, path);

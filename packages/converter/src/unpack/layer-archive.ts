@@ -6,7 +6,7 @@
 import type { BlobDescription } from '@shoal/blob-store';
 import { tarPadding } from '@shoal/oci';
 import type { ByteString } from '@shoal/rafs';
-import { bytesOf } from '@shoal/rafs';
+import { bytesOf, childPath, NO_BYTES } from '@shoal/rafs';
 import type { ConvertedImage } from '../image/converted-image.ts';
 import { UnpackError } from '../image/errors.ts';
 import type { ChunkRef } from '../image/file-content.ts';
@@ -78,7 +78,7 @@ function* members(
   onLeftOut: (leftOut: LeftOut) => void,
 ): Generator<Member, void> {
   const firstNames = new Map<number, ByteString>();
-  const todo: Place[] = [{ path: '' as ByteString, nid: image.tree.root }];
+  const todo: Place[] = [{ path: NO_BYTES, nid: image.tree.root }];
   for (let place = todo.pop(); place !== undefined; place = todo.pop()) {
     const node = image.tree.node(place.nid);
     const reason = whyLeftOut(place.path, node);
@@ -105,9 +105,8 @@ function* contentChunks(
 }
 
 function pushChildren(image: ConvertedImage, { path, nid }: Place, todo: Place[]): void {
-  const prefix = path === '' ? '' : `${path}/`;
   for (const { name, handle } of image.tree.children(nid).toReversed()) {
-    todo.push({ path: `${prefix}${name}` as ByteString, nid: handle });
+    todo.push({ path: childPath(path, name), nid: handle });
   }
 }
 
