@@ -28,9 +28,10 @@ export async function lockCacheDirectory(directory: string): Promise<FileHandle>
 
 async function prepare(directory: string): Promise<void> {
   const path = resolve(directory);
-  if (PSEUDO_ROOTS.some((root) => path === root || path.startsWith(`${root}/`))) {
-    throw new CacheDirectoryError(`${directory} is not a place for a cache`, {
-      remedy: 'give a directory on a disk',
+  const pseudo = PSEUDO_ROOTS.find((root) => path === root || path.startsWith(`${root}/`));
+  if (pseudo !== undefined) {
+    throw new CacheDirectoryError(`${directory} cannot hold a cache: it is below ${pseudo}`, {
+      remedy: 'give a directory on a disk (--cache, or --root of the daemon)',
     });
   }
   try {

@@ -86,7 +86,21 @@ async function mount(
   const { signal } = context;
   const configFile = absolute(options.config);
   const client: ControlClient = await ensureDaemon({ paths, configFile, signal });
+  const isRootChosen = (options.root ?? context.env['SHOAL_ROOT'] ?? '') !== '';
+  if (isRootChosen) await requireRoot(client, paths);
   return client.mount(request, { signal });
+}
+
+/** A daemon that runs already may keep its things elsewhere than the caller believes. */
+async function requireRoot(client: ControlClient, paths: DaemonPaths): Promise<void> {
+  const { root } = await client.ping();
+  if (root === paths.root) return;
+  throw new UsageError(
+    `the daemon at ${paths.run} keeps its things in ${root}, not ${paths.root}`,
+    {
+      remedy: 'leave --root and SHOAL_ROOT out, or give a second daemon its own --run',
+    },
+  );
 }
 
 async function mountRequest(
