@@ -50,6 +50,8 @@ export class MountService implements AsyncDisposable {
   readonly #locks = new KeyedLock();
   readonly #broken = new Map<string, BrokenMount>();
   #problems: readonly string[] = [];
+  /** Blobs of lazily unmounted images that are being read. */
+  readonly #lingering = new Set<Promise<void>>();
   #closing: Promise<void> | undefined;
 
   constructor(options: MountServiceOptions, components: MountServiceComponents) {
@@ -131,6 +133,7 @@ export class MountService implements AsyncDisposable {
       if (!inUse.has(name)) await driver.shutDown();
       else await driver.close();
     }
+    await Promise.all(this.#lingering);
     for (const part of owned) await part.close();
     await state.close();
   }
@@ -190,13 +193,25 @@ export class MountService implements AsyncDisposable {
   async #detach(plan: MountPlan, lazy: boolean): Promise<void> {
     const { state, log } = this.#components;
     const { record } = plan;
-    await this.#driver(record).unmount(record.id, { lazy });
+    const driver = this.#driver(record);
+    await driver.unmount(record.id, { lazy });
     await state.deleteMount(record.id);
     this.#mounts.delete(record.mountpoint);
-    await plan.release().catch((error: unknown) => {
-      log.warn(errorFields(error), 'blobs of an unmounted image did not close');
-    });
+    if (lazy) this.#linger(plan, driver);
+    else await this.#release(plan);
     log.info({ mountpoint: record.mountpoint, reference: record.reference }, 'unmounted');
+  }
+
+  #linger(plan: MountPlan, driver: MountDriver): void {
+    const lingering = driver.whenUnread(plan.blobs).then(() => this.#release(plan));
+    this.#lingering.add(lingering);
+    void lingering.finally(() => this.#lingering.delete(lingering));
+  }
+
+  async #release(plan: MountPlan): Promise<void> {
+    await plan.release().catch((error: unknown) => {
+      this.#components.log.warn(errorFields(error), 'blobs of an unmounted image did not close');
+    });
   }
 
   #driver(record: MountRecord): MountDriver {

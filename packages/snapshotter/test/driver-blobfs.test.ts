@@ -72,6 +72,10 @@ t.test('a lazy unmount lets its readers finish; a busy one names them', async (t
     message: new RegExp(`pid ${process.pid} `),
   });
   await driver.unmount('m', { lazy: true });
+  let isUnread = false;
+  void driver.whenUnread([blob]).then(() => {
+    isUnread = true;
+  });
   t.same(fixture.mounts(), []);
   const { buffer } = await file.read(Buffer.alloc(8192), 0, 8192, 500 * 4096);
   t.ok(buffer.equals(blobBytes(3, 500 * 4096, 8192)), 'still loads on demand');
@@ -83,7 +87,9 @@ t.test('a lazy unmount lets its readers finish; a busy one names them', async (t
   t.ok(later.buffer.equals(blobBytes(3, 4096, 4096)), 'the old mount reads through the new blob');
   await driver.unmount('again');
   blob.fetch = undefined;
+  t.notOk(isUnread);
   await file.close();
+  await until('nobody reads', () => isUnread);
   const stats = () => driver.stats() as { readonly files?: number } | undefined;
   await until('the file is let go', () => stats()?.files === 0);
   await driver.mount(request);

@@ -23,6 +23,7 @@ class BookDriver implements MountDriver {
   readonly events: string[] = [];
   failing: 'mount' | 'unmount' | 'restore' | undefined;
   onMount: (() => Promise<void>) | undefined;
+  unread: Promise<void> = Promise.resolve();
 
   async mount({ mountId, mountpoint }: { mountId: string; mountpoint: string }) {
     await this.onMount?.();
@@ -34,6 +35,10 @@ class BookDriver implements MountDriver {
   async unmount(mountId: string) {
     if (this.failing === 'unmount') throw new Error('busy');
     this.events.push(`unmount ${mountId}`);
+  }
+
+  whenUnread() {
+    return this.unread;
   }
 
   async restore(requests: readonly { mountId: string }[]) {
@@ -189,6 +194,20 @@ t.test('unmount: the record goes when the kernel has let go, not before', async 
   t.same((await state.readMounts()).records, []);
   t.equal(released.length, 1);
   await t.rejects(service.unmount({ mountpoint }), { code: 'ERR_SNAPSHOTTER_NOT_MOUNTED' });
+});
+
+t.test('a lazy unmount keeps the blobs until nobody reads them', async (t) => {
+  const { service, driver, released, place } = await makeService(t);
+  const mountpoint = place('m');
+  await service.mount({ reference: 'host/name:tag', mountpoint }, { signal });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  driver.unread = promise;
+  await service.unmount({ mountpoint, isLazy: true });
+  t.same(service.status().mounts, []);
+  t.same(released, []);
+  resolve();
+  await service.close();
+  t.equal(released.length, 1);
 });
 
 t.test('a start sorts out what it finds', async (t) => {

@@ -8,8 +8,15 @@ import { constants } from 'node:os';
 import { isMountpoint, unmount } from '@shoal/linux';
 import { DriverClosedError } from '../errors.ts';
 import { BlobfsSession, type BlobfsSessionOptions, endPredecessor } from './blobfs-session.ts';
-import { checkRequest, isImageMounted, mountImage, removeLeftovers } from './image-mount.ts';
+import {
+  checkRequest,
+  isImageMounted,
+  mountImage,
+  removeLeftovers,
+  servedKey,
+} from './image-mount.ts';
 import type {
+  DriverBlob,
   DriverMount,
   DriverMountFailure,
   DriverMountRequest,
@@ -78,6 +85,10 @@ class BlobfsDriver implements MountDriver {
       this.#mounts.delete(mountId);
       await this.#release(mounted.files);
     });
+  }
+
+  async whenUnread(blobs: readonly DriverBlob[]): Promise<void> {
+    await Promise.all(blobs.map((blob) => this.#files.untilUnused(servedKey(blob))));
   }
 
   restore(requests: readonly DriverMountRequest[]): Promise<{

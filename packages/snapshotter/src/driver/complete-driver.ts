@@ -46,6 +46,11 @@ class CompleteDriver implements MountDriver {
     this.#mountpoints.delete(mountId);
   }
 
+  /** The kernel has the device files open itself. */
+  whenUnread(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async restore(requests: readonly DriverMountRequest[]): Promise<{
     readonly mounts: readonly DriverMount[];
     readonly failures: readonly DriverMountFailure[];

@@ -66,6 +66,11 @@ export interface MountDriver extends AsyncDisposable {
   /** Rejects with ERR_LINUX_MOUNT_BUSY, naming who, unless lazy. */
   unmount(mountId: string, options?: { readonly lazy?: boolean }): Promise<void>;
   /**
+   * Resolves when nothing reads these blobs any more: after a lazy unmount programs go on with the
+   * files they have open, and the blobs must stay until the last is closed. Also when the driver ends.
+   */
+  whenUnread(blobs: readonly DriverBlob[]): Promise<void>;
+  /**
    * Once, before the first `mount`, with every mount that should exist: adopts what survived and
    * mounts the rest again. Never needs the network. One failing mount does not stop the others.
    */

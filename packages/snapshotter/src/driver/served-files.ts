@@ -29,6 +29,8 @@ export function fileIdOf(key: string): number {
 export class ServedFiles {
   readonly #byId = new Map<number, ServedFile>();
   readonly #byKey = new Map<string, ServedFile>();
+  /** Who waits until a file is neither mounted nor open. */
+  readonly #waiters = new Map<ServedFile, (() => void)[]>();
 
   byId(fileId: number): ServedFile | undefined {
     return this.#byId.get(fileId);
@@ -81,11 +83,28 @@ export class ServedFiles {
     if (this.#byId.get(fileId) !== file) return false;
     this.#byId.delete(fileId);
     this.#byKey.delete(name);
+    this.#wake(file);
     return true;
+  }
+
+  /** At once when a mount of ours uses the file: its blob serves everybody. */
+  async untilUnused(key: string): Promise<void> {
+    const file = this.#byKey.get(key);
+    if (file === undefined || file.mounts > 0) return;
+    await new Promise<void>((resolve) => {
+      this.#waiters.set(file, [...(this.#waiters.get(file) ?? []), resolve]);
+    });
   }
 
   clear(): void {
     this.#byId.clear();
     this.#byKey.clear();
+    for (const file of [...this.#waiters.keys()]) this.#wake(file);
+  }
+
+  #wake(file: ServedFile): void {
+    const waiters = this.#waiters.get(file) ?? [];
+    this.#waiters.delete(file);
+    for (const resolve of waiters) resolve();
   }
 }

@@ -5,10 +5,11 @@
  * once; only the end of the kernel's structures waits.
  */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { isMountpoint, listMounts, MountBusyError, MountFailedError, whoUses } from '@shoal/linux';
 
-/** After this long without an end, reads that nobody waits for any more are given up. */
-const STALL_MS = 300;
+/** How often to look whether the kernel waits for reads that nobody waits for any more. */
+const STALL_CHECK_MS = 300;
 /** After this long the kernel finishes by itself; it holds no name any more. */
 const GIVE_UP_MS = 5_000;
 
@@ -50,6 +51,21 @@ function refuseCovered(mountpoint: string): void {
   });
 }
 
+/**
+ * The mount has gone and its file system is being ended. A process that is only slow to start, or a
+ * lazy unmount that leaves its users alone, is not in an uninterruptible sleep then.
+ */
+function isStalled(pid: number | undefined, mountpoint: string): boolean {
+  if (pid === undefined || isMountpoint(mountpoint)) return false;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.startsWith('D', stat.lastIndexOf(')') + 2);
+  } catch {
+    // It has just ended.
+    return false;
+  }
+}
+
 async function runUnmount(mountpoint: string, options: UnmountApartOptions): Promise<Ending> {
   const flags = options.lazy === true ? ['-i', '-l'] : ['-i'];
   const child = spawn('umount', [...flags, mountpoint], {
@@ -57,7 +73,9 @@ async function runUnmount(mountpoint: string, options: UnmountApartOptions): Pro
     env: { ...process.env, LC_ALL: 'C' },
     detached: true,
   });
-  const stall = setTimeout(() => options.onStall?.(), STALL_MS);
+  const stall = setInterval(() => {
+    if (isStalled(child.pid, mountpoint)) options.onStall?.();
+  }, STALL_CHECK_MS);
   let giveUp: NodeJS.Timeout | undefined;
   try {
     return await new Promise<Ending>((resolve, reject) => {
@@ -73,7 +91,7 @@ async function runUnmount(mountpoint: string, options: UnmountApartOptions): Pro
       }, GIVE_UP_MS);
     });
   } finally {
-    clearTimeout(stall);
+    clearInterval(stall);
     clearTimeout(giveUp);
     child.stderr.destroy();
     child.unref();
