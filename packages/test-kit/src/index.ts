@@ -38,7 +38,7 @@ export {
   runChecked,
   runCommand,
 } from './run-command.ts';
-export { type TarSpec, writeGlobalPax, writeTar, writeTarEntry } from './tar-writer.ts';
+export { type TarSpec, writeTar, writeTarEntry } from './tar-writer.ts';
 export { temporaryDirectory } from './temporary-directory.ts';
 export type { TestScope } from './test-scope.ts';
 export { type ProcessFigures, timeCommand } from './timed-command.ts';

@@ -6,16 +6,7 @@
 export type TarSpec = {
   readonly name: string | Buffer;
   /** @default 'file' */
-  readonly type?:
-    | 'file'
-    | 'hardlink'
-    | 'symlink'
-    | 'character'
-    | 'block'
-    | 'directory'
-    | 'fifo'
-    | 'pax'
-    | 'pax-global';
+  readonly type?: 'file' | 'hardlink' | 'symlink' | 'character' | 'block' | 'directory' | 'fifo';
   readonly mode?: number;
   readonly uid?: number;
   readonly gid?: number;
@@ -39,8 +30,6 @@ const TYPE_FLAGS = {
   block: '4',
   directory: '5',
   fifo: '6',
-  pax: 'x',
-  'pax-global': 'g',
 } as const;
 
 const DEFAULT_MODES: Readonly<Record<string, number>> = { directory: 0o755, symlink: 0o777 };
@@ -74,7 +63,7 @@ export function writeTarEntry(spec: TarSpec): Buffer {
     if (spec.gnuLongNames === true) parts.push(gnuLongName(flag, bytes));
     else records.set(key, bytes);
   }
-  if (records.size > 0) parts.push(paxEntry('x', records));
+  if (records.size > 0) parts.push(paxEntry(records));
   const type = spec.type ?? 'file';
   const content = type === 'file' ? bytesOf(spec.content ?? '') : Buffer.alloc(0);
   parts.push(
@@ -92,11 +81,6 @@ export function writeTarEntry(spec: TarSpec): Buffer {
     padded(content),
   );
   return Buffer.concat(parts);
-}
-
-/** A global PAX header: its records hold for every entry after it. */
-export function writeGlobalPax(records: Readonly<Record<string, string>>): Buffer {
-  return paxEntry('g', new Map(Object.entries(records)));
 }
 
 type HeaderFields = {
@@ -166,9 +150,9 @@ function gnuLongName(flag: string, bytes: Buffer): Buffer {
   return special(flag, '././@LongLink', Buffer.concat([bytes, Buffer.alloc(1)]));
 }
 
-function paxEntry(flag: string, records: ReadonlyMap<string, string | Buffer>): Buffer {
+function paxEntry(records: ReadonlyMap<string, string | Buffer>): Buffer {
   const lines = [...records].map(([key, value]) => paxRecord(key, bytesOf(value)));
-  return special(flag, 'pax', Buffer.concat(lines));
+  return special('x', 'pax', Buffer.concat(lines));
 }
 
 function paxRecord(key: string, value: Buffer): Buffer {
