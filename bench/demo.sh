@@ -20,5 +20,5 @@ case " $* " in
     exit 0
     ;;
 esac
-scripts/set-up.sh --no-judges
+scripts/set-up.sh --demo
 exec node_modules/node/bin/node --disable-warning=ExperimentalWarning bench/demo/main.ts "$@"

@@ -2,14 +2,21 @@
 # Brings a Debian 12 machine to where the tests and the demo can run: Debian packages (only those
 # that are missing), the npm packages of this checkout, and the judges (real Nydus).
 #
-# Usage: scripts/set-up.sh [--no-judges]
+# Usage: scripts/set-up.sh [--demo]
+# --demo: only what bench/demo.sh needs.
 # Without root it installs no Debian packages and says which are missing; the tests that need them
 # then say so too.
 set -eu
 cd "$(dirname -- "$0")/.."
 
-wants_judges=yes
-[ "${1:-}" = --no-judges ] && wants_judges=no
+case "${1:-}" in
+  '') wants=tests ;;
+  --demo) wants=demo ;;
+  *)
+    echo "set-up: unknown option $1. Usage: scripts/set-up.sh [--demo]" >&2
+    exit 2
+    ;;
+esac
 
 say() {
   echo "set-up: $1" >&2
@@ -32,6 +39,7 @@ retry() {
 packages="acl apache2-utils attr build-essential ca-certificates cmake curl docker-registry e2fsprogs
   erofs-utils fuse3 libcap2-bin libssl-dev lz4 mmdebstrap openssl pkg-config procps python3 skopeo tar time umoci
   util-linux xz-utils zstd"
+[ "$wants" = demo ] && packages="ca-certificates mmdebstrap skopeo tar umoci util-linux"
 
 missing_packages() {
   for package in $packages; do
@@ -58,7 +66,7 @@ install_packages() {
 }
 
 missing=$(missing_packages)
-[ "$wants_judges" = yes ] && missing="$missing$(rust_packages)"
+[ "$wants" = tests ] && missing="$missing$(rust_packages)"
 if [ -n "$missing" ]; then
   if ! command -v apt-get >/dev/null 2>&1; then
     say "not a Debian system; please install what corresponds to: $missing"
@@ -82,7 +90,7 @@ if ! cmp -s package-lock.json node_modules/.shoal-lock.json ||
   cp package-lock.json node_modules/.shoal-lock.json
 fi
 
-if [ "$wants_judges" = yes ]; then
+if [ "$wants" = tests ]; then
   test/judges/build-nydus.sh >/dev/null ||
     say "real Nydus is not there: the tests against it cannot run."
 fi
