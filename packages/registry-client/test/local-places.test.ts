@@ -1,5 +1,5 @@
 /** Local targets and sources: what is refused, and that nothing is left behind or overwritten. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -210,6 +210,36 @@ t.test('the same image under two names', async (t) => {
     t.equal(found, same, `${source} and ${target}`);
   }
   t.notOk(existsSync(join(directory, 'f')));
+});
+
+t.test('what a killed writer left is removed, what a living one makes is not', async (t) => {
+  const directory = temporaryDirectory(t);
+  const script = `
+    const { openTarget } = await import('@shoal/registry-client');
+    const { parseReference } = await import('@shoal/oci');
+    const target = await openTarget(parseReference(process.argv[1]), {});
+    await (await target.openBlobWriter()).write(Buffer.from('some'));
+    process.kill(process.pid, 'SIGKILL');`;
+  const flags = ['--input-type=module', '-e', script];
+  mkdirSync(join(directory, 'layout'));
+  for (const [place, text] of [
+    [join(directory, 'layout'), `oci:${directory}/layout:v1`],
+    [directory, `oci-archive:${directory}/archive.tar`],
+  ] as const) {
+    const staging = () => readdirSync(place).filter((name) => name.includes('.shoal-'));
+    spawnSync(process.execPath, [...flags, text]);
+    t.equal(staging().length, 1, 'left behind');
+    await using living = await openTargetOf(text);
+    await living.openBlobWriter();
+    t.equal(staging().length, 1, 'removed by the next writer');
+    const second = await openTargetOf(text);
+    await writeImage(second, [noiseBytes(1000, 55)]);
+    t.equal(staging().length, 2, 'both are at work');
+    await second.close();
+    t.equal(staging().length, 1);
+    await living.close();
+    t.same(staging(), []);
+  }
 });
 
 t.test('what lies within a place', async (t) => {

@@ -3,7 +3,6 @@
  * file appears, whole, when the tag is set. An existing file is replaced only when it is an image
  * archive itself.
  */
-import { randomBytes } from 'node:crypto';
 import { lstat, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -15,6 +14,7 @@ import { replaceFile } from '../layout/ingest.ts';
 import { INDEX_FILE, LAYOUT_FILE } from '../layout/layout-index.ts';
 import { LayoutTarget } from '../layout/layout-target.ts';
 import { fileError } from '../local/regular-file.ts';
+import { removeStaleStaging, stagingName } from '../local/staging-directory.ts';
 import { makeDirectories, writablePlace } from '../local/write-guard.ts';
 import { packArchive } from './archive-packer.ts';
 import { ArchiveTree } from './archive-tree.ts';
@@ -35,6 +35,7 @@ export class ArchiveTarget implements ImageTarget {
   readonly #stagingPath: string;
   readonly #staging: LayoutTarget;
   readonly #madeDirectories: string[] = [];
+  #preparing: Promise<void> | undefined;
   #isPublished = false;
   #closing: Promise<void> | undefined;
 
@@ -55,8 +56,7 @@ export class ArchiveTarget implements ImageTarget {
   static async open(options: ArchiveTargetOptions): Promise<ArchiveTarget> {
     const path = await writablePlace(options.path);
     await refuseForeignFile(path, options.description);
-    const name = `.${basename(path).slice(0, 200)}.shoal-${randomBytes(6).toString('hex')}`;
-    const stagingPath = join(dirname(path), name);
+    const stagingPath = join(dirname(path), await stagingName(stagingPrefixOf(path)));
     const staging = await LayoutTarget.open(stagingPath, options.description, options.tag);
     return new ArchiveTarget(path, stagingPath, staging, options);
   }
@@ -98,8 +98,14 @@ export class ArchiveTarget implements ImageTarget {
   }
 
   async openBlobWriter(options?: CallOptions): Promise<BlobWriter> {
-    this.#madeDirectories.push(...(await makeDirectories(dirname(this.#path))));
+    this.#preparing ??= this.#prepare();
+    await this.#preparing;
     return this.#staging.openBlobWriter(options);
+  }
+
+  async #prepare(): Promise<void> {
+    this.#madeDirectories.push(...(await makeDirectories(dirname(this.#path))));
+    await removeStaleStaging(dirname(this.#path), stagingPrefixOf(this.#path));
   }
 
   /** With a tag: the archive is complete and takes its place. */
@@ -145,6 +151,11 @@ export class ArchiveTarget implements ImageTarget {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Short enough for the longest file name. */
+function stagingPrefixOf(path: string): string {
+  return `.${basename(path).slice(0, 40)}.shoal-`;
 }
 
 /** What is there must be absent, empty or an image archive. */

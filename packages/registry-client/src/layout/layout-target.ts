@@ -3,7 +3,6 @@
  * appear under their digest only when they are complete; a target that is closed before a tag was
  * set removes everything it made.
  */
-import { randomBytes } from 'node:crypto';
 import { readdir, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -19,6 +18,7 @@ import type {
 } from '../image-store.ts';
 import { DirectoryTree } from '../local/file-tree.ts';
 import { fileError } from '../local/regular-file.ts';
+import { removeStaleStaging, stagingName } from '../local/staging-directory.ts';
 import { makeDirectories, writablePlace } from '../local/write-guard.ts';
 import { blobName } from './blob-place.ts';
 import { Ingest, replaceFile } from './ingest.ts';
@@ -26,6 +26,8 @@ import { LayoutBlobWriter } from './layout-blob-writer.ts';
 import { INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE } from './layout-index.ts';
 import { LayoutStore } from './layout-store.ts';
 import { setTag } from './tag-writer.ts';
+
+const INGEST_PREFIX = '.shoal-ingest-';
 
 export class LayoutTarget implements ImageTarget {
   readonly description: string;
@@ -42,13 +44,18 @@ export class LayoutTarget implements ImageTarget {
   #isPublished = false;
   #closing: Promise<void> | undefined;
 
-  private constructor(path: string, description: string, tag: string | undefined) {
+  private constructor(
+    path: string,
+    description: string,
+    tag: string | undefined,
+    ingestName: string,
+  ) {
     this.#path = path;
     this.description = description;
     this.#tag = tag;
     this.#tree = new DirectoryTree(path, description);
     this.#store = new LayoutStore(this.#tree, description, tag ?? 'latest');
-    this.#ingestPath = join(path, `.shoal-ingest-${randomBytes(6).toString('hex')}`);
+    this.#ingestPath = join(path, ingestName);
   }
 
   /** Checks the place; writes nothing yet. */
@@ -59,7 +66,7 @@ export class LayoutTarget implements ImageTarget {
   ): Promise<LayoutTarget> {
     const place = await writablePlace(path);
     await refuseForeignDirectory(place, description);
-    return new LayoutTarget(place, description, tag);
+    return new LayoutTarget(place, description, tag, await stagingName(INGEST_PREFIX));
   }
 
   resolve(options?: CallOptions): Promise<Descriptor> {
@@ -155,6 +162,7 @@ export class LayoutTarget implements ImageTarget {
 
   async #makeLayout(): Promise<void> {
     await refuseForeignDirectory(this.#path, this.description);
+    await removeStaleStaging(this.#path, INGEST_PREFIX);
     this.#madeDirectories.push(...(await makeDirectories(this.#ingestPath)));
     if ((await this.#tree.sizeOf(LAYOUT_FILE)) !== undefined) return;
     const layoutPath = join(this.#path, LAYOUT_FILE);
@@ -203,7 +211,7 @@ async function refuseForeignDirectory(path: string, description: string): Promis
     }
     throw fileError(error, `${path} cannot be read`);
   }
-  const others = names.filter((name) => !name.startsWith('.shoal-ingest-'));
+  const others = names.filter((name) => !name.startsWith(INGEST_PREFIX));
   if (others.length === 0 || others.includes(LAYOUT_FILE)) return;
   const hint = others.includes(INDEX_FILE) ? ' (it has index.json but no oci-layout)' : '';
   throw new LayoutError(`${path} is neither empty nor an OCI image layout${hint}`, {
