@@ -41,6 +41,9 @@ packages="acl apache2-utils attr build-essential ca-certificates cmake curl dock
   util-linux xz-utils zstd"
 [ "$wants" = demo ] && packages="ca-certificates mmdebstrap skopeo tar umoci util-linux"
 
+# Debian's own npm will do: Node 24 comes with npm ci.
+command -v npm >/dev/null 2>&1 || packages="$packages npm"
+
 missing_packages() {
   for package in $packages; do
     status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
@@ -82,7 +85,7 @@ fi
 if ! cmp -s package-lock.json node_modules/.shoal-lock.json ||
   [ ! -x node_modules/node/bin/node ]; then
   command -v npm >/dev/null 2>&1 || {
-    say "npm is missing. Install Node 20 or newer with npm."
+    say "npm is missing: install it (on Debian: apt-get install npm)."
     exit 1
   }
   say "installing npm packages"
