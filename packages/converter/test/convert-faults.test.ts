@@ -176,7 +176,9 @@ t.test('a build cache that cannot be one', async (t) => {
     const run = convertImage({ source: good, target: oci('never'), buildCache });
     await t.rejects(run, { code: 'ERR_CONVERTER_BUILD_CACHE' }, path);
   }
-  const buildCache = { kind: 'image', reference: good } as const;
+  const layers = [{ tar: writeTar([{ name: 'f', content: 'data' }]) }];
+  buildLayout({ directory: `${directory}/other`, layers });
+  const buildCache = { kind: 'image', reference: oci('other') } as const;
   const run = convertImage({ source: good, target: oci('never'), buildCache });
   await t.rejects(run, { code: 'ERR_CONVERTER_BUILD_CACHE' }, 'an image that is none');
 });
