@@ -18,6 +18,8 @@ export const FLAT_FILE_BYTES_MAX = 2 ** 44;
 export const SESSION_THREADS_MAX = 32;
 /** Pages of one FUSE request: the kernel's default maximum, 1 MiB. */
 export const FUSE_PAGES_MAX = 256;
+/** Largest read a kernel could ask for, whatever INIT agreed: more is no request. */
+export const FUSE_REQUEST_BYTES_MAX = 1 << 24;
 /** Data of one FUSE read reply. */
 export const FUSE_READ_BYTES_MAX = FUSE_PAGES_MAX * 4096;
 /**

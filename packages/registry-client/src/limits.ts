@@ -24,6 +24,12 @@ export const TOKEN_LIFETIME_DEFAULT_MS = 60_000;
 export const TOKEN_MARGIN_MS = 5_000;
 /** Body of an error answer that is read for its message. */
 export const ERROR_BODY_BYTES_MAX = 16 << 10;
+/** Challenges read from one `www-authenticate` header; servers send one or two. */
+export const CHALLENGES_MAX = 16;
+/** Body that is read to its end to keep the connection; a longer one costs more than a new connection. */
+export const DISCARD_BYTES_MAX = 64 << 10;
+/** Redirected URLs tried and waited for before a reader asks the registry by itself. */
+export const BLOB_ROUNDS_MAX = 4;
 /** Hops of one request; presigned storage needs one, mirrors two. */
 export const REDIRECTS_MAX = 5;
 /** Redirected URLs remembered by one store: one per blob of a large image. */
@@ -54,6 +60,8 @@ export const UNREACHABLE_DELAY_MAX_MS = 400;
 export const CLOSE_GRACE_MS = 5_000;
 /** PEM files given on the command line. */
 export const PEM_BYTES_MAX = 4 << 20;
+/** The file `oci-layout`: one version in JSON. */
+export const LAYOUT_FILE_BYTES_MAX = 4096;
 /** Members of one archive; an image has a few hundred. */
 export const ARCHIVE_MEMBERS_MAX = 65_536;
 /** Headers and names in front of one member. */

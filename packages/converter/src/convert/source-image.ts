@@ -15,10 +15,9 @@ import type { ImageStore } from '@shoal/registry-client';
 import { SourceImageError, SourceKindError } from '../errors.ts';
 import { PlatformMissingError } from '../image/errors.ts';
 import { readConfig, readDocument } from '../image/read-document.ts';
-import { CONVERTED_MANIFESTS_MAX } from '../limits.ts';
+import { CONVERTED_MANIFESTS_MAX, INDEX_DEPTH_MAX } from '../limits.ts';
 import type { PlatformChoice } from './convert-options.ts';
 
-const INDEX_DEPTH_MAX = 3;
 const CONFIG_TYPES: readonly string[] = [MediaType.ociConfig, MediaType.dockerConfig];
 
 export type SourceManifest = {

@@ -1,4 +1,5 @@
 /** Reply -> kernel message. */
+import { FLAT_NAME_BYTES_MAX } from '../limits.ts';
 import {
   attr,
   attrOut,
@@ -23,7 +24,6 @@ const MODE_FILE = 0o100400;
 const MODE_DIRECTORY = 0o040500;
 const TYPE_DIRECTORY = 4;
 const TYPE_REGULAR = 8;
-const NAME_BYTES_MAX = 255;
 
 /** A successful reply with a body. */
 export function encodeReply(unique: bigint, ...body: readonly Buffer[]): Buffer {
@@ -83,7 +83,7 @@ export function encodeStatfsReply(unique: bigint, fileCount: number): Buffer {
     files: BigInt(fileCount),
     bsize: BLOCK_BYTES,
     frsize: BLOCK_BYTES,
-    namelen: NAME_BYTES_MAX,
+    namelen: FLAT_NAME_BYTES_MAX,
   });
   return encodeReply(unique, facts);
 }

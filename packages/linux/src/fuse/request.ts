@@ -1,6 +1,6 @@
 /** Kernel message -> request. Bounded: every field is checked before anybody acts on it. */
 import { FuseMessageError } from '../errors.ts';
-import { FLAT_FILE_BYTES_MAX, FLAT_NAME_BYTES_MAX } from '../limits.ts';
+import { FLAT_FILE_BYTES_MAX, FLAT_NAME_BYTES_MAX, FUSE_REQUEST_BYTES_MAX } from '../limits.ts';
 import { InitFlag, inHeader, initIn, Opcode, readIn } from './kernel-structs.ts';
 import { safeNumber } from './struct-codec.ts';
 
@@ -72,11 +72,9 @@ function decodeName(body: Buffer): Operation {
   return { kind: 'lookup', name };
 }
 
-const REPLY_BYTES_MAX = 1 << 24;
-
 function decodeRange(body: Buffer): { readonly offset: number; readonly size: number } {
   const { offset, size } = readIn.decode(body);
-  if (size > REPLY_BYTES_MAX) throw new FuseMessageError(`a read of ${size} bytes`);
+  if (size > FUSE_REQUEST_BYTES_MAX) throw new FuseMessageError(`a read of ${size} bytes`);
   const from = safeNumber(offset, 'an offset');
   if (from > FLAT_FILE_BYTES_MAX) throw new FuseMessageError(`a read at offset ${from}`);
   return { offset: from, size };

@@ -1,13 +1,13 @@
 /**
  * `WWW-Authenticate` challenges. Spec: RFC 9110 section 11.6.1.
  */
+import { CHALLENGES_MAX } from '../limits.ts';
 export type Challenge = {
   /** Lower case: `basic`, `bearer`. */
   readonly scheme: string;
   readonly parameters: ReadonlyMap<string, string>;
 };
 
-const CHALLENGES_MAX = 16;
 /** A scheme, a `name=value` or `name="value"` pair, or a separator. */
 const TOKEN =
   /\s*(?:([!#$%&'*+.^_`|~\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))|([!#$%&'*+.^_`|~\w-]+)|(,))/gy;

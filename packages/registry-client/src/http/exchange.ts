@@ -3,6 +3,7 @@
  * layers above.
  */
 import { errorCode } from '@shoal/errors';
+import { DISCARD_BYTES_MAX } from '../limits.ts';
 import type { ClientOptions, RequestEvent } from '../options.ts';
 import type { Connections } from './connections.ts';
 import { requestFailure } from './failure.ts';
@@ -106,7 +107,5 @@ export function cutBody(answer: HttpAnswer): void {
   answer.body.on('error', ignoreError);
   answer.body.destroy();
 }
-
-const DISCARD_BYTES_MAX = 64 << 10;
 
 function ignoreError(): void {}

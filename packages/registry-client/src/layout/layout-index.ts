@@ -12,12 +12,12 @@ import {
   sha256Digest,
 } from '@shoal/oci';
 import { AmbiguousTagError, LayoutError, NotFoundError } from '../errors.ts';
+import { LAYOUT_FILE_BYTES_MAX } from '../limits.ts';
 import type { FileTree } from '../local/file-tree.ts';
 
 export const LAYOUT_FILE = 'oci-layout';
 export const INDEX_FILE = 'index.json';
 export const LAYOUT_CONTENT = '{"imageLayoutVersion":"1.0.0"}';
-const LAYOUT_FILE_BYTES_MAX = 4096;
 const TAGS_SHOWN_MAX = 8;
 
 export type LayoutIndex = {

@@ -7,6 +7,7 @@ import type { Endpoint } from '../http/endpoint.ts';
 import { discardBody } from '../http/exchange.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { isRedirect, redirectTarget } from '../http/redirect.ts';
+import { BLOB_ROUNDS_MAX } from '../limits.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import { type BlobLocation, BlobLocations } from './blob-locations.ts';
 
@@ -21,7 +22,6 @@ export type BlobRequest = {
 /** How asking the registry ended, for those who waited. */
 type Outcome = { readonly error: unknown } | 'redirected' | 'direct' | 'cancelled';
 
-const ROUNDS_MAX = 4;
 /** What storage says to a URL whose time is over. */
 const REFUSED_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 404, 410]);
 
@@ -41,7 +41,7 @@ export class BlobOpener {
   /** Status 200 or 206. One try: the caller has the retries. */
   async open(request: BlobRequest): Promise<HttpAnswer> {
     const { digest } = request.descriptor;
-    for (let round = 0; round < ROUNDS_MAX; round++) {
+    for (let round = 0; round < BLOB_ROUNDS_MAX; round++) {
       const location = this.#locations.find(digest);
       if (location !== undefined) {
         const answer = await this.#openAt(location, request);
