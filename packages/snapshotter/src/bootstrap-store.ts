@@ -12,6 +12,7 @@ import { digestHex, parseDigest } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
 import { readBootstrapLayer } from './bootstrap-layer.ts';
 import { walkBootstrap } from './bootstrap-walk.ts';
+import { orDiskFull } from './disk-full.ts';
 import { readSealed, seal, writeDurably } from './durable-file.ts';
 import { makePrivateDirectory } from './private-directory.ts';
 import type { StateStore, VerifiedBootstrap } from './state-store.ts';
@@ -110,7 +111,9 @@ export class BootstrapStore {
     const { bootstrap: bytes, metaFiles } = fetched;
     const { inodes, blobIds, overlayBytes } = await walkBootstrap(bytes);
     const directory = this.#imageDirectory(layer.digest);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      throw orDiskFull(error, directory);
+    });
     for (const [blobId, meta] of metaFiles) {
       if (blobIds.includes(blobId)) await writeDurably(directory, metaName(blobId), seal(meta));
     }

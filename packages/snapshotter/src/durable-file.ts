@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { orDiskFull } from './disk-full.ts';
 
 /** Of SHA-256. */
 const SEAL_BYTES = 32;
@@ -15,12 +16,17 @@ export async function writeDurably(
 ): Promise<string> {
   const temporary = join(directory, `.${name}.${process.pid}`);
   await rm(temporary, { force: true });
-  const handle = await open(temporary, 'wx', 0o400);
   try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    const handle = await open(temporary, 'wx', 0o400);
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw orDiskFull(error, directory);
   }
   await chmod(temporary, 0o400);
   const file = join(directory, name);

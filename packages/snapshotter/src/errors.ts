@@ -66,6 +66,19 @@ export class DirectoryError extends ShoalError {
   }
 }
 
+/** The disk of the state is full: what must survive a restart cannot be written. */
+export class StateDiskFullError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_DISK_FULL';
+
+  constructor(place: string, options: ShoalErrorOptions = {}) {
+    super(`no space is left for the state in ${place}`, {
+      remedy: 'free space on that file system and try again',
+      retryable: true,
+      ...options,
+    });
+  }
+}
+
 /** Another daemon holds the state. */
 export class StateLockedError extends ShoalError {
   override readonly code = 'ERR_SNAPSHOTTER_STATE_LOCKED';

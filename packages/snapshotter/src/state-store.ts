@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { Level } from 'level';
 import { z } from 'zod';
+import { orDiskFull } from './disk-full.ts';
 import { StateDamagedError, StateLockedError } from './errors.ts';
 import type { MountRecord } from './mount-record.ts';
 import { decodeMountRecord, encodeMountRecord } from './mount-record.ts';
@@ -41,6 +42,8 @@ export type DamagedRecord = { readonly key: string; readonly error: StateDamaged
 export class StateStore {
   readonly #db: Level<string, string>;
   readonly #directory: string;
+  #reopening: Promise<void> | undefined;
+  #isClosed = false;
 
   private constructor(db: Level<string, string>, directory: string) {
     this.#db = db;
@@ -73,11 +76,13 @@ export class StateStore {
   }
 
   async putMount(record: MountRecord): Promise<void> {
-    await this.#db.put(KEY.mount + record.id, encodeMountRecord(record), SYNC);
+    await this.#withDatabase((db) =>
+      db.put(KEY.mount + record.id, encodeMountRecord(record), SYNC),
+    );
   }
 
   async deleteMount(id: string): Promise<void> {
-    await this.#db.del(KEY.mount + id, SYNC);
+    await this.#withDatabase((db) => db.del(KEY.mount + id, SYNC));
   }
 
   /** All records; one that does not decode harms nobody else. */
@@ -97,17 +102,44 @@ export class StateStore {
 
   /** What was found when this bootstrap was walked; undefined: it never was. */
   async readVerified(layerDigest: string): Promise<VerifiedBootstrap | undefined> {
-    const text = await this.#db.get(KEY.verified + layerDigest);
+    const text = await this.#withDatabase((db) => db.get(KEY.verified + layerDigest));
     if (text === undefined) return undefined;
     const parsed = verifiedSchema.safeParse(parseJson(text));
     return parsed.success ? parsed.data : undefined;
   }
 
   async putVerified(layerDigest: string, verified: VerifiedBootstrap): Promise<void> {
-    await this.#db.put(KEY.verified + layerDigest, JSON.stringify(verified), SYNC);
+    const text = JSON.stringify(verified);
+    await this.#withDatabase((db) => db.put(KEY.verified + layerDigest, text, SYNC));
+  }
+
+  /** After a write that failed LevelDB refuses all others until it is opened again. */
+  async #withDatabase<T>(use: (db: Level<string, string>) => Promise<T>): Promise<T> {
+    await this.#reopening?.catch(() => undefined);
+    try {
+      return await use(this.#db);
+    } catch (error) {
+      if (this.#isClosed) throw error;
+      this.#reopening ??= this.#reopen().finally(() => {
+        this.#reopening = undefined;
+      });
+      try {
+        await this.#reopening;
+        return await use(this.#db);
+      } catch (again) {
+        throw orDiskFull(again, this.#directory);
+      }
+    }
+  }
+
+  async #reopen(): Promise<void> {
+    await this.#db.close();
+    await this.#db.open();
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#reopening?.catch(() => undefined);
     await this.#db.close();
   }
 

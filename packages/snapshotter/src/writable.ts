@@ -4,6 +4,7 @@
  * upper directory never meets another image below it. It stays after unmount unless told otherwise.
  */
 import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makePrivateDirectory } from './private-directory.ts';
@@ -18,7 +19,7 @@ export function writableDirectories(directory: string): WritableDirectories {
   return { directory, upper: join(directory, 'upper'), work: join(directory, 'work') };
 }
 
-/** Creates what is missing. The upper directory's mode is what the mount's root directory shows. */
+/** Creates what is missing; at the first mount the driver gives `upper` the image's attributes. */
 export function prepareWritable(
   root: string,
   mountpoint: string,
@@ -26,7 +27,9 @@ export function prepareWritable(
 ): WritableDirectories {
   const key = createHash('sha256').update(`${mountpoint}\0${bootstrapDigest}`).digest('hex');
   const directories = writableDirectories(join(root, 'writable', key.slice(0, 16)));
-  for (const path of Object.values(directories)) makePrivateDirectory(path);
+  // Not `upper` once it is there: it may have any mode and owner, as the root of a mount.
+  for (const path of [directories.directory, directories.work]) makePrivateDirectory(path);
+  mkdirSync(directories.upper, { recursive: true, mode: 0o700 });
   return directories;
 }
 

@@ -1,6 +1,7 @@
 /** The blobfs driver: lazy reads, shared blobs, overlays, busy and lazy unmounts, succession. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, chownSync, statSync } from 'node:fs';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listMounts } from '@shoal/linux';
@@ -49,6 +50,12 @@ t.test('mounts load on demand and share their blobs', async (t) => {
   await driver.unmount('first');
   await driver.unmount('first');
   t.ok((await readFile(join(second.mountpoint, 'file-0'))).length > 0);
+  t.equal(statSync(second.mountpoint).mode & 0o777, 0o755, "the image's root directory");
+  chmodSync(second.mountpoint, 0o711);
+  chownSync(second.mountpoint, 7, 8);
+  await driver.unmount('second');
+  await driver.mount(second);
+  t.match(statSync(second.mountpoint), { mode: 0o40711, uid: 7, gid: 8 }, 'what was set stays');
   await driver.unmount('second');
   t.match(driver.stats(), { waiting: 0, failedReads: 0 });
   await driver.shutDown();

@@ -1,10 +1,11 @@
 /** The database: what was written is there again, one opener at a time, damage is named. */
-import { chmod, readdir, writeFile } from 'node:fs/promises';
+import { chmod, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDigest } from '@shoal/oci';
-import { temporaryDirectory } from '@shoal/test-kit';
+import { requireMounts, runChecked, temporaryDirectory } from '@shoal/test-kit';
 import { Level } from 'level';
 import t from 'tap';
+import { orDiskFull } from '../src/disk-full.ts';
 import { decodeMountRecord, encodeMountRecord, type MountRecord } from '../src/mount-record.ts';
 import { StateStore } from '../src/state-store.ts';
 
@@ -122,4 +123,45 @@ t.test('records decode to what was encoded, and nothing else decodes', (t) => {
     t.throws(() => decodeMountRecord(text, 'here'), { code: 'ERR_SNAPSHOTTER_STATE_DAMAGED' });
   }
   t.end();
+});
+
+t.test('a full disk has its own error, in whatever words it comes', (t) => {
+  const raw = Object.assign(new Error('ENOSPC: no space left on device, write'), {
+    code: 'ENOSPC',
+  });
+  const level = new Error('Database failed', {
+    cause: new Error('IO error: 000005.log: No space left on device'),
+  });
+  for (const error of [raw, level]) {
+    t.match(orDiskFull(error, '/place'), {
+      code: 'ERR_SNAPSHOTTER_DISK_FULL',
+      message: /\/place/,
+      retryable: true,
+    });
+  }
+  const other = new Error('something else');
+  t.equal(orDiskFull(other, '/place'), other);
+  t.end();
+});
+
+t.test('a full disk: an error of its own, and all is well when there is space again', async (t) => {
+  if (!requireMounts(t)) return;
+  const directory = temporaryDirectory(t);
+  await runChecked('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'small', directory]);
+  t.teardown(() => runChecked('umount', [directory]));
+  const state = await StateStore.open(directory);
+  t.teardown(() => state.close());
+  const first = record('0123456789abcdef');
+  await state.putMount(first);
+  const fill = join(directory, 'fill');
+  await t.rejects(writeFile(fill, Buffer.alloc(1 << 20)), { code: 'ENOSPC' });
+  const large = { ...first, id: 'f'.repeat(16), driverReason: 'x'.repeat(1000) };
+  const fails = async () => {
+    for (;;) await state.putMount(large);
+  };
+  await t.rejects(fails(), { code: 'ERR_SNAPSHOTTER_DISK_FULL', message: new RegExp(directory) });
+  await rm(fill);
+  await state.deleteMount(large.id);
+  t.same((await state.readMounts()).records, [first]);
+  t.equal(await state.readVerified('x'), undefined);
 });

@@ -5,13 +5,22 @@
  * The EROFS below an overlay is mounted in a directory of ours only until the overlay has its own
  * clone of it; then that mount goes, so that one image is one mount in everybody's list.
  */
-import { mkdirSync, rmdirSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { listMounts, mountErofs, mountOverlay, unmount } from '@shoal/linux';
 import { DriverRequestError } from '../errors.ts';
 import type { DriverBlob, DriverMountRequest } from './mount-driver.ts';
 
 const BLOCK_BYTES = 4096;
+const PERMISSION_BITS = 0o7777;
 const MOUNT_ID = /^[a-z0-9-]{1,64}$/;
 const SERVED_AS = /^[0-9a-z-]{1,80}$/;
 
@@ -63,6 +72,7 @@ export function mountImage(
   try {
     const mounted = mountErofs({ metadataFile, devices, mountpoint: lower, flags });
     try {
+      adoptRootAttributes(lower, writable);
       mountOverlay({ ...writable, lower: [lower], mountpoint, flags });
     } finally {
       unmount(lower, { lazy: true });
@@ -71,6 +81,22 @@ export function mountImage(
   } finally {
     rmdirSync(lower);
   }
+}
+
+/**
+ * What an overlay shows of its root directory is the upper directory: it starts as the image's. The
+ * work directory is empty until an overlay has used it, so later changes of the user stay.
+ */
+function adoptRootAttributes(
+  lower: string,
+  { upper, work }: { readonly upper: string; readonly work: string },
+): void {
+  if (readdirSync(work).length > 0) return;
+  // Of the metadata file, which is local: no miss can be behind this.
+  const { uid, gid, mode, atime, mtime } = statSync(lower);
+  chownSync(upper, uid, gid);
+  chmodSync(upper, mode & PERMISSION_BITS);
+  utimesSync(upper, atime, mtime);
 }
 
 /** True when an image (or an overlay over one) is mounted there. */

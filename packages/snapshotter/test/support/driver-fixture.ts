@@ -40,7 +40,9 @@ export class DriverFixture {
     );
     const blocks = blobs.map((blob) => blob.sizeBytes / 4096);
     writeFileSync(path('metadata'), encodeTinyErofs(files, blocks));
-    for (const name of ['mnt', 'upper', 'work']) mkdirSync(path(name), { recursive: true });
+    for (const name of ['mnt', 'upper', 'work']) {
+      mkdirSync(path(name), { recursive: true, mode: 0o700 });
+    }
     return {
       mountId,
       metadataFile: path('metadata'),
