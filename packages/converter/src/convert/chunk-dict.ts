@@ -4,7 +4,7 @@
  * layers of the image, so that it stays complete by itself.
  */
 import type { Descriptor, ImageReference, Platform } from '@shoal/oci';
-import { digestOfBlobId, formatReference, parseBlobId } from '@shoal/oci';
+import { bootstrapLayerOf, digestOfBlobId, formatReference, parseBlobId } from '@shoal/oci';
 import type { BlobTableEntry, Bootstrap } from '@shoal/rafs';
 import { ChunkFlag, hasBlobFeature } from '@shoal/rafs';
 import type { ClientOptions, ImageStore } from '@shoal/registry-client';
@@ -39,6 +39,7 @@ export async function openChunkDict(
   settings: ConvertSettings,
   options: { client: ClientOptions; platform: Platform | undefined; signal: AbortSignal },
 ): Promise<ChunkDict> {
+  // Loads the readers of images, which a conversion without a dictionary does not need.
   const { openConvertedImage } = await import('../image/open-image.ts');
   const image = await openConvertedImage(reference, options);
   try {
@@ -54,7 +55,7 @@ export async function openChunkDict(
       }
       return { descriptor, entry, metaFile: layer.metaFiles.get(entry.blobId) };
     });
-    const identity = facts.manifest.layers.at(-1)?.digest ?? '';
+    const identity = bootstrapLayerOf(facts.manifest)?.digest ?? '';
     const close = () => image.close();
     return { reference, identity, store: facts.store, blobs, bootstrap, close };
   } catch (error) {
