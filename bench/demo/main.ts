@@ -80,7 +80,8 @@ async function demo(): Promise<void> {
     measured.push(await measureLazyMount(context));
     output('   in full: skopeo copy, umoci unpack, then the same program from the tree');
   } else {
-    output(`   ${obstacle}: mounting and running a program are left out ("bin/shoal doctor"`);
+    output(`   ${obstacle}.`);
+    output('   So mounting, and running a program from the mount, are left out (bin/shoal doctor');
     output('   says more). Instead one file is read.');
     output('   lazily: shoal cat');
     measured.push(await measureLazyCat(context));
@@ -95,12 +96,12 @@ async function demo(): Promise<void> {
 
 /** Why this host cannot mount; undefined when it can. */
 async function mountObstacle(): Promise<string | undefined> {
-  if (!isRoot) return 'Not root';
+  if (!isRoot) return 'Not root: this host may be able to mount, this user is not';
   const { stdout } = await runProgram(shoal, ['doctor', '--json'], environment);
   const { picked, drivers }: { picked?: string; drivers: { reason: string }[] } =
     JSON.parse(stdout);
   if (picked !== undefined) return undefined;
-  return `This host cannot mount (${drivers[0]?.reason ?? 'no driver'})`;
+  return `This host cannot mount: ${drivers[0]?.reason ?? 'no driver'}`;
 }
 
 function report(measured: readonly Measured[]): void {

@@ -77,7 +77,9 @@ function blobText(blob: BlobStatus): string {
     `${blob.blobId.slice(0, 12)}: ${sizeText(blob.bytesPresent)} of ${sizeText(blob.bytesTotal)}`,
     `fetched ${sources.join(', ') || 'nothing'}${causes.length > 0 ? ` (${causes.join(', ')})` : ''}`,
     `${blob.requests} requests`,
-    `${misses.count} misses, p50 ${misses.p50Ms} ms, p99 ${misses.p99Ms} ms`,
+    misses.count === 0
+      ? 'no misses'
+      : `${misses.count} misses, p50 ${misses.p50Ms} ms, p99 ${misses.p99Ms} ms`,
     `${blob.errors} errors`,
   ].join('; ');
 }
