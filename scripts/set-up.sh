@@ -62,6 +62,9 @@ rust_packages() {
 install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   # shellcheck disable=SC2086 # a list of names
+  apt-get install --simulate --no-install-recommends $missing >/dev/null 2>&1 ||
+    retry apt-get update -q >&2
+  # shellcheck disable=SC2086
   apt-get install -y -q --no-install-recommends $missing >&2 && return 0
   retry apt-get update -q >&2
   # shellcheck disable=SC2086
