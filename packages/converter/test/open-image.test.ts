@@ -5,10 +5,12 @@ import { parsePlatform, parseReference } from '@shoal/oci';
 import { EmbeddedRegistry } from '@shoal/registry-client';
 import { buildLayout, temporaryDirectory, writeTar } from '@shoal/test-kit';
 import t from 'tap';
+import { PlatformMissingError } from '../src/image/errors.ts';
 import {
   checkAllPlatforms,
   checkImages,
   convertImage,
+  openBootstrapFile,
   openConvertedImage,
   openImage,
 } from '../src/index.ts';
@@ -87,6 +89,28 @@ t.test('an index that is an index of indexes, of nothing, of attestations only',
       message: /it holds no image/,
     });
   }
+});
+
+t.test('errors name the image or file, and not ten thousand platforms', async (t) => {
+  const offered = Array.from({ length: 5000 }, (_, n) => `linux/a${n % 100}`);
+  const { message } = new PlatformMissingError('r.example/a:1', 'linux/amd64', offered);
+  t.match(message, /linux\/a23 and 76 more$/);
+  const converted = `oci:${directory}/named:latest`;
+  await convertImage({
+    source: parseReference(other),
+    target: parseReference(converted),
+    platforms: { kind: 'all' },
+  });
+  const image = await openConvertedImage(parseReference(converted));
+  const bytes = Buffer.from(image.layer.bootstrap);
+  await image.close();
+  bytes.fill(0xff, 4096);
+  writeFileSync(`${directory}/damaged.boot`, bytes);
+  await t.rejects(openBootstrapFile(`${directory}/damaged.boot`), {
+    code: /^ERR_RAFS_/,
+    message: /^[^:]*damaged\.boot: /,
+  });
+  await t.rejects(openBootstrapFile('/proc/self/mem'), { code: 'ERR_CONVERTER_IMAGE_FILE' });
 });
 
 t.test('an image without any content', async (t) => {

@@ -5,7 +5,7 @@
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, stat } from 'node:fs/promises';
-import { errorCode } from '@shoal/errors';
+import { errorCode, ShoalError } from '@shoal/errors';
 import type { Bootstrap, BootstrapSummary } from '@shoal/rafs';
 import {
   BOOTSTRAP_BYTES_MAX,
@@ -16,6 +16,7 @@ import {
 } from '@shoal/rafs';
 import { BootstrapTreeView } from './bootstrap-tree-view.ts';
 import { ImageFileError } from './errors.ts';
+import { namedFailure } from './named-failure.ts';
 
 /** Superblock and extended superblock: enough to recognise a bootstrap. */
 const HEAD_BYTES = 4096;
@@ -41,16 +42,22 @@ export async function isImageFile(text: string): Promise<boolean> {
 
 /** Opens and verifies. Throws `ERR_CONVERTER_IMAGE_FILE` and what the bootstrap is wrong with. */
 export async function openBootstrapFile(path: string): Promise<BootstrapFile> {
-  const bytes = await readRegularFile(path);
-  const bootstrap = openBootstrap(bytes);
-  const summary = verifyBootstrap(bootstrap);
-  return {
-    path,
-    sizeBytes: bytes.length,
-    bootstrap,
-    summary,
-    tree: new BootstrapTreeView(bootstrap),
-  };
+  try {
+    const bytes = await readRegularFile(path);
+    const bootstrap = openBootstrap(bytes);
+    const summary = verifyBootstrap(bootstrap);
+    const tree = new BootstrapTreeView(bootstrap);
+    return { path, sizeBytes: bytes.length, bootstrap, summary, tree };
+  } catch (error) {
+    throw failureOf(error, printableName(Buffer.from(path)));
+  }
+}
+
+/** Reading may fail too, e.g. of files in /proc. */
+function failureOf(error: unknown, shown: string): unknown {
+  if (error instanceof ShoalError) return namedFailure(error, shown);
+  const code = errorCode(error) ?? 'unknown';
+  return new ImageFileError(shown, `cannot be read (${code})`, { cause: error });
 }
 
 async function readRegularFile(path: string): Promise<Buffer> {

@@ -3,6 +3,7 @@
  */
 import type { ShoalErrorOptions } from '@shoal/errors';
 import { ShoalError } from '@shoal/errors';
+import { PLATFORMS_NAMED_MAX } from './limits.ts';
 
 /** The image is an ordinary one, but the command needs a converted one. */
 export class NotConvertedError extends ShoalError {
@@ -33,10 +34,17 @@ export class PlatformMissingError extends ShoalError {
   override readonly code = 'ERR_CONVERTER_PLATFORM_MISSING';
 
   constructor(image: string, wanted: string, offered: readonly string[]) {
-    const known = offered.length === 0 ? 'it holds no image' : `it has ${offered.join(', ')}`;
-    super(`${image} has no image for ${wanted}; ${known}`, {
-      remedy: 'choose one of its platforms with --platform',
-    });
+    const names = [...new Set(offered)];
+    const more = names.length - PLATFORMS_NAMED_MAX;
+    const known =
+      names.slice(0, PLATFORMS_NAMED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
+    super(
+      `${image} has no image for ${wanted}; ${known === '' ? 'it holds no image' : `it has ${known}`}`,
+      {
+        remedy:
+          known === '' ? 'build or push it again' : 'choose one of its platforms with --platform',
+      },
+    );
   }
 }
 

@@ -26,3 +26,5 @@ export const DIFFERENCES_LISTED_MAX = 1000;
 export const ARCHIVE_PATH_BYTES_MAX = 4096;
 /** Manifests that refer to an image and are looked into for a converted one. */
 export const REFERRERS_MAX = 32;
+/** Platforms an error names: official images come for a dozen. */
+export const PLATFORMS_NAMED_MAX = 24;

@@ -2,7 +2,7 @@
  * Opens an image wherever it is: a registry, a layout directory, an archive. What comes back knows
  * whether it is an ordinary image or a converted one.
  */
-import type { ImageConfig, ImageReference, Platform } from '@shoal/oci';
+import type { Descriptor, ImageConfig, ImageReference, Platform } from '@shoal/oci';
 import {
   bootstrapLayerOf,
   formatPlatform,
@@ -16,6 +16,7 @@ import { readBootstrapLayer } from './bootstrap-layer.ts';
 import { ConvertedImage } from './converted-image.ts';
 import { ImagePathError, NotConvertedError, PlatformMissingError } from './errors.ts';
 import { REFERRERS_MAX } from './limits.ts';
+import { namedFailure } from './named-failure.ts';
 import type { OpenedImageFacts } from './opened-image.ts';
 import { OrdinaryImage } from './opened-image.ts';
 import { readConfig, readDocument } from './read-document.ts';
@@ -87,7 +88,7 @@ async function convertedReferrer(
     const selection = { descriptor: referrer, manifest, index: undefined };
     const config = await readConfig(store, manifest.config, signal);
     const facts: OpenedImageFacts = { ...selection, description, config, store };
-    return new ConvertedImage(facts, await readBootstrapLayer(store, layer, signal));
+    return await openConverted(facts, layer, signal);
   }
   return undefined;
 }
@@ -108,7 +109,19 @@ export async function openFromStore(
   const facts: OpenedImageFacts = { ...selection, description: store.description, config, store };
   const layer = bootstrapLayerOf(selection.manifest);
   if (layer === undefined) return new OrdinaryImage(facts);
-  return new ConvertedImage(facts, await readBootstrapLayer(store, layer, signal));
+  return await openConverted(facts, layer, signal);
+}
+
+async function openConverted(
+  facts: OpenedImageFacts,
+  layer: Descriptor,
+  signal: AbortSignal,
+): Promise<ConvertedImage> {
+  try {
+    return new ConvertedImage(facts, await readBootstrapLayer(facts.store, layer, signal));
+  } catch (error) {
+    throw namedFailure(error, facts.description);
+  }
 }
 
 function signalOf({ signal }: OpenImageOptions): AbortSignal {
