@@ -57,7 +57,7 @@ export async function composeService(input: ComposeInput): Promise<MountService>
     { access, bootstraps, images: new ImageBlobs(pool, bootstraps) },
   );
   const service = new MountService(
-    { reserved: [paths.root, paths.run, cacheDirectoryOf(input)] },
+    { root: paths.root, reserved: [paths.root, paths.run, cacheDirectoryOf(input)] },
     { state, planner, drivers: await openDrivers(input), log, owned: [pool, access, codecs] },
   );
   await service.restore();

@@ -3,7 +3,7 @@
  * the daemon, over reboots. The record of a mount is on disk before its caller hears of it.
  */
 import { realpath } from 'node:fs/promises';
-import { isMountpoint } from '@shoal/linux';
+import { isMountpoint, listMounts } from '@shoal/linux';
 import type { DriverName, MountDriver } from './driver/index.ts';
 import {
   ImageUnusableError,
@@ -24,6 +24,7 @@ import type {
   UnmountRequest,
 } from './mount-types.ts';
 import { checkMountpoint } from './mountpoint.ts';
+import { orphanProblems } from './orphan-mounts.ts';
 import { type BrokenMount, forgetBroken, restoreMounts } from './restore.ts';
 import { errorFields, type ServiceLog } from './service-log.ts';
 import type { StateStore } from './state-store.ts';
@@ -41,6 +42,8 @@ export type MountServiceComponents = {
 export type MountServiceOptions = {
   /** Directories of the daemon itself: nothing is mounted in or over them. */
   readonly reserved: readonly string[];
+  /** Where bootstraps and writable directories lie: mounts of it without a record are reported. */
+  readonly root: string;
 };
 
 export class MountService implements AsyncDisposable {
@@ -64,7 +67,10 @@ export class MountService implements AsyncDisposable {
     const restored = await restoreMounts(this.#components);
     for (const plan of restored.plans) this.#mounts.set(plan.record.mountpoint, plan);
     for (const broken of restored.broken) this.#broken.set(broken.record.mountpoint, broken);
-    this.#problems = restored.problems;
+    const known = new Set([...this.#mounts.keys(), ...this.#broken.keys()]);
+    const orphans = orphanProblems(listMounts(), this.#options.root, known);
+    for (const problem of orphans) this.#components.log.error({ problem }, 'a mount has no record');
+    this.#problems = [...restored.problems, ...orphans];
   }
 
   /** Returns when the mount is usable and recorded. */

@@ -115,7 +115,7 @@ async function makeService(t: Tap, state?: StateStore) {
   };
   const opened = state ?? (await StateStore.open(directory));
   const service = new MountService(
-    { reserved: [] },
+    { root: directory, reserved: [] },
     {
       state: opened,
       planner,

@@ -1,0 +1,26 @@
+/**
+ * Mounts of this root that no record speaks of, after the database lost some. Nobody serves them:
+ * whoever reads absent bytes there gets errors. They are named and left to the administrator.
+ */
+import { join } from 'node:path';
+import type { MountEntry } from '@shoal/linux';
+
+/** One sentence for each; `known` are the mountpoints of the records. */
+export function orphanProblems(
+  mounts: readonly MountEntry[],
+  root: string,
+  known: ReadonlySet<string>,
+): string[] {
+  return mounts
+    .filter((entry) => isOfRoot(entry, root) && !known.has(entry.mountpoint))
+    .map(
+      ({ mountpoint }) =>
+        `${mountpoint}: mounted by an earlier daemon, and its record is lost: umount -l ${mountpoint}`,
+    );
+}
+
+function isOfRoot({ fileSystem, source, superOptions }: MountEntry, root: string): boolean {
+  if (fileSystem === 'erofs') return source.startsWith(`${join(root, 'images')}/`);
+  if (fileSystem !== 'overlay') return false;
+  return superOptions.some((option) => option.startsWith(`upperdir=${join(root, 'writable')}/`));
+}
