@@ -3,7 +3,7 @@
  * damage and changes are found.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { parseReference } from '@shoal/oci';
+import { parseReference, sha256Digest } from '@shoal/oci';
 import {
   buildLayout,
   buildTortureLayout,
@@ -87,6 +87,24 @@ t.test('a changed image is found different', async (t) => {
     report.differences.map(({ scope, path, attribute }) => `${scope} ${path} ${attribute}`),
     ['tree /g name', 'content /f content'],
   );
+});
+
+t.test('a blob that is no layer of the manifest is found', async (t) => {
+  const target = await convert('unlisted');
+  const path = (name: string) => `${directory}/unlisted/${name}`;
+  const index = JSON.parse(readFileSync(path('index.json'), 'utf8'));
+  const [entry] = index.manifests;
+  const manifest = JSON.parse(
+    readFileSync(path(`blobs/${entry.digest.replace(':', '/')}`), 'utf8'),
+  );
+  manifest.layers.shift();
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  const digest = sha256Digest(bytes);
+  writeFileSync(path(`blobs/${digest.replace(':', '/')}`), bytes);
+  Object.assign(entry, { digest, size: bytes.length });
+  writeFileSync(path('index.json'), JSON.stringify(index));
+  const { differences } = await check(original, target);
+  t.match(differences, [{ attribute: 'layer', target: 'is no layer of the manifest' }]);
 });
 
 t.test('a flipped byte of a blob is found, and never handed out', async (t) => {

@@ -5,7 +5,7 @@
 
 import { CodecPool } from '@shoal/blob-store';
 import type { ImageReference, Platform } from '@shoal/oci';
-import { formatPlatform, formatReference } from '@shoal/oci';
+import { digestHex, formatPlatform, formatReference } from '@shoal/oci';
 import type { ClientOptions } from '@shoal/registry-client';
 import { openSource } from '@shoal/registry-client';
 import { Warnings } from '../convert/session.ts';
@@ -124,6 +124,7 @@ class Comparison {
     const { chunks, problems } = await verifyContent(image, this.#signal, this.#options.onBytes);
     this.#chunksVerified += chunks;
     const blobs = await image.blobs(this.#signal);
+    this.#checkLayers(image);
     for (const { blobIndex, chunk, detail } of problems) {
       const side = image === this.#source ? 'source' : 'target';
       this.#differences.add({
@@ -135,6 +136,21 @@ class Comparison {
     }
     if (isSameChunking(chunkingOf(image), chunking)) return new DigestTreeView(image, blobs);
     return await rehashImage(image, chunking, this.#signal);
+  }
+
+  /** A blob that is no layer can be read today, but is copied and kept by nobody. */
+  #checkLayers(image: ConvertedImage): void {
+    const side = image === this.#source ? 'source' : 'target';
+    const layers = new Set(image.facts.manifest.layers.map(({ digest }) => digestHex(digest)));
+    for (const { blobId } of image.bootstrap.blobs) {
+      if (layers.has(blobId)) continue;
+      this.#differences.add({
+        scope: 'content',
+        path: `blob ${blobId}`,
+        attribute: 'layer',
+        [side]: 'is no layer of the manifest',
+      });
+    }
   }
 }
 
