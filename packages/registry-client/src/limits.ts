@@ -40,6 +40,8 @@ export const LOCATION_LIFETIME_MS = 10 * 60_000;
 export const LOCATION_MARGIN_MS = 5_000;
 /** Pages of one referrers list. */
 export const REFERRER_PAGES_MAX = 64;
+/** Referrers after which no further page is asked for: what is wanted is among the first few. */
+export const REFERRERS_MAX = 4096;
 /** One answer of `readBlobRange`: it is held in memory. */
 export const RANGE_BYTES_MAX = 256 << 20;
 /** A broken transfer that got this far starts with all its tries again. */

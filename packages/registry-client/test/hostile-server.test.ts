@@ -1,6 +1,6 @@
 /** Servers that say back what they were told in confidence: none of it reaches a message. */
 import { createServer, type RequestListener } from 'node:http';
-import { parseReference } from '@shoal/oci';
+import { parseDigest, parseReference } from '@shoal/oci';
 import { openSource } from '@shoal/registry-client';
 import t, { type Test } from 'tap';
 import { SentSecrets } from '../src/auth/sent-secrets.ts';
@@ -94,4 +94,28 @@ t.test('what is withheld', async (t) => {
   secrets.addCredentials({ kind: 'identity-token', token: 'x/y' });
   t.notMatch(secrets.withhold('a x/y'), 'x/y');
   t.notMatch(secrets.withhold('a x%2Fy'), 'x%2Fy');
+});
+
+t.test('a list of referrers without an end', async (t) => {
+  let pages = 0;
+  const listener: RequestListener = ({ url }, response) => {
+    pages += 1;
+    const manifests = Array.from({ length: 3000 }, () => ({
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      digest: `sha256:${'0'.repeat(64)}`,
+      size: 1,
+    }));
+    response.setHeader('content-type', 'application/vnd.oci.image.index.v1+json');
+    response.setHeader('link', `<${url}?n=${pages}>; rel="next"`);
+    response.end(JSON.stringify({ schemaVersion: 2, manifests }));
+  };
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = server.address();
+  const host = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  await using source = await openSource(parseReference(`${host}/a/b:v1`), { plainHttp: true });
+  const found = await source.listReferrers(parseDigest(`sha256:${'1'.repeat(64)}`));
+  t.equal(found.length, 6000);
+  t.equal(pages, 2);
 });

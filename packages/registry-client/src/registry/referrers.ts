@@ -14,7 +14,7 @@ import {
 } from '@shoal/oci';
 import { NotFoundError } from '../errors.ts';
 import type { Document, Endpoint } from '../http/endpoint.ts';
-import { REFERRER_PAGES_MAX } from '../limits.ts';
+import { REFERRER_PAGES_MAX, REFERRERS_MAX } from '../limits.ts';
 
 export type ReferrerQuery = {
   readonly endpoint: Endpoint;
@@ -45,6 +45,7 @@ async function fromApi(query: ReferrerQuery): Promise<readonly Descriptor[] | un
   const found: Descriptor[] = [];
   let target: string | URL | undefined = `/v2/${repository}/referrers/${digest}${filter}`;
   for (let page = 0; target !== undefined && page < REFERRER_PAGES_MAX; page++) {
+    if (found.length >= REFERRERS_MAX) break;
     const document: Document = await endpoint.callForDocument(
       {
         method: 'GET',
