@@ -63,13 +63,13 @@ export async function convertLayers(
       blobs.push({ kind: 'layer', blob: unit.blob, isNew: origin === 'converted' });
     }
     layerBlobs.push(unit.blob?.descriptor);
+    // The tree wants the memory of the threads; no layer after the last needs them.
+    if (layer === inputs.length - 1) await session.threads.close();
     await applyUnit(session, root, unit, { source, number: layer + 1, budget });
     const report = reportOf(done, source, performance.now() - startMs);
     reports.push(report);
     session.onProgress({ kind: 'layer-done', layer, report });
   }
-  // Their memory is wanted for the bootstrap.
-  await session.threads.close();
   return { root, index, blobs, layerBlobs, reports };
 }
 
