@@ -51,7 +51,7 @@ export class ChunkCutter {
     this.#references += chunks;
     if (chunks > FILE_CHUNKS_MAX || this.#references > LAYER_CHUNK_REFERENCES_MAX) {
       throw new ImageLimitError(
-        `${this.#source}: a file of ${size} bytes passes the number of chunks`,
+        `${this.#source}: with a file of ${size} bytes it has too many chunks`,
         {
           remedy: 'use a larger --chunk-size',
         },
