@@ -152,6 +152,7 @@ const BREAKS: Readonly<Record<string, Break>> = {
     image.bytes.writeUInt32LE(0x10_0000, recordAt(image) + 56),
   'record outside the blob': (image) => image.bytes.writeUInt32LE(0x10_0000, recordAt(image) + 48),
   'record without bytes': (image) => image.bytes.writeUInt32LE(0, recordAt(image) + 44),
+  'record without stored bytes': (image) => image.bytes.writeUInt32LE(0, recordAt(image) + 40),
   'prefetch of nothing': ({ bytes }) => bytes.writeUInt32LE(129, 4096 + 256),
   'chunk table outside the file': ({ bytes }) => bytes.writeUInt32LE(0x10_0000, 1152 + 24),
   'chunk table over the blob table': ({ bytes }) => bytes.writeUInt32LE(4096, 1152 + 24),
@@ -188,6 +189,16 @@ t.test('each broken rule is found', async (t) => {
     const code = /^ERR_RAFS_(?:CORRUPT|TRUNCATED)$/;
     t.throws(() => verifyBootstrap(image.bytes), { code }, what);
   }
+});
+
+t.test('records of a blob with batches need no place of their own', async (t) => {
+  const { bytes, bootstrap } = smallImage();
+  bytes.writeUInt8(0x21 | 0x84, 4096 + 84);
+  bytes.writeUInt32LE(24 * [...bootstrap.chunkRecords()].length, 4096 + 128);
+  // As Nydus's builder writes members: no batch flag, no stored size, no stored offset.
+  bytes.writeUInt32LE(0, bytes.readUInt32LE(1152 + 24) + 40);
+  bytes.writeUInt32LE(0, bytes.readUInt32LE(1152 + 24) + 48);
+  t.equal(verifyBootstrap(bytes).chunks, 3);
 });
 
 t.test('features nobody here knows are unsupported, not corrupt', async (t) => {

@@ -66,8 +66,11 @@ function hasFilesystem(type: string): boolean {
 
 /** Where the real Nydus lies when test/judges/build-nydus.sh has built it. */
 export function nydusDirectory(): string {
-  const judges = process.env['SHOAL_JUDGES'] ?? join(homedir(), '.cache', 'shoal-judges');
-  return join(judges, 'nydus-2.2.0');
+  return join(judgesDirectory(), 'nydus-2.2.0');
+}
+
+function judgesDirectory(): string {
+  return process.env['SHOAL_JUDGES'] ?? join(homedir(), '.cache', 'shoal-judges');
 }
 
 /** Paths of the real Nydus programs; a skip or failure of the test when they are not there. */
@@ -76,5 +79,13 @@ export function requireNydus(t: TestScope): { image: string; daemon: string } | 
   const daemon = join(nydusDirectory(), 'bin', 'nydusd');
   if (existsSync(image) && existsSync(daemon)) return { image, daemon };
   lack(t, 'real Nydus is not built (test/judges/build-nydus.sh)');
+  return undefined;
+}
+
+/** Path of Nydus's builder with batch chunks; a skip or failure of the test when it is not there. */
+export function requireNydusBatch(t: TestScope): string | undefined {
+  const program = join(judgesDirectory(), 'nydus-batch-0.2.0', 'bin', 'nydus-batch');
+  if (existsSync(program)) return program;
+  lack(t, 'nydus-batch is not built (test/judges/build-nydus-batch.sh)');
   return undefined;
 }

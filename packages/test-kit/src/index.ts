@@ -10,6 +10,7 @@ export {
   nydusDirectory,
   requireMounts,
   requireNydus,
+  requireNydusBatch,
   requireRoot,
   requireTool,
 } from './gating.ts';

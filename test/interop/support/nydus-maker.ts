@@ -9,7 +9,7 @@ import { gzipSync, zstdDecompressSync } from 'node:zlib';
 import { digestOf, type StoredLayer, writeLayout, writeTar } from '@shoal/test-kit';
 
 export type NydusOptions = {
-  /** Path of the nydus-image program. */
+  /** Path of the nydus-image program, or of nydus-batch. */
   readonly program: string;
   /** An empty directory for everything that is made. */
   readonly directory: string;
@@ -19,6 +19,8 @@ export type NydusOptions = {
   readonly digester?: 'sha256' | 'blake3';
   /** Bytes. @default 1 MiB */
   readonly chunkSize?: number;
+  /** `program` is a nydus-batch instead, and packs small files together. */
+  readonly batchBytes?: number;
 };
 
 export type NydusImage = {
@@ -48,7 +50,7 @@ export function makeNydusImage(options: NydusOptions): NydusImage {
   });
   for (const blob of blobs) writeFileSync(join(blobDirectory, hexOf(blob)), blob);
   const bootstrap = join(directory, 'image.boot');
-  run(options.program, ['merge', '--bootstrap', bootstrap, ...bootstraps]);
+  mergeBootstraps(options, bootstrap, bootstraps);
   const layers = [...blobs.map(blobLayer), bootstrapLayer(readFileSync(bootstrap))];
   const layout = writeLayout({ directory: join(directory, 'layout'), layers });
   return { layout, bootstrap, blobDirectory };
@@ -58,18 +60,30 @@ function makeBlob(options: NydusOptions, layer: Buffer, index: number): Buffer {
   const source = join(options.directory, `layer-${index}.tar`);
   const blob = join(options.directory, `layer-${index}.blob`);
   writeFileSync(source, layer);
+  const { compressor = 'zstd', digester = 'sha256', chunkSize = 1 << 20, batchBytes } = options;
+  if (batchBytes !== undefined) {
+    const sizes = [String(chunkSize), String(batchBytes)];
+    run(options.program, ['create', source, blob, compressor, digester, ...sizes]);
+    return readFileSync(blob);
+  }
   run(options.program, [
-    'create',
+    ...['--log-level', 'warn', 'create'],
     ...['--type', 'tar-rafs', '--fs-version', '6', '--whiteout-spec', 'none'],
-    ...['--compressor', options.compressor ?? 'zstd', '--digester', options.digester ?? 'sha256'],
-    ...['--chunk-size', `0x${(options.chunkSize ?? 1 << 20).toString(16)}`],
+    ...['--compressor', compressor, '--digester', digester],
+    ...['--chunk-size', `0x${chunkSize.toString(16)}`],
     ...['--blob-inline-meta', '--features', 'blob-toc', '--blob', blob, source],
   ]);
   return readFileSync(blob);
 }
 
+function mergeBootstraps(options: NydusOptions, merged: string, layers: readonly string[]): void {
+  const plain = ['--log-level', 'warn', 'merge', '--bootstrap'];
+  const command = options.batchBytes === undefined ? plain : ['merge'];
+  run(options.program, [...command, merged, ...layers]);
+}
+
 function run(program: string, args: readonly string[]): void {
-  execFileSync(program, ['--log-level', 'warn', ...args], { stdio: 'pipe' });
+  execFileSync(program, args, { stdio: 'pipe' });
 }
 
 function hexOf(bytes: Buffer): string {

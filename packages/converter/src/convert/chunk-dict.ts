@@ -81,6 +81,8 @@ export function addDictChunks(dict: ChunkDict, index: ChunkIndex, firstBlob: num
   for (const record of dict.bootstrap.chunkRecords()) {
     if (usable[record.blobIndex] !== true) continue;
     if ((record.flags & ~(ChunkFlag.compressed | ChunkFlag.hasCrc32c)) !== 0) continue;
+    // Members of a batch: only the blob's chunk-info says where they are.
+    if (record.compressedSize === 0) continue;
     if (index.find(record.digest, 0, record.uncompressedSize) !== undefined) continue;
     index.add(record.digest, 0, {
       blob: firstBlob + record.blobIndex,

@@ -26,7 +26,8 @@ export function verifyChunkRecords(bootstrap: Bootstrap): void {
 }
 
 function isInsideBlob(record: ChunkRecord, blob: BlobTableEntry, dataSize: number): boolean {
-  const isBatch = (record.flags & ChunkFlag.batch) !== 0;
+  // Nydus's builder sets no flag in the record of a batch member: its place is only in the chunk-info.
+  const isBatch = (record.flags & ChunkFlag.batch) !== 0 || hasBlobFeature(blob.features, 'batch');
   // In OCI-ref images offsets count in the archive's own stream, which the decoder of such blobs knows.
   const isForeign = hasBlobFeature(blob.features, 'zran');
   return (
