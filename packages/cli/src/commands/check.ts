@@ -16,8 +16,9 @@ Examples:
 
 Each side may be an ordinary or a converted image. Everything is compared: manifest and
 configuration (what a conversion changes by design is listed, not counted), every attribute of every
-file, link counts and hard links, every byte. Every chunk of a converted image is read and verified.
-Ends with 1 when there are differences.`;
+file, link counts and hard links, every byte. Every data blob of a converted image is read once as a
+whole: its size and digest are verified, and the digest of each chunk that some file uses. Ends with
+1 when there are differences.`;
 
 type CheckFlags = ImageFlags & {
   readonly source: string;
@@ -79,9 +80,10 @@ async function printReport(report: CheckReport, { output }: CliContext): Promise
   for (const difference of report.differences) await output.line(formatDifference(difference));
   const unlisted = report.differenceCount - report.differences.length;
   if (unlisted > 0) await output.line(`... and ${unlisted} more differences`);
-  const { inodes, files, bytes, chunksVerified } = report;
+  const { inodes, files, bytes, chunksVerified, blobsVerified } = report;
   await output.line(
-    `compared ${inodes} objects, ${files} files, ${bytes} bytes; ${chunksVerified} chunks verified`,
+    `compared ${inodes} objects, ${files} files, ${bytes} bytes; ` +
+      `${chunksVerified} chunks verified in ${blobsVerified} whole blobs`,
   );
   await output.line(
     report.isEqual ? 'the images are equal' : `${report.differenceCount} differences`,

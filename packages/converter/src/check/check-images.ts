@@ -7,7 +7,7 @@ import { CodecPool } from '@shoal/blob-store';
 import type { ImageReference, Platform } from '@shoal/oci';
 import { digestHex, formatPlatform, formatReference } from '@shoal/oci';
 import type { ClientOptions } from '@shoal/registry-client';
-import { openSource } from '@shoal/registry-client';
+import { listPlatforms, openSource } from '@shoal/registry-client';
 import { Warnings } from '../convert/session.ts';
 import { verifyContent } from '../image/content-verification.ts';
 import type { ConvertedImage } from '../image/converted-image.ts';
@@ -16,7 +16,6 @@ import type { OpenedImage } from '../image/open-image.ts';
 import { openImage } from '../image/open-image.ts';
 import type { Chunking } from '../image/ordinary-tree.ts';
 import { loadOrdinaryTree } from '../image/ordinary-tree.ts';
-import { listPlatforms } from '../image/select-manifest.ts';
 import type { HashedTree } from '../image/tree-view.ts';
 import type { CheckedSide, CheckReport } from './check-report.ts';
 import { compareDocuments } from './compare-documents.ts';
@@ -47,7 +46,7 @@ export async function checkImages(options: CheckOptions): Promise<CheckReport> {
 
 /**
  * Compares every platform the source comes for; a single manifest is one. Throws
- * `ERR_CONVERTER_PLATFORM_MISSING` when the target lacks one.
+ * `ERR_REGISTRY_CLIENT_PLATFORM_MISSING` when the target lacks one.
  */
 export async function checkAllPlatforms(options: CheckOptions): Promise<CheckReport[]> {
   const signal = options.signal ?? new AbortController().signal;
@@ -66,6 +65,7 @@ class Comparison {
   readonly #signal: AbortSignal;
   readonly #differences = new DifferenceList();
   readonly #warnings = new Warnings(() => {});
+  #blobsVerified = 0;
   #chunksVerified = 0;
 
   constructor(source: OpenedImage, target: OpenedImage, options: CheckOptions) {
@@ -95,6 +95,7 @@ class Comparison {
       differenceCount: this.#differences.count,
       allowedChanges,
       ...counts,
+      blobsVerified: this.#blobsVerified,
       chunksVerified: this.#chunksVerified,
       warnings: this.#warnings.list(),
       durationMs: Math.round(performance.now() - started),
@@ -121,16 +122,17 @@ class Comparison {
   }
 
   async #convertedTree(image: ConvertedImage, chunking: Chunking): Promise<HashedTree<unknown>> {
-    const { chunks, problems } = await verifyContent(image, this.#signal, this.#options.onBytes);
-    this.#chunksVerified += chunks;
+    const verified = await verifyContent(image, this.#signal, this.#options.onBytes);
+    this.#blobsVerified += verified.blobs;
+    this.#chunksVerified += verified.chunks;
     const blobs = await image.blobs(this.#signal);
     this.#checkLayers(image);
-    for (const { blobIndex, chunk, detail } of problems) {
+    for (const { blobId, chunk, detail } of verified.problems) {
       const side = image === this.#source ? 'source' : 'target';
       this.#differences.add({
         scope: 'content',
-        path: `blob ${blobs[blobIndex]?.blobId ?? blobIndex}`,
-        attribute: `chunk ${chunk}`,
+        path: `blob ${blobId}`,
+        attribute: chunk === undefined ? 'stored bytes' : `chunk ${chunk}`,
         [side]: detail,
       });
     }

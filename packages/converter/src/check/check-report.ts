@@ -38,6 +38,8 @@ export type CheckReport = {
   readonly files: number;
   /** Bytes of the files compared. */
   readonly bytes: number;
+  /** Data blobs of converted images that were read whole and compared with their digests. */
+  readonly blobsVerified: number;
   /** Chunks of converted images whose bytes were read and verified. */
   readonly chunksVerified: number;
   readonly warnings: readonly string[];

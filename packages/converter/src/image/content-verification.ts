@@ -1,73 +1,143 @@
 /**
- * Reads every chunk that a file of a converted image refers to once, in the order the blobs store
- * them, and verifies it. Chunks of dictionaries that no file uses are not read.
+ * Verifies what a converted image stores: every data blob of the manifest is read once, from its
+ * first to its last byte, and has to have the digest and the size that the manifest names; every
+ * chunk that some file refers to has to have the digest that the bootstrap names.
  */
 import type { BlobDescription } from '@shoal/blob-store';
+import { registryBlobSource } from '@shoal/blob-store';
+import { errorCode } from '@shoal/errors';
+import type { Descriptor } from '@shoal/oci';
+import { bootstrapLayerOf, digestHex } from '@shoal/oci';
 import { EntryKind } from '../layer/layer-entry.ts';
+import { BlobStream } from './blob-stream.ts';
 import type { ConvertedImage } from './converted-image.ts';
 import { READ_GAP_BYTES_MAX } from './limits.ts';
 import type { ReadWindow } from './read-window.ts';
 import { WindowBuilder } from './read-window.ts';
+import type { WindowResult } from './window-reader.ts';
+import { readWindows } from './window-reader.ts';
 
 export type ContentProblem = {
-  readonly blobIndex: number;
-  readonly chunk: number;
+  readonly blobId: string;
+  /** Number of the chunk that is damaged; undefined when the blob as a whole is. */
+  readonly chunk: number | undefined;
   readonly detail: string;
 };
 
 export type VerifiedContent = {
+  /** Blobs whose every byte was read. */
+  readonly blobs: number;
   readonly chunks: number;
   readonly problems: readonly ContentProblem[];
 };
 
-/** Verifies all referenced chunks. Damaged ones are problems; a store that fails is an error. */
+/** Codes of a blob that is not the one its descriptor names. */
+const DAMAGE_CODES = new Set(['ERR_REGISTRY_CLIENT_DIGEST', 'ERR_REGISTRY_CLIENT_SIZE']);
+
+/** Verifies everything. Damage is a problem; a store that fails is an error. */
 export async function verifyContent(
   image: ConvertedImage,
   signal: AbortSignal,
   onBytes: (bytes: number) => void = () => {},
 ): Promise<VerifiedContent> {
-  const blobs = await image.blobs(signal);
-  const problems: ContentProblem[] = [];
-  const used = usedChunks(image, blobs, problems);
-  let chunks = 0;
-  for await (const result of image.readWindows(windowsOfUsed(used, blobs), signal)) {
-    chunks += result.window.chunks.length;
-    onBytes(result.window.length);
-    for (const { chunk, reason } of result.failures) {
-      const detail = reason === 'digest' ? 'its digest is another' : 'it does not decompress';
-      problems.push({ blobIndex: result.window.blobIndex, chunk, detail });
-    }
-  }
-  return { chunks, problems };
+  return await new ContentVerification(image, signal, onBytes).run();
 }
 
-/**
- * One flag per chunk of each blob: some file uses it. Addresses are compared on the way: the
- * kernel goes by block address, nydusd by chunk number, and both have to lead to the same bytes.
- */
-function usedChunks(
-  image: ConvertedImage,
-  blobs: readonly BlobDescription[],
-  problems: ContentProblem[],
-): Uint8Array[] {
-  const used = blobs.map(({ chunks }) => new Uint8Array(chunks.count));
-  for (const nid of regularNids(image)) {
-    for (const entry of image.bootstrap.chunkEntries(image.bootstrap.inode(nid))) {
-      const { blobIndex, chunkIndex, blockAddress } = entry;
-      const flags = used[blobIndex];
-      const address = blobs[blobIndex]?.chunks.offset[chunkIndex];
-      if (flags === undefined || address === undefined) {
-        problems.push({ blobIndex, chunk: chunkIndex, detail: 'the blob has no such chunk' });
-        continue;
+class ContentVerification {
+  readonly #image: ConvertedImage;
+  readonly #signal: AbortSignal;
+  readonly #onBytes: (bytes: number) => void;
+  readonly #problems: ContentProblem[] = [];
+  #chunks = 0;
+
+  constructor(image: ConvertedImage, signal: AbortSignal, onBytes: (bytes: number) => void) {
+    this.#image = image;
+    this.#signal = signal;
+    this.#onBytes = onBytes;
+  }
+
+  async run(): Promise<VerifiedContent> {
+    const blobs = await this.#image.blobs(this.#signal);
+    const used = this.#usedChunks(blobs);
+    const layers = dataLayers(this.#image);
+    for (const [blobId, descriptor] of layers) {
+      const blobIndex = blobs.findIndex((blob) => blob.blobId === blobId);
+      await this.#verifyLayer(descriptor, windowsOf(blobs, blobIndex, used[blobIndex]));
+    }
+    // What is no layer has no descriptor to be compared with; its chunks can be read all the same.
+    for (const [blobIndex, { blobId }] of blobs.entries()) {
+      if (layers.has(blobId)) continue;
+      const windows = windowsOf(blobs, blobIndex, used[blobIndex]);
+      for await (const result of this.#image.readWindows(windows, this.#signal)) {
+        this.#onBytes(result.window.length);
+        this.#count(result, blobId);
       }
-      if (flags[chunkIndex] === 0 && address !== blockAddress * 4096) {
-        const detail = `block address ${blockAddress} does not fit its place ${address}`;
-        problems.push({ blobIndex, chunk: chunkIndex, detail });
+    }
+    return { blobs: layers.size, chunks: this.#chunks, problems: this.#problems };
+  }
+
+  /** Reads one blob to its end. */
+  async #verifyLayer(descriptor: Descriptor, windows: Iterable<ReadWindow>): Promise<void> {
+    const { store } = this.#image.facts;
+    const signal = this.#signal;
+    const blobId = digestHex(descriptor.digest);
+    const fallback = registryBlobSource(store, { closesStore: false });
+    const common = { store, descriptor, fallback, signal };
+    await using stream = new BlobStream({ ...common, onBytes: this.#onBytes });
+    const components = { source: stream, pool: this.#image.pool };
+    const blobs = await this.#image.blobs(signal);
+    try {
+      for await (const result of readWindows(windows, blobs, components, signal)) {
+        this.#count(result, blobId);
       }
-      flags[chunkIndex] = 1;
+      await stream.drain();
+    } catch (error) {
+      if (!(error instanceof Error) || !DAMAGE_CODES.has(errorCode(error) ?? '')) throw error;
+      this.#problems.push({ blobId, chunk: undefined, detail: error.message });
     }
   }
-  return used;
+
+  #count({ window, failures }: WindowResult, blobId: string): void {
+    this.#chunks += window.chunks.length;
+    for (const { chunk, reason } of failures) {
+      const detail = reason === 'digest' ? 'its digest is another' : 'it does not decompress';
+      this.#problems.push({ blobId, chunk, detail });
+    }
+  }
+
+  /**
+   * One flag per chunk of each blob: some file uses it. Addresses are compared on the way: the
+   * kernel goes by block address, nydusd by chunk number, and both have to lead to the same bytes.
+   */
+  #usedChunks(blobs: readonly BlobDescription[]): Uint8Array[] {
+    const { bootstrap } = this.#image;
+    const used = blobs.map(({ chunks }) => new Uint8Array(chunks.count));
+    for (const nid of regularNids(this.#image)) {
+      for (const entry of bootstrap.chunkEntries(bootstrap.inode(nid))) {
+        const { blobIndex, chunkIndex: chunk, blockAddress } = entry;
+        const flags = used[blobIndex];
+        const blobId = blobs[blobIndex]?.blobId ?? String(blobIndex);
+        const address = blobs[blobIndex]?.chunks.offset[chunk];
+        if (flags === undefined || address === undefined) {
+          this.#problems.push({ blobId, chunk, detail: 'the blob has no such chunk' });
+          continue;
+        }
+        if (flags[chunk] === 0 && address !== blockAddress * 4096) {
+          const detail = `block address ${blockAddress} does not fit its place ${address}`;
+          this.#problems.push({ blobId, chunk, detail });
+        }
+        flags[chunk] = 1;
+      }
+    }
+    return used;
+  }
+}
+
+/** The layers that are data blobs, each once; those of dictionaries that no file uses too. */
+function dataLayers({ facts }: ConvertedImage): ReadonlyMap<string, Descriptor> {
+  const bootstrap = bootstrapLayerOf(facts.manifest);
+  const layers = facts.manifest.layers.filter(({ digest }) => digest !== bootstrap?.digest);
+  return new Map(layers.map((layer) => [digestHex(layer.digest), layer]));
 }
 
 /** Every regular file once, however many names it has. */
@@ -85,22 +155,22 @@ export function* regularNids({ tree, bootstrap }: ConvertedImage): Generator<num
   }
 }
 
-function* windowsOfUsed(
-  used: readonly Uint8Array[],
+/** The flagged chunks of one blob in the order it stores them, in ranges. */
+function* windowsOf(
   blobs: readonly BlobDescription[],
+  blobIndex: number,
+  flags: Uint8Array | undefined,
 ): Generator<ReadWindow, void> {
-  for (const [blobIndex, flags] of used.entries()) {
-    const blob = blobs[blobIndex];
-    if (blob === undefined) continue;
-    let builder: WindowBuilder | undefined;
-    for (const chunk of storedOrder(blob, flags)) {
-      if (builder?.add(chunk) === true) continue;
-      if (builder !== undefined) yield builder.build();
-      builder = new WindowBuilder(blobIndex, blob, READ_GAP_BYTES_MAX);
-      builder.add(chunk);
-    }
+  const blob = blobs[blobIndex];
+  if (blob === undefined || flags === undefined) return;
+  let builder: WindowBuilder | undefined;
+  for (const chunk of storedOrder(blob, flags)) {
+    if (builder?.add(chunk) === true) continue;
     if (builder !== undefined) yield builder.build();
+    builder = new WindowBuilder(blobIndex, blob, READ_GAP_BYTES_MAX);
+    builder.add(chunk);
   }
+  if (builder !== undefined) yield builder.build();
 }
 
 /** Numbers of the flagged chunks by their place in the stored blob. */
