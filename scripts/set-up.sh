@@ -41,6 +41,12 @@ packages="acl apache2-utils attr build-essential ca-certificates cmake curl dock
   util-linux xz-utils zstd"
 [ "$wants" = demo ] && packages="ca-certificates mmdebstrap skopeo tar umoci util-linux"
 
+# One from elsewhere is as good, and must not be replaced.
+if [ "$wants" = tests ]; then
+  command -v containerd >/dev/null 2>&1 || packages="$packages containerd"
+  [ -x /usr/sbin/runc ] || command -v runc >/dev/null 2>&1 || packages="$packages runc"
+fi
+
 # Debian's own npm will do: Node 24 comes with npm ci.
 command -v npm >/dev/null 2>&1 || packages="$packages npm"
 
