@@ -50,8 +50,6 @@ export const SMALL_FILE_BYTES_MAX = 128 << 10;
 export const FILE_CHUNKS_MAX = 1 << 22;
 /** Chunk references of all files of a layer: 64 MiB of records, 256 MiB of chunk entries. */
 export const LAYER_CHUNK_REFERENCES_MAX = 1 << 25;
-/** Indexes inside each other: none is known to use more than two. */
-export const INDEX_DEPTH_MAX = 3;
 /** Manifests of one index that are converted in one run; official images have a dozen. */
 export const CONVERTED_MANIFESTS_MAX = 64;
 /** Dictionary images of one conversion: their blobs share the image's 254. */

@@ -2,10 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parsePlatform, parseReference } from '@shoal/oci';
-import { EmbeddedRegistry } from '@shoal/registry-client';
+import { EmbeddedRegistry, PlatformMissingError } from '@shoal/registry-client';
 import { buildLayout, temporaryDirectory, writeTar } from '@shoal/test-kit';
 import t from 'tap';
-import { PlatformMissingError } from '../src/image/errors.ts';
 import {
   checkAllPlatforms,
   checkImages,
@@ -50,7 +49,7 @@ t.test('original and converted image in one index', async (t) => {
   t.ok(report.isEqual);
   t.same([report.source.kind, report.target.kind], ['ordinary', 'converted']);
   await t.rejects(kindOf(target, 'converted', 'linux/s390x'), {
-    code: 'ERR_CONVERTER_PLATFORM_MISSING',
+    code: 'ERR_REGISTRY_CLIENT_PLATFORM_MISSING',
     message: /linux\/s390x; it has linux\//,
   });
 });
@@ -59,7 +58,7 @@ t.test('a manifest of another platform is opened unless another was asked for', 
   t.equal(await kindOf(other, 'converted'), 'ordinary');
   t.equal(await kindOf(other, 'converted', 'linux/s390x'), 'ordinary');
   await t.rejects(kindOf(other, 'converted', 'linux/arm64'), {
-    code: 'ERR_CONVERTER_PLATFORM_MISSING',
+    code: 'ERR_REGISTRY_CLIENT_PLATFORM_MISSING',
   });
 });
 
@@ -85,7 +84,7 @@ t.test('an index that is an index of indexes, of nothing, of attestations only',
       JSON.stringify({ ...index, manifests: [descriptor, entry] }),
     );
     await t.rejects(kindOf(`${source}:odd`, 'converted'), {
-      code: 'ERR_CONVERTER_PLATFORM_MISSING',
+      code: 'ERR_REGISTRY_CLIENT_PLATFORM_MISSING',
       message: /it holds no image/,
     });
   }
@@ -130,7 +129,7 @@ t.test('what is no image, or not a converted one', async (t) => {
     code: 'ERR_CONVERTER_IMAGE_PATH',
   });
   await t.rejects(openConvertedImage(parseReference(source)), {
-    code: 'ERR_CONVERTER_NOT_CONVERTED',
+    code: 'ERR_REGISTRY_CLIENT_NOT_CONVERTED',
   });
 });
 
@@ -142,7 +141,7 @@ t.test('a converted image is found through the original it refers to', async (t)
   await using ordinary = await openImage(parseReference(original), { prefer: 'ordinary' });
   const byDigest = `${registry.host}/images/app@${ordinary.facts.descriptor.digest}`;
   await t.rejects(openConvertedImage(parseReference(byDigest)), {
-    code: 'ERR_CONVERTER_NOT_CONVERTED',
+    code: 'ERR_REGISTRY_CLIENT_NOT_CONVERTED',
   });
   await convertImage({
     source: parseReference(byDigest),

@@ -4,6 +4,7 @@
  */
 import type { ShoalErrorOptions } from '@shoal/errors';
 import { ShoalError } from '@shoal/errors';
+import { PLATFORMS_NAMED_MAX } from './limits.ts';
 
 /** An error of an HTTP exchange: may say how long to wait before the next try. */
 export abstract class ExchangeError extends ShoalError {
@@ -155,5 +156,64 @@ export class ClosedError extends ShoalError {
 
   constructor(what: string) {
     super(`${what} is closed`, { remedy: 'open it again' });
+  }
+}
+
+/** The image is an ordinary one, but the command needs a converted one. */
+export class NotConvertedError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_NOT_CONVERTED';
+
+  constructor(image: string) {
+    super(
+      `${image} is not a converted image: neither it nor a referrer of it has a RAFS bootstrap`,
+      {
+        remedy: `convert it first: shoal convert --source ${image} --target <reference>`,
+      },
+    );
+  }
+}
+
+/** The image is a converted one of another format version. */
+export class ImageVersionError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_IMAGE_VERSION';
+
+  constructor(image: string, version: string) {
+    super(
+      `${image} is a RAFS version ${JSON.stringify(version.slice(0, 16))} image, not version 6`,
+      {
+        remedy: 'convert the original image again with shoal convert',
+      },
+    );
+  }
+}
+
+/** The image is an ordinary one, and what refers to it cannot be asked for. */
+export class ReferrersError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_REFERRERS';
+
+  constructor(image: string, detail: string, options: ShoalErrorOptions) {
+    super(
+      `${image} is not a converted image itself, and its referrers cannot be read: ${detail}`,
+      options,
+    );
+  }
+}
+
+/** An index has no manifest for the platform asked for, or a manifest is for another one. */
+export class PlatformMissingError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_PLATFORM_MISSING';
+
+  constructor(image: string, wanted: string, offered: readonly string[]) {
+    const names = [...new Set(offered)];
+    const more = names.length - PLATFORMS_NAMED_MAX;
+    const known =
+      names.slice(0, PLATFORMS_NAMED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
+    super(
+      `${image} has no image for ${wanted}; ${known === '' ? 'it holds no image' : `it has ${known}`}`,
+      {
+        remedy:
+          known === '' ? 'build or push it again' : 'choose one of its platforms with --platform',
+      },
+    );
   }
 }

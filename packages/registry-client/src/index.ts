@@ -20,4 +20,15 @@ export type {
 export { openSource, openTarget } from './open.ts';
 export type { ClientOptions, RequestEvent, RetryOptions, TimeoutOptions } from './options.ts';
 export { isPathWithin, isSameReference } from './same-reference.ts';
+export { type ConvertedSelection, findConvertedImage } from './select/find-converted-image.ts';
+export { imagesBelow } from './select/images-of-index.ts';
+export { readConfig, readDocument } from './select/read-document.ts';
+export {
+  listPlatforms,
+  type PlatformOptions,
+  type Preference,
+  type Selection,
+  type SelectOptions,
+  selectManifest,
+} from './select/select-manifest.ts';
 export { collectBounded } from './verify.ts';

@@ -42,6 +42,16 @@ export const LOCATION_MARGIN_MS = 5_000;
 export const REFERRER_PAGES_MAX = 64;
 /** Referrers after which no further page is asked for: what is wanted is among the first few. */
 export const REFERRERS_MAX = 4096;
+/** Referrers of an image that are looked into for its converted form. */
+export const REFERRERS_READ_MAX = 32;
+/** Images of an index for one platform that are looked into; usual are an original and a converted one. */
+export const IMAGE_CANDIDATES_MAX = 32;
+/** Indexes inside each other: none is known to use more than two. */
+export const INDEX_DEPTH_MAX = 3;
+/** Indexes inside one index: each of them is a request. */
+export const NESTED_INDEXES_MAX = 64;
+/** Platforms an error names: official images come for a dozen. */
+export const PLATFORMS_NAMED_MAX = 24;
 /** One answer of `readBlobRange`: it is held in memory. */
 export const RANGE_BYTES_MAX = 256 << 20;
 /** A broken transfer that got this far starts with all its tries again. */

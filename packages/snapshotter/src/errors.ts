@@ -22,17 +22,6 @@ export class NotMountedError extends ShoalError {
   }
 }
 
-/** The image is an ordinary one: there is nothing to load lazily. */
-export class ImageNotConvertedError extends ShoalError {
-  override readonly code = 'ERR_SNAPSHOTTER_IMAGE_NOT_CONVERTED';
-
-  constructor(reference: string) {
-    super(`${reference} is not a converted image: its manifest has no RAFS bootstrap layer`, {
-      remedy: `convert it first: shoal convert --source ${reference} --target <reference>`,
-    });
-  }
-}
-
 /** The image cannot be mounted as it is: no such platform, blobs missing from the manifest. */
 export class ImageUnusableError extends ShoalError {
   override readonly code = 'ERR_SNAPSHOTTER_IMAGE_UNUSABLE';

@@ -6,10 +6,6 @@
 export const BOOTSTRAP_LAYER_BYTES_MAX = 512 << 20;
 /** Unpacked bootstrap layer: bounds what a compression bomb makes us hold. */
 export const BOOTSTRAP_TAR_BYTES_MAX = 1 << 30;
-/** Manifests of an index looked into for a converted one; real indexes have fewer than 20. */
-export const INDEX_CANDIDATES_MAX = 16;
-/** Referrers of an image looked into for its converted form. */
-export const REFERRERS_MAX = 16;
 /** Mounts of one daemon: each holds a kernel superblock; far above what a host runs. */
 export const MOUNTS_MAX = 10_000;
 /** One stored record: 255 blobs of 200 bytes and the paths, many times over. */

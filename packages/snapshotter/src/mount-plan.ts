@@ -5,14 +5,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, statfsSync } from 'node:fs';
-import { hostPlatform, parsePlatform } from '@shoal/oci';
+import { parsePlatform } from '@shoal/oci';
+import { findConvertedImage } from '@shoal/registry-client';
 import type { BootstrapStore, StoredBootstrap } from './bootstrap-store.ts';
 import type { DriverMountRequest } from './driver/index.ts';
 import { chooseDriver } from './driver-choice.ts';
 import { StateDamagedError } from './errors.ts';
 import type { ImageAccess } from './image-access.ts';
 import type { ImageBlobs } from './image-blobs.ts';
-import { resolveImage } from './image-resolver.ts';
 import type { MountRecord } from './mount-record.ts';
 import type { MissPolicy, MountRequest } from './mount-types.ts';
 import type { ServedBlob } from './served-blob.ts';
@@ -65,10 +65,10 @@ export class MountPlanner {
     const { reference } = request;
     const missPolicy = request.missPolicy ?? this.#options.defaultMissPolicy;
     const source = request.source ?? {};
-    const platform =
-      request.platform === undefined ? hostPlatform() : parsePlatform(request.platform);
+    const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
     await using store = await access.open({ reference, source, missPolicy });
-    const image = await resolveImage(store, { reference, platform, signal });
+    const image = await findConvertedImage(store, { platform, signal });
+    const layers = image.manifest.layers.filter((layer) => layer !== image.bootstrap);
     const stored =
       (await bootstraps.find(image.bootstrap.digest)) ??
       (await bootstraps.fetch(store, image.bootstrap, reference, signal));
@@ -77,7 +77,7 @@ export class MountPlanner {
       id: randomBytes(8).toString('hex'),
       state: 'mounting',
       reference,
-      manifestDigest: image.manifestDigest,
+      manifestDigest: image.descriptor.digest,
       bootstrapDigest: image.bootstrap.digest,
       mountpoint,
       driver: '',
@@ -87,7 +87,7 @@ export class MountPlanner {
       source,
       missPolicy,
       cacheDirectory: request.cacheDirectory ?? this.#options.defaultCacheDirectory,
-      layers: image.layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
+      layers: layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
       bootId: currentBootId(),
       mountedAt: new Date().toISOString(),
     };

@@ -12,10 +12,14 @@ import {
   matchPlatform,
 } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
+import {
+  imagesBelow,
+  PlatformMissingError,
+  readConfig,
+  readDocument,
+} from '@shoal/registry-client';
 import { SourceImageError, SourceKindError } from '../errors.ts';
-import { PlatformMissingError } from '../image/errors.ts';
-import { readConfig, readDocument } from '../image/read-document.ts';
-import { CONVERTED_MANIFESTS_MAX, INDEX_DEPTH_MAX } from '../limits.ts';
+import { CONVERTED_MANIFESTS_MAX } from '../limits.ts';
 import type { PlatformChoice } from './convert-options.ts';
 
 const CONFIG_TYPES: readonly string[] = [MediaType.ociConfig, MediaType.dockerConfig];
@@ -35,8 +39,6 @@ export type SourceImage = {
   readonly leftOut: readonly string[];
 };
 
-type Candidate = { readonly descriptor: Descriptor; readonly platform: Platform | undefined };
-
 /** Resolves the reference and reads the manifests and configurations that were chosen. */
 export async function readSourceImage(
   store: ImageStore,
@@ -54,8 +56,8 @@ export async function readSourceImage(
   }
   const { chosen, leftOut } = choose(store, candidates, choice);
   const manifests: SourceManifest[] = [];
-  for (const { descriptor, platform } of chosen) {
-    manifests.push(await readSourceManifest(store, descriptor, platform, signal));
+  for (const descriptor of chosen) {
+    manifests.push(await readSourceManifest(store, descriptor, descriptor.platform, signal));
   }
   return { isIndex: true, manifests, leftOut };
 }
@@ -65,21 +67,11 @@ async function listCandidates(
   store: ImageStore,
   root: Descriptor,
   signal: AbortSignal,
-  depth = 0,
-): Promise<Candidate[] | undefined> {
+): Promise<readonly Descriptor[] | undefined> {
   const document = await readDocument(store, root, signal);
   if (document.kind === 'manifest') return undefined;
-  if (depth >= INDEX_DEPTH_MAX) {
-    throw new SourceImageError(store.description, 'indexes nested too deep');
-  }
-  const candidates: Candidate[] = [];
-  for (const descriptor of document.manifests) {
-    if (isNoImage(descriptor)) continue;
-    const isIndex = /index|manifest\.list/.test(descriptor.mediaType);
-    const nested = isIndex ? await listCandidates(store, descriptor, signal, depth + 1) : undefined;
-    candidates.push(...(nested ?? [{ descriptor, platform: descriptor.platform }]));
-  }
-  return candidates;
+  const images = await imagesBelow(store, document, signal);
+  return images.filter((entry) => !isNoImage(entry));
 }
 
 /** Attestations, and manifests that are converted images already. */
@@ -90,7 +82,7 @@ function isNoImage(descriptor: Descriptor): boolean {
   return isMarkedConverted(descriptor);
 }
 
-function choose(store: ImageStore, candidates: readonly Candidate[], choice: PlatformChoice) {
+function choose(store: ImageStore, candidates: readonly Descriptor[], choice: PlatformChoice) {
   const offered = candidates.flatMap(({ platform }) => platform ?? []);
   if (choice.kind !== 'all') {
     const wanted = choice.kind === 'one' ? choice.platform : hostPlatform();
@@ -103,7 +95,7 @@ function choose(store: ImageStore, candidates: readonly Candidate[], choice: Pla
     if (chosen.platform !== undefined) checkLinux(store, chosen.platform);
     return { chosen: [chosen], leftOut: [] };
   }
-  const isLinux = ({ platform }: Candidate) => platform === undefined || platform.os === 'linux';
+  const isLinux = ({ platform }: Descriptor) => platform === undefined || platform.os === 'linux';
   const chosen = candidates.filter(isLinux);
   const leftOut = candidates.filter((candidate) => !isLinux(candidate));
   if (chosen.length === 0) throw missing(store, choice, offered);

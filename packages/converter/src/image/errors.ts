@@ -3,18 +3,6 @@
  */
 import type { ShoalErrorOptions } from '@shoal/errors';
 import { ShoalError } from '@shoal/errors';
-import { PLATFORMS_NAMED_MAX } from './limits.ts';
-
-/** The image is an ordinary one, but the command needs a converted one. */
-export class NotConvertedError extends ShoalError {
-  override readonly code = 'ERR_CONVERTER_NOT_CONVERTED';
-
-  constructor(image: string) {
-    super(`${image} is not a converted image: it has no RAFS bootstrap`, {
-      remedy: 'convert it first with shoal convert',
-    });
-  }
-}
 
 /** A file given instead of an image reference cannot be read as a bootstrap. */
 export class ImageFileError extends ShoalError {
@@ -26,25 +14,6 @@ export class ImageFileError extends ShoalError {
         'give a bootstrap file, or an image as host/name:tag, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:TAG]',
       ...options,
     });
-  }
-}
-
-/** An index has no manifest for the platform asked for, or a manifest is for another one. */
-export class PlatformMissingError extends ShoalError {
-  override readonly code = 'ERR_CONVERTER_PLATFORM_MISSING';
-
-  constructor(image: string, wanted: string, offered: readonly string[]) {
-    const names = [...new Set(offered)];
-    const more = names.length - PLATFORMS_NAMED_MAX;
-    const known =
-      names.slice(0, PLATFORMS_NAMED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
-    super(
-      `${image} has no image for ${wanted}; ${known === '' ? 'it holds no image' : `it has ${known}`}`,
-      {
-        remedy:
-          known === '' ? 'build or push it again' : 'choose one of its platforms with --platform',
-      },
-    );
   }
 }
 

@@ -24,7 +24,3 @@ export const BOOTSTRAP_LAYER_BYTES_MAX = 2 ** 31 - 4096;
 export const DIFFERENCES_LISTED_MAX = 1000;
 /** Length of a path in an archive: PATH_MAX, which no unpacker can pass. */
 export const ARCHIVE_PATH_BYTES_MAX = 4096;
-/** Manifests that refer to an image and are looked into for a converted one. */
-export const REFERRERS_MAX = 32;
-/** Platforms an error names: official images come for a dozen. */
-export const PLATFORMS_NAMED_MAX = 24;

@@ -1,12 +1,21 @@
 /** The JSON documents of an image: fetched, verified, bounded and decoded. */
-import type { Descriptor, ImageConfig, ImageIndex, ImageManifest } from '@shoal/oci';
-import { IMAGE_CONFIG_BYTES_MAX, parseImageConfig, parseManifest } from '@shoal/oci';
-import { collectBounded, type ImageStore } from '@shoal/registry-client';
+import {
+  type Descriptor,
+  IMAGE_CONFIG_BYTES_MAX,
+  type ImageConfig,
+  type ImageIndex,
+  type ImageManifest,
+  parseImageConfig,
+  parseManifest,
+} from '@shoal/oci';
+import type { ImageStore } from '../image-store.ts';
+import { collectBounded } from '../verify.ts';
 
+/** A manifest or an index. Throws `ERR_OCI_DOCUMENT` and what the store reports. */
 export async function readDocument(
   store: ImageStore,
   descriptor: Descriptor,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<ImageManifest | ImageIndex> {
   const bytes = await store.readManifest(descriptor, { signal });
   return parseManifest(bytes, `${store.description}, manifest ${descriptor.digest}`);
@@ -16,7 +25,7 @@ export async function readDocument(
 export async function readConfig(
   store: ImageStore,
   descriptor: Descriptor,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<ImageConfig> {
   const what = `${store.description}, configuration ${descriptor.digest}`;
   const stream = await store.readBlob(descriptor, { signal });
