@@ -2,134 +2,129 @@
  * Holders: a process that does nothing but keep descriptors open while a daemon is away.
  *
  * It is the system's own `sleep`, with the descriptors inherited: a megabyte, nothing that can
- * crash, nothing to upgrade. Its environment says what it is (`SHOAL_HOLDER`). It leads its own
- * session, is the last the OOM killer takes, and leaves the daemon's cgroup where that is possible,
- * so that stopping the daemon's service does not end it. It lives until `stopHolder`.
+ * crash, nothing to upgrade. Where this host does not let a successor copy descriptors out of it, a
+ * process of ours that hands them out over a socket takes its place. Its environment says what it
+ * is (`SHOAL_HOLDER`). It lives until `stopHolder`.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { HolderError } from './errors.ts';
-import type { HolderRecord } from './holder-types.ts';
+import { adoptFromHolder, FIRST_FD, isHolderAlive } from './holder-fds.ts';
+import { type LaunchedProcess, launchApart } from './holder-launch.ts';
+import type { HolderKind, HolderRecord } from './holder-types.ts';
 import { HOLDER_FDS_MAX } from './limits.ts';
-import { listMounts } from './mount-table.ts';
-import { closeFd, pidfdGetfd, pidfdOpen } from './syscalls.ts';
+import { closeFd } from './syscalls.ts';
+import { bindUnixSocket, listenUnixSocket, openPipe, openUnixSocket } from './syscalls-socket.ts';
 
 const ENVIRONMENT_MARK = 'SHOAL_HOLDER';
 /** 68 years; `infinity` is not understood by every `sleep`. */
 const SECONDS = '2147483647';
-const FIRST_FD = 3;
-const OOM_SCORE_NEVER = '-1000';
-const CGROUP = 'shoal-holder';
+const SOCKET_NAME = /^holder-[0-9a-f]{8}\.sock$/;
+const HOLDER_PROCESS = fileURLToPath(new URL('./holder-process.ts', import.meta.url));
+/** It runs one small loop for months. */
+const NODE_OPTIONS = ['--max-old-space-size=32', '--max-semi-space-size=1', '--single-threaded'];
 
-/** Start time in clock ticks of a running process; undefined when it is gone or a zombie. */
-function startTimeOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The command in parentheses may itself contain parentheses and spaces.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
-}
-
-function attempt(change: () => void): void {
-  try {
-    change();
-  } catch {
-    // Protection that this host does not allow: the holder works without it.
-  }
-}
-
-/** Takes the process out of a service's cgroup: systemd ends what is in there with the service. */
-function leaveCgroup(pid: number): void {
-  const [, own] = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'latin1')) ?? [];
-  const root = listMounts().find((entry) => entry.fileSystem === 'cgroup2')?.mountpoint;
-  if (own === undefined || own === '/' || root === undefined) return;
-  const cgroup = join(root, CGROUP);
-  mkdirSync(cgroup, { recursive: true });
-  writeFileSync(join(cgroup, 'cgroup.procs'), String(pid));
-}
+export type StartHolderOptions = {
+  /** `auto` tries whether descriptors can be copied. @default 'auto' */
+  readonly kind?: HolderKind | 'auto';
+  /** Where a holder of the kind `socket` may have its socket: only root may enter. */
+  readonly socketDirectory?: string;
+};
 
 /** Starts a holder of these descriptors. `purpose` finds it again with `listHolders`. */
 export async function startHolder(
   fds: Readonly<Record<string, number>>,
   purpose: string,
+  options: StartHolderOptions = {},
 ): Promise<HolderRecord> {
   const names = Object.keys(fds);
   if (names.length === 0 || names.length > HOLDER_FDS_MAX || purpose.includes('\0')) {
     throw new HolderError(`a holder of ${names.length} descriptors: 1 to ${HOLDER_FDS_MAX}`);
   }
-  const child = spawn('sleep', [SECONDS], {
-    cwd: '/',
-    detached: true,
-    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', [ENVIRONMENT_MARK]: purpose },
-    stdio: ['ignore', 'ignore', 'ignore', ...Object.values(fds)],
-  });
-  try {
-    await once(child, 'spawn');
-  } catch (cause) {
-    throw new HolderError('cannot start sleep as the holder of descriptors', {
-      cause,
-      remedy: 'install coreutils or busybox',
-    });
+  const { kind = 'auto', socketDirectory } = options;
+  if (kind !== 'socket') {
+    const holder = await startTraced(fds, purpose);
+    const refusal = kind === 'auto' ? refusalOf(holder) : undefined;
+    if (refusal === undefined) return holder;
+    await stopHolder(holder);
+    if (socketDirectory === undefined) throw refusal;
   }
-  child.unref();
-  const { pid } = child;
-  const startTime = pid === undefined ? undefined : startTimeOf(pid);
-  if (pid === undefined || startTime === undefined)
-    throw new HolderError('the holder ended at once');
-  attempt(() => writeFileSync(`/proc/${pid}/oom_score_adj`, OOM_SCORE_NEVER));
-  attempt(() => leaveCgroup(pid));
+  if (socketDirectory === undefined) throw new HolderError('a holder with a socket needs a place');
+  return startWithSocket(fds, purpose, socketDirectory);
+}
+
+async function startTraced(
+  fds: Readonly<Record<string, number>>,
+  purpose: string,
+): Promise<HolderRecord> {
+  return launchHolder(['sleep', SECONDS], fds, purpose);
+}
+
+async function startWithSocket(
+  fds: Readonly<Record<string, number>>,
+  purpose: string,
+  directory: string,
+): Promise<HolderRecord> {
+  const socket = join(directory, `holder-${randomBytes(4).toString('hex')}.sock`);
+  const listening = openUnixSocket('stream');
+  try {
+    bindUnixSocket(listening, socket);
+    listenUnixSocket(listening);
+    // All descriptors and both ends of the life line.
+    const count = String(Object.keys(fds).length + 1);
+    const command = [process.execPath, ...NODE_OPTIONS, HOLDER_PROCESS, count];
+    return { ...(await launchHolder(command, fds, purpose, listening)), socket };
+  } catch (error) {
+    rmSync(socket, { force: true });
+    throw error;
+  } finally {
+    closeFd(listening);
+  }
+}
+
+/** The process gets the descriptors, the life line's read end, `listening`, and its write end. */
+async function launchHolder(
+  command: readonly string[],
+  fds: Readonly<Record<string, number>>,
+  purpose: string,
+  listening?: number,
+): Promise<HolderRecord> {
+  const names = Object.keys(fds);
+  const life = openPipe();
+  let launched: LaunchedProcess;
+  try {
+    const more = listening === undefined ? [] : [listening];
+    launched = await launchApart(command, {
+      fds: [...Object.values(fds), life.readFd, ...more, life.writeFd],
+      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', [ENVIRONMENT_MARK]: purpose },
+    });
+  } finally {
+    closeFd(life.readFd);
+    closeFd(life.writeFd);
+  }
   return {
-    pid,
-    startTime,
+    ...launched,
     fds: Object.fromEntries(names.map((name, index) => [name, FIRST_FD + index])),
+    lifeFd: FIRST_FD + names.length,
   };
 }
 
-/** True while exactly this process runs. */
-export function isHolderAlive(record: HolderRecord): boolean {
-  return startTimeOf(record.pid) === record.startTime;
-}
-
-function getFds(record: HolderRecord, pidfd: number): Record<string, number> {
-  const taken: Record<string, number> = {};
+/** Why a successor could not copy descriptors out of it; undefined when it can. */
+function refusalOf(record: HolderRecord): HolderError | undefined {
   try {
-    for (const [name, fd] of Object.entries(record.fds)) taken[name] = pidfdGetfd(pidfd, fd);
-    return taken;
+    for (const fd of Object.values(adoptFromHolder(record))) closeFd(fd);
+    return undefined;
   } catch (error) {
-    for (const fd of Object.values(taken)) closeFd(fd);
+    if (error instanceof HolderError) return error;
     throw error;
   }
 }
 
-/** Copies of the holder's descriptors; the holder keeps its own. */
-export function adoptFromHolder(record: HolderRecord): Record<string, number> {
-  let pidfd: number;
-  try {
-    pidfd = pidfdOpen(record.pid);
-  } catch (cause) {
-    throw new HolderError(`the holder (pid ${record.pid}) is gone`, { cause });
-  }
-  try {
-    // After pidfd_open: from here on the pidfd means this process or none.
-    if (!isHolderAlive(record)) {
-      throw new HolderError(`pid ${record.pid} is not the holder any more`);
-    }
-    return getFds(record, pidfd);
-  } catch (error) {
-    if (error instanceof HolderError) throw error;
-    throw new HolderError(`cannot take the descriptors of the holder (pid ${record.pid})`, {
-      cause: error,
-      remedy:
-        'pidfd_getfd needs the right to trace the holder: run as root, without seccomp limits',
-    });
-  } finally {
-    closeFd(pidfd);
-  }
+export function holderKind(record: HolderRecord): HolderKind {
+  return record.socket === undefined ? 'traced' : 'socket';
 }
 
 const STOP_CHECK_MS = 2;
@@ -137,11 +132,18 @@ const STOP_WAIT_MS = 5000;
 
 /** Ends a holder, and with it the connections whose last descriptors it kept. Idempotent. */
 export async function stopHolder(record: HolderRecord): Promise<void> {
+  if (record.socket !== undefined) rmSync(record.socket, { force: true });
   if (!isHolderAlive(record)) return;
-  attempt(() => process.kill(record.pid, 'SIGKILL'));
+  kill(record.pid);
   const endsAt = performance.now() + STOP_WAIT_MS;
-  while (isHolderAlive(record) && performance.now() < endsAt) {
-    await new Promise((resolve) => setTimeout(resolve, STOP_CHECK_MS));
+  while (isHolderAlive(record) && performance.now() < endsAt) await sleep(STOP_CHECK_MS);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
   }
 }
 
@@ -161,23 +163,17 @@ export function listHolders(purpose: string): number[] {
 }
 
 /** Ends every holder of this purpose but one: those a daemon started and died before recording. */
-export function stopStrayHolders(purpose: string, keep?: HolderRecord): void {
+export function stopStrayHolders(
+  purpose: string,
+  options: { readonly keep?: HolderRecord | undefined; readonly socketDirectory?: string } = {},
+): void {
+  const { keep, socketDirectory } = options;
   for (const pid of listHolders(purpose)) {
-    if (pid !== keep?.pid) attempt(() => process.kill(pid, 'SIGKILL'));
+    if (pid !== keep?.pid) kill(pid);
   }
-}
-
-/** Calls once when the holder is gone. Returns a function that ends watching. */
-export function watchHolder(
-  record: HolderRecord,
-  onGone: () => void,
-  intervalMs = 1000,
-): () => void {
-  const timer = setInterval(() => {
-    if (isHolderAlive(record)) return;
-    clearInterval(timer);
-    onGone();
-  }, intervalMs);
-  timer.unref();
-  return () => clearInterval(timer);
+  if (socketDirectory === undefined) return;
+  for (const name of readdirSync(socketDirectory)) {
+    const path = join(socketDirectory, name);
+    if (SOCKET_NAME.test(name) && path !== keep?.socket) rmSync(path, { force: true });
+  }
 }

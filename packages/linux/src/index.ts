@@ -23,15 +23,15 @@ export type {
   SessionStats,
 } from './fuse/session-types.ts';
 export {
-  adoptFromHolder,
-  isHolderAlive,
+  holderKind,
   listHolders,
+  type StartHolderOptions,
   startHolder,
   stopHolder,
   stopStrayHolders,
-  watchHolder,
 } from './holder.ts';
-export type { HolderRecord, ProbeResult } from './holder-types.ts';
+export { adoptFromHolder, isHolderAlive, watchHolder } from './holder-fds.ts';
+export type { HolderKind, HolderRecord, ProbeResult } from './holder-types.ts';
 export { mountErofs, mountOverlay, unmount } from './mount.ts';
 export { isMountpoint, listMounts, parseMountInfo } from './mount-table.ts';
 export type {
@@ -42,5 +42,6 @@ export type {
 } from './mount-types.ts';
 export { whoUses } from './mount-users.ts';
 export { probeHost } from './probes.ts';
+export { ServiceManager } from './service-manager.ts';
 export { flockExclusive } from './syscalls.ts';
 export { readXattrs, type Xattr } from './xattrs.ts';

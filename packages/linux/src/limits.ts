@@ -34,6 +34,12 @@ export const MISS_ATTEMPTS_MAX = 3;
 export const WORKER_RESTARTS_MAX = 8;
 /** Descriptors one holder keeps. */
 export const HOLDER_FDS_MAX = 16;
+/** Descriptors in one message of a unix socket: a holder's and its life line; the kernel allows 253. */
+export const PASSED_FDS_MAX = HOLDER_FDS_MAX + 1;
+/** The names that come with a holder's descriptors. */
+export const HOLDER_MESSAGE_BYTES_MAX = 4096;
+/** Descriptors a service manager may pass at start; systemd's own store has 512 at most. */
+export const LISTEN_FDS_MAX = 512;
 
 /** Names of all attributes of one file: the kernel's XATTR_LIST_MAX. */
 export const XATTR_LIST_BYTES_MAX = 65536;

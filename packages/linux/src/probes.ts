@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { canResend } from './fuse/init.ts';
 import { openFlatFuseSession } from './fuse/session.ts';
-import { adoptFromHolder, startHolder, stopHolder } from './holder.ts';
+import { holderKind, startHolder, stopHolder } from './holder.ts';
+import { adoptFromHolder } from './holder-fds.ts';
 import type { ProbeResult } from './holder-types.ts';
 import { mountErofs, mountOverlay, unmount } from './mount.ts';
 import { closeFd } from './syscalls.ts';
@@ -125,15 +126,24 @@ function probeOverlay(directory: string): string {
   }
 }
 
+const HOW = {
+  traced: 'by pidfd_getfd',
+  socket: 'over a socket, because pidfd_getfd is refused here',
+} as const;
+
 async function probeTakeOver(directory: string): Promise<string> {
   const file = await open(join(directory, 'held'), 'w+');
-  const holder = await startHolder({ held: file.fd }, directory).finally(() => file.close());
+  const options = { socketDirectory: directory };
+  const holder = await startHolder({ held: file.fd }, directory, options).finally(() =>
+    file.close(),
+  );
   try {
     const { held } = adoptFromHolder(holder);
     if (held !== undefined) closeFd(held);
     const score = readFileSync(`/proc/${holder.pid}/oom_score_adj`, 'latin1').trim();
     const oom = score === '-1000' ? 'spares it' : 'may end it (no CAP_SYS_RESOURCE)';
-    return `a restarted daemon gets its session back from the holder; the OOM killer ${oom}`;
+    const how = HOW[holderKind(holder)];
+    return `a restarted daemon gets its session back from the holder (${how}); the OOM killer ${oom}`;
   } finally {
     await stopHolder(holder);
   }
@@ -158,7 +168,8 @@ const PROBES: readonly Probe[] = [
   },
   {
     name: 'take-over',
-    remedy: 'allow ptrace of own processes (CAP_SYS_PTRACE, no seccomp filter on pidfd_getfd)',
+    remedy:
+      'give a --root on a file system with unix sockets, or allow pidfd_getfd (CAP_SYS_PTRACE)',
     run: probeTakeOver,
   },
 ];

@@ -1,5 +1,5 @@
 /**
- * The only file that talks to koffi: the system calls Node has no function for.
+ * The system calls Node has no function for; those of sockets are in `syscalls-socket.ts`.
  *
  * Two families. The *raw* ones are for hot loops: they return the result or `-errno` and never
  * throw (an exception costs more than the call). All others throw SyscallError. Calls newer than
@@ -52,14 +52,15 @@ export function errnoName(errno: number): string {
   return ERRNO_NAMES.get(errno) ?? `errno ${errno}`;
 }
 
-/** Throws for a negative result. */
-function checked(result: number, syscall: string, subject: string): number {
+/** Throws for a negative result of the call that was just made. */
+export function checked(result: number, syscall: string, subject: string): number {
   if (result >= 0) return result;
   const errno = koffi.errno();
   throw new SyscallError(syscall, errno, errnoName(errno), subject);
 }
 
-function rawResult(result: number): number {
+/** The result, or `-errno` of the call that was just made. */
+export function rawResult(result: number): number {
   return result >= 0 ? result : -koffi.errno();
 }
 

@@ -3,14 +3,8 @@ import { openSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
 import { isRangeReady, readyMapBytes } from '../src/fuse/ready-map.ts';
-import {
-  adoptFromHolder,
-  isHolderAlive,
-  listHolders,
-  startHolder,
-  stopHolder,
-  watchHolder,
-} from '../src/holder.ts';
+import { listHolders, startHolder, stopHolder } from '../src/holder.ts';
+import { adoptFromHolder, isHolderAlive, watchHolder } from '../src/holder-fds.ts';
 import { isMountpoint, listMounts, parseMountInfo } from '../src/mount-table.ts';
 import { closeFd, flockExclusive } from '../src/syscalls.ts';
 import { until } from './support/fixtures.ts';
@@ -85,13 +79,9 @@ t.test('a holder keeps what it was given, until it is stopped', async (t) => {
   await stopHolder(impostor);
   t.ok(isHolderAlive(record), 'another process with its number is left alone');
   let isGone = false;
-  watchHolder(
-    record,
-    () => {
-      isGone = true;
-    },
-    5,
-  );
+  watchHolder(record, () => {
+    isGone = true;
+  });
   await stopHolder(record);
   await stopHolder(record);
   await until('the watcher says so', () => isGone);

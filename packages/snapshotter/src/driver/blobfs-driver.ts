@@ -24,6 +24,7 @@ import type {
   MountDriver,
 } from './mount-driver.ts';
 import { type ServedFile, ServedFiles } from './served-files.ts';
+import type { FdStore } from './session-fds.ts';
 import { type DriverEvent, describeEvent } from './session-log.ts';
 import { unmountApart } from './unmount-apart.ts';
 
@@ -32,6 +33,10 @@ export type BlobfsDriverOptions = {
   readonly stateDirectory: string;
   /** FUSE worker threads. @default 2 */
   readonly threads?: number;
+  /** How a successor gets the session; `auto` tries what this host allows. @default 'auto' */
+  readonly holderKind?: BlobfsSessionOptions['holderKind'];
+  /** Keeps the session beside the holder: the service manager, where there is one. */
+  readonly fdStore?: FdStore | undefined;
   /** One sentence per event worth a log line. */
   readonly onEvent?: (event: DriverEvent) => void;
 };
@@ -56,6 +61,8 @@ class BlobfsDriver implements MountDriver {
     this.#sessionOptions = {
       stateDirectory: options.stateDirectory,
       report: this.#report,
+      holderKind: options.holderKind,
+      fdStore: options.fdStore,
       session: {
         onMiss: (fileId, offset, length, signal) => this.#fetch(fileId, offset, length, signal),
         errnoOf: () => constants.errno.EIO,
@@ -185,7 +192,7 @@ class BlobfsDriver implements MountDriver {
     }
     if (this.#session === undefined) {
       this.#files.clear();
-      await endPredecessor(this.#stateDirectory);
+      await endPredecessor(this.#sessionOptions);
       return;
     }
     for (const [mountId, value] of mounted) this.#mounts.set(mountId, value);

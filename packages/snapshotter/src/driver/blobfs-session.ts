@@ -1,20 +1,23 @@
 /**
  * The one FUSE session of a `blobfs` driver together with its holder and its record on disk, so
- * that a successor finds all three or none.
+ * that a successor finds all three or none. Under a service manager that keeps descriptors, the
+ * session is in its store, too: then daemon and holder may die together.
  */
+import { randomBytes } from 'node:crypto';
 import {
   adoptFlatFuseSession,
-  adoptFromHolder,
   type FlatFile,
   type FlatFuseSession,
   type FlatSessionOptions,
   openFlatFuseSession,
+  type StartHolderOptions,
   startHolder,
   stopHolder,
   stopStrayHolders,
   watchHolder,
 } from '@shoal/linux';
 import { DriverClosedError } from '../errors.ts';
+import { type FdStore, forgetSession, keepSession, takeSessionFds } from './session-fds.ts';
 import type { DriverEvent } from './session-log.ts';
 import {
   currentBootId,
@@ -27,6 +30,8 @@ import {
 export type BlobfsSessionOptions = {
   readonly stateDirectory: string;
   readonly session: Omit<FlatSessionOptions, 'files'>;
+  readonly holderKind: StartHolderOptions['kind'];
+  readonly fdStore: FdStore | undefined;
   readonly report: (event: DriverEvent) => void;
 };
 
@@ -42,6 +47,7 @@ export class BlobfsSession {
     this.fuse = fuse;
     this.#state = state;
     this.#options = options;
+    keepSession(fuse, state.sessionId, options);
     this.#stopWatching = this.#watch();
   }
 
@@ -49,7 +55,7 @@ export class BlobfsSession {
   static async open(options: BlobfsSessionOptions): Promise<BlobfsSession> {
     const fuse = await openFlatFuseSession(options.session);
     try {
-      const state = await hold(fuse, options.stateDirectory);
+      const state = await hold(fuse, randomBytes(8).toString('hex'), options);
       return new BlobfsSession(fuse, state, options);
     } catch (error) {
       await fuse.close();
@@ -62,17 +68,18 @@ export class BlobfsSession {
     files: readonly FlatFile[],
     options: BlobfsSessionOptions,
   ): Promise<BlobfsSession | undefined> {
-    const state = readSessionState(options.stateDirectory);
+    const { stateDirectory, report } = options;
+    const state = readSessionState(stateDirectory);
     if (state === undefined) return undefined;
     try {
-      const { fuse: fd, mount } = adoptFromHolder(state.holder);
-      if (fd === undefined || mount === undefined) return undefined;
+      const { fuse: fd, mount } = takeSessionFds(state, options);
       const adopted = { ...options.session, files, fd, mount: { fd: mount }, init: state.init };
+      // Its holder may have died, too: watching it finds that out and starts another.
       const session = new BlobfsSession(await adoptFlatFuseSession(adopted), state, options);
-      stopStrayHolders(options.stateDirectory, state.holder);
+      stopStrayHolders(stateDirectory, { keep: state.holder, socketDirectory: stateDirectory });
       return session;
     } catch (error) {
-      options.report({
+      report({
         level: 'warn',
         message:
           'the FUSE session of the last daemon cannot be taken over: images are mounted anew',
@@ -92,6 +99,7 @@ export class BlobfsSession {
   async end(): Promise<void> {
     await this.#stopReplacing();
     await this.fuse.close();
+    forgetSession(this.#state.sessionId, this.#options);
     await stopHolder(this.#state.holder);
     removeSessionState(this.#options.stateDirectory);
   }
@@ -112,7 +120,8 @@ export class BlobfsSession {
 
   async #replaceHolder(): Promise<void> {
     try {
-      this.#state = await hold(this.fuse, this.#options.stateDirectory);
+      await stopHolder(this.#state.holder);
+      this.#state = await hold(this.fuse, this.#state.sessionId, this.#options);
       this.#stopWatching = this.#watch();
     } catch (error) {
       const message = 'no new holder: the FUSE session would not survive this daemon';
@@ -121,11 +130,18 @@ export class BlobfsSession {
   }
 }
 
-async function hold(fuse: FlatFuseSession, stateDirectory: string): Promise<SessionState> {
+async function hold(
+  fuse: FlatFuseSession,
+  sessionId: string,
+  { stateDirectory, holderKind }: BlobfsSessionOptions,
+): Promise<SessionState> {
   const { fd, mountFd, init } = fuse;
   if (mountFd === undefined) throw new DriverClosedError('the session has no mount descriptor');
-  const holder = await startHolder({ fuse: fd, mount: mountFd }, stateDirectory);
-  const state = { bootId: currentBootId(), holder, init };
+  const holder = await startHolder({ fuse: fd, mount: mountFd }, stateDirectory, {
+    kind: holderKind ?? 'auto',
+    socketDirectory: stateDirectory,
+  });
+  const state = { bootId: currentBootId(), sessionId, holder, init };
   try {
     writeSessionState(stateDirectory, state);
     return state;
@@ -136,9 +152,14 @@ async function hold(fuse: FlatFuseSession, stateDirectory: string): Promise<Sess
 }
 
 /** Ends what a predecessor left that cannot be taken over, so that nobody waits for it. */
-export async function endPredecessor(stateDirectory: string): Promise<void> {
+export async function endPredecessor(options: BlobfsSessionOptions): Promise<void> {
+  const { stateDirectory, fdStore } = options;
   const state = readSessionState(stateDirectory);
-  if (state !== undefined) await stopHolder(state.holder);
-  stopStrayHolders(stateDirectory);
+  fdStore?.dropRest();
+  if (state !== undefined) {
+    forgetSession(state.sessionId, options);
+    await stopHolder(state.holder);
+  }
+  stopStrayHolders(stateDirectory, { socketDirectory: stateDirectory });
   removeSessionState(stateDirectory);
 }

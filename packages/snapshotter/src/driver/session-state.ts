@@ -17,21 +17,26 @@ import { z } from 'zod';
 
 export type SessionState = {
   readonly bootId: string;
+  /** Names this session's descriptors in a store that outlives daemon and holder. */
+  readonly sessionId: string;
   readonly holder: HolderRecord;
   readonly init: InitAgreement;
 };
 
-const STATE_VERSION = 1;
+const STATE_VERSION = 2;
 const STATE_FILE = 'session.json';
 
 const descriptor = z.number().int().min(0).max(65_535);
 const schema = z.strictObject({
   version: z.literal(STATE_VERSION),
   bootId: z.string().max(64),
+  sessionId: z.string().regex(/^[0-9a-f]{16}$/),
   holder: z.strictObject({
     pid: z.number().int().positive(),
     startTime: z.string().regex(/^\d{1,20}$/),
     fds: z.strictObject({ fuse: descriptor, mount: descriptor }),
+    lifeFd: descriptor,
+    socket: z.string().max(4096).optional(),
   }),
   init: z.unknown(),
 });
@@ -44,9 +49,9 @@ export function currentBootId(): string {
 export function readSessionState(directory: string): SessionState | undefined {
   try {
     const parsed = schema.parse(JSON.parse(readFileSync(join(directory, STATE_FILE), 'utf8')));
-    const { bootId, holder } = parsed;
+    const { bootId, sessionId, holder } = parsed;
     if (bootId !== currentBootId()) return undefined;
-    return { bootId, holder, init: parseInitAgreement(parsed.init) };
+    return { bootId, sessionId, holder, init: parseInitAgreement(parsed.init) };
   } catch {
     // Absent, cut short, or of another version: its session cannot be taken over either way.
     return undefined;

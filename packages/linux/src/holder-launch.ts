@@ -1,0 +1,77 @@
+/**
+ * Starts a process that outlives this one and everything around it: in a session of its own, child
+ * of no one here, the last the OOM killer takes, outside the cgroup of a service where that is
+ * possible, so that stopping the service does not end it.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { HolderError } from './errors.ts';
+import { listMounts } from './mount-table.ts';
+
+/** The shell ends at once: who asks for descriptors later is no ancestor either (Yama knows). */
+const SCRIPT = '"$@" >/dev/null 2>&1 & echo $!';
+const OOM_SCORE_NEVER = '-1000';
+const CGROUP = 'shoal-holder';
+
+export type LaunchedProcess = { readonly pid: number; readonly startTime: string };
+
+/** Descriptors become 3, 4, ... in the process. @throws HolderError */
+export async function launchApart(
+  command: readonly string[],
+  options: { readonly fds: readonly number[]; readonly env: NodeJS.ProcessEnv },
+): Promise<LaunchedProcess> {
+  const shell = spawn('sh', ['-c', SCRIPT, 'sh', ...command], {
+    cwd: '/',
+    detached: true,
+    env: options.env,
+    stdio: ['ignore', 'pipe', 'ignore', ...options.fds],
+  });
+  const failed = new Promise<never>((_, reject) => shell.once('error', reject));
+  let pid: number;
+  try {
+    pid = Number(await Promise.race([shell.stdout === null ? '' : text(shell.stdout), failed]));
+  } catch (cause) {
+    throw new HolderError('cannot start the holder of descriptors', { cause, remedy: REMEDY });
+  }
+  const startTime = Number.isInteger(pid) && pid > 0 ? startTimeOf(pid) : undefined;
+  if (startTime === undefined) {
+    throw new HolderError('the holder of descriptors ended at once', { remedy: REMEDY });
+  }
+  attempt(() => writeFileSync(`/proc/${pid}/oom_score_adj`, OOM_SCORE_NEVER));
+  attempt(() => leaveCgroup(pid));
+  return { pid, startTime };
+}
+
+const REMEDY = 'install coreutils or busybox';
+
+/** Start time in clock ticks of a running process; undefined when it is gone or a zombie. */
+export function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The command in parentheses may itself contain parentheses and spaces.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function attempt(change: () => void): void {
+  try {
+    change();
+  } catch {
+    // Protection that this host does not allow: the holder works without it.
+  }
+}
+
+/** Takes the process out of a service's cgroup: systemd ends what is in there with the service. */
+function leaveCgroup(pid: number): void {
+  const [, own] = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'latin1')) ?? [];
+  const root = listMounts().find((entry) => entry.fileSystem === 'cgroup2')?.mountpoint;
+  if (own === undefined || own === '/' || root === undefined) return;
+  const cgroup = join(root, CGROUP);
+  mkdirSync(cgroup, { recursive: true });
+  writeFileSync(join(cgroup, 'cgroup.procs'), String(pid));
+}
