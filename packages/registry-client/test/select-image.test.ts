@@ -358,3 +358,31 @@ t.test('a referrer that was deleted since is passed over', async (t) => {
   await using store = await openSource(parseReference(`${proxy.host}/a/b:v1`), QUICK);
   await t.rejects(findConvertedImage(store), { code: NOT_CONVERTED });
 });
+
+t.test('a tag, a repository or a digest that is not there: one sentence says which', async (t) => {
+  const { proxy, subject } = await scene(t);
+  const digest = subject.digest.replace(/.$/, (last) => (last === '0' ? '1' : '0'));
+  for (const name of ['a/b:v9', 'a/c:latest', `a/b@${digest}`]) {
+    await using store = await openSource(parseReference(`${proxy.host}/${name}`), QUICK);
+    await t.rejects(findConvertedImage(store), {
+      code: 'ERR_REGISTRY_CLIENT_NOT_FOUND',
+      message: `the registry ${proxy.host} has no image ${name}`,
+      remedy: `check host, name and tag; if the image is private, log in first: docker login ${proxy.host}`,
+    });
+  }
+});
+
+t.test('an index whose image is not there', async (t) => {
+  const { proxy, subject } = await scene(t);
+  await using target = await openTarget(parseReference(`${proxy.host}/a/b:index`), QUICK);
+  const author = new Author(target);
+  await author.tag(await author.index({ ...subject, platform: HOST }));
+  const fault = { kind: 'status', status: 404 } as const;
+  proxy.inject({ fault, matches: ({ url }) => url?.endsWith(subject.digest) === true });
+  await using store = await openSource(parseReference(`${proxy.host}/a/b:index`), QUICK);
+  await t.rejects(findConvertedImage(store), {
+    code: 'ERR_REGISTRY_CLIENT_NOT_FOUND',
+    message: `${proxy.host}/a/b: manifest ${subject.digest} is missing`,
+    remedy: /push it again/,
+  });
+});

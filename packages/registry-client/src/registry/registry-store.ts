@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import {
   type Descriptor,
   type Digest,
+  digestLike,
   formatReference,
   MANIFEST_BYTES_MAX,
   MANIFEST_MEDIA_TYPES,
@@ -12,7 +13,7 @@ import {
   type RegistryReference,
   sha256Digest,
 } from '@shoal/oci';
-import { ClosedError, DigestMismatchError } from '../errors.ts';
+import { ClosedError, DigestMismatchError, NotFoundError } from '../errors.ts';
 import type { Document, Endpoint } from '../http/endpoint.ts';
 import type { CallOptions, ImageStore } from '../image-store.ts';
 import { checkRange } from '../layout/blob-place.ts';
@@ -60,7 +61,11 @@ export class RegistryStore implements ImageStore {
 
   async #resolve(options: CallOptions): Promise<Descriptor> {
     const { tag, digest } = this.reference;
-    const { answer, body } = await this.#fetchManifest(digest ?? tag ?? 'latest', options);
+    const { answer, body } = await this.#fetchManifest(digest ?? tag ?? 'latest', options).catch(
+      (error: unknown) => {
+        throw isMissing(error) ? noSuchImage(this.reference, error) : error;
+      },
+    );
     if (digest !== undefined) verifyDigest(body, digest, this.where);
     const actual = sha256Digest(body);
     const claimed = answer.headers.get('docker-content-digest');
@@ -78,12 +83,16 @@ export class RegistryStore implements ImageStore {
 
   async #readManifest(descriptor: Descriptor, options: CallOptions): Promise<Buffer> {
     const kept = this.#resolved;
-    if (kept !== undefined && sha256Digest(kept) === descriptor.digest) {
+    if (kept !== undefined && digestLike(descriptor.digest, kept) === descriptor.digest) {
       this.signalOf(options)?.throwIfAborted();
       verifyBytes(kept, descriptor, this.where);
       return kept;
     }
-    const { body } = await this.#fetchManifest(descriptor.digest, options);
+    const { body } = await this.#fetchManifest(descriptor.digest, options).catch(
+      (error: unknown) => {
+        throw isMissing(error) ? manifestMissing(this.where, descriptor.digest, error) : error;
+      },
+    );
     verifyBytes(body, descriptor, this.where);
     return body;
   }
@@ -152,4 +161,28 @@ export class RegistryStore implements ImageStore {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function isMissing(error: unknown): error is NotFoundError {
+  return error instanceof NotFoundError;
+}
+
+/** What the registry said itself (`MANIFEST_UNKNOWN`, `NAME_UNKNOWN`) stays as the cause. */
+function noSuchImage(
+  { registry, repository, tag, digest }: RegistryReference,
+  cause: NotFoundError,
+): NotFoundError {
+  const name =
+    digest === undefined ? `${repository}:${tag ?? 'latest'}` : `${repository}@${digest}`;
+  return new NotFoundError(`the registry ${registry} has no image ${name}`, {
+    cause,
+    remedy: `check host, name and tag; if the image is private, log in first: docker login ${registry}`,
+  });
+}
+
+function manifestMissing(where: string, digest: Digest, cause: NotFoundError): NotFoundError {
+  return new NotFoundError(`${where}: manifest ${digest} is missing`, {
+    cause,
+    remedy: 'the image is incomplete there: push it again',
+  });
 }
