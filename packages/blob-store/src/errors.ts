@@ -46,6 +46,15 @@ export class BlobLayoutError extends ShoalError {
   }
 }
 
+/** The layer with the bootstrap does not unpack, or is larger than any sound image makes it. */
+export class BootstrapLayerError extends ShoalError {
+  override readonly code = 'ERR_BLOB_STORE_BOOTSTRAP_LAYER';
+
+  constructor(where: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`${where}: ${detail}`, { remedy: 'convert the image again', ...options });
+  }
+}
+
 /** A kind of blob this version cannot read (ZRAN, tarfs, an unknown cipher). */
 export class BlobKindError extends ShoalError {
   override readonly code = 'ERR_BLOB_STORE_BLOB_KIND';

@@ -35,6 +35,8 @@ export const REQUEST_CHUNKS_MAX = 4096;
 export const READAHEAD_BYTES_MAX = 8 << 20;
 /** Stored bytes of one readahead request: a demand read that joins one waits for this much. */
 export const READAHEAD_REQUEST_BYTES_MAX = 1 << 20;
+/** Reads that wait for their turn: with more of them nothing is read ahead. */
+export const READAHEAD_WAITING_MAX = 256;
 /** Sequential streams told apart in one blob. */
 export const READAHEAD_STREAMS_MAX = 16;
 /** Uncompressed bytes one `ensure` call works on at a time; longer ranges go step by step. */
@@ -53,3 +55,8 @@ export const CACHE_DIRECTORY_ENTRIES_MAX = 1 << 20;
 export const ADOPT_CHUNKS_PER_JOB_MAX = 256;
 /** Bytes of such a job. */
 export const ADOPT_BYTES_PER_JOB_MAX = 8 << 20;
+/**
+ * A bootstrap layer, as stored and unpacked: the largest bootstrap, so that whatever can be converted
+ * can be mounted; also what a compression bomb can make us hold. 300,000 files need about 100 MiB.
+ */
+export const BOOTSTRAP_LAYER_BYTES_MAX = 2 ** 31 - 4096;

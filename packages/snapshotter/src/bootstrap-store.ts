@@ -7,10 +7,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readBootstrapLayer } from '@shoal/blob-store';
 import type { Descriptor } from '@shoal/oci';
 import { digestHex, parseDigest } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
-import { readBootstrapLayer } from './bootstrap-layer.ts';
 import { walkBootstrap } from './bootstrap-walk.ts';
 import { orDiskFull } from './disk-full.ts';
 import { readSealed, seal, writeDurably } from './durable-file.ts';
@@ -57,20 +57,15 @@ export class BootstrapStore {
     return (await isIntact(stored)) ? stored : undefined;
   }
 
-  /** Fetches, walks and stores a bootstrap layer. @throws ImageUnusableError, RAFS errors */
-  async fetch(
-    store: ImageStore,
-    layer: Descriptor,
-    reference: string,
-    signal: AbortSignal,
-  ): Promise<StoredBootstrap> {
+  /** Fetches, walks and stores a bootstrap layer. @throws BootstrapLayerError, RAFS errors */
+  async fetch(store: ImageStore, layer: Descriptor, signal: AbortSignal): Promise<StoredBootstrap> {
     const running = this.#fetching.get(layer.digest);
     if (running !== undefined) {
       // The one who fetches may be cancelled; that must not fail the others.
       const stored = await running.catch(() => undefined);
       if (stored !== undefined) return stored;
     }
-    const fetching = this.#fetch(store, layer, reference, signal);
+    const fetching = this.#fetch(store, layer, signal);
     this.#fetching.set(layer.digest, fetching);
     try {
       return await fetching;
@@ -104,10 +99,9 @@ export class BootstrapStore {
   async #fetch(
     store: ImageStore,
     layer: Descriptor,
-    reference: string,
     signal: AbortSignal,
   ): Promise<StoredBootstrap> {
-    const fetched = await readBootstrapLayer(store, layer, reference, signal);
+    const fetched = await readBootstrapLayer(store, layer, signal);
     const { bootstrap: bytes, metaFiles } = fetched;
     const { inodes, blobIds, overlayBytes } = await walkBootstrap(bytes);
     const directory = this.#imageDirectory(layer.digest);

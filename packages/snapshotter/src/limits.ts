@@ -2,10 +2,6 @@
  * Every maximum of the mount service, each with its reason.
  */
 
-/** Compressed bootstrap layer held while it is fetched; a 300,000 file image needs about 40 MiB. */
-export const BOOTSTRAP_LAYER_BYTES_MAX = 512 << 20;
-/** Unpacked bootstrap layer: bounds what a compression bomb makes us hold. */
-export const BOOTSTRAP_TAR_BYTES_MAX = 1 << 30;
 /** Mounts of one daemon: each holds a kernel superblock; far above what a host runs. */
 export const MOUNTS_MAX = 10_000;
 /** One stored record: 255 blobs of 200 bytes and the paths, many times over. */

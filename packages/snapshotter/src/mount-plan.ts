@@ -71,7 +71,7 @@ export class MountPlanner {
     const layers = image.manifest.layers.filter((layer) => layer !== image.bootstrap);
     const stored =
       (await bootstraps.find(image.bootstrap.digest)) ??
-      (await bootstraps.fetch(store, image.bootstrap, reference, signal));
+      (await bootstraps.fetch(store, image.bootstrap, signal));
     const draft: MountRecord = {
       version: 1,
       id: randomBytes(8).toString('hex'),

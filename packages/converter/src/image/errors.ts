@@ -26,18 +26,6 @@ export class ImagePathError extends ShoalError {
   }
 }
 
-/** Something unpacked or uncompressed is larger than any sound image makes it. */
-export class BootstrapLayerError extends ShoalError {
-  override readonly code = 'ERR_CONVERTER_BOOTSTRAP_LAYER';
-
-  constructor(layer: string, detail: string, options: ShoalErrorOptions = {}) {
-    super(`bootstrap layer ${layer}: ${detail}`, {
-      remedy: 'convert the image again',
-      ...options,
-    });
-  }
-}
-
 /** The bootstrap's chunks of a file do not add up to the file. */
 export class FileLayoutError extends ShoalError {
   override readonly code = 'ERR_CONVERTER_FILE_LAYOUT';

@@ -18,8 +18,6 @@ export const READ_WINDOWS_IN_FLIGHT = 4;
 export const READ_GAP_BYTES_MAX = 128 << 10;
 /** Symlinks followed while a path inside an image is resolved; the kernel's number. */
 export const PATH_SYMLINKS_MAX = 40;
-/** Unpacked bytes of a bootstrap layer that are held in memory: the largest bootstrap. */
-export const BOOTSTRAP_LAYER_BYTES_MAX = 2 ** 31 - 4096;
 /** Differences a check lists; more are counted only. */
 export const DIFFERENCES_LISTED_MAX = 1000;
 /** Length of a path in an archive: PATH_MAX, which no unpacker can pass. */

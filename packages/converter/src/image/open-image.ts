@@ -2,11 +2,11 @@
  * Opens an image wherever it is: a registry, a layout directory, an archive. What comes back knows
  * whether it is an ordinary image or a converted one.
  */
+import { readBootstrapLayer } from '@shoal/blob-store';
 import type { Descriptor, ImageReference, Platform } from '@shoal/oci';
 import { bootstrapLayerOf, formatReference } from '@shoal/oci';
 import type { ClientOptions, ImageStore, Preference, Selection } from '@shoal/registry-client';
 import { findConvertedImage, openSource, readConfig, selectManifest } from '@shoal/registry-client';
-import { readBootstrapLayer } from './bootstrap-layer.ts';
 import { ConvertedImage } from './converted-image.ts';
 import { ImagePathError } from './errors.ts';
 import { namedFailure } from './named-failure.ts';
