@@ -117,6 +117,11 @@ t.test('a blob that cannot be removed is named, and the next one goes', async (t
     ['evict-failed', 'evicted'],
   );
   t.notOk(existsSync(`${fixture.directory}/${one.blobId}.blob.data`));
+  const before = fixture.cache.bytes;
+  const again = await openSample(fixture, stuck);
+  await again.blob.ensure(0, SIZE / 2);
+  await again.blob.close();
+  t.ok(fixture.cache.bytes <= before, 'used again, it counts once');
 });
 
 t.test('nothing is evicted before mounts are restored', async (t) => {

@@ -2,8 +2,13 @@
  * One blob of the cache while somebody has it open: which chunks are present, which are on their
  * way, and how a range becomes readable. Handles of several mounts share one entry.
  */
+import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
 import { ChunkUnknownError, ClosedError } from '../errors.ts';
-import { ENSURE_STEP_BYTES, READAHEAD_REQUEST_BYTES_MAX } from '../limits.ts';
+import {
+  ENSURE_STEP_BYTES,
+  READAHEAD_REQUEST_BYTES_MAX,
+  READAHEAD_WAITING_MAX,
+} from '../limits.ts';
 import type { BlobSource, FetchCause, Priority } from '../source/blob-source.ts';
 import { AccessPattern } from './access-pattern.ts';
 import { AdoptedChunks } from './adopted-chunks.ts';
@@ -13,6 +18,7 @@ import { ChunkFetcher } from './chunk-fetcher.ts';
 import { ChunkFlights, type Flight } from './chunk-flights.ts';
 import { blockEnd, type ChunkRun, chunksOfRange } from './chunk-lookup.ts';
 import { ChunkPresence } from './chunk-presence.ts';
+import { paddedSize } from './decompress-plan.ts';
 import { isDigestKnown } from './description-match.ts';
 import type { EntryComponents } from './entry-components.ts';
 import { type FetchRequest, planFetch } from './fetch-plan.ts';
@@ -150,6 +156,8 @@ export class BlobEntry {
       if (this.#isFetchable(chunk)) ahead.push(chunk);
     }
     for (const request of this.#plan(ahead, READAHEAD_REQUEST_BYTES_MAX)) {
+      // Where reads must wait, nothing that nobody asked for stands in the queue.
+      if (this.components.gate.waiting > READAHEAD_WAITING_MAX) return;
       this.#start(request, call, 'prefetch', 'readahead', true);
     }
   }
@@ -207,9 +215,14 @@ export class BlobEntry {
     return failure;
   }
 
+  /** What was written while a sync failed may be lost: the kernel tells of a page only once. */
   async #write(bytes: Uint8Array, position: number): Promise<void> {
-    await this.components.files.writeData(bytes, position);
-    this.components.onWritten(bytes.length);
+    const { files, onWritten } = this.components;
+    for (let failures = -1; failures !== this.presence.syncFailures; ) {
+      failures = this.presence.syncFailures;
+      await files.writeData(bytes, position);
+    }
+    onWritten(bytes.length);
   }
 
   #isClaimed(chunk: number): boolean {
@@ -231,7 +244,7 @@ export class BlobEntry {
     const { looseChunks } = this.components;
     for (const chunk of select(run, (index) => !this.presence.isPresent(index))) {
       const bytes = looseChunks.get(this.#looseKey(chunk));
-      if (bytes === undefined) continue;
+      if (bytes?.length !== paddedSize(this.description, chunk)) continue;
       try {
         await this.#write(bytes, this.description.chunks.offset[chunk] ?? 0);
         this.presence.confirm([chunk]);
@@ -246,8 +259,11 @@ export class BlobEntry {
     return this.presence.isPresent(chunk) || loose.has(chunk);
   }
 
+  /** With the digest: the next image that opens the blob may expect another one. */
   #looseKey(chunk: number): string {
-    return `${this.components.fileKey} ${chunk}`;
+    const { digester, chunks } = this.description;
+    const digest = chunks.digests.subarray(chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
+    return `${this.components.fileKey} ${chunk} ${digester} ${Buffer.from(digest).toString('hex')}`;
   }
 }
 

@@ -9,7 +9,13 @@ import { CACHE_DIRECTORY_ENTRIES_MAX } from '../limits.ts';
 import type { CacheEventSink } from './cache-event.ts';
 import { blobPaths, keyOfFile, removalOrder } from './file-names.ts';
 
-type Usage = { bytes: number; lastUseMs: number; users: number };
+type Usage = {
+  bytes: number;
+  lastUseMs: number;
+  users: number;
+  /** Its files could not be removed: it counts on, and is not tried again before it was used. */
+  isStuck: boolean;
+};
 
 const SECTOR_BYTES = 512;
 
@@ -65,9 +71,10 @@ export class CacheSpace {
 
   /** Before the blob's files are opened; waits for an eviction that runs. */
   async acquire(key: string): Promise<void> {
-    const usage = this.#usage.get(key) ?? { bytes: 0, lastUseMs: 0, users: 0 };
+    const usage = this.#usage.get(key) ?? unused();
     this.#usage.set(key, usage);
     usage.users++;
+    usage.isStuck = false;
     await this.#evicting;
   }
 
@@ -114,7 +121,7 @@ export class CacheSpace {
     if (!this.#mayEvict) return false;
     let oldest: [string, Usage] | undefined;
     for (const [key, usage] of this.#usage) {
-      if (usage.users > 0) continue;
+      if (usage.users > 0 || usage.isStuck) continue;
       if (oldest === undefined || usage.lastUseMs < oldest[1].lastUseMs) oldest = [key, usage];
     }
     if (oldest === undefined) return false;
@@ -125,7 +132,8 @@ export class CacheSpace {
       for (const path of removalOrder(this.#directory, key)) await rm(path, { force: true });
     } catch (error) {
       this.#onEvent({ kind: 'evict-failed', message: `${what} cannot be removed`, error });
-      // It counts on and is not tried again; the next one may go.
+      this.#keepStuck(key, usage);
+      // The next one may go.
       return true;
     }
     this.#bytes -= usage.bytes;
@@ -134,9 +142,15 @@ export class CacheSpace {
     return true;
   }
 
+  #keepStuck(key: string, usage: Usage): void {
+    const reopened = this.#usage.get(key);
+    if (reopened === undefined) this.#usage.set(key, { ...usage, isStuck: true });
+    else reopened.bytes += usage.bytes;
+  }
+
   /** Takes a blob's real size and last use from its files. */
   async #look(key: string): Promise<void> {
-    const usage = this.#usage.get(key) ?? { bytes: 0, lastUseMs: 0, users: 0 };
+    const usage = this.#usage.get(key) ?? unused();
     let bytes = 0;
     for (const path of Object.values(blobPaths(this.#directory, key))) {
       try {
@@ -151,4 +165,8 @@ export class CacheSpace {
     usage.bytes = bytes;
     this.#usage.set(key, usage);
   }
+}
+
+function unused(): Usage {
+  return { bytes: 0, lastUseMs: 0, users: 0, isStuck: false };
 }

@@ -22,6 +22,7 @@ import { countBits } from './chunk-map.ts';
 import { completeDigests, isSameBlob, layoutBytes, ownDescription } from './description-match.ts';
 import { DiskState, isDiskFull } from './disk-state.ts';
 import { blobPaths } from './file-names.ts';
+import { hashInPieces } from './hash-in-pieces.ts';
 
 export type ChunkCacheOptions = {
   readonly directory: string;
@@ -145,8 +146,10 @@ export class ChunkCache implements AsyncDisposable {
 
   async #closeAll(): Promise<void> {
     await this.#turn;
-    await Promise.all([...this.#handles].map((handle) => handle.close()));
+    const closed = await Promise.allSettled([...this.#handles].map((handle) => handle.close()));
+    // Whatever a blob's files say at their end: the directory is free again.
     await this.#lock.close();
+    for (const result of closed) if (result.status === 'rejected') throw result.reason;
   }
 
   async #closeHandle(handle: CachedBlobHandle, key: string, open: Open): Promise<void> {
@@ -172,8 +175,8 @@ export class ChunkCache implements AsyncDisposable {
     const isUsual = this.#agrees(blobId, description);
     if (isUsual && variants.length === 0) return blobId;
     const layout = await this.#hash(layoutBytes(description.chunks));
-    const digests = await this.#hash(copyOf(description.chunks.digests));
-    const both = await this.#hash(copyOf(Buffer.concat([layout, digests])));
+    const digests = await this.#hash(description.chunks.digests);
+    const both = await this.#hash(Buffer.concat([layout, digests]));
     const key = `${blobId}-${both.toString('hex', 0, 8)}`;
     if (isUsual && !variants.includes(key)) return blobId;
     if (this.#agrees(key, description)) return key;
@@ -210,13 +213,23 @@ export class ChunkCache implements AsyncDisposable {
             this.#tell({ kind: 'damaged-record', message: error.message, error }),
         }),
       );
-      await keepBlobMeta(paths.meta, description.blobMeta);
-      this.#tellAdopted(key, countBits(files.claimed));
-      const open = { entry: this.#entryOf(key, description, files), users: 0 };
+      const open = await this.#enter(key, description, files);
       this.#entries.set(key, open);
       return open;
     } catch (error) {
       await this.#space.release(key);
+      throw error;
+    }
+  }
+
+  /** On failure the files are closed. */
+  async #enter(key: string, description: BlobDescription, files: BlobFiles): Promise<Open> {
+    try {
+      await keepBlobMeta(blobPaths(this.directory, key).meta, description.blobMeta);
+      this.#tellAdopted(key, countBits(files.claimed));
+      return { entry: this.#entryOf(key, description, files), users: 0 };
+    } catch (error) {
+      await files.close();
       throw error;
     }
   }
@@ -257,10 +270,8 @@ export class ChunkCache implements AsyncDisposable {
     }
   }
 
-  async #hash(bytes: { raw: ArrayBuffer; length: number }): Promise<Buffer> {
-    const { raw, length } = bytes;
-    const job = { raw, lengths: Uint32Array.of(length), digester: 'sha256' as const };
-    return Buffer.from((await this.#components.pool.run('digest', job)).digests);
+  #hash(bytes: Uint8Array): Promise<Buffer> {
+    return hashInPieces(this.#components.pool, bytes);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -278,8 +289,4 @@ export class ChunkCache implements AsyncDisposable {
   #tell(event: CacheEvent): void {
     this.#components.onEvent?.(event);
   }
-}
-
-function copyOf(bytes: Uint8Array): { raw: ArrayBuffer; length: number } {
-  return { raw: new Uint8Array(bytes).buffer, length: bytes.length };
 }

@@ -19,6 +19,7 @@ export class ChunkPresence {
   #unrecorded: readonly number[] = [];
   #presentCount = 0;
   #presentBytes = 0;
+  #syncFailures = 0;
 
   constructor(description: BlobDescription, components: EntryComponents) {
     this.#description = description;
@@ -42,6 +43,11 @@ export class ChunkPresence {
   /** Bytes of the present chunks, without padding. */
   get presentBytes(): number {
     return this.#presentBytes;
+  }
+
+  /** How often written bytes did not reach the disk. */
+  get syncFailures(): number {
+    return this.#syncFailures;
   }
 
   get isComplete(): boolean {
@@ -118,6 +124,7 @@ export class ChunkPresence {
 
   /** The kernel may have dropped the written pages: what they held must be fetched again. */
   #onSyncFailed(chunks: readonly number[], error: unknown): void {
+    this.#syncFailures++;
     for (const chunk of chunks) this.#unmark(chunk);
     this.#tell('sync-failed', `${chunks.length} chunks did not reach the disk`, error);
   }

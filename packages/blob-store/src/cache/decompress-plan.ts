@@ -15,7 +15,6 @@ export type PlacedChunk = {
   readonly offset: number;
   /** Byte offset in the job's output. */
   readonly rawOffset: number;
-  /** Size in whole blocks, cut at the end of the device file. */
   readonly paddedSize: number;
 };
 
@@ -44,15 +43,20 @@ function partOf(
   chunk: number,
   rawOffset: number,
 ): { part: UnitPart; place: PlacedChunk } {
-  const { chunks, sizeBytes } = description;
+  const { chunks } = description;
   const size = chunks.size[chunk] ?? 0;
   const offset = chunks.offset[chunk] ?? 0;
   const digest = chunks.digests.slice(chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
-  const paddedSize = Math.min(alignToBlock(size), sizeBytes - offset);
   return {
     part: { offset: chunks.unitOffset[chunk] ?? 0, size, rawOffset, digest },
-    place: { chunk, offset, rawOffset, paddedSize },
+    place: { chunk, offset, rawOffset, paddedSize: paddedSize(description, chunk) },
   };
+}
+
+/** Bytes a chunk takes in the device file: whole blocks, cut at the end of the file. */
+export function paddedSize({ chunks, sizeBytes }: BlobDescription, chunk: number): number {
+  const aligned = alignToBlock(chunks.size[chunk] ?? 0);
+  return Math.min(aligned, sizeBytes - (chunks.offset[chunk] ?? 0));
 }
 
 function unitOf(

@@ -42,12 +42,12 @@ export function completeDigests(to: BlobDescription, from: BlobDescription): voi
 }
 
 /** Where the chunks lie in the device file, as bytes to be hashed. */
-export function layoutBytes(chunks: ChunkColumns): { raw: ArrayBuffer; length: number } {
+export function layoutBytes(chunks: ChunkColumns): Uint8Array {
   const length = chunks.count * (Float64Array.BYTES_PER_ELEMENT + Uint32Array.BYTES_PER_ELEMENT);
   const raw = new ArrayBuffer(length);
   new Float64Array(raw, 0, chunks.count).set(chunks.offset);
   new Uint32Array(raw, chunks.count * 8, chunks.count).set(chunks.size);
-  return { raw, length };
+  return new Uint8Array(raw);
 }
 
 function isSameLayout(left: ChunkColumns, right: ChunkColumns): boolean {

@@ -1,11 +1,12 @@
 /**
  * Chunks that are present and not yet durable. They are made durable in batches: after a short
- * delay, or at once when many bytes wait. Batches never overlap.
+ * delay, or at once when many bytes wait. Batches never overlap. What was written while a batch
+ * failed fails with it: the kernel reports a page that it could not write once, then forgets it.
  */
 import { DURABLE_BYTES_PENDING_MAX, DURABLE_DELAY_MS_MAX } from '../limits.ts';
 
 export type DurableQueueOptions = {
-  /** Makes a batch durable; when it throws the batch is lost and `onFailed` is told. */
+  /** Makes a batch durable; when it throws, everything in the queue is lost: see `onFailed`. */
   readonly persist: (chunks: readonly number[]) => Promise<void>;
   readonly onFailed: (chunks: readonly number[], error: unknown) => void;
   /** @default DURABLE_DELAY_MS_MAX */
@@ -43,14 +44,19 @@ export class DurableQueue {
   }
 
   async #persist(): Promise<void> {
-    const chunks = this.#chunks.sort((a, b) => a - b);
+    const chunks = this.#takeAll();
     if (chunks.length === 0) return;
-    this.#chunks = [];
-    this.#bytes = 0;
     try {
       await this.#options.persist(chunks);
     } catch (error) {
-      this.#options.onFailed(chunks, error);
+      this.#options.onFailed([...chunks, ...this.#takeAll()], error);
     }
+  }
+
+  #takeAll(): number[] {
+    const chunks = this.#chunks.sort((a, b) => a - b);
+    this.#chunks = [];
+    this.#bytes = 0;
+    return chunks;
   }
 }
