@@ -75,18 +75,6 @@ export class SourceLengthError extends ShoalError {
   }
 }
 
-/** A source did not answer in time. */
-export class SourceTimeoutError extends ShoalError {
-  override readonly code = 'ERR_BLOB_STORE_SOURCE_TIMEOUT';
-
-  constructor(blobId: string, sourceName: string, timeoutMs: number) {
-    super(`blob ${blobId}: ${sourceName} did not answer a read within ${timeoutMs} ms`, {
-      remedy: 'check the network and the registry',
-      retryable: true,
-    });
-  }
-}
-
 /** So many reads wait already that one more is refused. */
 export class SourceBusyError extends ShoalError {
   override readonly code = 'ERR_BLOB_STORE_SOURCE_BUSY';

@@ -12,6 +12,5 @@ export * from './source/blob-source.ts';
 export { readBootstrapLayer } from './source/bootstrap-layer.ts';
 export * from './source/exact-source.ts';
 export * from './source/rate-limited-source.ts';
+export * from './source/read-gate.ts';
 export * from './source/registry-source.ts';
-export * from './source/retrying-source.ts';
-export * from './source/shared-source.ts';

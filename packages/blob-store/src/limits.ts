@@ -18,10 +18,6 @@ export const SOURCE_READS_DEMAND_RESERVED = 4;
 export const SOURCE_BYTES_IN_FLIGHT_MAX = 64 << 20;
 /** Reads that wait for their turn; each is a few hundred bytes. More are refused. */
 export const SOURCE_READS_WAITING_MAX = 1 << 16;
-/** Tries of one ranged read, the first included. */
-export const RETRY_ATTEMPTS_MAX = 5;
-/** Longest pause between two tries: a program may be waiting. */
-export const RETRY_DELAY_MS_MAX = 5000;
 /** Stored bytes of one merged request: hides a round trip without making a first reader wait. */
 export const REQUEST_STORED_BYTES_MAX = 4 << 20;
 /** Uncompressed bytes of one merged request: what a codec thread produces at a time. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { REAL_DEVICE_IO } from '../src/cache/blob-files.ts';
+import { ReadGate } from '../src/index.ts';
 import { openCache, openSample } from './support/cache-fixture.ts';
 import { readyBlocks, sampleBlob } from './support/sample-blob.ts';
 import { FaultError, hang, ScriptedSource, until } from './support/scripted-source.ts';
@@ -196,6 +197,25 @@ t.test('demand goes before prefetch, and raises what it joins', async (t) => {
   source.script = () => undefined;
   for (const release of releases) release();
   await Promise.all([...prefetches, ...demands]);
+});
+
+t.test('caches that share a gate share its bounds', async (t) => {
+  const gate = new ReadGate({ readsMax: 1 });
+  const one = await openSample(await openCache(t, {}, { gate }), blob);
+  const other = await openSample(await openCache(t, {}, { gate }), blob);
+  const { promise: held, resolve: release } = Promise.withResolvers<void>();
+  one.source.script = async (_, bytes) => {
+    await held;
+    return bytes;
+  };
+  const first = one.blob.ensure(0, 1);
+  await until(() => one.source.reads.length === 1);
+  const second = other.blob.ensure(0, 1);
+  await until(() => gate.waiting === 1);
+  t.equal(other.source.reads.length, 0);
+  release();
+  await Promise.all([first, second]);
+  t.equal(other.source.reads.length, 1);
 });
 
 t.test('disk full: what nobody uses goes, then reads go on without being kept', async (t) => {

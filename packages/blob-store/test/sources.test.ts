@@ -1,17 +1,10 @@
 import t from 'tap';
-import {
-  exactSource,
-  type Priority,
-  rateLimitedSource,
-  retryingSource,
-  sharedSource,
-} from '../src/index.ts';
+import { exactSource, type Priority, ReadGate, rateLimitedSource } from '../src/index.ts';
 import { sampleBlob } from './support/sample-blob.ts';
-import { FaultError, hang, ScriptedSource, until } from './support/scripted-source.ts';
+import { ScriptedSource } from './support/scripted-source.ts';
 
 const blob = sampleBlob({ sizes: [5000, 9000, 300_000] });
 const key = { blobId: blob.blobId, sizeBytes: blob.stored.length };
-const instantly = { random: () => 0, sleep: async () => {} };
 
 t.test('an exact source holds its source to its word', async (t) => {
   const scripted = new ScriptedSource([blob]);
@@ -37,139 +30,41 @@ t.test('an exact source holds its source to its word', async (t) => {
   t.equal(scripted.reads.length, reads, 'impossible ranges are not asked for');
 });
 
-t.test('a retrying source tries again what may heal', async (t) => {
-  const scripted = new ScriptedSource([blob]);
-  const source = retryingSource(scripted, { attempts: 3 }, instantly);
-  scripted.script = ({ number }) => {
-    if (number < 2) throw new FaultError('reset', { retryable: true });
-    return undefined;
-  };
-  t.ok((await source.read(key, 0, 10)).equals(blob.stored.subarray(0, 10)));
-  t.equal(scripted.reads.length, 3);
-  scripted.script = () => {
-    throw new FaultError('reset', { retryable: true });
-  };
-  await t.rejects(source.read(key, 0, 10), { message: 'reset' });
-  t.equal(scripted.reads.length, 6, 'not for ever');
-  scripted.script = () => {
-    throw new FaultError('not found');
-  };
-  await t.rejects(source.read(key, 0, 10), { message: 'not found' });
-  t.equal(scripted.reads.length, 7, 'not when it cannot heal');
-});
-
-t.test('a retrying source gives up a try that takes too long, and with its caller', async (t) => {
-  const scripted = new ScriptedSource([blob]);
-  const source = retryingSource(scripted, { attempts: 2, attemptTimeoutMs: 20 }, instantly);
-  scripted.script = () => new Promise(() => {});
-  await t.rejects(source.read(key, 0, 10), { code: 'ERR_BLOB_STORE_SOURCE_TIMEOUT' });
-  t.equal(scripted.reads.length, 2);
-  const patient = retryingSource(scripted, {}, instantly);
-  const controller = new AbortController();
-  const read = patient.read(key, 0, 10, { signal: controller.signal });
-  await until(() => scripted.reads.length === 3);
-  controller.abort(new Error('enough'));
-  await t.rejects(read, { message: 'enough' });
-  await t.rejects(patient.read(key, 0, 10, { signal: controller.signal }), { message: 'enough' });
-});
-
-t.test('equal reads share one; a caller that gives up leaves the others alone', async (t) => {
-  const scripted = new ScriptedSource([blob]);
-  const source = sharedSource(scripted);
-  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
-  let seen: AbortSignal | undefined;
-  scripted.script = async (_, bytes, signal) => {
-    seen = signal;
-    await gate;
-    return bytes;
-  };
-  const controllers = [new AbortController(), new AbortController()];
-  const given = controllers.map(({ signal }) => source.read(key, 0, 100, { signal }));
-  const kept = source.read(key, 0, 100);
-  for (const controller of controllers) controller.abort(new Error('bye'));
-  for (const read of given) await t.rejects(read, { message: 'bye' });
-  t.equal(seen?.aborted, false);
-  open();
-  t.ok((await kept).equals(blob.stored.subarray(0, 100)));
-  t.equal(scripted.reads.length, 1);
-  const both = await Promise.all([source.read(key, 0, 9000), source.read(key, 0, 9000)]);
-  both[0].fill(0);
-  t.ok(both[1].equals(blob.stored.subarray(0, 9000)), 'each has bytes of his own');
-  scripted.script = (_r, _b, signal) => {
-    seen = signal;
-    return hang(signal);
-  };
-  const last = new AbortController();
-  const read = source.read(key, 0, 100, { signal: last.signal });
-  await until(() => scripted.reads.length === 3);
-  last.abort(new Error('bye'));
-  await t.rejects(read, { message: 'bye' });
-  t.equal(seen?.aborted, true, 'the read ends with its last caller');
-  scripted.script = () => undefined;
-  t.equal((await source.read(key, 0, 100)).length, 100, 'a later caller starts anew');
-});
-
-t.test('a failure reaches those who wait, not those who come later', async (t) => {
-  const scripted = new ScriptedSource([blob]);
-  const source = sharedSource(scripted);
-  scripted.script = ({ number }) => {
-    if (number === 0) throw new FaultError('once');
-    return undefined;
-  };
-  const [first, second] = [source.read(key, 0, 10), source.read(key, 0, 10)];
-  await t.rejects(first, { message: 'once' });
-  await t.rejects(second, { message: 'once' });
-  t.equal((await source.read(key, 0, 10)).length, 10);
-  await source.close();
-  await source.close();
-  t.ok(scripted.isClosed);
-  await t.rejects(source.read(key, 0, 10), { code: 'ERR_BLOB_STORE_CLOSED' });
-});
-
 t.test('priorities, bounds on reads and bytes', async (t) => {
-  const scripted = new ScriptedSource([blob]);
-  const source = sharedSource(scripted, { readsMax: 3, demandReserved: 1, bytesMax: 1000 });
-  const releases: (() => void)[] = [];
-  scripted.script = async (_, bytes) => {
-    await new Promise<void>((resolve) => releases.push(resolve));
-    return bytes;
+  const gate = new ReadGate({ readsMax: 3, demandReserved: 1, bytesMax: 1000 });
+  const inside: string[] = [];
+  const enter = (name: string, bytes: number, priority: Priority) => {
+    const ticket = { priority, bytes, admit: () => inside.push(name) };
+    gate.enter(ticket);
+    return ticket;
   };
-  const read = (offset: number, length: number, priority: Priority) =>
-    source.read(key, offset, length, { priority });
-  const all = [
-    read(0, 300, 'background'),
-    read(1, 300, 'prefetch'),
-    read(2, 300, 'background'),
-    read(3, 300, 'prefetch'),
-    read(4, 300, 'demand'),
-    read(5, 300, 'demand'),
+  const [background, prefetch, raised] = [
+    enter('background', 300, 'background'),
+    enter('prefetch', 300, 'prefetch'),
+    enter('raised', 300, 'background'),
   ];
-  const raised = read(2, 300, 'demand');
-  const started = () => scripted.reads.map(({ offset }) => offset);
-  await until(() => scripted.reads.length === 3);
-  t.same(started(), [0, 1, 4], 'one place is kept for demand');
-  const next = async (count: number) => {
-    releases.shift()?.();
-    await until(() => scripted.reads.length === count);
-  };
-  await next(4);
-  await next(5);
-  releases.shift()?.();
-  await next(6);
-  t.same(started(), [0, 1, 4, 5, 2, 3], 'the raised read goes before prefetch');
-  t.equal(scripted.reads[4]?.priority, 'demand');
-  for (const release of releases.splice(0)) release();
-  await Promise.all([...all, raised]);
-  const large = read(0, 5000, 'background');
-  await until(() => releases.length === 1);
-  const waiting = read(6, 900, 'demand');
-  await new Promise((resolve) => setImmediate(resolve));
-  t.equal(scripted.reads.length, 7, 'what is larger than the bound goes alone');
-  releases.shift()?.();
-  await large;
-  await until(() => releases.length === 1);
-  releases.shift()?.();
-  await waiting;
+  const last = enter('last', 300, 'prefetch');
+  const [demand, second] = [enter('demand', 300, 'demand'), enter('second', 300, 'demand')];
+  gate.raise(raised, 'demand');
+  t.same(inside, ['background', 'prefetch', 'demand'], 'one place is kept for demand');
+  t.equal(gate.waiting, 3);
+  for (const ticket of [background, prefetch, demand]) gate.leave(ticket);
+  gate.leave(second);
+  t.same(inside.slice(3), ['second', 'raised', 'last'], 'the raised one goes before prefetch');
+  gate.leave(raised);
+  const large = enter('large', 5000, 'demand');
+  t.notOk(inside.includes('large'), 'what is larger than the bound waits until it is alone');
+  const given = enter('given up', 10, 'demand');
+  const small = enter('small', 10, 'background');
+  t.ok(gate.cancel(given));
+  t.notOk(gate.cancel(last), 'it was let in');
+  t.notOk(inside.includes('small'), 'and nothing small overtakes it');
+  gate.leave(last);
+  t.equal(inside.at(-1), 'large');
+  gate.leave(large);
+  t.equal(inside.at(-1), 'small');
+  gate.leave(small);
+  t.notOk(inside.includes('given up'));
 });
 
 t.test('a bandwidth limit, in order of priority', async (t) => {
@@ -195,7 +90,13 @@ t.test('a bandwidth limit, in order of priority', async (t) => {
   const controller = new AbortController();
   const all = [read('big', 4000, 'prefetch')];
   const given = source.read(key, 0, 9000, { signal: controller.signal, priority: 'demand' });
-  all.push(read('late', 500, 'prefetch'), read('now', 100, 'demand'));
+  let joined: Priority = 'prefetch';
+  const raised = async () => {
+    await source.read(key, 0, 200, { priority: () => joined });
+    finishedAt['raised'] = nowMs;
+  };
+  all.push(read('late', 500, 'prefetch'), raised(), read('now', 100, 'demand'));
+  joined = 'demand';
   controller.abort(new Error('bye'));
   await t.rejects(given, { message: 'bye' });
   while (timer !== undefined) {
@@ -204,9 +105,10 @@ t.test('a bandwidth limit, in order of priority', async (t) => {
     await new Promise((resolve) => setImmediate(resolve));
   }
   await Promise.all(all);
-  t.equal(scripted.reads.length, 3);
-  const { big = 0, late = 0, now = 0 } = finishedAt;
+  t.equal(scripted.reads.length, 4);
+  const { big = 0, late = 0, now = 0, raised: joining = 0 } = finishedAt;
   t.ok(now < late, `demand at ${now} ms before prefetch at ${late} ms`);
+  t.ok(joining < late, `what demand joined at ${joining} ms`);
   t.ok(late >= 3000, `${late} ms for the bytes before`);
   t.equal(big, 0);
   const stuck = [source.read(key, 0, 9000), source.read(key, 0, 9000)];

@@ -42,6 +42,8 @@ export type ChunkCacheOptions = {
 export type ChunkCacheComponents = {
   readonly pool: CodecPool;
   readonly onEvent?: CacheEventSink;
+  /** Bounds what caches that share it fetch at once. @default one of its own */
+  readonly gate?: ReadGate;
   /** @default the real disk */
   readonly io?: DeviceIo;
 };
@@ -54,7 +56,7 @@ export class ChunkCache implements AsyncDisposable {
   readonly #components: ChunkCacheComponents;
   readonly #lock: FileHandle;
   readonly #space: CacheSpace;
-  readonly #gate = new ReadGate();
+  readonly #gate: ReadGate;
   readonly #disk: DiskState;
   readonly #loose = new LRUCache<string, Uint8Array>({
     maxSize: PASS_THROUGH_BYTES_MAX,
@@ -96,6 +98,7 @@ export class ChunkCache implements AsyncDisposable {
     this.#options = options;
     this.#components = components;
     this.#lock = lock;
+    this.#gate = components.gate ?? new ReadGate();
     this.#space = space;
     this.#disk = new DiskState(options.directory, (event) => this.#tell(event));
   }

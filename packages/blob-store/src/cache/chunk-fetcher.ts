@@ -38,7 +38,7 @@ export type FetchCall = {
   readonly source: BlobSource;
   readonly signal: AbortSignal;
   readonly cause: FetchCause;
-  /** Asked when each read starts: it may have been raised. */
+  /** Asked again while a read waits: it may have been raised. */
   readonly priority: () => Priority;
 };
 
@@ -113,7 +113,7 @@ export class ChunkFetcher {
     const { storedOffset, storedBytes: length } = request;
     const reading = exactSource(call.source).read(blob, storedOffset, length, {
       signal: call.signal,
-      priority: call.priority(),
+      priority: call.priority,
       onFetched: (name, bytes) => counters.countFetched(name, call.cause, bytes),
     });
     // A source that ignores its signal must not keep anybody.

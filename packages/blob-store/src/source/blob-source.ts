@@ -1,6 +1,6 @@
 /**
- * Where stored (compressed) bytes of blobs come from: one small interface, and everything else
- * (registry, peers, retry, limits, sharing) is a wrapper around it.
+ * Where stored (compressed) bytes of blobs come from: one small interface, and what else shapes
+ * reads (fail-over, a bandwidth, exact lengths) is a wrapper around it.
  */
 import type { BlobId } from '@shoal/oci';
 
@@ -18,11 +18,19 @@ export type BlobKey = {
 
 export type BlobReadOptions = {
   readonly signal?: AbortSignal;
-  /** @default 'demand' */
-  readonly priority?: Priority;
+  /**
+   * A function where it may rise while the read waits, because somebody in more of a hurry joins.
+   * @default 'demand'
+   */
+  readonly priority?: Priority | (() => Priority);
   /** Told once for each range that really crossed a wire: which source, how many bytes. */
   readonly onFetched?: (sourceName: string, bytes: number) => void;
 };
+
+/** The priority of a read at this moment. */
+export function priorityOf({ priority = 'demand' }: BlobReadOptions): Priority {
+  return typeof priority === 'function' ? priority() : priority;
+}
 
 export interface BlobSource {
   /** For messages and counters; no secrets. */

@@ -1,12 +1,12 @@
 /**
  * A bandwidth limit in front of a source: a token bucket in bytes. A read starts when the bucket is
  * not empty and takes its bytes on credit, so a small demand read waits for at most the one read
- * before it; waiting reads go in order of priority.
+ * before it; waiting reads go in order of the priority they have by then.
  */
 import { ClosedError, SourceBusyError } from '../errors.ts';
 import { SOURCE_READS_WAITING_MAX } from '../limits.ts';
-import type { BlobKey, BlobReadOptions, BlobSource, Priority } from './blob-source.ts';
-import { PriorityQueue } from './priority-queue.ts';
+import { type BlobKey, type BlobReadOptions, type BlobSource, priorityOf } from './blob-source.ts';
+import { isBefore } from './priority-queue.ts';
 
 export type RateLimitOptions = {
   readonly bytesPerSecond: number;
@@ -28,9 +28,12 @@ const REAL: RateLimitComponents = {
   },
 };
 
+/** Longer waits are looked at again in between: a timer cannot hold a month. */
+const WAIT_MS_MAX = 60_000;
+
 type Waiting = {
-  priority: Priority;
   readonly bytes: number;
+  readonly options: BlobReadOptions;
   readonly admit: () => void;
   readonly refuse: (error: unknown) => void;
 };
@@ -49,7 +52,7 @@ class RateLimitedSource implements BlobSource {
   readonly #components: RateLimitComponents;
   readonly #bytesPerMs: number;
   readonly #burst: number;
-  readonly #queue = new PriorityQueue<Waiting>();
+  #waiting: Waiting[] = [];
   #tokens: number;
   #filledAtMs: number;
   #isClosed = false;
@@ -71,18 +74,18 @@ class RateLimitedSource implements BlobSource {
     length: number,
     options: BlobReadOptions = {},
   ): Promise<Buffer> {
-    const { signal, priority = 'demand' } = options;
+    const { signal } = options;
     signal?.throwIfAborted();
     if (this.#isClosed) throw new ClosedError(`source ${this.name}`);
-    if (this.#queue.size >= SOURCE_READS_WAITING_MAX) throw new SourceBusyError();
+    if (this.#waiting.length >= SOURCE_READS_WAITING_MAX) throw new SourceBusyError();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiting: Waiting = { priority, bytes: length, admit: resolve, refuse: reject };
+    const waiting: Waiting = { bytes: length, options, admit: resolve, refuse: reject };
     const onAbort = () => {
-      this.#queue.remove(waiting);
+      this.#waiting = this.#waiting.filter((other) => other !== waiting);
       reject(signal?.reason);
     };
     signal?.addEventListener('abort', onAbort, { once: true });
-    this.#queue.push(waiting);
+    this.#waiting.push(waiting);
     this.#admit();
     try {
       await promise;
@@ -95,8 +98,8 @@ class RateLimitedSource implements BlobSource {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelTimer?.();
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      next.refuse(new ClosedError(`source ${this.name}`));
+    for (const { refuse } of this.#waiting.splice(0)) {
+      refuse(new ClosedError(`source ${this.name}`));
     }
     await this.#source.close();
   }
@@ -109,13 +112,27 @@ class RateLimitedSource implements BlobSource {
     this.#tokens = Math.min(this.#burst, this.#tokens + earned);
     this.#filledAtMs = now;
     while (this.#tokens > 0) {
-      const next = this.#queue.shift();
+      const next = this.#takeNext();
       if (next === undefined) return;
       this.#tokens -= next.bytes;
       next.admit();
     }
-    if (this.#queue.size === 0) return;
+    if (this.#waiting.length === 0) return;
     const waitMs = Math.ceil(-this.#tokens / this.#bytesPerMs) + 1;
-    this.#cancelTimer = this.#components.schedule(waitMs, () => this.#admit());
+    this.#cancelTimer = this.#components.schedule(Math.min(waitMs, WAIT_MS_MAX), () =>
+      this.#admit(),
+    );
+  }
+
+  /** The first of those with the highest priority. */
+  #takeNext(): Waiting | undefined {
+    let best = this.#waiting[0];
+    for (const waiting of this.#waiting) {
+      if (best !== undefined && isBefore(priorityOf(waiting.options), priorityOf(best.options))) {
+        best = waiting;
+      }
+    }
+    this.#waiting = this.#waiting.filter((waiting) => waiting !== best);
+    return best;
   }
 }

@@ -3,7 +3,13 @@
  */
 import { ShoalError } from '@shoal/errors';
 import type { BlobId } from '@shoal/oci';
-import type { BlobKey, BlobReadOptions, BlobSource, Priority } from '../../src/index.ts';
+import {
+  type BlobKey,
+  type BlobReadOptions,
+  type BlobSource,
+  type Priority,
+  priorityOf,
+} from '../../src/index.ts';
 
 export class FaultError extends ShoalError {
   override readonly code = 'ERR_TEST_FAULT';
@@ -45,7 +51,8 @@ export class ScriptedSource implements BlobSource {
     length: number,
     options: BlobReadOptions = {},
   ): Promise<Buffer> {
-    const { priority = 'demand', signal, onFetched } = options;
+    const { signal, onFetched } = options;
+    const priority = priorityOf(options);
     const read = { offset, length, priority, number: this.reads.length };
     this.reads.push(read);
     const stored = this.#blobs.get(blob.blobId);
