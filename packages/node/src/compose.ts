@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path';
 import type { BlobSource, CacheEvent } from '@shoal/blob-store';
-import { ChunkCache, CodecPool, rateLimitedSource } from '@shoal/blob-store';
+import { ChunkCache, CodecPool, ReadGate, rateLimitedSource } from '@shoal/blob-store';
 import {
   BlobPool,
   BootstrapStore,
@@ -40,10 +40,11 @@ export async function composeService(input: ComposeInput): Promise<MountService>
     dockerConfigDirectory: config.dockerConfigDirectory,
     caFile: config.caFile,
   });
+  const parts: CacheParts = { pool: codecs, gate: new ReadGate() };
   const caches = new EarlyCaches();
   const pool = new BlobPool({
     openCache: (directory) =>
-      caches.open((evictsAtOnce) => openCache(directory, codecs, input, evictsAtOnce)),
+      caches.open((evictsAtOnce) => openCache(directory, parts, input, evictsAtOnce)),
     wrapSource: (source) => shapeFetches(source, config),
     log,
   });
@@ -88,14 +89,17 @@ function cacheDirectoryOf({ config, paths }: ComposeInput): string {
   return config.cacheDirectory ?? join(paths.root, 'cache');
 }
 
-/** All registries together stay within the bandwidth; order and bounds are the cache's. */
+/** What the caches of a daemon share: its threads, and one bound for what they fetch at once. */
+type CacheParts = { readonly pool: CodecPool; readonly gate: ReadGate };
+
+/** All registries together stay within the bandwidth; order and bounds are the gate's. */
 function shapeFetches(source: BlobSource, { bytesPerSecond }: NodeConfig): BlobSource {
   return bytesPerSecond === undefined ? source : rateLimitedSource(source, { bytesPerSecond });
 }
 
 async function openCache(
   directory: string,
-  pool: CodecPool,
+  parts: CacheParts,
   input: ComposeInput,
   evictsAtOnce: boolean,
 ) {
@@ -110,7 +114,7 @@ async function openCache(
         ? { cacheBytesMax: config.cacheBytesMax }
         : {}),
     },
-    { pool, onEvent: (event) => logCacheEvent(log, directory, event) },
+    { ...parts, onEvent: (event) => logCacheEvent(log, directory, event) },
   );
 }
 
