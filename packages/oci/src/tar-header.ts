@@ -138,8 +138,8 @@ export function writeTarChecksum(block: Buffer): void {
 }
 
 export type PackedMember = {
-  /** File or directory. */
-  readonly type: '0' | '5';
+  /** File, directory, or pax records of the next member. */
+  readonly type: '0' | '5' | 'x';
   readonly mode: number;
   readonly size: number;
 };

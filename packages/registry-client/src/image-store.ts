@@ -39,6 +39,11 @@ export interface ImageStore extends AsyncDisposable {
 export type WriteManifestOptions = CallOptions & {
   /** Tag to set. Default: the reference's own; `false`: none, reachable by digest only. */
   readonly tag?: string | false | undefined;
+  /**
+   * What it is to be known by: a sha512 digest, for a copy. Registries that know manifests by sha256
+   * only keep it under that; the descriptor that is returned says so. @default its sha256 digest
+   */
+  readonly digest?: Digest | undefined;
 };
 
 export interface ImageTarget extends ImageStore {

@@ -82,7 +82,7 @@ export async function openTarget(
         )
       );
     case 'layout':
-      return LayoutTarget.open(reference.path, description, reference.tag);
+      return LayoutTarget.open({ path: reference.path, description, tag: reference.tag });
     case 'oci-archive':
     case 'docker-archive':
       return ArchiveTarget.open({

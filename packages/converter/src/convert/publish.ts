@@ -57,7 +57,7 @@ async function copyOriginal(
     await copyBlob(store, target, blob, { fromRepository, signal });
   }
   const bytes = await store.readManifest(descriptor, { signal });
-  await target.writeManifest(bytes, descriptor.mediaType, { tag: false, signal });
-  const { mediaType, digest, size, annotations } = descriptor;
-  return { descriptor: { mediaType, digest, size, annotations }, platform, isConverted: false };
+  const { mediaType, digest, annotations } = descriptor;
+  const copy = await target.writeManifest(bytes, mediaType, { tag: false, digest, signal });
+  return { descriptor: { ...copy, annotations }, platform, isConverted: false };
 }

@@ -4,8 +4,8 @@
  */
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { encodeTarHeader, TAR_BLOCK_SIZE, tarPadding } from '@shoal/oci';
+import { basename, dirname, join } from 'node:path';
+import { encodeTarHeader, TAR_BLOCK_SIZE, TAR_FIELD, tarPadding } from '@shoal/oci';
 import { Ingest } from '../layout/ingest.ts';
 import { FILE_READ_BYTES } from '../limits.ts';
 
@@ -53,9 +53,27 @@ async function packParents(ingest: Ingest, name: string, made: Set<string>): Pro
 async function packFile(ingest: Ingest, directory: string, name: string): Promise<void> {
   const path = join(directory, name);
   const { size } = await stat(path);
-  await ingest.write(encodeTarHeader(name, { type: '0', mode: 0o644, size }));
+  const isLong = name.length > TAR_FIELD.name.size;
+  if (isLong) await ingest.write(encodeLongName(name));
+  const short = isLong ? basename(name).slice(0, TAR_FIELD.name.size) : name;
+  await ingest.write(encodeTarHeader(short, { type: '0', mode: 0o644, size }));
   for await (const piece of createReadStream(path, { highWaterMark: FILE_READ_BYTES })) {
     if (Buffer.isBuffer(piece)) await ingest.write(piece);
   }
   await ingest.write(Buffer.alloc(tarPadding(size)));
+}
+
+/** A pax record in front of a header that has no room for the name: that of a sha512 blob. */
+function encodeLongName(name: string): Buffer {
+  const record = paxRecord('path', name);
+  const header = encodeTarHeader('pax-path', { type: 'x', mode: 0o644, size: record.length });
+  return Buffer.concat([header, record, Buffer.alloc(tarPadding(record.length))]);
+}
+
+/** `LENGTH KEY=VALUE\n`; the length counts its own digits. Spec: POSIX pax. */
+function paxRecord(key: string, value: string): Buffer {
+  const rest = Buffer.byteLength(` ${key}=${value}\n`);
+  let length = rest;
+  while (`${length}`.length + rest !== length) length = `${length}`.length + rest;
+  return Buffer.from(`${length} ${key}=${value}\n`);
 }

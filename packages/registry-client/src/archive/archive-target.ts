@@ -5,14 +5,13 @@
  */
 import { lstat, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { errorCode } from '@shoal/errors';
-import type { Descriptor, Digest } from '@shoal/oci';
+import type { Descriptor } from '@shoal/oci';
 import { ArchiveError, TargetRefusedError } from '../errors.ts';
-import type { BlobWriter, CallOptions, ImageTarget, WriteManifestOptions } from '../image-store.ts';
+import type { BlobWriter, CallOptions, WriteManifestOptions } from '../image-store.ts';
 import { replaceFile } from '../layout/ingest.ts';
 import { INDEX_FILE, LAYOUT_FILE } from '../layout/layout-index.ts';
-import { LayoutTarget } from '../layout/layout-target.ts';
+import { LayoutTarget, type LayoutTargetOptions } from '../layout/layout-target.ts';
 import { fileError } from '../local/regular-file.ts';
 import { removeStaleStaging, stagingName } from '../local/staging-directory.ts';
 import { makeDirectories, writablePlace } from '../local/write-guard.ts';
@@ -20,87 +19,39 @@ import { packArchive } from './archive-packer.ts';
 import { ArchiveTree } from './archive-tree.ts';
 import { DOCKER_MANIFEST_FILE, encodeDockerManifest, manifestsBelow } from './docker-manifest.ts';
 
-export type ArchiveTargetOptions = {
-  readonly path: string;
-  readonly description: string;
-  readonly tag: string | undefined;
+export type ArchiveTargetOptions = LayoutTargetOptions & {
   /** Also write the `manifest.json` that `docker load` reads. */
   readonly isDocker: boolean;
 };
 
-export class ArchiveTarget implements ImageTarget {
-  readonly description: string;
+export class ArchiveTarget extends LayoutTarget {
   readonly #path: string;
   readonly #options: ArchiveTargetOptions;
   readonly #stagingPath: string;
-  readonly #staging: LayoutTarget;
   readonly #madeDirectories: string[] = [];
   #preparing: Promise<void> | undefined;
   #isPublished = false;
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    path: string,
-    stagingPath: string,
-    staging: LayoutTarget,
-    options: ArchiveTargetOptions,
-  ) {
-    this.description = options.description;
+  private constructor(path: string, stagingPath: string, options: ArchiveTargetOptions) {
+    super({ ...options, path: stagingPath }, 'ingest');
     this.#path = path;
     this.#options = options;
     this.#stagingPath = stagingPath;
-    this.#staging = staging;
   }
 
   /** Checks the place; writes nothing yet. */
-  static async open(options: ArchiveTargetOptions): Promise<ArchiveTarget> {
+  static override async open(options: ArchiveTargetOptions): Promise<ArchiveTarget> {
     const path = await writablePlace(options.path);
     await refuseForeignFile(path, options.description);
     const stagingPath = join(dirname(path), await stagingName(stagingPrefixOf(path)));
-    const staging = await LayoutTarget.open(stagingPath, options.description, options.tag);
-    return new ArchiveTarget(path, stagingPath, staging, options);
+    return new ArchiveTarget(path, stagingPath, options);
   }
 
-  resolve(options?: CallOptions): Promise<Descriptor> {
-    return this.#staging.resolve(options);
-  }
-
-  readManifest(descriptor: Descriptor, options?: CallOptions): Promise<Buffer> {
-    return this.#staging.readManifest(descriptor, options);
-  }
-
-  readBlob(descriptor: Descriptor, options?: CallOptions): Promise<Readable> {
-    return this.#staging.readBlob(descriptor, options);
-  }
-
-  readBlobRange(
-    descriptor: Descriptor,
-    offset: number,
-    length: number,
-    options?: CallOptions,
-  ): Promise<Buffer> {
-    return this.#staging.readBlobRange(descriptor, offset, length, options);
-  }
-
-  listReferrers(
-    digest: Digest,
-    options?: CallOptions & { readonly artifactType?: string | undefined },
-  ): Promise<readonly Descriptor[]> {
-    return this.#staging.listReferrers(digest, options);
-  }
-
-  hasBlob(descriptor: Descriptor, options?: CallOptions): Promise<boolean> {
-    return this.#staging.hasBlob(descriptor, options);
-  }
-
-  mountBlob(): Promise<boolean> {
-    return this.#staging.mountBlob();
-  }
-
-  async openBlobWriter(options?: CallOptions): Promise<BlobWriter> {
+  override async openBlobWriter(options?: CallOptions): Promise<BlobWriter> {
     this.#preparing ??= this.#prepare();
     await this.#preparing;
-    return this.#staging.openBlobWriter(options);
+    return super.openBlobWriter(options);
   }
 
   async #prepare(): Promise<void> {
@@ -109,12 +60,12 @@ export class ArchiveTarget implements ImageTarget {
   }
 
   /** With a tag: the archive is complete and takes its place. */
-  async writeManifest(
+  override async writeManifest(
     bytes: Buffer,
     mediaType: string,
     options: WriteManifestOptions = {},
   ): Promise<Descriptor> {
-    const descriptor = await this.#staging.writeManifest(bytes, mediaType, options);
+    const descriptor = await super.writeManifest(bytes, mediaType, options);
     if (options.tag !== false) await this.#publish(bytes, options);
     return descriptor;
   }
@@ -122,7 +73,7 @@ export class ArchiveTarget implements ImageTarget {
   async #publish(bytes: Buffer, options: WriteManifestOptions): Promise<void> {
     const names = [LAYOUT_FILE, INDEX_FILE];
     if (this.#options.isDocker) {
-      const images = await manifestsBelow(bytes, (child) => this.#staging.readManifest(child));
+      const images = await manifestsBelow(bytes, (child) => this.readManifest(child));
       const tag = options.tag === false ? undefined : (options.tag ?? this.#options.tag);
       const path = join(this.#stagingPath, DOCKER_MANIFEST_FILE);
       await replaceFile(path, encodeDockerManifest(images, tag), `${path}.new`);
@@ -134,22 +85,18 @@ export class ArchiveTarget implements ImageTarget {
     this.#isPublished = true;
   }
 
-  close(): Promise<void> {
+  override close(): Promise<void> {
     this.#closing ??= this.#end();
     return this.#closing;
   }
 
   async #end(): Promise<void> {
-    await this.#staging.close();
+    await super.close();
     await rm(this.#stagingPath, { recursive: true, force: true });
     if (this.#isPublished) return;
     for (const path of this.#madeDirectories.toReversed()) {
       await rmdir(path).catch(() => undefined);
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 }
 

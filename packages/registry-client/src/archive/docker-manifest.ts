@@ -8,7 +8,6 @@ import {
   checkDocument,
   type Descriptor,
   type Digest,
-  digestHex,
   encodeManifest,
   finishDigest,
   IMAGE_CONFIG_BYTES_MAX,
@@ -23,6 +22,7 @@ import {
 } from '@shoal/oci';
 import { z } from 'zod';
 import { AmbiguousTagError, ArchiveError, NotFoundError } from '../errors.ts';
+import { blobName } from '../layout/blob-place.ts';
 import { DOCKER_MANIFEST_BYTES_MAX } from '../limits.ts';
 import type { FileTree } from '../local/file-tree.ts';
 
@@ -152,15 +152,11 @@ export function encodeDockerManifest(
   tag: string | undefined,
 ): Buffer {
   const images = manifests.map((manifest, index) => ({
-    Config: blobPath(manifest.config.digest),
+    Config: blobName(manifest.config.digest),
     RepoTags: index === 0 && tag !== undefined ? [tag.includes(':') ? tag : `image:${tag}`] : null,
-    Layers: manifest.layers.map(({ digest }) => blobPath(digest)),
+    Layers: manifest.layers.map(({ digest }) => blobName(digest)),
   }));
   return Buffer.from(JSON.stringify(images), 'utf8');
-}
-
-function blobPath(digest: Digest): string {
-  return `blobs/sha256/${digestHex(digest)}`;
 }
 
 /** The manifests an image consists of: itself, or the children of an index. */

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Digest, digestAlgorithm, digestHex, finishDigest } from '@shoal/oci';
 import { EMBEDDED_MEMORY_BLOB_BYTES_MAX } from '../limits.ts';
+import { hashFile } from '../local/hash-file.ts';
 
 export interface BlobVault {
   sizeOf(digest: Digest): Promise<number | undefined>;
@@ -139,9 +140,14 @@ class FileUpload implements VaultUpload {
   }
 
   async finish(digest: Digest): Promise<boolean> {
-    const isRight = finishDigest('sha256', this.#hash) === digest;
     this.#isOpen = false;
     await this.#handle.close();
+    const algorithm = digestAlgorithm(digest);
+    const actual =
+      algorithm === 'sha256'
+        ? finishDigest(algorithm, this.#hash)
+        : await hashFile(this.#path, algorithm);
+    const isRight = actual === digest;
     if (isRight) await rename(this.#path, this.#pathOf(digest));
     else await rm(this.#path, { force: true });
     return isRight;

@@ -1,7 +1,7 @@
 /**
  * `/v2/NAME/manifests/...`, `/tags/list` and `/referrers/...` of the embedded registry.
  */
-import { isDigest, MediaType, parseManifest, sha256Digest } from '@shoal/oci';
+import { digestLike, isDigest, MediaType, parseManifest, sha256Digest } from '@shoal/oci';
 import {
   findManifest,
   missingContent,
@@ -54,7 +54,8 @@ export class ManifestRoutes {
       return context.sendError(404, 'MANIFEST_BLOB_UNKNOWN', `blob ${missing} is unknown`);
     }
     const mediaType = context.request.headers['content-type'] ?? MediaType.ociManifest;
-    const { digest, subject } = storeManifest(repository, bytes, mediaType);
+    const digest = isDigest(reference) ? reference : sha256Digest(bytes);
+    const { subject } = storeManifest(repository, bytes, mediaType, digest);
     if (!isDigest(reference)) repository.tags.set(reference, digest);
     context.send(201, {
       location: `/v2/${name}/manifests/${digest}`,
@@ -103,7 +104,7 @@ function problemOf(bytes: Buffer, reference: string): string | undefined {
     return error instanceof Error ? error.message : 'not a manifest';
   }
   if (isDigest(reference)) {
-    const isOther = reference.startsWith('sha256:') && sha256Digest(bytes) !== reference;
+    const isOther = digestLike(reference, bytes) !== reference;
     return isOther ? 'the content does not have this digest' : undefined;
   }
   return TAG.test(reference) ? undefined : 'not a tag';

@@ -1,7 +1,7 @@
 /**
  * What the repositories of the embedded registry hold: links to blobs, manifests, tags, referrers.
  */
-import { type Descriptor, type Digest, parseManifest, sha256Digest } from '@shoal/oci';
+import { type Descriptor, type Digest, parseManifest } from '@shoal/oci';
 import { referrerDescriptor } from '../referrer-descriptor.ts';
 
 export type StoredManifest = { readonly bytes: Buffer; readonly descriptor: Descriptor };
@@ -60,9 +60,9 @@ export function storeManifest(
   repository: Repository,
   bytes: Buffer,
   mediaType: string,
-): { readonly digest: Digest; readonly subject: Digest | undefined } {
+  digest: Digest,
+): { readonly subject: Digest | undefined } {
   const document = parseManifest(bytes);
-  const digest = sha256Digest(bytes);
   const descriptor: Descriptor = { mediaType, digest, size: bytes.byteLength };
   repository.manifests.set(digest, { bytes, descriptor });
   const subject = document.subject?.digest;
@@ -72,5 +72,5 @@ export function storeManifest(
     );
     repository.referrers.set(subject, [...others, referrerDescriptor(descriptor, document)]);
   }
-  return { digest, subject };
+  return { subject };
 }

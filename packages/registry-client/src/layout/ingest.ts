@@ -4,8 +4,9 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { type Digest, finishDigest } from '@shoal/oci';
+import { type Digest, type DigestAlgorithm, finishDigest } from '@shoal/oci';
 import { ClosedError } from '../errors.ts';
+import { hashFile } from '../local/hash-file.ts';
 import { fileError } from '../local/regular-file.ts';
 
 export class Ingest {
@@ -47,9 +48,13 @@ export class Ingest {
     this.#sizeBytes += bytes.byteLength;
   }
 
-  /** The sha256 digest of everything written; nothing can be written afterwards. */
-  digest(): Digest {
-    return finishDigest('sha256', this.#hash);
+  /**
+   * The digest of everything written; nothing can be written afterwards, and it can be asked once.
+   * sha256 is hashed on the way, for another algorithm the file is read again.
+   */
+  async digest(algorithm: DigestAlgorithm): Promise<Digest> {
+    if (algorithm === 'sha256') return finishDigest('sha256', this.#hash);
+    return hashFile(this.#path, algorithm);
   }
 
   /** Closes the file and gives it its final name. */

@@ -35,7 +35,7 @@ export class LayoutBlobWriter implements BlobWriter {
   async commit(identity: BlobIdentity): Promise<Descriptor> {
     try {
       this.#signal?.throwIfAborted();
-      this.#verify(identity);
+      await this.#verify(identity);
       await this.#publish(this.#ingest, identity);
     } finally {
       await this.abort();
@@ -44,14 +44,12 @@ export class LayoutBlobWriter implements BlobWriter {
     return { mediaType, digest, size };
   }
 
-  #verify({ digest, size }: BlobIdentity): void {
+  async #verify({ digest, size }: BlobIdentity): Promise<void> {
     if (this.#ingest.sizeBytes !== size) {
       throw new SizeMismatchError(this.#where, digest, size, `${this.#ingest.sizeBytes}`);
     }
-    const actual = this.#ingest.digest();
-    if (digestAlgorithm(digest) !== 'sha256' || actual !== digest) {
-      throw new DigestMismatchError(this.#where, digest, actual);
-    }
+    const actual = await this.#ingest.digest(digestAlgorithm(digest));
+    if (actual !== digest) throw new DigestMismatchError(this.#where, digest, actual);
   }
 
   async abort(): Promise<void> {

@@ -5,9 +5,8 @@
  */
 import { readdir, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { errorCode } from '@shoal/errors';
-import { type Descriptor, type Digest, sha256Digest } from '@shoal/oci';
+import { type Descriptor, sha256Digest } from '@shoal/oci';
 import { ClosedError, LayoutError } from '../errors.ts';
 import type {
   BlobIdentity,
@@ -29,11 +28,15 @@ import { setTag } from './tag-writer.ts';
 
 const INGEST_PREFIX = '.shoal-ingest-';
 
-export class LayoutTarget implements ImageTarget {
+export type LayoutTargetOptions = {
+  readonly path: string;
   readonly description: string;
+  readonly tag: string | undefined;
+};
+
+export class LayoutTarget extends LayoutStore implements ImageTarget {
   readonly #path: string;
   readonly #tag: string | undefined;
-  readonly #store: LayoutStore;
   readonly #tree: DirectoryTree;
   readonly #ingestPath: string;
   readonly #madeDirectories: string[] = [];
@@ -44,57 +47,20 @@ export class LayoutTarget implements ImageTarget {
   #isPublished = false;
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    path: string,
-    description: string,
-    tag: string | undefined,
-    ingestName: string,
-  ) {
+  protected constructor({ path, description, tag }: LayoutTargetOptions, ingestName: string) {
+    const tree = new DirectoryTree(path, description);
+    super(tree, description, tag ?? 'latest');
     this.#path = path;
-    this.description = description;
     this.#tag = tag;
-    this.#tree = new DirectoryTree(path, description);
-    this.#store = new LayoutStore(this.#tree, description, tag ?? 'latest');
+    this.#tree = tree;
     this.#ingestPath = join(path, ingestName);
   }
 
   /** Checks the place; writes nothing yet. */
-  static async open(
-    path: string,
-    description: string,
-    tag: string | undefined,
-  ): Promise<LayoutTarget> {
-    const place = await writablePlace(path);
-    await refuseForeignDirectory(place, description);
-    return new LayoutTarget(place, description, tag, await stagingName(INGEST_PREFIX));
-  }
-
-  resolve(options?: CallOptions): Promise<Descriptor> {
-    return this.#store.resolve(options);
-  }
-
-  readManifest(descriptor: Descriptor, options?: CallOptions): Promise<Buffer> {
-    return this.#store.readManifest(descriptor, options);
-  }
-
-  readBlob(descriptor: Descriptor, options?: CallOptions): Promise<Readable> {
-    return this.#store.readBlob(descriptor, options);
-  }
-
-  readBlobRange(
-    descriptor: Descriptor,
-    offset: number,
-    length: number,
-    options?: CallOptions,
-  ): Promise<Buffer> {
-    return this.#store.readBlobRange(descriptor, offset, length, options);
-  }
-
-  listReferrers(
-    digest: Digest,
-    options?: CallOptions & { readonly artifactType?: string | undefined },
-  ): Promise<readonly Descriptor[]> {
-    return this.#store.listReferrers(digest, options);
+  static async open(options: LayoutTargetOptions): Promise<LayoutTarget> {
+    const path = await writablePlace(options.path);
+    await refuseForeignDirectory(path, options.description);
+    return new LayoutTarget({ ...options, path }, await stagingName(INGEST_PREFIX));
   }
 
   async hasBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
@@ -133,7 +99,8 @@ export class LayoutTarget implements ImageTarget {
     mediaType: string,
     options: WriteManifestOptions = {},
   ): Promise<Descriptor> {
-    const descriptor = { mediaType, digest: sha256Digest(bytes), size: bytes.byteLength };
+    const { digest = sha256Digest(bytes) } = options;
+    const descriptor = { mediaType, digest, size: bytes.byteLength };
     const writer = await this.openBlobWriter(options);
     try {
       await writer.write(bytes);
@@ -171,7 +138,7 @@ export class LayoutTarget implements ImageTarget {
     await replaceFile(layoutPath, Buffer.from(LAYOUT_CONTENT), temporaryPath);
   }
 
-  close(): Promise<void> {
+  override close(): Promise<void> {
     this.#closing ??= this.#end();
     return this.#closing;
   }
@@ -181,16 +148,12 @@ export class LayoutTarget implements ImageTarget {
     for (const writer of this.#writers) await writer.abort();
     await rm(this.#ingestPath, { recursive: true, force: true });
     if (!this.#isPublished) await this.#removeWhatWasMade();
-    await this.#store.close();
+    await super.close();
   }
 
   async #removeWhatWasMade(): Promise<void> {
     for (const path of this.#madeFiles) await unlink(path).catch(ignoreLeftover);
     for (const path of this.#madeDirectories.toReversed()) await rmdir(path).catch(ignoreLeftover);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 }
 

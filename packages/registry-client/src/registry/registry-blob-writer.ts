@@ -2,7 +2,7 @@
  * Streams one blob into a registry. A blob that fits one buffer is sent in one request; a longer one
  * in chunks, of which one is being sent while the next is filled.
  */
-import { type Descriptor, quoted } from '@shoal/oci';
+import { type Descriptor, digestAlgorithm, quoted } from '@shoal/oci';
 import { ClosedError, DigestMismatchError, ProtocolError, SizeMismatchError } from '../errors.ts';
 import type { BlobIdentity, BlobWriter } from '../image-store.ts';
 import { UPLOAD_CHUNK_BYTES, UPLOAD_CHUNK_BYTES_MAX } from '../limits.ts';
@@ -110,7 +110,9 @@ export class RegistryBlobWriter implements BlobWriter {
     try {
       const answer = await session.finish(identity.digest, rest, this.#sentBytes);
       const stored = answer.headers.get('docker-content-digest');
-      if (stored?.startsWith('sha256:') && stored !== identity.digest) {
+      // Some registries name what came with sha512 by its sha256.
+      const isComparable = stored?.startsWith(`${digestAlgorithm(identity.digest)}:`) === true;
+      if (isComparable && stored !== identity.digest) {
         throw new DigestMismatchError(this.#where(), identity.digest, quoted(stored));
       }
     } catch (error) {

@@ -23,6 +23,7 @@ import type {
   WriteManifestOptions,
 } from '../image-store.ts';
 import { referrerDescriptor } from '../referrer-descriptor.ts';
+import { verifyDigest } from '../verify.ts';
 import { referrersTag } from './referrers.ts';
 import { RegistryBlobWriter } from './registry-blob-writer.ts';
 import { RegistryStore } from './registry-store.ts';
@@ -121,13 +122,15 @@ export class RegistryTarget extends RegistryStore implements ImageTarget {
     mediaType: string,
     options: WriteManifestOptions,
   ): Promise<Descriptor> {
-    const descriptor = { mediaType, digest: sha256Digest(bytes), size: bytes.byteLength };
-    const document = parseManifest(bytes, `manifest ${descriptor.digest}`);
-    const name = options.tag === false ? descriptor.digest : (options.tag ?? this.#ownTag());
+    const usual = sha256Digest(bytes);
+    const digest = await this.#nameManifest(bytes, mediaType, options);
+    const descriptor = { mediaType, digest, size: bytes.byteLength };
+    const document = parseManifest(bytes, `manifest ${digest}`);
+    const name = options.tag === false ? digest : (options.tag ?? this.#ownTag());
     const headers = await this.#putManifest(name, bytes, mediaType, options);
     const stored = headers.get('docker-content-digest');
-    if (stored?.startsWith('sha256:') && stored !== descriptor.digest) {
-      throw new DigestMismatchError(`${this.where}:${name}`, descriptor.digest, quoted(stored));
+    if (stored?.startsWith('sha256:') && stored !== usual) {
+      throw new DigestMismatchError(`${this.where}:${name}`, usual, quoted(stored));
     }
     const { subject } = document;
     if (subject !== undefined && !headers.has('oci-subject')) {
@@ -138,6 +141,28 @@ export class RegistryTarget extends RegistryStore implements ImageTarget {
       );
     }
     return descriptor;
+  }
+
+  /**
+   * The digest the registry knows it by. By its tag alone that would be its sha256; another one is
+   * tried, and many registries refuse it.
+   */
+  async #nameManifest(
+    bytes: Buffer,
+    mediaType: string,
+    options: WriteManifestOptions,
+  ): Promise<Digest> {
+    const usual = sha256Digest(bytes);
+    const { digest = usual } = options;
+    if (digest === usual) return usual;
+    verifyDigest(bytes, digest, this.where);
+    try {
+      await this.#putManifest(digest, bytes, mediaType, options);
+      return digest;
+    } catch (error) {
+      if (error instanceof StatusError && error.status === 400) return usual;
+      throw error;
+    }
   }
 
   #ownTag(): string {
