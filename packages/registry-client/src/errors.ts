@@ -40,6 +40,11 @@ export class SilentServerError extends ExchangeError {
   override readonly code = 'ERR_REGISTRY_CLIENT_SILENT';
 }
 
+/** The server sends its answer, but so slowly that it would hold its reader for ever. */
+export class SlowServerError extends ExchangeError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_SLOW';
+}
+
 /** The server answered with a status that is none of the expected ones. */
 export class StatusError extends ExchangeError {
   override readonly code = 'ERR_REGISTRY_CLIENT_STATUS';

@@ -60,11 +60,16 @@ export const PROGRESS_BYTES_MIN = 64 << 10;
 export const UPLOAD_CHUNK_BYTES = 8 << 20;
 /** A registry that asks for larger chunks than this is not served. */
 export const UPLOAD_CHUNK_BYTES_MAX = 64 << 20;
+/**
+ * Bytes a second below which an answer is given up, measured over a window of waiting: a server that
+ * sends a byte now and then must not hold a reader for ever. Far below any link that is of use.
+ */
+export const TRANSFER_RATE_MIN = 1024;
 /** Connections to one host: enough to fill a link, few enough not to look like an attack. */
 export const CONNECTIONS_PER_HOST_MAX = 32;
 /** Tries when nobody listens: with the waits between them below two seconds in all. */
 export const UNREACHABLE_ATTEMPTS_MAX = 3;
-/** Tries when a server says nothing: each of them takes a whole timeout. */
+/** Tries when a server says nothing, or nearly: each of them takes a whole timeout. */
 export const SILENT_ATTEMPTS_MAX = 3;
 /** Longest wait between two tries when nobody listens. */
 export const UNREACHABLE_DELAY_MAX_MS = 400;

@@ -40,6 +40,8 @@ export type TimeoutOptions = {
   readonly headersTimeoutMs?: number | undefined;
   /** Between two pieces of a body. @default 60000 */
   readonly bodyTimeoutMs?: number | undefined;
+  /** Waiting for a body over which its rate must reach `TRANSFER_RATE_MIN`. @default 30000 */
+  readonly rateWindowMs?: number | undefined;
 };
 
 export type ClientOptions = {

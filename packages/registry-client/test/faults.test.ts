@@ -1,4 +1,6 @@
 /** Bad networks and bad registries: right bytes, or an error that says what is wrong. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { type Descriptor, parseReference, sha256Digest } from '@shoal/oci';
 import {
@@ -232,4 +234,51 @@ t.test('an aborted push leaves no upload behind', async (t) => {
   await t.rejects(writer.commit({ digest, size: 0, mediaType: 'a/b' }), {
     code: 'ERR_REGISTRY_CLIENT_CLOSED',
   });
+});
+
+t.test('a server that sends a byte now and then is given up, whatever is read', async (t) => {
+  const { proxy, source, layer } = await scene(t, {
+    timeouts: { rateWindowMs: 100 },
+    retry: { attemptsMax: 2, delayMs: 1 },
+  });
+  const drip: Fault = { kind: 'slow', pieceBytes: 1, pauseMs: 5 };
+  const slow = { code: 'ERR_REGISTRY_CLIENT_SLOW', retryable: true, remedy: /./ };
+  proxy.inject({ fault: drip });
+  await t.rejects(source.resolve(), slow, 'a manifest');
+  await t.rejects(source.readBlob(layer).then(buffer), slow, 'a blob');
+  await t.rejects(source.readBlobRange(layer, 1000, 100_000), slow, 'a range');
+  proxy.heal();
+  proxy.inject({ fault: drip, times: 1, matches: isBlobRead });
+  const range = await source.readBlobRange(layer, 1000, 100_000);
+  t.ok(range.equals(content.subarray(1000, 101_000)), 'goes on where the slow answer was cut');
+});
+
+t.test('who reads slowly is not taken for a slow server', async (t) => {
+  const { source, layer } = await scene(t, { timeouts: { rateWindowMs: 1 } });
+  let size = 0;
+  for await (const piece of await source.readBlob(layer)) {
+    size += piece.length;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  t.equal(size, content.byteLength);
+});
+
+t.test('a head that comes a byte now and then is given up', async (t) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.write('HTTP/1.1 200 OK\r\n');
+    const drip = setInterval(() => socket.write('x-a: b\r\n'), 10);
+    socket.on('close', () => clearInterval(drip));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  await using source = await openSource(parseReference(`127.0.0.1:${port}/a/b:v1`), {
+    plainHttp: true,
+    timeouts: { headersTimeoutMs: 300 },
+    retry: { attemptsMax: 1 },
+  });
+  await t.rejects(source.resolve(), { code: /SILENT|TRANSFER|PROTOCOL/ });
 });

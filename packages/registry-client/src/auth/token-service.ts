@@ -5,7 +5,8 @@
 import { quoted } from '@shoal/oci';
 import { z } from 'zod';
 import { ProtocolError, RedirectError } from '../errors.ts';
-import { discardBody, type Exchange } from '../http/exchange.ts';
+import { bodyPieces, discardBody } from '../http/body-pieces.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { describeErrorBody, requestFailure, statusFailure } from '../http/failure.ts';
 import type { HttpAnswer, HttpRequest } from '../http/messages.ts';
 import { isLoopbackHost } from '../http/proxy-environment.ts';
@@ -117,7 +118,7 @@ async function tokenFailure(
   const { status, headers } = answer;
   let detail = '';
   try {
-    const body = await collectBounded(answer.body, ERROR_BODY_BYTES_MAX, where);
+    const body = await collectBounded(bodyPieces(answer), ERROR_BODY_BYTES_MAX, where);
     detail = describeErrorBody(body, (text) => secrets.withhold(text));
   } catch {
     await discardBody(answer);
@@ -131,7 +132,7 @@ async function readAnswer(
   signal: AbortSignal | undefined,
 ): Promise<Buffer> {
   try {
-    return await collectBounded(answer.body, TOKEN_ANSWER_BYTES_MAX, where);
+    return await collectBounded(bodyPieces(answer), TOKEN_ANSWER_BYTES_MAX, where);
   } catch (error) {
     throw requestFailure(error, where, signal);
   }

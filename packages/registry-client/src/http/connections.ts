@@ -1,9 +1,10 @@
 /**
  * The connections of one client: an undici agent for direct connections and one per proxy, with the
- * certificates of the options. Nothing is opened before the first request.
+ * certificates of the options. Nothing is opened before the first request; undici itself is loaded
+ * then, since many commands never meet a registry and loading it takes 0.1 s.
  */
 import { getCACertificates, rootCertificates } from 'node:tls';
-import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import { ClientConfigError } from '../errors.ts';
 import { CLOSE_GRACE_MS, CONNECTIONS_PER_HOST_MAX, PEM_BYTES_MAX } from '../limits.ts';
 import { readBoundedFile } from '../local/regular-file.ts';
@@ -43,6 +44,7 @@ export class Connections {
   }
 
   async #makeDirect(): Promise<Dispatcher> {
+    const { Agent } = await import('undici');
     return new Agent({ ...this.#agentOptions(), connect: await this.#connectOptions() });
   }
 
@@ -52,6 +54,7 @@ export class Connections {
     uri.username = '';
     uri.password = '';
     const user = `${decoded(proxy.username)}:${decoded(proxy.password)}`;
+    const { ProxyAgent } = await import('undici');
     return new ProxyAgent({
       ...this.#agentOptions(),
       uri: uri.href,

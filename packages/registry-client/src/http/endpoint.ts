@@ -10,7 +10,8 @@ import { RedirectError, TlsError } from '../errors.ts';
 import { ERROR_BODY_BYTES_MAX, REDIRECTS_MAX } from '../limits.ts';
 import type { ClientOptions } from '../options.ts';
 import { collectBounded } from '../verify.ts';
-import { discardBody, type Exchange } from './exchange.ts';
+import { bodyPieces, discardBody } from './body-pieces.ts';
+import type { Exchange } from './exchange.ts';
 import { describeErrorBody, requestFailure, statusFailure } from './failure.ts';
 import type { HttpAnswer, HttpRequest } from './messages.ts';
 import { isLoopbackHost } from './proxy-environment.ts';
@@ -76,7 +77,7 @@ export class Endpoint {
       const answer = await this.#followed(first, request, attempt);
       const where = `${this.registry}/${request.subject}`;
       try {
-        return { answer, body: await collectBounded(answer.body, bytesMax, where) };
+        return { answer, body: await collectBounded(bodyPieces(answer), bytesMax, where) };
       } catch (error) {
         throw requestFailure(error, where, request.signal);
       }
@@ -147,7 +148,7 @@ export class Endpoint {
     const where = `${this.registry}/${subject}`;
     let detail = '';
     try {
-      const body = await collectBounded(answer.body, ERROR_BODY_BYTES_MAX, where);
+      const body = await collectBounded(bodyPieces(answer), ERROR_BODY_BYTES_MAX, where);
       detail = describeErrorBody(body, (text) => this.#auth.secrets.withhold(text));
     } catch {
       await discardBody(answer);

@@ -3,7 +3,6 @@
  * layers above.
  */
 import { errorCode } from '@shoal/errors';
-import { DISCARD_BYTES_MAX } from '../limits.ts';
 import type { ClientOptions, RequestEvent } from '../options.ts';
 import type { Connections } from './connections.ts';
 import { requestFailure } from './failure.ts';
@@ -11,6 +10,7 @@ import type { HttpAnswer, HttpHeaders, HttpRequest } from './messages.ts';
 
 const HEADERS_TIMEOUT_MS = 60_000;
 const BODY_TIMEOUT_MS = 60_000;
+const RATE_WINDOW_MS = 30_000;
 const USER_AGENT = 'shoal/0.1';
 
 export class Exchange {
@@ -51,7 +51,14 @@ export class Exchange {
       bodyTimeout: timeouts?.bodyTimeoutMs ?? BODY_TIMEOUT_MS,
     });
     const hasBody = request.method !== 'HEAD';
-    return { status: statusCode, headers: toMap(headers), body, url: request.url, hasBody };
+    return {
+      status: statusCode,
+      headers: toMap(headers),
+      body,
+      url: request.url,
+      hasBody,
+      rateWindowMs: timeouts?.rateWindowMs ?? RATE_WINDOW_MS,
+    };
   }
 
   #report(
@@ -87,25 +94,3 @@ function toMap(headers: Record<string, string | string[] | undefined>): HttpHead
 export function originOf(url: URL): string {
   return url.origin;
 }
-
-/** Ends an answer whose body nobody wants, keeping the connection when the body is short. */
-export async function discardBody(answer: HttpAnswer): Promise<void> {
-  const length = Number(answer.headers.get('content-length') ?? 'NaN');
-  if (answer.hasBody && !(length <= DISCARD_BYTES_MAX)) {
-    cutBody(answer);
-    return;
-  }
-  try {
-    for await (const _ of answer.body);
-  } catch {
-    // the answer's head was all that mattered
-  }
-}
-
-/** Ends an answer at once, and its connection with it. */
-export function cutBody(answer: HttpAnswer): void {
-  answer.body.on('error', ignoreError);
-  answer.body.destroy();
-}
-
-function ignoreError(): void {}

@@ -21,8 +21,10 @@ export type HttpRequest = {
 export type HttpAnswer = {
   readonly status: number;
   readonly headers: HttpHeaders;
-  /** Must be read to its end or destroyed. */
+  /** Must be read to its end, by `bodyPieces`, or destroyed. */
   readonly body: Readable;
+  /** Over how much waiting the body's rate is measured. */
+  readonly rateWindowMs: number;
   readonly url: URL;
   /** False for the answer to a HEAD, whatever its Content-Length says. */
   readonly hasBody: boolean;

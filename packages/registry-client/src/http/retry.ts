@@ -3,7 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRetryable } from '@shoal/errors';
-import { ExchangeError, SilentServerError, UnreachableError } from '../errors.ts';
+import { ExchangeError, SilentServerError, SlowServerError, UnreachableError } from '../errors.ts';
 import {
   SILENT_ATTEMPTS_MAX,
   UNREACHABLE_ATTEMPTS_MAX,
@@ -51,7 +51,8 @@ export function delayAfter(
 /** Where every try costs a whole timeout, there are fewer of them. */
 function attemptsMaxFor(error: unknown): number {
   if (error instanceof UnreachableError) return UNREACHABLE_ATTEMPTS_MAX;
-  if (error instanceof SilentServerError) return SILENT_ATTEMPTS_MAX;
+  if (error instanceof SilentServerError || error instanceof SlowServerError)
+    return SILENT_ATTEMPTS_MAX;
   return Number.POSITIVE_INFINITY;
 }
 

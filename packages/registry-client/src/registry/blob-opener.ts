@@ -3,8 +3,8 @@
  * until it expires or is refused, and asked for once for however many readers wait for it.
  */
 import type { Descriptor, Digest } from '@shoal/oci';
+import { discardBody } from '../http/body-pieces.ts';
 import type { Endpoint } from '../http/endpoint.ts';
-import { discardBody } from '../http/exchange.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { isRedirect, redirectTarget } from '../http/redirect.ts';
 import { BLOB_ROUNDS_MAX } from '../limits.ts';

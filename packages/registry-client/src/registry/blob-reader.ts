@@ -4,7 +4,7 @@
  */
 import type { Descriptor } from '@shoal/oci';
 import { ProtocolError, SizeMismatchError, TransferError } from '../errors.ts';
-import { cutBody } from '../http/exchange.ts';
+import { bodyPieces, cutBody } from '../http/body-pieces.ts';
 import { requestFailure } from '../http/failure.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { delayAfter, pause, type RetryPolicy } from '../http/retry.ts';
@@ -63,7 +63,7 @@ export class BlobReader {
     const answer = await this.#opener.open({ descriptor, range, signal, attempt });
     let position = this.#startOf(answer, span, isWhole);
     let delivered = offset;
-    for await (const piece of bodyOf(answer)) {
+    for await (const piece of bodyPieces(answer)) {
       const from = Math.max(0, delivered - position);
       const part = piece.subarray(from, Math.max(from, end - position));
       position += piece.byteLength;
@@ -115,11 +115,4 @@ function lengthOf({ status, headers }: HttpAnswer): number | undefined {
       ? /\/(\d{1,15})$/.exec(headers.get('content-range') ?? '')?.[1]
       : headers.get('content-length');
   return text === undefined || !/^\d{1,15}$/.test(text) ? undefined : Number(text);
-}
-
-/** The body's pieces, as buffers. */
-async function* bodyOf(answer: HttpAnswer): AsyncGenerator<Buffer, void, void> {
-  for await (const piece of answer.body) {
-    if (Buffer.isBuffer(piece)) yield piece;
-  }
 }

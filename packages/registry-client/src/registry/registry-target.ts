@@ -14,7 +14,7 @@ import {
   sha256Digest,
 } from '@shoal/oci';
 import { DigestMismatchError, StatusError, TargetRefusedError } from '../errors.ts';
-import { discardBody } from '../http/exchange.ts';
+import { discardBody } from '../http/body-pieces.ts';
 import type {
   BlobIdentity,
   BlobWriter,

@@ -4,8 +4,8 @@
  */
 import type { Digest } from '@shoal/oci';
 import { NotFoundError, TransferError } from '../errors.ts';
+import { discardBody } from '../http/body-pieces.ts';
 import type { Endpoint, EndpointRequest } from '../http/endpoint.ts';
-import { discardBody } from '../http/exchange.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { locationOf } from '../http/redirect.ts';
 import { withRetry } from '../http/retry.ts';
