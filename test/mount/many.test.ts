@@ -1,6 +1,7 @@
 /** Many blobs in one image, many mounts in one daemon, images that are not ours. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { errorCode } from '@shoal/errors';
 import { EmbeddedRegistry } from '@shoal/registry-client';
 import {
   buildLayout,
@@ -16,6 +17,7 @@ import {
   digestBySha256sum,
   digestOfFile,
   mountWorld,
+  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 import { runShoal, tryShoal } from '../support/shoal-command.ts';
@@ -102,5 +104,10 @@ t.test('an image that is not converted is refused with the remedy', async (t) =>
   const { exitCode, stderr } = await tryShoal(args, { env: world.daemon.env });
   t.equal(exitCode, 1);
   t.match(stderr, /is not a converted image.*Convert it first: shoal convert --source oci:/);
-  t.same((await world.status()).mounts, []);
+  await until('the daemon that was started for it has left', () =>
+    world.client.ping().then(
+      () => false,
+      (error: unknown) => errorCode(error) === 'ERR_NODE_NOT_RUNNING',
+    ),
+  );
 });

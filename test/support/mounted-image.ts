@@ -32,12 +32,18 @@ export type MountWorld = {
   mount(request: MountRequest): Promise<void>;
 };
 
-export function mountWorld(t: TestScope, options: { configFile?: string } = {}): MountWorld {
+export type MountWorldOptions = {
+  readonly configFile?: string;
+  /** Whether the daemon comes back by itself when it dies. @default false */
+  readonly isSupervised?: boolean;
+};
+
+export function mountWorld(t: TestScope, options: MountWorldOptions = {}): MountWorld {
   const directory = temporaryDirectory(t);
   const daemon = ownDaemon(t, directory);
   const paths = daemonPaths({ root: daemon.root, run: daemon.run });
   const client = new ControlClient(paths.socket);
-  const start = () => ensureDaemon({ paths, ...options });
+  const start = () => ensureDaemon({ paths, isSupervised: false, ...options });
   return {
     directory,
     daemon,

@@ -25,6 +25,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'ERR_CONVERTER_OPTIONS',
   'ERR_REGISTRY_CLIENT_REFERENCE_KIND',
   'ERR_CONVERTER_OPTION_FILE',
+  'ERR_NODE_CONFIG_DIFFERS',
 ]);
 
 /** The exit code of a command that ended with `error`. */

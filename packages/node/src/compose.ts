@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import type { BlobSource, CacheEvent } from '@shoal/blob-store';
 import { ChunkCache, CodecPool, ReadGate, rateLimitedSource } from '@shoal/blob-store';
+import type { ServiceManager } from '@shoal/linux';
 import {
   BlobPool,
   BootstrapStore,
@@ -28,6 +29,8 @@ export type ComposeInput = {
   readonly config: NodeConfig;
   readonly state: StateStore;
   readonly log: Log;
+  /** Keeps descriptors beside the holder; absent where no service manager started the daemon. */
+  readonly manager?: ServiceManager | undefined;
 };
 
 /** The service, restored; it owns everything and closes it. */
@@ -118,10 +121,12 @@ async function openCache(
   );
 }
 
-async function openDrivers({ paths, config, log }: ComposeInput) {
+async function openDrivers({ paths, config, log, manager }: ComposeInput) {
   const drivers = new Map<DriverName, MountDriver>();
   const blobfs = await openBlobfsDriver({
     stateDirectory: join(paths.run, 'blobfs'),
+    holderKind: config.fuseHolder,
+    fdStore: manager?.isPresent === true ? manager : undefined,
     ...(config.fuseThreads === undefined ? {} : { threads: config.fuseThreads }),
     onEvent: ({ level, message, error }) => {
       log[level](error === undefined ? {} : errorFields(error), message);

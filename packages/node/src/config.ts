@@ -2,6 +2,7 @@
  * The configuration file of a daemon: TOML, every key optional, unknown keys are errors. All keys
  * with their meaning are in docs/config.example.toml.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { errorCode } from '@shoal/errors';
@@ -33,7 +34,12 @@ const fileSchema = z.strictObject({
         .optional(),
     })
     .optional(),
-  fuse: z.strictObject({ threads: z.number().int().min(1).max(16).optional() }).optional(),
+  fuse: z
+    .strictObject({
+      threads: z.number().int().min(1).max(16).optional(),
+      holder: z.enum(['auto', 'traced', 'socket']).optional(),
+    })
+    .optional(),
   codec: z.strictObject({ threads: z.number().int().min(1).max(64).optional() }).optional(),
   registry: z
     .strictObject({
@@ -52,6 +58,7 @@ export type NodeConfig = {
   readonly cacheBytesMax: number | undefined;
   readonly missPolicy: MissPolicy;
   readonly fuseThreads: number | undefined;
+  readonly fuseHolder: 'auto' | 'traced' | 'socket';
   readonly codecThreads: number | undefined;
   /** Limit of everything fetched from registries. */
   readonly bytesPerSecond: number | undefined;
@@ -81,11 +88,18 @@ export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConf
     cacheBytesMax: data.cache?.bytes_max,
     missPolicy: parseMissPolicy(data.mount?.miss_policy ?? 'wait') ?? { kind: 'wait' },
     fuseThreads: data.fuse?.threads,
+    fuseHolder: data.fuse?.holder ?? 'auto',
     codecThreads: data.codec?.threads,
     bytesPerSecond: data.registry?.bytes_per_second,
     dockerConfigDirectory: data.registry?.docker_config,
     caFile: data.registry?.ca_file,
   };
+}
+
+/** Equal for configurations that say the same, however they are written. */
+export function configDigest(config: NodeConfig): string {
+  const entries = Object.entries(config).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(entries)).digest('hex');
 }
 
 function readText(file: string, isOptional: boolean): string {

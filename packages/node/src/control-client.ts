@@ -9,11 +9,16 @@ import type { MountRequest, UnmountRequest } from '@shoal/snapshotter';
 import { checkBody, decodeError } from './control-errors.ts';
 import {
   CONTROL_PATH,
+  type DrainAnswer,
+  type DrainRequest,
   type DriverFacts,
   type MountAnswer,
+  type MountProgress,
   type PingAnswer,
   pingSchema,
   type StatusAnswer,
+  type StopAnswer,
+  type StopRequest,
   type UnmountAnswer,
 } from './control-protocol.ts';
 import {
@@ -55,6 +60,21 @@ export class ControlClient {
 
   async unmount(request: UnmountRequest, options: ControlOptions = {}): Promise<UnmountAnswer> {
     return (await this.#call('POST', CONTROL_PATH.unmount, request, options)) as UnmountAnswer;
+  }
+
+  /** Mount requests that run. */
+  async mounting(options: ControlOptions = {}): Promise<readonly MountProgress[]> {
+    return (await this.#get(CONTROL_PATH.mounting, options)) as readonly MountProgress[];
+  }
+
+  /** Unmounts what is not busy; the daemon leaves when nothing needs it any more. */
+  async drain(request: DrainRequest, options: ControlOptions = {}): Promise<DrainAnswer> {
+    return (await this.#call('POST', CONTROL_PATH.drain, request, options)) as DrainAnswer;
+  }
+
+  /** The daemon leaves; mounts wait for the next one. */
+  async stop(request: StopRequest, options: ControlOptions = {}): Promise<StopAnswer> {
+    return (await this.#call('POST', CONTROL_PATH.stop, request, options)) as StopAnswer;
   }
 
   async #get(path: string, { signal }: ControlOptions): Promise<unknown> {

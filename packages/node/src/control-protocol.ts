@@ -4,8 +4,11 @@
  * version of the protocol.
  */
 import type {
+  DrainAnswer,
+  DrainRequest,
   DriverFacts,
   MountAnswer,
+  MountProgress,
   MountRequest,
   MountStatus,
   ServiceStatus,
@@ -21,6 +24,9 @@ export const CONTROL_PATH = {
   drivers: '/v1/drivers',
   mount: '/v1/mount',
   unmount: '/v1/unmount',
+  mounting: '/v1/mounting',
+  drain: '/v1/drain',
+  stop: '/v1/stop',
 } as const;
 
 const absolutePath = z
@@ -47,6 +53,19 @@ export const unmountRequestSchema = z.strictObject({
   discardWrites: z.boolean().optional(),
 }) satisfies z.ZodType<UnmountRequest>;
 
+export const drainRequestSchema = z.strictObject({
+  isLazy: z.boolean().optional(),
+}) satisfies z.ZodType<DrainRequest>;
+
+/** Stopping leaves every mount to the next daemon. */
+export type StopRequest = z.infer<typeof stopRequestSchema>;
+export const stopRequestSchema = z.strictObject({
+  /** Stay when anything is mounted or being mounted. */
+  onlyIfIdle: z.boolean().optional(),
+});
+
+export type StopAnswer = { readonly isStopping: boolean; readonly mounts: number };
+
 /** An error on the wire; never a stack, never a cause. */
 export const errorBodySchema = z.object({
   error: z.object({
@@ -64,6 +83,10 @@ export type PingAnswer = {
   readonly root: string;
   readonly run: string;
   readonly startedAt: string;
+  /** The file it was told to read; absent: the default one, if it exists. */
+  readonly configFile?: string | undefined;
+  /** Equal for configurations that say the same. */
+  readonly configDigest: string;
 };
 
 export const pingSchema = z.object({
@@ -72,8 +95,18 @@ export const pingSchema = z.object({
   root: z.string(),
   run: z.string(),
   startedAt: z.string(),
+  configFile: z.string().optional(),
+  configDigest: z.string(),
 }) satisfies z.ZodType<PingAnswer>;
 
 export type StatusAnswer = ServiceStatus & { readonly daemon: PingAnswer };
 
-export type { DriverFacts, MountAnswer, MountStatus, UnmountAnswer };
+export type {
+  DrainAnswer,
+  DrainRequest,
+  DriverFacts,
+  MountAnswer,
+  MountProgress,
+  MountStatus,
+  UnmountAnswer,
+};

@@ -1,6 +1,7 @@
 /** Entry of a detached daemon, started by `start-daemon.ts`. */
 import { parseArgs } from 'node:util';
 import { errorFields } from '@shoal/snapshotter';
+import { DaemonExit, isAnotherThere } from './daemon-exit.ts';
 import { openLog } from './log.ts';
 import { runDaemon } from './run-daemon.ts';
 
@@ -20,8 +21,8 @@ try {
     configFile: values.config,
     readyFd: values['ready-fd'] === undefined ? undefined : Number(values['ready-fd']),
   });
-  process.exit(0);
+  process.exit(DaemonExit.stopped);
 } catch (error) {
   openLog('error').fatal(errorFields(error), 'the daemon did not start');
-  process.exit(1);
+  process.exit(isAnotherThere(error) ? DaemonExit.another : DaemonExit.notStarted);
 }

@@ -4,23 +4,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
-import {
-  listDrivers,
-  type MountService,
-  makePrivateDirectory,
-  StateStore,
-} from '@shoal/snapshotter';
+import type { ServiceManager } from '@shoal/linux';
+import { type MountService, makePrivateDirectory, StateStore } from '@shoal/snapshotter';
 import { composeService } from './compose.ts';
-import type { NodeConfig } from './config.ts';
+import { configDigest, type NodeConfig } from './config.ts';
 import { ControlClient } from './control-client.ts';
-import { checkBody } from './control-errors.ts';
-import {
-  CONTROL_PATH,
-  mountRequestSchema,
-  type PingAnswer,
-  unmountRequestSchema,
-} from './control-protocol.ts';
-import { ControlServer, type Routes } from './control-server.ts';
+import type { PingAnswer } from './control-protocol.ts';
+import { controlRoutes } from './control-routes.ts';
+import { ControlServer } from './control-server.ts';
 import { DaemonRunningError, NotRootError } from './errors.ts';
 import { LOCK_TIMEOUT_MS } from './limits.ts';
 import type { Log } from './log.ts';
@@ -30,7 +21,10 @@ import { VERSION } from './version.ts';
 export type DaemonOptions = {
   readonly paths: DaemonPaths;
   readonly config: NodeConfig;
+  /** Where the configuration came from; absent: the default file, if it exists. */
+  readonly configFile?: string | undefined;
   readonly log: Log;
+  readonly manager?: ServiceManager | undefined;
 };
 
 export class Daemon implements AsyncDisposable {
@@ -38,11 +32,19 @@ export class Daemon implements AsyncDisposable {
   readonly #server: ControlServer;
   readonly #log: Log;
   #closing: Promise<void> | undefined;
+  /** Resolves when a command has asked the daemon to leave. */
+  readonly askedToStop: Promise<void>;
 
-  private constructor(service: MountService, server: ControlServer, log: Log) {
+  private constructor(
+    service: MountService,
+    server: ControlServer,
+    log: Log,
+    askedToStop: Promise<void>,
+  ) {
     this.#service = service;
     this.#server = server;
     this.#log = log;
+    this.askedToStop = askedToStop;
   }
 
   /**
@@ -61,9 +63,11 @@ export class Daemon implements AsyncDisposable {
     let service: MountService | undefined;
     try {
       service = await composeService({ ...options, state });
-      const server = await ControlServer.listen(paths.socket, routesOf(service, paths), log);
+      const stop = Promise.withResolvers<void>();
+      const routes = controlRoutes({ service, facts: factsOf(options), stop: stop.resolve });
+      const server = await ControlServer.listen(paths.socket, routes, log);
       log.info({ version: VERSION, root: paths.root, socket: paths.socket }, 'ready');
-      return new Daemon(service, server, log);
+      return new Daemon(service, server, log, stop.promise);
     } catch (error) {
       await (service ?? state).close();
       throw error;
@@ -111,21 +115,14 @@ async function openState(root: string): Promise<StateStore> {
   }
 }
 
-function routesOf(service: MountService, paths: DaemonPaths): Routes {
-  const daemon: PingAnswer = {
+function factsOf({ paths, config, configFile }: DaemonOptions): PingAnswer {
+  return {
     pid: process.pid,
     version: VERSION,
     root: paths.root,
     run: paths.run,
     startedAt: new Date().toISOString(),
-  };
-  return {
-    [`GET ${CONTROL_PATH.ping}`]: () => Promise.resolve(daemon),
-    [`GET ${CONTROL_PATH.status}`]: () => Promise.resolve({ daemon, ...service.status() }),
-    [`GET ${CONTROL_PATH.drivers}`]: () => listDrivers(paths.root),
-    [`POST ${CONTROL_PATH.mount}`]: (body, signal) =>
-      service.mount(checkBody(mountRequestSchema, body, 'mount'), { signal }),
-    [`POST ${CONTROL_PATH.unmount}`]: (body) =>
-      service.unmount(checkBody(unmountRequestSchema, body, 'unmount')),
+    configFile,
+    configDigest: configDigest(config),
   };
 }

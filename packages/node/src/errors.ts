@@ -18,6 +18,30 @@ export class DaemonNotRunningError extends ShoalError {
   }
 }
 
+const MOUNTS_NAMED_MAX = 8;
+
+/** Nothing answers at the control socket, and there are mounts. */
+export class MountsWaitError extends ShoalError {
+  override readonly code = 'ERR_NODE_MOUNTS_WAIT';
+
+  constructor(socket: string, mountpoints: readonly string[], options: ShoalErrorOptions = {}) {
+    const more = mountpoints.length - MOUNTS_NAMED_MAX;
+    const named = [
+      ...mountpoints.slice(0, MOUNTS_NAMED_MAX),
+      ...(more > 0 ? [`${more} more`] : []),
+    ];
+    super(
+      `no daemon answers at ${socket}, and mounts wait for one (reads of bytes that are not in` +
+        ` memory wait, too): ${named.join(', ')}`,
+      {
+        retryable: true,
+        remedy: "'shoal node' or any 'shoal mount' starts one, which takes them over",
+        ...options,
+      },
+    );
+  }
+}
+
 /** A daemon has the control socket open and does not answer: it is stopped, or stuck. */
 export class DaemonSilentError extends ShoalError {
   override readonly code = 'ERR_NODE_SILENT';
@@ -71,6 +95,17 @@ export class ConfigError extends ShoalError {
     super(`configuration ${file}: ${detail}`, {
       remedy: 'every key is explained in docs/config.example.toml',
       ...options,
+    });
+  }
+}
+
+/** The daemon that runs was started with other settings than the file of `--config` has. */
+export class ConfigDiffersError extends ShoalError {
+  override readonly code = 'ERR_NODE_CONFIG_DIFFERS';
+
+  constructor(asked: string, running: string, run: string) {
+    super(`${asked} says something else than what the daemon at ${run} runs with (${running})`, {
+      remedy: "leave --config out, or stop that daemon first: 'shoal drain --keep-mounts'",
     });
   }
 }

@@ -6,5 +6,6 @@ export { type DoctorReport, examineHost } from './doctor.ts';
 export * from './errors.ts';
 export { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
 export { type DaemonPaths, daemonPaths, type PathChoice } from './paths.ts';
+export { readStatus } from './read-status.ts';
 export { runDaemon } from './run-daemon.ts';
-export { ensureDaemon } from './start-daemon.ts';
+export { ensureDaemon, type FoundDaemon, findOrStartDaemon } from './start-daemon.ts';

@@ -20,3 +20,5 @@ export const DRAIN_TIMEOUT_MS = 30_000;
 export const LOG_BYTES_MAX = 16 << 20;
 /** How long a command waits for the answer to a question; a daemon that lives answers at once. */
 export const ANSWER_TIMEOUT_MS = 20_000;
+/** Two signals within this time are one request to stop; a later second one ends at once. */
+export const SECOND_SIGNAL_MS_MIN = 1_000;

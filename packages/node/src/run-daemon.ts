@@ -3,9 +3,12 @@
  * stop it gracefully, a second one at once; SIGHUP (the terminal went away) ends nothing.
  */
 import { closeSync, writeSync } from 'node:fs';
+import { ServiceManager } from '@shoal/linux';
 import { type NodeConfig, readConfig } from './config.ts';
 import { encodeError } from './control-errors.ts';
 import { Daemon } from './daemon.ts';
+import { DaemonExit } from './daemon-exit.ts';
+import { SECOND_SIGNAL_MS_MIN } from './limits.ts';
 import { type Log, openLog } from './log.ts';
 import { daemonPaths } from './paths.ts';
 
@@ -24,6 +27,7 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
   let daemon: Daemon;
   let log: Log;
   let config: NodeConfig;
+  const manager = ServiceManager.fromEnvironment(process.env, process.pid);
   try {
     config = readConfig(options.configFile);
     log = openLog(config.logLevel);
@@ -31,7 +35,7 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
       root: options.root ?? config.root,
       run: options.run ?? config.run,
     });
-    daemon = await Daemon.start({ paths, config, log });
+    daemon = await Daemon.start({ paths, config, configFile: options.configFile, log, manager });
   } catch (error) {
     tell(options.readyFd, encodeError(error).body);
     throw error;
@@ -40,17 +44,27 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
   process.on('uncaughtException', (error) => dieLoudly(error, log));
   process.on('unhandledRejection', (error) => dieLoudly(error, log));
   tell(options.readyFd, { ready: true });
-  await untilAskedToStop(options.signal);
+  notify(manager, 'READY=1', log);
+  await Promise.race([untilAskedToStop(options.signal), daemon.askedToStop]);
+  notify(manager, 'STOPPING=1', log);
   await daemon.close();
+}
+
+function notify(manager: ServiceManager, state: string, log: Log): void {
+  try {
+    manager.notify(state);
+  } catch (error) {
+    log.warn({ state, reason: String(error) }, 'the service manager was not told');
+  }
 }
 
 /**
  * A bug. Going on could answer readers wrongly; dying makes them wait for the next daemon, which
- * any command starts.
+ * the supervisor, the service manager or any command starts.
  */
 function dieLoudly(error: unknown, log: Log): never {
   log.fatal({ err: error }, 'an unexpected error ends the daemon; mounts stay');
-  process.exit(1);
+  process.exit(DaemonExit.crashed);
 }
 
 /** The log level is what a running daemon can change; everything else needs a restart. */
@@ -70,11 +84,13 @@ function untilAskedToStop(signal: AbortSignal | undefined): Promise<void> {
       signal.addEventListener('abort', () => resolve(), { once: true });
       return;
     }
-    let isAsked = false;
+    let askedAt: number | undefined;
     for (const name of ['SIGTERM', 'SIGINT'] as const) {
       process.on(name, () => {
-        if (isAsked) process.exit(1);
-        isAsked = true;
+        const now = performance.now();
+        askedAt ??= now;
+        // Whoever stops a whole group reaches the supervisor, too, which passes the signal on.
+        if (now - askedAt >= SECOND_SIGNAL_MS_MIN) process.exit(DaemonExit.stopped);
         resolve();
       });
     }

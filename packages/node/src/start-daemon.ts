@@ -8,42 +8,80 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { errorCode } from '@shoal/errors';
 import { makePrivateDirectory } from '@shoal/snapshotter';
+import { configDigest, DEFAULT_CONFIG_FILE, readConfig } from './config.ts';
 import { ControlClient } from './control-client.ts';
 import { decodeError } from './control-errors.ts';
 import { errorBodySchema } from './control-protocol.ts';
-import { DaemonStartError, NotRootError } from './errors.ts';
+import { isAnotherThere } from './daemon-exit.ts';
+import { ConfigDiffersError, DaemonStartError, NotRootError } from './errors.ts';
 import { LOG_BYTES_MAX, START_TIMEOUT_MS } from './limits.ts';
 import type { DaemonPaths } from './paths.ts';
 
 const MAIN = fileURLToPath(new URL('./daemon-main.ts', import.meta.url));
+const SUPERVISOR = fileURLToPath(new URL('./supervisor.sh', import.meta.url));
 const READY_FD = 3;
-/** Another command was faster: its daemon is starting, ours refused to be a second one. */
-const LOST_RACE: readonly (string | undefined)[] = [
-  'ERR_SNAPSHOTTER_STATE_LOCKED',
-  'ERR_NODE_ALREADY_RUNNING',
-];
 
 export type EnsureDaemonOptions = {
   readonly paths: DaemonPaths;
   readonly configFile?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether a daemon that is started now shall be started again when it dies. @default true */
+  readonly isSupervised?: boolean | undefined;
 };
 
-/** A client of the daemon that runs, started now if none does. @throws DaemonStartError */
-export async function ensureDaemon(options: EnsureDaemonOptions): Promise<ControlClient> {
+export type FoundDaemon = {
+  readonly client: ControlClient;
+  /** It did not run before. */
+  readonly isStarted: boolean;
+};
+
+/**
+ * The daemon that runs, or one that is started now.
+ *
+ * @throws DaemonStartError; ConfigDiffersError when it runs with another configuration than asked for
+ */
+export async function findOrStartDaemon(options: EnsureDaemonOptions): Promise<FoundDaemon> {
   const client = new ControlClient(options.paths.socket);
-  if (await answers(client)) return client;
-  if (process.getuid?.() !== 0) throw new NotRootError('mounting');
-  makePrivateDirectory(options.paths.run);
-  const failure = await launch(options);
-  if (failure === undefined) return client;
-  if (!LOST_RACE.includes(errorCode(failure))) throw failure;
-  const giveUpAt = performance.now() + START_TIMEOUT_MS;
-  while (performance.now() < giveUpAt) {
-    if (await answers(client)) return client;
-    await sleep(50, undefined, options.signal === undefined ? {} : { signal: options.signal });
+  if (!(await answers(client))) {
+    if (process.getuid?.() !== 0) throw new NotRootError('mounting');
+    makePrivateDirectory(options.paths.run);
+    const failure = await launch(options);
+    if (failure === undefined) return { client, isStarted: true };
+    if (!isAnotherThere(failure)) throw failure;
+    await waitForOther(client, failure, options);
   }
-  throw failure;
+  await requireConfig(client, options);
+  return { client, isStarted: false };
+}
+
+/** A client of the daemon that runs, started now if none does. */
+export async function ensureDaemon(options: EnsureDaemonOptions): Promise<ControlClient> {
+  return (await findOrStartDaemon(options)).client;
+}
+
+/** Another command was faster: its daemon is starting. */
+async function waitForOther(
+  client: ControlClient,
+  failure: Error,
+  { signal }: EnsureDaemonOptions,
+): Promise<void> {
+  const giveUpAt = performance.now() + START_TIMEOUT_MS;
+  while (!(await answers(client))) {
+    if (performance.now() > giveUpAt) throw failure;
+    await sleep(50, undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+/** A file that says the same as what the daemon runs with is as good as the daemon's own. */
+async function requireConfig(
+  client: ControlClient,
+  { paths, configFile }: EnsureDaemonOptions,
+): Promise<void> {
+  if (configFile === undefined) return;
+  const asked = configDigest(readConfig(configFile));
+  const running = await client.ping();
+  if (running.configDigest === asked) return;
+  throw new ConfigDiffersError(configFile, running.configFile ?? DEFAULT_CONFIG_FILE, paths.run);
 }
 
 async function answers(client: ControlClient): Promise<boolean> {
@@ -58,11 +96,15 @@ async function answers(client: ControlClient): Promise<boolean> {
 
 /** Undefined when the daemon is ready, else why it is not. */
 async function launch(options: EnsureDaemonOptions): Promise<Error | undefined> {
-  const { paths, configFile } = options;
+  const { paths, configFile, isSupervised = true } = options;
   const log = openLogFile(paths.log);
-  const argv = [MAIN, '--root', paths.root, '--run', paths.run, '--ready-fd', String(READY_FD)];
-  if (configFile !== undefined) argv.push('--config', configFile);
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...argv], {
+  const node = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN];
+  const daemon = [...node, '--root', paths.root, '--run', paths.run];
+  if (configFile !== undefined) daemon.push('--config', configFile);
+  const [command = '', ...argv] = isSupervised
+    ? ['sh', SUPERVISOR, paths.run, ...daemon]
+    : [...daemon, '--ready-fd', String(READY_FD)];
+  const child = spawn(command, argv, {
     detached: true,
     cwd: '/',
     stdio: ['ignore', log, log, 'pipe'],

@@ -15,7 +15,14 @@ class Teapot extends ShoalError {
   override readonly code = 'ERR_TEST_TEAPOT';
 }
 
-const PING = { pid: 1, version: '0', root: '/r', run: '/u', startedAt: 'now' };
+const PING = {
+  pid: 1,
+  version: '0',
+  root: '/r',
+  run: '/u',
+  startedAt: 'now',
+  configDigest: 'd',
+};
 const REQUEST = { reference: 'host/name:tag', mountpoint: '/mnt/x' };
 
 async function listen(t: Tap, routes: Routes): Promise<{ client: ControlClient; socket: string }> {

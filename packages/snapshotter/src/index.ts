@@ -11,6 +11,7 @@ export { missPolicySchema, sourceOptionsSchema } from './mount-record.ts';
 export { MountService } from './mount-service.ts';
 export type * from './mount-types.ts';
 export { DRIVER_CHOICES } from './mount-types.ts';
+export { mountsOfRoot } from './orphan-mounts.ts';
 export { makePrivateDirectory } from './private-directory.ts';
 export { errorFields, type ServiceLog } from './service-log.ts';
 export { StateStore } from './state-store.ts';

@@ -18,3 +18,5 @@ export const MISS_DEADLINE_MS_MAX = 86_400_000;
 export const CORRUPT_ROUNDS_MAX = 3;
 /** A larger bootstrap is walked in a thread: 4 MiB are some 20,000 files and 100 ms. */
 export const WALK_INLINE_BYTES_MAX = 4 << 20;
+/** Mounts that are ended at the same time when everything is unmounted: each takes a process. */
+export const DRAIN_PARALLEL_MAX = 8;

@@ -13,6 +13,7 @@ import { chooseDriver } from './driver-choice.ts';
 import { StateDamagedError } from './errors.ts';
 import type { ImageAccess } from './image-access.ts';
 import type { ImageBlobs } from './image-blobs.ts';
+import { countingSource, countingStore, type MountMeter } from './mount-progress.ts';
 import type { MountRecord } from './mount-record.ts';
 import type { MissPolicy, MountRequest } from './mount-types.ts';
 import type { ServedBlob } from './served-blob.ts';
@@ -38,6 +39,8 @@ export type MountPlan = {
   release(): Promise<void>;
 };
 
+export type PlanOptions = { readonly signal: AbortSignal; readonly meter: MountMeter };
+
 /** What the service needs of a planner. */
 export type MountPlans = Pick<MountPlanner, 'fromRequest' | 'fromRecord'>;
 
@@ -59,14 +62,15 @@ export class MountPlanner {
   async fromRequest(
     request: MountRequest,
     mountpoint: string,
-    signal: AbortSignal,
+    { signal, meter }: PlanOptions,
   ): Promise<MountPlan> {
     const { access, bootstraps } = this.#components;
     const { reference } = request;
     const missPolicy = request.missPolicy ?? this.#options.defaultMissPolicy;
     const source = request.source ?? {};
     const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
-    await using store = await access.open({ reference, source, missPolicy });
+    const opened = await access.open({ reference, source, missPolicy });
+    await using store = countingStore(opened, meter);
     const image = await findConvertedImage(store, { platform, signal });
     const layers = image.manifest.layers.filter((layer) => layer !== image.bootstrap);
     const stored =
@@ -91,7 +95,7 @@ export class MountPlanner {
       bootId: currentBootId(),
       mountedAt: new Date().toISOString(),
     };
-    const plan = await this.#open(draft, stored, request);
+    const plan = await this.#open(draft, stored, { request, meter });
     if (!signal.aborted) return plan;
     await plan.release();
     throw signal.reason;
@@ -107,15 +111,16 @@ export class MountPlanner {
         { remedy: `shoal unmount ${record.mountpoint}, then mount it again` },
       );
     }
-    return this.#open(record, stored, undefined);
+    return this.#open(record, stored);
   }
 
   async #open(
     draft: MountRecord,
     stored: StoredBootstrap,
-    request: MountRequest | undefined,
+    asked?: { readonly request: MountRequest; readonly meter: MountMeter },
   ): Promise<MountPlan> {
     const { access, images } = this.#components;
+    const source = access.lazySource(draft, draft.layers);
     const opened = await images.open({
       owner: draft.id,
       layerDigest: draft.bootstrapDigest,
@@ -123,12 +128,12 @@ export class MountPlanner {
       cacheDirectory: draft.cacheDirectory,
       missPolicy: draft.missPolicy,
       layers: draft.layers,
-      source: access.lazySource(draft, draft.layers),
-      isOffline: request === undefined,
+      source: asked === undefined ? source : countingSource(source, asked.meter),
+      isOffline: asked === undefined,
     });
     try {
       const { blobs } = opened;
-      const record = request === undefined ? draft : this.#complete(draft, request, blobs);
+      const record = asked === undefined ? draft : this.#complete(draft, asked.request, blobs);
       const release = () => opened.close();
       return { record, blobs, driverRequest: driverRequest(record, stored, blobs), release };
     } catch (error) {

@@ -4,6 +4,7 @@
  */
 import { realpath } from 'node:fs/promises';
 import { isMountpoint, listMounts } from '@shoal/linux';
+import { drainMounts } from './drain.ts';
 import type { DriverName, MountDriver } from './driver/index.ts';
 import {
   ImageUnusableError,
@@ -12,12 +13,16 @@ import {
   ServiceClosedError,
 } from './errors.ts';
 import { KeyedLock } from './keyed-lock.ts';
-import { MOUNTS_MAX } from './limits.ts';
+import { DRAIN_PARALLEL_MAX, MOUNTS_MAX } from './limits.ts';
 import type { MountPlan, MountPlans } from './mount-plan.ts';
+import { MountMeter } from './mount-progress.ts';
 import type { MountRecord } from './mount-record.ts';
 import { driverStatus, mountStatus, upperDirectoryOf } from './mount-status.ts';
 import type {
+  DrainAnswer,
+  DrainRequest,
   MountAnswer,
+  MountProgress,
   MountRequest,
   ServiceStatus,
   UnmountAnswer,
@@ -55,6 +60,8 @@ export class MountService implements AsyncDisposable {
   #problems: readonly string[] = [];
   /** Blobs of lazily unmounted images that are being read. */
   readonly #lingering = new Set<Promise<void>>();
+  readonly #meters = new Set<MountMeter>();
+  #refusesMounts = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: MountServiceOptions, components: MountServiceComponents) {
@@ -75,22 +82,41 @@ export class MountService implements AsyncDisposable {
 
   /** Returns when the mount is usable and recorded. */
   async mount(request: MountRequest, options: { signal: AbortSignal }): Promise<MountAnswer> {
-    this.#checkOpen();
+    this.#checkTakesMounts();
     const mountpoint = await checkMountpoint(request.mountpoint, this.#options.reserved);
     return this.#locks.run(mountpoint, async () => {
-      this.#checkOpen();
+      this.#checkTakesMounts();
       this.#checkFree(mountpoint);
       // Nothing is mounted there any more, so the record of what could not be restored is void.
       if (this.#broken.has(mountpoint)) await this.#end(mountpoint, { mountpoint });
-      const plan = await this.#components.planner.fromRequest(request, mountpoint, options.signal);
+      const meter = new MountMeter(mountpoint, request.reference);
+      this.#meters.add(meter);
       try {
-        await this.#attach(plan, options.signal);
-      } catch (error) {
-        await plan.release();
-        throw error;
+        return await this.#mount(request, mountpoint, { ...options, meter });
+      } finally {
+        this.#meters.delete(meter);
       }
-      return describeMount(plan.record);
     });
+  }
+
+  async #mount(
+    request: MountRequest,
+    mountpoint: string,
+    options: { readonly signal: AbortSignal; readonly meter: MountMeter },
+  ): Promise<MountAnswer> {
+    const plan = await this.#components.planner.fromRequest(request, mountpoint, options);
+    try {
+      await this.#attach(plan, options.signal);
+    } catch (error) {
+      await plan.release();
+      throw error;
+    }
+    return describeMount(plan.record);
+  }
+
+  /** Mount requests that run. */
+  mounting(): readonly MountProgress[] {
+    return [...this.#meters].map((meter) => meter.progress());
   }
 
   /** @throws NotMountedError; ERR_LINUX_MOUNT_BUSY naming who */
@@ -107,6 +133,42 @@ export class MountService implements AsyncDisposable {
       await discardWritable(writableDirectory);
       return { mountpoint };
     });
+  }
+
+  /** Nothing is mounted, and no request runs. */
+  get isIdle(): boolean {
+    const used = [this.#mounts, this.#broken, this.#lingering, this.#meters];
+    return used.every(({ size }) => size === 0);
+  }
+
+  /** From now on mounts are refused: the daemon is about to leave. */
+  refuseMounts(): void {
+    this.#refusesMounts = true;
+  }
+
+  /** Unmounts everything; mounts are refused from now on, unless a busy one keeps the daemon here. */
+  async drain(request: DrainRequest = {}): Promise<DrainAnswer> {
+    this.#checkOpen();
+    this.#refusesMounts = true;
+    await this.#locks.drain();
+    const plans = [...this.#mounts.values()].map(({ record: { mountpoint, driver } }) => ({
+      mountpoint,
+      needsDaemon: driver !== 'complete',
+    }));
+    const broken = [...this.#broken.keys()].map((mountpoint) => ({
+      mountpoint,
+      needsDaemon: true,
+    }));
+    const { isLazy } = request;
+    const unmount = (mountpoint: string) => this.unmount({ mountpoint, isLazy });
+    const drained = await drainMounts([...plans, ...broken], unmount, DRAIN_PARALLEL_MAX);
+    this.#refusesMounts = drained.busy.length === 0;
+    return { ...drained, lingering: this.#lingering.size };
+  }
+
+  /** Resolves when no image that was unmounted lazily is read any more. */
+  async untilUnread(): Promise<void> {
+    await Promise.all(this.#lingering);
   }
 
   status(): ServiceStatus {
@@ -146,6 +208,10 @@ export class MountService implements AsyncDisposable {
 
   #checkOpen(): void {
     if (this.#closing !== undefined) throw new ServiceClosedError();
+  }
+
+  #checkTakesMounts(): void {
+    if (this.#closing !== undefined || this.#refusesMounts) throw new ServiceClosedError();
   }
 
   #checkFree(mountpoint: string): void {

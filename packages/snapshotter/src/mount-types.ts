@@ -68,6 +68,29 @@ export type UnmountAnswer = {
   readonly upperDirectory?: string | undefined;
 };
 
+/** A mount request that runs. */
+export type MountProgress = {
+  readonly mountpoint: string;
+  readonly reference: string;
+  /** Manifests, bootstrap and chunk tables fetched for it so far. */
+  readonly bytesFetched: number;
+};
+
+export type DrainRequest = {
+  /** Detach busy mounts, too; they end when their last user leaves. */
+  readonly isLazy?: boolean | undefined;
+};
+
+export type DrainAnswer = {
+  readonly unmounted: readonly string[];
+  /** Busy, and mounted on: they need no daemon. */
+  readonly left: readonly string[];
+  /** Busy, and their readers need the daemon, which therefore stays. */
+  readonly busy: readonly { readonly mountpoint: string; readonly reason: string }[];
+  /** Lazily unmounted images that are still read. */
+  readonly lingering: number;
+};
+
 export type LatencySummary = {
   readonly count: number;
   readonly p50Ms: number;

@@ -5,6 +5,12 @@
 import { join } from 'node:path';
 import type { MountEntry } from '@shoal/linux';
 
+/** Where images of this root are mounted, also while no daemon runs. */
+export function mountsOfRoot(mounts: readonly MountEntry[], root: string): string[] {
+  const own = mounts.filter((entry) => isOfRoot(entry, root)).map(({ mountpoint }) => mountpoint);
+  return [...new Set(own)];
+}
+
 /** One sentence for each; `known` are the mountpoints of the records. */
 export function orphanProblems(
   mounts: readonly MountEntry[],

@@ -3,6 +3,7 @@ import type {
   BuildCacheLocation,
   Compressor,
   ConvertOptions,
+  ConvertProgress,
   ConvertReport,
   Digester,
 } from '@shoal/converter';
@@ -81,6 +82,11 @@ export function registerConvert(program: Command, context: CliContext): void {
 }
 
 async function convert(flags: ConvertFlags, context: CliContext): Promise<void> {
+  const { ConvertThreads } = await import('@shoal/converter/threads');
+  await using threads = new ConvertThreads();
+  // They start on the other cores while this one loads the rest. With a build cache there may be
+  // nothing for them to do.
+  if (flags.buildCache === undefined) threads.open();
   const { convertImage } = await import('@shoal/converter');
   const options = await convertOptionsOf(flags, context);
   await using file =
@@ -90,7 +96,8 @@ async function convert(flags: ConvertFlags, context: CliContext): Promise<void> 
   const progress = new ConvertProgressPrinter(context.diagnostics);
   let report: ConvertReport;
   try {
-    report = await convertImage({ ...options, onProgress: (event) => progress.show(event) });
+    const onProgress = (event: ConvertProgress) => progress.show(event);
+    report = await convertImage({ ...options, threads, onProgress });
   } finally {
     await progress.close();
   }

@@ -5,6 +5,7 @@ import { registerCat } from './cat.ts';
 import { registerCheck } from './check.ts';
 import { registerConvert } from './convert.ts';
 import { registerDoctor } from './doctor.ts';
+import { registerDrain } from './drain.ts';
 import { registerDump } from './dump.ts';
 import { registerInspect } from './inspect.ts';
 import { registerLs } from './ls.ts';
@@ -26,6 +27,7 @@ export function registerCommands(program: Command, context: CliContext): void {
   registerMount(program, context);
   registerUnmount(program, context);
   registerStatus(program, context);
+  registerDrain(program, context);
   registerDoctor(program, context);
   registerNode(program, context);
 }

@@ -21,9 +21,9 @@ export function registerStatus(program: Command, context: CliContext): void {
   addDaemonOptions(command)
     .addHelpText('after', EXAMPLES)
     .action(async (options: StatusOptions) => {
-      const { ControlClient } = await import('@shoal/node');
+      const { readStatus } = await import('@shoal/node');
       const paths = await daemonPathsOf(options, context);
-      const status = await new ControlClient(paths.socket).status({ signal: context.signal });
+      const status = await readStatus(paths, { signal: context.signal });
       if (options.json === true) return context.output.json(status);
       return printStatus(status, context);
     });

@@ -1,0 +1,47 @@
+/** What each request on the control socket does. */
+import { listDrivers, type MountService } from '@shoal/snapshotter';
+import { checkBody } from './control-errors.ts';
+import {
+  CONTROL_PATH,
+  drainRequestSchema,
+  mountRequestSchema,
+  type PingAnswer,
+  type StopAnswer,
+  stopRequestSchema,
+  unmountRequestSchema,
+} from './control-protocol.ts';
+import type { Routes } from './control-server.ts';
+
+export type ControlRoutesInput = {
+  readonly service: MountService;
+  readonly facts: PingAnswer;
+  /** Has the daemon leave. */
+  readonly stop: () => void;
+};
+
+export function controlRoutes({ service, facts, stop }: ControlRoutesInput): Routes {
+  return {
+    [`GET ${CONTROL_PATH.ping}`]: () => Promise.resolve(facts),
+    [`GET ${CONTROL_PATH.status}`]: () => Promise.resolve({ daemon: facts, ...service.status() }),
+    [`GET ${CONTROL_PATH.drivers}`]: () => listDrivers(facts.root),
+    [`GET ${CONTROL_PATH.mounting}`]: () => Promise.resolve(service.mounting()),
+    [`POST ${CONTROL_PATH.mount}`]: (body, signal) =>
+      service.mount(checkBody(mountRequestSchema, body, 'mount'), { signal }),
+    [`POST ${CONTROL_PATH.unmount}`]: (body) =>
+      service.unmount(checkBody(unmountRequestSchema, body, 'unmount')),
+    [`POST ${CONTROL_PATH.drain}`]: async (body) => {
+      const answer = await service.drain(checkBody(drainRequestSchema, body, 'drain'));
+      if (answer.busy.length === 0) void service.untilUnread().then(stop);
+      return answer;
+    },
+    [`POST ${CONTROL_PATH.stop}`]: async (body): Promise<StopAnswer> => {
+      const { onlyIfIdle = false } = checkBody(stopRequestSchema, body, 'stop');
+      const isStopping = !onlyIfIdle || service.isIdle;
+      if (isStopping) {
+        service.refuseMounts();
+        stop();
+      }
+      return { isStopping, mounts: service.status().mounts.length };
+    },
+  };
+}

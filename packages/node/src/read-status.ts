@@ -1,0 +1,23 @@
+/** The status of a daemon, or what is known without one. */
+import { errorCode } from '@shoal/errors';
+import { listMounts } from '@shoal/linux';
+import { mountsOfRoot } from '@shoal/snapshotter';
+import { ControlClient, type ControlOptions } from './control-client.ts';
+import type { StatusAnswer } from './control-protocol.ts';
+import { MountsWaitError } from './errors.ts';
+import type { DaemonPaths } from './paths.ts';
+
+/** @throws DaemonNotRunningError; MountsWaitError when there are mounts that no daemon serves */
+export async function readStatus(
+  paths: DaemonPaths,
+  options: ControlOptions = {},
+): Promise<StatusAnswer> {
+  try {
+    return await new ControlClient(paths.socket).status(options);
+  } catch (error) {
+    if (errorCode(error) !== 'ERR_NODE_NOT_RUNNING') throw error;
+    const waiting = mountsOfRoot(listMounts(), paths.root);
+    if (waiting.length === 0) throw error;
+    throw new MountsWaitError(paths.socket, waiting, { cause: error });
+  }
+}

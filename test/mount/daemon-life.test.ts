@@ -1,0 +1,181 @@
+/**
+ * How a daemon comes back and how it leaves: by itself after a crash, from the service manager's
+ * store when its holder died with it, in order by `shoal drain`.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { listHolders } from '@shoal/linux';
+import { EmbeddedRegistry } from '@shoal/registry-client';
+import { requireMounts, requireTool, runChecked } from '@shoal/test-kit';
+import t from 'tap';
+import { openFaultGate } from '../support/fault-gate.ts';
+import {
+  convertDirectory,
+  digestBySha256sum,
+  digestOfFile,
+  type MountWorldOptions,
+  mountWorld,
+  until,
+  writeFiles,
+} from '../support/mounted-image.ts';
+import { processesNaming } from '../support/own-daemon.ts';
+import { startServiceManager } from '../support/service-manager.ts';
+import { runShoal, tryShoal } from '../support/shoal-command.ts';
+
+const FILES = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`file-${at}`, 700_000]));
+
+async function prepared(t: Parameters<typeof mountWorld>[0], options: MountWorldOptions = {}) {
+  const world = mountWorld(t, options);
+  const registry = await EmbeddedRegistry.listen();
+  t.teardown(() => registry.close());
+  const gate = await openFaultGate(t, registry.host);
+  const source = join(world.directory, 'source');
+  writeFiles(source, FILES);
+  await convertDirectory(source, `${registry.host}/image:latest`, 0x10000);
+  return { world, gate, source, reference: `${gate.host}/image:latest` };
+}
+
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
+}
+
+t.test('killed under a reader, nobody does anything: the reader has its bytes', async (t) => {
+  if (!requireMounts(t)) return;
+  const { world, gate, source, reference } = await prepared(t, { isSupervised: true });
+  const mountpoint = world.mountpoint('m');
+  await world.mount({ reference, mountpoint });
+  for (let round = 0; round < 2; round += 1) {
+    gate.mode = 'down';
+    const name = `file-${round}`;
+    const digest = digestBySha256sum(join(mountpoint, name));
+    await until('the reader waits', async () => {
+      const [blob] = (await world.status().catch(() => undefined))?.mounts[0]?.blobs ?? [];
+      return (blob?.waiting ?? 0) > 0;
+    });
+    const { pid } = await world.client.ping();
+    process.kill(pid, 'SIGKILL');
+    gate.mode = 'pass';
+    t.equal(await digest, digestOfFile(join(source, name)));
+    t.not((await world.client.ping()).pid, pid);
+  }
+  const { env, run } = world.daemon;
+  const stopped = await runShoal(['drain', '--keep-mounts'], { env });
+  t.match(stopped.stdout, /the daemon has ended; 1 mount waits for the next one/);
+  await until('the supervisor has ended, too', () =>
+    processesNaming(run).every((pid) => listHolders(join(run, 'blobfs')).includes(pid)),
+  );
+  const status = await tryShoal(['status'], { env });
+  t.equal(status.exitCode, 1);
+  t.match(status.stderr, new RegExp(`no daemon answers .* mounts wait for one.*${mountpoint}`));
+  t.match((await runShoal(['drain'], { env })).stdout, new RegExp(`${mountpoint} is unmounted`));
+  await until('nothing is left', () => processesNaming(run).length === 0);
+});
+
+t.test('a daemon that cannot start is not started again and again', async (t) => {
+  if (!requireMounts(t)) return;
+  const world = mountWorld(t, { isSupervised: true });
+  writeFileSync(world.daemon.root, 'a file where the root should be');
+  await t.rejects(world.start());
+  await until('no supervisor is left', () => processesNaming(world.daemon.run).length === 0);
+});
+
+t.test('daemon and holder dead together: the service manager has the session', async (t) => {
+  if (!requireMounts(t)) return;
+  const { world, gate, source, reference } = await prepared(t);
+  const mountpoint = world.mountpoint('m');
+  const { root, run } = world.daemon;
+  const manager = startServiceManager(t, join(world.directory, 'notify'));
+  await manager.start(['node', '--root', root, '--run', run]);
+  await world.client.mount({ reference, mountpoint, source: { plainHttp: true } }, {});
+  t.same(
+    manager.names().map((name) => name.replace(/-[0-9a-f]{16}$/, '')),
+    ['shoal-fuse', 'shoal-mount'],
+  );
+  for (let round = 0; round < 2; round += 1) {
+    gate.mode = 'down';
+    const names = Object.keys(FILES).slice(round * 6, round * 6 + 6);
+    const digests = Promise.all(names.map((name) => digestBySha256sum(join(mountpoint, name))));
+    await until('readers wait', async () => {
+      const [blob] = (await world.status()).mounts[0]?.blobs ?? [];
+      return (blob?.waiting ?? 0) > 0;
+    });
+    const { pid } = await world.client.ping();
+    const holders = listHolders(join(run, 'blobfs'));
+    t.equal(holders.length, 1);
+    for (const each of [pid, ...holders]) process.kill(each, 'SIGKILL');
+    await until('both have gone', () => ![pid, ...holders].some(isAlive));
+    gate.mode = 'pass';
+    await manager.start(['node', '--root', root, '--run', run]);
+    const expected = names.map((name) => digestOfFile(join(source, name)));
+    t.same(await digests, expected, 'no reader has seen an error');
+    await until('there is a holder again', () => listHolders(join(run, 'blobfs')).length === 1);
+  }
+  await runShoal(['drain'], { env: world.daemon.env });
+  await until('the store is empty', () => manager.names().length === 0);
+  t.match(manager.states(), ['READY=1', 'STOPPING=1']);
+});
+
+t.test('drain: what is busy keeps the daemon, and is named', async (t) => {
+  if (!requireMounts(t)) return;
+  const { world, reference } = await prepared(t, { isSupervised: true });
+  const { env, run } = world.daemon;
+  const [busy, idle] = [world.mountpoint('busy'), world.mountpoint('idle')];
+  await world.mount({ reference, mountpoint: busy });
+  await world.mount({ reference, mountpoint: idle });
+  const sleeper = spawn('sleep', ['1000'], { cwd: busy, stdio: 'ignore' });
+  t.teardown(() => sleeper.kill('SIGKILL'));
+  const partly = await tryShoal(['drain'], { env });
+  t.equal(partly.exitCode, 3);
+  t.match(partly.stdout, new RegExp(`${idle} is unmounted`));
+  t.match(partly.stderr, new RegExp(`${busy} is busy: pid ${sleeper.pid}`));
+  t.match((await world.status()).mounts, [{ mountpoint: busy }]);
+  await world.mount({ reference, mountpoint: idle });
+  const lazy = await runShoal(['drain', '--lazy'], { env });
+  t.match(lazy.stdout, new RegExp(`${busy} is unmounted`));
+  const ended = new Promise((resolve) => sleeper.once('exit', resolve));
+  sleeper.kill('SIGKILL');
+  await ended;
+  await until('daemon, supervisor and holder have gone', () => processesNaming(run).length === 0);
+  const again = await runShoal(['drain'], { env });
+  t.match(again.stdout, /the daemon has ended/);
+});
+
+t.test('a mount that fails leaves no daemon behind; one that ran stays', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'mount')) return;
+  const { world, reference } = await prepared(t);
+  const { run } = world.daemon;
+  const root = join(world.directory, 'memory');
+  await runChecked('mkdir', [root]);
+  await runChecked('mount', ['-t', 'tmpfs', '-o', 'mode=0700', 'none', root]);
+  t.teardown(() => runChecked('umount', ['-l', root]));
+  const env = { ...world.daemon.env, SHOAL_ROOT: root };
+  const mountpoint = world.mountpoint('m');
+  const failed = await tryShoal(['mount', '--plain-http', reference, mountpoint], { env });
+  t.equal(failed.exitCode, 1);
+  t.match(failed.stderr, /ext4, xfs or btrfs/);
+  await until('nothing is left', () => processesNaming(run).length === 0);
+});
+
+t.test('--config beside a daemon that runs: the same settings, or exit status 2', async (t) => {
+  if (!requireMounts(t)) return;
+  const configFile = (name: string, text: string) => {
+    const path = join(world.directory, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const { world, reference } = await prepared(t);
+  const { env } = world.daemon;
+  const mountpoint = world.mountpoint('m');
+  const first = configFile('first.toml', '[mount]\nmiss_policy = "30s"\n');
+  const same = configFile('same.toml', '# the same\nmount.miss_policy = "30s"\n');
+  const other = configFile('other.toml', '[mount]\nmiss_policy = "fail"\n');
+  const mount = (file: string) =>
+    tryShoal(['mount', '--plain-http', '--config', file, reference, mountpoint], { env });
+  t.equal((await mount(first)).exitCode, 0);
+  await runShoal(['unmount', mountpoint], { env });
+  const refused = await mount(other);
+  t.equal(refused.exitCode, 2);
+  t.match(refused.stderr, /other\.toml says something else .*first\.toml.*drain --keep-mounts/);
+  t.equal((await mount(same)).exitCode, 0);
+});
