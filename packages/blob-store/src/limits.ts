@@ -16,6 +16,10 @@ export const SOURCE_READS_MAX = 16;
 export const SOURCE_READS_DEMAND_RESERVED = 4;
 /** Bytes asked of a source and not yet handed over; bounds the memory of fetching. */
 export const SOURCE_BYTES_IN_FLIGHT_MAX = 64 << 20;
+/** A demand read that hears nothing for so long lends its place: a dead registry must not stop others. */
+export const SOURCE_SILENT_MS = 2000;
+/** Bytes of the reads that may lend their places: should all be answered, they come on top. */
+export const SOURCE_BYTES_LENT_MAX = 64 << 20;
 /** Reads that wait for their turn; each is a few hundred bytes. More are refused. */
 export const SOURCE_READS_WAITING_MAX = 1 << 16;
 /** Stored bytes of one merged request: hides a round trip without making a first reader wait. */

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { REAL_DEVICE_IO } from '../src/cache/blob-files.ts';
-import { ReadGate } from '../src/index.ts';
 import { openCache, openSample } from './support/cache-fixture.ts';
 import { readyBlocks, sampleBlob } from './support/sample-blob.ts';
 import { FaultError, hang, ScriptedSource, until } from './support/scripted-source.ts';
@@ -169,53 +168,6 @@ t.test('readahead that hangs is not joined for ever', async (t) => {
     bytes.equals(sample.device.subarray(2 * 65_536, 2 * 65_536 + 100)),
     'the next one asks anew',
   );
-});
-
-t.test('demand goes before prefetch, and raises what it joins', async (t) => {
-  const sample = sampleBlob({ sizes: Array.from({ length: 40 }, () => 4096), compressor: 'none' });
-  const fixture = await openCache(t, { readaheadBytesMax: 0 });
-  const { blob: cached, source } = await openSample(fixture, sample);
-  const releases: (() => void)[] = [];
-  source.script = async (_, bytes) => {
-    await new Promise<void>((resolve) => releases.push(resolve));
-    return bytes;
-  };
-  // Every second chunk, so that they do not merge.
-  const prefetches = Array.from({ length: 16 }, (_, at) =>
-    cached.ensure(at * 8192, 1, { priority: 'background' }),
-  );
-  await until(() => source.reads.length === 12);
-  const demands = [cached.ensure(17 * 8192, 1), cached.ensure(15 * 8192, 1)];
-  await until(() => source.reads.length === 14);
-  t.same(
-    source.reads.slice(12).map(({ offset, priority }) => [offset, priority]),
-    [
-      [17 * 8192, 'demand'],
-      [15 * 8192, 'demand'],
-    ],
-  );
-  source.script = () => undefined;
-  for (const release of releases) release();
-  await Promise.all([...prefetches, ...demands]);
-});
-
-t.test('caches that share a gate share its bounds', async (t) => {
-  const gate = new ReadGate({ readsMax: 1 });
-  const one = await openSample(await openCache(t, {}, { gate }), blob);
-  const other = await openSample(await openCache(t, {}, { gate }), blob);
-  const { promise: held, resolve: release } = Promise.withResolvers<void>();
-  one.source.script = async (_, bytes) => {
-    await held;
-    return bytes;
-  };
-  const first = one.blob.ensure(0, 1);
-  await until(() => one.source.reads.length === 1);
-  const second = other.blob.ensure(0, 1);
-  await until(() => gate.waiting === 1);
-  t.equal(other.source.reads.length, 0);
-  release();
-  await Promise.all([first, second]);
-  t.equal(other.source.reads.length, 1);
 });
 
 t.test('disk full: what nobody uses goes, then reads go on without being kept', async (t) => {

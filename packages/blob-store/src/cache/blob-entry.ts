@@ -181,9 +181,8 @@ export class BlobEntry {
       priority,
       owner,
       isAhead,
-      run: async (signal, current) => {
-        const fetch = { source, signal, cause, priority: current };
-        const outcome = await this.#fetcher.fetch(request, fetch);
+      run: async (flight) => {
+        const outcome = await this.#fetcher.fetch(request, { source, cause, ...flight });
         for (const [chunk, bytes] of outcome.passedThrough) {
           this.components.looseChunks.set(this.#looseKey(chunk), bytes);
           this.counters.bytesPassedThrough += bytes.length;

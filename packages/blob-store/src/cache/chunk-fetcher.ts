@@ -34,12 +34,18 @@ export type FetcherComponents = {
   readonly onWriteFailed: (error: unknown) => void;
 };
 
-export type FetchCall = {
-  readonly source: BlobSource;
+/** A request on its way, as seen from inside. */
+export type FlightCall = {
   readonly signal: AbortSignal;
-  readonly cause: FetchCause;
   /** Asked again while a read waits: it may have been raised. */
   readonly priority: () => Priority;
+  /** Waits for a source's answer. */
+  readonly reading: <T>(answer: Promise<T>) => Promise<T>;
+};
+
+export type FetchCall = FlightCall & {
+  readonly source: BlobSource;
+  readonly cause: FetchCause;
 };
 
 type Collected = { failures: Map<number, unknown>; passedThrough: Map<number, Uint8Array> };
@@ -117,7 +123,7 @@ export class ChunkFetcher {
       onFetched: (name, bytes) => counters.countFetched(name, call.cause, bytes),
     });
     // A source that ignores its signal must not keep anybody.
-    return await orAbort(reading, call.signal);
+    return await call.reading(orAbort(reading, call.signal));
   }
 
   async #keep(

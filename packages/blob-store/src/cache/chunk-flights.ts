@@ -6,7 +6,7 @@
 import type { Priority } from '../source/blob-source.ts';
 import type { ReadGate, ReadTicket } from '../source/read-gate.ts';
 import { orAbort } from './caller.ts';
-import type { FetchOutcome } from './chunk-fetcher.ts';
+import type { FetchOutcome, FlightCall } from './chunk-fetcher.ts';
 import type { FetchRequest } from './fetch-plan.ts';
 
 export type Flight = {
@@ -27,7 +27,7 @@ export type FlightPlan = {
   readonly owner: unknown;
   /** True: nobody waits for it yet, and it goes on when nobody does. */
   readonly isAhead: boolean;
-  readonly run: (signal: AbortSignal, priority: () => Priority) => Promise<FetchOutcome>;
+  readonly run: (call: FlightCall) => Promise<FetchOutcome>;
 };
 
 export class ChunkFlights {
@@ -103,7 +103,11 @@ export class ChunkFlights {
       return failedOutcome(plan.request, error);
     }
     try {
-      return await plan.run(signal, () => ticket.priority);
+      return await plan.run({
+        signal,
+        priority: () => ticket.priority,
+        reading: (answer) => this.#gate.reading(ticket, answer),
+      });
     } catch (error) {
       return failedOutcome(plan.request, error);
     } finally {
