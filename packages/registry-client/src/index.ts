@@ -17,8 +17,10 @@ export type {
   RegistryClient,
   WriteManifestOptions,
 } from './image-store.ts';
+export { pseudoFileSystemOf } from './local/pseudo-file-system.ts';
 export { openSource, openTarget } from './open.ts';
 export type { ClientOptions, RequestEvent, RetryOptions, TimeoutOptions } from './options.ts';
+export { orAbort } from './or-abort.ts';
 export { isPathWithin, isSameReference } from './same-reference.ts';
 export { type ConvertedSelection, findConvertedImage } from './select/find-converted-image.ts';
 export { imagesBelow } from './select/images-of-index.ts';

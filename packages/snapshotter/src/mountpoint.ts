@@ -2,9 +2,10 @@
  * May an image be mounted there? A mount hides what is below it: over a system directory it makes
  * the host unusable, on a pseudo file system it confuses the kernel's own interfaces.
  */
-import { realpath, stat, statfs } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { errorCode } from '@shoal/errors';
+import { pseudoFileSystemOf } from '@shoal/registry-client';
 import { MountpointError } from './errors.ts';
 
 /** Neither these nor anything below them. */
@@ -37,26 +38,6 @@ const SYSTEM_DIRECTORIES = [
   '/tmp',
 ] as const;
 
-/** `f_type` of file systems that are interfaces of the kernel (linux/magic.h). */
-const PSEUDO_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
-  [0x9fa0, 'proc'],
-  [0x62656572, 'sysfs'],
-  [0x1cd1, 'devpts'],
-  [0x27e0eb, 'cgroup'],
-  [0x63677270, 'cgroup2'],
-  [0x64626720, 'debugfs'],
-  [0x74726163, 'tracefs'],
-  [0x73636673, 'securityfs'],
-  [0xcafe4a11, 'bpf'],
-  [0x6165676c, 'pstore'],
-  [0xde5e81e4, 'efivarfs'],
-  [0x62656570, 'configfs'],
-  [0x19800202, 'mqueue'],
-  [0x958458f6, 'hugetlbfs'],
-  [0x42494e4d, 'binfmt_misc'],
-  [0x6e736673, 'nsfs'],
-]);
-
 /**
  * The real path of a mountpoint that may be used.
  *
@@ -76,7 +57,7 @@ export async function checkMountpoint(
       throw new MountpointError(mountpoint, `${directory} is used by the daemon itself`);
     }
   }
-  const kind = PSEUDO_FILE_SYSTEMS.get((await statfs(real)).type);
+  const kind = await pseudoFileSystemOf(real);
   if (kind !== undefined) {
     throw new MountpointError(mountpoint, `it lies on a pseudo file system (${kind})`);
   }

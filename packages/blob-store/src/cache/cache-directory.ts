@@ -6,12 +6,12 @@ import { chmod, type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { flockExclusive } from '@shoal/linux';
+import { pseudoFileSystemOf } from '@shoal/registry-client';
 import { CacheDirectoryError, CacheLockedError } from '../errors.ts';
 
 const LOCK_FILE = 'shoal.lock';
 const PRIVATE_DIRECTORY = 0o700;
 const PRIVATE_FILE = 0o600;
-const PSEUDO_ROOTS = ['/proc', '/sys', '/dev'];
 
 /** Holds the directory until closed. */
 export async function lockCacheDirectory(directory: string): Promise<FileHandle> {
@@ -28,11 +28,14 @@ export async function lockCacheDirectory(directory: string): Promise<FileHandle>
 
 async function prepare(directory: string): Promise<void> {
   const path = resolve(directory);
-  const pseudo = PSEUDO_ROOTS.find((root) => path === root || path.startsWith(`${root}/`));
+  const pseudo = await pseudoFileSystemOf(path);
   if (pseudo !== undefined) {
-    throw new CacheDirectoryError(`${directory} cannot hold a cache: it is below ${pseudo}`, {
-      remedy: 'give a directory on a disk (--cache, or --root of the daemon)',
-    });
+    throw new CacheDirectoryError(
+      `${directory} cannot hold a cache: it lies in a pseudo file system (${pseudo})`,
+      {
+        remedy: 'give a directory on a disk (--cache, or --root of the daemon)',
+      },
+    );
   }
   try {
     await makePrivate(path);

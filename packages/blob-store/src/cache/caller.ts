@@ -34,18 +34,3 @@ export class Callers {
     await Promise.allSettled(running.map(([, call]) => call));
   }
 }
-
-/** Settles as the work does, or rejects with the signal's reason when that fires first. */
-export async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  // Nobody may be left to hear of its failure.
-  work.catch(() => {});
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}

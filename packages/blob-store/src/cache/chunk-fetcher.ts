@@ -3,6 +3,7 @@
  * to the device file, tell who is present. A chunk that is wrong costs only itself; it is fetched
  * again a few times. What the disk refuses is handed over in memory.
  */
+import { orAbort } from '@shoal/registry-client';
 import type { CodecPool } from '../codec/codec-pool.ts';
 import { ChunkCorruptError } from '../errors.ts';
 import { CHUNK_ATTEMPTS_MAX } from '../limits.ts';
@@ -10,7 +11,6 @@ import type { BlobSource, FetchCause, Priority } from '../source/blob-source.ts'
 import { exactSource } from '../source/exact-source.ts';
 import type { BlobCounters } from './blob-counters.ts';
 import type { BlobDescription } from './cached-blob.ts';
-import { orAbort } from './caller.ts';
 import { decompressJob, type PlacedChunk } from './decompress-plan.ts';
 import { isDiskFull } from './disk-state.ts';
 import { type FetchRequest, groupUnits, type PlannedUnit } from './fetch-plan.ts';

@@ -7,12 +7,12 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { printableName } from '@shoal/rafs';
+import { pseudoFileSystemOf } from '@shoal/registry-client';
 import { BuildCacheError } from '../errors.ts';
 import { CACHE_RECORD_BYTES_MAX } from '../limits.ts';
 import type { BuildCache, CacheKey } from './build-cache.ts';
 
 const DIGEST_SIZE = 32;
-const PSEUDO_FILE_SYSTEMS = /^\/(?:proc|sys|dev)(?:\/|$)/;
 
 export class DirectoryCache implements BuildCache {
   readonly description: string;
@@ -27,7 +27,9 @@ export class DirectoryCache implements BuildCache {
   static async open(path: string): Promise<DirectoryCache> {
     const cache = new DirectoryCache(path);
     try {
-      if (PSEUDO_FILE_SYSTEMS.test(path)) throw new BuildCacheError(path, 'cannot hold files');
+      if ((await pseudoFileSystemOf(path)) !== undefined) {
+        throw new BuildCacheError(cache.description, 'cannot hold files');
+      }
       await mkdir(path).catch((error: unknown) => {
         if (errorCode(error) !== 'EEXIST') throw error;
       });

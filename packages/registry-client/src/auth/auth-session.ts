@@ -6,7 +6,7 @@ import { UnauthorizedError } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RetryPolicy } from '../http/retry.ts';
 import { CREDENTIALS_LIFETIME_MS, TOKEN_MARGIN_MS, TOKENS_MAX } from '../limits.ts';
-import { unlessAborted } from '../unless-aborted.ts';
+import { orAbort } from '../or-abort.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { CredentialLookup, DockerCredentials } from './docker-config.ts';
 import { SentSecrets } from './sent-secrets.ts';
@@ -138,7 +138,7 @@ export class AuthSession {
       known?.settled === undefined ||
       known.settled.expiresAtMs > performance.now() + TOKEN_MARGIN_MS;
     const flight = known !== undefined && isFresh ? known : this.#fly(key, challenge, scopes, url);
-    const { value } = await unlessAborted(flight.token, signal);
+    const { value } = await orAbort(flight.token, signal);
     return `Bearer ${value}`;
   }
 

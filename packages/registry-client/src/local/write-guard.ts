@@ -2,29 +2,19 @@
  * Where targets may be written: never below the kernel's pseudo file systems, and directories are
  * made one by one below an existing parent (a recursive mkdir below /proc never ends in Node).
  */
-import { lstat, mkdir, realpath, statfs } from 'node:fs/promises';
+import { lstat, mkdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { TargetRefusedError } from '../errors.ts';
 import { DIRECTORIES_MADE_MAX } from '../limits.ts';
+import { pseudoFileSystemOf } from './pseudo-file-system.ts';
 import { fileError } from './regular-file.ts';
-
-const REFUSED_ROOTS: readonly string[] = ['/proc', '/sys', '/dev'];
-
-/** proc, sysfs, cgroup2, debugfs, tracefs, bpf, securityfs: statfs(2) magic numbers. */
-const REFUSED_FILE_SYSTEMS: ReadonlySet<number> = new Set([
-  0x9fa0, 0x6265_6572, 0x6367_7270, 0x6462_6720, 0x7472_6163, 0xcafe_4a11, 0x7363_6673,
-]);
 
 /** The path with every existing part resolved; throws for a place that must not be written. */
 export async function writablePlace(path: string): Promise<string> {
   const place = await resolveExisting(resolve(path));
-  if (REFUSED_ROOTS.some((root) => place.path === root || place.path.startsWith(`${root}/`))) {
-    throw refused(path);
-  }
-  const { type } = await statfs(place.existing);
-  if (REFUSED_FILE_SYSTEMS.has(type)) throw refused(path);
-  return place.path;
+  if ((await pseudoFileSystemOf(place)) !== undefined) throw refused(path);
+  return place;
 }
 
 function refused(path: string): TargetRefusedError {
@@ -33,15 +23,12 @@ function refused(path: string): TargetRefusedError {
   });
 }
 
-type Place = { readonly path: string; readonly existing: string };
-
-async function resolveExisting(path: string): Promise<Place> {
+async function resolveExisting(path: string): Promise<string> {
   const missing: string[] = [];
   let current = path;
   for (;;) {
     try {
-      const existing = await realpath(current);
-      return { existing, path: join(existing, ...missing) };
+      return join(await realpath(current), ...missing);
     } catch (error) {
       const code = errorCode(error);
       if (code !== 'ENOENT') throw fileError(error, `${path} cannot be written`);

@@ -8,7 +8,7 @@ import type { Endpoint } from '../http/endpoint.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { isRedirect, redirectTarget } from '../http/redirect.ts';
 import { BLOB_ROUNDS_MAX } from '../limits.ts';
-import { unlessAborted } from '../unless-aborted.ts';
+import { orAbort } from '../or-abort.ts';
 import { type BlobLocation, BlobLocations } from './blob-locations.ts';
 
 export type BlobRequest = {
@@ -50,7 +50,7 @@ export class BlobOpener {
       }
       const asking = this.#mayRedirect ? this.#asking.get(digest) : undefined;
       if (asking === undefined) return this.#askOnceForAll(request);
-      const outcome = await unlessAborted(asking, request.signal);
+      const outcome = await orAbort(asking, request.signal);
       if (typeof outcome === 'object') throw outcome.error;
     }
     return this.#askOnceForAll(request);
