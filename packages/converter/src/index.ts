@@ -35,7 +35,6 @@ export {
 export * from './errors.ts';
 export { type BootstrapFile, isImageFile, openBootstrapFile } from './image/bootstrap-file.ts';
 export { ConvertedImage, type ReadFileOptions } from './image/converted-image.ts';
-export * from './image/errors.ts';
 export {
   type OpenedImage,
   type OpenImageOptions,

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { compareTrees } from '../src/check/compare-trees.ts';
 import { DifferenceList } from '../src/check/difference-list.ts';
-import { DIFFERENCES_LISTED_MAX } from '../src/image/limits.ts';
+import { DIFFERENCES_LISTED_MAX } from '../src/limits.ts';
 import { hashedTree } from './support/hashed-tree.ts';
 import { tarOf } from './support/tar-builder.ts';
 

@@ -6,10 +6,10 @@ import { CHUNK_FLAG, CodecPool } from '@shoal/blob-store';
 import { parseBlobId } from '@shoal/oci';
 import { noise } from '@shoal/test-kit';
 import t from 'tap';
-import { READ_WINDOW_STORED_BYTES } from '../src/image/limits.ts';
 import type { ReadWindow } from '../src/image/read-window.ts';
 import { WindowBuilder } from '../src/image/read-window.ts';
 import { readWindows } from '../src/image/window-reader.ts';
+import { READ_WINDOW_STORED_BYTES } from '../src/limits.ts';
 
 type Unit = { readonly stored: Buffer; readonly isCompressed: boolean; readonly parts: Buffer[] };
 

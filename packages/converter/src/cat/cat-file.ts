@@ -1,7 +1,7 @@
 /** What `shoal cat` writes: the bytes of one file of an image, or a part of them. */
 import { printableName } from '@shoal/rafs';
+import { ImagePathError } from '../errors.ts';
 import type { ConvertedImage, ReadFileOptions } from '../image/converted-image.ts';
-import { ImagePathError } from '../image/errors.ts';
 import { resolveImagePath } from '../image/image-path.ts';
 import { EntryKind } from '../layer/layer-entry.ts';
 import { kindName } from '../list/format-entry.ts';

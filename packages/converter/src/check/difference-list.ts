@@ -1,5 +1,5 @@
 /** Collects differences: lists the first ones, counts all. */
-import { DIFFERENCES_LISTED_MAX } from '../image/limits.ts';
+import { DIFFERENCES_LISTED_MAX } from '../limits.ts';
 import type { Difference } from './check-report.ts';
 
 export class DifferenceList {

@@ -1,8 +1,8 @@
 /** One inode as `shoal dump` shows it: its fields, and what its kind has besides. */
 import type { RafsInode } from '@shoal/rafs';
 import { byteString, printableName } from '@shoal/rafs';
+import { ImagePathError } from '../errors.ts';
 import type { BootstrapTreeView } from '../image/bootstrap-tree-view.ts';
-import { ImagePathError } from '../image/errors.ts';
 import { resolveImagePath } from '../image/image-path.ts';
 import { pathsOfNids } from '../inspect/paths-of-nids.ts';
 import { EntryKind } from '../layer/layer-entry.ts';

@@ -4,8 +4,8 @@
  */
 import type { BlobTableEntry, Bootstrap } from '@shoal/rafs';
 import { blobFeatureNames } from '@shoal/rafs';
+import { ImagePathError } from '../errors.ts';
 import type { BootstrapTreeView } from '../image/bootstrap-tree-view.ts';
-import { ImagePathError } from '../image/errors.ts';
 import { flagNames } from '../inspect/bootstrap-facts.ts';
 import { pathsOfNids } from '../inspect/paths-of-nids.ts';
 

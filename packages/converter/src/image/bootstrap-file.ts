@@ -14,8 +14,8 @@ import {
   printableName,
   verifyBootstrap,
 } from '@shoal/rafs';
+import { ImageFileError } from '../errors.ts';
 import { BootstrapTreeView } from './bootstrap-tree-view.ts';
-import { ImageFileError } from './errors.ts';
 import { namedFailure } from './named-failure.ts';
 
 /** Superblock and extended superblock: enough to recognise a bootstrap. */

@@ -5,8 +5,8 @@
  */
 import type { BlobDescription } from '@shoal/blob-store';
 import { ChunkCorruptError } from '@shoal/blob-store';
+import { READ_GAP_BYTES_MAX, READ_STEP_CHUNKS_MAX, READ_STEP_RAW_BYTES } from '../limits.ts';
 import type { ChunkRef } from './file-content.ts';
-import { READ_GAP_BYTES_MAX, READ_STEP_CHUNKS_MAX, READ_STEP_RAW_BYTES } from './limits.ts';
 import type { ReadWindow } from './read-window.ts';
 import { WindowBuilder } from './read-window.ts';
 import type { WindowComponents } from './window-reader.ts';

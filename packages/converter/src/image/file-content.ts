@@ -1,7 +1,7 @@
 /** Which chunks hold the bytes of a file. */
 import type { BlobDescription } from '@shoal/blob-store';
 import type { Bootstrap, RafsInode } from '@shoal/rafs';
-import { FileLayoutError } from './errors.ts';
+import { FileLayoutError } from '../errors.ts';
 
 export type FileRange = { readonly offset: number; readonly length: number };
 

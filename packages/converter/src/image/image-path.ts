@@ -4,9 +4,9 @@
  */
 import type { ByteString } from '@shoal/rafs';
 import { byteStringFromText, joinPath, printableName, splitPath } from '@shoal/rafs';
+import { ImagePathError } from '../errors.ts';
 import { EntryKind } from '../layer/layer-entry.ts';
-import { ImagePathError } from './errors.ts';
-import { PATH_SYMLINKS_MAX } from './limits.ts';
+import { PATH_SYMLINKS_MAX } from '../limits.ts';
 import type { TreeView } from './tree-view.ts';
 
 export type ResolvedPath<Handle> = {

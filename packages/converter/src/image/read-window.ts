@@ -9,7 +9,7 @@ import {
   READ_WINDOW_CHUNKS_MAX,
   READ_WINDOW_RAW_BYTES_MAX,
   READ_WINDOW_STORED_BYTES,
-} from './limits.ts';
+} from '../limits.ts';
 
 /** A chunk in a window's answer. */
 export type WindowChunk = {

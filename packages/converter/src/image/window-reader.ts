@@ -3,7 +3,7 @@
  * in order. Whoever consumes slowly holds at most a few windows in memory.
  */
 import type { BlobDescription, BlobSource, CodecPool, PartFailure } from '@shoal/blob-store';
-import { READ_WINDOWS_IN_FLIGHT } from './limits.ts';
+import { READ_WINDOWS_IN_FLIGHT } from '../limits.ts';
 import type { ReadWindow } from './read-window.ts';
 
 export type WindowComponents = {

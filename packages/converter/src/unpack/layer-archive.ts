@@ -7,15 +7,15 @@ import type { BlobDescription } from '@shoal/blob-store';
 import { tarPadding } from '@shoal/oci';
 import type { ByteString } from '@shoal/rafs';
 import { bytesOf, childPath, NO_BYTES } from '@shoal/rafs';
+import { UnpackError } from '../errors.ts';
 import type { ConvertedImage } from '../image/converted-image.ts';
-import { UnpackError } from '../image/errors.ts';
 import type { ChunkRef } from '../image/file-content.ts';
 import { chunksOfFile } from '../image/file-content.ts';
-import { ARCHIVE_PATH_BYTES_MAX } from '../image/limits.ts';
 import { printablePath } from '../image/printable-path.ts';
 import type { ImageNode } from '../image/tree-view.ts';
 import { EntryKind } from '../layer/layer-entry.ts';
 import { decodeDevice } from '../layer/tar-layer.ts';
+import { ARCHIVE_PATH_BYTES_MAX } from '../limits.ts';
 import { encodeTarEnd, encodeTarEntry } from '../tar/tar-encoder.ts';
 import { TarEntryType } from '../tar/tar-entry.ts';
 

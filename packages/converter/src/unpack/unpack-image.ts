@@ -15,8 +15,8 @@ import {
 } from '@shoal/oci';
 import type { BlobWriter, ClientOptions, ImageTarget } from '@shoal/registry-client';
 import { isSameReference, openTarget } from '@shoal/registry-client';
+import { UnpackError } from '../errors.ts';
 import type { ConvertedImage } from '../image/converted-image.ts';
-import { UnpackError } from '../image/errors.ts';
 import { openConvertedImage } from '../image/open-image.ts';
 import { inBlocks } from './in-blocks.ts';
 import type { LeftOut } from './layer-archive.ts';
