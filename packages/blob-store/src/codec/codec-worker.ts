@@ -46,35 +46,14 @@ async function perform(request: CodecRequest): Promise<Outcome> {
   }
 }
 
-/** Bytes of finished jobs after which the buffers node:zlib left behind are collected. */
-const COLLECT_BYTES = 16 << 20;
-
-/**
- * zlib allocates a buffer for each chunk, and V8 lets many of them lie before it collects.
- * Collecting the young ones took 0.5 ms (median of 12 on a busy machine; the longest 28 ms). Only
- * where Node offers it, as under bin/shoal.
- */
-function makeCollector(): (bytes: number) => void {
-  let left = COLLECT_BYTES;
-  return (bytes) => {
-    left -= bytes;
-    if (left > 0) return;
-    left = COLLECT_BYTES;
-    globalThis.gc?.({ type: 'minor' });
-  };
-}
-
 if (parentPort) {
   const port = parentPort;
-  const collect = makeCollector();
   const reply = (message: CodecReply, transfer: ArrayBuffer[]) =>
     port.postMessage(message, transfer);
   port.on('message', (request: CodecRequest) => {
     perform(request).then(
       ({ result, transfer }) => {
-        const bytes = transfer[0]?.byteLength ?? 0;
         reply({ id: request.id, ok: true, result }, transfer);
-        collect(bytes);
       },
       (error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);

@@ -3,17 +3,16 @@
  * zstd is one frame with its content size; lz4_block is a raw block without frame or size.
  */
 
-import { constants, gunzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import type { Compressor } from '@shoal/rafs';
 import { CodecJobError } from '../errors.ts';
 import { decodeLz4Block, encodeLz4Block } from './lz4-block.ts';
+import { decodeZstdFrame, encodeZstdFrame } from './zstd-frame.ts';
 
-/** The level nydus-image uses. */
-export const ZSTD_LEVEL = 3;
 /** Smallest output chunk size node:zlib takes. */
 const ZLIB_CHUNK_MIN = 64;
 
-/** The compressed bytes, or undefined when they are not fewer than the raw ones. */
+/** The compressed bytes, valid until the next call; undefined when they are not fewer than the raw ones. */
 export function compressChunk(raw: Uint8Array, compressor: Compressor): Uint8Array | undefined {
   const stored = compressAlways(raw, compressor);
   return stored !== undefined && stored.length < raw.length ? stored : undefined;
@@ -24,12 +23,7 @@ function compressAlways(raw: Uint8Array, compressor: Compressor): Uint8Array | u
     case 'none':
       return undefined;
     case 'zstd':
-      // Whole-buffer chunks: the default of 16 KiB is several times slower.
-      return zstdCompressSync(raw, {
-        chunkSize: Math.max(ZLIB_CHUNK_MIN, raw.length),
-        pledgedSrcSize: raw.length,
-        params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
-      });
+      return encodeZstdFrame(raw);
     case 'lz4_block':
       return encodeLz4Block(bufferOf(raw));
     case 'gzip':
@@ -38,7 +32,7 @@ function compressAlways(raw: Uint8Array, compressor: Compressor): Uint8Array | u
 }
 
 /**
- * Exactly `rawSize` bytes. Throws whatever the decoder throws, or a RangeError when the size is
+ * Exactly `rawSize` bytes, valid until the next call. Throws whatever the decoder throws, or a RangeError when the size is
  * another; never produces more than `rawSize` bytes.
  */
 export function decompressChunk(
@@ -52,15 +46,17 @@ export function decompressChunk(
 }
 
 function decompressAny(stored: Uint8Array, compressor: Compressor, rawSize: number): Uint8Array {
-  // One byte more than needed: the decoder then ends without a second buffer.
-  const bounds = { maxOutputLength: rawSize, chunkSize: Math.max(ZLIB_CHUNK_MIN, rawSize + 1) };
   switch (compressor) {
     case 'none':
       return stored;
     case 'zstd':
-      return zstdDecompressSync(stored, bounds);
+      return decodeZstdFrame(stored, rawSize);
     case 'gzip':
-      return gunzipSync(stored, bounds);
+      return gunzipSync(stored, {
+        maxOutputLength: rawSize,
+        // One byte more than needed: the decoder then ends without a second buffer.
+        chunkSize: Math.max(ZLIB_CHUNK_MIN, rawSize + 1),
+      });
     case 'lz4_block':
       return decodeLz4Block(stored, rawSize);
   }

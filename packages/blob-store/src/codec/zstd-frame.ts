@@ -1,0 +1,46 @@
+/**
+ * Chunks as zstd frames, synchronously: for codec threads only. One context and one buffer per
+ * thread, where Node's libzstd can be called; `node:zlib` elsewhere, slower, with the same result
+ * but for noise that does not shrink and is stored raw anyway.
+ */
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { ZstdCompressor, ZstdDecompressor } from '@shoal/linux/zstd';
+
+/** The level nydus-image uses. */
+const ZSTD_LEVEL = 3;
+/** Smallest output chunk size node:zlib takes. */
+const ZLIB_CHUNK_MIN = 64;
+
+type Opened<T> = { readonly codec: T | undefined };
+
+let compressor: Opened<ZstdCompressor> | undefined;
+let decompressor: Opened<ZstdDecompressor> | undefined;
+let target: Uint8Array = new Uint8Array(0);
+
+/** One frame with its content size, valid until the next call. */
+export function encodeZstdFrame(raw: Uint8Array): Uint8Array {
+  compressor ??= { codec: ZstdCompressor.open(ZSTD_LEVEL) };
+  if (compressor.codec !== undefined) return compressor.codec.compress(raw);
+  return zstdCompressSync(raw, {
+    // The default of 16 KiB is several times slower.
+    chunkSize: Math.max(ZLIB_CHUNK_MIN, raw.length),
+    pledgedSrcSize: raw.length,
+    params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
+  });
+}
+
+/**
+ * The content, valid until the next call: at most `rawSize` bytes. Throws a RangeError, or what
+ * node:zlib throws, when the frame is damaged or larger.
+ */
+export function decodeZstdFrame(stored: Uint8Array, rawSize: number): Uint8Array {
+  decompressor ??= { codec: ZstdDecompressor.open() };
+  if (decompressor.codec === undefined) {
+    // One byte more than needed: the decoder then ends without a second buffer.
+    const chunkSize = Math.max(ZLIB_CHUNK_MIN, rawSize + 1);
+    return zstdDecompressSync(stored, { maxOutputLength: rawSize, chunkSize });
+  }
+  if (target.length < rawSize) target = new Uint8Array(rawSize);
+  const length = decompressor.codec.decompress(stored, target.subarray(0, rawSize));
+  return target.subarray(0, length);
+}
