@@ -92,7 +92,7 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
   return {
     settings,
     target: resources.use(await openTarget(settings.target, client)),
-    threads: resources.use(new ConvertThreads()),
+    threads: resources.use(options.threads ?? new ConvertThreads()),
     dicts,
     cache,
     warnings,

@@ -2,10 +2,12 @@
  * What a conversion is asked for and what it tells back. Everything here is plain data: the
  * command line fills it, the report goes to JSON as it is.
  */
+
 import type { Digest, ImageReference, Platform } from '@shoal/oci';
 import type { Digester } from '@shoal/rafs';
 import type { ClientOptions } from '@shoal/registry-client';
 import type { Compressor } from '../blob/image-format.ts';
+import type { ConvertThreads } from './convert-threads.ts';
 
 /** Which manifests of an index are converted. */
 export type PlatformChoice =
@@ -39,6 +41,8 @@ export type ConvertOptions = {
   /** Absolute paths inside the image to read first; a directory stands for all below it. */
   readonly prefetchPaths?: readonly string[] | undefined;
   readonly buildCache?: BuildCacheLocation | undefined;
+  /** Threads that run already, taken over. @default started when the first layer needs them */
+  readonly threads?: ConvertThreads | undefined;
   readonly onProgress?: ((event: ConvertProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 };

@@ -1,8 +1,9 @@
 /**
  * The threads of a conversion: started when the first layer needs them, so that a conversion from
  * the build cache has none, and ended after the last, because their memory is a third of the whole.
+ * A module of its own, so that a command can start them while everything else is still loaded.
  */
-import { CodecPool } from '@shoal/blob-store';
+import { CodecPool } from '@shoal/blob-store/codec-pool';
 import { StreamDigester } from '../digest/stream-digester.ts';
 
 type Threads = { readonly pool: CodecPool; readonly digester: StreamDigester };
@@ -12,7 +13,7 @@ export class ConvertThreads implements AsyncDisposable {
 
   /** Running threads. */
   open(): Threads {
-    this.#threads ??= { pool: new CodecPool(), digester: new StreamDigester() };
+    this.#threads ??= startThreads();
     return this.#threads;
   }
 
@@ -28,4 +29,10 @@ export class ConvertThreads implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function startThreads(): Threads {
+  const pool = new CodecPool();
+  pool.warmUp();
+  return { pool, digester: new StreamDigester() };
 }
