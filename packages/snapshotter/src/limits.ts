@@ -20,3 +20,7 @@ export const CORRUPT_ROUNDS_MAX = 3;
 export const WALK_INLINE_BYTES_MAX = 4 << 20;
 /** Mounts that are ended at the same time when everything is unmounted: each takes a process. */
 export const DRAIN_PARALLEL_MAX = 8;
+/** A read of a range that was just refused is the kernel's second attempt: it follows at once. */
+export const RECENT_FAILURE_MS = 250;
+/** Ranges remembered per blob: the reads one reader has under way, many times over. */
+export const RECENT_FAILURES_MAX = 256;

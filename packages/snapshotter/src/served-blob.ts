@@ -15,6 +15,7 @@ import {
   MISS_RETRY_DELAY_MS_MAX,
 } from './limits.ts';
 import type { BlobStatus, FailureStatus, MissPolicy } from './mount-types.ts';
+import { RecentFailures } from './recent-failures.ts';
 import { errorFields, type ServiceLog } from './service-log.ts';
 
 type EnsureOptions = Parameters<DriverBlob['ensure']>[2];
@@ -32,6 +33,7 @@ export class ServedBlob implements DriverBlob {
   readonly #policy: MissPolicy;
   readonly #log: ServiceLog;
   readonly #latency = new LatencyHistogram();
+  readonly #failures = new RecentFailures();
   #waiting = 0;
   #waitingReason: string | undefined;
   #errors = 0;
@@ -108,6 +110,8 @@ export class ServedBlob implements DriverBlob {
     if (policy.kind !== 'deadline') {
       return this.#fetchPatiently(offset, length, options, policy.kind === 'wait');
     }
+    const failure = this.#failures.find(offset, length);
+    if (failure !== undefined) throw failure;
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), policy.timeoutMs);
     const signal = AbortSignal.any([options.signal, deadline.signal]);
@@ -116,10 +120,10 @@ export class ServedBlob implements DriverBlob {
     } catch (error) {
       if (!deadline.signal.aborted || options.signal.aborted) throw error;
       const reason = this.#waitingReason ?? 'the source does not answer';
-      throw new MissFailedError(`no bytes within ${policy.timeoutMs} ms: ${reason}`, {
-        cause: error,
-        retryable: true,
-      });
+      const message = `no bytes within ${policy.timeoutMs} ms: ${reason}`;
+      const late = new MissFailedError(message, { cause: error, retryable: true });
+      this.#failures.add(offset, length, late);
+      throw late;
     } finally {
       clearTimeout(timer);
     }

@@ -3,7 +3,9 @@ import type { CachedBlob } from '@shoal/blob-store';
 import { ShoalError } from '@shoal/errors';
 import { parseBlobId } from '@shoal/oci';
 import t from 'tap';
+import { RECENT_FAILURE_MS, RECENT_FAILURES_MAX } from '../src/limits.ts';
 import type { MissPolicy } from '../src/mount-types.ts';
+import { RecentFailures } from '../src/recent-failures.ts';
 import { policyKey, ServedBlob } from '../src/served-blob.ts';
 import { silentLog } from '../src/service-log.ts';
 
@@ -140,4 +142,35 @@ t.test('equal policies have equal keys', (t) => {
   t.equal(policyKey({ kind: 'wait' }), 'wait');
   t.equal(policyKey({ kind: 'deadline', timeoutMs: 5 }), 'd5');
   t.end();
+});
+
+t.test('deadline: the kernel asks twice for one reader, who waits once', async (t) => {
+  let calls = 0;
+  const blob = served({ kind: 'deadline', timeoutMs: 20 }, (_offset, _length, options) => {
+    calls += 1;
+    return new Promise((_resolve, reject) => {
+      options?.signal?.addEventListener('abort', () => reject(new Error('given up')));
+    });
+  });
+  const late = { code: 'ERR_SNAPSHOTTER_MISS_FAILED', message: /no bytes within 20 ms/ };
+  await t.rejects(blob.ensure(0, 4096, demand()), late);
+  await t.rejects(blob.ensure(2048, 1024, demand()), late);
+  t.equal(calls, 1, 'the second attempt was answered from the first');
+  await t.rejects(blob.ensure(4096, 1024, demand()), late);
+  t.equal(calls, 2, 'other bytes have their own time');
+});
+
+t.test('what failed is forgotten soon', async (t) => {
+  let nowMs = 0;
+  const failures = new RecentFailures(() => nowMs);
+  const error = new Error('late');
+  failures.add(100, 50, error);
+  t.equal(failures.find(149, 10), error);
+  t.equal(failures.find(150, 10), undefined);
+  t.equal(failures.find(0, 100), undefined);
+  nowMs = RECENT_FAILURE_MS + 1;
+  t.equal(failures.find(100, 50), undefined);
+  for (let at = 0; at < 2 * RECENT_FAILURES_MAX; at += 1) failures.add(at, 1, error);
+  t.equal(failures.find(0, 1), undefined, 'their number is bounded');
+  t.equal(failures.find(2 * RECENT_FAILURES_MAX - 1, 1), error);
 });

@@ -72,10 +72,19 @@ export class ChunkFlights {
     } finally {
       for (const flight of waited) {
         flight.waiters--;
-        // A reader who gave up has found a request ahead of readers wanting: it must not be joined.
-        const isOver = flight.waiters === 0 && (!flight.isAhead || signal.aborted);
-        if (isOver) flight.controller.abort(signal.reason);
+        if (flight.waiters === 0 && !flight.isAhead) flight.controller.abort(signal.reason);
       }
+      if (signal.aborted) this.#endUnwaited(signal.reason);
+    }
+  }
+
+  /**
+   * A reader who gave up has found the source wanting: what goes ahead of readers and hangs with it
+   * must not be joined by the next one.
+   */
+  #endUnwaited(reason: unknown): void {
+    for (const flight of this.#all) {
+      if (flight.waiters === 0) flight.controller.abort(reason);
     }
   }
 
