@@ -86,8 +86,12 @@ function decodeUnit(job: DecompressJob, unit: StoredUnit): Uint8Array | undefine
   try {
     const start = (job.storedStart ?? 0) + unit.offset;
     const stored = new Uint8Array(job.stored, start, unit.storedSize);
-    const compressed = unit.cipherKey === undefined ? stored : decryptUnit(stored, unit.cipherKey);
-    return decompressChunk(compressed, unit.compressor, unit.rawSize);
+    if (unit.cipherKey === undefined) return decompressChunk(stored, unit.compressor, unit.rawSize);
+    const plain = decryptUnit(stored, unit.cipherKey);
+    // The sizes of a batch shorter than a cipher block tell of its padding, not of compression; but
+    // only what shrinks is ever stored compressed.
+    const compressor = plain.length === unit.rawSize ? 'none' : unit.compressor;
+    return decompressChunk(plain, compressor, unit.rawSize);
   } catch {
     return undefined;
   }
