@@ -7,6 +7,7 @@ import { ChunkCache, CodecPool, ReadGate, rateLimitedSource } from '@shoal/blob-
 import type { ServiceManager } from '@shoal/linux';
 import {
   BlobPool,
+  BootstrapCollector,
   BootstrapStore,
   type DriverName,
   errorFields,
@@ -52,17 +53,25 @@ export async function composeService(input: ComposeInput): Promise<MountService>
     log,
   });
   const bootstraps = new BootstrapStore(paths.root, state);
+  const collector = new BootstrapCollector(paths.root, state, log);
   const planner = new MountPlanner(
     {
       root: paths.root,
       defaultCacheDirectory: cacheDirectoryOf(input),
       defaultMissPolicy: config.missPolicy,
     },
-    { access, bootstraps, images: new ImageBlobs(pool, bootstraps) },
+    { access, bootstraps, collector, images: new ImageBlobs(pool, bootstraps) },
   );
   const service = new MountService(
     { root: paths.root, reserved: [paths.root, paths.run, cacheDirectoryOf(input)] },
-    { state, planner, drivers: await openDrivers(input), log, owned: [pool, access, codecs] },
+    {
+      state,
+      planner,
+      drivers: await openDrivers(input),
+      collector,
+      log,
+      owned: [pool, access, codecs, collector],
+    },
   );
   await service.restore();
   await caches.startEviction();

@@ -31,8 +31,13 @@ export type AccessTarget = {
 const IMPATIENT_RETRY = { attemptsMax: 2, delayMs: 50, delayMaxMs: 200, retryAfterMaxMs: 500 };
 /** Otherwise the served blob tries again by itself, and its status says meanwhile why it waits. */
 const PATIENT_RETRY = { attemptsMax: 3, delayMs: 100, delayMaxMs: 1000, retryAfterMaxMs: 10_000 };
-/** A connection that says nothing for so long is given up: a program may be waiting for it. */
-const TIMEOUTS = { connectTimeoutMs: 10_000, headersTimeoutMs: 20_000, bodyTimeoutMs: 8_000 };
+/** A connection that says nothing, or nearly nothing, for so long is given up: a program may be waiting for it. */
+const TIMEOUTS = {
+  connectTimeoutMs: 10_000,
+  headersTimeoutMs: 20_000,
+  bodyTimeoutMs: 8_000,
+  rateWindowMs: 10_000,
+};
 
 export class ImageAccess {
   readonly #options: ImageAccessOptions;

@@ -1,5 +1,6 @@
 /** Mounts of lazily loaded images: the service, its records, and the drivers under it. */
 export { type BlobCache, BlobPool } from './blob-pool.ts';
+export { BootstrapCollector } from './bootstrap-collector.ts';
 export { BootstrapStore } from './bootstrap-store.ts';
 export * from './driver/index.ts';
 export * from './errors.ts';

@@ -24,3 +24,9 @@ export const DRAIN_PARALLEL_MAX = 8;
 export const RECENT_FAILURE_MS = 250;
 /** Ranges remembered per blob: the reads one reader has under way, many times over. */
 export const RECENT_FAILURES_MAX = 256;
+/** Stored bootstraps that no mount uses: enough for a host that switches between its images. */
+export const BOOTSTRAPS_UNUSED_MAX = 64;
+/** Longest time without a mount that a stored bootstrap is kept: 30 days. */
+export const BOOTSTRAPS_UNUSED_MS_MAX = 30 * 86_400_000;
+/** Stored bootstraps are looked through at most this often while images come and go. */
+export const COLLECT_INTERVAL_MS = 60_000;

@@ -5,8 +5,13 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, statfsSync } from 'node:fs';
-import { parsePlatform } from '@shoal/oci';
-import { findConvertedImage } from '@shoal/registry-client';
+import { type Descriptor, parsePlatform } from '@shoal/oci';
+import {
+  type ConvertedSelection,
+  findConvertedImage,
+  type ImageStore,
+} from '@shoal/registry-client';
+import type { BootstrapCollector } from './bootstrap-collector.ts';
 import type { BootstrapStore, StoredBootstrap } from './bootstrap-store.ts';
 import type { DriverMountRequest } from './driver/index.ts';
 import { chooseDriver } from './driver-choice.ts';
@@ -28,6 +33,7 @@ export type PlannerOptions = {
 export type PlannerComponents = {
   readonly access: ImageAccess;
   readonly bootstraps: BootstrapStore;
+  readonly collector: BootstrapCollector;
   readonly images: ImageBlobs;
 };
 
@@ -64,19 +70,40 @@ export class MountPlanner {
     mountpoint: string,
     { signal, meter }: PlanOptions,
   ): Promise<MountPlan> {
-    const { access, bootstraps } = this.#components;
-    const { reference } = request;
+    const { access, collector } = this.#components;
+    const { reference, source = {} } = request;
     const missPolicy = request.missPolicy ?? this.#options.defaultMissPolicy;
-    const source = request.source ?? {};
     const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
     const opened = await access.open({ reference, source, missPolicy });
     await using store = countingStore(opened, meter);
     const image = await findConvertedImage(store, { platform, signal });
+    const drop = collector.hold(image.bootstrap.digest);
+    try {
+      const stored = await this.#storedOrFetched(store, image.bootstrap, signal);
+      const draft = this.#draft(request, mountpoint, image);
+      const plan = await this.#open(draft, stored, { request, meter });
+      if (!signal.aborted) return holding(plan, drop);
+      await plan.release();
+      throw signal.reason;
+    } catch (error) {
+      drop();
+      throw error;
+    }
+  }
+
+  async #storedOrFetched(
+    store: ImageStore,
+    layer: Descriptor,
+    signal: AbortSignal,
+  ): Promise<StoredBootstrap> {
+    const { bootstraps } = this.#components;
+    return (await bootstraps.find(layer.digest)) ?? bootstraps.fetch(store, layer, signal);
+  }
+
+  #draft(request: MountRequest, mountpoint: string, image: ConvertedSelection): MountRecord {
+    const { reference, source = {}, missPolicy, cacheDirectory } = request;
     const layers = image.manifest.layers.filter((layer) => layer !== image.bootstrap);
-    const stored =
-      (await bootstraps.find(image.bootstrap.digest)) ??
-      (await bootstraps.fetch(store, image.bootstrap, signal));
-    const draft: MountRecord = {
+    return {
       version: 1,
       id: randomBytes(8).toString('hex'),
       state: 'mounting',
@@ -89,29 +116,26 @@ export class MountPlanner {
       allowSuid: request.allowSuid === true,
       allowDevices: request.allowDevices === true,
       source,
-      missPolicy,
-      cacheDirectory: request.cacheDirectory ?? this.#options.defaultCacheDirectory,
+      missPolicy: missPolicy ?? this.#options.defaultMissPolicy,
+      cacheDirectory: cacheDirectory ?? this.#options.defaultCacheDirectory,
       layers: layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
       bootId: currentBootId(),
       mountedAt: new Date().toISOString(),
     };
-    const plan = await this.#open(draft, stored, { request, meter });
-    if (!signal.aborted) return plan;
-    await plan.release();
-    throw signal.reason;
   }
 
   /** From what is on disk; never touches the network. @throws StateDamagedError */
   async fromRecord(record: MountRecord): Promise<MountPlan> {
-    const stored = await this.#components.bootstraps.find(record.bootstrapDigest);
-    if (stored === undefined) {
-      throw new StateDamagedError(
-        this.#options.root,
-        `the bootstrap ${record.bootstrapDigest} of ${record.mountpoint} is missing or was changed`,
-        { remedy: `shoal unmount ${record.mountpoint}, then mount it again` },
-      );
+    const { bootstraps, collector } = this.#components;
+    const drop = collector.hold(record.bootstrapDigest);
+    try {
+      const stored = await bootstraps.find(record.bootstrapDigest);
+      if (stored === undefined) throw bootstrapMissing(this.#options.root, record);
+      return holding(await this.#open(record, stored), drop);
+    } catch (error) {
+      drop();
+      throw error;
     }
-    return this.#open(record, stored);
   }
 
   async #open(
@@ -151,6 +175,24 @@ export class MountPlanner {
     const { directory } = prepareWritable(root, draft.mountpoint, draft.bootstrapDigest);
     return { ...record, writableDirectory: directory };
   }
+}
+
+function bootstrapMissing(root: string, record: MountRecord): StateDamagedError {
+  const { bootstrapDigest, mountpoint } = record;
+  return new StateDamagedError(
+    root,
+    `the bootstrap ${bootstrapDigest} of ${mountpoint} is missing or was changed`,
+    { remedy: `shoal unmount ${mountpoint}, then mount it again` },
+  );
+}
+
+/** The bootstrap may go when the plan has gone. */
+function holding(plan: MountPlan, drop: () => void): MountPlan {
+  const release = async () => {
+    await plan.release();
+    drop();
+  };
+  return { ...plan, release };
 }
 
 /** EROFS takes no device file from tmpfs or overlayfs (statfs types of linux/magic.h). */

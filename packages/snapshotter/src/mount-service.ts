@@ -5,7 +5,7 @@
 import { realpath } from 'node:fs/promises';
 import { isMountpoint, listMounts } from '@shoal/linux';
 import { drainMounts } from './drain.ts';
-import type { DriverName, MountDriver } from './driver/index.ts';
+import type { MountDriver } from './driver/index.ts';
 import {
   ImageUnusableError,
   MountpointError,
@@ -14,10 +14,10 @@ import {
 } from './errors.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { DRAIN_PARALLEL_MAX, MOUNTS_MAX } from './limits.ts';
-import type { MountPlan, MountPlans } from './mount-plan.ts';
+import type { MountPlan } from './mount-plan.ts';
 import { MountMeter } from './mount-progress.ts';
 import type { MountRecord } from './mount-record.ts';
-import { driverStatus, mountStatus, upperDirectoryOf } from './mount-status.ts';
+import { describeMount, driverStatus, mountStatus, upperDirectoryOf } from './mount-status.ts';
 import type {
   DrainAnswer,
   DrainRequest,
@@ -31,25 +31,10 @@ import type {
 import { checkMountpoint } from './mountpoint.ts';
 import { orphanProblems } from './orphan-mounts.ts';
 import { type BrokenMount, forgetBroken, restoreMounts } from './restore.ts';
-import { errorFields, type ServiceLog } from './service-log.ts';
-import type { StateStore } from './state-store.ts';
+import { RunningTasks } from './running-tasks.ts';
+import type { MountServiceComponents, MountServiceOptions } from './service-components.ts';
+import { errorFields } from './service-log.ts';
 import { discardWritable } from './writable.ts';
-
-export type MountServiceComponents = {
-  readonly state: StateStore;
-  readonly planner: MountPlans;
-  readonly drivers: ReadonlyMap<DriverName, MountDriver>;
-  readonly log: ServiceLog;
-  /** Closed after the drivers, in this order. */
-  readonly owned: readonly { close(): Promise<void> }[];
-};
-
-export type MountServiceOptions = {
-  /** Directories of the daemon itself: nothing is mounted in or over them. */
-  readonly reserved: readonly string[];
-  /** Where bootstraps and writable directories lie: mounts of it without a record are reported. */
-  readonly root: string;
-};
 
 export class MountService implements AsyncDisposable {
   readonly #components: MountServiceComponents;
@@ -59,7 +44,7 @@ export class MountService implements AsyncDisposable {
   readonly #broken = new Map<string, BrokenMount>();
   #problems: readonly string[] = [];
   /** Blobs of lazily unmounted images that are being read. */
-  readonly #lingering = new Set<Promise<void>>();
+  readonly #lingering = new RunningTasks();
   readonly #meters = new Set<MountMeter>();
   #refusesMounts = false;
   #closing: Promise<void> | undefined;
@@ -78,6 +63,7 @@ export class MountService implements AsyncDisposable {
     const orphans = orphanProblems(listMounts(), this.#options.root, known);
     for (const problem of orphans) this.#components.log.error({ problem }, 'a mount has no record');
     this.#problems = [...restored.problems, ...orphans];
+    this.#collect();
   }
 
   /** Returns when the mount is usable and recorded. */
@@ -168,7 +154,7 @@ export class MountService implements AsyncDisposable {
 
   /** Resolves when no image that was unmounted lazily is read any more. */
   async untilUnread(): Promise<void> {
-    await Promise.all(this.#lingering);
+    await this.#lingering.ended();
   }
 
   status(): ServiceStatus {
@@ -201,7 +187,7 @@ export class MountService implements AsyncDisposable {
       if (!inUse.has(name)) await driver.shutDown();
       else await driver.close();
     }
-    await Promise.all(this.#lingering);
+    await this.#lingering.ended();
     for (const part of owned) await part.close();
     await state.close();
   }
@@ -269,21 +255,22 @@ export class MountService implements AsyncDisposable {
     await driver.unmount(record.id, { lazy });
     await state.deleteMount(record.id);
     this.#mounts.delete(record.mountpoint);
-    if (lazy) this.#linger(plan, driver);
+    if (lazy) this.#lingering.add(driver.whenUnread(plan.blobs).then(() => this.#release(plan)));
     else await this.#release(plan);
     log.info({ mountpoint: record.mountpoint, reference: record.reference }, 'unmounted');
-  }
-
-  #linger(plan: MountPlan, driver: MountDriver): void {
-    const lingering = driver.whenUnread(plan.blobs).then(() => this.#release(plan));
-    this.#lingering.add(lingering);
-    void lingering.finally(() => this.#lingering.delete(lingering));
   }
 
   async #release(plan: MountPlan): Promise<void> {
     await plan.release().catch((error: unknown) => {
       this.#components.log.warn(errorFields(error), 'blobs of an unmounted image did not close');
     });
+    this.#collect();
+  }
+
+  #collect(): void {
+    this.#components.collector.collectSometimes(
+      [...this.#broken.values()].map(({ record }) => record.bootstrapDigest),
+    );
   }
 
   #driver(record: MountRecord): MountDriver {
@@ -302,15 +289,4 @@ export class MountService implements AsyncDisposable {
     }
     throw new NotMountedError(path);
   }
-}
-
-function describeMount(record: MountRecord): MountAnswer {
-  return {
-    mountpoint: record.mountpoint,
-    reference: record.reference,
-    manifestDigest: record.manifestDigest,
-    driver: record.driver,
-    driverReason: record.driverReason,
-    upperDirectory: upperDirectoryOf(record),
-  };
 }

@@ -1,7 +1,7 @@
 /** The status of one mount, put together from its record and its blobs. */
 import type { DriverStats } from './driver/index.ts';
 import type { MountRecord } from './mount-record.ts';
-import type { DriverStatus, MountStatus } from './mount-types.ts';
+import type { DriverStatus, MountAnswer, MountStatus } from './mount-types.ts';
 import type { ServedBlob } from './served-blob.ts';
 import { writableDirectories } from './writable.ts';
 
@@ -21,6 +21,17 @@ export function mountStatus(record: MountRecord, blobs: readonly ServedBlob[]): 
     bytesTotal: sum(blobStatus.map((blob) => blob.bytesTotal)),
     bytesPresent: sum(blobStatus.map((blob) => blob.bytesPresent)),
     blobs: blobStatus,
+  };
+}
+
+export function describeMount(record: MountRecord): MountAnswer {
+  return {
+    mountpoint: record.mountpoint,
+    reference: record.reference,
+    manifestDigest: record.manifestDigest,
+    driver: record.driver,
+    driverReason: record.driverReason,
+    upperDirectory: upperDirectoryOf(record),
   };
 }
 

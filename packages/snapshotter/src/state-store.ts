@@ -113,6 +113,14 @@ export class StateStore {
     await this.#withDatabase((db) => db.put(KEY.verified + layerDigest, text, SYNC));
   }
 
+  /** Forgets the walk of bootstraps whose layer digest has this value, whatever its algorithm. */
+  async deleteVerified(digestValue: string): Promise<void> {
+    const keys = await this.#withDatabase((db) => db.keys(within(KEY.verified)).all());
+    for (const key of keys.filter((each) => each.endsWith(`:${digestValue}`))) {
+      await this.#withDatabase((db) => db.del(key, SYNC));
+    }
+  }
+
   /** After a write that failed LevelDB refuses all others until it is opened again. */
   async #withDatabase<T>(use: (db: Level<string, string>) => Promise<T>): Promise<T> {
     await this.#reopening?.catch(() => undefined);

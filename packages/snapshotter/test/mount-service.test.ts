@@ -119,6 +119,7 @@ async function makeService(t: Tap, state?: StateStore) {
     {
       state: opened,
       planner,
+      collector: { collectSometimes: () => undefined },
       drivers: new Map<DriverName, MountDriver>([['blobfs', driver]]),
       log: silentLog,
       owned: [],
