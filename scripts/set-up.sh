@@ -62,7 +62,7 @@ missing_packages() {
 rust_packages() {
   command -v cargo >/dev/null 2>&1 || [ -x "${HOME:-/root}/.cargo/bin/cargo" ] && return 0
   judges=${SHOAL_JUDGES:-${HOME:-/root}/.cache/shoal-judges}
-  [ -x "$judges/nydus-2.2.0/bin/nydusd" ] && [ -x "$judges/nydus-batch-0.2.0/bin/nydus-batch" ] &&
+  [ -x "$judges/nydus-2.2.0/bin/nydusd" ] && [ -x "$judges/nydus-builder-0.2.0/bin/nydus-builder" ] &&
     return 0
   printf 'cargo-web rustc-web '
 }
@@ -107,6 +107,6 @@ fi
 if [ "$wants" = tests ]; then
   test/judges/build-nydus.sh >/dev/null ||
     say "real Nydus is not there: the tests against it cannot run."
-  test/judges/build-nydus-batch.sh >/dev/null ||
-    say "Nydus's builder is not there: the tests of its batch chunks cannot run."
+  test/judges/build-nydus-builder.sh >/dev/null ||
+    say "Nydus's builder is not there: the tests of batches and encryption cannot run."
 fi

@@ -8,7 +8,6 @@ import { CountedRegistry, noiseLayout } from './support/test-images.ts';
 
 t.setTimeout(200_000);
 const MIB = 1 << 20;
-const _directory = temporaryDirectory(t);
 
 for (const kind of ['directory', 'image'] as const) {
   t.test(`build cache in a ${kind}: only what changed is read and uploaded`, async (t) => {

@@ -82,10 +82,10 @@ export function requireNydus(t: TestScope): { image: string; daemon: string } | 
   return undefined;
 }
 
-/** Path of Nydus's builder with batch chunks; a skip or failure of the test when it is not there. */
-export function requireNydusBatch(t: TestScope): string | undefined {
-  const program = join(judgesDirectory(), 'nydus-batch-0.2.0', 'bin', 'nydus-batch');
+/** Path of Nydus's own builder; a skip or failure of the test when it is not there. */
+export function requireNydusBuilder(t: TestScope): string | undefined {
+  const program = join(judgesDirectory(), 'nydus-builder-0.2.0', 'bin', 'nydus-builder');
   if (existsSync(program)) return program;
-  lack(t, 'nydus-batch is not built (test/judges/build-nydus-batch.sh)');
+  lack(t, "Nydus's builder is not built (test/judges/build-nydus-builder.sh)");
   return undefined;
 }

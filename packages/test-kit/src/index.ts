@@ -10,7 +10,7 @@ export {
   nydusDirectory,
   requireMounts,
   requireNydus,
-  requireNydusBatch,
+  requireNydusBuilder,
   requireRoot,
   requireTool,
 } from './gating.ts';

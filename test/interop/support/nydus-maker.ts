@@ -9,7 +9,7 @@ import { gzipSync, zstdDecompressSync } from 'node:zlib';
 import { digestOf, type StoredLayer, writeLayout, writeTar } from '@shoal/test-kit';
 
 export type NydusOptions = {
-  /** Path of the nydus-image program, or of nydus-batch. */
+  /** Path of nydus-image; of nydus-builder where one of its options is used. */
   readonly program: string;
   /** An empty directory for everything that is made. */
   readonly directory: string;
@@ -19,8 +19,10 @@ export type NydusOptions = {
   readonly digester?: 'sha256' | 'blake3';
   /** Bytes. @default 1 MiB */
   readonly chunkSize?: number;
-  /** `program` is a nydus-batch instead, and packs small files together. */
+  /** nydus-builder packs small files together. */
   readonly batchBytes?: number;
+  /** nydus-builder encrypts each blob with a key of its own. */
+  readonly cipher?: 'aes-128-xts';
 };
 
 export type NydusImage = {
@@ -60,10 +62,11 @@ function makeBlob(options: NydusOptions, layer: Buffer, index: number): Buffer {
   const source = join(options.directory, `layer-${index}.tar`);
   const blob = join(options.directory, `layer-${index}.blob`);
   writeFileSync(source, layer);
-  const { compressor = 'zstd', digester = 'sha256', chunkSize = 1 << 20, batchBytes } = options;
-  if (batchBytes !== undefined) {
-    const sizes = [String(chunkSize), String(batchBytes)];
-    run(options.program, ['create', source, blob, compressor, digester, ...sizes]);
+  const { compressor = 'zstd', digester = 'sha256', chunkSize = 1 << 20 } = options;
+  if (usesBuilder(options)) {
+    const { batchBytes = 0, cipher = 'none' } = options;
+    const numbers = [String(chunkSize), String(batchBytes)];
+    run(options.program, ['create', source, blob, compressor, digester, ...numbers, cipher]);
     return readFileSync(blob);
   }
   run(options.program, [
@@ -76,9 +79,13 @@ function makeBlob(options: NydusOptions, layer: Buffer, index: number): Buffer {
   return readFileSync(blob);
 }
 
+function usesBuilder({ batchBytes, cipher }: NydusOptions): boolean {
+  return batchBytes !== undefined || cipher !== undefined;
+}
+
 function mergeBootstraps(options: NydusOptions, merged: string, layers: readonly string[]): void {
   const plain = ['--log-level', 'warn', 'merge', '--bootstrap'];
-  const command = options.batchBytes === undefined ? plain : ['merge'];
+  const command = usesBuilder(options) ? ['merge'] : plain;
   run(options.program, [...command, merged, ...layers]);
 }
 

@@ -1,8 +1,10 @@
-//! Makes RAFS v6 images with batch chunks through Nydus's own builder: what `nydus-image create`
-//! with `--batch-size` and `nydus-image merge` do, for a version whose command line lacks the option.
+//! Makes RAFS v6 images through Nydus's own builder: what `nydus-image create` with `--batch-size`
+//! and `--encrypt`, and `nydus-image merge` do, for a version whose command line lacks the options.
 //!
-//! nydus-batch create LAYER.tar BLOB COMPRESSOR DIGESTER CHUNK_BYTES BATCH_BYTES
-//! nydus-batch merge BOOTSTRAP LAYER_BOOTSTRAP...      each named by the hex of its blob's digest
+//! nydus-builder create LAYER.tar BLOB COMPRESSOR DIGESTER CHUNK_BYTES BATCH_BYTES CIPHER
+//! nydus-builder merge BOOTSTRAP LAYER_BOOTSTRAP...    each named by the hex of its blob's digest
+//!
+//! BATCH_BYTES 0 packs nothing together; CIPHER is none or aes-128-xts, with a random key.
 use std::env;
 use std::error::Error;
 use std::path::PathBuf;
@@ -27,18 +29,18 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
-        ["create", layer, blob, compressor, digester, chunk, batch] => {
-            create(layer, blob, compressor, digester, chunk, batch)
+        ["create", layer, blob, compressor, digester, chunk, batch, cipher] => {
+            create(layer, blob, compressor, digester, chunk, batch, cipher)
         }
         ["merge", bootstrap, ref layers @ ..] => merge(bootstrap, layers),
         _ => Err(
-            "create LAYER BLOB COMPRESSOR DIGESTER CHUNK BATCH | merge BOOTSTRAP LAYER...".into(),
+            "create LAYER BLOB COMPRESSOR DIGESTER CHUNK BATCH CIPHER | merge BOOTSTRAP LAYER...".into(),
         ),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("nydus-batch: {error:#}");
+            eprintln!("nydus-builder: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -52,9 +54,15 @@ fn create(
     digester: &str,
     chunk: &str,
     batch: &str,
+    cipher: &str,
 ) -> Outcome {
     let digester = digest::Algorithm::from_str(digester)?;
     let batch_size: u32 = batch.parse()?;
+    let is_encrypted = match cipher {
+        "none" => false,
+        "aes-128-xts" => true,
+        _ => return Err("the cipher is none or aes-128-xts".into()),
+    };
     let mut context = BuildContext::new(
         String::new(),
         true,
@@ -70,16 +78,24 @@ fn create(
         None,
         true,
         Features::try_from("blob-toc")?,
-        false,
+        is_encrypted,
         Attributes::default(),
     );
     context.set_fs_version(RafsVersion::V6);
     context.set_chunk_size(chunk.parse()?);
     context.set_batch_size(batch_size);
-    context
-        .blob_features
-        .insert(BlobFeatures::BATCH | BlobFeatures::CHUNK_INFO_V2);
-    context.blob_batch_generator = Some(Mutex::new(BatchContextGenerator::new(batch_size)?));
+    // As nydus-image does for these options.
+    if is_encrypted {
+        context
+            .blob_features
+            .insert(BlobFeatures::ENCRYPTED | BlobFeatures::CHUNK_INFO_V2);
+    }
+    if batch_size > 0 {
+        context
+            .blob_features
+            .insert(BlobFeatures::BATCH | BlobFeatures::CHUNK_INFO_V2);
+        context.blob_batch_generator = Some(Mutex::new(BatchContextGenerator::new(batch_size)?));
+    }
     let config = ConfigV2::default();
     config.internal.set_blob_accessible(true);
     context.set_configuration(Arc::new(config));
