@@ -14,6 +14,7 @@ import type { ConvertedImage } from '../image/converted-image.ts';
 import { chunkingOf, DigestTreeView, rehashImage } from '../image/converted-tree.ts';
 import type { OpenedImage } from '../image/open-image.ts';
 import { openImage } from '../image/open-image.ts';
+import type { OrdinaryImage } from '../image/opened-image.ts';
 import type { Chunking } from '../image/ordinary-tree.ts';
 import { loadOrdinaryTree } from '../image/ordinary-tree.ts';
 import type { HashedTree } from '../image/tree-view.ts';
@@ -79,8 +80,7 @@ class Comparison {
     const started = performance.now();
     const allowedChanges = compareDocuments(this.#source, this.#target, this.#differences);
     const chunking = commonChunking(this.#source, this.#target);
-    const source = await this.#treeOf(this.#source, chunking);
-    const target = await this.#treeOf(this.#target, chunking);
+    const { source, target } = await this.#trees(chunking);
     const counts: TreeCounts = compareTrees({
       source,
       target,
@@ -102,14 +102,24 @@ class Comparison {
     };
   }
 
+  /** A converted side goes first: what verifying it takes is free again before a tree is built. */
+  async #trees(chunking: Chunking) {
+    if (this.#target.kind === 'converted') {
+      const target = await this.#convertedTree(this.#target, chunking);
+      return { source: await this.#treeOf(this.#source, chunking), target };
+    }
+    const source = await this.#treeOf(this.#source, chunking);
+    return { source, target: await this.#ordinaryTree(this.#target, chunking) };
+  }
+
   async #treeOf(image: OpenedImage, chunking: Chunking): Promise<HashedTree<unknown>> {
     if (image.kind === 'ordinary') return await this.#ordinaryTree(image, chunking);
     return await this.#convertedTree(image, chunking);
   }
 
-  async #ordinaryTree(image: OpenedImage, chunking: Chunking): Promise<HashedTree<unknown>> {
+  async #ordinaryTree({ facts }: OrdinaryImage, chunking: Chunking): Promise<HashedTree<unknown>> {
     await using pool = new CodecPool();
-    const { manifest, store } = image.facts;
+    const { manifest, store } = facts;
     return await loadOrdinaryTree({
       layers: manifest.layers,
       store,
@@ -123,6 +133,7 @@ class Comparison {
 
   async #convertedTree(image: ConvertedImage, chunking: Chunking): Promise<HashedTree<unknown>> {
     const verified = await verifyContent(image, this.#signal, this.#options.onBytes);
+    await image.closePool();
     this.#blobsVerified += verified.blobs;
     this.#chunksVerified += verified.chunks;
     const blobs = await image.blobs(this.#signal);
@@ -137,7 +148,9 @@ class Comparison {
       });
     }
     if (isSameChunking(chunkingOf(image), chunking)) return new DigestTreeView(image, blobs);
-    return await rehashImage(image, chunking, this.#signal);
+    const tree = await rehashImage(image, chunking, this.#signal);
+    await image.closePool();
+    return tree;
   }
 
   /** A blob that is no layer can be read today, but is copied and kept by nobody. */

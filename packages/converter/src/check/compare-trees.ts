@@ -44,8 +44,14 @@ function comparePair<A, B>(
 ): void {
   const sourceNode = source.node(a);
   const targetNode = target.node(b);
-  const isNew = compareLinks(source.identity(a), target.identity(b), path, links, differences);
-  if (!isNew) return;
+  const known = links.match(source.identity(a), target.identity(b));
+  const hasNames = sourceNode.nlink > 1 || targetNode.nlink > 1;
+  if (known === undefined) {
+    if (hasNames && sourceNode.kind !== EntryKind.directory) links.name(path);
+  } else {
+    if (known.sourceFirst !== known.targetFirst) reportLinks(known, path, links, differences);
+    return;
+  }
   counts.inodes += 1;
   compareNodes(path, sourceNode, targetNode, differences);
   if (sourceNode.kind !== EntryKind.regular || targetNode.kind !== EntryKind.regular) return;
@@ -64,48 +70,64 @@ function comparePair<A, B>(
   });
 }
 
-/** True when this pair of objects has not been seen under another name. */
-function compareLinks(
-  source: unknown,
-  target: unknown,
+type FirstSeen = {
+  readonly sourceFirst: number | undefined;
+  readonly targetFirst: number | undefined;
+};
+
+function reportLinks(
+  { sourceFirst, targetFirst }: FirstSeen,
   path: ByteString,
   links: LinkIdentities,
   differences: DifferenceList,
-): boolean {
-  const known = links.match(source, target, path);
-  if (known === undefined) return true;
-  if (known.sourceFirst === known.targetFirst) return false;
+): void {
   differences.add({
     scope: 'tree',
     path: shownPath(path),
     attribute: 'hard link',
-    source: shownLink(known.sourceFirst),
-    target: shownLink(known.targetFirst),
+    source: shownLink(sourceFirst, links),
+    target: shownLink(targetFirst, links),
   });
-  return false;
 }
 
 function shownPath(path: ByteString): string {
   return `/${printablePath(path)}`;
 }
 
-function shownLink(first: ByteString | undefined): string {
-  return first === undefined ? 'an object of its own' : `linked to ${shownPath(first)}`;
+function shownLink(first: number | undefined, links: LinkIdentities): string {
+  if (first === undefined) return 'an object of its own';
+  const path = links.nameOf(first);
+  return path === undefined ? 'linked to an earlier name' : `linked to ${shownPath(path)}`;
 }
 
-/** Remembers under which name each object was seen first, on both sides. */
+/**
+ * Remembers as which pair of the walk each object was seen first, on both sides. Numbers, not
+ * paths: of most objects nobody ever asks for the first name.
+ */
 class LinkIdentities {
-  readonly #sources = new Map<unknown, ByteString>();
-  readonly #targets = new Map<unknown, ByteString>();
+  readonly #sources = new Map<unknown, number>();
+  readonly #targets = new Map<unknown, number>();
+  readonly #names = new Map<number, ByteString>();
+  #pairs = 0;
 
-  /** Undefined when both objects are new; else the first name of each, where there is one. */
-  match(source: unknown, target: unknown, path: ByteString) {
+  /** Undefined when both objects are new; else the number of the first pair of each. */
+  match(source: unknown, target: unknown): FirstSeen | undefined {
+    const pair = this.#pairs++;
     const sourceFirst = this.#sources.get(source);
     const targetFirst = this.#targets.get(target);
-    if (sourceFirst === undefined) this.#sources.set(source, path);
-    if (targetFirst === undefined) this.#targets.set(target, path);
+    if (sourceFirst === undefined) this.#sources.set(source, pair);
+    if (targetFirst === undefined) this.#targets.set(target, pair);
     if (sourceFirst === undefined && targetFirst === undefined) return undefined;
     return { sourceFirst, targetFirst };
+  }
+
+  /** Keeps the path of the pair that was matched last. */
+  name(path: ByteString): void {
+    this.#names.set(this.#pairs - 1, path);
+  }
+
+  nameOf(pair: number): ByteString | undefined {
+    return this.#names.get(pair);
   }
 }
 

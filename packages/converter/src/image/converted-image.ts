@@ -51,6 +51,13 @@ export class ConvertedImage implements AsyncDisposable {
     return this.#pool;
   }
 
+  /** Ends the threads; the next chunk starts others. */
+  async closePool(): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = undefined;
+    await pool?.close();
+  }
+
   /** Where every chunk of every blob is. Read once. */
   async blobs(signal: AbortSignal): Promise<readonly BlobDescription[]> {
     this.#blobs ??= this.#describeBlobs(signal);
@@ -92,7 +99,7 @@ export class ConvertedImage implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    await this.#pool?.close();
+    await this.closePool();
     await this.#source.close();
     await this.facts.store.close();
   }

@@ -40,17 +40,30 @@ export class DigestTreeView extends BootstrapTreeView implements HashedTree<numb
   }
 }
 
+/** The chunks of one file in another cut: one number, or several. */
+type ChunkNumbers = number | Uint32Array;
+
 /** Digests of another cut than the image's own. */
 export class RehashedTreeView extends BootstrapTreeView implements HashedTree<number> {
-  readonly #digests: ReadonlyMap<number, Buffer>;
+  readonly #digests: Buffer;
+  readonly #numbers: ReadonlyMap<number, ChunkNumbers>;
 
-  constructor(image: ConvertedImage, digests: ReadonlyMap<number, Buffer>) {
+  /** `digests`: of every chunk by its number; `numbers`: of each file's chunks by its nid. */
+  constructor(image: ConvertedImage, digests: Buffer, numbers: ReadonlyMap<number, ChunkNumbers>) {
     super(image.bootstrap);
     this.#digests = digests;
+    this.#numbers = numbers;
   }
 
   digests(nid: number): Buffer {
-    return this.#digests.get(nid) ?? Buffer.alloc(0);
+    const numbers = this.#numbers.get(nid);
+    if (numbers === undefined) return Buffer.alloc(0);
+    if (typeof numbers === 'number') return this.#digest(numbers);
+    return Buffer.concat(Array.from(numbers, (number) => this.#digest(number)));
+  }
+
+  #digest(number: number): Buffer {
+    return this.#digests.subarray(number * DIGEST_SIZE, (number + 1) * DIGEST_SIZE);
   }
 }
 
@@ -72,7 +85,7 @@ export async function rehashImage(
     signal,
   );
   const cutter = new ChunkCutter(pipeline, chunking.chunkSize, image.facts.store.description);
-  const numbers = new Map<number, readonly number[]>();
+  const numbers = new Map<number, ChunkNumbers>();
   const blobs = await image.blobs(signal);
   const content = image.readChunks(chunksInOrder(image, blobs), signal);
   for (const nid of regularNids(image)) {
@@ -85,29 +98,16 @@ export async function rehashImage(
       left -= bytes.length;
       await pipeline.whenReady();
     }
-    numbers.set(nid, cutter.closeFile());
+    const chunks = cutter.closeFile();
+    numbers.set(nid, chunks.length === 1 ? (chunks[0] ?? 0) : Uint32Array.from(chunks));
   }
   cutter.flush();
   await pipeline.drain();
-  return new RehashedTreeView(image, gather(Buffer.concat(all), numbers));
+  return new RehashedTreeView(image, Buffer.concat(all), numbers);
 }
 
 function* chunksInOrder(image: ConvertedImage, blobs: readonly BlobDescription[]) {
   for (const nid of regularNids(image)) {
     yield* chunksOfFile(image.bootstrap, image.bootstrap.inode(nid), blobs);
   }
-}
-
-function gather(
-  digests: Buffer,
-  numbers: ReadonlyMap<number, readonly number[]>,
-): Map<number, Buffer> {
-  const gathered = new Map<number, Buffer>();
-  for (const [nid, chunks] of numbers) {
-    const parts = chunks.map((chunk) =>
-      digests.subarray(chunk * DIGEST_SIZE, (chunk + 1) * DIGEST_SIZE),
-    );
-    gathered.set(nid, parts.length === 1 ? (parts[0] ?? Buffer.alloc(0)) : Buffer.concat(parts));
-  }
-  return gathered;
 }
