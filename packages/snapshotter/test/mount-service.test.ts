@@ -271,3 +271,36 @@ t.test(
     t.same(empty.driver.events, ['shutDown']);
   },
 );
+
+t.test('draining: no mounts meanwhile, and the service goes on when one is busy', async (t) => {
+  const { service, driver, place } = await makeService(t);
+  const [one, two] = [place('one'), place('two')];
+  const reference = 'host/name:tag';
+  for (const mountpoint of [one, two]) await service.mount({ reference, mountpoint }, { signal });
+  driver.failing = 'unmount';
+  t.same(await service.drain(), {
+    unmounted: [],
+    left: [],
+    busy: [one, two].map((mountpoint) => ({ mountpoint, reason: 'busy' })),
+    lingering: 0,
+  });
+  t.notOk(service.isIdle);
+  driver.failing = undefined;
+  await service.mount({ reference, mountpoint: place('three') }, { signal });
+  t.match(await service.drain(), { unmounted: { length: 3 }, busy: [] });
+  t.ok(service.isIdle);
+  await t.rejects(service.mount({ reference, mountpoint: one }, { signal }), {
+    code: 'ERR_SNAPSHOTTER_CLOSED',
+  });
+});
+
+t.test('a mount request tells how far it is', async (t) => {
+  const { service, driver, place } = await makeService(t);
+  const mountpoint = place('m');
+  driver.onMount = async () => {
+    t.same(service.mounting(), [{ mountpoint, reference: 'host/name:tag', bytesFetched: 0 }]);
+    t.notOk(service.isIdle);
+  };
+  await service.mount({ reference: 'host/name:tag', mountpoint }, { signal });
+  t.same(service.mounting(), []);
+});
