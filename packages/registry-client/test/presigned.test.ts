@@ -6,7 +6,7 @@ import { parseReference, sha256Digest } from '@shoal/oci';
 import { EmbeddedRegistry, openSource, openTarget } from '@shoal/registry-client';
 import { PresigningProxy, requireTool, startDockerRegistry } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
-import { expiryOf } from '../src/registry/blob-locations.ts';
+import { BlobLocations, expiryOf } from '../src/registry/blob-locations.ts';
 import { basicAuth, dockerSetting } from './support/docker-config.ts';
 import { noiseBytes, writeImage } from './support/image-target-suite.ts';
 
@@ -109,4 +109,14 @@ t.test('how long a presigned URL holds', async (t) => {
   t.equal(at(`Expires=${nowMs / 1000 + 30}&Signature=x`), 30_000);
   t.equal(at('se=2026-01-01T00%3A01%3A00Z&sig=x'), 60_000);
   t.equal(at('token=x'), 600_000);
+});
+
+t.test('setting the clock does not lengthen or shorten the life of a location', async (t) => {
+  const locations = new BlobLocations();
+  const digest = parseDigest(`sha256:${'ab'.repeat(32)}`);
+  const wallClockMs = Date.parse('2026-11-28T12:00:00Z');
+  const ofCloudFront = new URL(`https://store.example/x?Expires=${wallClockMs / 1000 + 300}`);
+  locations.add(digest, ofCloudFront, 1000, wallClockMs);
+  t.equal(locations.find(digest, 100_000)?.url, ofCloudFront, 'whatever the clock says now');
+  t.equal(locations.find(digest, 301_000), undefined);
 });

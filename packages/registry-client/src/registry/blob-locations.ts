@@ -6,14 +6,14 @@ import { LOCATION_LIFETIME_MS, LOCATION_MARGIN_MS, LOCATIONS_MAX } from '../limi
 
 export type BlobLocation = {
   readonly url: URL;
-  /** Milliseconds since the epoch. */
+  /** By the clock that never jumps (`performance.now()`). */
   readonly expiresAtMs: number;
 };
 
 export class BlobLocations {
   readonly #byDigest = new Map<Digest, BlobLocation>();
 
-  find(digest: Digest, nowMs: number = Date.now()): BlobLocation | undefined {
+  find(digest: Digest, nowMs: number = performance.now()): BlobLocation | undefined {
     const found = this.#byDigest.get(digest);
     if (found === undefined) return undefined;
     if (found.expiresAtMs - LOCATION_MARGIN_MS > nowMs) return found;
@@ -21,9 +21,16 @@ export class BlobLocations {
     return undefined;
   }
 
-  add(digest: Digest, url: URL, nowMs: number = Date.now()): void {
+  /** The host's clock is asked once: how long the URL lives is not changed by setting it. */
+  add(
+    digest: Digest,
+    url: URL,
+    nowMs: number = performance.now(),
+    wallClockMs: number = Date.now(),
+  ): void {
+    const expiresAtMs = nowMs + expiryOf(url, wallClockMs) - wallClockMs;
     this.#byDigest.delete(digest);
-    this.#byDigest.set(digest, { url, expiresAtMs: expiryOf(url, nowMs) });
+    this.#byDigest.set(digest, { url, expiresAtMs });
     if (this.#byDigest.size <= LOCATIONS_MAX) return;
     const [oldest] = this.#byDigest.keys();
     if (oldest !== undefined) this.#byDigest.delete(oldest);
