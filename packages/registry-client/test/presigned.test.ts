@@ -2,7 +2,7 @@
 
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { parseReference, sha256Digest } from '@shoal/oci';
+import { parseDigest, parseReference, sha256Digest } from '@shoal/oci';
 import { EmbeddedRegistry, openSource, openTarget } from '@shoal/registry-client';
 import { PresigningProxy, requireTool, startDockerRegistry } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
