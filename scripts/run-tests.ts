@@ -4,15 +4,21 @@
  * Parts are check, unit, integration (all three by default) and long. Each test file is started
  * with Node itself and speaks TAP. Output of what failed is printed in full at the end; the last
  * line is `N passed, N failed, N skipped`. With SHOAL_TEST_STRICT=1 a skip is a failure.
+ * The long part also prints the figures that its tests tell, and keeps a whole run in bench/results.
  */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { writeLongReport } from './test-runner/long-report.ts';
 import { isPartName, PART_NAMES, type Part, planPart, type Step } from './test-runner/parts.ts';
 import { killAllGroups, type RunResult, runFile } from './test-runner/run-file.ts';
+import { tapComments } from './test-runner/tap-comments.ts';
 import { summarizeTap, type TapSummary } from './test-runner/tap-summary.ts';
 
 /** How long a step of a part may take unless told otherwise: generous, the machine may be busy. */
 const TIMEOUT_SECONDS = { check: 300, unit: 300, integration: 600, long: 3600 } as const;
+
+/** Characters of one figure that are kept. */
+const FIGURE_LENGTH_MAX = 200;
 
 type Outcome = { readonly step: Step; readonly result: RunResult; readonly summary: TapSummary };
 
@@ -30,7 +36,9 @@ async function main(): Promise<void> {
     if (!isPartName(name)) throw new Error(`there is no test part ${JSON.stringify(name)}`);
     const part = planPart(root, name, values.filter);
     const seconds = Number(values.timeout ?? TIMEOUT_SECONDS[name]);
-    outcomes.push(...(await runPart(part, seconds)));
+    const ofPart = await runPart(part, seconds);
+    outcomes.push(...ofPart);
+    if (name === 'long' && values.filter === undefined) keepLongReport(ofPart);
   }
   process.exitCode = report(outcomes) ? 0 : 1;
 }
@@ -43,7 +51,8 @@ async function runPart(part: Part, timeoutSeconds: number): Promise<Outcome[]> {
     for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
       const outcome = await runStep(step, timeoutSeconds);
       outcomes.push(outcome);
-      console.log(formatOutcome(outcome));
+      const figures = part.name === 'long' ? formatFigures(outcome) : [];
+      console.log([formatOutcome(outcome), ...figures].join('\n'));
     }
   };
   await Promise.all(Array.from({ length: part.jobs }, worker));
@@ -85,6 +94,26 @@ function formatOutcome(outcome: Outcome): string {
   return `${word} ${step.name} (${counts}; ${(result.durationMs / 1000).toFixed(1)} s)`;
 }
 
+function formatFigures({ result }: Outcome): string[] {
+  return tapComments(result.stdout).map((line) => `     ${line.slice(0, FIGURE_LENGTH_MAX)}`);
+}
+
+function keepLongReport(outcomes: readonly Outcome[]): void {
+  const lines = outcomes.flatMap((one) => [formatOutcome(one), ...formatFigures(one)]);
+  const path = writeLongReport(root, [...lines, formatTotal(outcomes)]);
+  if (path !== undefined) console.log(`# kept in ${path}`);
+}
+
+function formatTotal(outcomes: readonly Outcome[]): string {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const { summary } of outcomes) {
+    total.passed += summary.passed;
+    total.failed += summary.failed;
+    total.skipped += summary.skipped;
+  }
+  return `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`;
+}
+
 function formatSeconds(startedAt: number): string {
   return `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
 }
@@ -96,18 +125,15 @@ function describeEnd({ timedOut, signal, exitCode }: RunResult): string {
 
 /** Prints what failed and was skipped, then the closing line; true when all is well. */
 function report(outcomes: readonly Outcome[]): boolean {
-  const total = { passed: 0, failed: 0, skipped: 0 };
   for (const outcome of outcomes) {
     const { step, result, summary } = outcome;
-    total.passed += summary.passed;
-    total.failed += summary.failed;
-    total.skipped += summary.skipped;
     for (const skip of summary.skips) console.log(`# skipped in ${step.name}: ${skip}`);
     if (!hasFailed(outcome)) continue;
     console.log(`\n===== ${step.name}: ${describeEnd(result)} =====\n${result.output}`);
   }
-  if (isStrict && total.skipped > 0) console.log('# strict: a skipped test is a failure');
-  console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  const hasSkips = outcomes.some(({ summary }) => summary.skipped > 0);
+  if (isStrict && hasSkips) console.log('# strict: a skipped test is a failure');
+  console.log(formatTotal(outcomes));
   return outcomes.length > 0 && !outcomes.some(hasFailed);
 }
 

@@ -1,5 +1,8 @@
 /** Runs one program of a test part in its own process group, with a deadline, keeping its output. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+
+/** How long the pipes of a program that has ended may stay open. */
+const PIPE_GRACE_MS = 2000;
 
 export type RunRequest = {
   readonly command: string;
@@ -57,34 +60,37 @@ export async function runFile(request: RunRequest): Promise<RunResult> {
     timedOut = true;
     if (group !== undefined) killGroup(group);
   }, request.timeoutMs);
-  const ended = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>(
-    (resolve) => {
-      child.on('error', (error) => {
-        both.push(Buffer.from(`${error.message}\n`));
-        resolve({ code: 127, signal: null });
-      });
-      // 'exit' and a short grace instead of 'close': a daemon that a test leaves behind may hold
-      // the pipes for ever.
-      child.on('exit', (code, signal) => {
-        const finish = () => resolve({ code, signal });
-        child.on('close', finish);
-        setTimeout(finish, 2000).unref();
-      });
-    },
-  );
+  const end = await endOf(child);
   clearTimeout(timer);
+  if (end.failure !== undefined) both.push(Buffer.from(`${end.failure.message}\n`));
   child.stdout.destroy();
   child.stderr.destroy();
   if (group !== undefined) {
     killGroup(group);
     liveGroups.delete(group);
   }
-  return {
-    exitCode: ended.code ?? undefined,
-    signal: ended.signal ?? undefined,
-    timedOut,
-    output: Buffer.concat(both).toString(),
-    stdout: Buffer.concat(stdout).toString(),
-    durationMs: performance.now() - startedAt,
-  };
+  const durationMs = performance.now() - startedAt;
+  const texts = { output: textOf(both), stdout: textOf(stdout) };
+  return { exitCode: end.exitCode, signal: end.signal, timedOut, ...texts, durationMs };
+}
+
+type End = Pick<RunResult, 'exitCode' | 'signal'> & { readonly failure?: Error };
+
+/**
+ * Waits for 'exit' and a short grace instead of 'close': a daemon that a test leaves behind may hold
+ * the pipes for ever.
+ */
+function endOf(child: ChildProcess): Promise<End> {
+  return new Promise<End>((resolve) => {
+    child.on('error', (failure) => resolve({ exitCode: 127, signal: undefined, failure }));
+    child.on('exit', (code, signal) => {
+      const finish = () => resolve({ exitCode: code ?? undefined, signal: signal ?? undefined });
+      child.on('close', finish);
+      setTimeout(finish, PIPE_GRACE_MS).unref();
+    });
+  });
+}
+
+function textOf(parts: readonly Buffer[]): string {
+  return Buffer.concat(parts).toString();
 }
