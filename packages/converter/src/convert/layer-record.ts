@@ -87,12 +87,8 @@ export async function decodeLayerRecord(
   if (numbersEnd + head.blobChunks * CHUNK_SIZE !== bytes.length) {
     throw new LayerRecordError('its length is wrong');
   }
-  const chunkNumbers = new Uint32Array(head.chunkNumbers);
-  for (const position of chunkNumbers.keys()) {
-    const number = bytes.readUInt32LE(entriesEnd + position * 4);
-    if (number >= index.count + head.blobChunks) throw new LayerRecordError('unknown chunk');
-    chunkNumbers[position] = number;
-  }
+  const numbers = bytes.subarray(entriesEnd, numbersEnd);
+  const chunkNumbers = decodeNumbers(numbers, index.count + head.blobChunks);
   const chunks = bytes.subarray(numbersEnd);
   checkChunks(chunks, index);
   const unit = {
@@ -108,12 +104,27 @@ export async function decodeLayerRecord(
   const digest = parseDigest(`sha256:${bytes.toString('hex', DIGEST_OFFSET, DATA_DIGEST_OFFSET)}`);
   const descriptor = { digest, size: head.blobSize, mediaType: MediaType.nydusBlob };
   if (!(await hasBlob(descriptor))) return undefined;
+  addChunks(chunks, layout);
+  const end = layout.encodeEnd(Buffer.from(bytes.subarray(DATA_DIGEST_OFFSET, BODY_OFFSET)));
+  return { ...unit, blob: layout.toBlob(descriptor, end) };
+}
+
+/** `count`: how many chunks there are to refer to. */
+function decodeNumbers(bytes: Buffer, count: number): Uint32Array {
+  const numbers = new Uint32Array(bytes.length / 4);
+  for (const position of numbers.keys()) {
+    const number = bytes.readUInt32LE(position * 4);
+    if (number >= count) throw new LayerRecordError('unknown chunk');
+    numbers[position] = number;
+  }
+  return numbers;
+}
+
+function addChunks(chunks: Buffer, layout: BlobLayout): void {
   for (let at = 0; at < chunks.length; at += CHUNK_SIZE) {
     const size = chunks.readUInt32LE(at + DIGEST_SIZE);
     layout.add(chunks, at, size, chunks.readUInt32LE(at + DIGEST_SIZE + 4));
   }
-  const end = layout.encodeEnd(Buffer.from(bytes.subarray(DATA_DIGEST_OFFSET, BODY_OFFSET)));
-  return { ...unit, blob: layout.toBlob(descriptor, end) };
 }
 
 function decompress(stored: Buffer): Buffer {

@@ -14,38 +14,29 @@ export function describeEvent(
 ): DriverEvent {
   const range = (found: { fileId: number; offset: number; length: number }) =>
     `${found.length} bytes at ${found.offset} of blob ${nameOf(found.fileId)}`;
+  const failure = (message: string, error: unknown) =>
+    ({ level: 'error', message, error }) as const;
   switch (event.kind) {
     case 'miss-failed':
       return {
+        ...failure(`a reader got an error for ${range(event)}`, event.error),
         level: 'warn',
-        message: `a reader got an error for ${range(event)}`,
-        error: event.error,
       };
     case 'not-ready-after-miss':
       return { level: 'error', message: `fetched, but not there: ${range(event)}` };
-    case 'device-read-failed':
-      return {
-        level: 'error',
-        message: `errno ${event.errno} reading ${range(event)} from the cache`,
-      };
+    case 'device-read-failed': {
+      const message = `errno ${event.errno} reading ${range(event)} from the cache`;
+      return { level: 'error', message };
+    }
     case 'bad-request':
-      return {
-        level: 'error',
-        message: 'the kernel sent a FUSE request we do not understand',
-        error: event.error,
-      };
+      return failure('the kernel sent a FUSE request we do not understand', event.error);
     case 'reply-refused':
-      return { level: 'error', message: 'the kernel refused a FUSE reply', error: event.error };
+      return failure('the kernel refused a FUSE reply', event.error);
     case 'worker-failed':
-      return {
-        level: 'error',
-        message: 'a FUSE thread failed and is replaced',
-        error: event.error,
-      };
-    case 'disconnected':
-      return {
-        level: 'error',
-        message: 'the kernel ended the FUSE connection: readers get errors now',
-      };
+      return failure('a FUSE thread failed and is replaced', event.error);
+    case 'disconnected': {
+      const message = 'the kernel ended the FUSE connection: readers get errors now';
+      return { level: 'error', message };
+    }
   }
 }
