@@ -3,6 +3,7 @@
  * store when its holder died with it, in order by `shoal drain`.
  */
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listHolders } from '@shoal/linux';
@@ -22,6 +23,7 @@ import {
 import { processesNaming } from '../support/own-daemon.ts';
 import { startServiceManager } from '../support/service-manager.ts';
 import { runShoal, tryShoal } from '../support/shoal-command.ts';
+import { root } from '../support/source-files.ts';
 
 const FILES = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`file-${at}`, 700_000]));
 
@@ -84,14 +86,12 @@ t.test('daemon and holder dead together: the service manager has the session', a
   if (!requireMounts(t)) return;
   const { world, gate, source, reference } = await prepared(t);
   const mountpoint = world.mountpoint('m');
-  const { root, run } = world.daemon;
+  const { root: stateRoot, run } = world.daemon;
   const manager = startServiceManager(t, join(world.directory, 'notify'));
-  await manager.start(['node', '--root', root, '--run', run]);
+  await manager.start(['node', '--root', stateRoot, '--run', run]);
   await world.client.mount({ reference, mountpoint, source: { plainHttp: true } }, {});
-  t.same(
-    manager.names().map((name) => name.replace(/-[0-9a-f]{16}$/, '')),
-    ['shoal-fuse', 'shoal-mount'],
-  );
+  await until('the session is in the store', () => manager.names().length === 2);
+  t.match(manager.names(), [/^shoal-fuse-[0-9a-f]{16}$/, /^shoal-mount-[0-9a-f]{16}$/]);
   for (let round = 0; round < 2; round += 1) {
     gate.mode = 'down';
     const names = Object.keys(FILES).slice(round * 6, round * 6 + 6);
@@ -106,7 +106,7 @@ t.test('daemon and holder dead together: the service manager has the session', a
     for (const each of [pid, ...holders]) process.kill(each, 'SIGKILL');
     await until('both have gone', () => ![pid, ...holders].some(isAlive));
     gate.mode = 'pass';
-    await manager.start(['node', '--root', root, '--run', run]);
+    await manager.start(['node', '--root', stateRoot, '--run', run]);
     const expected = names.map((name) => digestOfFile(join(source, name)));
     t.same(await digests, expected, 'no reader has seen an error');
     await until('there is a holder again', () => listHolders(join(run, 'blobfs')).length === 1);
@@ -145,11 +145,11 @@ t.test('a mount that fails leaves no daemon behind; one that ran stays', async (
   if (!requireMounts(t) || !requireTool(t, 'mount')) return;
   const { world, reference } = await prepared(t);
   const { run } = world.daemon;
-  const root = join(world.directory, 'memory');
-  await runChecked('mkdir', [root]);
-  await runChecked('mount', ['-t', 'tmpfs', '-o', 'mode=0700', 'none', root]);
-  t.teardown(() => runChecked('umount', ['-l', root]));
-  const env = { ...world.daemon.env, SHOAL_ROOT: root };
+  const memory = join(world.directory, 'memory');
+  await runChecked('mkdir', [memory]);
+  await runChecked('mount', ['-t', 'tmpfs', '-o', 'mode=0700', 'none', memory]);
+  t.teardown(() => runChecked('umount', ['-l', memory]));
+  const env = { ...world.daemon.env, SHOAL_ROOT: memory };
   const mountpoint = world.mountpoint('m');
   const failed = await tryShoal(['mount', '--plain-http', reference, mountpoint], { env });
   t.equal(failed.exitCode, 1);
@@ -178,4 +178,25 @@ t.test('--config beside a daemon that runs: the same settings, or exit status 2'
   t.equal(refused.exitCode, 2);
   t.match(refused.stderr, /other\.toml says something else .*first\.toml.*drain --keep-mounts/);
   t.equal((await mount(same)).exitCode, 0);
+});
+
+t.test('a mount over a slow link shows on a terminal what it fetches', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'script')) return;
+  const world = mountWorld(t);
+  const registry = await EmbeddedRegistry.listen();
+  t.teardown(() => registry.close());
+  const gate = await openFaultGate(t, registry.host);
+  const source = join(world.directory, 'source');
+  // Random names: a bootstrap that does not compress to nothing.
+  const names = Array.from({ length: 1500 }, () => randomBytes(24).toString('hex'));
+  writeFiles(source, Object.fromEntries(names.map((name) => [name, 10])));
+  await convertDirectory(source, `${registry.host}/image:latest`);
+  await world.start();
+  gate.mode = 'slow';
+  const mountpoint = world.mountpoint('m');
+  const { env } = world.daemon;
+  const command = `bin/shoal mount --plain-http ${gate.host}/image:latest ${mountpoint}`;
+  const { stdout } = await runChecked('script', ['-qec', command, '/dev/null'], { env, cwd: root });
+  t.match(stdout, /mount: fetched [\d.]+ KiB, [\d.]+ KiB\/s/);
+  t.match(stdout, /is mounted at/);
 });

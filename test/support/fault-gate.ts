@@ -5,6 +5,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { type ClientRequest, createServer, type IncomingMessage, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestScope } from '@shoal/test-kit';
 
 export type GateMode =
@@ -20,7 +21,9 @@ export type GateMode =
   /** 503 with a body. */
   | 'error'
   /** The head of the answer, and never a byte. */
-  | 'hang';
+  | 'hang'
+  /** Some 40 KiB a second. */
+  | 'slow';
 
 export type FaultGate = {
   /** `127.0.0.1:PORT`. */
@@ -87,6 +90,10 @@ async function reply(
     response.pipe(answer);
     return;
   }
+  if (mode === 'slow') {
+    await trickle(response, answer);
+    return;
+  }
   const parts: Buffer[] = [];
   for await (const part of response) parts.push(Buffer.from(part));
   const body = Buffer.concat(parts);
@@ -94,4 +101,18 @@ async function reply(
   if (mode === 'truncate') answer.write(body.subarray(0, body.length >> 1), () => answer.destroy());
   if (mode === 'zeros') answer.end(Buffer.alloc(body.length));
   if (mode === 'lie') answer.end(body.map((byte) => byte ^ 0x55));
+}
+
+const TRICKLE_BYTES = 2048;
+const TRICKLE_MS = 50;
+
+async function trickle(response: IncomingMessage, answer: ServerResponse): Promise<void> {
+  for await (const part of response) {
+    const bytes = Buffer.from(part);
+    for (let at = 0; at < bytes.length; at += TRICKLE_BYTES) {
+      answer.write(bytes.subarray(at, at + TRICKLE_BYTES));
+      await sleep(TRICKLE_MS);
+    }
+  }
+  answer.end();
 }

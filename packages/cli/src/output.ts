@@ -52,9 +52,9 @@ export class Output {
     return this.#stream.isTTY === true;
   }
 
-  /** Width of the terminal in characters. */
+  /** Width of the terminal in characters; some terminals say 0. */
   get columns(): number {
-    return this.#stream.columns ?? 80;
+    return this.#stream.columns || 80;
   }
 
   /** Prints one line; line breaks inside it are escaped. */
