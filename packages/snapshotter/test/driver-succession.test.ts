@@ -1,7 +1,7 @@
 /** One blobfs driver after another: closed and killed predecessors, lost holders, lost sessions. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startHolder, unmount } from '@shoal/linux';
@@ -172,4 +172,38 @@ t.test('a holder that is being replaced ends with the driver', async (t) => {
   await until('the driver knows', () => events.length > 0);
   await until('the session has ended', () => driver.stats() === undefined);
   t.same(fixture.holders(), []);
+});
+
+t.test('a holder with a socket: a reader waits while the next driver takes over', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const options = { stateDirectory: fixture.stateDirectory, holderKind: 'socket' } as const;
+  const [blob, other] = [fixture.blob(12, 50), fixture.blob(13, 4)];
+  const request = fixture.request('m', [blob]);
+  const predecessor = await openBlobfsDriver(options);
+  await predecessor.mount(request);
+  blob.fetch = () => new Promise(() => undefined);
+  const reader = spawn('cmp', [join(request.mountpoint, 'file-0'), '-'], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+  });
+  reader.stdin.end(blobBytes(12, 0, 50 * 4096));
+  const ended = once(reader, 'exit');
+  await until('the reader waits', () => (predecessor.stats()?.waiting ?? 0) > 0);
+  await predecessor.close();
+  blob.fetch = undefined;
+  const successor = await openBlobfsDriver(options);
+  t.teardown(() => successor.shutDown());
+  const { mounts } = await successor.restore([request]);
+  t.match(mounts, [{ mountId: 'm', origin: 'adopted' }]);
+  t.same(await ended, [0, null], 'every byte is right');
+  const [before] = fixture.holders();
+  if (before !== undefined) process.kill(before, 'SIGKILL');
+  await until('there is another holder', () => fixture.holders().some((pid) => pid !== before));
+  const next = fixture.request('n', [other]);
+  await successor.mount(next);
+  t.ok((await readFile(join(next.mountpoint, 'file-0'))).equals(blobBytes(13, 0, 4 * 4096)));
+  for (const id of ['m', 'n']) await successor.unmount(id);
+  await successor.shutDown();
+  await until('no holder is left', () => fixture.holders().length === 0);
+  t.same(readdirSync(fixture.stateDirectory), [], 'and no socket');
 });
