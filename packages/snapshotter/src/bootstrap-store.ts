@@ -4,12 +4,14 @@
  * walked is remembered by the digest of its layer, together with the digest of the file: one that was
  * changed on the disk since counts as absent, and is fetched and walked again.
  */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBootstrapLayer } from '@shoal/blob-store';
-import type { Descriptor } from '@shoal/oci';
-import { digestHex, parseDigest } from '@shoal/oci';
+import type { Descriptor, Digest } from '@shoal/oci';
+import { digestHex, finishDigest, parseDigest } from '@shoal/oci';
+import type { BootstrapLayer } from '@shoal/rafs';
 import type { ImageStore } from '@shoal/registry-client';
 import { walkBootstrap } from './bootstrap-walk.ts';
 import { orDiskFull } from './disk-full.ts';
@@ -30,6 +32,9 @@ export type StoredBootstrap = {
   readonly overlayFile: string;
   readonly verified: VerifiedBootstrap;
 };
+
+/** Metadata that is stored under the digest of its files, not of the layer they came in. */
+export type KeptBootstrap = { readonly digest: Digest; readonly stored: StoredBootstrap };
 
 /** What tells where the chunks of a blob are and which digests they have. */
 export type BlobTables = {
@@ -101,10 +106,30 @@ export class BootstrapStore {
     layer: Descriptor,
     signal: AbortSignal,
   ): Promise<StoredBootstrap> {
-    const fetched = await readBootstrapLayer(store, layer, signal);
-    const { bootstrap: bytes, metaFiles } = fetched;
+    return this.#keep(layer.digest, await readBootstrapLayer(store, layer, signal));
+  }
+
+  /** Names the files of a bootstrap layer by what is in them. */
+  digestOf({ bootstrap, metaFiles }: BootstrapLayer): Digest {
+    const hash = createHash('sha256').update(hashOf(bootstrap));
+    for (const [blobId, meta] of [...metaFiles].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+      hash.update(blobId).update(hashOf(meta));
+    }
+    return finishDigest('sha256', hash);
+  }
+
+  /** Walks and stores what somebody else has fetched and unpacked. @throws RAFS errors */
+  async keep(digest: Digest, layer: BootstrapLayer): Promise<KeptBootstrap> {
+    const stored = (await this.find(digest)) ?? (await this.#keep(digest, layer));
+    return { digest, stored };
+  }
+
+  async #keep(
+    layerDigest: string,
+    { bootstrap: bytes, metaFiles }: BootstrapLayer,
+  ): Promise<StoredBootstrap> {
     const { inodes, blobIds, overlayBytes } = await walkBootstrap(bytes);
-    const directory = this.#imageDirectory(layer.digest);
+    const directory = this.#imageDirectory(layerDigest);
     await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
       throw orDiskFull(error, directory);
     });
@@ -123,7 +148,7 @@ export class BootstrapStore {
       inodes,
       blobIds: [...blobIds],
     };
-    await this.#state.putVerified(layer.digest, verified);
+    await this.#state.putVerified(layerDigest, verified);
     return describeStored(directory, verified);
   }
 
@@ -137,6 +162,10 @@ function describeStored(directory: string, verified: VerifiedBootstrap): StoredB
   const overlayFile =
     verified.overlayDigest === undefined ? file : join(directory, OVERLAY_BOOTSTRAP_FILE);
   return { file, overlayFile, verified };
+}
+
+function hashOf(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
 }
 
 /** The kernel must get the very bytes that were walked. */

@@ -1,4 +1,5 @@
 /** Ending every mount of a daemon that is to leave: a few at a time, one that is busy harms no other. */
+import type { MountRecord } from './mount-record.ts';
 import type { DrainAnswer } from './mount-types.ts';
 import { errorFields } from './service-log.ts';
 
@@ -7,6 +8,20 @@ export type DrainableMount = {
   /** False: the kernel serves it alone, so that it may stay when it is busy. */
   readonly needsDaemon: boolean;
 };
+
+/** What could not be restored may need the daemon, as far as anybody knows. */
+export function toDrain(
+  plans: readonly { readonly record: MountRecord }[],
+  broken: readonly { readonly record: MountRecord }[],
+): readonly DrainableMount[] {
+  return [
+    ...plans.map(({ record: { mountpoint, driver } }) => ({
+      mountpoint,
+      needsDaemon: driver !== 'complete',
+    })),
+    ...broken.map(({ record: { mountpoint } }) => ({ mountpoint, needsDaemon: true })),
+  ];
+}
 
 export async function drainMounts(
   mounts: readonly DrainableMount[],

@@ -1,7 +1,9 @@
 /**
  * Which driver a mount gets, and the sentence that says why and why not a better one.
  */
-import type { DriverName } from './driver/index.ts';
+import type { DriverName, MountDriver } from './driver/index.ts';
+import { ImageUnusableError } from './errors.ts';
+import type { MountRecord } from './mount-record.ts';
 import type { DriverChoice } from './mount-types.ts';
 
 export type ChosenDriver = { readonly name: DriverName; readonly reason: string };
@@ -21,4 +23,17 @@ export function chooseDriver(choice: DriverChoice, isComplete: boolean): ChosenD
       'missing bytes are fetched on demand through FUSE files, and readers wait when the daemon is' +
       ' away; complete needs every blob here; fanotify is not part of this version',
   };
+}
+
+/** @throws ImageUnusableError when the driver of a mount has no part in this daemon */
+export function driverOf(
+  record: MountRecord,
+  drivers: ReadonlyMap<DriverName, MountDriver>,
+): MountDriver {
+  for (const [name, driver] of drivers) {
+    if (name === record.driver) return driver;
+  }
+  throw new ImageUnusableError(record.reference, `the driver ${record.driver} is not running`, {
+    remedy: "'shoal doctor' says why",
+  });
 }

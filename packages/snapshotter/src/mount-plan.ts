@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, statfsSync } from 'node:fs';
-import { type Descriptor, parsePlatform } from '@shoal/oci';
+import { type Descriptor, type Digest, parsePlatform } from '@shoal/oci';
 import {
   type ConvertedSelection,
   findConvertedImage,
@@ -47,6 +47,12 @@ export type MountPlan = {
 
 export type PlanOptions = { readonly signal: AbortSignal; readonly meter: MountMeter };
 
+/** A mount as somebody asked for it, or one that overlays lie on. */
+export type PlanRequest = MountRequest & {
+  readonly isLower?: boolean | undefined;
+  readonly bootstrapDigest?: Digest | undefined;
+};
+
 /** What the service needs of a planner. */
 export type MountPlans = Pick<MountPlanner, 'fromRequest' | 'fromRecord'>;
 
@@ -66,7 +72,7 @@ export class MountPlanner {
 
   /** `mountpoint` is the checked, real path. */
   async fromRequest(
-    request: MountRequest,
+    request: PlanRequest,
     mountpoint: string,
     { signal, meter }: PlanOptions,
   ): Promise<MountPlan> {
@@ -77,9 +83,12 @@ export class MountPlanner {
     const opened = await access.open({ reference, source, missPolicy });
     await using store = countingStore(opened, meter);
     const image = await findConvertedImage(store, { platform, signal });
-    const drop = collector.hold(image.bootstrap.digest);
+    const drop = collector.hold(request.bootstrapDigest ?? image.bootstrap.digest);
     try {
-      const stored = await this.#storedOrFetched(store, image.bootstrap, signal);
+      const stored =
+        request.bootstrapDigest === undefined
+          ? await this.#storedOrFetched(store, image.bootstrap, signal)
+          : await this.#stored({ mountpoint, bootstrapDigest: request.bootstrapDigest });
       const draft = this.#draft(request, mountpoint, image);
       const plan = await this.#open(draft, stored, { request, meter });
       if (!signal.aborted) return holding(plan, drop);
@@ -100,7 +109,13 @@ export class MountPlanner {
     return (await bootstraps.find(layer.digest)) ?? bootstraps.fetch(store, layer, signal);
   }
 
-  #draft(request: MountRequest, mountpoint: string, image: ConvertedSelection): MountRecord {
+  async #stored(record: Pick<MountRecord, 'bootstrapDigest' | 'mountpoint'>) {
+    const stored = await this.#components.bootstraps.find(record.bootstrapDigest);
+    if (stored === undefined) throw bootstrapMissing(this.#options.root, record);
+    return stored;
+  }
+
+  #draft(request: PlanRequest, mountpoint: string, image: ConvertedSelection): MountRecord {
     const { reference, source = {}, missPolicy, cacheDirectory } = request;
     const layers = image.manifest.layers.filter((layer) => layer !== image.bootstrap);
     return {
@@ -109,10 +124,11 @@ export class MountPlanner {
       state: 'mounting',
       reference,
       manifestDigest: image.descriptor.digest,
-      bootstrapDigest: image.bootstrap.digest,
+      bootstrapDigest: request.bootstrapDigest ?? image.bootstrap.digest,
       mountpoint,
       driver: '',
       driverReason: '',
+      ...(request.isLower === true ? { isLower: true } : {}),
       allowSuid: request.allowSuid === true,
       allowDevices: request.allowDevices === true,
       source,
@@ -126,12 +142,9 @@ export class MountPlanner {
 
   /** From what is on disk; never touches the network. @throws StateDamagedError */
   async fromRecord(record: MountRecord): Promise<MountPlan> {
-    const { bootstraps, collector } = this.#components;
-    const drop = collector.hold(record.bootstrapDigest);
+    const drop = this.#components.collector.hold(record.bootstrapDigest);
     try {
-      const stored = await bootstraps.find(record.bootstrapDigest);
-      if (stored === undefined) throw bootstrapMissing(this.#options.root, record);
-      return holding(await this.#open(record, stored), drop);
+      return holding(await this.#open(record, await this.#stored(record)), drop);
     } catch (error) {
       drop();
       throw error;
@@ -167,7 +180,10 @@ export class MountPlanner {
   }
 
   #complete(draft: MountRecord, request: MountRequest, blobs: readonly ServedBlob[]): MountRecord {
-    const isComplete = blobs.every((blob) => blob.isComplete) && canBeDevices(draft.cacheDirectory);
+    // An image without data has no device, and nobody has made the cache directory for it.
+    const isComplete =
+      blobs.length === 0 ||
+      (blobs.every((blob) => blob.isComplete) && canBeDevices(draft.cacheDirectory));
     const driver = chooseDriver(request.driver ?? 'auto', isComplete);
     const record = { ...draft, driver: driver.name, driverReason: driver.reason };
     if (request.isWritable !== true) return record;
@@ -177,8 +193,10 @@ export class MountPlanner {
   }
 }
 
-function bootstrapMissing(root: string, record: MountRecord): StateDamagedError {
-  const { bootstrapDigest, mountpoint } = record;
+function bootstrapMissing(
+  root: string,
+  { bootstrapDigest, mountpoint }: Pick<MountRecord, 'bootstrapDigest' | 'mountpoint'>,
+): StateDamagedError {
   return new StateDamagedError(
     root,
     `the bootstrap ${bootstrapDigest} of ${mountpoint} is missing or was changed`,
@@ -207,7 +225,8 @@ function driverRequest(
 ): DriverMountRequest {
   const request: DriverMountRequest = {
     mountId: record.id,
-    metadataFile: stored.file,
+    // What lies under an overlay must not instruct it.
+    metadataFile: record.isLower === true ? stored.overlayFile : stored.file,
     blobs,
     mountpoint: record.mountpoint,
     flags: { nosuid: !record.allowSuid, nodev: !record.allowDevices },

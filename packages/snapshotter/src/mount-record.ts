@@ -52,6 +52,8 @@ const recordSchema = z.strictObject({
   driverReason: z.string().max(1024),
   /** Holds `upper` and `work` of a writable mount. */
   writableDirectory: absolutePath.optional(),
+  /** Not for people: overlays of containers lie on it. */
+  isLower: z.boolean().optional(),
   allowSuid: z.boolean(),
   allowDevices: z.boolean(),
   source: sourceOptionsSchema,

@@ -3,24 +3,20 @@
  * the daemon, over reboots. The record of a mount is on disk before its caller hears of it.
  */
 import { realpath } from 'node:fs/promises';
-import { isMountpoint, listMounts } from '@shoal/linux';
-import { drainMounts } from './drain.ts';
-import type { MountDriver } from './driver/index.ts';
-import {
-  ImageUnusableError,
-  MountpointError,
-  NotMountedError,
-  ServiceClosedError,
-} from './errors.ts';
+import { listMounts } from '@shoal/linux';
+import { drainMounts, toDrain } from './drain.ts';
+import { driverOf } from './driver-choice.ts';
+import { NotMountedError, ServiceClosedError } from './errors.ts';
 import { KeyedLock } from './keyed-lock.ts';
-import { DRAIN_PARALLEL_MAX, MOUNTS_MAX } from './limits.ts';
-import type { MountPlan } from './mount-plan.ts';
+import { DRAIN_PARALLEL_MAX } from './limits.ts';
+import type { MountPlan, PlanRequest } from './mount-plan.ts';
 import { MountMeter } from './mount-progress.ts';
 import type { MountRecord } from './mount-record.ts';
-import { describeMount, driverStatus, mountStatus, upperDirectoryOf } from './mount-status.ts';
+import { describeMount, mountUsage, serviceStatus, upperDirectoryOf } from './mount-status.ts';
 import type {
   DrainAnswer,
   DrainRequest,
+  LowerMountRequest,
   MountAnswer,
   MountProgress,
   MountRequest,
@@ -28,7 +24,7 @@ import type {
   UnmountAnswer,
   UnmountRequest,
 } from './mount-types.ts';
-import { checkMountpoint } from './mountpoint.ts';
+import { checkMountpoint, refuseTaken } from './mountpoint.ts';
 import { orphanProblems } from './orphan-mounts.ts';
 import { type BrokenMount, forgetBroken, restoreMounts } from './restore.ts';
 import { RunningTasks } from './running-tasks.ts';
@@ -70,9 +66,33 @@ export class MountService implements AsyncDisposable {
   async mount(request: MountRequest, options: { signal: AbortSignal }): Promise<MountAnswer> {
     this.#checkTakesMounts();
     const mountpoint = await checkMountpoint(request.mountpoint, this.#options.reserved);
+    return this.#mountAt(mountpoint, request, options);
+  }
+
+  /** For overlays to lie on; as in any directory, set-uid programs and devices work. */
+  mountLower(request: LowerMountRequest, options: { signal: AbortSignal }): Promise<MountAnswer> {
+    const flags = { isLower: true, allowSuid: true, allowDevices: true } as const;
+    return this.#mountAt(request.mountpoint, { ...request, ...flags }, options);
+  }
+
+  isMounted(mountpoint: string): boolean {
+    return this.#mounts.has(mountpoint);
+  }
+
+  /** What is here of a mounted image. */
+  usageOf(mountpoint: string): { size: number; inodes: number } | undefined {
+    const plan = this.#mounts.get(mountpoint);
+    return plan === undefined ? undefined : mountUsage(plan);
+  }
+
+  #mountAt(
+    mountpoint: string,
+    request: PlanRequest,
+    options: { signal: AbortSignal },
+  ): Promise<MountAnswer> {
     return this.#locks.run(mountpoint, async () => {
       this.#checkTakesMounts();
-      this.#checkFree(mountpoint);
+      refuseTaken(mountpoint, this.#mounts);
       // Nothing is mounted there any more, so the record of what could not be restored is void.
       if (this.#broken.has(mountpoint)) await this.#end(mountpoint, { mountpoint });
       const meter = new MountMeter(mountpoint, request.reference);
@@ -86,7 +106,7 @@ export class MountService implements AsyncDisposable {
   }
 
   async #mount(
-    request: MountRequest,
+    request: PlanRequest,
     mountpoint: string,
     options: { readonly signal: AbortSignal; readonly meter: MountMeter },
   ): Promise<MountAnswer> {
@@ -137,17 +157,10 @@ export class MountService implements AsyncDisposable {
     this.#checkOpen();
     this.#refusesMounts = true;
     await this.#locks.drain();
-    const plans = [...this.#mounts.values()].map(({ record: { mountpoint, driver } }) => ({
-      mountpoint,
-      needsDaemon: driver !== 'complete',
-    }));
-    const broken = [...this.#broken.keys()].map((mountpoint) => ({
-      mountpoint,
-      needsDaemon: true,
-    }));
+    const mounted = toDrain([...this.#mounts.values()], [...this.#broken.values()]);
     const { isLazy } = request;
     const unmount = (mountpoint: string) => this.unmount({ mountpoint, isLazy });
-    const drained = await drainMounts([...plans, ...broken], unmount, DRAIN_PARALLEL_MAX);
+    const drained = await drainMounts(mounted, unmount, DRAIN_PARALLEL_MAX);
     this.#refusesMounts = drained.busy.length === 0;
     return { ...drained, lingering: this.#lingering.size };
   }
@@ -158,15 +171,12 @@ export class MountService implements AsyncDisposable {
   }
 
   status(): ServiceStatus {
-    const mounts = [...this.#mounts.values()].map((plan) => mountStatus(plan.record, plan.blobs));
-    const broken = [...this.#broken.values()].map(
-      ({ record, reason }) => `${record.mountpoint}: ${reason}`,
-    );
-    const drivers = [...this.#components.drivers].flatMap(([name, driver]) => {
-      const stats = driver.stats();
-      return stats === undefined ? [] : [driverStatus(name, stats)];
+    return serviceStatus({
+      plans: [...this.#mounts.values()],
+      broken: [...this.#broken.values()],
+      drivers: this.#components.drivers,
+      problems: this.#problems,
     });
-    return { mounts, drivers, problems: [...this.#problems, ...broken] };
   }
 
   /** Waits for running requests, then leaves all mounts to the next daemon. Idempotent. */
@@ -200,27 +210,10 @@ export class MountService implements AsyncDisposable {
     if (this.#closing !== undefined || this.#refusesMounts) throw new ServiceClosedError();
   }
 
-  #checkFree(mountpoint: string): void {
-    const there = this.#mounts.get(mountpoint);
-    if (there !== undefined) {
-      throw new MountpointError(
-        mountpoint,
-        `${there.record.reference} is mounted there already`,
-        `unmount it first: shoal unmount ${mountpoint}`,
-      );
-    }
-    if (isMountpoint(mountpoint)) {
-      throw new MountpointError(mountpoint, 'something is mounted there already');
-    }
-    if (this.#mounts.size >= MOUNTS_MAX) {
-      throw new MountpointError(mountpoint, `${MOUNTS_MAX} images are mounted already`);
-    }
-  }
-
   async #attach(plan: MountPlan, signal: AbortSignal): Promise<void> {
     const { state, log } = this.#components;
     const { record } = plan;
-    const driver = this.#driver(record);
+    const driver = driverOf(record, this.#components.drivers);
     await state.putMount(record);
     try {
       await driver.mount(plan.driverRequest, { signal });
@@ -251,11 +244,13 @@ export class MountService implements AsyncDisposable {
   async #detach(plan: MountPlan, lazy: boolean): Promise<void> {
     const { state, log } = this.#components;
     const { record } = plan;
-    const driver = this.#driver(record);
+    const driver = driverOf(record, this.#components.drivers);
     await driver.unmount(record.id, { lazy });
     await state.deleteMount(record.id);
     this.#mounts.delete(record.mountpoint);
-    if (lazy) this.#lingering.add(driver.whenUnread(plan.blobs).then(() => this.#release(plan)));
+    // Overlays have the image of their own, unseen from here.
+    if (lazy || record.isLower === true)
+      this.#lingering.add(driver.whenUnread(plan.blobs).then(() => this.#release(plan)));
     else await this.#release(plan);
     log.info({ mountpoint: record.mountpoint, reference: record.reference }, 'unmounted');
   }
@@ -271,15 +266,6 @@ export class MountService implements AsyncDisposable {
     this.#components.collector.collectSometimes(
       [...this.#broken.values()].map(({ record }) => record.bootstrapDigest),
     );
-  }
-
-  #driver(record: MountRecord): MountDriver {
-    for (const [name, driver] of this.#components.drivers) {
-      if (name === record.driver) return driver;
-    }
-    throw new ImageUnusableError(record.reference, `the driver ${record.driver} is not running`, {
-      remedy: "'shoal doctor' says why",
-    });
   }
 
   /** As given, or behind a symbolic link. */

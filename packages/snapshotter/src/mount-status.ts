@@ -1,9 +1,33 @@
-/** The status of one mount, put together from its record and its blobs. */
-import type { DriverStats } from './driver/index.ts';
+/** The status of a service and of its mounts, put together from its record and its blobs. */
+import type { DriverStats, MountDriver } from './driver/index.ts';
 import type { MountRecord } from './mount-record.ts';
-import type { DriverStatus, MountAnswer, MountStatus } from './mount-types.ts';
+import type { DriverStatus, MountAnswer, MountStatus, ServiceStatus } from './mount-types.ts';
 import type { ServedBlob } from './served-blob.ts';
 import { writableDirectories } from './writable.ts';
+
+export type StatusParts = {
+  readonly plans: readonly {
+    readonly record: MountRecord;
+    readonly blobs: readonly ServedBlob[];
+  }[];
+  readonly broken: readonly { readonly record: MountRecord; readonly reason: string }[];
+  readonly drivers: ReadonlyMap<string, MountDriver>;
+  readonly problems: readonly string[];
+};
+
+export function serviceStatus({ plans, broken, drivers, problems }: StatusParts): ServiceStatus {
+  return {
+    mounts: plans.map(({ record, blobs }) => mountStatus(record, blobs)),
+    drivers: [...drivers].flatMap(([name, driver]) => {
+      const stats = driver.stats();
+      return stats === undefined ? [] : [driverStatus(name, stats)];
+    }),
+    problems: [
+      ...problems,
+      ...broken.map(({ record, reason }) => `${record.mountpoint}: ${reason}`),
+    ],
+  };
+}
 
 export function mountStatus(record: MountRecord, blobs: readonly ServedBlob[]): MountStatus {
   const blobStatus = blobs.map((blob) => blob.status());
@@ -47,4 +71,13 @@ export function upperDirectoryOf(record: MountRecord): string | undefined {
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
+}
+
+/** Bytes and files on the disk; blobs that images share count for each. */
+export function mountUsage({ blobs }: { readonly blobs: readonly ServedBlob[] }): {
+  size: number;
+  inodes: number;
+} {
+  // The bootstrap is a file, too.
+  return { size: sum(blobs.map((blob) => blob.bytesPresent)), inodes: blobs.length + 1 };
 }

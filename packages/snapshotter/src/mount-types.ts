@@ -2,6 +2,7 @@
  * What goes into the mount service and what comes out of it: requests, answers and status.
  * All of it is JSON, because it crosses the control socket as it is.
  */
+import type { Digest } from '@shoal/oci';
 
 /** What a reader of missing bytes gets while they cannot be fetched. Never zeros. */
 export type MissPolicy =
@@ -42,6 +43,16 @@ export type MountRequest = {
   readonly platform?: string | undefined;
   readonly source?: SourceOptions | undefined;
   readonly missPolicy?: MissPolicy | undefined;
+};
+
+/** An image that overlays of containers lie on. */
+export type LowerMountRequest = {
+  /** Names the converted image's manifest by digest. */
+  readonly reference: string;
+  /** A directory of the daemon itself; it exists. */
+  readonly mountpoint: string;
+  /** Key of stored metadata to use instead of the manifest's bootstrap layer. */
+  readonly bootstrapDigest?: Digest | undefined;
 };
 
 export type MountAnswer = {

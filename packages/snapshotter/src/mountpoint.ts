@@ -5,8 +5,11 @@
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { errorCode } from '@shoal/errors';
+import { isMountpoint } from '@shoal/linux';
 import { pseudoFileSystemOf } from '@shoal/registry-client';
 import { MountpointError } from './errors.ts';
+import { MOUNTS_MAX } from './limits.ts';
+import type { MountRecord } from './mount-record.ts';
 
 /** Neither these nor anything below them. */
 const SYSTEM_TREES = [
@@ -62,6 +65,27 @@ export async function checkMountpoint(
     throw new MountpointError(mountpoint, `it lies on a pseudo file system (${kind})`);
   }
   return real;
+}
+
+/** Refuses a place where something is mounted, and one mount too many. @throws MountpointError */
+export function refuseTaken(
+  mountpoint: string,
+  mounts: ReadonlyMap<string, { readonly record: MountRecord }>,
+): void {
+  const there = mounts.get(mountpoint);
+  if (there !== undefined) {
+    throw new MountpointError(
+      mountpoint,
+      `${there.record.reference} is mounted there already`,
+      `unmount it first: shoal unmount ${mountpoint}`,
+    );
+  }
+  if (isMountpoint(mountpoint)) {
+    throw new MountpointError(mountpoint, 'something is mounted there already');
+  }
+  if (mounts.size >= MOUNTS_MAX) {
+    throw new MountpointError(mountpoint, `${MOUNTS_MAX} images are mounted already`);
+  }
 }
 
 async function resolveDirectory(mountpoint: string): Promise<string> {

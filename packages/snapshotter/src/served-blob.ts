@@ -179,6 +179,10 @@ export class ServedBlob implements DriverBlob {
     return true;
   }
 
+  get bytesPresent(): number {
+    return this.#cached.stats().bytesPresent;
+  }
+
   status(): BlobStatus {
     const stats = this.#cached.stats();
     return {

@@ -41,6 +41,8 @@ export type LayerDecision =
   | { readonly kind: 'unpack'; readonly mark?: LazyMark | undefined };
 
 export type UnpackedLayer = {
+  /** Of the active snapshot. */
+  readonly key: string;
   readonly labels: Labels;
   /** What `decide` gave. */
   readonly mark: LazyMark | undefined;
@@ -58,7 +60,7 @@ export interface LazyLayers {
    */
   decide(request: LayerRequest): Promise<LayerDecision>;
   /**
-   * Asked in Commit before anything is changed; the mark it gives replaces the one `decide` gave.
+   * Asked in Commit before anything is changed, and quick: containerd holds its database. The mark it gives replaces the one `decide` gave.
    * Rejects with a coded error (FailedPrecondition) when the layer cannot be used: the commit fails.
    */
   committing(layer: UnpackedLayer): Promise<LazyMark | undefined>;

@@ -1,0 +1,162 @@
+/**
+ * The images that are mounted for containers to lie on: one mount per image, below a directory of
+ * the daemon, shared by all snapshots that stand for the image. Its name follows from the image, so
+ * that a restart finds it again.
+ *
+ * An image goes when no snapshot stands for it any more; between its mount and the first of them it
+ * is only claimed.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { rmdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCode } from '@shoal/errors';
+import { KeyedLock } from '../keyed-lock.ts';
+import type { MountService } from '../mount-service.ts';
+import { errorFields, type ServiceLog } from '../service-log.ts';
+import type { ImageMark } from './lazy-mark.ts';
+import { CLAIM_MS_MAX, CLAIMS_CHECK_MS } from './limits.ts';
+
+/** What is needed of the mount service. */
+export type LowerMounts = Pick<MountService, 'mountLower' | 'unmount' | 'isMounted' | 'usageOf'>;
+
+export type ImageMountParts = { readonly service: LowerMounts; readonly log: ServiceLog };
+
+const ID = /^[0-9a-f]{32}$/;
+
+export class ImageMounts {
+  readonly #directory: string;
+  readonly #parts: ImageMountParts;
+  readonly #locks = new KeyedLock();
+  /** By image: the snapshots that stand for it. */
+  readonly #users = new Map<string, Set<number>>();
+  /** By image without users: until when (`performance.now`) a pull may need it. */
+  readonly #claims = new Map<string, number>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(directory: string, parts: ImageMountParts) {
+    this.#directory = directory;
+    this.#parts = parts;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    this.#timer = setInterval(() => void this.#unmountUnclaimed(), CLAIMS_CHECK_MS).unref();
+  }
+
+  pathOf(mark: ImageMark): string {
+    return join(this.#directory, idOf(mark));
+  }
+
+  snapshotsOf(mark: ImageMark): number {
+    return this.#users.get(idOf(mark))?.size ?? 0;
+  }
+
+  /** What is here of the image; undefined while it is not mounted. */
+  usageOf(mark: ImageMark): { size: number; inodes: number } | undefined {
+    return this.#parts.service.usageOf(this.pathOf(mark));
+  }
+
+  isMounted(mark: ImageMark): Promise<boolean> {
+    return this.#isMounted(this.pathOf(mark));
+  }
+
+  /** The directory where the image is mounted; mounts it when it is not. */
+  async ensure(mark: ImageMark, signal: AbortSignal): Promise<string> {
+    const id = idOf(mark);
+    const path = this.pathOf(mark);
+    if (!this.#users.has(id)) this.#claims.set(id, performance.now() + CLAIM_MS_MAX);
+    if (await this.#isMounted(path)) return path;
+    return this.#locks.run(id, async () => {
+      if (await this.#isMounted(path)) return path;
+      await this.#mount(mark, path, signal);
+      return path;
+    });
+  }
+
+  use(mark: ImageMark, snapshotId: number): void {
+    const id = idOf(mark);
+    const users = this.#users.get(id) ?? new Set();
+    users.add(snapshotId);
+    this.#users.set(id, users);
+    this.#claims.delete(id);
+  }
+
+  /** Unmounts the image when this was the last snapshot. */
+  async release(mark: ImageMark, snapshotId: number): Promise<void> {
+    const id = idOf(mark);
+    const users = this.#users.get(id);
+    users?.delete(snapshotId);
+    if (users?.size === 0) this.#users.delete(id);
+    await this.#unmountUnused(id);
+  }
+
+  /** Unmounts what no snapshot stands for; `use` was called for all of them before. */
+  async removeUnused(): Promise<void> {
+    const known = readdirSync(this.#directory).filter((name) => ID.test(name));
+    for (const id of known) await this.#unmountUnused(id);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#locks.drain();
+  }
+
+  /** Also when somebody unmounted it by hand: the empty directory must not pass for the image. */
+  async #isMounted(path: string): Promise<boolean> {
+    if (!this.#parts.service.isMounted(path)) return false;
+    const [there, above] = await Promise.all([stat(path), stat(this.#directory)]);
+    return there.dev !== above.dev;
+  }
+
+  async #mount(mark: ImageMark, path: string, signal: AbortSignal): Promise<void> {
+    const { service, log } = this.#parts;
+    if (service.isMounted(path)) {
+      log.warn({ mountpoint: path }, 'an image was unmounted by somebody else: mounted again');
+      await service.unmount({ mountpoint: path, isLazy: true });
+    }
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const reference = `${mark.repository}@${mark.manifestDigest}`;
+    const { bootstrapDigest } = mark;
+    await service.mountLower({ reference, mountpoint: path, bootstrapDigest }, { signal });
+  }
+
+  async #unmountUnclaimed(): Promise<void> {
+    const now = performance.now();
+    for (const [id, until] of this.#claims) {
+      if (until > now) continue;
+      this.#claims.delete(id);
+      await this.#unmountUnused(id);
+    }
+  }
+
+  async #unmountUnused(id: string): Promise<void> {
+    const mountpoint = join(this.#directory, id);
+    await this.#locks.run(id, async () => {
+      if (this.#users.has(id) || this.#claims.has(id)) return;
+      try {
+        await this.#unmount(mountpoint);
+      } catch (error) {
+        this.#parts.log.warn(
+          { mountpoint, ...errorFields(error) },
+          'an unused image stays mounted',
+        );
+      }
+    });
+  }
+
+  async #unmount(mountpoint: string): Promise<void> {
+    const { service } = this.#parts;
+    if (service.isMounted(mountpoint)) {
+      await service.unmount({ mountpoint, isLazy: true });
+    }
+    try {
+      await rmdir(mountpoint);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+    }
+  }
+}
+
+/** Two images of one content at two registries are two mounts: each knows where its bytes are. */
+function idOf({ repository, manifestDigest, bootstrapDigest }: ImageMark): string {
+  const facts = `${repository} ${manifestDigest} ${bootstrapDigest ?? ''}`;
+  return createHash('sha256').update(facts).digest('hex').slice(0, 32);
+}
