@@ -1,6 +1,6 @@
 #!/bin/sh
 # Brings a Debian 12 machine to where the tests and the demo can run: Debian packages (only those
-# that are missing), the npm packages of this checkout, and the judges (real Nydus).
+# that are missing), the npm packages of this checkout, and the judges (real Nydus, containerd).
 #
 # Usage: scripts/set-up.sh [--demo]
 # --demo: only what bench/demo.sh needs.
@@ -109,4 +109,8 @@ if [ "$wants" = tests ]; then
     say "real Nydus is not there: the tests against it cannot run."
   test/judges/build-nydus-builder.sh >/dev/null ||
     say "Nydus's builder is not there: the tests of batches and encryption cannot run."
+  for line in 2 1.6; do
+    test/judges/build-containerd.sh "$line" >/dev/null ||
+      say "containerd $line is not there: the tests with its suite and client cannot run."
+  done
 fi

@@ -10,6 +10,10 @@ set -eu
 
 sources=$(cd "$(dirname -- "$0")/nydus-builder" && pwd)
 
+check_tools() {
+  need_rust 1.85
+}
+
 is_complete() {
   [ -x "$final/bin/nydus-builder" ] && diff -r "$sources" "$final/source" >/dev/null 2>&1
 }
@@ -27,4 +31,4 @@ install() {
   [ "$("$work/root/bin/nydus-builder" 2>/dev/null || echo $?)" = 1 ]
 }
 
-build_judge nydus-builder-0.2.0 1.85
+build_judge nydus-builder-0.2.0

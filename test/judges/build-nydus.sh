@@ -9,6 +9,10 @@ set -eu
 
 version=2.2.0
 
+check_tools() {
+  need_rust 1.70
+}
+
 is_complete() {
   [ -x "$final/bin/nydus-image" ] && [ -x "$final/bin/nydusd" ]
 }
@@ -24,4 +28,4 @@ install() {
   "$work/root/bin/nydus-image" --version >/dev/null
 }
 
-build_judge "nydus-$version" 1.70
+build_judge "nydus-$version"

@@ -89,3 +89,25 @@ export function requireNydusBuilder(t: TestScope): string | undefined {
   lack(t, "Nydus's builder is not built (test/judges/build-nydus-builder.sh)");
   return undefined;
 }
+
+/** What test/judges/build-containerd.sh builds from a release line of containerd's Go modules. */
+export type ContainerdJudge = {
+  /** The directory of the programs; of line 2 it also holds containerd, ctr and the shim. */
+  readonly directory: string;
+  /** containerd's snapshotter suite. */
+  readonly suite: string;
+  /** A client that pulls as CRI does. */
+  readonly client: string;
+};
+
+/** Paths of the programs of a release line; a skip or failure of the test when they are not there. */
+export function requireContainerdJudge(
+  t: TestScope,
+  line: '1.6' | '2',
+): ContainerdJudge | undefined {
+  const directory = join(judgesDirectory(), `containerd-${line}`, 'bin');
+  const judge = { directory, suite: join(directory, 'suite'), client: join(directory, 'client') };
+  if (existsSync(judge.suite) && existsSync(judge.client)) return judge;
+  lack(t, `containerd ${line} is not built (test/judges/build-containerd.sh ${line})`);
+  return undefined;
+}

@@ -5,9 +5,11 @@ export { type Fault, type FaultRule, isBlobRead } from './fault-proxy/faults.ts'
 export { PresigningProxy } from './fault-proxy/presigning-proxy.ts';
 export type { FuzzTarget } from './fuzz-target.ts';
 export {
+  type ContainerdJudge,
   findTool,
   isStrict,
   nydusDirectory,
+  requireContainerdJudge,
   requireMounts,
   requireNydus,
   requireNydusBuilder,

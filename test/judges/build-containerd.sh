@@ -1,0 +1,46 @@
+#!/bin/sh
+# Builds what judges `shoal snapshotter` from containerd's Go modules: the snapshotter suite and a
+# client that pulls as CRI does, and for 2 also containerd 2.x itself (Debian has 1.6).
+#
+# Usage: test/judges/build-containerd.sh 2|1.6
+# Prints the directory that holds bin/suite and bin/client, and for 2 also bin/containerd, bin/ctr
+# and bin/containerd-shim-runc-v2. Versions stand in test/conformance/containerd-*/go.mod. A second
+# call does nothing while the sources are the same. The first takes about two minutes of two cores
+# for 2, half a minute for 1.6; build-judge.sh has the rest.
+set -eu
+. "$(dirname -- "$0")/build-judge.sh"
+
+line=${1:-}
+case "$line" in
+  2 | 1.6) ;;
+  *) complain "which containerd? Usage: test/judges/build-containerd.sh 2|1.6" ;;
+esac
+sources=$(cd "$(dirname -- "$0")/../conformance/containerd-$line" && pwd)
+
+check_tools() {
+  need_go 1.26.6
+}
+
+is_complete() {
+  [ -x "$final/bin/suite" ] && diff -r "$sources" "$final/source" >/dev/null 2>&1
+}
+
+# From a copy, so that nothing is ever written next to the sources.
+build() {
+  rm -rf "$work/source" && cp -R "$sources" "$work/source" && cd "$work/source" || return
+  export CGO_ENABLED=0 GOMAXPROCS=2 GOFLAGS='-p=2 -mod=readonly -trimpath -buildvcs=false'
+  programs=./client
+  # The snapshotters that want C libraries are left out.
+  [ "$line" = 1.6 ] || programs="$programs $(go list tool)"
+  # shellcheck disable=SC2086 # a list of packages
+  nice -n 10 go build -tags 'no_btrfs no_devmapper no_zfs' -ldflags '-s -w' -o "$work/root/bin/" $programs &&
+    nice -n 10 go test -c -ldflags '-s -w' -o "$work/root/bin/suite" .
+}
+
+install() {
+  mv "$work/source" "$work/root/source"
+  "$work/root/bin/suite" -test.list . >/dev/null &&
+    { [ "$line" = 1.6 ] || "$work/root/bin/containerd" --version >/dev/null; }
+}
+
+build_judge "containerd-$line"

@@ -1,0 +1,112 @@
+/** `shoal snapshotter` of the test's own, in the foreground of nobody: a child of the test. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
+import { type OwnDaemon, ownDaemon } from './own-daemon.ts';
+import { root } from './source-files.ts';
+
+export type OwnSnapshotter = OwnDaemon & {
+  /** For containerd's proxy plugin. */
+  readonly socket: string;
+  /** Undefined while it does not run. */
+  readonly pid: number | undefined;
+  /** What all its runs have logged so far. */
+  log(): string;
+  /** Starts it again after a `stop`; resolves when it accepts connections. */
+  start(): Promise<void>;
+  /** Mounts stay. @default 'SIGTERM' */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+};
+
+export type OwnSnapshotterOptions = {
+  /** @default a temporary directory */
+  readonly directory?: string;
+  /** More of the environment. */
+  readonly env?: NodeJS.ProcessEnv;
+};
+
+const START_MS_MAX = 60_000;
+
+/** Starts it; it ends with the test, and so does whatever it has mounted. */
+export async function startSnapshotter(
+  t: TestScope,
+  options: OwnSnapshotterOptions = {},
+): Promise<OwnSnapshotter> {
+  const directory = options.directory ?? temporaryDirectory(t, 'shoal-snapshotter-');
+  mkdirSync(directory, { recursive: true });
+  const daemon = ownDaemon(t, directory);
+  const env = { ...daemon.env, ...options.env };
+  const snapshotter = new ForegroundSnapshotter({ ...daemon, env }, join(directory, 'log'));
+  t.teardown(() => snapshotter.stop());
+  await snapshotter.start();
+  return snapshotter;
+}
+
+class ForegroundSnapshotter implements OwnSnapshotter {
+  readonly env: NodeJS.ProcessEnv;
+  readonly root: string;
+  readonly run: string;
+  readonly socket: string;
+  readonly #logFile: string;
+  #child: ChildProcess | undefined;
+
+  constructor(daemon: OwnDaemon, logFile: string) {
+    this.env = daemon.env;
+    this.root = daemon.root;
+    this.run = daemon.run;
+    this.socket = join(daemon.run, 'snapshotter.sock');
+    this.#logFile = logFile;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  log(): string {
+    return readFileSync(this.#logFile, 'utf8');
+  }
+
+  async start(): Promise<void> {
+    const fd = openSync(this.#logFile, 'a');
+    const child = spawn(join(root, 'bin', 'shoal'), ['snapshotter'], {
+      env: this.env,
+      stdio: ['ignore', fd, fd],
+    });
+    closeSync(fd);
+    this.#child = child;
+    const forget = () => {
+      if (this.#child === child) this.#child = undefined;
+    };
+    child.once('error', forget);
+    child.once('exit', forget);
+    const giveUpAt = Date.now() + START_MS_MAX;
+    while (!(await accepts(this.socket))) {
+      if (this.#child !== child || Date.now() > giveUpAt) {
+        throw new Error(`shoal snapshotter does not start\n${this.log()}`);
+      }
+      await sleep(25);
+    }
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill(signal);
+    await ended;
+  }
+}
+
+function accepts(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = createConnection(socket);
+    connection.once('connect', () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', () => resolve(false));
+  });
+}
