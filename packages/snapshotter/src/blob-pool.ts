@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { BlobDescription, BlobSource, CachedBlob } from '@shoal/blob-store';
+import type { ReadObserver } from './miss-trace.ts';
 import type { MissPolicy } from './mount-types.ts';
 import { policyKey, ServedBlob } from './served-blob.ts';
 import type { ServiceLog } from './service-log.ts';
@@ -22,6 +23,7 @@ export type BlobPoolComponents = {
   /** Shapes all fetches of the daemon together, e.g. to a bandwidth. */
   readonly wrapSource?: ((source: BlobSource) => BlobSource) | undefined;
   readonly log: ServiceLog;
+  readonly observer?: ReadObserver | undefined;
 };
 
 export type BlobUse = {
@@ -91,7 +93,7 @@ export class BlobPool {
   }
 
   #serve(servedAs: string, use: BlobUse, cached: CachedBlob): ServedBlob {
-    const served = new ServedBlob(servedAs, cached, use.missPolicy, this.#components.log);
+    const served = new ServedBlob(servedAs, cached, use.missPolicy, this.#components);
     this.#served.set(servedAs, served);
     return served;
   }

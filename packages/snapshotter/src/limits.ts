@@ -30,3 +30,9 @@ export const BOOTSTRAPS_UNUSED_MAX = 64;
 export const BOOTSTRAPS_UNUSED_MS_MAX = 30 * 86_400_000;
 /** Stored bootstraps are looked through at most this often while images come and go. */
 export const COLLECT_INTERVAL_MS = 60_000;
+/** Reads that waited, kept for `shoal trace`: the first of each blob, 100 bytes each. A start-up has hundreds. */
+export const MISS_TRACE_FIRST_MAX = 2048;
+/** And at least so many of the last. */
+export const MISS_TRACE_LAST_MAX = 512;
+/** A read that waits longer counts as a stall. */
+export const STALL_MS = 1_000;

@@ -13,6 +13,7 @@ import type { MountPlan, PlanRequest } from './mount-plan.ts';
 import { MountMeter } from './mount-progress.ts';
 import type { MountRecord } from './mount-record.ts';
 import { describeMount, mountUsage, serviceStatus, upperDirectoryOf } from './mount-status.ts';
+import { countByDriver, type MountTrace, traceMounts } from './mount-trace.ts';
 import type {
   DrainAnswer,
   DrainRequest,
@@ -79,10 +80,24 @@ export class MountService implements AsyncDisposable {
     return this.#mounts.has(mountpoint);
   }
 
+  /** Also when what is recorded could not be restored. */
+  isKnown(mountpoint: string): boolean {
+    return this.#mounts.has(mountpoint) || this.#broken.has(mountpoint);
+  }
+
   /** What is here of a mounted image. */
   usageOf(mountpoint: string): { size: number; inodes: number } | undefined {
     const plan = this.#mounts.get(mountpoint);
     return plan === undefined ? undefined : mountUsage(plan);
+  }
+
+  /** Reads that waited, of the mounts with one of these names. */
+  traces(names: ReadonlySet<string>): readonly MountTrace[] {
+    return traceMounts(this.#mounts.values(), names);
+  }
+
+  countByDriver(): ReadonlyMap<string, number> {
+    return countByDriver(this.#mounts.values());
   }
 
   #mountAt(

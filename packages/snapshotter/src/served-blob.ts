@@ -13,12 +13,22 @@ import {
   MISS_LOG_INTERVAL_MS,
   MISS_RETRY_DELAY_MS,
   MISS_RETRY_DELAY_MS_MAX,
+  STALL_MS,
 } from './limits.ts';
+import { type Miss, MissTrace, type ReadObserver, type TracedMisses } from './miss-trace.ts';
 import type { BlobStatus, FailureStatus, MissPolicy } from './mount-types.ts';
 import { RecentFailures } from './recent-failures.ts';
 import { errorFields, type ServiceLog } from './service-log.ts';
 
-type EnsureOptions = Parameters<DriverBlob['ensure']>[2];
+type EnsureOptions = Parameters<DriverBlob['ensure']>[2] & {
+  readonly onSource?: (name: string) => void;
+};
+
+/** What served blobs of a daemon tell of themselves. */
+export type ServedBlobSinks = {
+  readonly log: ServiceLog;
+  readonly observer?: ReadObserver | undefined;
+};
 
 export class ServedBlob implements DriverBlob {
   readonly servedAs: string;
@@ -32,6 +42,8 @@ export class ServedBlob implements DriverBlob {
   #cached: CachedBlob;
   readonly #policy: MissPolicy;
   readonly #log: ServiceLog;
+  readonly #observer: ReadObserver | undefined;
+  readonly #trace = new MissTrace();
   readonly #latency = new LatencyHistogram();
   readonly #failures = new RecentFailures();
   #waiting = 0;
@@ -40,7 +52,7 @@ export class ServedBlob implements DriverBlob {
   #lastError: FailureStatus | undefined;
   #loggedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(servedAs: string, cached: CachedBlob, policy: MissPolicy, log: ServiceLog) {
+  constructor(servedAs: string, cached: CachedBlob, policy: MissPolicy, sinks: ServedBlobSinks) {
     this.servedAs = servedAs;
     this.blobId = cached.blobId;
     this.path = cached.path;
@@ -48,7 +60,8 @@ export class ServedBlob implements DriverBlob {
     this.readyMap = cached.readyMap;
     this.#cached = cached;
     this.#policy = policy;
-    this.#log = log;
+    this.#log = sinks.log;
+    this.#observer = sinks.observer;
   }
 
   get isUsed(): boolean {
@@ -87,18 +100,41 @@ export class ServedBlob implements DriverBlob {
     options: EnsureOptions,
   ): Promise<Uint8Array | undefined> {
     const startedAt = performance.now();
+    const at = Date.now();
+    const stall = setTimeout(() => this.#observer?.stalled(), STALL_MS).unref();
+    let source = 'cache';
+    const onSource = (name: string) => {
+      source = name;
+    };
     this.#waiting += 1;
     try {
-      const bytes = await this.#fetch(offset, length, options);
-      this.#latency.add(performance.now() - startedAt);
+      const bytes = await this.#fetch(offset, length, { ...options, onSource });
+      const waitMs = performance.now() - startedAt;
+      this.#latency.add(waitMs);
+      this.#record({ at, offset, length, waitMs, source });
       return bytes;
     } catch (error) {
-      if (!options.signal.aborted) this.#recordFailure(error, offset, length);
+      if (!options.signal.aborted) {
+        this.#recordFailure(error, offset, length);
+        const waitMs = performance.now() - startedAt;
+        this.#record({ at, offset, length, waitMs, source, isFailed: true });
+      }
       throw error;
     } finally {
+      clearTimeout(stall);
       this.#waiting -= 1;
       if (this.#waiting === 0) this.#waitingReason = undefined;
     }
+  }
+
+  #record(miss: Miss): void {
+    this.#trace.add(miss);
+    this.#observer?.missed(miss);
+  }
+
+  /** The reads that had to wait since it was opened. */
+  misses(): TracedMisses {
+    return this.#trace.read();
   }
 
   async #fetch(

@@ -51,7 +51,7 @@ function cachedBlob(ensureOrRead: Ensure): CachedBlob {
 }
 
 function served(policy: MissPolicy, ensure: Ensure): ServedBlob {
-  return new ServedBlob('name', cachedBlob(ensure), policy, silentLog);
+  return new ServedBlob('name', cachedBlob(ensure), policy, { log: silentLog });
 }
 
 function demand(signal = new AbortController().signal) {

@@ -9,7 +9,11 @@ const BUCKETS_PER_OCTAVE = 4;
 /** 0.05 ms * 2^25 is half an hour; what takes longer counts as that. */
 const BUCKETS = 100;
 
+/** Told of stored bytes that crossed a wire, by the name of their source. */
+export type FetchSink = (sourceName: string, cause: FetchCause, bytes: number) => void;
+
 export class BlobCounters {
+  readonly #onFetched: FetchSink | undefined;
   requests = 0;
   misses = 0;
   errors = 0;
@@ -24,7 +28,12 @@ export class BlobCounters {
   readonly #missBuckets = new Uint32Array(BUCKETS);
   #missCount = 0;
 
+  constructor(onFetched?: FetchSink | undefined) {
+    this.#onFetched = onFetched;
+  }
+
   countFetched(sourceName: string, cause: FetchCause, bytes: number): void {
+    this.#onFetched?.(sourceName, cause, bytes);
     this.bySource[sourceName] = (this.bySource[sourceName] ?? 0) + bytes;
     this.byCause[cause] += bytes;
   }

@@ -30,6 +30,8 @@ export type EntryCall = {
   readonly signal: AbortSignal;
   /** False: on a full disk the call ends with the first bytes that cannot be kept. */
   readonly wantsLoose: boolean;
+  /** Told the names of sources that delivered what the call waited for. */
+  readonly onSource?: ((name: string) => void) | undefined;
   /** Who asks: what it starts ahead of a reader ends with it. */
   readonly owner: unknown;
 };
@@ -42,7 +44,7 @@ type Failure = { readonly error: unknown; readonly isOthers: boolean };
 export class BlobEntry {
   readonly description: BlobDescription;
   readonly presence: ChunkPresence;
-  readonly counters = new BlobCounters();
+  readonly counters: BlobCounters;
   readonly components: EntryComponents;
   readonly #flights: ChunkFlights;
   readonly #fetcher: ChunkFetcher;
@@ -52,6 +54,7 @@ export class BlobEntry {
   constructor(description: BlobDescription, components: EntryComponents) {
     this.description = description;
     this.components = components;
+    this.counters = new BlobCounters(components.onFetched);
     const { files, pool, paths, makeRoom, onWriteFailed } = components;
     const presence = new ChunkPresence(description, components);
     this.presence = presence;
@@ -201,7 +204,8 @@ export class BlobEntry {
   ): Promise<Failure | undefined> {
     let failure: Failure | undefined;
     for (const flight of flights) {
-      const { failures, passedThrough } = await flight.landed;
+      const { failures, passedThrough, sources } = await flight.landed;
+      for (const name of sources) call.onSource?.(name);
       for (const [chunk, bytes] of passedThrough) {
         if (missing.has(chunk)) loose.set(chunk, bytes);
       }

@@ -126,10 +126,17 @@ export class CachedBlobHandle implements CachedBlob {
     if (!isSane || offset < 0 || length < 0 || offset + length > this.sizeBytes) {
       throw new BlobRangeError(this.blobId, offset, length, this.sizeBytes);
     }
-    const { priority = 'demand' } = options;
+    const { priority = 'demand', onSource } = options;
     const { source } = this.#components;
     return await this.#callers.run(options.signal, (signal) =>
-      this.#entry.ensure(offset, length, { source, priority, signal, wantsLoose, owner: this }),
+      this.#entry.ensure(offset, length, {
+        source,
+        priority,
+        signal,
+        wantsLoose,
+        onSource,
+        owner: this,
+      }),
     );
   }
 

@@ -48,6 +48,8 @@ export type EnsureOptions = {
   /** @default 'demand' */
   readonly priority?: Priority;
   readonly signal?: AbortSignal;
+  /** Told the names of sources that delivered what the call waited for; none: it was here. */
+  readonly onSource?: (name: string) => void;
 };
 
 export type BlobStats = {

@@ -9,6 +9,7 @@ import { BlobLayoutError, CacheDirectoryError, CacheFullError, ClosedError } fro
 import { DURABLE_DELAY_MS_MAX, PASS_THROUGH_BYTES_MAX, READAHEAD_BYTES_MAX } from '../limits.ts';
 import type { BlobSource } from '../source/blob-source.ts';
 import { ReadGate } from '../source/read-gate.ts';
+import type { FetchSink } from './blob-counters.ts';
 import { BlobEntry } from './blob-entry.ts';
 import { BlobFiles, type DeviceIo, REAL_DEVICE_IO } from './blob-files.ts';
 import { keepBlobMeta } from './blob-meta-file.ts';
@@ -42,6 +43,8 @@ export type ChunkCacheOptions = {
 export type ChunkCacheComponents = {
   readonly pool: CodecPool;
   readonly onEvent?: CacheEventSink;
+  /** For counters of the daemon: those of a blob end with its last hold. */
+  readonly onFetched?: FetchSink;
   /** Bounds what caches that share it fetch at once. @default one of its own */
   readonly gate?: ReadGate;
   /** @default the real disk */
@@ -250,6 +253,7 @@ export class ChunkCache implements AsyncDisposable {
       durableDelayMs,
       looseChunks: this.#loose,
       onEvent: (event) => this.#tell(event),
+      onFetched: this.#components.onFetched,
       onWritten: (bytes) => {
         this.#disk.onWritten();
         this.#space.grow(key, bytes);

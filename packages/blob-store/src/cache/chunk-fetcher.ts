@@ -19,6 +19,8 @@ export type FetchOutcome = {
   readonly failures: ReadonlyMap<number, unknown>;
   /** Verified bytes that could not be written. */
   readonly passedThrough: ReadonlyMap<number, Uint8Array>;
+  /** Names of the sources that delivered bytes. */
+  readonly sources: ReadonlySet<string>;
 };
 
 export type FetcherComponents = {
@@ -48,7 +50,11 @@ export type FetchCall = FlightCall & {
   readonly cause: FetchCause;
 };
 
-type Collected = { failures: Map<number, unknown>; passedThrough: Map<number, Uint8Array> };
+type Collected = {
+  readonly failures: Map<number, unknown>;
+  readonly passedThrough: Map<number, Uint8Array>;
+  readonly sources: Set<string>;
+};
 
 export class ChunkFetcher {
   readonly #components: FetcherComponents;
@@ -59,7 +65,11 @@ export class ChunkFetcher {
 
   /** Never rejects: what went wrong is told per chunk. */
   async fetch(request: FetchRequest, call: FetchCall): Promise<FetchOutcome> {
-    const collected: Collected = { failures: new Map(), passedThrough: new Map() };
+    const collected: Collected = {
+      failures: new Map(),
+      passedThrough: new Map(),
+      sources: new Set(),
+    };
     await this.#attempt(request, call, 1, collected);
     this.#components.counters.errors += collected.failures.size > 0 ? 1 : 0;
     return collected;
@@ -94,7 +104,7 @@ export class ChunkFetcher {
     collected: Collected,
   ): Promise<Map<number, unknown>> {
     const { description, pool } = this.#components;
-    const stored = await this.#read(request, call);
+    const stored = await this.#read(request, call, collected.sources);
     const { job, placed } = decompressJob(description, request, stored);
     const isUrgent = call.priority() === 'demand';
     const result = await pool.run('verify-decompress', job, { signal: call.signal, isUrgent });
@@ -111,7 +121,7 @@ export class ChunkFetcher {
     return bad;
   }
 
-  async #read(request: FetchRequest, call: FetchCall): Promise<Buffer> {
+  async #read(request: FetchRequest, call: FetchCall, sources: Set<string>): Promise<Buffer> {
     const { description, counters } = this.#components;
     counters.requests++;
     const { blobId, storedBytes } = description;
@@ -120,7 +130,10 @@ export class ChunkFetcher {
     const reading = exactSource(call.source).read(blob, storedOffset, length, {
       signal: call.signal,
       priority: call.priority,
-      onFetched: (name, bytes) => counters.countFetched(name, call.cause, bytes),
+      onFetched: (name, bytes) => {
+        sources.add(name);
+        counters.countFetched(name, call.cause, bytes);
+      },
     });
     // A source that ignores its signal must not keep anybody.
     return await call.reading(orAbort(reading, call.signal));

@@ -134,5 +134,5 @@ export class ChunkFlights {
 
 function failedOutcome(request: FetchRequest, error: unknown): FetchOutcome {
   const failures = new Map(request.chunks.map((chunk) => [chunk, error]));
-  return { failures, passedThrough: new Map() };
+  return { failures, passedThrough: new Map(), sources: new Set() };
 }

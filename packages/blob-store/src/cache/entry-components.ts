@@ -3,6 +3,7 @@
  */
 import type { CodecPool } from '../codec/codec-pool.ts';
 import type { ReadGate } from '../source/read-gate.ts';
+import type { FetchSink } from './blob-counters.ts';
 import type { BlobFiles } from './blob-files.ts';
 import type { CacheEventSink } from './cache-event.ts';
 import type { BlobPaths } from './file-names.ts';
@@ -19,6 +20,7 @@ export type EntryComponents = {
   /** Verified bytes that no file holds, by file key and chunk, bounded. */
   readonly looseChunks: LooseStore;
   readonly onEvent: CacheEventSink;
+  readonly onFetched?: FetchSink | undefined;
   /** Told how many bytes were written to the device file. */
   readonly onWritten: (bytes: number) => void;
   readonly onWriteFailed: (error: unknown) => void;
