@@ -20,7 +20,8 @@ forward() {
 # Waits for the daemon's end, also when a signal interrupts the waiting.
 await_daemon() {
   while :; do
-    wait "$daemon"
+    # What the shell itself says of a killed child is no line of JSON.
+    wait "$daemon" 2> /dev/null
     status=$?
     kill -0 "$daemon" 2> /dev/null || return 0
   done
