@@ -2,10 +2,17 @@
  * The daemon of a host: takes the lock, restores the mounts, opens the control socket, and stops
  * without anybody's mount noticing.
  */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
 import type { ServiceManager } from '@shoal/linux';
-import { type MountService, makePrivateDirectory, StateStore } from '@shoal/snapshotter';
+import {
+  ContainerdEndpoint,
+  type MountService,
+  makePrivateDirectory,
+  noLazyImages,
+  StateStore,
+} from '@shoal/snapshotter';
 import { composeService } from './compose.ts';
 import { configDigest, type NodeConfig } from './config.ts';
 import { ControlClient } from './control-client.ts';
@@ -23,12 +30,15 @@ export type DaemonOptions = {
   readonly config: NodeConfig;
   /** Where the configuration came from; absent: the default file, if it exists. */
   readonly configFile?: string | undefined;
+  /** Socket for containerd. @default `snapshotter.sock` in the run directory */
+  readonly address?: string | undefined;
   readonly log: Log;
   readonly manager?: ServiceManager | undefined;
 };
 
 export class Daemon implements AsyncDisposable {
   readonly #service: MountService;
+  readonly #endpoint: ContainerdEndpoint;
   readonly #server: ControlServer;
   readonly #log: Log;
   #closing: Promise<void> | undefined;
@@ -37,11 +47,13 @@ export class Daemon implements AsyncDisposable {
 
   private constructor(
     service: MountService,
+    endpoint: ContainerdEndpoint,
     server: ControlServer,
     log: Log,
     askedToStop: Promise<void>,
   ) {
     this.#service = service;
+    this.#endpoint = endpoint;
     this.#server = server;
     this.#log = log;
     this.askedToStop = askedToStop;
@@ -61,14 +73,20 @@ export class Daemon implements AsyncDisposable {
     makePrivateDirectory(paths.root);
     const state = await openState(paths.root);
     let service: MountService | undefined;
+    let endpoint: ContainerdEndpoint | undefined;
     try {
       service = await composeService({ ...options, state });
+      const address = options.address ?? join(paths.run, 'snapshotter.sock');
+      const snapshots = { root: paths.root, address, lazy: noLazyImages, log };
+      endpoint = await ContainerdEndpoint.open(snapshots);
       const stop = Promise.withResolvers<void>();
       const routes = controlRoutes({ service, facts: factsOf(options), stop: stop.resolve });
       const server = await ControlServer.listen(paths.socket, routes, log);
-      log.info({ version: VERSION, root: paths.root, socket: paths.socket }, 'ready');
-      return new Daemon(service, server, log, stop.promise);
+      const { root, socket } = paths;
+      log.info({ version: VERSION, root, socket, address }, 'ready');
+      return new Daemon(service, endpoint, server, log, stop.promise);
     } catch (error) {
+      await endpoint?.close();
       await (service ?? state).close();
       throw error;
     }
@@ -82,6 +100,7 @@ export class Daemon implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#log.info({}, 'stopping');
+    await this.#endpoint.close();
     await this.#server.close();
     await this.#service.close();
     this.#log.info({}, 'stopped; mounts stay');

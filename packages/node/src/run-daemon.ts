@@ -16,6 +16,8 @@ export type RunDaemonOptions = {
   readonly root?: string | undefined;
   readonly run?: string | undefined;
   readonly configFile?: string | undefined;
+  /** Socket for containerd. */
+  readonly address?: string | undefined;
   /** Where one JSON line says that it is ready, or why it will never be. */
   readonly readyFd?: number | undefined;
   /** Ends it as SIGTERM does. */
@@ -35,7 +37,8 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
       root: options.root ?? config.root,
       run: options.run ?? config.run,
     });
-    daemon = await Daemon.start({ paths, config, configFile: options.configFile, log, manager });
+    const { configFile, address } = options;
+    daemon = await Daemon.start({ paths, config, configFile, address, log, manager });
   } catch (error) {
     tell(options.readyFd, encodeError(error).body);
     throw error;

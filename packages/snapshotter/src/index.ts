@@ -2,6 +2,7 @@
 export { type BlobCache, BlobPool } from './blob-pool.ts';
 export { BootstrapCollector } from './bootstrap-collector.ts';
 export { BootstrapStore } from './bootstrap-store.ts';
+export { ContainerdEndpoint } from './containerd-endpoint.ts';
 export * from './driver/index.ts';
 export * from './errors.ts';
 export { ImageAccess } from './image-access.ts';
@@ -15,4 +16,5 @@ export { DRIVER_CHOICES } from './mount-types.ts';
 export { mountsOfRoot } from './orphan-mounts.ts';
 export { makePrivateDirectory } from './private-directory.ts';
 export { errorFields, type ServiceLog } from './service-log.ts';
+export { type LazyLayers, noLazyImages } from './snapshots/lazy-layers.ts';
 export { StateStore } from './state-store.ts';

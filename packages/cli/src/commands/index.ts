@@ -11,6 +11,7 @@ import { registerInspect } from './inspect.ts';
 import { registerLs } from './ls.ts';
 import { registerMount } from './mount.ts';
 import { registerNode } from './node.ts';
+import { registerSnapshotter } from './snapshotter.ts';
 import { registerStatus } from './status.ts';
 import { registerUnmount } from './unmount.ts';
 import { registerUnpack } from './unpack.ts';
@@ -30,4 +31,5 @@ export function registerCommands(program: Command, context: CliContext): void {
   registerDrain(program, context);
   registerDoctor(program, context);
   registerNode(program, context);
+  registerSnapshotter(program, context);
 }

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { addDaemonOptions, type DaemonOptionValues } from './daemon-options.ts';
 
-type NodeOptions = DaemonOptionValues & { readonly config?: string };
+export type NodeOptions = DaemonOptionValues & { readonly config?: string };
 
 const EXAMPLES = `
 Examples:
@@ -19,19 +19,24 @@ export function registerNode(program: Command, context: CliContext): void {
     .option('--config <file>', 'configuration (default: /etc/shoal/config.toml if it exists)');
   addDaemonOptions(command)
     .addHelpText('after', EXAMPLES)
-    .action(async (options: NodeOptions) => {
-      const { daemonPaths, readConfig, runDaemon } = await import('@shoal/node');
-      const configFile = options.config === undefined ? undefined : resolve(options.config);
-      const config = readConfig(configFile);
-      // Options, then the environment, then the file.
-      const env = context.env;
-      const paths = daemonPaths(
-        {
-          root: options.root ?? (env['SHOAL_ROOT'] || config.root),
-          run: options.run ?? (env['SHOAL_RUN'] || config.run),
-        },
-        env,
-      );
-      await runDaemon({ root: paths.root, run: paths.run, configFile, signal: context.signal });
-    });
+    .action((options: NodeOptions) => runNode(options, context));
+}
+
+/** Runs until it is asked to stop. */
+export async function runNode(
+  options: NodeOptions & { readonly address?: string | undefined },
+  { env, signal }: CliContext,
+): Promise<void> {
+  const { daemonPaths, readConfig, runDaemon } = await import('@shoal/node');
+  const configFile = options.config === undefined ? undefined : resolve(options.config);
+  const config = readConfig(configFile);
+  // Options, then the environment, then the file.
+  const { root, run } = daemonPaths(
+    {
+      root: options.root ?? (env['SHOAL_ROOT'] || config.root),
+      run: options.run ?? (env['SHOAL_RUN'] || config.run),
+    },
+    env,
+  );
+  await runDaemon({ root, run, configFile, address: options.address, signal });
 }

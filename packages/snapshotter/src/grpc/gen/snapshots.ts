@@ -29,7 +29,7 @@ export const protobufPackage = "containerd.services.snapshots.v1";
 
 export const protobufFileName = "snapshots.proto";
 
-export const Kind = { UNKNOWN: 0, VIEW: 1, ACTIVE: 2, COMMITTED: 3, UNRECOGNIZED: -1 } as const;
+export const Kind = { UNKNOWN: 0, VIEW: 1, ACTIVE: 2, COMMITTED: 3 } as const;
 
 export type Kind = typeof Kind[keyof typeof Kind];
 
@@ -38,7 +38,6 @@ export namespace Kind {
   export type VIEW = typeof Kind.VIEW;
   export type ACTIVE = typeof Kind.ACTIVE;
   export type COMMITTED = typeof Kind.COMMITTED;
-  export type UNRECOGNIZED = typeof Kind.UNRECOGNIZED;
 }
 
 export interface PrepareSnapshotRequest {
@@ -50,7 +49,7 @@ export interface PrepareSnapshotRequest {
    *
    * The combined size of a key/value pair cannot exceed 4096 bytes.
    */
-  labels: { [key: string]: string };
+  labels: Map<string, string>;
 }
 
 export interface PrepareSnapshotRequest_LabelsEntry {
@@ -71,7 +70,7 @@ export interface ViewSnapshotRequest {
    *
    * The combined size of a key/value pair cannot exceed 4096 bytes.
    */
-  labels: { [key: string]: string };
+  labels: Map<string, string>;
 }
 
 export interface ViewSnapshotRequest_LabelsEntry {
@@ -106,7 +105,7 @@ export interface CommitSnapshotRequest {
    *
    * The combined size of a key/value pair cannot exceed 4096 bytes.
    */
-  labels: { [key: string]: string };
+  labels: Map<string, string>;
   parent: string;
 }
 
@@ -137,7 +136,7 @@ export interface Info {
    *
    * The combined size of a key/value pair cannot exceed 4096 bytes.
    */
-  labels: { [key: string]: string };
+  labels: Map<string, string>;
 }
 
 export interface Info_LabelsEntry {
@@ -205,7 +204,7 @@ export interface CleanupRequest {
 }
 
 function createBasePrepareSnapshotRequest(): PrepareSnapshotRequest {
-  return { snapshotter: "", key: "", parent: "", labels: {} };
+  return { snapshotter: "", key: "", parent: "", labels: new Map() };
 }
 
 export const PrepareSnapshotRequest: MessageFns<PrepareSnapshotRequest> = {
@@ -219,7 +218,7 @@ export const PrepareSnapshotRequest: MessageFns<PrepareSnapshotRequest> = {
     if (message.parent !== "") {
       writer.uint32(26).string(message.parent);
     }
-    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+    message.labels.forEach((value, key) => {
       PrepareSnapshotRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
     });
     return writer;
@@ -269,7 +268,7 @@ export const PrepareSnapshotRequest: MessageFns<PrepareSnapshotRequest> = {
 
             const entry4 = PrepareSnapshotRequest_LabelsEntry.decode(reader, reader.uint32());
             if (entry4.value !== undefined) {
-              message.labels[entry4.key] = entry4.value;
+              message.labels.set(entry4.key, entry4.value);
             }
             continue;
           }
@@ -293,15 +292,15 @@ export const PrepareSnapshotRequest: MessageFns<PrepareSnapshotRequest> = {
     message.snapshotter = object.snapshotter ?? "";
     message.key = object.key ?? "";
     message.parent = object.parent ?? "";
-    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+    message.labels = (() => {
+      const m = new Map();
+      (object.labels as Map<string, string> ?? new Map()).forEach((value, key) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          m.set(key, globalThis.String(value));
         }
-        return acc;
-      },
-      {},
-    );
+      });
+      return m;
+    })();
     return message;
   },
 };
@@ -429,7 +428,7 @@ export const PrepareSnapshotResponse: MessageFns<PrepareSnapshotResponse> = {
 };
 
 function createBaseViewSnapshotRequest(): ViewSnapshotRequest {
-  return { snapshotter: "", key: "", parent: "", labels: {} };
+  return { snapshotter: "", key: "", parent: "", labels: new Map() };
 }
 
 export const ViewSnapshotRequest: MessageFns<ViewSnapshotRequest> = {
@@ -443,7 +442,7 @@ export const ViewSnapshotRequest: MessageFns<ViewSnapshotRequest> = {
     if (message.parent !== "") {
       writer.uint32(26).string(message.parent);
     }
-    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+    message.labels.forEach((value, key) => {
       ViewSnapshotRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
     });
     return writer;
@@ -493,7 +492,7 @@ export const ViewSnapshotRequest: MessageFns<ViewSnapshotRequest> = {
 
             const entry4 = ViewSnapshotRequest_LabelsEntry.decode(reader, reader.uint32());
             if (entry4.value !== undefined) {
-              message.labels[entry4.key] = entry4.value;
+              message.labels.set(entry4.key, entry4.value);
             }
             continue;
           }
@@ -517,15 +516,15 @@ export const ViewSnapshotRequest: MessageFns<ViewSnapshotRequest> = {
     message.snapshotter = object.snapshotter ?? "";
     message.key = object.key ?? "";
     message.parent = object.parent ?? "";
-    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+    message.labels = (() => {
+      const m = new Map();
+      (object.labels as Map<string, string> ?? new Map()).forEach((value, key) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          m.set(key, globalThis.String(value));
         }
-        return acc;
-      },
-      {},
-    );
+      });
+      return m;
+    })();
     return message;
   },
 };
@@ -842,7 +841,7 @@ export const RemoveSnapshotRequest: MessageFns<RemoveSnapshotRequest> = {
 };
 
 function createBaseCommitSnapshotRequest(): CommitSnapshotRequest {
-  return { snapshotter: "", name: "", key: "", labels: {}, parent: "" };
+  return { snapshotter: "", name: "", key: "", labels: new Map(), parent: "" };
 }
 
 export const CommitSnapshotRequest: MessageFns<CommitSnapshotRequest> = {
@@ -856,7 +855,7 @@ export const CommitSnapshotRequest: MessageFns<CommitSnapshotRequest> = {
     if (message.key !== "") {
       writer.uint32(26).string(message.key);
     }
-    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+    message.labels.forEach((value, key) => {
       CommitSnapshotRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
     });
     if (message.parent !== "") {
@@ -909,7 +908,7 @@ export const CommitSnapshotRequest: MessageFns<CommitSnapshotRequest> = {
 
             const entry4 = CommitSnapshotRequest_LabelsEntry.decode(reader, reader.uint32());
             if (entry4.value !== undefined) {
-              message.labels[entry4.key] = entry4.value;
+              message.labels.set(entry4.key, entry4.value);
             }
             continue;
           }
@@ -941,15 +940,15 @@ export const CommitSnapshotRequest: MessageFns<CommitSnapshotRequest> = {
     message.snapshotter = object.snapshotter ?? "";
     message.name = object.name ?? "";
     message.key = object.key ?? "";
-    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+    message.labels = (() => {
+      const m = new Map();
+      (object.labels as Map<string, string> ?? new Map()).forEach((value, key) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          m.set(key, globalThis.String(value));
         }
-        return acc;
-      },
-      {},
-    );
+      });
+      return m;
+    })();
     message.parent = object.parent ?? "";
     return message;
   },
@@ -1090,7 +1089,7 @@ export const StatSnapshotRequest: MessageFns<StatSnapshotRequest> = {
 };
 
 function createBaseInfo(): Info {
-  return { name: "", parent: "", kind: 0, createdAt: undefined, updatedAt: undefined, labels: {} };
+  return { name: "", parent: "", kind: 0, createdAt: undefined, updatedAt: undefined, labels: new Map() };
 }
 
 export const Info: MessageFns<Info> = {
@@ -1110,7 +1109,7 @@ export const Info: MessageFns<Info> = {
     if (message.updatedAt !== undefined) {
       Timestamp.encode(message.updatedAt, writer.uint32(42).fork()).join();
     }
-    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+    message.labels.forEach((value, key) => {
       Info_LabelsEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
     });
     return writer;
@@ -1176,7 +1175,7 @@ export const Info: MessageFns<Info> = {
 
             const entry6 = Info_LabelsEntry.decode(reader, reader.uint32());
             if (entry6.value !== undefined) {
-              message.labels[entry6.key] = entry6.value;
+              message.labels.set(entry6.key, entry6.value);
             }
             continue;
           }
@@ -1206,15 +1205,15 @@ export const Info: MessageFns<Info> = {
     message.updatedAt = (object.updatedAt !== undefined && object.updatedAt !== null)
       ? Timestamp.fromPartial(object.updatedAt)
       : undefined;
-    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+    message.labels = (() => {
+      const m = new Map();
+      (object.labels as Map<string, string> ?? new Map()).forEach((value, key) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          m.set(key, globalThis.String(value));
         }
-        return acc;
-      },
-      {},
-    );
+      });
+      return m;
+    })();
     return message;
   },
 };

@@ -39,7 +39,7 @@ export interface ActiveMount {
   mount: Mount | undefined;
   mountedAt: Timestamp | undefined;
   mountPoint: string;
-  data: { [key: string]: string };
+  data: Map<string, string>;
 }
 
 export interface ActiveMount_DataEntry {
@@ -51,7 +51,7 @@ export interface ActivationInfo {
   name: string;
   active: ActiveMount[];
   system: Mount[];
-  labels: { [key: string]: string };
+  labels: Map<string, string>;
 }
 
 export interface ActivationInfo_LabelsEntry {
@@ -151,7 +151,7 @@ export const Mount: MessageFns<Mount> = {
 };
 
 function createBaseActiveMount(): ActiveMount {
-  return { mount: undefined, mountedAt: undefined, mountPoint: "", data: {} };
+  return { mount: undefined, mountedAt: undefined, mountPoint: "", data: new Map() };
 }
 
 export const ActiveMount: MessageFns<ActiveMount> = {
@@ -165,7 +165,7 @@ export const ActiveMount: MessageFns<ActiveMount> = {
     if (message.mountPoint !== "") {
       writer.uint32(26).string(message.mountPoint);
     }
-    globalThis.Object.entries(message.data).forEach(([key, value]: [string, string]) => {
+    message.data.forEach((value, key) => {
       ActiveMount_DataEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
     });
     return writer;
@@ -215,7 +215,7 @@ export const ActiveMount: MessageFns<ActiveMount> = {
 
             const entry4 = ActiveMount_DataEntry.decode(reader, reader.uint32());
             if (entry4.value !== undefined) {
-              message.data[entry4.key] = entry4.value;
+              message.data.set(entry4.key, entry4.value);
             }
             continue;
           }
@@ -241,15 +241,15 @@ export const ActiveMount: MessageFns<ActiveMount> = {
       ? Timestamp.fromPartial(object.mountedAt)
       : undefined;
     message.mountPoint = object.mountPoint ?? "";
-    message.data = (globalThis.Object.entries(object.data ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+    message.data = (() => {
+      const m = new Map();
+      (object.data as Map<string, string> ?? new Map()).forEach((value, key) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          m.set(key, globalThis.String(value));
         }
-        return acc;
-      },
-      {},
-    );
+      });
+      return m;
+    })();
     return message;
   },
 };
@@ -322,7 +322,7 @@ export const ActiveMount_DataEntry: MessageFns<ActiveMount_DataEntry> = {
 };
 
 function createBaseActivationInfo(): ActivationInfo {
-  return { name: "", active: [], system: [], labels: {} };
+  return { name: "", active: [], system: [], labels: new Map() };
 }
 
 export const ActivationInfo: MessageFns<ActivationInfo> = {
@@ -336,7 +336,7 @@ export const ActivationInfo: MessageFns<ActivationInfo> = {
     for (const v of message.system) {
       Mount.encode(v!, writer.uint32(26).fork()).join();
     }
-    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+    message.labels.forEach((value, key) => {
       ActivationInfo_LabelsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
     });
     return writer;
@@ -386,7 +386,7 @@ export const ActivationInfo: MessageFns<ActivationInfo> = {
 
             const entry4 = ActivationInfo_LabelsEntry.decode(reader, reader.uint32());
             if (entry4.value !== undefined) {
-              message.labels[entry4.key] = entry4.value;
+              message.labels.set(entry4.key, entry4.value);
             }
             continue;
           }
@@ -410,15 +410,15 @@ export const ActivationInfo: MessageFns<ActivationInfo> = {
     message.name = object.name ?? "";
     message.active = object.active?.map((e) => ActiveMount.fromPartial(e)) || [];
     message.system = object.system?.map((e) => Mount.fromPartial(e)) || [];
-    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+    message.labels = (() => {
+      const m = new Map();
+      (object.labels as Map<string, string> ?? new Map()).forEach((value, key) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          m.set(key, globalThis.String(value));
         }
-        return acc;
-      },
-      {},
-    );
+      });
+      return m;
+    })();
     return message;
   },
 };

@@ -1,0 +1,26 @@
+/** Every maximum of the snapshot service, each with its reason. */
+
+/** Bytes of a snapshot's name: containerd's own are below 300; a record of it stays small. */
+export const SNAPSHOT_NAME_BYTES_MAX = 4096;
+/** Bytes of a label's key and value together: containerd's own limit. */
+export const LABEL_BYTES_MAX = 4096;
+/** Labels of one snapshot: containerd and its clients set some twenty. */
+export const LABELS_MAX = 512;
+/** Bytes of all labels of a snapshot together: a batch of a listing stays small. */
+export const LABELS_BYTES_MAX = 256 << 10;
+/** Filters of one listing, joined by OR. */
+export const FILTERS_MAX = 256;
+/** Bytes of one filter: a name and a label, several times over. */
+export const FILTER_BYTES_MAX = 32 << 10;
+/** Bytes of a regular expression in a filter: its automaton stays small. */
+export const FILTER_REGEXP_BYTES_MAX = 1024;
+/** Fields that one update names. */
+export const UPDATE_FIELDS_MAX = 512;
+/** Ancestors of a snapshot: overlayfs stacks 500 directories; a longer chain is a circle. */
+export const CHAIN_MAX = 1024;
+/** Records that are read from the database at once. */
+export const LIST_READ_MAX = 256;
+/** Directories given to one process that deletes them. */
+export const REMOVE_BATCH_MAX = 200;
+/** Ranges of one id mapping: the kernel's own limit. */
+export const ID_RANGES_MAX = 340;

@@ -1,0 +1,291 @@
+/**
+ * The records of all snapshots. Changes are made one after the other, each checked and written in
+ * one step, with the rules of containerd's own metadata store (`core/snapshots/storage/bolt.go`).
+ *
+ * Nothing is kept in memory but the next id.
+ */
+import { StateDamagedError } from '../errors.ts';
+import { KeyedLock } from '../keyed-lock.ts';
+import {
+  SnapshotExistsError,
+  SnapshotNotFoundError,
+  SnapshotRequestError,
+  SnapshotStateError,
+} from './errors.ts';
+import type { Labels, LazyMark } from './lazy-layers.ts';
+import { CHAIN_MAX, LIST_READ_MAX } from './limits.ts';
+import { type Database, SnapshotDatabase } from './snapshot-database.ts';
+import {
+  childPrefix,
+  deleteSnapshot,
+  putSequence,
+  putSnapshot,
+  RECORD_PREFIX,
+  recordKey,
+  SEQUENCE_KEY,
+  targetPrefix,
+} from './snapshot-keys.ts';
+import {
+  decodeSnapshot,
+  type Snapshot,
+  type SnapshotId,
+  snapshotId,
+  type Usage,
+} from './snapshot-record.ts';
+
+/** What `create` takes; times are given by the store. */
+export type SnapshotDraft = Omit<Snapshot, 'createdMicros' | 'updatedMicros' | 'parent'> & {
+  /** As it was looked at: one of that name made anew meanwhile is another. */
+  readonly parent: Pick<Snapshot, 'id' | 'name'> | undefined;
+};
+
+export type CommitDraft = {
+  readonly key: string;
+  readonly name: string;
+  /** A rebase when the active snapshot has none. */
+  readonly parent: string | undefined;
+  readonly labels: Labels;
+  readonly usage: Usage;
+  readonly mark: LazyMark | undefined;
+};
+
+export type ListSelection =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'children'; readonly parent: string }
+  | { readonly kind: 'target'; readonly chainId: string };
+
+export class SnapshotStore implements AsyncDisposable {
+  readonly #database: SnapshotDatabase;
+  readonly #lock = new KeyedLock();
+  #lastId: number;
+
+  private constructor(database: SnapshotDatabase, lastId: number) {
+    this.#database = database;
+    this.#lastId = lastId;
+  }
+
+  /** @throws StateLockedError, StateDamagedError */
+  static async open(root: string): Promise<SnapshotStore> {
+    const database = await SnapshotDatabase.open(root);
+    try {
+      const text = (await database.read((db) => db.get(SEQUENCE_KEY))) ?? '0';
+      if (!/^\d{1,15}$/.test(text)) {
+        throw new StateDamagedError(database.directory, 'the sequence is not a number');
+      }
+      return new SnapshotStore(database, Number(text));
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  }
+
+  /** An id that no snapshot has had. It is remembered when a snapshot is created with it. */
+  nextId(): SnapshotId {
+    this.#lastId += 1;
+    return snapshotId(this.#lastId);
+  }
+
+  /** @throws SnapshotNotFoundError */
+  async get(name: string): Promise<Snapshot> {
+    return this.#database.read((db) => this.#get(db, name));
+  }
+
+  async find(name: string): Promise<Snapshot | undefined> {
+    return this.#database.read((db) => this.#find(db, name));
+  }
+
+  /** A snapshot's committed ancestors, nearest first, beginning with the parent itself. */
+  async chain(parent: string | undefined): Promise<Snapshot[]> {
+    return this.#database.read((db) => this.#chain(db, parent));
+  }
+
+  /** The committed snapshot that stands for a chain id on top of a parent. */
+  async findTarget(chainId: string, parent: string | undefined): Promise<Snapshot | undefined> {
+    for await (const snapshot of this.list({ kind: 'target', chainId })) {
+      if (snapshot.kind === 'committed' && snapshot.parent === parent) return snapshot;
+    }
+    return undefined;
+  }
+
+  /** Records one snapshot of any kind. The parent must be committed. */
+  async create(draft: SnapshotDraft): Promise<Snapshot> {
+    return this.#change(async (db) => {
+      const parent = this.#committedParent(db, draft.parent?.name, 'request');
+      if (parent !== undefined && parent.id !== draft.parent?.id) {
+        throw new SnapshotNotFoundError(parent.name, 'parent');
+      }
+      if (this.#find(db, draft.name) !== undefined) throw new SnapshotExistsError(draft.name);
+      const now = nowMicros();
+      const times = { createdMicros: now, updatedMicros: now };
+      const snapshot: Snapshot = { ...draft, parent: parent?.name, ...times };
+      const highest = Math.max(draft.id, Number(db.getSync(SEQUENCE_KEY) ?? 0));
+      await this.#database.write([putSequence(highest), ...putSnapshot(snapshot, parent)]);
+      return snapshot;
+    });
+  }
+
+  /** Turns an active snapshot into a committed one; its key is free again. */
+  async commit(draft: CommitDraft): Promise<Snapshot> {
+    return this.#change(async (db) => {
+      if (this.#find(db, draft.name) !== undefined) throw new SnapshotExistsError(draft.name);
+      const active = this.#get(db, draft.key);
+      requireActive(active);
+      const parentName = rebased(active, draft.parent);
+      const parent = this.#committedParent(db, parentName, 'state');
+      const now = Math.max(nowMicros(), active.updatedMicros + 1);
+      const { name, labels, usage, mark } = draft;
+      const times = { createdMicros: now, updatedMicros: now };
+      const kind = 'committed';
+      const parts = { name, kind, parent: parentName, labels, usage, mark, ...times } as const;
+      const snapshot: Snapshot = { id: active.id, ...parts };
+      const before = active.parent === undefined ? undefined : parent;
+      await this.#database.write([
+        ...deleteSnapshot(active, before),
+        ...putSnapshot(snapshot, parent),
+      ]);
+      return snapshot;
+    });
+  }
+
+  /** @throws SnapshotStateError while it has children */
+  async remove(name: string): Promise<Snapshot> {
+    return this.#change(async (db) => {
+      const snapshot = this.#get(db, name);
+      const children = { ...within(childPrefix(snapshot.id)), limit: 1 };
+      const [child] = await db.keys(children).all();
+      if (child !== undefined) throw new SnapshotStateError(name, 'has children');
+      await this.#database.write(deleteSnapshot(snapshot, this.#parentOf(db, snapshot)));
+      return snapshot;
+    });
+  }
+
+  async setLabels(name: string, change: (labels: Labels) => Labels): Promise<Snapshot> {
+    return this.#change(async (db) => {
+      const before = this.#get(db, name);
+      const updatedMicros = Math.max(nowMicros(), before.updatedMicros + 1);
+      const after: Snapshot = { ...before, labels: change(before.labels), updatedMicros };
+      const parent = this.#parentOf(db, before);
+      await this.#database.write([
+        ...deleteSnapshot(before, parent),
+        ...putSnapshot(after, parent),
+      ]);
+      return after;
+    });
+  }
+
+  /** The snapshots of a selection, each as it is when it is read. */
+  async *list(selection: ListSelection = { kind: 'all' }): AsyncGenerator<Snapshot, void, void> {
+    if (selection.kind === 'name') {
+      const found = await this.find(selection.name);
+      if (found !== undefined) yield found;
+      return;
+    }
+    const prefix = await this.#prefixOf(selection);
+    if (prefix === undefined) return;
+    const entries = await this.#database.read((db) => db.iterator(within(prefix)));
+    try {
+      for (;;) {
+        const batch = await entries.nextv(LIST_READ_MAX);
+        if (batch.length === 0) return;
+        for (const [key, value] of batch) {
+          const snapshot = await this.#listed(selection, key, value);
+          if (snapshot !== undefined) yield snapshot;
+        }
+      }
+    } finally {
+      await entries.close();
+    }
+  }
+
+  async #prefixOf(
+    selection: Exclude<ListSelection, { kind: 'name' }>,
+  ): Promise<string | undefined> {
+    if (selection.kind === 'all') return RECORD_PREFIX;
+    if (selection.kind === 'target') return targetPrefix(selection.chainId);
+    const parent = await this.find(selection.parent);
+    return parent === undefined ? undefined : childPrefix(parent.id);
+  }
+
+  async #listed(
+    selection: ListSelection,
+    key: string,
+    value: string,
+  ): Promise<Snapshot | undefined> {
+    if (selection.kind !== 'all') return this.find(value);
+    return decodeSnapshot(key.slice(RECORD_PREFIX.length), value, this.#database.directory);
+  }
+
+  async #change<T>(task: (db: Database) => Promise<T>): Promise<T> {
+    return this.#lock.run('', () => this.#database.change(task));
+  }
+
+  #find(db: Database, name: string): Snapshot | undefined {
+    const text = db.getSync(recordKey(name));
+    return text === undefined ? undefined : decodeSnapshot(name, text, this.#database.directory);
+  }
+
+  #get(db: Database, name: string): Snapshot {
+    const snapshot = this.#find(db, name);
+    if (snapshot === undefined) throw new SnapshotNotFoundError(name);
+    return snapshot;
+  }
+
+  #chain(db: Database, parent: string | undefined): Snapshot[] {
+    const chain: Snapshot[] = [];
+    for (let name = parent; name !== undefined; name = chain.at(-1)?.parent) {
+      const snapshot = this.#find(db, name);
+      if (snapshot === undefined) throw new SnapshotNotFoundError(name, 'parent');
+      chain.push(snapshot);
+      if (chain.length > CHAIN_MAX) throw new SnapshotStateError(name, 'has too many ancestors');
+    }
+    return chain;
+  }
+
+  #parentOf(db: Database, { parent }: Snapshot): Snapshot | undefined {
+    return parent === undefined ? undefined : this.#find(db, parent);
+  }
+
+  #committedParent(
+    db: Database,
+    name: string | undefined,
+    wrong: 'request' | 'state',
+  ): Snapshot | undefined {
+    if (name === undefined) return undefined;
+    const parent = this.#find(db, name);
+    if (parent === undefined) throw new SnapshotNotFoundError(name, 'parent');
+    if (parent.kind === 'committed') return parent;
+    if (wrong === 'state') throw new SnapshotStateError(name, 'is not committed');
+    throw new SnapshotRequestError(`parent ${name.slice(0, 200)} is not a committed snapshot`);
+  }
+
+  /** Waits for what runs. */
+  async close(): Promise<void> {
+    await this.#lock.drain();
+    await this.#database.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function requireActive(snapshot: Snapshot): void {
+  if (snapshot.kind !== 'active') throw new SnapshotStateError(snapshot.name, 'is not active');
+}
+
+/** The parent to commit with: a snapshot without one may get it now, none may change it. */
+function rebased(active: Snapshot, parent: string | undefined): string | undefined {
+  if (parent === undefined || parent === active.parent) return active.parent;
+  if (active.parent === undefined) return parent;
+  throw new SnapshotRequestError(`the parent of ${active.name.slice(0, 200)} cannot be changed`);
+}
+
+function nowMicros(): number {
+  return Date.now() * 1000;
+}
+
+/** Every prefix ends in a slash, and `0` follows the slash. */
+function within(prefix: string): { gte: string; lt: string } {
+  return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };
+}
