@@ -13,12 +13,14 @@ import {
   errorFields,
   ImageAccess,
   ImageBlobs,
+  type LazyImages,
   type MountDriver,
   MountPlanner,
   MountService,
   makePrivateDirectory,
   openBlobfsDriver,
   openCompleteDriver,
+  openLazyImages,
   type StateStore,
 } from '@shoal/snapshotter';
 import type { NodeConfig } from './config.ts';
@@ -34,8 +36,14 @@ export type ComposeInput = {
   readonly manager?: ServiceManager | undefined;
 };
 
-/** The service, restored; it owns everything and closes it. */
-export async function composeService(input: ComposeInput): Promise<MountService> {
+export type Composed = {
+  /** Restored; it owns everything but `lazy`, and closes it. */
+  readonly service: MountService;
+  /** Closed before the service. */
+  readonly lazy: LazyImages;
+};
+
+export async function composeService(input: ComposeInput): Promise<Composed> {
   const { paths, config, state, log } = input;
   const codecs = new CodecPool(
     config.codecThreads === undefined ? {} : { threads: config.codecThreads },
@@ -75,7 +83,16 @@ export async function composeService(input: ComposeInput): Promise<MountService>
   );
   await service.restore();
   await caches.startEviction();
-  return service;
+  const lazy = openLazyImages({
+    root: paths.root,
+    service,
+    access,
+    bootstraps,
+    log,
+    lookupDeadlineMs: config.lookupDeadlineMs,
+    findConverted: config.findConverted,
+  });
+  return { service, lazy };
 }
 
 /** Caches opened while mounts are restored evict only afterwards: their blobs look unused before. */

@@ -41,6 +41,13 @@ const fileSchema = z.strictObject({
     })
     .optional(),
   codec: z.strictObject({ threads: z.number().int().min(1).max(64).optional() }).optional(),
+  snapshotter: z
+    .strictObject({
+      lookup_timeout_ms: z.number().int().min(1).max(60_000).optional(),
+      find_converted: z.boolean().optional(),
+      containerd_address: absolutePath.optional(),
+    })
+    .optional(),
   registry: z
     .strictObject({
       bytes_per_second: byteSize.optional(),
@@ -60,6 +67,12 @@ export type NodeConfig = {
   readonly fuseThreads: number | undefined;
   readonly fuseHolder: 'auto' | 'traced' | 'socket';
   readonly codecThreads: number | undefined;
+  /** How long a pull waits to hear whether an image is converted. */
+  readonly lookupDeadlineMs: number | undefined;
+  /** Look for converted images when an original name is pulled. */
+  readonly findConverted: boolean | undefined;
+  /** Socket of the containerd whose content store is asked where images come from. */
+  readonly containerdAddress: string | undefined;
   /** Limit of everything fetched from registries. */
   readonly bytesPerSecond: number | undefined;
   readonly dockerConfigDirectory: string | undefined;
@@ -90,6 +103,9 @@ export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConf
     fuseThreads: data.fuse?.threads,
     fuseHolder: data.fuse?.holder ?? 'auto',
     codecThreads: data.codec?.threads,
+    lookupDeadlineMs: data.snapshotter?.lookup_timeout_ms,
+    findConverted: data.snapshotter?.find_converted,
+    containerdAddress: data.snapshotter?.containerd_address,
     bytesPerSecond: data.registry?.bytes_per_second,
     dockerConfigDirectory: data.registry?.docker_config,
     caFile: data.registry?.ca_file,

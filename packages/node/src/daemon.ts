@@ -8,12 +8,12 @@ import { errorCode } from '@shoal/errors';
 import type { ServiceManager } from '@shoal/linux';
 import {
   ContainerdEndpoint,
+  type LazyImages,
   type MountService,
   makePrivateDirectory,
-  noLazyImages,
   StateStore,
 } from '@shoal/snapshotter';
-import { composeService } from './compose.ts';
+import { type Composed, composeService } from './compose.ts';
 import { configDigest, type NodeConfig } from './config.ts';
 import { ControlClient } from './control-client.ts';
 import type { PingAnswer } from './control-protocol.ts';
@@ -38,6 +38,7 @@ export type DaemonOptions = {
 
 export class Daemon implements AsyncDisposable {
   readonly #service: MountService;
+  readonly #lazy: LazyImages;
   readonly #endpoint: ContainerdEndpoint;
   readonly #server: ControlServer;
   readonly #log: Log;
@@ -46,13 +47,14 @@ export class Daemon implements AsyncDisposable {
   readonly askedToStop: Promise<void>;
 
   private constructor(
-    service: MountService,
+    { service, lazy }: Composed,
     endpoint: ContainerdEndpoint,
     server: ControlServer,
     log: Log,
     askedToStop: Promise<void>,
   ) {
     this.#service = service;
+    this.#lazy = lazy;
     this.#endpoint = endpoint;
     this.#server = server;
     this.#log = log;
@@ -72,22 +74,24 @@ export class Daemon implements AsyncDisposable {
     await refuseSecond(paths);
     makePrivateDirectory(paths.root);
     const state = await openState(paths.root);
-    let service: MountService | undefined;
+    let composed: Composed | undefined;
     let endpoint: ContainerdEndpoint | undefined;
     try {
-      service = await composeService({ ...options, state });
+      composed = await composeService({ ...options, state });
+      const { service, lazy } = composed;
       const address = options.address ?? join(paths.run, 'snapshotter.sock');
-      const snapshots = { root: paths.root, address, lazy: noLazyImages, log };
+      const snapshots = { root: paths.root, address, lazy, log };
       endpoint = await ContainerdEndpoint.open(snapshots);
       const stop = Promise.withResolvers<void>();
       const routes = controlRoutes({ service, facts: factsOf(options), stop: stop.resolve });
       const server = await ControlServer.listen(paths.socket, routes, log);
       const { root, socket } = paths;
       log.info({ version: VERSION, root, socket, address }, 'ready');
-      return new Daemon(service, endpoint, server, log, stop.promise);
+      return new Daemon(composed, endpoint, server, log, stop.promise);
     } catch (error) {
       await endpoint?.close();
-      await (service ?? state).close();
+      await composed?.lazy.close();
+      await (composed?.service ?? state).close();
       throw error;
     }
   }
@@ -102,6 +106,7 @@ export class Daemon implements AsyncDisposable {
     this.#log.info({}, 'stopping');
     await this.#endpoint.close();
     await this.#server.close();
+    await this.#lazy.close();
     await this.#service.close();
     this.#log.info({}, 'stopped; mounts stay');
   }

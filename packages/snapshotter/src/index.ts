@@ -7,6 +7,14 @@ export * from './driver/index.ts';
 export * from './errors.ts';
 export { ImageAccess } from './image-access.ts';
 export { ImageBlobs } from './image-blobs.ts';
+export type { ContentStore } from './images/content-store.ts';
+export type { LazyImages } from './images/lazy-images.ts';
+export type {
+  LazyImageStatus,
+  LazyStatus,
+  OrdinaryImageStatus,
+} from './images/lazy-report.ts';
+export { openLazyImages } from './images/open-lazy-images.ts';
 export { MISS_DEADLINE_MS_MAX } from './limits.ts';
 export { MountPlanner } from './mount-plan.ts';
 export { missPolicySchema, sourceOptionsSchema } from './mount-record.ts';

@@ -4,7 +4,7 @@
  */
 import { parseDigest } from '@shoal/oci';
 import t from 'tap';
-import { ImageLabel, isUnpackKey, parseLayerLabels } from '../src/images/image-labels.ts';
+import { ImageLabel, parseLayerLabels } from '../src/images/image-labels.ts';
 import { layerKindOf, Reason } from '../src/images/layer-kind.ts';
 import { decodeMark, encodeMark, type MarkContent } from '../src/images/lazy-mark.ts';
 import type { LazyMark } from '../src/snapshots/lazy-layers.ts';
@@ -18,13 +18,6 @@ const FULL = {
   [ImageLabel.layerDigest]: B,
   [ImageLabel.imageLayers]: `${B},${C}`,
 };
-
-t.test('keys of an unpacker', async (t) => {
-  t.ok(isUnpackKey('extract-123-abc sha256:aa'));
-  t.ok(isUnpackKey('k8s.io/12/extract-123-abc sha256:aa'));
-  t.notOk(isUnpackKey('k8s.io/12/container'));
-  t.notOk(isUnpackKey('k8s.io/extract-1/container'));
-});
 
 t.test('what the labels of containerd say', async (t) => {
   const { image, isTopmost, layerDigest } = parseLayerLabels(FULL);
@@ -54,7 +47,15 @@ t.test('kinds of layers', async (t) => {
   t.match(layerKindOf({ ...FULL, ...boot }), { kind: 'bootstrap', image: { manifestDigest: A } });
 });
 
-for (const reference of ['oci:/etc', 'dir:/', 'docker-archive:/x.tar', '', '\0', 'a b', 'HTTP://x']) {
+for (const reference of [
+  'oci:/etc',
+  'dir:/',
+  'docker-archive:/x.tar',
+  '',
+  '\0',
+  'a b',
+  'HTTP://x',
+]) {
   t.test(`the name ${JSON.stringify(reference)} is not asked for`, async (t) => {
     t.match(layerKindOf({ ...FULL, [ImageLabel.imageRef]: reference }), {
       kind: 'ordinary',
@@ -73,7 +74,13 @@ t.test('broken digests count as absent', async (t) => {
 t.test('marks are read back as they were written', async (t) => {
   const marks: MarkContent[] = [
     { kind: 'data' },
-    { kind: 'absent', repository: 'r.example/a', manifestDigest: A, layerDigest: B },
+    {
+      kind: 'absent',
+      repository: 'r.example/a',
+      manifestDigest: A,
+      layerDigest: B,
+      convertedDigest: C,
+    },
     { kind: 'image', repository: 'r.example/a', manifestDigest: A, imageRef: 'r.example/a:1' },
     { kind: 'ordinary', reason: 'no' },
   ];

@@ -59,12 +59,11 @@ export class ImageFinder {
   /** Rejects only when the caller's signal fires. */
   async find(request: FindRequest, signal: AbortSignal): Promise<Finding> {
     const flight = this.#flight(request);
-    const left = Math.max(0, flight.startedAtMs + this.#deadlineMs - performance.now());
+    // What is known already may still have to be mounted again.
+    const since = flight.settled === undefined ? flight.startedAtMs : performance.now();
+    const left = Math.max(0, since + this.#deadlineMs - performance.now());
     const timer = new AbortController();
-    const late = sleep(left, undefined, { signal: timer.signal }).then(
-      () => this.#late(),
-      () => this.#late(),
-    );
+    const late = sleep(left, this.#late(), { signal: timer.signal }).catch(() => this.#late());
     try {
       return await orAbort(Promise.race([this.#again(flight, signal), late]), signal);
     } finally {

@@ -23,9 +23,6 @@ export const ImageLabel = {
   imageLayers: 'containerd.io/snapshot/cri.image-layers',
 } as const;
 
-/** How the unpacker names the snapshots it unpacks into. */
-const UNPACK_KEY = /(?:^|\/)extract-[^/]*$/;
-
 /** An image as containerd pulls it. */
 export type ImageAddress = {
   /** What was pulled, with its tag or digest. */
@@ -43,10 +40,6 @@ export type LayerLabels = {
   readonly isTopmost: boolean;
   readonly nydus: 'data-blob' | 'bootstrap' | undefined;
 };
-
-export function isUnpackKey(key: string): boolean {
-  return UNPACK_KEY.test(key);
-}
 
 export function parseLayerLabels(labels: Labels): LayerLabels {
   const imageRef = labels[ImageLabel.imageRef];

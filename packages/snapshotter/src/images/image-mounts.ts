@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { rmdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { KeyedLock } from '../keyed-lock.ts';
 import type { MountService } from '../mount-service.ts';
@@ -18,9 +18,17 @@ import type { ImageMark } from './lazy-mark.ts';
 import { CLAIM_MS_MAX, CLAIMS_CHECK_MS } from './limits.ts';
 
 /** What is needed of the mount service. */
-export type LowerMounts = Pick<MountService, 'mountLower' | 'unmount' | 'isMounted' | 'usageOf'>;
+export type LowerMounts = Pick<
+  MountService,
+  'mountLower' | 'unmount' | 'isMounted' | 'isKnown' | 'usageOf'
+>;
 
-export type ImageMountParts = { readonly service: LowerMounts; readonly log: ServiceLog };
+export type ImageMountParts = {
+  readonly service: LowerMounts;
+  readonly log: ServiceLog;
+  /** Whether a file system is mounted at a path of ours. @default asks the kernel */
+  readonly isThere?: ((path: string) => Promise<boolean>) | undefined;
+};
 
 const ID = /^[0-9a-f]{32}$/;
 
@@ -58,11 +66,16 @@ export class ImageMounts {
     return this.#isMounted(this.pathOf(mark));
   }
 
+  /** As `ensure`, for a pull: the image stays until its snapshots are there, or the pull is given up. */
+  claim(mark: ImageMark, signal: AbortSignal): Promise<string> {
+    this.#claims.set(idOf(mark), performance.now() + CLAIM_MS_MAX);
+    return this.ensure(mark, signal);
+  }
+
   /** The directory where the image is mounted; mounts it when it is not. */
   async ensure(mark: ImageMark, signal: AbortSignal): Promise<string> {
     const id = idOf(mark);
     const path = this.pathOf(mark);
-    if (!this.#users.has(id)) this.#claims.set(id, performance.now() + CLAIM_MS_MAX);
     if (await this.#isMounted(path)) return path;
     return this.#locks.run(id, async () => {
       if (await this.#isMounted(path)) return path;
@@ -102,13 +115,12 @@ export class ImageMounts {
   /** Also when somebody unmounted it by hand: the empty directory must not pass for the image. */
   async #isMounted(path: string): Promise<boolean> {
     if (!this.#parts.service.isMounted(path)) return false;
-    const [there, above] = await Promise.all([stat(path), stat(this.#directory)]);
-    return there.dev !== above.dev;
+    return (this.#parts.isThere ?? isOtherDevice)(path);
   }
 
   async #mount(mark: ImageMark, path: string, signal: AbortSignal): Promise<void> {
     const { service, log } = this.#parts;
-    if (service.isMounted(path)) {
+    if (service.isKnown(path)) {
       log.warn({ mountpoint: path }, 'an image was unmounted by somebody else: mounted again');
       await service.unmount({ mountpoint: path, isLazy: true });
     }
@@ -144,7 +156,7 @@ export class ImageMounts {
 
   async #unmount(mountpoint: string): Promise<void> {
     const { service } = this.#parts;
-    if (service.isMounted(mountpoint)) {
+    if (service.isKnown(mountpoint)) {
       await service.unmount({ mountpoint, isLazy: true });
     }
     try {
@@ -159,4 +171,10 @@ export class ImageMounts {
 function idOf({ repository, manifestDigest, bootstrapDigest }: ImageMark): string {
   const facts = `${repository} ${manifestDigest} ${bootstrapDigest ?? ''}`;
   return createHash('sha256').update(facts).digest('hex').slice(0, 32);
+}
+
+/** The root of a mounted image answers from memory, whatever has become of its registry. */
+async function isOtherDevice(path: string): Promise<boolean> {
+  const [there, above] = await Promise.all([stat(path), stat(dirname(path))]);
+  return there.dev !== above.dev;
 }

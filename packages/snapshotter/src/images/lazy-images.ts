@@ -3,6 +3,7 @@
  * them. All it must know after a restart is in the snapshots' marks and in the records of mounts.
  */
 import { isRetryable } from '@shoal/errors';
+import type { Digest } from '@shoal/oci';
 import { errorFields, type ServiceLog } from '../service-log.ts';
 import type {
   CommittedSnapshot,
@@ -15,7 +16,7 @@ import type {
 } from '../snapshots/lazy-layers.ts';
 import type { BootstrapCommits } from './bootstrap-commits.ts';
 import { LazyImageError, LazyImageUnreachableError } from './errors.ts';
-import type { ImageFinder } from './image-finder.ts';
+import type { Finding, ImageFinder } from './image-finder.ts';
 import { parseLayerLabels } from './image-labels.ts';
 import type { ImageMounts } from './image-mounts.ts';
 import { type LayerKind, layerKindOf, Reason } from './layer-kind.ts';
@@ -52,9 +53,9 @@ export class LazyImages implements LazyLayers, AsyncDisposable {
     this.#parts = parts;
   }
 
-  async decide({ key, labels, signal }: LayerRequest): Promise<LayerDecision> {
-    const kind = layerKindOf(labels);
-    const decision = await this.#decide(kind, signal);
+  async decide(request: LayerRequest): Promise<LayerDecision> {
+    const { key, labels } = request;
+    const decision = await this.#decide(layerKindOf(labels), request);
     if (decision.kind === 'unpack' && decision.mark !== undefined) {
       const content = decodeMark(decision.mark);
       this.#parts.log.info({ key, ...content }, 'a layer is unpacked as any other');
@@ -62,7 +63,7 @@ export class LazyImages implements LazyLayers, AsyncDisposable {
     return decision;
   }
 
-  async #decide(kind: LayerKind, signal: AbortSignal): Promise<LayerDecision> {
+  async #decide(kind: LayerKind, request: LayerRequest): Promise<LayerDecision> {
     switch (kind.kind) {
       case 'data':
         return skip({ kind: 'data' });
@@ -71,28 +72,33 @@ export class LazyImages implements LazyLayers, AsyncDisposable {
       case 'bootstrap': {
         const { image, imageRef } = kind;
         if (image === undefined || imageRef === undefined) return { kind: 'unpack' };
-        const request = { image, imageRef, isConverted: true };
-        const found = await this.#parts.finder.find(request, signal);
+        const wanted = { image, imageRef, isConverted: true };
+        const found = await this.#parts.finder.find(wanted, request.signal);
         if (found.kind === 'ready') return skip(found.mark);
         return unpack(imageRef, found.reason);
       }
       case 'original':
-        return this.#decideOriginal(kind, signal);
+        return this.#decideOriginal(kind, request);
     }
   }
 
   async #decideOriginal(
     { image, imageRef, layerDigest, isTopmost }: Extract<LayerKind, { kind: 'original' }>,
-    signal: AbortSignal,
+    { parents, signal }: LayerRequest,
   ): Promise<LayerDecision> {
     if (!this.#options.findConverted) return unpack(imageRef, Reason.turnedOff);
+    // Layers of the image that were not fetched bind the ones above them, whatever the registry says.
+    const begun = begunImage(parents[0], image.manifestDigest, imageRef);
     const request = { image, imageRef, isConverted: false };
-    const found = await this.#parts.finder.find(request, signal);
+    const found: Finding =
+      begun === undefined
+        ? await this.#parts.finder.find(request, signal)
+        : { kind: 'ready', mark: begun };
     if (found.kind !== 'ready') return unpack(imageRef, found.reason);
     if (isTopmost) return skip(found.mark);
-    const { repository } = found.mark;
+    const { repository, manifestDigest: convertedDigest } = found.mark;
     const { manifestDigest } = image;
-    return skip({ kind: 'absent', repository, manifestDigest, layerDigest });
+    return skip({ kind: 'absent', repository, manifestDigest, layerDigest, convertedDigest });
   }
 
   /** Short, and without the network: containerd holds its database meanwhile. */
@@ -181,6 +187,18 @@ export class LazyImages implements LazyLayers, AsyncDisposable {
       throw new LazyImageError(imageRef, reason, { cause: error });
     }
   }
+}
+
+/** The converted image for which a layer below was left out, of the same pull. */
+function begunImage(
+  parent: CommittedSnapshot | undefined,
+  manifestDigest: Digest,
+  imageRef: string,
+): ImageMark | undefined {
+  const mark = parent === undefined ? undefined : markOf(parent);
+  if (mark?.kind !== 'absent' || mark.manifestDigest !== manifestDigest) return undefined;
+  const { repository, convertedDigest } = mark;
+  return { kind: 'image', repository, manifestDigest: convertedDigest, imageRef };
 }
 
 function skip(content: MarkContent): LayerDecision {

@@ -19,8 +19,11 @@ const markSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('absent'),
     repository,
+    /** Of the image that was pulled. */
     manifestDigest: digestSchema,
     layerDigest: digestSchema,
+    /** The manifest of the converted image that stands for it. */
+    convertedDigest: digestSchema,
   }),
   /** The lazily mounted image stands for this layer and all below it. */
   z.strictObject({

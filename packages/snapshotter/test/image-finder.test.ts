@@ -1,0 +1,126 @@
+/**
+ * One look-up for all layers of a pull, whatever the registry does, and no pull that waits for it
+ * longer than the deadline.
+ */
+import { parseDigest } from '@shoal/oci';
+import t from 'tap';
+import { ImageFinder } from '../src/images/image-finder.ts';
+import { Semaphore } from '../src/images/semaphore.ts';
+
+const ORIGINAL = parseDigest(`sha256:${'aa'.repeat(32)}`);
+const CONVERTED = parseDigest(`sha256:${'bb'.repeat(32)}`);
+const { signal } = new AbortController();
+
+function request(name: string, isConverted = false) {
+  const reference = { kind: 'registry', registry: 'r.example', repository: name } as const;
+  const image = { reference, manifestDigest: ORIGINAL };
+  return { image, imageRef: `r.example/${name}:1`, isConverted };
+}
+
+type Asked = { lookups: number; mounts: number };
+
+function makeFinder(
+  deadlineMs: number,
+  counterpart: (signal: AbortSignal) => Promise<typeof CONVERTED>,
+  turns = new Semaphore(8),
+) {
+  const asked: Asked = { lookups: 0, mounts: 0 };
+  const finder = new ImageFinder(
+    { deadlineMs },
+    {
+      counterpart: (_image, ends) => {
+        asked.lookups += 1;
+        return counterpart(ends);
+      },
+      ensure: async () => {
+        asked.mounts += 1;
+      },
+      turns,
+    },
+  );
+  return { finder, asked };
+}
+
+t.test('the layers of a pull ask once', async (t) => {
+  const { finder, asked } = makeFinder(60_000, async () => CONVERTED);
+  const found = await Promise.all(
+    Array.from({ length: 5 }, () => finder.find(request('a'), signal)),
+  );
+  for (const finding of found) {
+    t.match(finding, {
+      kind: 'ready',
+      mark: { repository: 'r.example/a', manifestDigest: CONVERTED },
+    });
+  }
+  t.equal(asked.lookups, 1);
+  await finder.find(request('b'), signal);
+  t.equal(asked.lookups, 2, 'another image is another question');
+  await finder.close();
+});
+
+t.test('a converted image that is pulled needs no look-up', async (t) => {
+  const { finder, asked } = makeFinder(60_000, async () => CONVERTED);
+  const found = await finder.find(request('a', true), signal);
+  t.match(found, { kind: 'ready', mark: { manifestDigest: ORIGINAL } });
+  t.equal(asked.lookups, 0);
+  await finder.close();
+});
+
+t.test('a registry that hangs holds a pull up once, and not for long', async (t) => {
+  const hanging = Promise.withResolvers<typeof CONVERTED>();
+  const { finder, asked } = makeFinder(30, (ends) => {
+    ends.addEventListener('abort', () => hanging.reject(ends.reason));
+    return hanging.promise;
+  });
+  const first = await finder.find(request('a'), signal);
+  t.match(first, { kind: 'not-ready', isFinal: false, reason: /did not answer within 30 ms/ });
+  t.equal(finder.finalFailure(request('a')), undefined);
+  t.equal((await finder.find(request('a'), signal)).kind, 'not-ready');
+  t.equal(asked.lookups, 1);
+  hanging.resolve(CONVERTED);
+  t.equal((await finder.find(request('a'), signal)).kind, 'ready', 'for the layers that follow');
+  await finder.close();
+});
+
+t.test('what cannot heal is remembered as final', async (t) => {
+  const { finder } = makeFinder(60_000, async () => {
+    throw new Error('not converted');
+  });
+  t.match(await finder.find(request('a'), signal), { reason: 'not converted', isFinal: true });
+  t.equal(finder.finalFailure(request('a')), 'not converted');
+  await finder.close();
+});
+
+t.test('one who gives up harms no other', async (t) => {
+  const answer = Promise.withResolvers<typeof CONVERTED>();
+  const { finder } = makeFinder(60_000, () => answer.promise);
+  const impatient = new AbortController();
+  const given = finder.find(request('a'), impatient.signal);
+  const patient = finder.find(request('a'), signal);
+  impatient.abort();
+  await t.rejects(given, { name: 'AbortError' });
+  answer.resolve(CONVERTED);
+  t.equal((await patient).kind, 'ready');
+  await finder.close();
+});
+
+t.test('a storm of pulls asks a few at a time', async (t) => {
+  let running = 0;
+  let most = 0;
+  const { finder, asked } = makeFinder(
+    60_000,
+    async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running -= 1;
+      return CONVERTED;
+    },
+    new Semaphore(3),
+  );
+  const names = Array.from({ length: 20 }, (_, at) => `image-${at}`);
+  await Promise.all(names.map((name) => finder.find(request(name), signal)));
+  t.equal(asked.lookups, 20);
+  t.equal(most, 3);
+  await finder.close();
+});

@@ -1,0 +1,132 @@
+/**
+ * One mount per image, for as long as a snapshot stands for it: shared, found again after a restart,
+ * mounted again when somebody took it away, and gone when nobody needs it.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseDigest } from '@shoal/oci';
+import { temporaryDirectory } from '@shoal/test-kit';
+import t from 'tap';
+import { ImageMounts, type LowerMounts } from '../src/images/image-mounts.ts';
+import type { ImageMark } from '../src/images/lazy-mark.ts';
+import type { LowerMountRequest } from '../src/mount-types.ts';
+import { silentLog } from '../src/service-log.ts';
+
+const { signal } = new AbortController();
+
+function markOf(pair: string): ImageMark {
+  const manifestDigest = parseDigest(`sha256:${pair.repeat(32)}`);
+  return {
+    kind: 'image',
+    repository: 'r.example/app',
+    manifestDigest,
+    imageRef: 'r.example/app:1',
+  };
+}
+
+/** Keeps the books instead of mounting. */
+class BookService implements LowerMounts {
+  readonly mounted = new Set<string>();
+  readonly events: string[] = [];
+  onMount: () => Promise<void> = async () => {};
+
+  async mountLower({ mountpoint, reference }: LowerMountRequest) {
+    this.events.push(`mount ${reference}`);
+    await this.onMount();
+    this.mounted.add(mountpoint);
+    return { mountpoint, reference, manifestDigest: '', driver: '', driverReason: '' };
+  }
+
+  async unmount({ mountpoint }: { mountpoint: string }) {
+    this.events.push('unmount');
+    this.mounted.delete(mountpoint);
+    return { mountpoint };
+  }
+
+  isMounted(mountpoint: string) {
+    return this.mounted.has(mountpoint);
+  }
+
+  isKnown(mountpoint: string) {
+    return this.mounted.has(mountpoint);
+  }
+
+  usageOf(mountpoint: string) {
+    return this.mounted.has(mountpoint) ? { size: 4096, inodes: 2 } : undefined;
+  }
+}
+
+function open(t: Tap, service = new BookService(), directory = temporaryDirectory(t)) {
+  // A directory of a test is on the same device as what is "mounted" in it.
+  const isThere = async (path: string) => service.isMounted(path) && existsSync(path);
+  const mounts = new ImageMounts(directory, { service, log: silentLog, isThere });
+  t.teardown(() => mounts.close());
+  return { mounts, service, directory };
+}
+type Tap = Parameters<typeof temporaryDirectory>[0];
+
+t.test('mounted once for all who ask at once, and shared', async (t) => {
+  const { mounts, service } = open(t);
+  const paths = await Promise.all(
+    Array.from({ length: 10 }, () => mounts.ensure(markOf('aa'), signal)),
+  );
+  t.equal(new Set(paths).size, 1);
+  t.equal(service.events.length, 1);
+  t.not(await mounts.ensure(markOf('bb'), signal), paths[0]);
+  t.same(mounts.usageOf(markOf('aa')), { size: 4096, inodes: 2 });
+});
+
+t.test('goes with its last snapshot', async (t) => {
+  const { mounts, service, directory } = open(t);
+  const mark = markOf('aa');
+  await mounts.ensure(mark, signal);
+  mounts.use(mark, 1);
+  mounts.use(mark, 2);
+  await mounts.release(mark, 1);
+  t.equal(service.mounted.size, 1);
+  await mounts.release(mark, 2);
+  t.equal(service.mounted.size, 0);
+  t.same(readdirSync(directory), []);
+});
+
+t.test('stays for a pull that has asked and has no snapshot yet', async (t) => {
+  const { mounts, service } = open(t);
+  const mark = markOf('aa');
+  await mounts.claim(mark, signal);
+  await mounts.removeUnused();
+  t.equal(service.mounted.size, 1, 'claimed');
+  mounts.use(mark, 1);
+  await mounts.ensure(mark, signal);
+  await mounts.release(mark, 1);
+  t.equal(service.mounted.size, 0);
+});
+
+t.test('a restart keeps what snapshots stand for, and nothing else', async (t) => {
+  const service = new BookService();
+  const directory = temporaryDirectory(t);
+  const before = open(t, service, directory);
+  for (const pair of ['aa', 'bb']) await before.mounts.ensure(markOf(pair), signal);
+  const { mounts } = open(t, service, directory);
+  mounts.use(markOf('bb'), 7);
+  await mounts.removeUnused();
+  t.same([...service.mounted], [mounts.pathOf(markOf('bb'))]);
+});
+
+t.test('mounted again when somebody has unmounted it', async (t) => {
+  const { mounts, service } = open(t);
+  const path = await mounts.ensure(markOf('aa'), signal);
+  service.mounted.delete(path);
+  t.equal(await mounts.ensure(markOf('aa'), signal), path);
+  t.equal(service.events.filter((event) => event.startsWith('mount')).length, 2);
+});
+
+t.test('a mount that fails is tried again by the next', async (t) => {
+  const { mounts, service, directory } = open(t);
+  service.onMount = async () => {
+    throw new Error('no network');
+  };
+  await t.rejects(mounts.ensure(markOf('aa'), signal), { message: 'no network' });
+  service.onMount = async () => {};
+  const path = await mounts.ensure(markOf('aa'), signal);
+  t.equal(join(path, '..'), directory);
+});
