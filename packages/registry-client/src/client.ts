@@ -2,14 +2,13 @@
  * A client of registries: connections, credentials and tokens shared by the stores opened with it.
  */
 import type { RegistryReference } from '@shoal/oci';
-import { DockerCredentials } from './auth/docker-config.ts';
 import { ClosedError } from './errors.ts';
-import { Connections } from './http/connections.ts';
-import { Endpoint } from './http/endpoint.ts';
-import { Exchange } from './http/exchange.ts';
-import { resolveRetryOptions } from './http/retry.ts';
+import { HostDirectories } from './hosts/host-directory.ts';
+import { EndpointPool } from './http/endpoint-pool.ts';
 import type { ImageStore, ImageTarget, RegistryClient } from './image-store.ts';
 import type { ClientOptions } from './options.ts';
+import { MirrorRest } from './registry/mirror-rest.ts';
+import { MirroredStore } from './registry/mirrored-store.ts';
 import { type RegistryParts, RegistryStore } from './registry/registry-store.ts';
 import { RegistryTarget } from './registry/registry-target.ts';
 
@@ -21,7 +20,7 @@ export function createRegistryClient(options: ClientOptions = {}): RegistryClien
 /** Opens a registry's image with a client of its own, closed with the store. */
 export async function openOwned<Store extends ImageStore>(
   options: ClientOptions,
-  open: (client: UndiciRegistryClient, onClose: () => Promise<void>) => Store,
+  open: (client: UndiciRegistryClient, onClose: () => Promise<void>) => Promise<Store>,
 ): Promise<Store> {
   const client = new UndiciRegistryClient(options);
   return open(client, () => client.close());
@@ -29,54 +28,62 @@ export async function openOwned<Store extends ImageStore>(
 
 export class UndiciRegistryClient implements RegistryClient {
   readonly #options: ClientOptions;
-  readonly #connections: Connections;
-  readonly #exchange: Exchange;
-  readonly #credentials: DockerCredentials;
-  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #endpoints: EndpointPool;
+  readonly #hosts: HostDirectories | undefined;
+  readonly #rest = new MirrorRest();
   #isClosed = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#connections = new Connections(options);
-    this.#exchange = new Exchange(this.#connections, options);
-    this.#credentials = new DockerCredentials(options);
-  }
-
-  async openSource(reference: RegistryReference): Promise<ImageStore> {
-    return new RegistryStore(reference, this.partsFor(reference));
-  }
-
-  async openTarget(reference: RegistryReference): Promise<ImageTarget> {
-    return new RegistryTarget(reference, this.partsFor(reference));
+    this.#endpoints = new EndpointPool(options);
+    const { hostsDirectories = [] } = options;
+    this.#hosts = hostsDirectories.length === 0 ? undefined : new HostDirectories(hostsDirectories);
   }
 
   /** `onClose` runs when the store is closed; a shared client stays open. */
-  partsFor(
-    { registry }: RegistryReference,
-    onClose: () => Promise<void> = async () => undefined,
-  ): RegistryParts {
-    if (this.#isClosed) throw new ClosedError('the registry client');
-    const known = this.#endpoints.get(registry);
-    const endpoint = known ?? this.#makeEndpoint(registry);
-    this.#endpoints.set(registry, endpoint);
+  async openSource(
+    reference: RegistryReference,
+    onClose: () => Promise<void> = nothing,
+  ): Promise<ImageStore> {
+    const hosts = this.#hosts;
+    if (hosts === undefined) return new RegistryStore(reference, this.partsFor(reference, onClose));
+    this.#checkOpen();
+    await hosts.hostsOf(reference.registry);
+    return new MirroredStore(reference, {
+      hosts: () => hosts.hostsOf(reference.registry),
+      endpoints: this.#endpoints,
+      rest: this.#rest,
+      signal: this.#options.signal,
+      onClose,
+    });
+  }
+
+  /** Mirrors are not written to. */
+  async openTarget(
+    reference: RegistryReference,
+    onClose: () => Promise<void> = nothing,
+  ): Promise<ImageTarget> {
+    return new RegistryTarget(reference, this.partsFor(reference, onClose));
+  }
+
+  partsFor(reference: RegistryReference, onClose: () => Promise<void> = nothing): RegistryParts {
+    this.#checkOpen();
+    const endpoint = this.#endpoints.endpoint(reference);
     return { endpoint, signal: this.#options.signal, onClose };
   }
 
-  #makeEndpoint(registry: string): Endpoint {
-    const parts = {
-      exchange: this.#exchange,
-      credentials: this.#credentials,
-      policy: resolveRetryOptions(this.#options.retry),
-    };
-    return new Endpoint(registry, parts, this.#options);
+  #checkOpen(): void {
+    if (this.#isClosed) throw new ClosedError('the registry client');
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#connections.close();
+    await this.#endpoints.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 }
+
+async function nothing(): Promise<void> {}

@@ -120,6 +120,29 @@ export class ClientConfigError extends ShoalError {
   override readonly code = 'ERR_REGISTRY_CLIENT_CONFIG';
 }
 
+/** A `hosts.toml`, or a directory of certificates, that cannot be used. */
+export class HostsFileError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_HOSTS_FILE';
+
+  constructor(file: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`hosts file ${file}: ${detail}`, {
+      remedy: 'correct the file, or take its directory out of config_path',
+      ...options,
+    });
+  }
+}
+
+/** A `hosts.toml` names no server that may be asked for this. */
+export class NoServerError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_NO_SERVER';
+
+  constructor(registry: string, capability: string) {
+    super(`${registry}: its hosts.toml names no server with the capability ${capability}`, {
+      remedy: `add ${JSON.stringify(capability)} to the capabilities of one of its servers`,
+    });
+  }
+}
+
 /** A credential helper that is missing, fails or answers nonsense. */
 export class CredentialHelperError extends ShoalError {
   override readonly code = 'ERR_REGISTRY_CLIENT_CREDENTIAL_HELPER';

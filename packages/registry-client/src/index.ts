@@ -1,6 +1,15 @@
 /**
  * Reads and writes images in registries, OCI layout directories and archives through one interface.
  */
+export type {
+  CredentialPlace,
+  CredentialQuestion,
+  CredentialSource,
+  Credentials,
+} from './auth/credential-source.ts';
+export { DockerCredentials } from './auth/docker-config.ts';
+export { type KubeletCredentialOptions, KubeletCredentials } from './auth/kubelet-credentials.ts';
+export { StaticCredentials, type StaticRegistry } from './auth/static-credentials.ts';
 export { createRegistryClient } from './client.ts';
 export {
   type AccessRecord,

@@ -14,6 +14,8 @@ export const HELPER_TIMEOUT_MS = 30_000;
  * daemon, and requests that are refused together ask a helper once. Tokens live longer.
  */
 export const CREDENTIALS_LIFETIME_MS = 1_000;
+/** Credentials of one registry that are tried one after the other: more tries look like an attack. */
+export const CREDENTIALS_REFUSED_MAX = 6;
 /** Answer of a token service. */
 export const TOKEN_ANSWER_BYTES_MAX = 1 << 20;
 /** Tokens kept by one client: one per repository and action. */
@@ -26,6 +28,8 @@ export const TOKEN_MARGIN_MS = 5_000;
 export const ERROR_BODY_BYTES_MAX = 16 << 10;
 /** Challenges read from one `www-authenticate` header; servers send one or two. */
 export const CHALLENGES_MAX = 16;
+/** Refusals of one request that are answered: an old token, then the credentials of each source. */
+export const CHALLENGES_ANSWERED_MAX = 8;
 /** Body that is read to its end to keep the connection; a longer one costs more than a new connection. */
 export const DISCARD_BYTES_MAX = 64 << 10;
 /** Redirected URLs tried and waited for before a reader asks the registry by itself. */
@@ -93,3 +97,27 @@ export const DIRECTORIES_MADE_MAX = 2048;
 export const FILE_READ_BYTES = 1 << 20;
 /** One upload in memory of the embedded registry. */
 export const EMBEDDED_MEMORY_BLOB_BYTES_MAX = 1 << 30;
+/** A `hosts.toml`: a few lines for each mirror. */
+export const HOSTS_FILE_BYTES_MAX = 256 << 10;
+/** Servers one `hosts.toml` names. */
+export const HOSTS_PER_REGISTRY_MAX = 32;
+/** A `hosts.toml` is read again after this time: a change counts without a restart. */
+export const HOSTS_LIFETIME_MS = 5_000;
+/** A mirror that did not answer is passed over for this time, so that not every read waits for it. */
+export const MIRROR_REST_MS = 20_000;
+/** Endpoints kept by one client: one per repository, server and configuration. */
+export const ENDPOINTS_MAX = 4096;
+/** A file that holds one password or token. */
+export const SECRET_FILE_BYTES_MAX = 64 << 10;
+/** kubelet's configuration of credential providers. */
+export const KUBELET_CONFIG_BYTES_MAX = 1 << 20;
+/** Credential providers of one node; real ones have one to three. */
+export const CREDENTIAL_PROVIDERS_MAX = 64;
+/** How long a credential provider may take: as long as kubelet gives it. */
+export const PROVIDER_TIMEOUT_MS = 60_000;
+/** A credential provider that failed is not run again for the same image at once. */
+export const PROVIDER_FAILURE_LIFETIME_MS = 5_000;
+/** Answers of credential providers that are kept. */
+export const PROVIDER_ANSWERS_MAX = 1024;
+/** Credentials younger than this are not asked for anew when they are refused. */
+export const PROVIDER_PAUSE_MS = 2_000;

@@ -14,8 +14,6 @@ import { LayoutStore } from './layout/layout-store.ts';
 import { LayoutTarget } from './layout/layout-target.ts';
 import { DirectoryTree } from './local/file-tree.ts';
 import type { ClientOptions } from './options.ts';
-import { RegistryStore } from './registry/registry-store.ts';
-import { RegistryTarget } from './registry/registry-target.ts';
 
 /** Opens an image to read. Throws at once when a local path is not what it is said to be. */
 export async function openSource(
@@ -27,10 +25,7 @@ export async function openSource(
     case 'registry':
       return (
         options.client?.openSource(reference) ??
-        openOwned(
-          options,
-          (client, onClose) => new RegistryStore(reference, client.partsFor(reference, onClose)),
-        )
+        openOwned(options, (client, onClose) => client.openSource(reference, onClose))
       );
     case 'layout': {
       const tree = new DirectoryTree(resolve(reference.path), description);
@@ -76,10 +71,7 @@ export async function openTarget(
     case 'registry':
       return (
         options.client?.openTarget(reference) ??
-        openOwned(
-          options,
-          (client, onClose) => new RegistryTarget(reference, client.partsFor(reference, onClose)),
-        )
+        openOwned(options, (client, onClose) => client.openTarget(reference, onClose))
       );
     case 'layout':
       return LayoutTarget.open({ path: reference.path, description, tag: reference.tag });

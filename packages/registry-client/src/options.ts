@@ -1,6 +1,7 @@
 /**
  * Options of every store and client of this package.
  */
+import type { CredentialSource } from './auth/credential-source.ts';
 import type { RegistryClient } from './image-store.ts';
 
 /** One HTTP exchange, for wire logs and statistics. Holds no secrets: queries are cut off. */
@@ -55,6 +56,13 @@ export type ClientOptions = {
   readonly clientKeyFile?: string | undefined;
   /** Directory of Docker's `config.json`. @default $DOCKER_CONFIG, else ~/.docker */
   readonly dockerConfigDir?: string | undefined;
+  /** Asked for credentials in this order. @default Docker's configuration only */
+  readonly credentialSources?: readonly CredentialSource[] | undefined;
+  /**
+   * Directories as containerd's `/etc/containerd/certs.d`: the first that has one for the registry
+   * says which servers are asked for its images. @default none
+   */
+  readonly hostsDirectories?: readonly string[] | undefined;
   /** Where DOCKER_CONFIG, HOME, PATH and the proxy variables come from. @default process.env */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly onRequest?: ((event: RequestEvent) => void) | undefined;

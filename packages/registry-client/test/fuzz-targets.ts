@@ -7,6 +7,10 @@ import { openSource } from '@shoal/registry-client';
 import { type FuzzTarget, writeTar } from '@shoal/test-kit';
 import { decodeMemberHeader, decodePaxRecords } from '../src/archive/member-header.ts';
 import { parseChallenges } from '../src/auth/challenge.ts';
+import { isImageMatched } from '../src/auth/image-pattern.ts';
+import { decodeKubeletConfig } from '../src/auth/kubelet-config.ts';
+import { decodeProviderAnswer } from '../src/auth/kubelet-credentials.ts';
+import { parseHostsFile } from '../src/hosts/hosts-file.ts';
 import { describeErrorBody } from '../src/http/failure.ts';
 import { proxyForUrl } from '../src/http/proxy-environment.ts';
 
@@ -69,5 +73,35 @@ export const fuzzTargets: readonly FuzzTarget[] = [
         HTTPS_PROXY: 'http://p',
         NO_PROXY: input.toString('latin1'),
       }),
+  },
+  {
+    name: 'hosts-file',
+    samples: () => [
+      Buffer.from(
+        'server = "https://a"\n[host."b/v2"]\ncapabilities = ["pull"]\ndial_timeout = "1s"',
+      ),
+    ],
+    run: (input) => parseHostsFile(input.toString('latin1'), 'input', '/'),
+  },
+  {
+    name: 'kubelet-config',
+    samples: () => [
+      Buffer.from(
+        'apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders:\n- name: p\n  matchImages: [a]\n  defaultCacheDuration: 1h\n  apiVersion: credentialprovider.kubelet.k8s.io/v1\n',
+      ),
+    ],
+    run: (input) => decodeKubeletConfig(input.toString('latin1'), 'input'),
+  },
+  {
+    name: 'provider-answer',
+    samples: () => [
+      Buffer.from(
+        '{"kind":"CredentialProviderResponse","apiVersion":"v","cacheKeyType":"Image","auth":{"a*.b":{"username":"u","password":"p"}}}',
+      ),
+    ],
+    run: (input) => {
+      const { auth } = decodeProviderAnswer(input.toString('latin1')) ?? {};
+      return Object.keys(auth ?? {}).map((pattern) => isImageMatched(pattern, 'a.b/c'));
+    },
   },
 ];

@@ -1,28 +1,38 @@
 /**
  * Authorization for one registry: learns from its first challenge how it wants to be asked, keeps
- * tokens per scope, and renews each of them once for however many requests wait for it.
+ * tokens per scope, and renews each of them once for however many requests wait for it. Credentials
+ * that are refused make place for those of the next source.
  */
-import { UnauthorizedError } from '../errors.ts';
+import { DeniedError, UnauthorizedError } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RetryPolicy } from '../http/retry.ts';
-import { CREDENTIALS_LIFETIME_MS, TOKEN_MARGIN_MS, TOKENS_MAX } from '../limits.ts';
+import {
+  CREDENTIALS_LIFETIME_MS,
+  CREDENTIALS_REFUSED_MAX,
+  TOKEN_MARGIN_MS,
+  TOKENS_MAX,
+} from '../limits.ts';
 import { orAbort } from '../or-abort.ts';
+import type { AuthAttempt } from './auth-attempt.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import type { CredentialLookup, DockerCredentials } from './docker-config.ts';
+import type { CredentialChain, CredentialLookup } from './credential-chain.ts';
+import type { CredentialPlace, Credentials } from './credential-source.ts';
+import type { RefusedCredentials } from './refused-credentials.ts';
 import { SentSecrets } from './sent-secrets.ts';
 import { basicHeader, fetchToken, type Token } from './token-service.ts';
 
 export type AuthComponents = {
   readonly exchange: Exchange;
-  readonly credentials: DockerCredentials;
+  readonly credentials: Pick<CredentialChain, 'lookup'>;
   readonly policy: RetryPolicy;
 };
 
-type Flight = { readonly token: Promise<Token>; settled: Token | undefined };
+type Granted = Token & { readonly lookup: CredentialLookup };
+type Flight = { readonly token: Promise<Granted>; settled: Granted | undefined };
 
 export class AuthSession {
   readonly secrets = new SentSecrets();
-  readonly #registry: string;
+  readonly #place: CredentialPlace;
   readonly #parts: AuthComponents;
   readonly #tokens = new Map<string, Flight>();
   #challenge: Challenge | undefined;
@@ -31,120 +41,123 @@ export class AuthSession {
   /** The `Authorization` of a registry that wants a password or a fixed token. */
   #fixedHeader: string | undefined;
 
-  /** `registry` is the host part of a reference: credentials are stored under it. */
-  constructor(registry: string, parts: AuthComponents) {
-    this.#registry = registry;
+  /** Credentials are stored under the place: the host part of a reference, and its repository. */
+  constructor(place: CredentialPlace, parts: AuthComponents) {
+    this.#place = place;
     this.#parts = parts;
   }
 
   /** What is known to be wanted; undefined before the first challenge. */
-  async header(
-    scopes: readonly string[],
-    url: URL,
-    signal?: AbortSignal,
-  ): Promise<string | undefined> {
+  async header(attempt: AuthAttempt): Promise<string | undefined> {
     if (this.#fixedHeader !== undefined) return this.#fixedHeader;
     if (this.#challenge === undefined) return undefined;
-    return this.#bearer(this.#challenge, scopes, url, signal);
+    return this.#bearer(this.#challenge, attempt);
   }
 
   /**
-   * Answers a 401. `used` is the header that was refused, if any. Throws `UnauthorizedError` when
+   * Answers a 401. `sent` is the header that was refused, if any. Throws `UnauthorizedError` when
    * there is nothing better to send.
    */
   async answer(
     wwwAuthenticate: string | undefined,
-    scopes: readonly string[],
-    url: URL,
-    used: string | undefined,
-    signal?: AbortSignal,
+    sent: string | undefined,
+    attempt: AuthAttempt,
   ): Promise<string> {
+    const isAnswerRefused = attempt.challenged(sent);
     const challenges = parseChallenges(wwwAuthenticate ?? '');
-    const lookup = await this.#credentials();
-    if (lookup.credentials?.kind === 'registry-token') {
-      this.#fixedHeader = `Bearer ${lookup.credentials.token}`;
-      return this.#unlessUsed(this.#fixedHeader, used, url, lookup);
-    }
     const bearer = challenges.find(
       ({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'),
     );
-    if (bearer !== undefined) {
-      this.#challenge = bearer;
-      this.#forget(scopes, used);
-      const header = await this.#bearer(bearer, scopes, url, signal);
-      return this.#unlessUsed(header, used, url, lookup);
-    }
     const wantsBasic = challenges.some(({ scheme }) => scheme === 'basic');
-    if (!wantsBasic || lookup.credentials?.kind !== 'password') throw this.#refusal(url, lookup);
-    this.#fixedHeader = basicHeader(lookup.credentials);
-    return this.#unlessUsed(this.#fixedHeader, used, url, lookup);
+    const passedOver: Credentials[] = [];
+    const first = await this.#credentials([]);
+    for (let lookup = first; ; lookup = await this.#credentials(passedOver)) {
+      const { credentials } = lookup;
+      if (bearer !== undefined && credentials?.kind !== 'registry-token') {
+        return this.#answerBearer(bearer, isAnswerRefused, attempt);
+      }
+      if (credentials === undefined || passedOver.length === CREDENTIALS_REFUSED_MAX) {
+        throw this.#refusal(attempt.url, first);
+      }
+      const header = fixedHeader(credentials, wantsBasic);
+      if (header !== undefined && !attempt.refusedHeaders.includes(header)) {
+        this.#fixedHeader = header;
+        return header;
+      }
+      passedOver.push(credentials);
+    }
   }
 
-  #unlessUsed(
-    header: string,
-    used: string | undefined,
-    url: URL,
-    lookup: CredentialLookup,
-  ): string {
-    if (header === used) throw this.#refusal(url, lookup);
-    return header;
+  /** A token that was kept may have been revoked; credentials whose new token is refused do not do. */
+  async #answerBearer(
+    bearer: Challenge,
+    isAnswerRefused: boolean,
+    attempt: AuthAttempt,
+  ): Promise<string> {
+    this.#challenge = bearer;
+    this.#fixedHeader = undefined;
+    const granted = this.#tokens.get(attempt.key)?.settled;
+    if (granted !== undefined && `Bearer ${granted.value}` === attempt.refusedHeaders.at(-1)) {
+      this.#tokens.delete(attempt.key);
+      if (isAnswerRefused) attempt.refused.add(granted.lookup);
+    }
+    const header = await this.#bearer(bearer, attempt);
+    if (!attempt.refusedHeaders.includes(header)) return header;
+    throw this.#refusal(
+      attempt.url,
+      granted?.lookup ?? { credentials: undefined, failure: undefined },
+    );
   }
 
   /** The error for a registry that refuses whatever there is. */
   #refusal(url: URL, lookup: CredentialLookup): UnauthorizedError {
     const { credentials, failure } = lookup;
+    const { registry } = this.#place;
     const has =
       credentials !== undefined
-        ? `the stored credentials for ${this.#registry} are refused`
+        ? `the stored credentials for ${registry} are refused`
         : failure instanceof Error
           ? `credentials are wanted, and ${failure.message}`
-          : `credentials are wanted and none are stored for ${this.#registry}`;
+          : `credentials are wanted and none are stored for ${registry}`;
     return new UnauthorizedError(`${url.origin}: ${has}`, {
       cause: failure,
-      remedy: `log in with: docker login ${this.#registry}`,
+      remedy: `log in with: docker login ${registry}`,
     });
   }
 
-  #credentials(): Promise<CredentialLookup> {
+  /** Looked up again after a moment, or when what was found is refused. */
+  #credentials(refused: readonly Credentials[]): Promise<CredentialLookup> {
     const nowMs = performance.now();
-    if (this.#lookup === undefined || nowMs >= this.#lookupEndsAtMs) {
-      this.#lookup = this.#lookUp();
+    const isOld = this.#lookup === undefined || nowMs >= this.#lookupEndsAtMs;
+    if (this.#lookup === undefined || isOld || refused.length > 0) {
+      const lookup = this.#lookUp(refused);
+      if (refused.length > 0) return lookup;
+      this.#lookup = lookup;
       this.#lookupEndsAtMs = nowMs + CREDENTIALS_LIFETIME_MS;
     }
     return this.#lookup;
   }
 
-  async #lookUp(): Promise<CredentialLookup> {
-    const found = await this.#parts.credentials.lookup(this.#registry);
+  async #lookUp(refused: readonly Credentials[]): Promise<CredentialLookup> {
+    const found = await this.#parts.credentials.lookup(this.#place, refused);
     this.secrets.addCredentials(found.credentials);
     return found;
   }
 
-  #forget(scopes: readonly string[], used: string | undefined): void {
-    const key = scopes.join(' ');
-    const settled = this.#tokens.get(key)?.settled;
-    if (settled !== undefined && `Bearer ${settled.value}` === used) this.#tokens.delete(key);
-  }
-
-  async #bearer(
-    challenge: Challenge,
-    scopes: readonly string[],
-    url: URL,
-    signal: AbortSignal | undefined,
-  ): Promise<string> {
-    const key = scopes.join(' ');
-    const known = this.#tokens.get(key);
+  async #bearer(challenge: Challenge, attempt: AuthAttempt): Promise<string> {
+    const known = this.#tokens.get(attempt.key);
     const isFresh =
       known?.settled === undefined ||
       known.settled.expiresAtMs > performance.now() + TOKEN_MARGIN_MS;
-    const flight = known !== undefined && isFresh ? known : this.#fly(key, challenge, scopes, url);
-    const { value } = await orAbort(flight.token, signal);
+    const flight = known !== undefined && isFresh ? known : this.#fly(challenge, attempt);
+    const { value } = await orAbort(flight.token, attempt.signal);
     return `Bearer ${value}`;
   }
 
   /** One request for all who wait: it is not tied to the signal of the one who asked first. */
-  #fly(key: string, challenge: Challenge, scopes: readonly string[], url: URL): Flight {
-    const flight: Flight = { token: this.#fetch(challenge, scopes, url), settled: undefined };
+  #fly(challenge: Challenge, attempt: AuthAttempt): Flight {
+    const { key } = attempt;
+    const flight: Flight = { token: this.#fetch(challenge, attempt), settled: undefined };
     this.#tokens.set(key, flight);
     if (this.#tokens.size > TOKENS_MAX) {
       const [oldest] = this.#tokens.keys();
@@ -162,17 +175,42 @@ export class AuthSession {
     return flight;
   }
 
-  async #fetch(challenge: Challenge, scopes: readonly string[], url: URL): Promise<Token> {
+  /** Tries one source after the other; the error is that of the first. */
+  async #fetch(challenge: Challenge, attempt: AuthAttempt): Promise<Granted> {
+    const refused = attempt.refused.copy();
+    let failure: unknown;
+    for (;;) {
+      const lookup = await this.#credentials(refused.list);
+      const isLast = lookup.credentials === undefined;
+      if (isLast && refused.isBinding) throw failure ?? this.#refusalAfter(refused, attempt.url);
+      try {
+        return { ...(await this.#fetchWith(challenge, attempt, lookup)), lookup };
+      } catch (error) {
+        const isRefused = error instanceof UnauthorizedError || error instanceof DeniedError;
+        failure ??= error;
+        if (!isRefused || isLast || refused.list.length >= CREDENTIALS_REFUSED_MAX) throw failure;
+        refused.add(lookup);
+      }
+    }
+  }
+
+  #refusalAfter({ list }: RefusedCredentials, url: URL): UnauthorizedError {
+    return this.#refusal(url, { credentials: list[0], failure: undefined });
+  }
+
+  #fetchWith(
+    challenge: Challenge,
+    { scopes, url }: AuthAttempt,
+    { credentials }: CredentialLookup,
+  ): Promise<Token> {
     const asked = challenge.parameters.get('scope');
-    const wanted = scopes.length === 0 && asked ? [asked] : scopes;
-    const { credentials } = await this.#credentials();
     return fetchToken(
       this.#parts.exchange,
       this.#parts.policy,
       {
         realm: challenge.parameters.get('realm') ?? '',
         service: challenge.parameters.get('service'),
-        scopes: wanted,
+        scopes: scopes.length === 0 && asked ? [asked] : scopes,
         credentials,
         registryUrl: url,
         secrets: this.secrets,
@@ -180,4 +218,11 @@ export class AuthSession {
       undefined,
     );
   }
+}
+
+/** Undefined for credentials that a registry without a token service cannot be given. */
+function fixedHeader(credentials: Credentials, wantsBasic: boolean): string | undefined {
+  if (credentials.kind === 'registry-token') return `Bearer ${credentials.token}`;
+  if (credentials.kind !== 'password' || !wantsBasic) return undefined;
+  return basicHeader(credentials);
 }

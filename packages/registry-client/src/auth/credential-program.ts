@@ -2,12 +2,12 @@
  * Docker credential helpers: programs named `docker-credential-NAME` that get a server's address on
  * standard input and print a user name and a secret. Spec: docker-credential-helpers README.
  */
-import { spawn } from 'node:child_process';
 import { quoted } from '@shoal/oci';
 import { z } from 'zod';
 import { CredentialHelperError } from '../errors.ts';
 import type { Environment } from '../http/proxy-environment.ts';
-import { HELPER_ANSWER_BYTES_MAX, HELPER_TIMEOUT_MS } from '../limits.ts';
+import { HELPER_TIMEOUT_MS } from '../limits.ts';
+import { runCredentialProgram } from './run-credential-program.ts';
 
 const answerSchema = z.object({ Username: z.string(), Secret: z.string() });
 
@@ -28,7 +28,14 @@ export async function askCredentialHelper(
     });
   }
   const program = `docker-credential-${name}`;
-  const { status, output } = await runHelper(program, server, env);
+  const { status, output } = await runCredentialProgram({
+    program,
+    argv: ['get'],
+    input: `${server}\n`,
+    env,
+    timeoutMs: HELPER_TIMEOUT_MS,
+    remedy: INSTALL,
+  });
   if (status !== 0) {
     if (/credentials not found/i.test(output.toString('utf8'))) return undefined;
     throw new CredentialHelperError(`${program} failed for ${server} (status ${status})`, {
@@ -47,36 +54,4 @@ function decodeAnswer(output: Buffer, program: string): HelperAnswer | undefined
       remedy: INSTALL,
     });
   }
-}
-
-type HelperRun = { readonly status: number | string; readonly output: Buffer };
-
-function runHelper(program: string, server: string, env: Environment): Promise<HelperRun> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, ['get'], {
-      env: { ...env },
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
-    // the option `timeout` of spawn keeps the process alive when the program does not exist
-    const timer = setTimeout(() => child.kill('SIGKILL'), HELPER_TIMEOUT_MS);
-    const pieces: Buffer[] = [];
-    let sizeBytes = 0;
-    child.on('error', (error) => {
-      clearTimeout(timer);
-      reject(
-        new CredentialHelperError(`${program} cannot be run`, { cause: error, remedy: INSTALL }),
-      );
-    });
-    child.stdout.on('data', (piece: Buffer) => {
-      sizeBytes += piece.byteLength;
-      if (sizeBytes > HELPER_ANSWER_BYTES_MAX) child.kill('SIGKILL');
-      else pieces.push(piece);
-    });
-    child.on('close', (code, signal) => {
-      clearTimeout(timer);
-      resolve({ status: code ?? signal ?? 'unknown', output: Buffer.concat(pieces) });
-    });
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(`${server}\n`);
-  });
 }

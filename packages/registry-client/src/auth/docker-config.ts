@@ -11,20 +11,9 @@ import type { Environment } from '../http/proxy-environment.ts';
 import { DOCKER_CONFIG_BYTES_MAX } from '../limits.ts';
 import { readBoundedFile } from '../local/regular-file.ts';
 import type { ClientOptions } from '../options.ts';
+import type { CredentialLookup } from './credential-chain.ts';
 import { askCredentialHelper } from './credential-program.ts';
-
-export type Credentials =
-  | { readonly kind: 'password'; readonly username: string; readonly password: string }
-  /** A refresh token for the registry's token service. */
-  | { readonly kind: 'identity-token'; readonly token: string }
-  /** A token for the registry itself. */
-  | { readonly kind: 'registry-token'; readonly token: string };
-
-export type CredentialLookup = {
-  readonly credentials: Credentials | undefined;
-  /** Why a configured helper gave nothing; shown when the registry then refuses. */
-  readonly failure: unknown;
-};
+import type { CredentialQuestion, CredentialSource, Credentials } from './credential-source.ts';
 
 const authSchema = z.looseObject({
   auth: z.string().optional(),
@@ -44,13 +33,21 @@ type DockerConfig = z.output<typeof configSchema>;
 
 const HUB_KEY = 'https://index.docker.io/v1/';
 
-export class DockerCredentials {
+export class DockerCredentials implements CredentialSource {
+  readonly name = 'Docker configuration';
+  readonly remembers = false;
   readonly #options: ClientOptions;
   readonly #env: Environment;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#env = options.env ?? process.env;
+  }
+
+  async find({ registry }: CredentialQuestion): Promise<readonly Credentials[]> {
+    const { credentials, failure } = await this.lookup(registry);
+    if (credentials === undefined && failure !== undefined) throw failure;
+    return credentials === undefined ? [] : [credentials];
   }
 
   /** `registry` is the host part of a reference. Throws for an unreadable configuration file. */

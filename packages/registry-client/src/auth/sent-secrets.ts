@@ -2,7 +2,7 @@
  * What was told to a server in confidence, so that nothing it says back is shown when it holds any
  * of it: servers and proxies put the headers of a request into their error pages.
  */
-import type { Credentials } from './docker-config.ts';
+import type { Credentials } from './credential-source.ts';
 
 const WITHHELD = 'a reason that repeats the credentials is not shown';
 

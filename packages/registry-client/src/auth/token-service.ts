@@ -17,7 +17,7 @@ import {
   TOKEN_LIFETIME_DEFAULT_MS,
 } from '../limits.ts';
 import { collectBounded } from '../verify.ts';
-import type { Credentials } from './docker-config.ts';
+import type { Credentials } from './credential-source.ts';
 import type { SentSecrets } from './sent-secrets.ts';
 
 const tokenSchema = z.looseObject({

@@ -6,6 +6,7 @@
 import { getCACertificates, rootCertificates } from 'node:tls';
 import type { Agent, Dispatcher } from 'undici';
 import { ClientConfigError } from '../errors.ts';
+import type { TlsFiles } from '../hosts/registry-host.ts';
 import { CLOSE_GRACE_MS, CONNECTIONS_PER_HOST_MAX, PEM_BYTES_MAX } from '../limits.ts';
 import { readBoundedFile } from '../local/regular-file.ts';
 import type { ClientOptions } from '../options.ts';
@@ -14,20 +15,25 @@ import { type Environment, proxyForUrl } from './proxy-environment.ts';
 type TlsSettings = {
   readonly rejectUnauthorized?: boolean;
   readonly ca?: string[];
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
+  readonly cert?: Buffer[];
+  readonly key?: Buffer[];
 };
+
+type HostFiles = Pick<TlsFiles, 'caFiles' | 'clientPairs'>;
 
 export class Connections {
   readonly #options: ClientOptions;
+  readonly #hostFiles: HostFiles;
   readonly #env: Environment;
   readonly #proxies = new Map<string, Promise<Dispatcher>>();
   #direct: Promise<Dispatcher> | undefined;
   #tls: Promise<TlsSettings> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: ClientOptions) {
+  /** `hostFiles` are trusted and shown beside those of the options. */
+  constructor(options: ClientOptions, hostFiles: HostFiles = { caFiles: [], clientPairs: [] }) {
     this.#options = options;
+    this.#hostFiles = hostFiles;
     this.#env = options.env ?? process.env;
   }
 
@@ -71,7 +77,7 @@ export class Connections {
   }
 
   async #connectOptions(): Promise<TlsSettings & { timeout: number }> {
-    this.#tls ??= loadTls(this.#options);
+    this.#tls ??= loadTls(this.#options, this.#hostFiles);
     return { ...(await this.#tls), timeout: this.#options.timeouts?.connectTimeoutMs ?? 10_000 };
   }
 
@@ -109,26 +115,39 @@ async function closeSoon(dispatcher: Dispatcher): Promise<void> {
   }
 }
 
-async function loadTls(options: ClientOptions): Promise<TlsSettings> {
+async function loadTls(options: ClientOptions, hostFiles: HostFiles): Promise<TlsSettings> {
   const { caFile, clientCertificateFile, clientKeyFile, insecure } = options;
   if ((clientCertificateFile === undefined) !== (clientKeyFile === undefined)) {
     throw new ClientConfigError('a client certificate and its key belong together', {
       remedy: 'give both files or none',
     });
   }
+  const caFiles = [...hostFiles.caFiles, ...(caFile === undefined ? [] : [caFile])];
+  const pairs = [...hostFiles.clientPairs];
+  if (clientCertificateFile !== undefined && clientKeyFile !== undefined) {
+    pairs.push({ certificate: clientCertificateFile, key: clientKeyFile });
+  }
   return {
     ...(insecure === true ? { rejectUnauthorized: false } : {}),
-    ...(caFile === undefined ? {} : { ca: await trustedWith(caFile) }),
-    ...(clientCertificateFile === undefined ? {} : { cert: await readPem(clientCertificateFile) }),
-    ...(clientKeyFile === undefined ? {} : { key: await readPem(clientKeyFile) }),
+    ...(caFiles.length === 0 ? {} : { ca: await trustedWith(caFiles) }),
+    ...(pairs.length === 0 ? {} : await readPairs(pairs)),
   };
 }
 
-async function trustedWith(caFile: string): Promise<string[]> {
-  const extra = (await readPem(caFile)).toString('utf8');
+async function readPairs(
+  pairs: HostFiles['clientPairs'],
+): Promise<{ cert: Buffer[]; key: Buffer[] }> {
+  return {
+    cert: await Promise.all(pairs.map(({ certificate }) => readPem(certificate))),
+    key: await Promise.all(pairs.map(({ key }) => readPem(key))),
+  };
+}
+
+async function trustedWith(caFiles: readonly string[]): Promise<string[]> {
+  const extra = await Promise.all(caFiles.map(async (file) => (await readPem(file)).toString()));
   const usual =
     typeof getCACertificates === 'function' ? getCACertificates('default') : rootCertificates;
-  return [...usual, extra];
+  return [...usual, ...extra];
 }
 
 async function readPem(path: string): Promise<Buffer> {

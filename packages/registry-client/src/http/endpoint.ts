@@ -4,10 +4,12 @@
  */
 
 import { errorCode } from '@shoal/errors';
-import { AuthSession } from '../auth/auth-session.ts';
-import type { DockerCredentials } from '../auth/docker-config.ts';
+import { AuthAttempt } from '../auth/auth-attempt.ts';
+import { type AuthComponents, AuthSession } from '../auth/auth-session.ts';
+import type { CredentialPlace } from '../auth/credential-source.ts';
 import { RedirectError, TlsError } from '../errors.ts';
-import { ERROR_BODY_BYTES_MAX, REDIRECTS_MAX } from '../limits.ts';
+import type { RegistryHost } from '../hosts/registry-host.ts';
+import { CHALLENGES_ANSWERED_MAX, ERROR_BODY_BYTES_MAX, REDIRECTS_MAX } from '../limits.ts';
 import type { ClientOptions } from '../options.ts';
 import { collectBounded } from '../verify.ts';
 import { bodyPieces, discardBody } from './body-pieces.ts';
@@ -29,10 +31,12 @@ export type EndpointRequest = Omit<HttpRequest, 'url'> & {
   readonly subject: string;
 };
 
-export type EndpointComponents = {
-  readonly exchange: Exchange;
-  readonly credentials: DockerCredentials;
-  readonly policy: RetryPolicy;
+export type EndpointPlace = {
+  /** As references have it; in messages a mirror goes by its own name. */
+  readonly registry: string;
+  /** What credentials are looked up for. */
+  readonly place: CredentialPlace;
+  readonly host: RegistryHost;
 };
 
 export type Document = { readonly answer: HttpAnswer; readonly body: Buffer };
@@ -45,16 +49,27 @@ export class Endpoint {
   readonly exchange: Exchange;
   readonly mayBePlain: boolean;
   readonly #host: string;
+  readonly #server: RegistryHost;
+  /** The registry a mirror is asked for; undefined when the server is the registry itself. */
+  readonly #namespace: string | undefined;
   readonly #auth: AuthSession;
   #base: Promise<URL> | undefined;
 
-  constructor(registry: string, parts: EndpointComponents, options: ClientOptions) {
-    this.registry = registry;
+  constructor(
+    { registry, place, host }: EndpointPlace,
+    parts: AuthComponents,
+    options: ClientOptions,
+  ) {
+    this.#server = host;
+    this.#host = registry === 'docker.io' ? HUB_HOST : registry;
+    const isElsewhere = host.url !== undefined && host.url.host !== this.#host;
+    this.#namespace = isElsewhere ? registry : undefined;
+    this.registry = isElsewhere ? host.url.host : registry;
     this.policy = parts.policy;
     this.exchange = parts.exchange;
-    this.mayBePlain = options.plainHttp === true;
-    this.#host = registry === 'docker.io' ? HUB_HOST : registry;
-    this.#auth = new AuthSession(registry, parts);
+    this.mayBePlain = options.plainHttp === true || host.url?.protocol === 'http:';
+    this.#auth = new AuthSession(place, parts);
+    for (const value of Object.values(host.headers)) this.#auth.secrets.add(value);
   }
 
   /** Tries until the answer has an accepted status. The body is the caller's to read. */
@@ -133,14 +148,19 @@ export class Endpoint {
   ): Promise<HttpAnswer> {
     const { scopes, signal } = request;
     if (url.origin !== base.origin) return this.exchange.send({ ...request, url }, attempt);
-    let authorization = await this.#auth.header(scopes, base, signal);
+    const auth = new AuthAttempt(scopes, base, signal);
+    let authorization = await this.#auth.header(auth);
     for (let round = 0; ; round++) {
-      const headers = { ...request.headers, ...(authorization ? { authorization } : {}) };
+      const headers = {
+        ...this.#server.headers,
+        ...request.headers,
+        ...(authorization ? { authorization } : {}),
+      };
       const answer = await this.exchange.send({ ...request, url, headers }, attempt);
-      if (answer.status !== 401 || round === 2) return answer;
+      if (answer.status !== 401 || round === CHALLENGES_ANSWERED_MAX) return answer;
       const challenge = answer.headers.get('www-authenticate');
       await discardBody(answer);
-      authorization = await this.#auth.answer(challenge, scopes, base, authorization, signal);
+      authorization = await this.#auth.answer(challenge, authorization, auth);
     }
   }
 
@@ -158,9 +178,19 @@ export class Endpoint {
 
   /** A registry behind a TLS proxy may name itself with http: its own scheme is kept. */
   #urlOf(target: string | URL, base: URL): URL {
-    const url = new URL(target, base);
+    const url = new URL(typeof target === 'string' ? this.#pathOf(target) : target, base);
+    if (this.#namespace !== undefined && typeof target === 'string') {
+      url.searchParams.set('ns', this.#namespace);
+    }
     if (url.host === base.host && url.protocol !== base.protocol) url.protocol = base.protocol;
     return url;
+  }
+
+  /** The API of a server may lie below another path than `/v2`. */
+  #pathOf(target: string): string {
+    const { url } = this.#server;
+    if (url === undefined) return target;
+    return `${url.pathname.replace(/\/$/, '')}${target.slice('/v2'.length)}`;
   }
 
   #baseUrl(signal: AbortSignal | undefined): Promise<URL> {
@@ -175,6 +205,7 @@ export class Endpoint {
 
   /** HTTPS; plain HTTP when asked to, or when a loopback registry does not speak TLS. */
   async #findBase(signal: AbortSignal | undefined): Promise<URL> {
+    if (this.#server.url !== undefined) return new URL(this.#server.url.origin);
     if (this.mayBePlain) return new URL(`http://${this.#host}`);
     const secure = new URL(`https://${this.#host}`);
     if (!isLoopbackHost(secure.hostname)) return secure;

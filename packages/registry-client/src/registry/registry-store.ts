@@ -114,10 +114,19 @@ export class RegistryStore implements ImageStore {
   }
 
   async readBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<Readable> {
-    const signal = this.signalOf(options);
-    const span = { descriptor, offset: 0, end: descriptor.size, isWhole: true, signal };
-    const pieces = verifiedPieces(this.#reader.pieces(span), descriptor, this.where);
+    const pieces = verifiedPieces(this.blobPieces(descriptor, 0, options), descriptor, this.where);
     return Readable.from(pieces, { objectMode: false });
+  }
+
+  /** The bytes of a blob from `offset` to its end, not verified. */
+  blobPieces(
+    descriptor: Descriptor,
+    offset: number,
+    options: CallOptions,
+  ): AsyncGenerator<Buffer, void, void> {
+    const signal = this.signalOf(options);
+    const isWhole = offset === 0;
+    return this.#reader.pieces({ descriptor, offset, end: descriptor.size, isWhole, signal });
   }
 
   async readBlobRange(
