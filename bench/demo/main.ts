@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { EmbeddedRegistry } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { type Measured, measureFullPull, measureLazyCat, measureLazyMount } from './measure.ts';
 import { interruptPrograms, mustRun, output, outputBelow, runProgram } from './run-program.ts';
 import { SlowLink } from './slow-link.ts';

@@ -7,7 +7,8 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MediaType, parseManifest, parseReference } from '@shoal/oci';
-import { EmbeddedRegistry, openSource } from '@shoal/registry-client';
+import { openSource } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { runChecked } from '@shoal/test-kit';
 import { quantile } from '../harness/figures.ts';
 import { type BenchInput, makeInput, SHOAL } from '../harness/input.ts';

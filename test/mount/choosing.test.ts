@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { convertImage } from '@shoal/converter';
 import { parseReference } from '@shoal/oci';
-import { EmbeddedRegistry } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { buildLayout, FaultProxy, requireMounts, runChecked, writeTar } from '@shoal/test-kit';
 import t from 'tap';
 import { convertDirectory, mountWorld } from '../support/mounted-image.ts';

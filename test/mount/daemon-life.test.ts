@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listHolders } from '@shoal/linux';
-import { EmbeddedRegistry } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { requireMounts, requireTool, runChecked } from '@shoal/test-kit';
 import t from 'tap';
 import { openFaultGate } from '../support/fault-gate.ts';

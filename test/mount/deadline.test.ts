@@ -1,6 +1,6 @@
 /** A deadline holds whatever a read shares its way with: readahead that hangs, other readers. */
 import { join } from 'node:path';
-import { EmbeddedRegistry } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { requireMounts, runCommand } from '@shoal/test-kit';
 import t from 'tap';
 import { openFaultGate } from '../support/fault-gate.ts';

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EmbeddedRegistry } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { requireMounts, requireTool, runChecked, runCommand } from '@shoal/test-kit';
 import t from 'tap';
 import { type GateMode, openFaultGate } from '../support/fault-gate.ts';

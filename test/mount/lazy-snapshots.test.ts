@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { convertImage } from '@shoal/converter';
 import { parseReference } from '@shoal/oci';
-import { EmbeddedRegistry } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { buildLayout, digestOf, noise, requireMounts, writeTar } from '@shoal/test-kit';
 import t from 'tap';
 import { openFaultGate } from '../support/fault-gate.ts';

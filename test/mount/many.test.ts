@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { errorCode } from '@shoal/errors';
-import { EmbeddedRegistry } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import {
   buildLayout,
   compareTrees,

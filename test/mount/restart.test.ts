@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { listHolders } from '@shoal/linux';
-import { EmbeddedRegistry } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { requireMounts, runCommand } from '@shoal/test-kit';
 import { Level } from 'level';
 import t from 'tap';

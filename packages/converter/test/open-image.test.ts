@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parsePlatform, parseReference } from '@shoal/oci';
-import { EmbeddedRegistry, PlatformMissingError } from '@shoal/registry-client';
+import { PlatformMissingError } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { buildLayout, temporaryDirectory, writeTar } from '@shoal/test-kit';
 import t from 'tap';
 import {

@@ -12,7 +12,8 @@ import {
   parseReference,
   sha256Digest,
 } from '@shoal/oci';
-import { EmbeddedRegistry, type ImageTarget, openSource, openTarget } from '@shoal/registry-client';
+import { type ImageTarget, openSource, openTarget } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import {
   noise,
   requireTool,

@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseReference } from '@shoal/oci';
-import { EmbeddedRegistry } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { requireTool, startDockerRegistry, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { imageTargetSuite } from './support/image-target-suite.ts';

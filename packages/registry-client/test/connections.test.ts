@@ -5,12 +5,8 @@ import { createServer, get } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { parseReference } from '@shoal/oci';
-import {
-  type ClientOptions,
-  EmbeddedRegistry,
-  openSource,
-  openTarget,
-} from '@shoal/registry-client';
+import { type ClientOptions, openSource, openTarget } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { requireTool, startDockerRegistry, temporaryDirectory } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { proxyForUrl } from '../src/http/proxy-environment.ts';

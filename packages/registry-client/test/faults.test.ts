@@ -5,12 +5,12 @@ import { buffer } from 'node:stream/consumers';
 import { type Descriptor, parseReference, sha256Digest } from '@shoal/oci';
 import {
   type ClientOptions,
-  EmbeddedRegistry,
   type ImageStore,
   openSource,
   openTarget,
   type RequestEvent,
 } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { type Fault, FaultProxy, isBlobRead } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { noiseBytes, writeBlob, writeImage } from './support/image-target-suite.ts';

@@ -3,7 +3,8 @@
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { parseDigest, parseReference, sha256Digest } from '@shoal/oci';
-import { EmbeddedRegistry, openSource, openTarget } from '@shoal/registry-client';
+import { openSource, openTarget } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { PresigningProxy, requireTool, startDockerRegistry } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { BlobLocations, expiryOf } from '../src/registry/blob-locations.ts';

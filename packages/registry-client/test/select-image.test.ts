@@ -12,13 +12,13 @@ import {
   parseReference,
 } from '@shoal/oci';
 import {
-  EmbeddedRegistry,
   findConvertedImage,
   type ImageTarget,
   openSource,
   openTarget,
   selectManifest,
 } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { FaultProxy, temporaryDirectory } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { writeBlob } from './support/image-target-suite.ts';

@@ -11,7 +11,8 @@ import {
   parseManifest,
   parseReference,
 } from '@shoal/oci';
-import { EmbeddedRegistry, openSource, openTarget } from '@shoal/registry-client';
+import { openSource, openTarget } from '@shoal/registry-client';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { requireTool, runChecked, temporaryDirectory, writeTar } from '@shoal/test-kit';
 import t from 'tap';
 import { noiseBytes, writeImage } from './support/image-target-suite.ts';
