@@ -20,17 +20,21 @@ import {
 import { clearContainerdLeftovers, endTasks } from './containerd-leftovers.ts';
 
 export type ContainerdOptions = {
-  /** @default `containerd` in PATH */
-  readonly program?: string;
-  /** @default `ctr` in PATH */
-  readonly ctrProgram?: string;
-  /** Snapshotters that other programs serve, by name: the path of the socket. */
-  readonly proxySnapshotters?: Readonly<Record<string, string>>;
+  /** Directory of containerd 2.x, its ctr and its shim. @default Debian's 1.6 in PATH */
+  readonly programs2?: string;
+  /** Snapshotters that other programs serve, by name. */
+  readonly proxySnapshotters?: Readonly<Record<string, ProxySnapshotter>>;
   /** Plugins that are left out. @default CRI and what writes outside of the directory */
   readonly disabledPlugins?: readonly string[];
-  /** More of the configuration (version 2, TOML), e.g. `[plugins."..."]` tables. */
+  /** More of the configuration (TOML), e.g. `[plugins."..."]` tables of the version's names. */
   readonly moreConfig?: string;
   readonly env?: NodeJS.ProcessEnv;
+};
+
+export type ProxySnapshotter = {
+  readonly socket: string;
+  /** Where it keeps its snapshots, for CRI's figures of the file system. */
+  readonly root: string;
 };
 
 export type Containerd = {
@@ -59,6 +63,8 @@ const STOP_MS_MAX = 30_000;
 /** CRI wants a network set-up; `opt` and NRI use directories of the whole machine. */
 const DISABLED = [
   'io.containerd.grpc.v1.cri',
+  'io.containerd.cri.v1.images',
+  'io.containerd.cri.v1.runtime',
   'io.containerd.internal.v1.opt',
   'io.containerd.nri.v1.nri',
 ];
@@ -94,8 +100,13 @@ class OwnContainerd implements Containerd {
     this.directory = directory;
     this.address = join(directory, 'containerd.sock');
     this.env = { ...process.env, ...options.env, CONTAINERD_ADDRESS: this.address };
-    this.#program = options.program ?? findTool('containerd') ?? 'containerd';
-    this.#ctr = options.ctrProgram ?? findTool('ctr') ?? 'ctr';
+    const { programs2 } = options;
+    // containerd looks for its shim in PATH.
+    if (programs2 !== undefined) this.env['PATH'] = `${programs2}:${this.env['PATH'] ?? ''}`;
+    const programOf = (name: string) =>
+      programs2 === undefined ? (findTool(name) ?? name) : join(programs2, name);
+    this.#program = programOf('containerd');
+    this.#ctr = programOf('ctr');
     this.#config = join(directory, 'config.toml');
     this.#logFile = join(directory, 'log');
     for (const name of ['root', 'state']) mkdirSync(join(directory, name));
@@ -163,14 +174,8 @@ class OwnContainerd implements Containerd {
 }
 
 function configuration(directory: string, address: string, options: ContainerdOptions): string {
-  const text = (value: unknown) => JSON.stringify(value);
-  const proxies = Object.entries(options.proxySnapshotters ?? {}).flatMap(([name, socket]) => [
-    `[proxy_plugins.${text(name)}]`,
-    'type = "snapshot"',
-    `address = ${text(socket)}`,
-  ]);
   return [
-    'version = 2',
+    `version = ${options.programs2 === undefined ? 2 : 3}`,
     `root = ${text(join(directory, 'root'))}`,
     `state = ${text(join(directory, 'state'))}`,
     `disabled_plugins = ${text(options.disabledPlugins ?? DISABLED)}`,
@@ -178,8 +183,35 @@ function configuration(directory: string, address: string, options: ContainerdOp
     `address = ${text(address)}`,
     '[ttrpc]',
     `address = ${text(`${address}.ttrpc`)}`,
-    ...proxies,
+    ...Object.entries(options.proxySnapshotters ?? {}).flatMap(([name, proxy]) => [
+      ...proxyPlugin(name, proxy),
+      ...(options.programs2 === undefined ? [] : unpacking(name)),
+    ]),
     options.moreConfig ?? '',
     '',
   ].join('\n');
+}
+
+function proxyPlugin(name: string, { socket, root }: ProxySnapshotter): string[] {
+  return [
+    `[proxy_plugins.${text(name)}]`,
+    'type = "snapshot"',
+    `address = ${text(socket)}`,
+    `[proxy_plugins.${text(name)}.exports]`,
+    `root = ${text(root)}`,
+    'enable_remote_snapshot_annotations = "true"',
+  ];
+}
+
+/** Since 2.0 `ctr images pull` unpacks only for snapshotters that are named here. */
+function unpacking(snapshotter: string): string[] {
+  return [
+    '[[plugins."io.containerd.transfer.v1.local".unpack_config]]',
+    'platform = "linux"',
+    `snapshotter = ${text(snapshotter)}`,
+  ];
+}
+
+function text(value: unknown): string {
+  return JSON.stringify(value);
 }

@@ -3,6 +3,7 @@
 //
 // Usage: client [-address SOCKET] [-snapshotter NAME] [-plain-http] [-user NAME:PASSWORD] pull IMAGE
 // client [...] run IMAGE CONTAINER [ARGUMENT...]
+// client [-address SOCKET] commit CONTAINER IMAGE
 package main
 
 import (
@@ -50,8 +51,10 @@ func run(ctx context.Context, args []string) (int, error) {
 		return 0, pull(ctx, engine, args[1])
 	case len(args) >= 3 && args[0] == "run":
 		return start(ctx, engine, args[1], args[2], args[3:])
+	case len(args) == 3 && args[0] == "commit":
+		return 0, commit(ctx, engine, args[1], args[2])
 	}
-	return 0, fmt.Errorf("expected pull IMAGE or run IMAGE CONTAINER [ARGUMENT...], not %q", args)
+	return 0, fmt.Errorf("expected pull IMAGE, run IMAGE CONTAINER [ARGUMENT...] or commit CONTAINER IMAGE, not %q", args)
 }
 
 func pull(ctx context.Context, engine *containerd.Client, name string) error {

@@ -1,0 +1,92 @@
+/**
+ * Ordinary images with `shoal snapshotter` below containerd 1.6 and 2.x: pull, run, exec, commit,
+ * push, remove, as with containerd's own snapshotter.
+ */
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { requireTool, temporaryDirectory } from '@shoal/test-kit';
+import t, { type Test } from 'tap';
+import { startDockerRegistry } from '../support/docker-registry.ts';
+import { type OwnSnapshotter, startSnapshotter } from '../support/own-snapshotter.ts';
+import { buildBusyboxLayout, pushLayout } from './support/busybox-image.ts';
+import { type Installation, RELEASES, startRelease } from './support/releases.ts';
+
+/** What the image's own command prints. */
+const OUTPUT = 'added\nchanged\n';
+
+for (const release of RELEASES) {
+  t.test(`containerd ${release}`, async (t) => {
+    if (!requireTool(t, 'docker-registry', 'skopeo', 'busybox')) return;
+    const directory = temporaryDirectory(t);
+    const registry = await startDockerRegistry(t, join(directory, 'registry'));
+    const snapshotter = await startSnapshotter(t);
+    const containerd = await startRelease(t, release, snapshotter);
+    if (containerd === undefined) return;
+    const image = `${registry.host}/test/busybox:latest`;
+    await pushLayout(buildBusyboxLayout(join(directory, 'layout')), image);
+    await pullAndRun(t, containerd, image);
+    const committed = `${registry.host}/test/committed:latest`;
+    await execAndCommit(t, containerd, { image, committed });
+    await removeAll(t, containerd, snapshotter);
+    await pullCommitted(t, containerd, committed);
+    await removeAll(t, containerd, snapshotter);
+  });
+}
+
+async function pullAndRun(t: Test, containerd: Installation, image: string): Promise<void> {
+  await containerd.ctr(['images', 'pull', '--plain-http', '--snapshotter', 'shoal', image]);
+  const name = containerName();
+  const byCtr = await containerd.ctr(['run', '--rm', '--snapshotter', 'shoal', image, name]);
+  t.equal(byCtr.stdout, OUTPUT, 'ctr run');
+  const args = ['sh', '-c', 'echo written > new; cat new; exit 7'];
+  const byClient = await containerd.tryClient(['run', image, name, ...args]);
+  t.match(byClient, { stdout: 'written\n', exitCode: 7 }, 'client run');
+  const again = await containerd.client(['run', image, name]);
+  t.equal(again.stdout, OUTPUT, 'nothing of a removed container is left');
+}
+
+type Images = { readonly image: string; readonly committed: string };
+
+async function execAndCommit(t: Test, containerd: Installation, images: Images): Promise<void> {
+  const { image, committed } = images;
+  const name = containerName();
+  const run = ['run', '--detach', '--snapshotter', 'shoal', image, name, 'sleep', '1000'];
+  await containerd.ctr(run);
+  const inside = (...args: string[]) =>
+    containerd.ctr(['tasks', 'exec', '--exec-id', containerName(), name, ...args]);
+  t.equal((await inside('cat', '/data/changed')).stdout, 'changed\n', 'exec');
+  await inside('sh', '-c', 'rm added; echo more >> changed; mkdir below; echo new > below/new');
+  await containerd.client(['commit', name, committed]);
+  await containerd.ctr(['images', 'push', '--plain-http', committed]);
+  await containerd.ctr(['tasks', 'delete', '--force', name]);
+  await containerd.ctr(['containers', 'delete', name]);
+}
+
+async function pullCommitted(t: Test, containerd: Installation, image: string): Promise<void> {
+  await containerd.client(['pull', image]);
+  const args = ['sh', '-c', 'cat changed below/new; ls'];
+  const { stdout } = await containerd.client(['run', image, containerName(), ...args]);
+  t.equal(stdout, 'changed\nmore\nnew\nbelow\nchanged\n', 'the committed image');
+}
+
+/** Without images containerd removes every snapshot, and nothing of them stays. */
+async function removeAll(
+  t: Test,
+  containerd: Installation,
+  snapshotter: OwnSnapshotter,
+): Promise<void> {
+  const { stdout } = await containerd.ctr(['images', 'list', '--quiet']);
+  const images = stdout.split('\n').filter((name) => name !== '');
+  await containerd.ctr(['images', 'remove', '--sync', ...images]);
+  const left = await containerd.ctr(['snapshots', '--snapshotter', 'shoal', 'list']);
+  t.equal(left.stdout.trim().split('\n').length, 1, 'only the head of the list');
+  t.same(readdirSync(join(snapshotter.root, 'snapshots')), [], 'no directory');
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+  t.notMatch(mounts, snapshotter.root, 'no mount');
+}
+
+/** runc knows containers of the whole machine by name. */
+function containerName(): string {
+  return `shoal-test-${randomBytes(6).toString('hex')}`;
+}

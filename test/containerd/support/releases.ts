@@ -1,0 +1,59 @@
+/** The containerds that the tests run: Debian's 1.6, and 2.x built from its Go module. */
+import {
+  type CommandOptions,
+  type CommandResult,
+  requireContainerdJudge,
+  requireTool,
+  runChecked,
+  runCommand,
+  type TestScope,
+} from '@shoal/test-kit';
+import {
+  type Containerd,
+  type ContainerdOptions,
+  requireContainerd,
+  startContainerd,
+} from '../../support/containerd.ts';
+import type { OwnSnapshotter } from '../../support/own-snapshotter.ts';
+
+export const RELEASES = ['1.6', '2'] as const;
+export type Release = (typeof RELEASES)[number];
+
+export type Installation = Containerd & {
+  readonly release: Release;
+  /**
+   * Runs the client of test/conformance, which pulls as CRI does, runs and commits containers; an
+   * exit code other than 0 is an error.
+   */
+  client(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** Runs it; any exit code is a result. */
+  tryClient(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+};
+
+/**
+ * Starts a containerd of the release that knows `shoal snapshotter` as `shoal`; undefined, with the
+ * test skipped or failed, where it cannot run. runc of Debian 12 needs no systemd and takes version 1
+ * or 2 of control groups, so containers run with ctr's defaults.
+ */
+export async function startRelease(
+  t: TestScope,
+  release: Release,
+  snapshotter: OwnSnapshotter,
+  options: ContainerdOptions = {},
+): Promise<Installation | undefined> {
+  const judge = requireContainerdJudge(t, release);
+  if (judge === undefined || !requireContainerd(t) || !requireTool(t, 'runc')) return undefined;
+  const containerd = await startContainerd(t, {
+    ...options,
+    ...(release === '2' ? { programs2: judge.directory } : {}),
+    proxySnapshotters: { shoal: { socket: snapshotter.socket, root: snapshotter.root } },
+  });
+  const { env } = containerd;
+  return Object.assign(containerd, {
+    release,
+    client: (args: readonly string[], more: CommandOptions = {}) =>
+      runChecked(judge.client, ['-plain-http', ...args], { env, ...more }),
+    tryClient: (args: readonly string[], more: CommandOptions = {}) =>
+      runCommand(judge.client, ['-plain-http', ...args], { env, ...more }),
+  });
+}
