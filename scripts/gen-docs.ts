@@ -1,5 +1,6 @@
 /**
- * Writes the pages that follow from the code: docs/errors.md, docs/limits.md, docs/cli.md.
+ * Writes the pages that follow from the code: docs/errors.md, docs/limits.md, docs/cli.md,
+ * docs/metrics.md.
  * `npm run gen` writes them; with `--check` it writes nothing and fails when one is stale, as
  * test/generated-docs.test.ts does.
  */
@@ -9,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { renderCliPage } from './gen-docs/cli-page.ts';
 import { renderErrorsPage } from './gen-docs/errors-page.ts';
 import { renderLimitsPage } from './gen-docs/limits-page.ts';
+import { renderMetricsPage } from './gen-docs/metrics-page.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -18,6 +20,7 @@ export async function renderPages(root = ROOT): Promise<ReadonlyMap<string, stri
     ['docs/errors.md', renderErrorsPage(root)],
     ['docs/limits.md', renderLimitsPage(root)],
     ['docs/cli.md', await renderCliPage()],
+    ['docs/metrics.md', renderMetricsPage()],
   ]);
 }
 

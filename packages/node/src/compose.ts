@@ -2,8 +2,8 @@
  * Puts a daemon's mount service together: database, caches, codec threads, registries, drivers.
  */
 import { join } from 'node:path';
-import type { BlobSource, CacheEvent } from '@shoal/blob-store';
-import { ChunkCache, CodecPool, ReadGate, rateLimitedSource } from '@shoal/blob-store';
+import type { BlobSource } from '@shoal/blob-store';
+import { CodecPool, rateLimitedSource } from '@shoal/blob-store';
 import type { ServiceManager } from '@shoal/linux';
 import {
   BlobPool,
@@ -17,14 +17,16 @@ import {
   type MountDriver,
   MountPlanner,
   MountService,
-  makePrivateDirectory,
   openBlobfsDriver,
   openCompleteDriver,
   openLazyImages,
   type StateStore,
 } from '@shoal/snapshotter';
+import { Caches, cacheDirectoryOf } from './caches.ts';
 import type { NodeConfig } from './config.ts';
 import type { Log } from './log.ts';
+import type { Metrics } from './metrics/metrics.ts';
+import { watchDaemon } from './metrics/watch-daemon.ts';
 import type { DaemonPaths } from './paths.ts';
 
 export type ComposeInput = {
@@ -32,6 +34,7 @@ export type ComposeInput = {
   readonly config: NodeConfig;
   readonly state: StateStore;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** Keeps descriptors beside the holder; absent where no service manager started the daemon. */
   readonly manager?: ServiceManager | undefined;
 };
@@ -44,7 +47,7 @@ export type Composed = {
 };
 
 export async function composeService(input: ComposeInput): Promise<Composed> {
-  const { paths, config, state, log } = input;
+  const { paths, config, state, log, metrics } = input;
   const codecs = new CodecPool(
     config.codecThreads === undefined ? {} : { threads: config.codecThreads },
   );
@@ -52,12 +55,16 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
     dockerConfigDirectory: config.dockerConfigDirectory,
     caFile: config.caFile,
   });
-  const parts: CacheParts = { pool: codecs, gate: new ReadGate() };
-  const caches = new EarlyCaches();
+  const defaultDirectory = cacheDirectoryOf(config, paths);
+  const caches = new Caches({
+    ...{ defaultDirectory, config, codecs, log },
+    onFetched: metrics.fetched,
+    onEvent: metrics.cacheEvent,
+  });
   const pool = new BlobPool({
-    openCache: (directory) =>
-      caches.open((evictsAtOnce) => openCache(directory, parts, input, evictsAtOnce)),
+    openCache: (directory) => caches.open(directory),
     wrapSource: (source) => shapeFetches(source, config),
+    observer: metrics,
     log,
   });
   const bootstraps = new BootstrapStore(paths.root, state);
@@ -65,17 +72,18 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
   const planner = new MountPlanner(
     {
       root: paths.root,
-      defaultCacheDirectory: cacheDirectoryOf(input),
+      defaultCacheDirectory: defaultDirectory,
       defaultMissPolicy: config.missPolicy,
     },
     { access, bootstraps, collector, images: new ImageBlobs(pool, bootstraps) },
   );
+  const drivers = await openDrivers(input);
   const service = new MountService(
-    { root: paths.root, reserved: [paths.root, paths.run, cacheDirectoryOf(input)] },
+    { root: paths.root, reserved: [paths.root, paths.run, defaultDirectory] },
     {
       state,
       planner,
-      drivers: await openDrivers(input),
+      drivers,
       collector,
       log,
       owned: [pool, access, codecs, collector],
@@ -92,59 +100,13 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
     lookupDeadlineMs: config.lookupDeadlineMs,
     findConverted: config.findConverted,
   });
+  watchDaemon(metrics, { service, drivers, caches, lazy });
   return { service, lazy };
 }
-
-/** Caches opened while mounts are restored evict only afterwards: their blobs look unused before. */
-class EarlyCaches {
-  #isRestored = false;
-  readonly #early: ChunkCache[] = [];
-
-  async open(openIt: (evictsAtOnce: boolean) => Promise<ChunkCache>): Promise<ChunkCache> {
-    const evictsAtOnce = this.#isRestored;
-    const cache = await openIt(evictsAtOnce);
-    if (this.#isRestored && !evictsAtOnce) await cache.startEviction();
-    else if (!evictsAtOnce) this.#early.push(cache);
-    return cache;
-  }
-
-  async startEviction(): Promise<void> {
-    this.#isRestored = true;
-    await Promise.all(this.#early.splice(0).map((cache) => cache.startEviction()));
-  }
-}
-
-function cacheDirectoryOf({ config, paths }: ComposeInput): string {
-  return config.cacheDirectory ?? join(paths.root, 'cache');
-}
-
-/** What the caches of a daemon share: its threads, and one bound for what they fetch at once. */
-type CacheParts = { readonly pool: CodecPool; readonly gate: ReadGate };
 
 /** All registries together stay within the bandwidth; order and bounds are the gate's. */
 function shapeFetches(source: BlobSource, { bytesPerSecond }: NodeConfig): BlobSource {
   return bytesPerSecond === undefined ? source : rateLimitedSource(source, { bytesPerSecond });
-}
-
-async function openCache(
-  directory: string,
-  parts: CacheParts,
-  input: ComposeInput,
-  evictsAtOnce: boolean,
-) {
-  const { config, log } = input;
-  makePrivateDirectory(directory);
-  const isDefault = directory === cacheDirectoryOf(input);
-  return ChunkCache.open(
-    {
-      directory,
-      evictsAtOnce,
-      ...(isDefault && config.cacheBytesMax !== undefined
-        ? { cacheBytesMax: config.cacheBytesMax }
-        : {}),
-    },
-    { ...parts, onEvent: (event) => logCacheEvent(log, directory, event) },
-  );
 }
 
 async function openDrivers({ paths, config, log, manager }: ComposeInput) {
@@ -162,11 +124,4 @@ async function openDrivers({ paths, config, log, manager }: ComposeInput) {
   const complete = await openCompleteDriver({ stateDirectory: join(paths.run, 'complete') });
   drivers.set('complete', complete);
   return drivers;
-}
-
-function logCacheEvent(log: Log, cache: string, event: CacheEvent): void {
-  const { kind, message, error } = event;
-  const level =
-    kind === 'evicted' || kind === 'adopted' || kind === 'disk-writable' ? 'info' : 'warn';
-  log[level]({ cache, kind, ...(error === undefined ? {} : errorFields(error)) }, message);
 }

@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { ConfigError } from './errors.ts';
 import { CONFIG_BYTES_MAX } from './limits.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
+import { type MetricsAddress, parseMetricsAddress } from './metrics/metrics-address.ts';
 import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/shoal/config.toml';
@@ -41,6 +42,14 @@ const fileSchema = z.strictObject({
     })
     .optional(),
   codec: z.strictObject({ threads: z.number().int().min(1).max(64).optional() }).optional(),
+  metrics: z
+    .strictObject({
+      address: z
+        .string()
+        .refine((text) => parseMetricsAddress(text) !== undefined, 'must be host:port')
+        .optional(),
+    })
+    .optional(),
   snapshotter: z
     .strictObject({
       lookup_timeout_ms: z.number().int().min(1).max(60_000).optional(),
@@ -67,6 +76,8 @@ export type NodeConfig = {
   readonly fuseThreads: number | undefined;
   readonly fuseHolder: 'auto' | 'traced' | 'socket';
   readonly codecThreads: number | undefined;
+  /** Where metrics are served beside the control socket; undefined: nowhere. */
+  readonly metricsAddress: MetricsAddress | undefined;
   /** How long a pull waits to hear whether an image is converted. */
   readonly lookupDeadlineMs: number | undefined;
   /** Look for converted images when an original name is pulled. */
@@ -103,6 +114,7 @@ export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConf
     fuseThreads: data.fuse?.threads,
     fuseHolder: data.fuse?.holder ?? 'auto',
     codecThreads: data.codec?.threads,
+    metricsAddress: parseMetricsAddress(data.metrics?.address ?? ''),
     lookupDeadlineMs: data.snapshotter?.lookup_timeout_ms,
     findConverted: data.snapshotter?.find_converted,
     containerdAddress: data.snapshotter?.containerd_address,

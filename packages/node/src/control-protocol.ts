@@ -22,6 +22,8 @@ export const CONTROL_PATH = {
   ping: '/v1/ping',
   status: '/v1/status',
   drivers: '/v1/drivers',
+  /** The text format of Prometheus; where its tools look for it. */
+  metrics: '/metrics',
   mount: '/v1/mount',
   unmount: '/v1/unmount',
   mounting: '/v1/mounting',

@@ -10,19 +10,23 @@ import {
   stopRequestSchema,
   unmountRequestSchema,
 } from './control-protocol.ts';
-import type { Routes } from './control-server.ts';
+import { type Routes, TextAnswer } from './control-server.ts';
+import type { Metrics } from './metrics/metrics.ts';
 
 export type ControlRoutesInput = {
   readonly service: MountService;
+  readonly metrics: Metrics;
   readonly facts: PingAnswer;
   /** Has the daemon leave. */
   readonly stop: () => void;
 };
 
-export function controlRoutes({ service, facts, stop }: ControlRoutesInput): Routes {
+export function controlRoutes({ service, metrics, facts, stop }: ControlRoutesInput): Routes {
   return {
     [`GET ${CONTROL_PATH.ping}`]: () => Promise.resolve(facts),
     [`GET ${CONTROL_PATH.status}`]: () => Promise.resolve({ daemon: facts, ...service.status() }),
+    [`GET ${CONTROL_PATH.metrics}`]: async () =>
+      new TextAnswer(metrics.contentType, await metrics.text()),
     [`GET ${CONTROL_PATH.drivers}`]: () => listDrivers(facts.root),
     [`GET ${CONTROL_PATH.mounting}`]: () => Promise.resolve(service.mounting()),
     [`POST ${CONTROL_PATH.mount}`]: (body, signal) =>

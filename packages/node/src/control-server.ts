@@ -4,6 +4,7 @@
  */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { newRequest, runInRequest } from '@shoal/snapshotter';
 import { encodeError } from './control-errors.ts';
 import { ControlProtocolError, SocketPathError } from './errors.ts';
 import {
@@ -15,6 +16,17 @@ import {
 import type { Log } from './log.ts';
 
 export type RouteHandler = (body: unknown, signal: AbortSignal) => Promise<unknown>;
+/** An answer that is no JSON. */
+export class TextAnswer {
+  readonly contentType: string;
+  readonly text: string;
+
+  constructor(contentType: string, text: string) {
+    this.contentType = contentType;
+    this.text = text;
+  }
+}
+
 /** `METHOD /path` to what answers it. */
 export type Routes = Readonly<Record<string, RouteHandler>>;
 
@@ -56,7 +68,9 @@ export class ControlServer implements AsyncDisposable {
       const route = `${request.method ?? ''} ${request.url ?? ''}`;
       const handler = Object.hasOwn(routes, route) ? routes[route] : undefined;
       if (handler === undefined) throw new ControlProtocolError(`unknown request ${route}`);
-      const answer = await handler(await readJson(request), left.signal);
+      const question = await readJson(request);
+      const context = newRequest('control', route);
+      const answer = await runInRequest(context, () => handler(question, left.signal));
       send(response, 200, answer);
     } catch (error) {
       const { status, body } = encodeError(error);
@@ -103,9 +117,10 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body ?? null);
+  const isText = body instanceof TextAnswer;
+  const text = isText ? body.text : JSON.stringify(body ?? null);
   response.writeHead(status, {
-    'content-type': 'application/json',
+    'content-type': isText ? body.contentType : 'application/json',
     'content-length': Buffer.byteLength(text),
     connection: 'close',
   });

@@ -6,13 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
 import type { ServiceManager } from '@shoal/linux';
-import {
-  ContainerdEndpoint,
-  type LazyImages,
-  type MountService,
-  makePrivateDirectory,
-  StateStore,
-} from '@shoal/snapshotter';
+import { ContainerdEndpoint, makePrivateDirectory, StateStore } from '@shoal/snapshotter';
 import { type Composed, composeService } from './compose.ts';
 import { configDigest, type NodeConfig } from './config.ts';
 import { ControlClient } from './control-client.ts';
@@ -22,6 +16,8 @@ import { ControlServer } from './control-server.ts';
 import { DaemonRunningError, NotRootError } from './errors.ts';
 import { LOCK_TIMEOUT_MS } from './limits.ts';
 import type { Log } from './log.ts';
+import type { Metrics } from './metrics/metrics.ts';
+import { serveMetrics } from './metrics/serve-metrics.ts';
 import type { DaemonPaths } from './paths.ts';
 import { VERSION } from './version.ts';
 
@@ -37,26 +33,15 @@ export type DaemonOptions = {
 };
 
 export class Daemon implements AsyncDisposable {
-  readonly #service: MountService;
-  readonly #lazy: LazyImages;
-  readonly #endpoint: ContainerdEndpoint;
-  readonly #server: ControlServer;
+  /** Everything that is closed with it, the last opened first. */
+  readonly #parts: AsyncDisposableStack;
   readonly #log: Log;
   #closing: Promise<void> | undefined;
   /** Resolves when a command has asked the daemon to leave. */
   readonly askedToStop: Promise<void>;
 
-  private constructor(
-    { service, lazy }: Composed,
-    endpoint: ContainerdEndpoint,
-    server: ControlServer,
-    log: Log,
-    askedToStop: Promise<void>,
-  ) {
-    this.#service = service;
-    this.#lazy = lazy;
-    this.#endpoint = endpoint;
-    this.#server = server;
+  private constructor(parts: AsyncDisposableStack, log: Log, askedToStop: Promise<void>) {
+    this.#parts = parts;
     this.#log = log;
     this.askedToStop = askedToStop;
   }
@@ -73,27 +58,12 @@ export class Daemon implements AsyncDisposable {
     makePrivateDirectory(paths.run);
     await refuseSecond(paths);
     makePrivateDirectory(paths.root);
-    const state = await openState(paths.root);
-    let composed: Composed | undefined;
-    let endpoint: ContainerdEndpoint | undefined;
-    try {
-      composed = await composeService({ ...options, state });
-      const { service, lazy } = composed;
-      const address = options.address ?? join(paths.run, 'snapshotter.sock');
-      const snapshots = { root: paths.root, address, lazy, log };
-      endpoint = await ContainerdEndpoint.open(snapshots);
-      const stop = Promise.withResolvers<void>();
-      const routes = controlRoutes({ service, facts: factsOf(options), stop: stop.resolve });
-      const server = await ControlServer.listen(paths.socket, routes, log);
-      const { root, socket } = paths;
-      log.info({ version: VERSION, root, socket, address }, 'ready');
-      return new Daemon(composed, endpoint, server, log, stop.promise);
-    } catch (error) {
-      await endpoint?.close();
-      await composed?.lazy.close();
-      await (composed?.service ?? state).close();
-      throw error;
-    }
+    await using parts = new AsyncDisposableStack();
+    const stop = Promise.withResolvers<void>();
+    const address = await openParts(options, parts, stop.resolve);
+    const { root, socket } = paths;
+    log.info({ event: 'ready', version: VERSION, root, socket, address }, 'ready');
+    return new Daemon(parts.move(), log, stop.promise);
   }
 
   /** Answers running requests, then leaves the mounts to a successor. Idempotent. */
@@ -103,16 +73,47 @@ export class Daemon implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#log.info({}, 'stopping');
-    await this.#endpoint.close();
-    await this.#server.close();
-    await this.#lazy.close();
-    await this.#service.close();
-    this.#log.info({}, 'stopped; mounts stay');
+    this.#log.info({ event: 'stopping' }, 'stopping');
+    await this.#parts.disposeAsync();
+    this.#log.info({ event: 'stopped' }, 'stopped; mounts stay');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+}
+
+/** In this order, closed in the other one. The answer is the address for containerd. */
+async function openParts(
+  options: DaemonOptions,
+  parts: AsyncDisposableStack,
+  stop: () => void,
+): Promise<string> {
+  const { paths, config, log } = options;
+  // Loaded by a daemon only: commands need no metrics.
+  const { Metrics } = await import('./metrics/metrics.ts');
+  const metrics = new Metrics();
+  const { service, lazy } = await openService(options, metrics);
+  parts.use(service);
+  parts.use(lazy);
+  parts.use(await serveMetrics(metrics, config.metricsAddress, log));
+  const address = options.address ?? join(paths.run, 'snapshotter.sock');
+  const onRequest = metrics.requestFinished;
+  const snapshots = { root: paths.root, address, lazy, log, onRequest };
+  parts.use(await ContainerdEndpoint.open(snapshots));
+  const routes = controlRoutes({ service, metrics, facts: factsOf(options), stop });
+  parts.use(await ControlServer.listen(paths.socket, routes, log));
+  return address;
+}
+
+/** The service owns the state from when it is there. */
+async function openService(options: DaemonOptions, metrics: Metrics): Promise<Composed> {
+  const state = await openState(options.paths.root);
+  try {
+    return await composeService({ ...options, state, metrics });
+  } catch (error) {
+    await state.close();
+    throw error;
   }
 }
 

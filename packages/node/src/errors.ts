@@ -140,3 +140,15 @@ export class NotRootError extends ShoalError {
     super(`${what} needs root`, { remedy: 'run it as root' });
   }
 }
+
+/** The address of `[metrics]` cannot be listened at. */
+export class MetricsAddressError extends ShoalError {
+  override readonly code = 'ERR_NODE_METRICS_ADDRESS';
+
+  constructor(address: string, options: ShoalErrorOptions = {}) {
+    super(`metrics cannot be served at ${address}: ${String(options.cause)}`, {
+      remedy: 'give [metrics] another address, or leave it out: the control socket has them, too',
+      ...options,
+    });
+  }
+}

@@ -22,3 +22,19 @@ export const LOG_BYTES_MAX = 16 << 20;
 export const ANSWER_TIMEOUT_MS = 20_000;
 /** Two signals within this time are one request to stop; a later second one ends at once. */
 export const SECOND_SIGNAL_MS_MIN = 1_000;
+/** Connections to the metrics address: a few scrapers. */
+export const METRICS_CONNECTIONS_MAX = 16;
+/** A CRI pull request that is looked into; real ones are below 100 KiB. */
+export const PULL_REQUEST_BYTES_MAX = 1 << 20;
+/** Calls of one connection to the image service at the same time; more wait. */
+export const STREAMS_PER_CONNECTION_MAX = 1000;
+/** How long containerd may take to accept a connection of the image service. */
+export const UPSTREAM_CONNECT_TIMEOUT_MS = 5_000;
+/** Repositories whose credentials are remembered: images of a node. */
+export const REPOSITORIES_REMEMBERED_MAX = 2048;
+/** Different credentials for one repository: several pull secrets are tried one after the other. */
+export const CREDENTIALS_PER_REPOSITORY_MAX = 4;
+/** Remembered credentials, sealed: 2048 times four tokens of 4 KiB. */
+export const SEALED_BYTES_MAX = 64 << 20;
+/** Days for which a pull's credentials are remembered after the last pull. */
+export const REMEMBER_DAYS_DEFAULT = 30;

@@ -2,6 +2,7 @@
  * The daemon's log: one JSON object per line (pino), times in ISO 8601. Written synchronously, so
  * that the last line before a crash is there.
  */
+import { currentRequest } from '@shoal/snapshotter';
 import pino from 'pino';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -16,6 +17,8 @@ export function openLog(level: LogLevel, fd = 2): Log {
       base: { pid: process.pid },
       messageKey: 'message',
       timestamp: pino.stdTimeFunctions.isoTime,
+      // Which request a line belongs to.
+      mixin: () => currentRequest() ?? {},
       formatters: { level: (label) => ({ level: label }) },
     },
     pino.destination({ fd, sync: true }),

@@ -1,0 +1,81 @@
+/**
+ * The caches of a daemon: the default one, and one for each directory that a mount names. They share
+ * codec threads and one bound for what they fetch at once.
+ */
+import { join } from 'node:path';
+import type { CacheEvent, FetchCause } from '@shoal/blob-store';
+import { ChunkCache, type CodecPool, ReadGate } from '@shoal/blob-store';
+import { errorFields, makePrivateDirectory } from '@shoal/snapshotter';
+import type { NodeConfig } from './config.ts';
+import type { Log } from './log.ts';
+import type { DaemonPaths } from './paths.ts';
+
+export type CachesInput = {
+  readonly defaultDirectory: string;
+  readonly config: NodeConfig;
+  readonly codecs: CodecPool;
+  readonly log: Log;
+  readonly onFetched: (source: string, cause: FetchCause, bytes: number) => void;
+  readonly onEvent: (event: CacheEvent) => void;
+};
+
+export class Caches {
+  readonly #input: CachesInput;
+  readonly #gate = new ReadGate();
+  readonly #open = new Set<ChunkCache>();
+  #isRestored = false;
+
+  constructor(input: CachesInput) {
+    this.#input = input;
+  }
+
+  /** Closed by whoever opens it. */
+  async open(directory: string): Promise<ChunkCache> {
+    makePrivateDirectory(directory);
+    const { codecs, config, defaultDirectory, log, onFetched, onEvent } = this.#input;
+    const evictsAtOnce = this.#isRestored;
+    const isLimited = directory === defaultDirectory && config.cacheBytesMax !== undefined;
+    const cache = await ChunkCache.open(
+      { directory, evictsAtOnce, ...(isLimited ? { cacheBytesMax: config.cacheBytesMax } : {}) },
+      {
+        pool: codecs,
+        gate: this.#gate,
+        onFetched,
+        onEvent: (event) => {
+          logCacheEvent(log, directory, event);
+          onEvent(event);
+        },
+      },
+    );
+    this.#open.add(cache);
+    if (this.#isRestored && !evictsAtOnce) await cache.startEviction();
+    return cache;
+  }
+
+  /** Caches opened while mounts are restored evict only afterwards: their blobs look unused before. */
+  async startEviction(): Promise<void> {
+    this.#isRestored = true;
+    await Promise.all([...this.#open].map((cache) => cache.startEviction()));
+  }
+
+  /** Of the default cache. */
+  get limitBytes(): number | undefined {
+    return this.#input.config.cacheBytesMax;
+  }
+
+  /** Bytes that their files take on the disk. */
+  get bytes(): number {
+    return [...this.#open].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+}
+
+export function cacheDirectoryOf(config: NodeConfig, paths: DaemonPaths): string {
+  return config.cacheDirectory ?? join(paths.root, 'cache');
+}
+
+function logCacheEvent(log: Log, cache: string, event: CacheEvent): void {
+  const { kind, message, error } = event;
+  const level =
+    kind === 'evicted' || kind === 'adopted' || kind === 'disk-writable' ? 'info' : 'warn';
+  log[level]({ cache, kind, ...(error === undefined ? {} : errorFields(error)) }, message);
+}
