@@ -24,6 +24,8 @@ export type CacheEventKind =
 export type CacheEvent = {
   readonly kind: CacheEventKind;
   readonly message: string;
+  /** Of `evicted`: what was freed on the disk. */
+  readonly bytes?: number;
   readonly error?: unknown;
 };
 

@@ -138,7 +138,7 @@ export class CacheSpace {
     }
     this.#bytes -= usage.bytes;
     const message = `${what} evicted, ${usage.bytes} bytes freed`;
-    this.#onEvent({ kind: 'evicted', message });
+    this.#onEvent({ kind: 'evicted', message, bytes: usage.bytes });
     return true;
   }
 
