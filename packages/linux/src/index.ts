@@ -44,4 +44,5 @@ export { whoUses } from './mount-users.ts';
 export { probeHost } from './probes.ts';
 export { ServiceManager } from './service-manager.ts';
 export { flockExclusive } from './syscalls.ts';
+export { wallClockMicros } from './wall-clock.ts';
 export { readXattrs, type Xattr } from './xattrs.ts';

@@ -22,5 +22,7 @@ export const CHAIN_MAX = 1024;
 export const LIST_READ_MAX = 256;
 /** Directories given to one process that deletes them. */
 export const REMOVE_BATCH_MAX = 200;
+/** How long the directory of a removed snapshot waits for others to be deleted with it. */
+export const REMOVE_DELAY_MS = 200;
 /** Ranges of one id mapping: the kernel's own limit. */
 export const ID_RANGES_MAX = 340;

@@ -14,7 +14,7 @@ import { errorFields, type ServiceLog } from '../service-log.ts';
 import { runTool } from './child-tool.ts';
 import { SnapshotDirectoryError } from './errors.ts';
 import type { Owner } from './id-mapping.ts';
-import { REMOVE_BATCH_MAX } from './limits.ts';
+import { REMOVE_BATCH_MAX, REMOVE_DELAY_MS } from './limits.ts';
 import type { SnapshotId } from './snapshot-record.ts';
 
 const FS_MODE = 0o755;
@@ -39,6 +39,7 @@ export class SnapshotDirectories implements AsyncDisposable {
   readonly #closed = new AbortController();
   #deleting: Promise<void> = Promise.resolve();
   #discarded: string[] = [];
+  #timer: NodeJS.Timeout | undefined;
 
   private constructor(path: string, log: ServiceLog) {
     this.path = path;
@@ -121,7 +122,8 @@ export class SnapshotDirectories implements AsyncDisposable {
       return;
     }
     this.#discarded.push(away);
-    void this.#deleteSoon();
+    // Not at once: containers often go together, and each process takes time to start.
+    this.#timer ??= setTimeout(() => void this.#deleteAll(), REMOVE_DELAY_MS).unref();
   }
 
   /** Deletes what no record names; `ids` are those of all records, read when it is called. */
@@ -138,11 +140,13 @@ export class SnapshotDirectories implements AsyncDisposable {
         await this.discard(Number(name) as SnapshotId);
       }
     }
-    await this.#deleteSoon();
+    await this.#deleteAll();
   }
 
   /** One process at a time, each with all that has come together. */
-  #deleteSoon(): Promise<void> {
+  #deleteAll(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#deleting = this.#deleting.then(async () => {
       while (this.#discarded.length > 0 && !this.#closed.signal.aborted) {
         await this.#delete(this.#discarded.splice(0, REMOVE_BATCH_MAX));
@@ -164,6 +168,7 @@ export class SnapshotDirectories implements AsyncDisposable {
 
   /** What is left to delete is found by the next sweep. */
   async close(): Promise<void> {
+    clearTimeout(this.#timer);
     this.#closed.abort();
     await this.#deleting;
   }

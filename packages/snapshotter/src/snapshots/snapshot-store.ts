@@ -4,6 +4,7 @@
  *
  * Nothing is kept in memory but the next id.
  */
+import { wallClockMicros } from '@shoal/linux';
 import { StateDamagedError } from '../errors.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import {
@@ -116,7 +117,7 @@ export class SnapshotStore implements AsyncDisposable {
         throw new SnapshotNotFoundError(parent.name, 'parent');
       }
       if (this.#find(db, draft.name) !== undefined) throw new SnapshotExistsError(draft.name);
-      const now = nowMicros();
+      const now = wallClockMicros();
       const times = { createdMicros: now, updatedMicros: now };
       const snapshot: Snapshot = { ...draft, parent: parent?.name, ...times };
       const highest = Math.max(draft.id, Number(db.getSync(SEQUENCE_KEY) ?? 0));
@@ -133,7 +134,7 @@ export class SnapshotStore implements AsyncDisposable {
       requireActive(active);
       const parentName = rebased(active, draft.parent);
       const parent = this.#committedParent(db, parentName, 'state');
-      const now = Math.max(nowMicros(), active.updatedMicros + 1);
+      const now = Math.max(wallClockMicros(), active.updatedMicros + 1);
       const { name, labels, usage, mark } = draft;
       const times = { createdMicros: now, updatedMicros: now };
       const kind = 'committed';
@@ -154,7 +155,8 @@ export class SnapshotStore implements AsyncDisposable {
       const snapshot = this.#get(db, name);
       const children = { ...within(childPrefix(snapshot.id)), limit: 1 };
       const [child] = await db.keys(children).all();
-      if (child !== undefined) throw new SnapshotStateError(name, 'has children');
+      if (child !== undefined)
+        throw new SnapshotStateError(name, 'cannot be removed: it has children');
       await this.#database.write(deleteSnapshot(snapshot, this.#parentOf(db, snapshot)));
       return snapshot;
     });
@@ -163,7 +165,7 @@ export class SnapshotStore implements AsyncDisposable {
   async setLabels(name: string, change: (labels: Labels) => Labels): Promise<Snapshot> {
     return this.#change(async (db) => {
       const before = this.#get(db, name);
-      const updatedMicros = Math.max(nowMicros(), before.updatedMicros + 1);
+      const updatedMicros = Math.max(wallClockMicros(), before.updatedMicros + 1);
       const after: Snapshot = { ...before, labels: change(before.labels), updatedMicros };
       const parent = this.#parentOf(db, before);
       await this.#database.write([
@@ -279,10 +281,6 @@ function rebased(active: Snapshot, parent: string | undefined): string | undefin
   if (parent === undefined || parent === active.parent) return active.parent;
   if (active.parent === undefined) return parent;
   throw new SnapshotRequestError(`the parent of ${active.name.slice(0, 200)} cannot be changed`);
-}
-
-function nowMicros(): number {
-  return Date.now() * 1000;
 }
 
 /** Every prefix ends in a slash, and `0` follows the slash. */
