@@ -1,0 +1,147 @@
+/**
+ * A release as its users get it: built by the script, unpacked or installed elsewhere, used without
+ * this checkout, npm or a Node of the machine.
+ */
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  compareTrees,
+  requireMounts,
+  requireTool,
+  runChecked,
+  runCommand,
+  temporaryDirectory,
+} from '@shoal/test-kit';
+import t from 'tap';
+import { type BuiltRelease, buildRelease, unpackRelease } from '../support/built-release.ts';
+import { digestBySha256sum, until, writeFiles } from '../support/mounted-image.ts';
+import { ownDaemon, processesNaming } from '../support/own-daemon.ts';
+import { root } from '../support/source-files.ts';
+
+const STEP_MS_MAX = 120_000;
+const ROOT_MS_MAX = 400_000;
+/** As little as a command can have: no Node, no npm, nothing of this checkout. */
+const BARE_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+const directory = temporaryDirectory(t);
+let release: BuiltRelease;
+
+t.test('the script builds a release with checksums', async (t) => {
+  if (!requireTool(t, 'dpkg-deb')) return;
+  release = await buildRelease(join(directory, 'dist'));
+  await runChecked('sha256sum', ['--check', '--strict', 'SHA256SUMS.x64'], {
+    cwd: release.directory,
+  });
+  const sbom: unknown = JSON.parse(readFileSync(release.file('.sbom.cdx.json'), 'utf8'));
+  t.match(sbom, { bomFormat: 'CycloneDX', specVersion: '1.6', components: [{ type: 'library' }] });
+});
+
+t.test('the tarball runs wherever it is unpacked', async (t) => {
+  if (!requireMounts(t)) return;
+  const unpacked = await unpackRelease(release, join(directory, 'unpacked'));
+  await runChecked('sha256sum', ['--check', '--quiet', 'SHA256SUMS'], { cwd: unpacked });
+  const before = await listing(unpacked);
+  const daemon = ownDaemon(t, directory);
+  const home = join(directory, 'home');
+  mkdirSync(home);
+  const { SHOAL_ROOT, SHOAL_RUN } = daemon.env;
+  const env = { PATH: BARE_PATH, HOME: home, SHOAL_ROOT, SHOAL_RUN };
+  const shoal = (...args: string[]) =>
+    runChecked(join(unpacked, 'bin/shoal'), args, { env, timeoutMs: STEP_MS_MAX });
+  t.equal((await shoal('--version')).stdout.trim(), versionOf(root));
+
+  const source = join(directory, 'source');
+  writeFiles(source, { large: 5 << 20, 'dir/small': 700 });
+  const image = `oci:${join(directory, 'image')}:latest`;
+  const again = `oci:${join(directory, 'again')}:latest`;
+  await shoal('convert', '--source', `dir:${source}`, '--target', image);
+  const plain = `oci:${join(directory, 'plain')}:latest`;
+  await shoal('unpack', '--source', image, '--target', plain);
+  await shoal('convert', '--compressor', 'lz4_block', '--source', plain, '--target', again);
+  await shoal('check', '--source', image, '--target', again);
+
+  const config = join(directory, 'config.toml');
+  writeFileSync(config, '[fuse]\nholder = "socket"\n');
+  const mountpoint = join(directory, 'mnt');
+  mkdirSync(mountpoint);
+  await shoal('mount', '--config', config, image, mountpoint);
+  t.same(await compareTrees(source, mountpoint), []);
+  const daemons = () => processesNaming(directory).filter((pid) => isRunning(pid, 'daemon-main'));
+  const [first = 0] = daemons();
+  t.equal(readlinkSync(`/proc/${first}/exe`), join(unpacked, 'libexec/node'));
+  process.kill(first, 'SIGKILL');
+  await until('the supervisor has started another', () => daemons().some((pid) => pid !== first));
+  const other = join(directory, 'mnt2');
+  mkdirSync(other);
+  await shoal('mount', again, other);
+  t.ok(await digestBySha256sum(join(other, 'large')), 'the new daemon answers');
+  await shoal('drain');
+  t.same(await listing(unpacked), before, 'nothing was written beside it');
+});
+
+t.test('the Debian package installs, serves, upgrades and goes', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'mmdebstrap', 'unshare', 'chroot')) return;
+  const script = join(root, 'scripts/debian-root.sh');
+  const made = await runChecked(script, ['mount,systemd'], { timeoutMs: ROOT_MS_MAX });
+  const system = join(directory, 'system');
+  mkdirSync(system);
+  t.teardown(() => {
+    for (const pid of processesInside(system)) process.kill(pid, 'SIGKILL');
+  });
+  await runChecked('tar', ['-xf', made.stdout.trim(), '-C', system, '--exclude=./dev/*']);
+  await runChecked('cp', [release.file('.deb'), join(system, 'shoal.deb')]);
+  await runChecked('cp', [join(root, 'test/release/in-debian.sh'), join(system, 'test.sh')]);
+  const argv = ['--mount', '--propagation', 'private', 'sh', '-euc', ENTER, 'sh', system];
+  const { exitCode, stdout, stderr } = await runCommand('unshare', argv, {
+    env: { PATH: BARE_PATH, VERSION: versionOf(root) },
+    timeoutMs: ROOT_MS_MAX,
+  });
+  t.equal(exitCode, 0, `${stdout}\n${stderr}`);
+  t.match(stdout, /^all done$/m);
+  t.same(processesInside(system), [], 'no process stays');
+});
+
+/** What it mounts is gone with the last process of its mount namespace. */
+const ENTER = `
+mount --rbind /dev "$1/dev"
+mount -t proc proc "$1/proc"
+exec chroot "$1" /bin/sh -eu /test.sh
+`;
+
+/** Processes whose root directory this is. */
+function processesInside(system: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/root`).startsWith(system);
+      } catch {
+        // It has ended meanwhile, or belongs to the kernel.
+        return false;
+      }
+    });
+}
+
+async function listing(tree: string): Promise<string> {
+  return (await runChecked('find', [tree, '-printf', '%p %s %m\\n'])).stdout;
+}
+
+function versionOf(tree: string): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(join(tree, 'package.json'), 'utf8'),
+  );
+  return manifest.version;
+}
+
+function isRunning(pid: number, program: string): boolean {
+  try {
+    return (
+      readlinkSync(`/proc/${pid}/exe`).endsWith('/node') &&
+      readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(program)
+    );
+  } catch {
+    // It has ended meanwhile.
+    return false;
+  }
+}
