@@ -2,13 +2,20 @@
  * Lazily loaded images at the snapshotter's socket, with containerd played call for call: which
  * layers are fetched, what a container sees, and what is left after a crash and after a removal.
  */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { convertImage } from '@shoal/converter';
 import { parseReference } from '@shoal/oci';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { buildLayout, digestOf, noise, requireMounts, writeTar } from '@shoal/test-kit';
+import {
+  buildLayout,
+  digestOf,
+  noise,
+  requireMounts,
+  temporaryDirectory,
+  writeTar,
+} from '@shoal/test-kit';
 import t from 'tap';
 import { openFaultGate } from '../support/fault-gate.ts';
 import { type MountWorld, mountWorld, until } from '../support/mounted-image.ts';
@@ -25,8 +32,18 @@ const LAYERS = [
     { name: 'bin/tool', content: noise(2_000_000, 'tool'), mode: 0o4755 },
     { name: 'etc/', type: 'directory' },
     { name: 'etc/base', content: 'base\n' },
+    { name: 'etc/gone', content: 'gone\n' },
+    { name: 'opaque/', type: 'directory' },
+    { name: 'opaque/below', content: 'below\n' },
   ]),
-  writeTar([{ name: 'big', content: BIG }]),
+  writeTar([
+    { name: 'big', content: BIG },
+    { name: 'etc/', type: 'directory' },
+    { name: 'etc/.wh.gone', content: '' },
+    { name: 'opaque/', type: 'directory' },
+    { name: 'opaque/.wh..wh..opq', content: '' },
+    { name: 'opaque/above', content: 'above\n' },
+  ]),
   writeTar([
     { name: 'etc/', type: 'directory' },
     { name: 'etc/name', content: 'top\n' },
@@ -34,7 +51,10 @@ const LAYERS = [
 ];
 
 async function prepared(t: Parameters<typeof mountWorld>[0]) {
-  const world = mountWorld(t);
+  // On a busy machine starting everything takes longer than a pull would wait.
+  const configFile = join(temporaryDirectory(t), 'config.toml');
+  writeFileSync(configFile, '[snapshotter]\nlookup_timeout_ms = 60000\n');
+  const world = mountWorld(t, { configFile });
   const registry = await EmbeddedRegistry.listen();
   t.teardown(() => registry.close());
   const gate = await openFaultGate(t, registry.host);
@@ -84,7 +104,7 @@ t.test('a converted image: nothing is fetched but what is read', async (t) => {
   t.equal((await containerd.usage(chainId)).size, mount?.bytesPresent);
   t.equal(await runMounted(first, containers, LOOK), SEEN);
   await runMounted(first, containers, 'echo mine > etc/name; rm big');
-  t.equal(await runMounted(first, containers, 'cat etc/name; ls'), 'mine\nbin\netc\n');
+  t.equal(await runMounted(first, containers, 'cat etc/name; ls'), 'mine\nbin\netc\nopaque\n');
 
   const second = await containerd.prepare('second', chainId);
   t.equal(await runMounted(second, containers, LOOK), SEEN);
@@ -147,6 +167,29 @@ t.test(
     t.equal(await runMounted(mounts, containers, LOOK), SEEN);
   },
 );
+
+t.test('another image shares layers that were not fetched: they are fetched then', async (t) => {
+  if (!requireMounts(t)) return;
+  const { world, gate, layout, containers, connect, convert, registry } = await prepared(t);
+  await pushLayout(layout, `${registry.host}/app:plain`);
+  await convert('app:nydus', { withReferrer: true });
+  const other = join(world.directory, 'other');
+  const tars = [...LAYERS.slice(0, 2), writeTar([{ name: 'own', content: 'own\n' }])];
+  buildLayout({ directory: other, layers: tars.map((tar) => ({ tar })) });
+  await pushLayout(other, `${registry.host}/other:plain`);
+  const containerd = connect();
+  await containerd.pull(await unpackImageOf(`${gate.host}/app:plain`));
+  const image = await unpackImageOf(`${gate.host}/other:plain`);
+  const { chainId, fetched } = await containerd.pull(image);
+  t.same(fetched, [false, false, true], 'containerd believes that the shared ones are there');
+  const mounts = await containerd.prepare('c', chainId);
+  const look = 'cat own etc/base; ls etc opaque; sha256sum < big | cut -c1-64; stat -c %a bin/tool';
+  const digest = digestOf(BIG).slice('sha256:'.length);
+  t.equal(
+    await runMounted(mounts, containers, look),
+    `own\nbase\netc:\nbase\n\nopaque:\nabove\n${digest}\n4755\n`,
+  );
+});
 
 t.test('a client without annotations gets a clear error', async (t) => {
   if (!requireMounts(t)) return;

@@ -41,8 +41,9 @@ export type {
   OverlayMountOptions,
 } from './mount-types.ts';
 export { whoUses } from './mount-users.ts';
+export { makeOpaque, makeWhiteout } from './overlay-marks.ts';
 export { probeHost } from './probes.ts';
 export { ServiceManager } from './service-manager.ts';
-export { flockExclusive } from './syscalls.ts';
+export { flockExclusive, syncFileSystem } from './syscalls.ts';
 export { wallClockMicros } from './wall-clock.ts';
 export { readXattrs, type Xattr } from './xattrs.ts';

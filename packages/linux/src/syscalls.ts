@@ -29,6 +29,8 @@ const cFadvise = libc.func('posix_fadvise64', INT, [INT, 'int64', 'int64', INT])
 const cMmap = libc.func('mmap', POINTER, [POINTER, SIZE, INT, INT, INT, 'int64']);
 const cListxattr = libc.func('llistxattr', LONG, [POINTER, POINTER, SIZE]);
 const cGetxattr = libc.func('lgetxattr', LONG, [POINTER, POINTER, POINTER, SIZE]);
+const cSetxattr = libc.func('lsetxattr', INT, [POINTER, POINTER, POINTER, SIZE, INT]);
+const cSyncfs = libc.func('syncfs', INT, [INT]);
 const sysTextFlags = libc.func('syscall', LONG, [LONG, TEXT, LONG]);
 const sysFsconfig = libc.func('syscall', LONG, [LONG, LONG, LONG, TEXT, TEXT, LONG]);
 const sysFlags = libc.func('syscall', LONG, [LONG, LONG, LONG, LONG]);
@@ -115,6 +117,25 @@ export function listXattrsRaw(path: Uint8Array, into: Uint8Array): number {
 /** `lgetxattr`; path and name end with a NUL. */
 export function getXattrRaw(path: Uint8Array, name: Uint8Array, into: Uint8Array): number {
   return rawResult(cGetxattr(path, name, into, into.byteLength));
+}
+
+/** `lsetxattr`; path and name end with a NUL. */
+export function setXattrRaw(path: Buffer, name: Buffer, value: Buffer): number {
+  return rawResult(cSetxattr(path, name, value, value.byteLength, 0));
+}
+
+/** C libraries before 2.33 have no such function: looked for when it is needed. */
+let cMknod: ReturnType<typeof libc.func> | undefined;
+
+/** `mknod` of a character device; the path ends with a NUL. */
+export function makeCharacterDeviceRaw(path: Buffer, device: number): number {
+  cMknod ??= libc.func('mknod', INT, [POINTER, 'uint', 'uint64']);
+  return rawResult(cMknod(path, fsConstants.S_IFCHR | 0o600, device));
+}
+
+/** `syncfs`: everything written to the file system of a descriptor is on disk. */
+export function syncFileSystem(fd: number): void {
+  checked(cSyncfs(fd), 'syncfs', `descriptor ${fd}`);
 }
 
 const EVENT_ONE = new Uint8Array(new BigUint64Array([1n]).buffer);

@@ -32,3 +32,7 @@ export const UNPACKED_BOOTSTRAP_FILES_MAX = 1024;
 export const REFUSED_IMAGES_MAX = 256;
 /** Labels of one entry of containerd's content store that are looked at: one a layer. */
 export const CONTENT_LABELS_MAX = 8192;
+/** Layers fetched after all at the same time, for the whole daemon: each is unpacked by a process. */
+export const RESTORES_PARALLEL_MAX = 2;
+/** A layer that takes longer to fetch and unpack is given up, and tried again by the next request. */
+export const RESTORE_MS_MAX = 1_800_000;

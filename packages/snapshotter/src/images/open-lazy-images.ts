@@ -31,13 +31,15 @@ export type LazyImagesInput = {
 export function openLazyImages(input: LazyImagesInput): LazyImages {
   const { root, service, access, bootstraps, content, log } = input;
   const mounts = new ImageMounts(join(root, 'lazy'), { service, log });
-  // A pull waits: two tries at most.
-  const open = (reference: string) =>
+  // A pull waits for a look-up: two tries at most.
+  const look = (reference: string) =>
     access.open({ reference, source: {}, missPolicy: { kind: 'fail' } });
+  const fetch = (reference: string) =>
+    access.open({ reference, source: {}, missPolicy: { kind: 'wait' } });
   const finder = new ImageFinder(
     { deadlineMs: input.lookupDeadlineMs ?? LOOKUP_DEADLINE_MS },
     {
-      counterpart: (image, signal) => findCounterpart(open, image, signal),
+      counterpart: (image, signal) => findCounterpart(look, image, signal),
       ensure: (mark, signal) => mounts.claim(mark, signal),
       turns: new Semaphore(LOOKUPS_PARALLEL_MAX),
     },
@@ -48,7 +50,7 @@ export function openLazyImages(input: LazyImagesInput): LazyImages {
       finder,
       mounts,
       commits: new BootstrapCommits({ bootstraps, mounts, content }),
-      restorer: new LayerRestorer(),
+      restorer: new LayerRestorer({ open: fetch, log }),
       log,
     },
   );
