@@ -24,6 +24,7 @@ import {
 } from '@shoal/snapshotter';
 import { Caches, cacheDirectoryOf } from './caches.ts';
 import type { NodeConfig } from './config.ts';
+import type { CredentialStates } from './credential-states.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { watchDaemon } from './metrics/watch-daemon.ts';
@@ -35,6 +36,7 @@ export type ComposeInput = {
   readonly state: StateStore;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly credentials: CredentialStates;
   /** Keeps descriptors beside the holder; absent where no service manager started the daemon. */
   readonly manager?: ServiceManager | undefined;
 };
@@ -54,6 +56,7 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
   const access = new ImageAccess({
     dockerConfigDirectory: config.dockerConfigDirectory,
     caFile: config.caFile,
+    onAuthentication: input.credentials.observe,
   });
   const defaultDirectory = cacheDirectoryOf(config, paths);
   const caches = new Caches({

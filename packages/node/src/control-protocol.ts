@@ -7,6 +7,7 @@ import type {
   DrainAnswer,
   DrainRequest,
   DriverFacts,
+  LazyStatus,
   MountAnswer,
   MountProgress,
   MountRequest,
@@ -17,6 +18,7 @@ import type {
 } from '@shoal/snapshotter';
 import { DRIVER_CHOICES, missPolicySchema, sourceOptionsSchema } from '@shoal/snapshotter';
 import { z } from 'zod';
+import type { CredentialStatus } from './credential-states.ts';
 
 export const CONTROL_PATH = {
   ping: '/v1/ping',
@@ -101,7 +103,23 @@ export const pingSchema = z.object({
   configDigest: z.string(),
 }) satisfies z.ZodType<PingAnswer>;
 
-export type StatusAnswer = ServiceStatus & { readonly daemon: PingAnswer };
+export type SnapshotCounts = {
+  readonly active: number;
+  readonly view: number;
+  readonly committed: number;
+};
+
+export type StatusAnswer = ServiceStatus & {
+  readonly daemon: PingAnswer;
+  /** Those of containerd: which are lazy, and why the others are not. */
+  readonly images: LazyStatus;
+  /** Of containerd, and the socket where it connects. */
+  readonly snapshots: SnapshotCounts & { readonly address: string };
+  /** Where containerd itself listens, as far as is known. */
+  readonly containerd: { readonly address: string; readonly isThere: boolean };
+  /** What registries last said of our credentials. */
+  readonly credentials: readonly CredentialStatus[];
+};
 
 export type {
   DrainAnswer,

@@ -1,30 +1,29 @@
 /** What each request on the control socket does. */
-import { listDrivers, type MountService } from '@shoal/snapshotter';
+import { listDrivers } from '@shoal/snapshotter';
 import { checkBody } from './control-errors.ts';
 import {
   CONTROL_PATH,
   drainRequestSchema,
   mountRequestSchema,
-  type PingAnswer,
   type StopAnswer,
   stopRequestSchema,
   unmountRequestSchema,
 } from './control-protocol.ts';
 import { type Routes, TextAnswer } from './control-server.ts';
+import { daemonStatus, type StatusSources } from './daemon-status.ts';
 import type { Metrics } from './metrics/metrics.ts';
 
-export type ControlRoutesInput = {
-  readonly service: MountService;
+export type ControlRoutesInput = StatusSources & {
   readonly metrics: Metrics;
-  readonly facts: PingAnswer;
   /** Has the daemon leave. */
   readonly stop: () => void;
 };
 
-export function controlRoutes({ service, metrics, facts, stop }: ControlRoutesInput): Routes {
+export function controlRoutes(input: ControlRoutesInput): Routes {
+  const { service, metrics, facts, stop } = input;
   return {
     [`GET ${CONTROL_PATH.ping}`]: () => Promise.resolve(facts),
-    [`GET ${CONTROL_PATH.status}`]: () => Promise.resolve({ daemon: facts, ...service.status() }),
+    [`GET ${CONTROL_PATH.status}`]: () => daemonStatus(input),
     [`GET ${CONTROL_PATH.metrics}`]: async () =>
       new TextAnswer(metrics.contentType, await metrics.text()),
     [`GET ${CONTROL_PATH.drivers}`]: () => listDrivers(facts.root),

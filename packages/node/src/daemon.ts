@@ -7,16 +7,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
 import type { ServiceManager } from '@shoal/linux';
 import { ContainerdEndpoint, makePrivateDirectory, StateStore } from '@shoal/snapshotter';
-import { type Composed, composeService } from './compose.ts';
+import { type Composed, type ComposeInput, composeService } from './compose.ts';
 import { configDigest, type NodeConfig } from './config.ts';
 import { ControlClient } from './control-client.ts';
 import type { PingAnswer } from './control-protocol.ts';
 import { controlRoutes } from './control-routes.ts';
 import { ControlServer } from './control-server.ts';
+import { CredentialStates } from './credential-states.ts';
 import { DaemonRunningError, NotRootError } from './errors.ts';
 import { LOCK_TIMEOUT_MS } from './limits.ts';
 import type { Log } from './log.ts';
-import type { Metrics } from './metrics/metrics.ts';
 import { serveMetrics } from './metrics/serve-metrics.ts';
 import type { DaemonPaths } from './paths.ts';
 import { VERSION } from './version.ts';
@@ -93,24 +93,32 @@ async function openParts(
   // Loaded by a daemon only: commands need no metrics.
   const { Metrics } = await import('./metrics/metrics.ts');
   const metrics = new Metrics();
-  const { service, lazy } = await openService(options, metrics);
+  const credentials = new CredentialStates(metrics.credentialsRenewed);
+  const { service, lazy } = await openService(options, { metrics, credentials });
   parts.use(service);
   parts.use(lazy);
   parts.use(await serveMetrics(metrics, config.metricsAddress, log));
   const address = options.address ?? join(paths.run, 'snapshotter.sock');
   const onRequest = metrics.requestFinished;
   const snapshots = { root: paths.root, address, lazy, log, onRequest };
-  parts.use(await ContainerdEndpoint.open(snapshots));
-  const routes = controlRoutes({ service, metrics, facts: factsOf(options), stop });
+  const endpoint = parts.use(await ContainerdEndpoint.open(snapshots));
+  const routes = controlRoutes({
+    ...{ service, lazy, snapshots: endpoint.service, credentials, metrics, address, stop },
+    facts: factsOf(options),
+    containerdAddress: config.containerdAddress,
+  });
   parts.use(await ControlServer.listen(paths.socket, routes, log));
   return address;
 }
 
 /** The service owns the state from when it is there. */
-async function openService(options: DaemonOptions, metrics: Metrics): Promise<Composed> {
+async function openService(
+  options: DaemonOptions,
+  observers: Pick<ComposeInput, 'metrics' | 'credentials'>,
+): Promise<Composed> {
   const state = await openState(options.paths.root);
   try {
-    return await composeService({ ...options, state, metrics });
+    return await composeService({ ...options, ...observers, state });
   } catch (error) {
     await state.close();
     throw error;

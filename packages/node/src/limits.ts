@@ -38,3 +38,5 @@ export const CREDENTIALS_PER_REPOSITORY_MAX = 4;
 export const SEALED_BYTES_MAX = 64 << 20;
 /** Days for which a pull's credentials are remembered after the last pull. */
 export const REMEMBER_DAYS_DEFAULT = 30;
+/** Registries of which `shoal status` says how they like our credentials. */
+export const CREDENTIAL_STATES_MAX = 1000;

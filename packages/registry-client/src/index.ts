@@ -1,6 +1,7 @@
 /**
  * Reads and writes images in registries, OCI layout directories and archives through one interface.
  */
+export type { AuthenticationEvent, AuthenticationObserver } from './auth/authentication-event.ts';
 export type {
   CredentialPlace,
   CredentialQuestion,

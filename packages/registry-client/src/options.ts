@@ -1,6 +1,7 @@
 /**
  * Options of every store and client of this package.
  */
+import type { AuthenticationObserver } from './auth/authentication-event.ts';
 import type { CredentialSource } from './auth/credential-source.ts';
 import type { RegistryClient } from './image-store.ts';
 
@@ -65,6 +66,8 @@ export type ClientOptions = {
   readonly hostsDirectories?: readonly string[] | undefined;
   /** Where DOCKER_CONFIG, HOME, PATH and the proxy variables come from. @default process.env */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Told of every token and password that a registry wanted anew. */
+  readonly onAuthentication?: AuthenticationObserver | undefined;
   readonly onRequest?: ((event: RequestEvent) => void) | undefined;
   readonly retry?: RetryOptions | undefined;
   readonly timeouts?: TimeoutOptions | undefined;

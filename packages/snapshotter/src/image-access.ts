@@ -19,6 +19,7 @@ export type ImageAccessOptions = {
   /** Used for requests that bring none. */
   readonly dockerConfigDirectory?: string | undefined;
   readonly caFile?: string | undefined;
+  readonly onAuthentication?: ClientOptions['onAuthentication'];
 };
 
 export type AccessTarget = {
@@ -83,6 +84,7 @@ export class ImageAccess {
       dockerConfigDir: source.dockerConfigDirectory ?? this.#options.dockerConfigDirectory,
       retry: missPolicy.kind === 'fail' ? IMPATIENT_RETRY : PATIENT_RETRY,
       timeouts: TIMEOUTS,
+      onAuthentication: this.#options.onAuthentication,
     };
     if (reference.kind !== 'registry') return options;
     return { ...options, client: this.#client(options) };

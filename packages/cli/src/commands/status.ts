@@ -4,6 +4,7 @@ import type { BlobStatus, MountStatus } from '@shoal/snapshotter';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
+import { containerdLines } from './status-containerd.ts';
 
 type StatusOptions = DaemonOptionValues & { readonly json?: boolean };
 
@@ -15,8 +16,11 @@ Examples:
 export function registerStatus(program: Command, context: CliContext): void {
   const command = program
     .command('status')
-    .summary('mounts: driver, bytes present and fetched, misses, errors')
-    .description('Show the mounts: driver, bytes present, bytes fetched, misses, errors.')
+    .summary('mounts and images: what is here, what it cost, why an image is not lazy')
+    .description(
+      'Show the mounts (driver, bytes present and fetched, misses, errors), the images of containerd' +
+        ' with the reason for each that is not lazy, and what registries say of our credentials.',
+    )
     .option('--json', 'print everything as JSON');
   addDaemonOptions(command)
     .addHelpText('after', EXAMPLES)
@@ -33,6 +37,7 @@ async function printStatus(status: StatusAnswer, context: CliContext): Promise<v
   const { daemon, drivers, mounts, problems } = status;
   const { output } = context;
   await output.line(`daemon ${daemon.version}, process ${daemon.pid}, since ${daemon.startedAt}`);
+  for (const line of containerdLines(status)) await output.line(line);
   for (const driver of drivers) {
     await output.line(
       `${driver.name}: ${driver.reads} reads of ${sizeText(driver.bytesRead)}, ` +

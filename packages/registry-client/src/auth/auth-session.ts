@@ -14,6 +14,7 @@ import {
 } from '../limits.ts';
 import { orAbort } from '../or-abort.ts';
 import type { AuthAttempt } from './auth-attempt.ts';
+import type { AuthenticationObserver } from './authentication-event.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { CredentialChain, CredentialLookup } from './credential-chain.ts';
 import type { CredentialPlace, Credentials } from './credential-source.ts';
@@ -25,6 +26,7 @@ export type AuthComponents = {
   readonly exchange: Exchange;
   readonly credentials: Pick<CredentialChain, 'lookup'>;
   readonly policy: RetryPolicy;
+  readonly onAuthentication?: AuthenticationObserver | undefined;
 };
 
 type Granted = Token & { readonly lookup: CredentialLookup };
@@ -77,11 +79,14 @@ export class AuthSession {
         return this.#answerBearer(bearer, isAnswerRefused, attempt);
       }
       if (credentials === undefined || passedOver.length === CREDENTIALS_REFUSED_MAX) {
-        throw this.#refusal(attempt.url, first);
+        const refusal = this.#refusal(attempt.url, first);
+        this.#tell(refusal);
+        throw refusal;
       }
       const header = fixedHeader(credentials, wantsBasic);
       if (header !== undefined && !attempt.refusedHeaders.includes(header)) {
         this.#fixedHeader = header;
+        this.#tell(undefined);
         return header;
       }
       passedOver.push(credentials);
@@ -167,12 +172,29 @@ export class AuthSession {
       (token) => {
         flight.settled = token;
         this.secrets.add(token.value);
+        this.#tell(undefined);
       },
-      () => {
+      (error: unknown) => {
+        this.#tell(error);
         if (this.#tokens.get(key) === flight) this.#tokens.delete(key);
       },
     );
     return flight;
+  }
+
+  #tell(error: unknown): void {
+    const { registry } = this.#place;
+    if (error === undefined) {
+      this.#parts.onAuthentication?.({ registry, outcome: 'granted' });
+      return;
+    }
+    const isRefused = error instanceof UnauthorizedError || error instanceof DeniedError;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#parts.onAuthentication?.({
+      registry,
+      outcome: isRefused ? 'refused' : 'failed',
+      reason: this.secrets.withhold(reason),
+    });
   }
 
   /** Tries one source after the other; the error is that of the first. */

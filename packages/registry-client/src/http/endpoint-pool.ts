@@ -61,6 +61,7 @@ export class EndpointPool {
       {
         exchange: this.#wire(host).exchange,
         credentials: isMirror || own === undefined ? this.#credentials : this.#eitherPlace(own),
+        onAuthentication: this.#options.onAuthentication,
         policy: resolveRetryOptions(isMirror ? { ...retry, attemptsMax: 1 } : retry),
       },
       this.#options,

@@ -1,0 +1,39 @@
+/** Everything `shoal status` shows, put together from the parts of a daemon. */
+import { existsSync } from 'node:fs';
+import type { LazyImages, MountService, SnapshotService } from '@shoal/snapshotter';
+import type { PingAnswer, SnapshotCounts, StatusAnswer } from './control-protocol.ts';
+import type { CredentialStates } from './credential-states.ts';
+
+/** Where containerd listens unless it is told otherwise. */
+export const CONTAINERD_ADDRESS = '/run/containerd/containerd.sock';
+
+export type StatusSources = {
+  readonly facts: PingAnswer;
+  readonly service: MountService;
+  readonly lazy: LazyImages;
+  readonly snapshots: SnapshotService;
+  readonly credentials: CredentialStates;
+  /** Where containerd connects. */
+  readonly address: string;
+  /** Where containerd itself listens. @default CONTAINERD_ADDRESS */
+  readonly containerdAddress: string | undefined;
+};
+
+export async function daemonStatus(sources: StatusSources): Promise<StatusAnswer> {
+  const { facts, service, lazy, snapshots, credentials, address } = sources;
+  const containerd = sources.containerdAddress ?? CONTAINERD_ADDRESS;
+  return {
+    daemon: facts,
+    ...service.status(),
+    images: lazy.status(),
+    snapshots: { address, ...(await countSnapshots(snapshots)) },
+    containerd: { address: containerd, isThere: existsSync(containerd) },
+    credentials: credentials.list(),
+  };
+}
+
+async function countSnapshots(service: SnapshotService): Promise<SnapshotCounts> {
+  const counts = { active: 0, view: 0, committed: 0 };
+  for await (const { kind } of service.list([])) counts[kind] += 1;
+  return counts;
+}
