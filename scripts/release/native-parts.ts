@@ -34,7 +34,7 @@ function partsFor(arch: Architecture): Part[] {
     { name: `node-linux-${arch}`, files: { 'bin/node': 'libexec/node' } },
     {
       name: 'classic-level',
-      files: { [`prebuilds/linux-${arch}/classic-level.node`]: 'lib/classic-level.node' },
+      files: { [LEVEL_FILE[arch]]: 'lib/classic-level.node' },
     },
     { name: 'koffi', files: inPlace(['package.json', ...KOFFI_FILES]) },
     {
@@ -48,6 +48,11 @@ function partsFor(arch: Architecture): Part[] {
     },
   ];
 }
+
+const LEVEL_FILE: Readonly<Record<Architecture, string>> = {
+  x64: 'prebuilds/linux-x64/classic-level.node',
+  arm64: 'prebuilds/linux-arm64/classic-level.armv8.node',
+};
 
 const KOFFI_FILES = [
   'index.cjs',
