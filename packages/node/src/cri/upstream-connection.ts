@@ -1,0 +1,52 @@
+/** The HTTP/2 connection to containerd's socket: made when it is needed, made again when it is lost. */
+import { type ClientHttp2Session, connect } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
+import { UPSTREAM_CONNECT_TIMEOUT_MS } from '../limits.ts';
+
+export class UpstreamConnection {
+  readonly #socketPath: string;
+  #session: Promise<ClientHttp2Session> | undefined;
+  #isClosed = false;
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  /** Throws what the socket reports. */
+  session(): Promise<ClientHttp2Session> {
+    this.#session ??= this.#connect();
+    return this.#session;
+  }
+
+  async #connect(): Promise<ClientHttp2Session> {
+    if (this.#isClosed) throw new Error('the daemon is stopping');
+    const { promise, resolve, reject } = Promise.withResolvers<ClientHttp2Session>();
+    const socket = connectSocket(this.#socketPath);
+    const session = connect('http://localhost', { createConnection: () => socket });
+    const timer = setTimeout(
+      () => session.destroy(new Error('no connection in time')),
+      UPSTREAM_CONNECT_TIMEOUT_MS,
+    );
+    session.once('connect', () => resolve(session));
+    session.on('error', reject);
+    const forget = () => {
+      clearTimeout(timer);
+      this.#session = undefined;
+      reject(new Error('the connection was closed'));
+    };
+    session.once('close', forget);
+    session.once('goaway', forget);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Calls that run are cut. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const session = await this.#session?.catch(() => undefined);
+    session?.destroy();
+  }
+}
