@@ -9,6 +9,7 @@ import {
   BlobPool,
   BootstrapCollector,
   BootstrapStore,
+  containerdContent,
   type DriverName,
   errorFields,
   ImageAccess,
@@ -29,6 +30,7 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { watchDaemon } from './metrics/watch-daemon.ts';
 import type { DaemonPaths } from './paths.ts';
+import type { RegistryAccess } from './registry-access.ts';
 
 export type ComposeInput = {
   readonly paths: DaemonPaths;
@@ -37,6 +39,7 @@ export type ComposeInput = {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly credentials: CredentialStates;
+  readonly registries: RegistryAccess;
   /** Keeps descriptors beside the holder; absent where no service manager started the daemon. */
   readonly manager?: ServiceManager | undefined;
 };
@@ -56,6 +59,8 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
   const access = new ImageAccess({
     dockerConfigDirectory: config.dockerConfigDirectory,
     caFile: config.caFile,
+    credentialSources: input.registries.credentialSources,
+    hostsDirectories: input.registries.hostsDirectories,
     onAuthentication: input.credentials.observe,
   });
   const defaultDirectory = cacheDirectoryOf(config, paths);
@@ -102,6 +107,10 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
     log,
     lookupDeadlineMs: config.lookupDeadlineMs,
     findConverted: config.findConverted,
+    content:
+      config.containerdAddress === undefined
+        ? undefined
+        : containerdContent(config.containerdAddress),
   });
   watchDaemon(metrics, { service, drivers, caches, lazy });
   return { service, lazy };

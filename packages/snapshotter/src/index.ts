@@ -9,6 +9,7 @@ export type { FinishedRequest, RequestObserver } from './grpc/request-observer.t
 export { freeSocketPath } from './grpc/unix-socket.ts';
 export { ImageAccess } from './image-access.ts';
 export { ImageBlobs } from './image-blobs.ts';
+export { containerdContent } from './images/containerd-content.ts';
 export type { ContentStore } from './images/content-store.ts';
 export type { LazyImages } from './images/lazy-images.ts';
 export type {

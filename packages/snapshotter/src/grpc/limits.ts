@@ -12,3 +12,5 @@ export const STREAMS_MAX = 1000;
 export const SOCKET_PATH_BYTES_MAX = 107;
 /** How long a server that closes waits for requests under way. */
 export const DRAIN_TIMEOUT_MS = 30_000;
+/** One answer of containerd's content store: it puts 100 entries into one, each with its labels. */
+export const CONTENT_MESSAGE_BYTES_MAX = 64 << 20;

@@ -10,7 +10,7 @@ import type { BootstrapStore, KeptBootstrap } from '../bootstrap-store.ts';
 import { errorFields } from '../service-log.ts';
 import type { UnpackedLayer } from '../snapshots/lazy-layers.ts';
 import type { ContentStore } from './content-store.ts';
-import { LazyImageError } from './errors.ts';
+import { LazyImageError, LazyImageUnreachableError } from './errors.ts';
 import { type ImageAddress, parseLayerLabels, repositoryOf } from './image-labels.ts';
 import type { ImageMounts } from './image-mounts.ts';
 import type { ImageMark } from './lazy-mark.ts';
@@ -42,7 +42,8 @@ export class BootstrapCommits {
       if (await this.#parts.mounts.isMounted(mark)) return mark;
     }
     const kept = await this.#keep(layer, imageRef ?? 'the image');
-    const address = image ?? (await this.#ask(kept, imageRef ?? 'the image', signal));
+    const asking = { key: layer.key, signal };
+    const address = image ?? (await this.#ask(kept, asking, imageRef ?? 'the image'));
     const name = imageRef ?? `${repositoryOf(address.reference)}@${address.manifestDigest}`;
     return { ...markOf(address, name), bootstrapDigest: kept.digest };
   }
@@ -73,20 +74,26 @@ export class BootstrapCommits {
   }
 
   /** What the client did not say, containerd's content store may know. */
-  async #ask(kept: KeptBootstrap, imageRef: string, signal: AbortSignal): Promise<ImageAddress> {
+  async #ask(
+    kept: KeptBootstrap,
+    { key, signal }: Pick<UnpackedLayer, 'key' | 'signal'>,
+    imageRef: string,
+  ): Promise<ImageAddress> {
     const { content } = this.#parts;
     const { blobIds } = kept.stored.verified;
-    const found = await content?.findImage(blobIds, signal);
-    if (found !== undefined) return found;
     const detail = 'the client does not say which registry and manifest it comes from';
-    throw new LazyImageError(
-      imageRef,
-      content === undefined ? detail : `${detail}, nor does containerd`,
-      {
-        remedy:
-          'turn snapshot annotations on in containerd, or give [snapshotter] containerd_address',
-      },
-    );
+    const remedy =
+      'turn snapshot annotations on in containerd, or give [snapshotter] containerd_address';
+    if (content === undefined) throw new LazyImageError(imageRef, detail, { remedy });
+    const namespace = key.split('/')[0] ?? '';
+    const found = await content.findImage(namespace, blobIds, signal).catch((error: unknown) => {
+      const { reason } = errorFields(error);
+      throw new LazyImageUnreachableError(imageRef, `containerd does not answer: ${reason}`, {
+        cause: error,
+      });
+    });
+    if (found !== undefined) return found;
+    throw new LazyImageError(imageRef, `${detail}, nor does containerd`, { remedy });
   }
 }
 

@@ -2,15 +2,18 @@
  * containerd's content store, asked where an image came from when its client sent no labels: the
  * manifest that names a blob carries the registries it was fetched from.
  */
-import type { BlobId } from '@shoal/oci';
 import { isDigest, parseReference } from '@shoal/oci';
 import type { ImageAddress } from './image-labels.ts';
 import { CONTENT_LABELS_MAX } from './limits.ts';
 
 export interface ContentStore {
-  /** The image whose manifest names one of these blobs as a layer. */
+  /**
+   * The image whose manifest names one of these blobs as a layer, in a namespace of containerd.
+   * Rejects when containerd does not answer.
+   */
   findImage(
-    blobIds: readonly (BlobId | string)[],
+    namespace: string,
+    blobIds: readonly string[],
     signal: AbortSignal,
   ): Promise<ImageAddress | undefined>;
 }

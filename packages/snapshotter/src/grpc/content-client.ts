@@ -1,0 +1,54 @@
+/**
+ * containerd's content service, as far as Shoal asks it: where an image came from whose client sends
+ * no labels. Connected for each question, which is one a pull at most.
+ */
+import { credentials, Metadata } from '@grpc/grpc-js';
+import {
+  addressIn,
+  type ContentInfo,
+  type ContentStore,
+  MANIFEST_FILTER,
+} from '../images/content-store.ts';
+import type { ImageAddress } from '../images/image-labels.ts';
+import { ContentClient } from './gen/content.ts';
+import { CONTENT_MESSAGE_BYTES_MAX } from './limits.ts';
+
+export class ContainerdContent implements ContentStore {
+  readonly #address: string;
+
+  /** `address` is the path of containerd's socket. */
+  constructor(address: string) {
+    this.#address = address;
+  }
+
+  async findImage(
+    namespace: string,
+    blobIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ImageAddress | undefined> {
+    const client = new ContentClient(`unix://${this.#address}`, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': CONTENT_MESSAGE_BYTES_MAX,
+    });
+    const end = () => client.close();
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      return await addressIn(this.#manifests(client, namespace), blobIds);
+    } finally {
+      signal.removeEventListener('abort', end);
+      client.close();
+    }
+  }
+
+  async *#manifests(client: ContentClient, namespace: string): AsyncGenerator<ContentInfo> {
+    const metadata = new Metadata();
+    metadata.set('containerd-namespace', namespace);
+    const stream = client.list({ filters: [MANIFEST_FILTER] }, metadata);
+    try {
+      for await (const { info } of stream) {
+        for (const { digest, labels } of info) yield { digest, labels: Object.fromEntries(labels) };
+      }
+    } finally {
+      stream.cancel();
+    }
+  }
+}
