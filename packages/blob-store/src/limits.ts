@@ -6,6 +6,8 @@
 export const CODEC_THREADS_MAX = 16;
 /** Jobs a codec thread holds: one runs, one waits so that the thread never idles. */
 export const CODEC_JOBS_PER_THREAD = 2;
+/** Time the end of the process waits for a native module that a codec thread loads. */
+export const NATIVE_LOAD_WAIT_MS_MAX = 2_000;
 /** Buffer of one job: a batch of chunks plus slack; 64 MiB is 4 times the largest chunk. */
 export const JOB_BYTES_MAX = 64 << 20;
 /** Chunks of one job: as many as tiny files can fill a request. */

@@ -9,6 +9,7 @@ import { CodecJobError, CodecPoolError } from '../errors.ts';
 import { CODEC_JOBS_PER_THREAD, CODEC_THREADS_MAX } from '../limits.ts';
 import type { CodecJobKind, CodecJobs } from './codec-jobs.ts';
 import type { CodecReply, CodecRequest } from './codec-worker.ts';
+import { nativeLoads } from './native-load.ts';
 
 export type CodecPoolOptions = {
   /** @default the machine's parallelism, at most CODEC_THREADS_MAX */
@@ -134,6 +135,7 @@ export class CodecPool implements AsyncDisposable {
   #startThread(): Thread {
     const worker = new Worker(new URL('./codec-worker.ts', import.meta.url), {
       name: 'shoal-codec',
+      workerData: nativeLoads(),
     });
     const thread: Thread = { worker, running: new Map() };
     worker.unref();

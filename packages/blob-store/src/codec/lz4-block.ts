@@ -4,6 +4,7 @@
  * the raw size, a u32, before the block; the format (rafs-v6, 5.2) does not.
  */
 import { createRequire } from 'node:module';
+import { loadNative } from './native-load.ts';
 
 const PREFIX_BYTES = 4;
 
@@ -11,7 +12,7 @@ const load = createRequire(import.meta.url);
 let binding: typeof import('lz4-napi') | undefined;
 
 function lz4(): typeof import('lz4-napi') {
-  binding ??= load('lz4-napi') as typeof import('lz4-napi');
+  binding ??= loadNative(() => load('lz4-napi') as typeof import('lz4-napi'));
   return binding;
 }
 

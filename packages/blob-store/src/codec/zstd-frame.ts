@@ -5,6 +5,7 @@
  */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { ZstdCompressor, ZstdDecompressor } from '@shoal/linux/zstd';
+import { loadNative } from './native-load.ts';
 
 /** The level nydus-image uses. */
 const ZSTD_LEVEL = 3;
@@ -19,7 +20,7 @@ let target: Uint8Array = new Uint8Array(0);
 
 /** One frame with its content size, valid until the next call. */
 export function encodeZstdFrame(raw: Uint8Array): Uint8Array {
-  compressor ??= { codec: ZstdCompressor.open(ZSTD_LEVEL) };
+  compressor ??= { codec: loadNative(() => ZstdCompressor.open(ZSTD_LEVEL)) };
   if (compressor.codec !== undefined) return compressor.codec.compress(raw);
   return zstdCompressSync(raw, {
     // The default of 16 KiB is several times slower.
@@ -34,7 +35,7 @@ export function encodeZstdFrame(raw: Uint8Array): Uint8Array {
  * node:zlib throws, when the frame is damaged or larger.
  */
 export function decodeZstdFrame(stored: Uint8Array, rawSize: number): Uint8Array {
-  decompressor ??= { codec: ZstdDecompressor.open() };
+  decompressor ??= { codec: loadNative(() => ZstdDecompressor.open()) };
   if (decompressor.codec === undefined) {
     // One byte more than needed: the decoder then ends without a second buffer.
     const chunkSize = Math.max(ZLIB_CHUNK_MIN, rawSize + 1);
