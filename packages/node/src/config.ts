@@ -14,6 +14,7 @@ import { CONFIG_BYTES_MAX } from './limits.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 import { type MetricsAddress, parseMetricsAddress } from './metrics/metrics-address.ts';
 import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
+import { type RegistryConfig, registryConfigOf, registryTables } from './registry-config.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/shoal/config.toml';
 
@@ -57,16 +58,10 @@ const fileSchema = z.strictObject({
       containerd_address: absolutePath.optional(),
     })
     .optional(),
-  registry: z
-    .strictObject({
-      bytes_per_second: byteSize.optional(),
-      docker_config: absolutePath.optional(),
-      ca_file: absolutePath.optional(),
-    })
-    .optional(),
+  ...registryTables,
 });
 
-export type NodeConfig = {
+export type NodeConfig = RegistryConfig & {
   readonly root: string | undefined;
   readonly run: string | undefined;
   readonly logLevel: LogLevel;
@@ -84,10 +79,6 @@ export type NodeConfig = {
   readonly findConverted: boolean | undefined;
   /** Socket of the containerd whose content store is asked where images come from. */
   readonly containerdAddress: string | undefined;
-  /** Limit of everything fetched from registries. */
-  readonly bytesPerSecond: number | undefined;
-  readonly dockerConfigDirectory: string | undefined;
-  readonly caFile: string | undefined;
 };
 
 /**
@@ -118,9 +109,7 @@ export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConf
     lookupDeadlineMs: data.snapshotter?.lookup_timeout_ms,
     findConverted: data.snapshotter?.find_converted,
     containerdAddress: data.snapshotter?.containerd_address,
-    bytesPerSecond: data.registry?.bytes_per_second,
-    dockerConfigDirectory: data.registry?.docker_config,
-    caFile: data.registry?.ca_file,
+    ...registryConfigOf(data),
   };
 }
 

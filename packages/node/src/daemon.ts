@@ -14,11 +14,14 @@ import type { PingAnswer } from './control-protocol.ts';
 import { controlRoutes } from './control-routes.ts';
 import { ControlServer } from './control-server.ts';
 import { CredentialStates } from './credential-states.ts';
+import { ImageServiceProxy } from './cri/image-service-proxy.ts';
+import type { RememberedCredentials } from './cri/remembered-credentials.ts';
 import { DaemonRunningError, NotRootError } from './errors.ts';
 import { LOCK_TIMEOUT_MS } from './limits.ts';
 import type { Log } from './log.ts';
 import { serveMetrics } from './metrics/serve-metrics.ts';
 import type { DaemonPaths } from './paths.ts';
+import { openRegistryAccess } from './registry-access.ts';
 import { VERSION } from './version.ts';
 
 export type DaemonOptions = {
@@ -94,7 +97,9 @@ async function openParts(
   const { Metrics } = await import('./metrics/metrics.ts');
   const metrics = new Metrics();
   const credentials = new CredentialStates(metrics.credentialsRenewed);
-  const { service, lazy } = await openService(options, { metrics, credentials });
+  const registries = await openRegistryAccess(config, paths, log);
+  if (registries.remembered !== undefined) parts.use(registries.remembered);
+  const { service, lazy } = await openService(options, { metrics, credentials, registries });
   parts.use(service);
   parts.use(lazy);
   parts.use(await serveMetrics(metrics, config.metricsAddress, log));
@@ -107,14 +112,28 @@ async function openParts(
     facts: factsOf(options),
     containerdAddress: config.containerdAddress,
   });
+  const images = await serveImages(config, registries.remembered, log);
+  if (images !== undefined) parts.use(images);
   parts.use(await ControlServer.listen(paths.socket, routes, log));
   return address;
+}
+
+/** Undefined when nobody is to be served. */
+async function serveImages(
+  { imageServiceAddress: address, imageServiceUpstream: upstream }: NodeConfig,
+  remembered: RememberedCredentials | undefined,
+  log: Log,
+): Promise<ImageServiceProxy | undefined> {
+  if (address === undefined || remembered === undefined) return undefined;
+  const proxy = await ImageServiceProxy.listen({ address, upstream, remembered, log });
+  log.info({ event: 'image-service', address, upstream }, 'the image service for kubelet listens');
+  return proxy;
 }
 
 /** The service owns the state from when it is there. */
 async function openService(
   options: DaemonOptions,
-  observers: Pick<ComposeInput, 'metrics' | 'credentials'>,
+  observers: Pick<ComposeInput, 'metrics' | 'credentials' | 'registries'>,
 ): Promise<Composed> {
   const state = await openState(options.paths.root);
   try {

@@ -47,10 +47,35 @@ t.test('what is wrong is named', (t) => {
     ['[log]\nlevel = "loud"', /log\.level/],
     ['[fuse]\nthreads = 0', /fuse\.threads/],
     ['root = ', /is not TOML/],
+    ['[registry]\nconfig_path = "certs.d"', /registry\.config_path: must be absolute/],
+    ['[registries."a/b"]\nidentity_token_file = "/t"', /registries\.a\/b: .*host/],
+    ['[registries."a.example"]\nusername = "u"', /registries\.a\.example: must have username/],
+    ['[registries."a.example"]\npassword = "hunter2"', /^((?!hunter2).)*$/],
+    ['[image_service]\naddress = "x.sock"', /image_service\.address: must be an absolute path/],
   ] as const;
   for (const [text, message] of cases) {
     t.throws(() => decodeConfig(text, 'x.toml'), { code: 'ERR_NODE_CONFIG', message }, text);
   }
+  t.end();
+});
+
+t.test('how registries are reached', (t) => {
+  const config = decodeConfig(`
+[registry]
+config_path = "/a:/b"
+[registries]
+"Index.docker.io" = { username = "u", password = "p" }
+"r.example:5000" = { username = "u", password_file = "/f" }
+"[::1]:5000" = { identity_token_file = "/t" }
+`);
+  t.same(config.hostsDirectories, ['/a', '/b']);
+  t.same(config.registries, [
+    ['docker.io', { kind: 'password', username: 'u', password: 'p' }],
+    ['r.example:5000', { kind: 'password-file', username: 'u', file: '/f' }],
+    ['[::1]:5000', { kind: 'identity-token-file', file: '/t' }],
+  ]);
+  t.same(decodeConfig('').hostsDirectories, ['/etc/containerd/certs.d']);
+  t.same(decodeConfig('[registry]\nconfig_path = ""').hostsDirectories, []);
   t.end();
 });
 

@@ -7,8 +7,13 @@ import type { BlobSource } from '@shoal/blob-store';
 import { registryBlobSource } from '@shoal/blob-store';
 import type { Descriptor, ImageReference } from '@shoal/oci';
 import { parseReference } from '@shoal/oci';
-import type { ClientOptions, ImageStore, RegistryClient } from '@shoal/registry-client';
-import { createRegistryClient, openSource } from '@shoal/registry-client';
+import type {
+  ClientOptions,
+  CredentialSource,
+  ImageStore,
+  RegistryClient,
+} from '@shoal/registry-client';
+import { createRegistryClient, DockerCredentials, openSource } from '@shoal/registry-client';
 import { ImageUnusableError } from './errors.ts';
 import { LazySource } from './lazy-source.ts';
 import type { MissPolicy, SourceOptions } from './mount-types.ts';
@@ -19,6 +24,9 @@ export type ImageAccessOptions = {
   /** Used for requests that bring none. */
   readonly dockerConfigDirectory?: string | undefined;
   readonly caFile?: string | undefined;
+  /** Asked for credentials before the Docker configuration, unless a request brings its own. */
+  readonly credentialSources?: readonly CredentialSource[] | undefined;
+  readonly hostsDirectories?: ClientOptions['hostsDirectories'];
   readonly onAuthentication?: ClientOptions['onAuthentication'];
 };
 
@@ -84,6 +92,7 @@ export class ImageAccess {
       dockerConfigDir: source.dockerConfigDirectory ?? this.#options.dockerConfigDirectory,
       retry: missPolicy.kind === 'fail' ? IMPATIENT_RETRY : PATIENT_RETRY,
       timeouts: TIMEOUTS,
+      hostsDirectories: this.#options.hostsDirectories,
       onAuthentication: this.#options.onAuthentication,
     };
     if (reference.kind !== 'registry') return options;
@@ -92,8 +101,19 @@ export class ImageAccess {
 
   #client(options: ClientOptions): RegistryClient {
     const key = JSON.stringify(options);
-    const client = this.#clients.get(key) ?? createRegistryClient(options);
+    const known = this.#clients.get(key);
+    if (known !== undefined) return known;
+    const credentialSources = this.#credentialSources(options);
+    const client = createRegistryClient({ ...options, credentialSources });
     this.#clients.set(key, client);
     return client;
+  }
+
+  /** A caller's own login goes first, the daemon's own last. */
+  #credentialSources(options: ClientOptions): CredentialSource[] {
+    const shared = this.#options.credentialSources ?? [];
+    const docker = new DockerCredentials(options);
+    const isCallers = options.dockerConfigDir !== this.#options.dockerConfigDirectory;
+    return isCallers ? [docker, ...shared] : [...shared, docker];
   }
 }
