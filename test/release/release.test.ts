@@ -14,8 +14,10 @@ import {
 } from '@shoal/test-kit';
 import t from 'tap';
 import { type BuiltRelease, buildRelease, unpackRelease } from '../support/built-release.ts';
+import { requireContainerd, startContainerd } from '../support/containerd.ts';
 import { digestBySha256sum, until, writeFiles } from '../support/mounted-image.ts';
 import { ownDaemon, processesNaming } from '../support/own-daemon.ts';
+import { startSnapshotter } from '../support/own-snapshotter.ts';
 import { root } from '../support/source-files.ts';
 
 const STEP_MS_MAX = 120_000;
@@ -77,6 +79,20 @@ t.test('the tarball runs wherever it is unpacked', async (t) => {
   t.ok(await digestBySha256sum(join(other, 'large')), 'the new daemon answers');
   await shoal('drain');
   t.same(await listing(unpacked), before, 'nothing was written beside it');
+});
+
+t.test('its snapshotter answers containerd', async (t) => {
+  if (!requireContainerd(t)) return;
+  const unpacked = await unpackRelease(release, join(directory, 'for-containerd'));
+  const program = join(unpacked, 'bin/shoal');
+  const snapshotter = await startSnapshotter(t, { program });
+  const containerd = await startContainerd(t, { proxySnapshotters: { shoal: snapshotter } });
+  const snapshots = ['snapshots', '--snapshotter', 'shoal'];
+  await containerd.ctr([...snapshots, 'prepare', 'work']);
+  await containerd.ctr([...snapshots, 'commit', 'layer', 'work']);
+  await containerd.ctr([...snapshots, 'prepare', 'container', 'layer']);
+  const { stdout } = await containerd.ctr([...snapshots, 'list']);
+  t.match(stdout, /^container +layer +Active/m);
 });
 
 t.test('the Debian package installs, serves, upgrades and goes', async (t) => {

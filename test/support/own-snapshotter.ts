@@ -26,6 +26,8 @@ export type OwnSnapshotterOptions = {
   readonly directory?: string;
   /** More of the environment. */
   readonly env?: NodeJS.ProcessEnv;
+  /** The command to start. @default that of this checkout */
+  readonly program?: string;
 };
 
 const START_MS_MAX = 60_000;
@@ -39,7 +41,9 @@ export async function startSnapshotter(
   mkdirSync(directory, { recursive: true });
   const daemon = ownDaemon(t, directory);
   const env = { ...daemon.env, ...options.env };
-  const snapshotter = new ForegroundSnapshotter({ ...daemon, env }, join(directory, 'log'));
+  const program = options.program ?? join(root, 'bin', 'shoal');
+  const log = join(directory, 'log');
+  const snapshotter = new ForegroundSnapshotter({ ...daemon, env }, log, program);
   t.teardown(() => snapshotter.stop());
   await snapshotter.start();
   return snapshotter;
@@ -51,14 +55,16 @@ class ForegroundSnapshotter implements OwnSnapshotter {
   readonly run: string;
   readonly socket: string;
   readonly #logFile: string;
+  readonly #program: string;
   #child: ChildProcess | undefined;
 
-  constructor(daemon: OwnDaemon, logFile: string) {
+  constructor(daemon: OwnDaemon, logFile: string, program: string) {
     this.env = daemon.env;
     this.root = daemon.root;
     this.run = daemon.run;
     this.socket = join(daemon.run, 'snapshotter.sock');
     this.#logFile = logFile;
+    this.#program = program;
   }
 
   get pid(): number | undefined {
@@ -71,7 +77,7 @@ class ForegroundSnapshotter implements OwnSnapshotter {
 
   async start(): Promise<void> {
     const fd = openSync(this.#logFile, 'a');
-    const child = spawn(join(root, 'bin', 'shoal'), ['snapshotter'], {
+    const child = spawn(this.#program, ['snapshotter'], {
       env: this.env,
       stdio: ['ignore', fd, fd],
     });

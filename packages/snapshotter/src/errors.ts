@@ -43,6 +43,20 @@ export class StateDamagedError extends ShoalError {
   }
 }
 
+/** A newer Shoal wrote the state: this one would misread it, and changes nothing. */
+export class StateNewerError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_STATE_NEWER';
+
+  constructor(directory: string, found: number, known: number) {
+    super(
+      `a newer Shoal wrote the state in ${directory}: version ${found}, this one knows ${known}`,
+      {
+        remedy: 'use the version of Shoal that wrote it, or a newer one',
+      },
+    );
+  }
+}
+
 /** A directory the daemon needs cannot be used. */
 export class DirectoryError extends ShoalError {
   override readonly code = 'ERR_SNAPSHOTTER_DIRECTORY';

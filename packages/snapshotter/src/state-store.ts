@@ -4,7 +4,7 @@
  * `StateLockedError`.
  */
 import { join } from 'node:path';
-import { errorCode } from '@shoal/errors';
+import { errorCode, ShoalError } from '@shoal/errors';
 import { Level } from 'level';
 import { z } from 'zod';
 import { orDiskFull } from './disk-full.ts';
@@ -12,9 +12,9 @@ import { StateDamagedError, StateLockedError } from './errors.ts';
 import type { MountRecord } from './mount-record.ts';
 import { decodeMountRecord, encodeMountRecord } from './mount-record.ts';
 import { makePrivateDirectory } from './private-directory.ts';
+import { MOUNTS_VERSION, requireKnownVersion } from './state-version.ts';
 
 const SYNC = { sync: true };
-const SCHEMA_VERSION = '1';
 const KEY = {
   schema: 'meta/schema',
   mount: 'mount/',
@@ -62,16 +62,12 @@ export class StateStore {
     }
     try {
       const schema = await db.get(KEY.schema);
-      if (schema === undefined) await db.put(KEY.schema, SCHEMA_VERSION, SYNC);
-      else if (schema !== SCHEMA_VERSION) {
-        throw new StateDamagedError(directory, `version ${schema} is not known`, {
-          remedy: 'use the version of Shoal that wrote it',
-        });
-      }
+      if (schema === undefined) await db.put(KEY.schema, String(MOUNTS_VERSION), SYNC);
+      else requireKnownVersion(directory, schema, MOUNTS_VERSION);
       return new StateStore(db, directory);
     } catch (error) {
       await db.close();
-      throw error instanceof StateDamagedError ? error : openFailure(directory, error);
+      throw error instanceof ShoalError ? error : openFailure(directory, error);
     }
   }
 
