@@ -1,11 +1,9 @@
 /** Everything `shoal status` shows, put together from the parts of a daemon. */
 import { existsSync } from 'node:fs';
 import type { LazyImages, MountService, SnapshotService } from '@shoal/snapshotter';
+import { CONTAINERD_ADDRESS } from './containerd/examine-containerd.ts';
 import type { PingAnswer, SnapshotCounts, StatusAnswer } from './control-protocol.ts';
 import type { CredentialStates } from './credential-states.ts';
-
-/** Where containerd listens unless it is told otherwise. */
-export const CONTAINERD_ADDRESS = '/run/containerd/containerd.sock';
 
 export type StatusSources = {
   readonly facts: PingAnswer;

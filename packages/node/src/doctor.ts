@@ -2,11 +2,12 @@
  * What this host can do for mounts, found by trying: every driver with its probes, which one
  * `auto` takes and why not a better one, and the limits a daemon runs under.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { release } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ShoalError } from '@shoal/errors';
 import { type DriverFacts, listDrivers } from '@shoal/snapshotter';
+import { type ContainerdReport, examineContainerd } from './containerd/examine-containerd.ts';
 import { ControlClient } from './control-client.ts';
 import type { PingAnswer } from './control-protocol.ts';
 import type { DaemonPaths } from './paths.ts';
@@ -28,10 +29,18 @@ export type DoctorReport = {
   /** Drivers that are not taken, each with its reason. */
   readonly notPicked: readonly { readonly name: string; readonly reason: string }[];
   readonly facts: readonly DoctorFact[];
+  /** Absent: there is none here. */
+  readonly containerd?: ContainerdReport | undefined;
   readonly isHealthy: boolean;
 };
 
+export type Examination = {
+  /** Of containerd. @default its usual file, if it exists */
+  readonly containerdConfig?: string | undefined;
+};
+
 const OPEN_FILES_WANTED = 8192;
+const FREE_BYTES_WANTED = 512 << 20;
 
 /** Later parts of Shoal bring these; the reader shall not look for them in vain. */
 const ABSENT_DRIVERS = [
@@ -39,7 +48,10 @@ const ABSENT_DRIVERS = [
   { name: 'fuse', reason: 'not part of this version' },
 ] as const;
 
-export async function examineHost(paths: DaemonPaths): Promise<DoctorReport> {
+export async function examineHost(
+  paths: DaemonPaths,
+  { containerdConfig: configFile }: Examination = {},
+): Promise<DoctorReport> {
   const { daemon, problem } = await askDaemon(paths.socket);
   const drivers = await listDrivers(nearestDirectory(paths.root));
   const picked = drivers.find(({ name, usable }) => name === 'blobfs' && usable);
@@ -49,7 +61,13 @@ export async function examineHost(paths: DaemonPaths): Promise<DoctorReport> {
       name,
       reason: usable && name === 'complete' ? 'only for images whose every blob is here' : reason,
     }));
-  const facts = [openFilesFact(), userFact(), directoryFact(paths.root), directoryFact(paths.run)];
+  const facts = [
+    ...[openFilesFact(), userFact(), directoryFact(paths.root), directoryFact(paths.run)],
+    spaceFact(paths.root),
+  ];
+  const address = join(paths.run, 'snapshotter.sock');
+  const containerd = await examineContainerd({ configFile, address, root: paths.root });
+  const isContainerdRight = containerd?.isWanted !== true || containerd.isReady;
   if (problem !== undefined) facts.push(problem);
   return {
     kernel: release(),
@@ -59,7 +77,8 @@ export async function examineHost(paths: DaemonPaths): Promise<DoctorReport> {
     picked: picked?.name,
     notPicked: [...notPicked, ...ABSENT_DRIVERS],
     facts,
-    isHealthy: picked !== undefined && facts.every(({ ok }) => ok),
+    containerd,
+    isHealthy: picked !== undefined && facts.every(({ ok }) => ok) && isContainerdRight,
   };
 }
 
@@ -109,6 +128,20 @@ function directoryFact(path: string): DoctorFact {
     name: `directory ${path}`,
     ok: true,
     detail: there ? 'exists' : `will be created below ${parent}`,
+  };
+}
+
+/** A full disk refuses new mounts; what is fetched is not kept. */
+function spaceFact(root: string): DoctorFact {
+  const { bavail, bsize, blocks } = statfsSync(nearestDirectory(root));
+  const freeBytes = bavail * bsize;
+  const mebibytes = Math.floor(freeBytes / 2 ** 20);
+  const percent = blocks === 0 ? 0 : Math.round((100 * bavail) / blocks);
+  return {
+    name: 'disk space',
+    ok: freeBytes >= FREE_BYTES_WANTED,
+    detail: `${mebibytes} MiB (${percent} %) are free for ${root}`,
+    remedy: "make room, let 'shoal cache gc' do it, or give the daemon another --root",
   };
 }
 

@@ -2,7 +2,7 @@
 export { type NodeConfig, readConfig } from './config.ts';
 export { ControlClient } from './control-client.ts';
 export type { PingAnswer, StatusAnswer } from './control-protocol.ts';
-export { type DoctorReport, examineHost } from './doctor.ts';
+export { type DoctorReport, type Examination, examineHost } from './doctor.ts';
 export * from './errors.ts';
 export { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
 export { type DaemonPaths, daemonPaths, type PathChoice } from './paths.ts';

@@ -40,3 +40,7 @@ export const SEALED_BYTES_MAX = 64 << 20;
 export const REMEMBER_DAYS_DEFAULT = 30;
 /** Registries of which `shoal status` says how they like our credentials. */
 export const CREDENTIAL_STATES_MAX = 1000;
+/** Files that a containerd configuration imports; more is a mistake in its pattern. */
+export const CONTAINERD_IMPORTS_MAX = 64;
+/** How long `shoal doctor` waits for an answer of containerd or of the snapshotter's socket. */
+export const SOCKET_ANSWER_MS_MAX = 5_000;

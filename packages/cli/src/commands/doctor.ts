@@ -5,24 +5,36 @@ import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-code.ts';
 import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
 
-type DoctorOptions = DaemonOptionValues & { readonly json?: boolean };
+type DoctorOptions = DaemonOptionValues & {
+  readonly containerdConfig?: string;
+  readonly json?: boolean;
+};
 
 const EXAMPLES = `
 Examples:
   shoal doctor
-  shoal doctor --json`;
+  shoal doctor --containerd-config /etc/containerd/config.toml --json`;
 
 export function registerDoctor(program: Command, context: CliContext): void {
   const command = program
     .command('doctor')
     .summary('what this host can do for mounts, and why')
-    .description('Try what this host can do for mounts; exit status 1 when it cannot mount.')
+    .description(
+      "Try what this host can do for mounts, and check containerd's configuration. Exit status 1 when" +
+        ' it cannot mount, or when containerd is to use Shoal and cannot.',
+    )
+    .option(
+      '--containerd-config <file>',
+      'configuration to check (default: /etc/containerd/config.toml)',
+    )
     .option('--json', 'print the report as JSON');
   addDaemonOptions(command)
     .addHelpText('after', EXAMPLES)
     .action(async (options: DoctorOptions) => {
       const { examineHost } = await import('@shoal/node');
-      const report = await examineHost(await daemonPathsOf(options, context));
+      const paths = await daemonPathsOf(options, context);
+      const { containerdConfig } = options;
+      const report = await examineHost(paths, { containerdConfig });
       if (options.json === true) await context.output.json(report);
       else await printReport(report, context);
       if (!report.isHealthy) context.finish(ExitCode.failed);
@@ -52,4 +64,16 @@ async function printReport(report: DoctorReport, { output }: CliContext): Promis
     picked === undefined ? 'no driver can be used' : `picked for incomplete images: ${picked}`,
   );
   for (const { name, reason } of report.notPicked) await output.line(`not ${name}: ${reason}`);
+  for (const line of containerdLines(report)) await output.line(line);
+}
+
+function containerdLines({ containerd }: DoctorReport): readonly string[] {
+  if (containerd === undefined) return ['no containerd here'];
+  const { version, configFile, findings, isWanted } = containerd;
+  const lines = findings.flatMap(({ ok, name, detail, remedy, write = [] }) => {
+    const steps = [...(remedy === undefined ? [] : [remedy]), ...write];
+    const mark = ok ? 'ok  ' : isWanted ? 'FAIL' : 'no  ';
+    return [`  ${mark} ${name}: ${detail}`, ...(ok ? [] : steps.map((step) => `         ${step}`))];
+  });
+  return [`containerd ${version ?? '(none answers)'}, ${configFile}`, ...lines];
 }

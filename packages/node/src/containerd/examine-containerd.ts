@@ -1,0 +1,62 @@
+/** What `shoal doctor` says of the containerd of this host. */
+import { existsSync } from 'node:fs';
+import { errorFields } from '@shoal/snapshotter';
+import { type ContainerdFinding, checkContainerd, ownProxy } from './check-containerd.ts';
+import { readContainerdConfig } from './containerd-config.ts';
+import { askContainerdVersion, isServing } from './containerd-socket.ts';
+
+export const CONTAINERD_CONFIG = '/etc/containerd/config.toml';
+/** Where containerd listens unless it is told otherwise. */
+export const CONTAINERD_ADDRESS = '/run/containerd/containerd.sock';
+
+export type ContainerdReport = {
+  readonly configFile: string;
+  /** Of the containerd that runs; absent: none answers. */
+  readonly version?: string | undefined;
+  readonly findings: readonly ContainerdFinding[];
+  /** Somebody wants containerd to use this snapshotter: what is wrong counts. */
+  readonly isWanted: boolean;
+  readonly isReady: boolean;
+};
+
+export type ContainerdExamination = {
+  /** @default CONTAINERD_CONFIG, if it exists */
+  readonly configFile?: string | undefined;
+  /** @default CONTAINERD_ADDRESS */
+  readonly containerdAddress?: string | undefined;
+  /** Where our daemon serves containerd. */
+  readonly address: string;
+  readonly root: string;
+};
+
+/** Undefined when there is no containerd here. */
+export async function examineContainerd(
+  asked: ContainerdExamination,
+): Promise<ContainerdReport | undefined> {
+  const { address, root, configFile = CONTAINERD_CONFIG } = asked;
+  const version = await askContainerdVersion(asked.containerdAddress ?? CONTAINERD_ADDRESS);
+  const isAsked = asked.configFile !== undefined;
+  if (!isAsked && version === undefined && !existsSync(configFile)) return undefined;
+  const findings: ContainerdFinding[] = [];
+  let isWanted = isAsked;
+  try {
+    const config = readContainerdConfig(configFile);
+    isWanted ||= ownProxy(config, { address }) !== undefined;
+    findings.push(...checkContainerd(config, { address, root, version }));
+  } catch (error) {
+    const { reason: detail } = errorFields(error);
+    findings.push({ name: 'configuration', ok: false, detail, remedy: 'repair or write the file' });
+  }
+  if (isWanted) findings.push(await socketFinding(address));
+  return { configFile, version, findings, isWanted, isReady: findings.every(({ ok }) => ok) };
+}
+
+async function socketFinding(address: string): Promise<ContainerdFinding> {
+  const ok = await isServing(address);
+  return {
+    name: 'snapshotter socket',
+    ok,
+    detail: ok ? `${address} serves` : `nothing serves at ${address}`,
+    remedy: "start the daemon: 'systemctl start shoal-snapshotter', or 'shoal snapshotter'",
+  };
+}

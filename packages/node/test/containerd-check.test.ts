@@ -1,0 +1,203 @@
+/** containerd's configuration: what is wrong is found, what to write is said, for 1.6, 1.7 and 2.x. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryDirectory } from '@shoal/test-kit';
+import { parse } from 'smol-toml';
+import t from 'tap';
+import { checkContainerd } from '../src/containerd/check-containerd.ts';
+import {
+  decodeContainerdConfig,
+  readContainerdConfig,
+} from '../src/containerd/containerd-config.ts';
+import { decodeVersion } from '../src/containerd/containerd-socket.ts';
+import { examineContainerd } from '../src/containerd/examine-containerd.ts';
+
+const CONTEXT = { address: '/run/shoal/snapshotter.sock', root: '/var/lib/shoal' };
+
+const PROXY = `[proxy_plugins.shoal]
+type = "snapshot"
+address = "/run/shoal/snapshotter.sock"`;
+
+const GOOD_2 = `version = 2
+${PROXY}
+[plugins."io.containerd.grpc.v1.cri".containerd]
+snapshotter = "shoal"
+disable_snapshot_annotations = false`;
+
+const GOOD_3 = `version = 3
+${PROXY}
+[proxy_plugins.shoal.exports]
+root = "/var/lib/shoal"
+enable_remote_snapshot_annotations = "true"
+[plugins."io.containerd.cri.v1.images"]
+snapshotter = "shoal"
+disable_snapshot_annotations = false
+[[plugins."io.containerd.transfer.v1.local".unpack_config]]
+platform = "linux"
+snapshotter = "shoal"`;
+
+type Case = {
+  readonly what: string;
+  readonly toml: string;
+  readonly version?: string;
+  /** Names of the findings that are not right. */
+  readonly wrong: readonly string[];
+  /** A line among those to write. */
+  readonly write?: string;
+};
+
+const CASES: readonly Case[] = [
+  { what: 'good, 1.6', toml: GOOD_2, version: '1.6.20', wrong: [] },
+  { what: 'good, 1.7', toml: GOOD_2, version: '1.7.24', wrong: [] },
+  { what: 'good, 2.1', toml: GOOD_3, version: '2.1.0', wrong: [] },
+  { what: 'good, unknown version', toml: GOOD_3, wrong: [] },
+  {
+    what: 'an old file under 2.x is read, and lacks what is new',
+    toml: GOOD_2,
+    version: '2.0.4',
+    wrong: ['proxy root', 'transfer unpack'],
+    write: '  root = "/var/lib/shoal"',
+  },
+  {
+    what: 'nothing written',
+    toml: '',
+    version: '1.6.20',
+    wrong: ['configuration version', 'proxy plugin', 'CRI snapshotter', 'CRI annotations'],
+    write: 'version = 2',
+  },
+  {
+    what: 'a new file under an old containerd',
+    toml: GOOD_3,
+    version: '1.7.24',
+    wrong: ['configuration version'],
+    write: 'version = 2',
+  },
+  {
+    what: 'another socket',
+    toml: GOOD_2.replace('/run/shoal/', '/run/other/'),
+    wrong: ['proxy plugin'],
+    write: '  address = "/run/shoal/snapshotter.sock"',
+  },
+  {
+    what: 'another type',
+    toml: GOOD_2.replace('"snapshot"', '"content"'),
+    wrong: ['proxy plugin'],
+    write: '  type = "snapshot"',
+  },
+  {
+    what: 'another name, and the CRI has it',
+    toml: GOOD_2.replace('proxy_plugins.shoal', 'proxy_plugins.lazy').replace('"shoal"', '"lazy"'),
+    wrong: [],
+  },
+  {
+    what: 'CRI uses another snapshotter',
+    toml: GOOD_2.replace('snapshotter = "shoal"', 'snapshotter = "overlayfs"'),
+    wrong: ['CRI snapshotter'],
+    write: '  snapshotter = "shoal"',
+  },
+  {
+    what: 'only one runtime uses it',
+    toml: `${GOOD_2.replace('snapshotter = "shoal"', '')}
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.lazy]
+snapshotter = "shoal"`,
+    wrong: [],
+  },
+  {
+    what: 'annotations are off',
+    toml: GOOD_3.replace('annotations = false', 'annotations = true'),
+    version: '2.1.0',
+    wrong: ['CRI annotations'],
+    write: '[plugins."io.containerd.cri.v1.images"]',
+  },
+  {
+    what: 'layers are thrown away',
+    toml: `${GOOD_2}\ndiscard_unpacked_layers = true`,
+    wrong: ['CRI unpacked layers'],
+    write: '  discard_unpacked_layers = false',
+  },
+  {
+    what: 'no labels from the transfer service',
+    toml: GOOD_3.replace(/enable_remote.*\n/, ''),
+    version: '2.1.0',
+    wrong: ['transfer annotations'],
+    write: '  enable_remote_snapshot_annotations = "true"',
+  },
+  {
+    what: 'before 2.1 those labels do not exist',
+    toml: GOOD_3.replace(/enable_remote.*\n/, ''),
+    version: '2.0.4',
+    wrong: [],
+  },
+  {
+    what: 'nobody unpacks',
+    toml: GOOD_3.replace(/\[\[plugins.*$/s, ''),
+    version: '2.1.0',
+    wrong: ['transfer unpack'],
+    write: '[[plugins."io.containerd.transfer.v1.local".unpack_config]]',
+  },
+  {
+    what: 'layers without parents',
+    toml: GOOD_3.replace('type = "snapshot"', 'type = "snapshot"\ncapabilities = ["rebase"]'),
+    version: '2.2.0',
+    wrong: ['capabilities'],
+  },
+  {
+    what: 'without CRI nothing of it counts',
+    toml: `disabled_plugins = ["io.containerd.grpc.v1.cri"]\nversion = 2\n${PROXY}`,
+    version: '1.6.20',
+    wrong: [],
+  },
+];
+
+for (const { what, toml, version, wrong, write } of CASES) {
+  t.test(what, (t) => {
+    const findings = checkContainerd(decodeContainerdConfig(parse(toml)), { ...CONTEXT, version });
+    const bad = findings.filter(({ ok }) => !ok);
+    t.same(
+      bad.map(({ name }) => name),
+      wrong,
+    );
+    for (const finding of bad) t.ok(finding.remedy ?? finding.write, `${finding.name}: what to do`);
+    if (write !== undefined) t.ok(bad.flatMap((finding) => finding.write ?? []).includes(write));
+    t.end();
+  });
+}
+
+t.test('imports, files that do not decode, nothing there', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'config.toml');
+  mkdirSync(join(directory, 'conf.d'));
+  writeFileSync(
+    file,
+    'version = 2\nimports = ["conf.d/*.toml"]\n[proxy_plugins.other]\ntype = "diff"\n',
+  );
+  writeFileSync(join(directory, 'conf.d', 'shoal.toml'), GOOD_2);
+  const config = readContainerdConfig(file);
+  t.same(config.proxies.map(({ name }) => name).toSorted(), ['other', 'shoal']);
+  t.ok(checkContainerd(config, { ...CONTEXT, version: undefined }).every(({ ok }) => ok));
+
+  writeFileSync(file, 'version = = 2');
+  const context = { ...CONTEXT, address: join(directory, 's.sock'), configFile: file };
+  const nowhere = { ...context, containerdAddress: join(directory, 'none.sock') };
+  const report = await examineContainerd(nowhere);
+  t.match(report, { isWanted: true, isReady: false, version: undefined });
+  t.match(report?.findings[0], { name: 'configuration', ok: false, detail: /cannot be read/ });
+  t.end();
+});
+
+t.test('strange values are not taken for what they are not', (t) => {
+  const strange = {
+    version: 'two',
+    proxy_plugins: [1, 2],
+    plugins: {
+      'io.containerd.grpc.v1.cri': 7,
+      'io.containerd.transfer.v1.local': { unpack_config: 3 },
+    },
+    disabled_plugins: 'cri',
+    imports: 5,
+  };
+  t.match(decodeContainerdConfig(strange), { version: 1, proxies: [], unpackConfigs: [] });
+  t.equal(decodeVersion(Buffer.from('\n\u0013v1.6.20~ds1-1+deb12', 'latin1')), '1.6.20');
+  t.equal(decodeVersion(Buffer.from([])), undefined);
+  t.end();
+});
