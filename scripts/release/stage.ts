@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { MOUNTS_VERSION, SNAPSHOTS_VERSION } from '../../packages/snapshotter/src/state-version.ts';
 import { bundleSources } from './bundle.ts';
 import { includedPackages } from './included-packages.ts';
 import { licenceTexts } from './licences.ts';
@@ -67,7 +68,8 @@ export async function stageRelease(request: ReleaseRequest, stage: string): Prom
   });
   writeFileSync(join(stage, SBOM_FILE), sbom);
   writeFileSync(join(stage, 'THIRD-PARTY-LICENSES.txt'), licenceTexts(root, packages));
-  const facts = { name: 'shoal', version, arch, revision, node: process.versions.node };
+  const state = { mounts: MOUNTS_VERSION, snapshots: SNAPSHOTS_VERSION };
+  const facts = { name: 'shoal', version, arch, revision, node: process.versions.node, state };
   writeFileSync(join(stage, 'release.json'), `${JSON.stringify(facts, undefined, 2)}\n`);
   setModes(stage);
   writeFileSync(join(stage, 'SHA256SUMS'), formatSums(stage, listFiles(stage)));

@@ -6,6 +6,8 @@ import { StateDamagedError, StateNewerError } from './errors.ts';
 
 /** Of the mount records in ROOT/state. */
 export const MOUNTS_VERSION = 1;
+/** Of the snapshots in ROOT/snapshotter. */
+export const SNAPSHOTS_VERSION = 1;
 
 /**
  * Refuses state that another Shoal wrote. `found` is the text in the database; `remedy` is for one
