@@ -11,11 +11,15 @@ import type { Scenario } from './harness/scenario.ts';
 import { convertScenario } from './scenario/convert.bench.ts';
 import { missScenario } from './scenario/miss.bench.ts';
 import { mountScenario } from './scenario/mount.bench.ts';
+import { snapshotsScenario } from './scenario/snapshots.bench.ts';
+import { startScenario } from './scenario/start.bench.ts';
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   convert: convertScenario,
   mount: mountScenario,
   miss: missScenario,
+  start: startScenario,
+  snapshots: snapshotsScenario,
 };
 
 const USAGE = `usage: npm run bench -- SCENARIO [--small] [--runs N] [--save]

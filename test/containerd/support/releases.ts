@@ -21,6 +21,8 @@ export type Release = (typeof RELEASES)[number];
 
 export type Installation = Containerd & {
   readonly release: Release;
+  /** The client of test/conformance, which finds containerd by `env`. */
+  readonly clientProgram: string;
   /**
    * Runs the client of test/conformance, which pulls as CRI does, runs and commits containers; an
    * exit code other than 0 is an error.
@@ -51,6 +53,7 @@ export async function startRelease(
   const { env } = containerd;
   return Object.assign(containerd, {
     release,
+    clientProgram: judge.client,
     client: (args: readonly string[], more: CommandOptions = {}) =>
       runChecked(judge.client, ['-plain-http', ...args], { env, ...more }),
     tryClient: (args: readonly string[], more: CommandOptions = {}) =>

@@ -1,0 +1,161 @@
+/**
+ * What a node that starts many containers asks of the snapshotter: root file systems prepared and
+ * mounted per minute, and how soon a killed daemon with many mounted images answers again. Containerd
+ * is played at the socket; the mounts are the kernel's.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { mountOverlay, unmount } from '@shoal/linux';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
+import type { Mount } from '../../packages/snapshotter/src/grpc/gen/types/mount.ts';
+import {
+  convertDirectory,
+  type MountWorld,
+  mountWorld,
+  writeFiles,
+} from '../../test/support/mounted-image.ts';
+import { unpackImageOf } from '../../test/support/pushed-image.ts';
+import { Unpacker } from '../../test/support/unpacker.ts';
+import type { Row, ScenarioResult } from '../harness/report.ts';
+import type { Scenario, ScenarioOptions } from '../harness/scenario.ts';
+import { BenchScope } from '../harness/scope.ts';
+
+export const snapshotsScenario: Scenario = {
+  summary: 'containers prepared and mounted per minute, and a restart with many mounts',
+  run,
+};
+
+const BAR_PER_MINUTE = '>= 1000';
+const BAR_RESTART = '<= 2';
+
+async function run(options: ScenarioOptions, directory: string): Promise<ScenarioResult> {
+  await using scope = new BenchScope();
+  process.env['SHOAL_TEST_TMPDIR'] = directory;
+  const images = options.isSmall ? 10 : 200;
+  const containers = options.isSmall ? 50 : 1000;
+  const world = mountWorld(scope);
+  const registry = await EmbeddedRegistry.listen();
+  scope.teardown(() => registry.close());
+  await world.start();
+  const containerd = new Unpacker(join(world.daemon.run, 'snapshotter.sock'));
+  scope.teardown(() => containerd.close());
+
+  options.say(`pulling ${images} images`);
+  const pulled = await pullImages(images, registry.host, containerd, directory);
+  const rows: Row[] = [pulled.row];
+  options.say(`preparing, mounting and removing ${containers} containers`);
+  for (const parallel of [1, 4]) {
+    const place = join(directory, `containers-${parallel}`);
+    rows.push(await cycles(containers, parallel, containerd, pulled.chainIds, place));
+  }
+  options.say(`killing the daemon with ${images} images mounted`);
+  rows.push(...(await restarts(world, containerd, options.runs, images)));
+  return {
+    parameters: { images, containers, runs: options.runs },
+    rows,
+    notes: [
+      'Each image is one mount; each container an overlay over one, with directories of its own.',
+      'Restart: from the kill to the first answer of the socket, every image served again.',
+    ],
+  };
+}
+
+/** Different images as far as the daemon knows: each has a manifest and a blob of its own. */
+async function pullImages(
+  count: number,
+  host: string,
+  containerd: Unpacker,
+  directory: string,
+): Promise<{ chainIds: readonly string[]; row: Row }> {
+  const references: string[] = [];
+  for (let number = 0; number < count; number++) {
+    const source = join(directory, `source-${number}`);
+    writeFiles(source, { 'etc/name': 100, 'bin/tool': 50_000 }, `image ${number}`);
+    references.push(`${host}/image-${number}:latest`);
+    await convertDirectory(source, `${host}/image-${number}:latest`);
+  }
+  const unpacked = await Promise.all(references.map((reference) => unpackImageOf(reference)));
+  const startedAt = performance.now();
+  const chainIds: string[] = [];
+  for (const image of unpacked) chainIds.push((await containerd.pull(image)).chainId);
+  const perMinute = (count / (performance.now() - startedAt)) * 60_000;
+  return { chainIds, row: figure('image pulled and mounted', perMinute, '1/min') };
+}
+
+async function cycles(
+  count: number,
+  parallel: number,
+  containerd: Unpacker,
+  chainIds: readonly string[],
+  directory: string,
+): Promise<Row> {
+  const numbers = Array.from({ length: count }, (_, number) => number).values();
+  const startedAt = performance.now();
+  const work = async () => {
+    for (const number of numbers) {
+      const key = `container-${parallel}-${number}`;
+      const mountpoint = join(directory, key);
+      mkdirSync(mountpoint, { recursive: true });
+      const mounts = await containerd.prepare(key, chainIds[number % chainIds.length] ?? '');
+      mountAll(mounts, mountpoint);
+      unmount(mountpoint);
+      await containerd.remove(key);
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, work));
+  const perMinute = (count / (performance.now() - startedAt)) * 60_000;
+  const name = `prepare, mount, unmount, remove; ${parallel} at a time`;
+  return { ...figure(name, perMinute, '1/min'), bar: BAR_PER_MINUTE };
+}
+
+function mountAll(mounts: readonly Mount[], mountpoint: string): void {
+  const [mount] = mounts;
+  if (mounts.length !== 1 || mount?.type !== 'overlay') throw new Error('one overlay, please');
+  const option = (name: string) =>
+    mount.options.find((text) => text.startsWith(`${name}=`))?.slice(name.length + 1) ?? '';
+  mountOverlay({
+    lower: option('lowerdir').split(':'),
+    upper: option('upperdir'),
+    work: option('workdir'),
+    mountpoint,
+  });
+}
+
+async function restarts(
+  world: MountWorld,
+  containerd: Unpacker,
+  runs: number,
+  images: number,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let number = 0; number < runs; number++) {
+    const { pid } = await world.client.ping();
+    process.kill(pid, 'SIGKILL');
+    const startedAt = performance.now();
+    await Promise.all([world.start(), answers(containerd)]);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const { mounts } = await world.status();
+    if (mounts.length !== images) throw new Error(`${mounts.length} of ${images} images came back`);
+    rows.push({
+      ...figure(`restart with ${images} images mounted`, seconds, 's'),
+      bar: BAR_RESTART,
+    });
+  }
+  return rows;
+}
+
+async function answers(containerd: Unpacker): Promise<void> {
+  for (;;) {
+    try {
+      await containerd.list(['name==nothing']);
+      return;
+    } catch {
+      await sleep(5);
+    }
+  }
+}
+
+function figure(work: string, value: number, unit: string): Row {
+  return { work, contestant: 'shoal snapshotter', value, unit };
+}
