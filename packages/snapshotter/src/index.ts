@@ -31,5 +31,6 @@ export { makePrivateDirectory } from './private-directory.ts';
 export { currentRequest, newRequest, runInRequest } from './request-context.ts';
 export { errorFields, type ServiceLog } from './service-log.ts';
 export { type LazyLayers, noLazyImages } from './snapshots/lazy-layers.ts';
+export { type RepairReport, repairSnapshots } from './snapshots/snapshot-recovery.ts';
 export type { SnapshotService } from './snapshots/snapshot-service.ts';
 export { StateStore } from './state-store.ts';

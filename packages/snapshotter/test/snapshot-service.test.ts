@@ -196,9 +196,12 @@ t.test('the directory of a removed snapshot goes, leftovers of a crash too', asy
   }
   await fixture.service.cleanup();
   t.same(directories(fixture).toSorted(), ['07', '1', 'not-ours']);
-  mkdirSync(join(fixture.root, 'snapshots', '3', 'fs', 'stale'), { recursive: true });
+  mkdirSync(join(fixture.root, 'snapshots', '3', 'fs', 'precious'), { recursive: true });
+  await t.rejects(fixture.prepare('c', 'A'), { code: 'ERR_SNAPSHOTTER_SNAPSHOT_DIRECTORY' });
+  await fixture.service.cleanup();
+  t.ok(directories(fixture).includes('3'), 'files that nobody removed stay');
   await fixture.prepare('c', 'A');
-  t.same(readdirSync(join(fixture.root, 'snapshots', '3', 'fs')), [], 'never on top of leftovers');
+  t.equal((await fixture.service.stat('c')).id, 4);
 });
 
 t.test('cleanup leaves what is being made', async (t) => {
@@ -296,14 +299,14 @@ t.test('a second service of the same root is refused, a newer layout too', async
   await fixture.service.close();
   const { Level } = await import('level');
   const db = new Level(join(fixture.root, 'snapshotter'));
-  for (const [version, message] of [
-    ['2', /its version is 2, and this Shoal knows 1/],
-    ['x', /"x" is not a version/],
+  for (const [version, refusal] of [
+    ['2', { code: 'ERR_SNAPSHOTTER_STATE_NEWER', message: /version 2, this one knows 1/ }],
+    ['x', { code: 'ERR_SNAPSHOTTER_STATE_DAMAGED', message: /"x" is not a version/ }],
   ] as const) {
     await db.open();
     await db.put('version', version);
     await db.close();
     const opened = snapshotFixture(t, undefined, fixture.root);
-    await t.rejects(opened, { code: 'ERR_SNAPSHOTTER_STATE_DAMAGED', message });
+    await t.rejects(opened, refusal);
   }
 });

@@ -25,12 +25,22 @@ export function registerNode(program: Command, context: CliContext): void {
 /** Runs until it is asked to stop. */
 export async function runNode(
   options: NodeOptions & { readonly address?: string | undefined },
-  { env, signal }: CliContext,
+  context: CliContext,
 ): Promise<void> {
-  const { daemonPaths, readConfig, runDaemon } = await import('@shoal/node');
+  const { runDaemon } = await import('@shoal/node');
+  const { root, run, configFile } = await nodePathsOf(options, context);
+  const { address } = options;
+  await runDaemon({ root, run, configFile, address, signal: context.signal });
+}
+
+/** The directories by the options, then the environment, then the file. */
+export async function nodePathsOf(
+  options: NodeOptions,
+  { env }: CliContext,
+): Promise<{ root: string; run: string; configFile: string | undefined }> {
+  const { daemonPaths, readConfig } = await import('@shoal/node');
   const configFile = options.config === undefined ? undefined : resolve(options.config);
   const config = readConfig(configFile);
-  // Options, then the environment, then the file.
   const { root, run } = daemonPaths(
     {
       root: options.root ?? (env['SHOAL_ROOT'] || config.root),
@@ -38,5 +48,5 @@ export async function runNode(
     },
     env,
   );
-  await runDaemon({ root, run, configFile, address: options.address, signal });
+  return { root, run, configFile };
 }

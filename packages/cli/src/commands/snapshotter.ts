@@ -3,12 +3,19 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { addDaemonOptions } from './daemon-options.ts';
-import { type NodeOptions, runNode } from './node.ts';
+import { type NodeOptions, nodePathsOf, runNode } from './node.ts';
+
+type SnapshotterOptions = NodeOptions & {
+  readonly address?: string;
+  readonly repair?: boolean;
+  readonly json?: boolean;
+};
 
 const EXAMPLES = `
 Examples:
   shoal snapshotter
   shoal snapshotter --address /run/containerd-shoal/shoal.sock
+  shoal snapshotter --repair
 
 In containerd's configuration:
   [proxy_plugins.shoal]
@@ -24,11 +31,35 @@ export function registerSnapshotter(program: Command, context: CliContext): void
         ' leaves mounts working.',
     )
     .option('--address <socket>', 'where containerd connects (default: RUN/snapshotter.sock)')
-    .option('--config <file>', 'configuration (default: /etc/shoal/config.toml if it exists)');
+    .option('--config <file>', 'configuration (default: /etc/shoal/config.toml if it exists)')
+    .option('--repair', 'save what can be read of damaged records of snapshots, and end')
+    .option('--json', 'with --repair: print the report as JSON');
   addDaemonOptions(command)
     .addHelpText('after', EXAMPLES)
-    .action(async (options: NodeOptions & { readonly address?: string }) => {
-      const address = options.address === undefined ? undefined : resolve(options.address);
-      await runNode({ ...options, address }, context);
-    });
+    .action((options: SnapshotterOptions) =>
+      options.repair === true ? repair(options, context) : serve(options, context),
+    );
 }
+
+function serve({ address, ...options }: SnapshotterOptions, context: CliContext): Promise<void> {
+  return runNode(
+    { ...options, address: address === undefined ? undefined : resolve(address) },
+    context,
+  );
+}
+
+async function repair(options: SnapshotterOptions, context: CliContext): Promise<void> {
+  const { root } = await nodePathsOf(options, context);
+  const { repairSnapshots } = await import('@shoal/snapshotter');
+  const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+  const report = await repairSnapshots(root, log);
+  if (options.json === true) return context.output.json(report);
+  const { output } = context;
+  await output.line(
+    `${report.snapshots} snapshots are intact; the records as they were: ${report.copy}`,
+  );
+  for (const problem of report.problems) await output.line(`wrong was: ${problem}`);
+  for (const path of report.setAside) await output.line(`files without a record: ${path}`);
+}
+
+function ignore(): void {}

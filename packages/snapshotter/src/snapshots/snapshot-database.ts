@@ -2,18 +2,19 @@
  * The database under the snapshot store: `level` in ROOT/snapshotter, opened by one process only,
  * with the version of its layout in it. Every write is synced before it returns.
  */
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode } from '@shoal/errors';
+import { errorCode, ShoalError } from '@shoal/errors';
+import { ClassicLevel } from 'classic-level';
 import { Level } from 'level';
 import { orDiskFull } from '../disk-full.ts';
 import { StateDamagedError, StateLockedError } from '../errors.ts';
 import { makePrivateDirectory } from '../private-directory.ts';
+import { requireKnownVersion, SNAPSHOTS_VERSION } from '../state-version.ts';
+import { REPAIR_REMEDY } from './snapshot-record.ts';
 
-/** Of the layout; docs/snapshotter.md says when it changes, and what an older Shoal does then. */
-const VERSION = 1;
-const VERSION_KEY = 'version';
+export const VERSION_KEY = 'version';
 const SYNC = { sync: true };
-const REPAIR = "see 'The state is damaged' in docs/snapshotter.md: no snapshot is lost";
 
 export type Database = Level<string, string>;
 export type Change =
@@ -37,7 +38,7 @@ export class SnapshotDatabase implements AsyncDisposable {
    * @throws StateLockedError, StateDamagedError
    */
   static async open(root: string): Promise<SnapshotDatabase> {
-    const directory = join(root, 'snapshotter');
+    const directory = directoryOf(root);
     makePrivateDirectory(directory);
     const db: Database = new Level(directory);
     try {
@@ -46,7 +47,7 @@ export class SnapshotDatabase implements AsyncDisposable {
       return new SnapshotDatabase(db, directory);
     } catch (error) {
       await db.close().catch(() => undefined);
-      throw error instanceof StateDamagedError ? error : openFailure(directory, error);
+      throw error instanceof ShoalError ? error : openFailure(directory, error);
     }
   }
 
@@ -101,18 +102,37 @@ export class SnapshotDatabase implements AsyncDisposable {
   }
 }
 
+function directoryOf(root: string): string {
+  return join(root, 'snapshotter');
+}
+
+/**
+ * LevelDB's own repair: keeps what it can read, in tables that are whole. Gives a copy of the
+ * directory as it was; opening it, too, may drop what is damaged.
+ *
+ * @throws StateLockedError
+ */
+export async function repairDatabase(root: string): Promise<string> {
+  const directory = directoryOf(root);
+  makePrivateDirectory(directory);
+  const copy = `${directory}.damaged-${Date.now()}`;
+  await cp(directory, copy, { recursive: true });
+  const db: Database = new Level(directory);
+  const failure = await db.open().catch((error: unknown) => openFailure(directory, error));
+  await db.close().catch(() => undefined);
+  if (failure instanceof StateLockedError) {
+    await rm(copy, { recursive: true });
+    throw failure;
+  }
+  await ClassicLevel.repair(directory);
+  return copy;
+}
+
 async function checkVersion(db: Database, directory: string): Promise<void> {
   const text = await db.get(VERSION_KEY);
-  if (text === undefined) return db.put(VERSION_KEY, String(VERSION), SYNC);
-  if (text === String(VERSION)) return;
-  const isNewer = /^\d{1,9}$/.test(text) && Number(text) > VERSION;
-  throw new StateDamagedError(
-    directory,
-    isNewer
-      ? `its version is ${text}, and this Shoal knows ${VERSION}`
-      : `${JSON.stringify(text.slice(0, 20))} is not a version`,
-    { remedy: isNewer ? 'use the version of Shoal that wrote it, or a newer one' : REPAIR },
-  );
+  // A new one, or one whose version was lost: then its records say what is wrong with it.
+  if (text === undefined) return db.put(VERSION_KEY, String(SNAPSHOTS_VERSION), SYNC);
+  requireKnownVersion(directory, text, SNAPSHOTS_VERSION, REPAIR_REMEDY);
 }
 
 function isOfDatabase(error: unknown): boolean {
@@ -125,5 +145,5 @@ function openFailure(directory: string, error: unknown): Error {
   const known = orDiskFull(cause, directory);
   if (known !== cause && known instanceof Error) return known;
   const detail = cause instanceof Error ? cause.message : String(cause);
-  return new StateDamagedError(directory, detail, { cause, remedy: REPAIR });
+  return new StateDamagedError(directory, detail, { cause, remedy: REPAIR_REMEDY });
 }

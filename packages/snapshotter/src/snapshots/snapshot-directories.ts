@@ -1,12 +1,14 @@
 /**
  * The directories of snapshots: `ROOT/snapshots/<id>/fs` is the layer (or the upper directory of a
  * container), `work` what overlayfs needs beside it. They are made before the record is written and
- * taken away after it is gone, by one rename; what a crash leaves has no record and is deleted later.
+ * taken away after it is gone, by one rename. What a crash leaves has no record, and is deleted later:
+ * it is empty, or its removal was noted. Other files without a record are never deleted.
  */
 import { randomBytes } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { chmod, lchown, mkdir, open, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode } from '@shoal/errors';
+import { errorCode, ShoalError } from '@shoal/errors';
 import { orDiskFull } from '../disk-full.ts';
 import { DirectoryError } from '../errors.ts';
 import { makePrivateDirectory } from '../private-directory.ts';
@@ -15,11 +17,12 @@ import { runTool } from './child-tool.ts';
 import { SnapshotDirectoryError } from './errors.ts';
 import type { Owner } from './id-mapping.ts';
 import { REMOVE_BATCH_MAX, REMOVE_DELAY_MS } from './limits.ts';
-import type { SnapshotId } from './snapshot-record.ts';
+import { type SnapshotId, snapshotId } from './snapshot-record.ts';
 
 const FS_MODE = 0o755;
 const WORK_MODE = 0o711;
 const REMOVED = /^removed-/;
+const MOVED = /^(?:removed|lost)-(\d+)-[0-9a-f]+$/;
 const ID = /^[1-9]\d*$/;
 
 export type NewDirectory = {
@@ -29,6 +32,13 @@ export type NewDirectory = {
   readonly likePath: string | undefined;
   /** Instead of the owner of `likePath`. */
   readonly owner: Owner | undefined;
+};
+
+/** What the records say when they are asked. */
+export type KnownIds = {
+  readonly recorded: ReadonlySet<number>;
+  /** Their records were removed, and the directories may still be there. */
+  readonly removed: ReadonlySet<number>;
 };
 
 export class SnapshotDirectories implements AsyncDisposable {
@@ -76,71 +86,125 @@ export class SnapshotDirectories implements AsyncDisposable {
     const { id } = wanted;
     this.#pending.add(id);
     try {
-      await this.#make(wanted);
-      return await record();
+      const like = await this.#makeTop(wanted);
+      try {
+        await this.#fill(wanted, like);
+        return await record();
+      } catch (error) {
+        await this.discard(id);
+        throw error;
+      }
     } catch (error) {
-      await this.discard(id);
-      throw error;
+      throw this.#asOurs(error, id);
     } finally {
       this.#pending.delete(id);
     }
   }
 
-  async #make(wanted: NewDirectory): Promise<void> {
-    const { id, isWritable, likePath } = wanted;
-    const directory = this.directory(id);
-    try {
-      const like = likePath === undefined ? undefined : await stat(likePath);
-      await mkdirAnew(directory, () => this.discard(id));
-      await mkdir(this.upper(id));
-      const owner = wanted.owner ?? like;
-      if (owner !== undefined) await lchown(this.upper(id), owner.uid, owner.gid);
-      // After the owner, whose change takes setuid bits away; and whatever the umask is.
-      await chmod(this.upper(id), like === undefined ? FS_MODE : like.mode & 0o7777);
-      if (isWritable) {
-        await mkdir(this.work(id));
-        await chmod(this.work(id), WORK_MODE);
-      }
-      await sync(directory);
-      await sync(this.path);
-    } catch (error) {
-      const known = orDiskFull(error, this.path);
-      if (known !== error) throw known;
-      const detail = errorCode(error) ?? String(error);
-      throw new SnapshotDirectoryError(directory, `it cannot be made: ${detail}`, { cause: error });
-    }
+  /** Never takes one that is there: an id is given once. */
+  async #makeTop({ id, likePath }: NewDirectory): Promise<Stats | undefined> {
+    const like = likePath === undefined ? undefined : await stat(likePath);
+    await mkdir(this.directory(id), { mode: 0o700 });
+    return like;
   }
 
-  /** Gone from its place at once; deleted in the background. Never fails: what stays is swept. */
-  async discard(id: SnapshotId): Promise<void> {
+  async #fill({ id, isWritable, owner }: NewDirectory, like: Stats | undefined): Promise<void> {
+    await mkdir(this.upper(id));
+    const top = owner ?? like;
+    if (top !== undefined) await lchown(this.upper(id), top.uid, top.gid);
+    // After the owner, whose change takes setuid bits away; and whatever the umask is.
+    await chmod(this.upper(id), like === undefined ? FS_MODE : like.mode & 0o7777);
+    if (isWritable) {
+      await mkdir(this.work(id));
+      await chmod(this.work(id), WORK_MODE);
+    }
+    await sync(this.directory(id));
+    await sync(this.path);
+  }
+
+  #asOurs(error: unknown, id: SnapshotId): unknown {
+    const known = orDiskFull(error, this.path);
+    if (known instanceof ShoalError) return known;
+    const detail = `it cannot be made: ${errorCode(error) ?? String(error)}`;
+    return new SnapshotDirectoryError(this.directory(id), detail, { cause: error });
+  }
+
+  /**
+   * Gone from its place at once; deleted in the background. False when it could not be moved: the
+   * next sweep tries again.
+   */
+  async discard(id: SnapshotId): Promise<boolean> {
     const away = `${this.path}/removed-${id}-${randomBytes(4).toString('hex')}`;
     try {
       await rename(this.directory(id), away);
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return;
+      if (errorCode(error) === 'ENOENT') return true;
       this.#log.warn({ id, ...errorFields(error) }, 'a directory was not moved away');
-      return;
+      return false;
     }
     this.#discarded.push(away);
     // Not at once: containers often go together, and each process takes time to start.
     this.#timer ??= setTimeout(() => void this.#deleteAll(), REMOVE_DELAY_MS).unref();
+    return true;
   }
 
-  /** Deletes what no record names; `ids` are those of all records, read when it is called. */
-  async sweep(ids: () => Promise<ReadonlySet<number>>): Promise<void> {
+  /** The highest number a directory has, or had before it was moved away; 0 without any. */
+  async highestId(): Promise<number> {
+    const names = (await readdir(this.path)).map((name) => name.replace(MOVED, '$1'));
+    return idsOf(names).reduce((highest, id) => Math.max(highest, id), 0);
+  }
+
+  /** Directories that hold files, are not recorded, and were not removed. */
+  async unknown({ recorded, removed }: KnownIds): Promise<SnapshotId[]> {
+    const unknown: SnapshotId[] = [];
+    for (const id of idsOf(await readdir(this.path))) {
+      if (recorded.has(id) || removed.has(id) || (await this.#isEmpty(id))) continue;
+      unknown.push(id);
+    }
+    return unknown;
+  }
+
+  /** Keeps a directory under another name, which no sweep touches. */
+  async setAside(id: SnapshotId): Promise<string> {
+    const aside = `${this.path}/lost-${id}-${randomBytes(4).toString('hex')}`;
+    await rename(this.directory(id), aside);
+    return aside;
+  }
+
+  /**
+   * Deletes what was removed or never recorded. Gives the ids that are gone for good.
+   *
+   * @param known asks the records, when it is called
+   */
+  async sweep(known: () => Promise<KnownIds>): Promise<SnapshotId[]> {
     const names = await readdir(this.path);
     // Before the records: what is recorded meanwhile is in one or the other.
     const pending = new Set(this.#pending);
-    const known = await ids();
-    for (const name of names) {
-      if (REMOVED.test(name)) {
-        const path = `${this.path}/${name}`;
-        if (!this.#discarded.includes(path)) this.#discarded.push(path);
-      } else if (ID.test(name) && !pending.has(Number(name)) && !known.has(Number(name))) {
-        await this.discard(Number(name) as SnapshotId);
-      }
+    const { recorded, removed } = await known();
+    const present = new Set<number>(idsOf(names));
+    const gone = [...removed].filter((id) => !present.has(id)).map(snapshotId);
+    for (const id of idsOf(names)) {
+      if (pending.has(id) || recorded.has(id)) continue;
+      if (!removed.has(id) && !(await this.#isEmpty(id))) {
+        this.#log.error({ id }, 'a directory holds files, and no snapshot of that id is known');
+      } else if ((await this.discard(id)) && removed.has(id)) gone.push(id);
+    }
+    for (const name of names.filter((each) => REMOVED.test(each))) {
+      const path = `${this.path}/${name}`;
+      if (!this.#discarded.includes(path)) this.#discarded.push(path);
     }
     await this.#deleteAll();
+    return gone;
+  }
+
+  /** What was never given to a client holds nothing. */
+  async #isEmpty(id: SnapshotId): Promise<boolean> {
+    try {
+      return (await readdir(this.upper(id))).length === 0;
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return true;
+      throw error;
+    }
   }
 
   /** One process at a time, each with all that has come together. */
@@ -178,15 +242,8 @@ export class SnapshotDirectories implements AsyncDisposable {
   }
 }
 
-/** What lies there belongs to no record: an id is given once, and recorded with its snapshot. */
-async function mkdirAnew(path: string, clear: () => Promise<void>): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error;
-    await clear();
-    await mkdir(path, { mode: 0o700 });
-  }
+function idsOf(names: readonly string[]): SnapshotId[] {
+  return names.filter((name) => ID.test(name)).map((name) => snapshotId(Number(name)));
 }
 
 async function sync(directory: string): Promise<void> {

@@ -9,8 +9,8 @@ import { compileRegexp } from './filter-regexp.ts';
 import { FilterScanner } from './filter-scanner.ts';
 import { FILTER_BYTES_MAX, FILTERS_MAX } from './limits.ts';
 import { TARGET_LABEL } from './snapshot-keys.ts';
+import type { ListSelection } from './snapshot-reads.ts';
 import type { Snapshot } from './snapshot-record.ts';
-import type { ListSelection } from './snapshot-store.ts';
 
 /** What a filter may ask for: undefined for a field that is not there. */
 export type FieldReader = (path: readonly string[]) => string | undefined;

@@ -1,7 +1,8 @@
 /**
  * What each snapshot takes in the database: `snapshot/<name>` its record; `child/<parent id>/<id>`
  * its name, so that children are found from their parent; `ref/<digest>/<id>` its name, so that it
- * is found from the chain id it was wanted for. `sequence` is the highest id that was given.
+ * is found from the chain id it was wanted for. `sequence` is the highest id that was given, `count`
+ * the number of records. `removed/<id>`: its record is gone, its directory may still be there.
  */
 import { createHash } from 'node:crypto';
 import type { Labels } from './lazy-layers.ts';
@@ -12,7 +13,9 @@ import { encodeSnapshot, type Snapshot, type SnapshotId } from './snapshot-recor
 export const TARGET_LABEL = 'containerd.io/snapshot.ref';
 
 export const SEQUENCE_KEY = 'sequence';
+export const COUNT_KEY = 'count';
 export const RECORD_PREFIX = 'snapshot/';
+export const REMOVED_PREFIX = 'removed/';
 
 export function recordKey(name: string): string {
   return RECORD_PREFIX + name;
@@ -27,8 +30,12 @@ export function targetPrefix(chainId: string): string {
   return `ref/${createHash('sha256').update(chainId).digest('hex')}/`;
 }
 
-export function putSequence(value: number): Change {
-  return { type: 'put', key: SEQUENCE_KEY, value: String(value) };
+export function removedKey(id: SnapshotId): string {
+  return REMOVED_PREFIX + order(id);
+}
+
+export function putNumber(key: typeof SEQUENCE_KEY | typeof COUNT_KEY, value: number): Change {
+  return { type: 'put', key, value: String(value) };
 }
 
 /** The record, its link from the parent, its link from the wanted chain id. */
@@ -45,7 +52,7 @@ export function deleteSnapshot(snapshot: Snapshot, parent: Snapshot | undefined)
   return keys.map((key) => ({ type: 'del', key }));
 }
 
-function linkKeys({ id, labels }: Snapshot, parent: Snapshot | undefined): string[] {
+export function linkKeys({ id, labels }: Snapshot, parent: Snapshot | undefined): string[] {
   const target = targetOf(labels);
   return [
     ...(parent === undefined ? [] : [childPrefix(parent.id) + order(id)]),
@@ -55,6 +62,11 @@ function linkKeys({ id, labels }: Snapshot, parent: Snapshot | undefined): strin
 
 export function targetOf(labels: Labels): string | undefined {
   return Object.hasOwn(labels, TARGET_LABEL) ? labels[TARGET_LABEL] : undefined;
+}
+
+/** Every prefix ends in a slash, and `0` follows the slash. */
+export function within(prefix: string): { gte: string; lt: string } {
+  return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };
 }
 
 /** Numbers whose order as text is that of the numbers. */

@@ -1,7 +1,8 @@
 /**
- * A snapshot, and its record in the database: JSON under its name. Times are microseconds since
- * 1970, so that two updates in one millisecond differ.
+ * A snapshot, and its record in the database: a checksum of its name and what follows (CRC-32, eight
+ * hexadecimal digits), a space, JSON. LevelDB does not notice when a bit of a record has changed.
  */
+import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { StateDamagedError } from '../errors.ts';
 import type { Labels, LazyMark } from './lazy-layers.ts';
@@ -29,7 +30,7 @@ export type Snapshot = {
   readonly parent: string | undefined;
   readonly kind: SnapshotKind;
   readonly labels: Labels;
-  /** Microseconds since 1970. */
+  /** Microseconds since 1970: two updates in one millisecond differ. */
   readonly createdMicros: number;
   readonly updatedMicros: number;
   /** Measured when it was committed. */
@@ -52,12 +53,17 @@ const recordSchema = z.strictObject({
   mark: z.string().optional(),
 });
 
+const CHECKSUM_CHARS = 8;
+
+export const REPAIR_REMEDY =
+  "run 'shoal snapshotter --repair', see docs/snapshotter.md; no snapshot's files are lost";
+
 export function snapshotId(value: number): SnapshotId {
   return value as SnapshotId;
 }
 
 export function encodeSnapshot(snapshot: Snapshot): string {
-  return JSON.stringify({
+  const json = JSON.stringify({
     id: snapshot.id,
     kind: snapshot.kind,
     parent: snapshot.parent,
@@ -67,18 +73,19 @@ export function encodeSnapshot(snapshot: Snapshot): string {
     usage: snapshot.usage,
     mark: snapshot.mark,
   } satisfies { [K in keyof z.input<typeof recordSchema>]: unknown });
+  return `${checksum(snapshot.name, json)} ${json}`;
 }
 
 /** @throws StateDamagedError */
 export function decodeSnapshot(name: string, text: string, place: string): Snapshot {
-  const parsed = recordSchema.safeParse(parseJson(text));
+  const json = text.slice(CHECKSUM_CHARS + 1);
+  const isIntact = text.startsWith(`${checksum(name, json)} `);
+  const parsed = recordSchema.safeParse(isIntact ? parseJson(json) : undefined);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new StateDamagedError(
-      place,
-      `the record of snapshot ${name.slice(0, 200)}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`,
-      { remedy: 'see "The state is damaged" in docs/snapshotter.md' },
-    );
+    const { path, message } = parsed.error.issues[0] ?? { path: [], message: '' };
+    const detail = isIntact ? `${path.join('.')}: ${message}` : 'the checksum is wrong';
+    const what = `the record of snapshot ${name.slice(0, 200)}: ${detail}`;
+    throw new StateDamagedError(place, what, { remedy: REPAIR_REMEDY });
   }
   const { id, kind, parent, labels, created, updated, usage, mark } = parsed.data;
   return {
@@ -97,6 +104,10 @@ export function decodeSnapshot(name: string, text: string, place: string): Snaps
 /** Labels without those of an empty value, which containerd takes for absent. */
 export function labelsOf(entries: Iterable<readonly [string, string]>): Labels {
   return Object.fromEntries([...entries].filter(([, value]) => value !== ''));
+}
+
+function checksum(name: string, json: string): string {
+  return crc32(`${name}\n${json}`).toString(16).padStart(CHECKSUM_CHARS, '0');
 }
 
 function isLabels(value: unknown): value is Labels {

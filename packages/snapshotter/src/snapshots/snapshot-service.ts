@@ -15,6 +15,7 @@ import { SnapshotDirectories } from './snapshot-directories.ts';
 import { matchesAny, parseFilters, selectionOf, snapshotFields } from './snapshot-filter.ts';
 import { targetOf } from './snapshot-keys.ts';
 import { labelsOf, type Snapshot, type Usage } from './snapshot-record.ts';
+import { knownIds, requireRecords } from './snapshot-recovery.ts';
 import { type SnapshotDraft, SnapshotStore } from './snapshot-store.ts';
 
 export type SnapshotServiceComponents = {
@@ -69,6 +70,8 @@ export class SnapshotService implements AsyncDisposable {
     const directories = SnapshotDirectories.open(root, log);
     const store = await SnapshotStore.open(root);
     try {
+      store.skipIds(await directories.highestId());
+      await requireRecords(store, directories);
       const service = new SnapshotService({ store, directories, lazy, log });
       await service.#restore();
       return service;
@@ -186,7 +189,9 @@ export class SnapshotService implements AsyncDisposable {
         this.#log.warn({ name: key, ...errorFields(error) }, 'a lazily loaded image stays');
       });
     }
-    await this.#directories.discard(snapshot.id);
+    if (await this.#directories.discard(snapshot.id)) {
+      await this.#store.forgetRemoved([snapshot.id]);
+    }
   }
 
   async stat(key: string): Promise<Snapshot> {
@@ -225,11 +230,8 @@ export class SnapshotService implements AsyncDisposable {
 
   /** Deletes the directories of snapshots that are gone. */
   async cleanup(): Promise<void> {
-    await this.#directories.sweep(async () => {
-      const ids = new Set<number>();
-      for await (const { id } of this.#store.list()) ids.add(id);
-      return ids;
-    });
+    const gone = await this.#directories.sweep(() => knownIds(this.#store));
+    await this.#store.forgetRemoved(gone);
   }
 
   async #chain(parent: string | undefined): Promise<Snapshot[]> {

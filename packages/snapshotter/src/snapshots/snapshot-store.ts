@@ -14,20 +14,22 @@ import {
   SnapshotStateError,
 } from './errors.ts';
 import type { Labels, LazyMark } from './lazy-layers.ts';
-import { CHAIN_MAX, LIST_READ_MAX } from './limits.ts';
 import { type Database, SnapshotDatabase } from './snapshot-database.ts';
+import { examineDatabase } from './snapshot-integrity.ts';
 import {
+  COUNT_KEY,
   childPrefix,
   deleteSnapshot,
-  putSequence,
+  putNumber,
   putSnapshot,
-  RECORD_PREFIX,
-  recordKey,
+  REMOVED_PREFIX,
+  removedKey,
   SEQUENCE_KEY,
-  targetPrefix,
+  within,
 } from './snapshot-keys.ts';
+import { findSnapshot, type ListSelection, listSnapshots, readChain } from './snapshot-reads.ts';
 import {
-  decodeSnapshot,
+  REPAIR_REMEDY,
   type Snapshot,
   type SnapshotId,
   snapshotId,
@@ -50,12 +52,6 @@ export type CommitDraft = {
   readonly mark: LazyMark | undefined;
 };
 
-export type ListSelection =
-  | { readonly kind: 'all' }
-  | { readonly kind: 'name'; readonly name: string }
-  | { readonly kind: 'children'; readonly parent: string }
-  | { readonly kind: 'target'; readonly chainId: string };
-
 export class SnapshotStore implements AsyncDisposable {
   readonly #database: SnapshotDatabase;
   readonly #lock = new KeyedLock();
@@ -70,11 +66,12 @@ export class SnapshotStore implements AsyncDisposable {
   static async open(root: string): Promise<SnapshotStore> {
     const database = await SnapshotDatabase.open(root);
     try {
-      const text = (await database.read((db) => db.get(SEQUENCE_KEY))) ?? '0';
-      if (!/^\d{1,15}$/.test(text)) {
-        throw new StateDamagedError(database.directory, 'the sequence is not a number');
-      }
-      return new SnapshotStore(database, Number(text));
+      const { problems, sequence } = await database.read(examineDatabase);
+      const [problem] = problems;
+      if (problem === undefined) return new SnapshotStore(database, sequence);
+      const detail =
+        problems.length === 1 ? problem : `${problem}, and ${problems.length - 1} more`;
+      throw new StateDamagedError(database.directory, detail, { remedy: REPAIR_REMEDY });
     } catch (error) {
       await database.close();
       throw error;
@@ -85,6 +82,11 @@ export class SnapshotStore implements AsyncDisposable {
   nextId(): SnapshotId {
     this.#lastId += 1;
     return snapshotId(this.#lastId);
+  }
+
+  /** Never gives an id up to this one. */
+  skipIds(highest: number): void {
+    this.#lastId = Math.max(this.#lastId, highest);
   }
 
   /** @throws SnapshotNotFoundError */
@@ -98,7 +100,7 @@ export class SnapshotStore implements AsyncDisposable {
 
   /** A snapshot's committed ancestors, nearest first, beginning with the parent itself. */
   async chain(parent: string | undefined): Promise<Snapshot[]> {
-    return this.#database.read((db) => this.#chain(db, parent));
+    return this.#database.read((db) => readChain(db, parent, this.#database.directory));
   }
 
   /** The committed snapshot that stands for a chain id on top of a parent. */
@@ -120,8 +122,12 @@ export class SnapshotStore implements AsyncDisposable {
       const now = wallClockMicros();
       const times = { createdMicros: now, updatedMicros: now };
       const snapshot: Snapshot = { ...draft, parent: parent?.name, ...times };
-      const highest = Math.max(draft.id, Number(db.getSync(SEQUENCE_KEY) ?? 0));
-      await this.#database.write([putSequence(highest), ...putSnapshot(snapshot, parent)]);
+      const highest = Math.max(draft.id, numberAt(db, SEQUENCE_KEY));
+      await this.#database.write([
+        putNumber(SEQUENCE_KEY, highest),
+        putNumber(COUNT_KEY, numberAt(db, COUNT_KEY) + 1),
+        ...putSnapshot(snapshot, parent),
+      ]);
       return snapshot;
     });
   }
@@ -149,7 +155,11 @@ export class SnapshotStore implements AsyncDisposable {
     });
   }
 
-  /** @throws SnapshotStateError while it has children */
+  /**
+   * That its directory goes with it is noted until `forgetRemoved`.
+   *
+   * @throws SnapshotStateError while it has children
+   */
   async remove(name: string): Promise<Snapshot> {
     return this.#change(async (db) => {
       const snapshot = this.#get(db, name);
@@ -157,9 +167,25 @@ export class SnapshotStore implements AsyncDisposable {
       const [child] = await db.keys(children).all();
       if (child !== undefined)
         throw new SnapshotStateError(name, 'cannot be removed: it has children');
-      await this.#database.write(deleteSnapshot(snapshot, this.#parentOf(db, snapshot)));
+      await this.#database.write([
+        putNumber(COUNT_KEY, numberAt(db, COUNT_KEY) - 1),
+        { type: 'put', key: removedKey(snapshot.id), value: '' },
+        ...deleteSnapshot(snapshot, this.#parentOf(db, snapshot)),
+      ]);
       return snapshot;
     });
+  }
+
+  /** Ids of snapshots that were removed, and whose directories may still be there. */
+  async removedIds(): Promise<Set<number>> {
+    const keys = await this.#database.read((db) => db.keys(within(REMOVED_PREFIX)).all());
+    return new Set(keys.map((key) => Number(key.slice(REMOVED_PREFIX.length))));
+  }
+
+  /** The directories have left their places. Not synced: noting it again does no harm. */
+  async forgetRemoved(ids: Iterable<SnapshotId>): Promise<void> {
+    const changes = [...ids].map((id) => ({ type: 'del', key: removedKey(id) }) as const);
+    await this.#database.read((db) => db.batch(changes));
   }
 
   async setLabels(name: string, change: (labels: Labels) => Labels): Promise<Snapshot> {
@@ -177,45 +203,8 @@ export class SnapshotStore implements AsyncDisposable {
   }
 
   /** The snapshots of a selection, each as it is when it is read. */
-  async *list(selection: ListSelection = { kind: 'all' }): AsyncGenerator<Snapshot, void, void> {
-    if (selection.kind === 'name') {
-      const found = await this.find(selection.name);
-      if (found !== undefined) yield found;
-      return;
-    }
-    const prefix = await this.#prefixOf(selection);
-    if (prefix === undefined) return;
-    const entries = await this.#database.read((db) => db.iterator(within(prefix)));
-    try {
-      for (;;) {
-        const batch = await entries.nextv(LIST_READ_MAX);
-        if (batch.length === 0) return;
-        for (const [key, value] of batch) {
-          const snapshot = await this.#listed(selection, key, value);
-          if (snapshot !== undefined) yield snapshot;
-        }
-      }
-    } finally {
-      await entries.close();
-    }
-  }
-
-  async #prefixOf(
-    selection: Exclude<ListSelection, { kind: 'name' }>,
-  ): Promise<string | undefined> {
-    if (selection.kind === 'all') return RECORD_PREFIX;
-    if (selection.kind === 'target') return targetPrefix(selection.chainId);
-    const parent = await this.find(selection.parent);
-    return parent === undefined ? undefined : childPrefix(parent.id);
-  }
-
-  async #listed(
-    selection: ListSelection,
-    key: string,
-    value: string,
-  ): Promise<Snapshot | undefined> {
-    if (selection.kind !== 'all') return this.find(value);
-    return decodeSnapshot(key.slice(RECORD_PREFIX.length), value, this.#database.directory);
+  list(selection: ListSelection = { kind: 'all' }): AsyncGenerator<Snapshot, void, void> {
+    return listSnapshots(this.#database, selection);
   }
 
   async #change<T>(task: (db: Database) => Promise<T>): Promise<T> {
@@ -223,25 +212,13 @@ export class SnapshotStore implements AsyncDisposable {
   }
 
   #find(db: Database, name: string): Snapshot | undefined {
-    const text = db.getSync(recordKey(name));
-    return text === undefined ? undefined : decodeSnapshot(name, text, this.#database.directory);
+    return findSnapshot(db, name, this.#database.directory);
   }
 
   #get(db: Database, name: string): Snapshot {
     const snapshot = this.#find(db, name);
     if (snapshot === undefined) throw new SnapshotNotFoundError(name);
     return snapshot;
-  }
-
-  #chain(db: Database, parent: string | undefined): Snapshot[] {
-    const chain: Snapshot[] = [];
-    for (let name = parent; name !== undefined; name = chain.at(-1)?.parent) {
-      const snapshot = this.#find(db, name);
-      if (snapshot === undefined) throw new SnapshotNotFoundError(name, 'parent');
-      chain.push(snapshot);
-      if (chain.length > CHAIN_MAX) throw new SnapshotStateError(name, 'has too many ancestors');
-    }
-    return chain;
   }
 
   #parentOf(db: Database, { parent }: Snapshot): Snapshot | undefined {
@@ -276,14 +253,13 @@ function requireActive(snapshot: Snapshot): void {
   if (snapshot.kind !== 'active') throw new SnapshotStateError(snapshot.name, 'is not active');
 }
 
+function numberAt(db: Database, key: string): number {
+  return Number(db.getSync(key) ?? 0);
+}
+
 /** The parent to commit with: a snapshot without one may get it now, none may change it. */
 function rebased(active: Snapshot, parent: string | undefined): string | undefined {
   if (parent === undefined || parent === active.parent) return active.parent;
   if (active.parent === undefined) return parent;
   throw new SnapshotRequestError(`the parent of ${active.name.slice(0, 200)} cannot be changed`);
-}
-
-/** Every prefix ends in a slash, and `0` follows the slash. */
-function within(prefix: string): { gte: string; lt: string } {
-  return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };
 }
