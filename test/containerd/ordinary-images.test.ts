@@ -2,18 +2,14 @@
  * Ordinary images with `shoal snapshotter` below containerd 1.6 and 2.x: pull, run, exec, commit,
  * push, remove, as with containerd's own snapshotter.
  */
-import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { requireTool, temporaryDirectory } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { startDockerRegistry } from '../support/docker-registry.ts';
-import { type OwnSnapshotter, startSnapshotter } from '../support/own-snapshotter.ts';
-import { buildBusyboxLayout, pushLayout } from './support/busybox-image.ts';
+import { startSnapshotter } from '../support/own-snapshotter.ts';
+import { buildBusyboxLayout, OUTPUT, pushLayout } from './support/busybox-image.ts';
+import { containerName, removeEverything } from './support/containers.ts';
 import { type Installation, RELEASES, startRelease } from './support/releases.ts';
-
-/** What the image's own command prints. */
-const OUTPUT = 'added\nchanged\n';
 
 for (const release of RELEASES) {
   t.test(`containerd ${release}`, async (t) => {
@@ -28,9 +24,9 @@ for (const release of RELEASES) {
     await pullAndRun(t, containerd, image);
     const committed = `${registry.host}/test/committed:latest`;
     await execAndCommit(t, containerd, { image, committed });
-    await removeAll(t, containerd, snapshotter);
+    await removeEverything(t, containerd, snapshotter);
     await pullCommitted(t, containerd, committed);
-    await removeAll(t, containerd, snapshotter);
+    await removeEverything(t, containerd, snapshotter);
   });
 }
 
@@ -68,25 +64,4 @@ async function pullCommitted(t: Test, containerd: Installation, image: string): 
   const args = ['sh', '-c', 'cat changed below/new; ls'];
   const { stdout } = await containerd.client(['run', image, containerName(), ...args]);
   t.equal(stdout, 'changed\nmore\nnew\nbelow\nchanged\n', 'the committed image');
-}
-
-/** Without images containerd removes every snapshot, and nothing of them stays. */
-async function removeAll(
-  t: Test,
-  containerd: Installation,
-  snapshotter: OwnSnapshotter,
-): Promise<void> {
-  const { stdout } = await containerd.ctr(['images', 'list', '--quiet']);
-  const images = stdout.split('\n').filter((name) => name !== '');
-  await containerd.ctr(['images', 'remove', '--sync', ...images]);
-  const left = await containerd.ctr(['snapshots', '--snapshotter', 'shoal', 'list']);
-  t.equal(left.stdout.trim().split('\n').length, 1, 'only the head of the list');
-  t.same(readdirSync(join(snapshotter.root, 'snapshots')), [], 'no directory');
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
-  t.notMatch(mounts, snapshotter.root, 'no mount');
-}
-
-/** runc knows containers of the whole machine by name. */
-function containerName(): string {
-  return `shoal-test-${randomBytes(6).toString('hex')}`;
 }

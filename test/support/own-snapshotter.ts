@@ -1,6 +1,6 @@
 /** `shoal snapshotter` of the test's own, in the foreground of nobody: a child of the test. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,6 +26,8 @@ export type OwnSnapshotterOptions = {
   readonly directory?: string;
   /** More of the environment. */
   readonly env?: NodeJS.ProcessEnv;
+  /** The configuration file's text. @default empty */
+  readonly config?: string;
   /** The command to start. @default that of this checkout */
   readonly program?: string;
 };
@@ -42,8 +44,8 @@ export async function startSnapshotter(
   const daemon = ownDaemon(t, directory);
   const env = { ...daemon.env, ...options.env };
   const program = options.program ?? join(root, 'bin', 'shoal');
-  const log = join(directory, 'log');
-  const snapshotter = new ForegroundSnapshotter({ ...daemon, env }, log, program);
+  writeFileSync(join(directory, 'config.toml'), options.config ?? '');
+  const snapshotter = new ForegroundSnapshotter({ ...daemon, env }, directory, program);
   t.teardown(() => snapshotter.stop());
   await snapshotter.start();
   return snapshotter;
@@ -54,16 +56,18 @@ class ForegroundSnapshotter implements OwnSnapshotter {
   readonly root: string;
   readonly run: string;
   readonly socket: string;
+  readonly #configFile: string;
   readonly #logFile: string;
   readonly #program: string;
   #child: ChildProcess | undefined;
 
-  constructor(daemon: OwnDaemon, logFile: string, program: string) {
+  constructor(daemon: OwnDaemon, directory: string, program: string) {
     this.env = daemon.env;
     this.root = daemon.root;
     this.run = daemon.run;
     this.socket = join(daemon.run, 'snapshotter.sock');
-    this.#logFile = logFile;
+    this.#configFile = join(directory, 'config.toml');
+    this.#logFile = join(directory, 'log');
     this.#program = program;
   }
 
@@ -77,7 +81,7 @@ class ForegroundSnapshotter implements OwnSnapshotter {
 
   async start(): Promise<void> {
     const fd = openSync(this.#logFile, 'a');
-    const child = spawn(this.#program, ['snapshotter'], {
+    const child = spawn(this.#program, ['snapshotter', '--config', this.#configFile], {
       env: this.env,
       stdio: ['ignore', fd, fd],
     });

@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildLayout, findTool, noise, runChecked, type TarSpec, writeTar } from '@shoal/test-kit';
 
-/** Bytes of /data/large, which does not compress. */
+/** What the image's own command prints. */
+export const OUTPUT = 'added\nchanged\n';
+
+/** Bytes of /unread, which do not compress. */
 export const LARGE_BYTES = 8 << 20;
 
 const COMMANDS = ['cat', 'cp', 'dd', 'echo', 'ls', 'mkdir', 'rm', 'sh', 'sha256sum', 'sleep', 'tr'];

@@ -1,0 +1,36 @@
+/** What tests with containers share: names, and the end of everything. */
+import { randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Test } from 'tap';
+import type { Containerd } from '../../support/containerd.ts';
+import { mountsBelow } from '../../support/own-daemon.ts';
+import type { OwnSnapshotter } from '../../support/own-snapshotter.ts';
+
+const UNMOUNT_MS_MAX = 10_000;
+
+/** A name of its own: runc knows the containers of the whole machine by name. */
+export function containerName(): string {
+  return `shoal-test-${randomBytes(6).toString('hex')}`;
+}
+
+/** Removes all images; then containerd keeps no snapshot, and the snapshotter nothing of them. */
+export async function removeEverything(
+  t: Test,
+  containerd: Containerd,
+  snapshotter: OwnSnapshotter,
+): Promise<void> {
+  const { stdout } = await containerd.ctr(['images', 'list', '--quiet']);
+  const images = stdout.split('\n').filter((name) => name !== '');
+  await containerd.ctr(['images', 'remove', '--sync', ...images]);
+  const left = await containerd.ctr(['snapshots', '--snapshotter', 'shoal', 'list']);
+  t.equal(left.stdout.trim().split('\n').length, 1, 'only the head of the list');
+  t.same(readdirSync(join(snapshotter.root, 'snapshots')), [], 'no directory is left');
+  // Images are unmounted after the answer.
+  const giveUpAt = Date.now() + UNMOUNT_MS_MAX;
+  while (mountsBelow(snapshotter.root).length > 0 && Date.now() < giveUpAt) await sleep(50);
+  const mounts = mountsBelow(snapshotter.root);
+  if (mounts.length > 0) t.comment(snapshotter.log());
+  t.same(mounts, [], 'no mount is left');
+}
