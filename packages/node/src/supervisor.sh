@@ -12,9 +12,16 @@ seconds() {
   echo "${up%%.*}"
 }
 
+# The number of a daemon that has ended may be another process by now.
 forward() {
   is_stopping=1
-  kill -TERM "$daemon" 2> /dev/null
+  [ -z "$daemon" ] || kill -TERM "$daemon" 2> /dev/null
+}
+
+# A signal that came while the daemon was being started has not reached it yet.
+started_as() {
+  daemon=$1
+  [ "$is_stopping" -eq 0 ] || forward
 }
 
 # Waits for the daemon's end, also when a signal interrupts the waiting.
@@ -23,8 +30,9 @@ await_daemon() {
     # What the shell itself says of a killed child is no line of JSON.
     wait "$daemon" 2> /dev/null
     status=$?
-    kill -0 "$daemon" 2> /dev/null || return 0
+    kill -0 "$daemon" 2> /dev/null || break
   done
+  daemon=
 }
 
 say() {
@@ -36,11 +44,12 @@ supervise() {
   run=$1
   shift
   is_stopping=0
+  daemon=
   pause=0
   trap forward TERM INT
   started=$(seconds)
   "$@" --ready-fd 3 &
-  daemon=$!
+  started_as $!
   exec 3>&-
   await_daemon
   [ "$status" -ne 3 ] || exit 3
@@ -55,7 +64,7 @@ supervise() {
     [ "$is_stopping" -eq 0 ] || exit 0
     started=$(seconds)
     "$@" &
-    daemon=$!
+    started_as $!
     await_daemon
   done
   exit 0
