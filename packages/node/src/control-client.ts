@@ -14,11 +14,13 @@ import {
   type DriverFacts,
   type MountAnswer,
   type MountProgress,
+  type MountTrace,
   type PingAnswer,
   pingSchema,
   type StatusAnswer,
   type StopAnswer,
   type StopRequest,
+  type TraceRequest,
   type UnmountAnswer,
 } from './control-protocol.ts';
 import {
@@ -70,6 +72,11 @@ export class ControlClient {
   /** Unmounts what is not busy; the daemon leaves when nothing needs it any more. */
   async drain(request: DrainRequest, options: ControlOptions = {}): Promise<DrainAnswer> {
     return (await this.#call('POST', CONTROL_PATH.drain, request, options)) as DrainAnswer;
+  }
+
+  /** The reads of mounted images that waited. */
+  async trace(request: TraceRequest, options: ControlOptions = {}): Promise<readonly MountTrace[]> {
+    return (await this.#call('POST', CONTROL_PATH.trace, request, options)) as MountTrace[];
   }
 
   /** The daemon leaves; mounts wait for the next one. */

@@ -12,6 +12,7 @@ import type {
   MountProgress,
   MountRequest,
   MountStatus,
+  MountTrace,
   ServiceStatus,
   UnmountAnswer,
   UnmountRequest,
@@ -31,6 +32,7 @@ export const CONTROL_PATH = {
   mounting: '/v1/mounting',
   drain: '/v1/drain',
   stop: '/v1/stop',
+  trace: '/v1/trace',
 } as const;
 
 const absolutePath = z
@@ -69,6 +71,12 @@ export const stopRequestSchema = z.strictObject({
 });
 
 export type StopAnswer = { readonly isStopping: boolean; readonly mounts: number };
+
+/** A mountpoint or an image, as it may be written. */
+export type TraceRequest = z.infer<typeof traceRequestSchema>;
+export const traceRequestSchema = z.strictObject({
+  names: z.array(z.string().min(1).max(4096)).min(1).max(4),
+});
 
 /** An error on the wire; never a stack, never a cause. */
 export const errorBodySchema = z.object({
@@ -128,5 +136,6 @@ export type {
   MountAnswer,
   MountProgress,
   MountStatus,
+  MountTrace,
   UnmountAnswer,
 };

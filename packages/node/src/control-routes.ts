@@ -7,11 +7,13 @@ import {
   mountRequestSchema,
   type StopAnswer,
   stopRequestSchema,
+  traceRequestSchema,
   unmountRequestSchema,
 } from './control-protocol.ts';
 import { type Routes, TextAnswer } from './control-server.ts';
 import { daemonStatus, type StatusSources } from './daemon-status.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { traceOf } from './trace.ts';
 
 export type ControlRoutesInput = StatusSources & {
   readonly metrics: Metrics;
@@ -37,6 +39,8 @@ export function controlRoutes(input: ControlRoutesInput): Routes {
       if (answer.busy.length === 0) void service.untilUnread().then(stop);
       return answer;
     },
+    [`POST ${CONTROL_PATH.trace}`]: async (body) =>
+      traceOf(checkBody(traceRequestSchema, body, 'trace'), input),
     [`POST ${CONTROL_PATH.stop}`]: async (body): Promise<StopAnswer> => {
       const { onlyIfIdle = false } = checkBody(stopRequestSchema, body, 'stop');
       const isStopping = !onlyIfIdle || service.isIdle;

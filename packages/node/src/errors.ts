@@ -152,3 +152,14 @@ export class MetricsAddressError extends ShoalError {
     });
   }
 }
+
+/** Nothing is mounted by the name that a trace was asked of. */
+export class NotTracedError extends ShoalError {
+  override readonly code = 'ERR_NODE_NOT_TRACED';
+
+  constructor(name: string) {
+    super(`no mounted image is called ${name}`, {
+      remedy: "'shoal status' lists mountpoints and images",
+    });
+  }
+}

@@ -68,6 +68,7 @@ export {
   RafsV5Error,
 } from './errors.ts';
 export { type ExtendedSuperblock, isChunkSize, RafsFlag } from './extended-superblock.ts';
+export { type BlobRange, type FileRange, findFileRanges } from './file-ranges.ts';
 export { InodeLayout, type RafsInode } from './inode.ts';
 export { InodeKind, kindOfMode, modeTypeOf } from './inode-kind.ts';
 export {

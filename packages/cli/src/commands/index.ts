@@ -13,6 +13,7 @@ import { registerMount } from './mount.ts';
 import { registerNode } from './node.ts';
 import { registerSnapshotter } from './snapshotter.ts';
 import { registerStatus } from './status.ts';
+import { registerTrace } from './trace.ts';
 import { registerUnmount } from './unmount.ts';
 import { registerUnpack } from './unpack.ts';
 
@@ -28,6 +29,7 @@ export function registerCommands(program: Command, context: CliContext): void {
   registerMount(program, context);
   registerUnmount(program, context);
   registerStatus(program, context);
+  registerTrace(program, context);
   registerDrain(program, context);
   registerDoctor(program, context);
   registerNode(program, context);
