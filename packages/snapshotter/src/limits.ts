@@ -10,6 +10,10 @@ export const RECORD_BYTES_MAX = 1 << 20;
 export const MISS_RETRY_DELAY_MS_MAX = 5_000;
 /** First pause between two attempts for a waiting reader. */
 export const MISS_RETRY_DELAY_MS = 200;
+/** First pause before a holder that could not be started is tried again. */
+export const HOLDER_RETRY_DELAY_MS = 500;
+/** Longest such pause: a line in the log each time. */
+export const HOLDER_RETRY_DELAY_MS_MAX = 30_000;
 /** Identical log lines of failing misses are written at most this often per blob. */
 export const MISS_LOG_INTERVAL_MS = 5_000;
 /** Deadline of a miss policy: a day; longer is `wait`. */

@@ -1,7 +1,15 @@
 /** One blobfs driver after another: closed and killed predecessors, lost holders, lost sessions. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+} from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startHolder, unmount } from '@shoal/linux';
@@ -132,6 +140,27 @@ t.test('a lost holder is replaced while the driver runs', async (t) => {
   const record = () => JSON.parse(readFileSync(join(stateDirectory, 'session.json'), 'utf8'));
   await until('it is recorded', () => record().holder.pid === fixture.holders()[0]);
   t.equal(fixture.holders().length, 1);
+  await driver.unmount('m');
+});
+
+t.test('a holder that cannot be replaced at once is tried again', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const { stateDirectory } = fixture;
+  const events: DriverEvent[] = [];
+  const driver = await openBlobfsDriver({
+    stateDirectory,
+    onEvent: (event) => events.push(event),
+  });
+  t.teardown(() => driver.shutDown());
+  await driver.mount(fixture.request('m', [fixture.blob(15, 4)]));
+  // As on a full disk: the new holder cannot be recorded.
+  const obstacle = join(stateDirectory, 'session.json.new');
+  mkdirSync(obstacle);
+  for (const pid of fixture.holders()) process.kill(pid, 'SIGKILL');
+  await until('it failed', () => events.some(({ message }) => /no new holder/.test(message)));
+  rmdirSync(obstacle);
+  await until('there is a holder again', () => fixture.holders().length === 1);
   await driver.unmount('m');
 });
 

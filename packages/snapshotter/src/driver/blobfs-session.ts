@@ -4,6 +4,7 @@
  * session is in its store, too: then daemon and holder may die together.
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   adoptFlatFuseSession,
   type FlatFile,
@@ -17,6 +18,7 @@ import {
   watchHolder,
 } from '@shoal/linux';
 import { DriverClosedError } from '../errors.ts';
+import { HOLDER_RETRY_DELAY_MS, HOLDER_RETRY_DELAY_MS_MAX } from '../limits.ts';
 import { type FdStore, forgetSession, keepSession, takeSessionFds } from './session-fds.ts';
 import type { DriverEvent } from './session-log.ts';
 import {
@@ -42,6 +44,7 @@ export class BlobfsSession {
   #stopWatching: () => void;
   /** A holder that is being started; ending must know it, or it would stay for ever. */
   #replacing: Promise<void> = Promise.resolve();
+  readonly #leaving = new AbortController();
 
   private constructor(fuse: FlatFuseSession, state: SessionState, options: BlobfsSessionOptions) {
     this.fuse = fuse;
@@ -113,19 +116,32 @@ export class BlobfsSession {
 
   async #stopReplacing(): Promise<void> {
     this.#stopWatching();
+    this.#leaving.abort();
     await this.#replacing;
     // The new holder is watched, too.
     this.#stopWatching();
   }
 
+  /** Until there is one: a full disk or a host without memory heals. Leaving, it is tried once more. */
   async #replaceHolder(): Promise<void> {
+    const { signal } = this.#leaving;
+    let pauseMs = HOLDER_RETRY_DELAY_MS;
+    while (!(await this.#tryReplace()) && !signal.aborted) {
+      await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+      pauseMs = Math.min(2 * pauseMs, HOLDER_RETRY_DELAY_MS_MAX);
+    }
+  }
+
+  async #tryReplace(): Promise<boolean> {
     try {
       await stopHolder(this.#state.holder);
       this.#state = await hold(this.fuse, this.#state.sessionId, this.#options);
       this.#stopWatching = this.#watch();
+      return true;
     } catch (error) {
       const message = 'no new holder: the FUSE session would not survive this daemon';
       this.#options.report({ level: 'error', message, error });
+      return false;
     }
   }
 }
