@@ -61,7 +61,10 @@ export function listMounts(): MountEntry[] {
   return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'));
 }
 
-/** True when something is mounted exactly at this absolute path (without symlinks). */
-export function isMountpoint(path: string): boolean {
-  return listMounts().some((entry) => entry.mountpoint === path);
+/**
+ * True when something is mounted exactly at this absolute path (without symlinks). Who asks for many
+ * paths reads the table once.
+ */
+export function isMountpoint(path: string, table: readonly MountEntry[] = listMounts()): boolean {
+  return table.some((entry) => entry.mountpoint === path);
 }

@@ -40,3 +40,5 @@ export const MISS_TRACE_FIRST_MAX = 2048;
 export const MISS_TRACE_LAST_MAX = 512;
 /** A read that waits longer counts as a stall. */
 export const STALL_MS = 1_000;
+/** Mounts whose files are read at the same time when a daemon starts: each waits for the disk. */
+export const RESTORE_PARALLEL_MAX = 16;

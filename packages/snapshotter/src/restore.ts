@@ -3,8 +3,9 @@
  * half made, or that somebody unmounted by hand. From local files only; one mount that cannot be
  * restored does not keep the others away.
  */
-import { isMountpoint } from '@shoal/linux';
+import { isMountpoint, listMounts } from '@shoal/linux';
 import { type DriverName, type MountDriver, unmountApart } from './driver/index.ts';
+import { RESTORE_PARALLEL_MAX } from './limits.ts';
 import { currentBootId, type MountPlan, type MountPlans } from './mount-plan.ts';
 import type { MountRecord } from './mount-record.ts';
 import { errorFields, type ServiceLog } from './service-log.ts';
@@ -33,14 +34,19 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
   const problems = damaged.map(({ key, error }) => `${key}: ${error.message}`);
   const plans = new Map<string, MountPlan>();
   const broken: BrokenMount[] = [];
-  for (const record of records) {
-    if (!(await isWanted(record, components))) continue;
-    try {
-      plans.set(record.id, await components.planner.fromRecord(record));
-    } catch (error) {
-      broken.push({ record, reason: errorFields(error).reason });
+  const table = listMounts();
+  const queue = records.values();
+  const planQueue = async () => {
+    for (const record of queue) {
+      if (!(await isWanted(record, isMountpoint(record.mountpoint, table), components))) continue;
+      try {
+        plans.set(record.id, await components.planner.fromRecord(record));
+      } catch (error) {
+        broken.push({ record, reason: errorFields(error).reason });
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: RESTORE_PARALLEL_MAX }, planQueue));
   for (const [name, driver] of components.drivers) {
     const own = [...plans.values()].filter(({ record }) => record.driver === name);
     const { failures } = await driver.restore(own.map((plan) => plan.driverRequest));
@@ -74,10 +80,10 @@ export async function forgetBroken(
 /** False for what never became a mount and for what somebody ended while no daemon ran. */
 async function isWanted(
   record: MountRecord,
+  isThere: boolean,
   { state, log }: Pick<RestoreComponents, 'state' | 'log'>,
 ): Promise<boolean> {
   const { mountpoint } = record;
-  const isThere = isMountpoint(mountpoint);
   if (record.state === 'mounted' && (isThere || record.bootId !== currentBootId())) return true;
   if (record.state === 'mounting' && isThere) {
     try {

@@ -5,7 +5,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
-import { isMountpoint, unmount } from '@shoal/linux';
+import { isMountpoint, listMounts, unmount } from '@shoal/linux';
 import { DriverClosedError } from '../errors.ts';
 import { BlobfsSession, type BlobfsSessionOptions, endPredecessor } from './blobfs-session.ts';
 import {
@@ -148,7 +148,8 @@ class BlobfsDriver implements MountDriver {
     removeLeftovers(this.#stateDirectory);
     const mounts: DriverMount[] = [];
     const failures: DriverMountFailure[] = [];
-    const survivors = requests.filter((request) => isImageMounted(request));
+    const table = listMounts();
+    const survivors = requests.filter((request) => isImageMounted(request, table));
     await this.#adopt(survivors, failures);
     const isAdopted = this.#session !== undefined;
     for (const request of requests) {

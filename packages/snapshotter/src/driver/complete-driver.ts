@@ -2,6 +2,7 @@
  * The `complete` driver: every blob is local already, so EROFS lies on the plain device files.
  * No daemon is in the data path, and nothing has to survive a restart.
  */
+import { listMounts, type MountEntry } from '@shoal/linux';
 import { DriverRequestError } from '../errors.ts';
 import { checkRequest, isImageMounted, mountImage, removeLeftovers } from './image-mount.ts';
 import type {
@@ -58,9 +59,10 @@ class CompleteDriver implements MountDriver {
     removeLeftovers(this.#stateDirectory);
     const mounts: DriverMount[] = [];
     const failures: DriverMountFailure[] = [];
+    const table = listMounts();
     for (const request of requests) {
       try {
-        mounts.push(this.#restoreOne(request));
+        mounts.push(this.#restoreOne(request, table));
       } catch (error) {
         failures.push({ mountId: request.mountId, error });
       }
@@ -84,9 +86,9 @@ class CompleteDriver implements MountDriver {
     return this.close();
   }
 
-  #restoreOne(request: DriverMountRequest): DriverMount {
+  #restoreOne(request: DriverMountRequest, table: readonly MountEntry[]): DriverMount {
     checkRequest(request);
-    if (!isImageMounted(request)) return this.#mount(request, 'remounted');
+    if (!isImageMounted(request, table)) return this.#mount(request, 'remounted');
     const { mountId, mountpoint } = request;
     this.#mountpoints.set(mountId, mountpoint);
     return { mountId, driver: this.name, mountpoint, directIo: true, origin: 'adopted' };

@@ -15,7 +15,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { listMounts, mountErofs, mountOverlay, unmount } from '@shoal/linux';
+import { listMounts, type MountEntry, mountErofs, mountOverlay, unmount } from '@shoal/linux';
 import { DriverRequestError } from '../errors.ts';
 import type { DriverBlob, DriverMountRequest } from './mount-driver.ts';
 
@@ -100,9 +100,12 @@ function adoptRootAttributes(
 }
 
 /** True when an image (or an overlay over one) is mounted there. */
-export function isImageMounted(request: DriverMountRequest): boolean {
+export function isImageMounted(
+  request: DriverMountRequest,
+  table: readonly MountEntry[] = listMounts(),
+): boolean {
   const fileSystem = request.writable === undefined ? 'erofs' : 'overlay';
-  const top = listMounts().findLast((entry) => entry.mountpoint === request.mountpoint);
+  const top = table.findLast((entry) => entry.mountpoint === request.mountpoint);
   return top?.fileSystem === fileSystem;
 }
 
