@@ -56,6 +56,7 @@ const fileSchema = z.strictObject({
       lookup_timeout_ms: z.number().int().min(1).max(60_000).optional(),
       find_converted: z.boolean().optional(),
       containerd_address: absolutePath.optional(),
+      address: absolutePath.optional(),
     })
     .optional(),
   ...registryTables,
@@ -77,6 +78,8 @@ export type NodeConfig = RegistryConfig & {
   readonly lookupDeadlineMs: number | undefined;
   /** Look for converted images when an original name is pulled. */
   readonly findConverted: boolean | undefined;
+  /** Socket that containerd connects to. */
+  readonly snapshotterAddress: string | undefined;
   /** Socket of the containerd whose content store is asked where images come from. */
   readonly containerdAddress: string | undefined;
 };
@@ -108,6 +111,7 @@ export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConf
     metricsAddress: parseMetricsAddress(data.metrics?.address ?? ''),
     lookupDeadlineMs: data.snapshotter?.lookup_timeout_ms,
     findConverted: data.snapshotter?.find_converted,
+    snapshotterAddress: data.snapshotter?.address,
     containerdAddress: data.snapshotter?.containerd_address,
     ...registryConfigOf(data),
   };

@@ -29,7 +29,7 @@ export type DaemonOptions = {
   readonly config: NodeConfig;
   /** Where the configuration came from; absent: the default file, if it exists. */
   readonly configFile?: string | undefined;
-  /** Socket for containerd. @default `snapshotter.sock` in the run directory */
+  /** Socket for containerd. @default the configuration's, then `snapshotter.sock` in the run directory */
   readonly address?: string | undefined;
   readonly log: Log;
   readonly manager?: ServiceManager | undefined;
@@ -103,7 +103,8 @@ async function openParts(
   parts.use(service);
   parts.use(lazy);
   parts.use(await serveMetrics(metrics, config.metricsAddress, log));
-  const address = options.address ?? join(paths.run, 'snapshotter.sock');
+  const configured = options.address ?? config.snapshotterAddress;
+  const address = configured ?? join(paths.run, 'snapshotter.sock');
   const onRequest = metrics.requestFinished;
   const snapshots = { root: paths.root, address, lazy, log, onRequest };
   const endpoint = parts.use(await ContainerdEndpoint.open(snapshots));

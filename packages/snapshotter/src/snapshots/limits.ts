@@ -26,3 +26,5 @@ export const REMOVE_BATCH_MAX = 200;
 export const REMOVE_DELAY_MS = 200;
 /** Ranges of one id mapping: the kernel's own limit. */
 export const ID_RANGES_MAX = 340;
+/** Free bytes with which a database that had a full disk is opened again: its tables are 4 MiB. */
+export const REOPEN_BYTES_FREE_MIN = 8 << 20;

@@ -2,15 +2,22 @@
  * The database under the snapshot store: `level` in ROOT/snapshotter, opened by one process only,
  * with the version of its layout in it. Every write is synced before it returns.
  */
+import { statfsSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, ShoalError } from '@shoal/errors';
 import { ClassicLevel } from 'classic-level';
 import { Level } from 'level';
 import { orDiskFull } from '../disk-full.ts';
-import { StateDamagedError, StateLockedError } from '../errors.ts';
+import {
+  ServiceClosedError,
+  StateDamagedError,
+  StateDiskFullError,
+  StateLockedError,
+} from '../errors.ts';
 import { makePrivateDirectory } from '../private-directory.ts';
 import { requireKnownVersion, SNAPSHOTS_VERSION } from '../state-version.ts';
+import { REOPEN_BYTES_FREE_MIN } from './limits.ts';
 import { REPAIR_REMEDY } from './snapshot-record.ts';
 
 export const VERSION_KEY = 'version';
@@ -25,6 +32,8 @@ export class SnapshotDatabase implements AsyncDisposable {
   readonly #db: Database;
   readonly directory: string;
   #reopening: Promise<void> | undefined;
+  /** A write has failed: what takes it back. */
+  #undo: readonly Change[] | undefined;
   #isClosed = false;
 
   private constructor(db: Database, directory: string) {
@@ -51,44 +60,67 @@ export class SnapshotDatabase implements AsyncDisposable {
     }
   }
 
-  /** Reads; what was written before is seen. */
+  /** Reads; what was written before is seen. Works on a full disk, too. */
   async read<T>(use: (db: Database) => T | Promise<T>): Promise<T> {
-    return this.#withDatabase(async (db) => use(db));
-  }
-
-  /** For a caller that reads and then writes: what it reads is not read again after a write failed. */
-  async change<T>(task: (db: Database) => Promise<T>): Promise<T> {
     await this.#reopening?.catch(() => undefined);
-    return task(this.#db);
+    if (this.#db.status !== 'open') await this.#heal();
+    return use(this.#db);
   }
 
-  /** All or nothing, and on the disk when it resolves. */
+  /** All or nothing, and on the disk when it resolves. One at a time. */
   async write(changes: readonly Change[]): Promise<void> {
-    await this.#withDatabase((db) => db.batch([...changes], SYNC));
-  }
-
-  /** After a write that failed LevelDB refuses all others until it is opened again. */
-  async #withDatabase<T>(use: (db: Database) => Promise<T>): Promise<T> {
-    await this.#reopening?.catch(() => undefined);
+    if (this.#undo !== undefined) await this.#heal();
     try {
-      return await use(this.#db);
+      await this.#put(changes);
     } catch (error) {
-      if (this.#isClosed || !isOfDatabase(error)) throw error;
-      this.#reopening ??= this.#reopen().finally(() => {
-        this.#reopening = undefined;
-      });
-      try {
-        await this.#reopening;
-        return await use(this.#db);
-      } catch (again) {
-        throw orDiskFull(again, this.directory);
-      }
+      const known = orDiskFull(error, this.directory);
+      if (this.#isClosed || known !== error) throw known;
+      await this.#heal();
+      await this.#put(changes);
     }
   }
 
+  /** Not synced, and given up when it fails: for what is only tidy. */
+  async writeLoosely(changes: readonly Change[]): Promise<void> {
+    if (this.#undo !== undefined) return;
+    await this.#db.batch([...changes]).catch(() => undefined);
+  }
+
+  async #put(changes: readonly Change[]): Promise<void> {
+    try {
+      await this.#db.batch([...changes], SYNC);
+    } catch (error) {
+      this.#undo = changes.map(({ key }) => this.#asItIs(key));
+      throw error;
+    }
+  }
+
+  #asItIs(key: string): Change {
+    const value = this.#db.status === 'open' ? this.#db.getSync(key) : undefined;
+    return value === undefined ? { type: 'del', key } : { type: 'put', key, value };
+  }
+
+  /**
+   * After a write that failed LevelDB refuses all others until it is opened again, which needs space.
+   * What failed may be in its log all the same: it is taken back.
+   */
+  async #heal(): Promise<void> {
+    const { bavail, bsize } = statfsSync(this.directory);
+    if (bavail * bsize < REOPEN_BYTES_FREE_MIN) throw new StateDiskFullError(this.directory);
+    this.#reopening ??= this.#reopen().finally(() => {
+      this.#reopening = undefined;
+    });
+    await this.#reopening.catch((error: unknown) => {
+      throw orDiskFull(error, this.directory);
+    });
+  }
+
   async #reopen(): Promise<void> {
+    if (this.#isClosed) throw new ServiceClosedError();
     await this.#db.close();
     await this.#db.open();
+    if (this.#undo !== undefined) await this.#db.batch([...this.#undo], SYNC);
+    this.#undo = undefined;
   }
 
   async close(): Promise<void> {
@@ -133,10 +165,6 @@ async function checkVersion(db: Database, directory: string): Promise<void> {
   // A new one, or one whose version was lost: then its records say what is wrong with it.
   if (text === undefined) return db.put(VERSION_KEY, String(SNAPSHOTS_VERSION), SYNC);
   requireKnownVersion(directory, text, SNAPSHOTS_VERSION, REPAIR_REMEDY);
-}
-
-function isOfDatabase(error: unknown): boolean {
-  return errorCode(error)?.startsWith('LEVEL_') === true;
 }
 
 function openFailure(directory: string, error: unknown): Error {

@@ -185,7 +185,7 @@ export class SnapshotStore implements AsyncDisposable {
   /** The directories have left their places. Not synced: noting it again does no harm. */
   async forgetRemoved(ids: Iterable<SnapshotId>): Promise<void> {
     const changes = [...ids].map((id) => ({ type: 'del', key: removedKey(id) }) as const);
-    await this.#database.read((db) => db.batch(changes));
+    await this.#database.writeLoosely(changes);
   }
 
   async setLabels(name: string, change: (labels: Labels) => Labels): Promise<Snapshot> {
@@ -208,7 +208,7 @@ export class SnapshotStore implements AsyncDisposable {
   }
 
   async #change<T>(task: (db: Database) => Promise<T>): Promise<T> {
-    return this.#lock.run('', () => this.#database.change(task));
+    return this.#lock.run('', () => this.#database.read(task));
   }
 
   #find(db: Database, name: string): Snapshot | undefined {
