@@ -27,7 +27,7 @@ const DEBIAN_ARCHITECTURE: Readonly<Record<Architecture, string>> = {
   arm64: 'arm64',
 };
 const CONFIG_FILE = 'etc/shoal/config.toml';
-const SCRIPTS = ['postinst', 'prerm', 'postrm'] as const;
+const SCRIPTS = ['preinst', 'postinst', 'prerm', 'postrm'] as const;
 const COMPRESSION = ['-Zzstd', '-z9', '--threads-max=1'];
 
 /** The Debian package that has each library. Those of the C library are one package. */

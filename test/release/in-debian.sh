@@ -10,6 +10,11 @@ mounts() {
   grep -c ' /mnt/app ' /proc/self/mountinfo || true
 }
 
+# Process id; nothing while none answers.
+daemon() {
+  shoal status 2> /dev/null | sed -n 's/^daemon .* process \([0-9]*\),.*/\1/p'
+}
+
 say 'install: the command is there, nothing runs'
 dpkg --install /shoal.deb
 [ "$(shoal --version)" = "$VERSION" ]
@@ -34,6 +39,23 @@ dpkg --install /shoal.deb
 [ "$(mounts)" = 1 ]
 cmp /usr/share/common-licenses/GPL-3 /mnt/app/GPL-3
 
+say 'a newer package: the mount stays, the version that runs is kept'
+dpkg-deb --raw-extract /shoal.deb /tmp/newer
+mv "/tmp/newer/opt/shoal/versions/$VERSION" /tmp/newer/opt/shoal/versions/99.0.0
+ln -sfn versions/99.0.0 /tmp/newer/opt/shoal/current
+sed -i 's/^Version: .*/Version: 99.0.0/' /tmp/newer/DEBIAN/control
+sed -i "s,versions/$VERSION/,versions/99.0.0/," /tmp/newer/DEBIAN/md5sums
+dpkg-deb --root-owner-group -Zgzip -z1 --build /tmp/newer /newer.deb
+dpkg --install /newer.deb
+dpkg --verify shoal
+[ "$(readlink -f /usr/bin/shoal)" = /opt/shoal/versions/99.0.0/bin/shoal ]
+[ "$(ls -A /opt/shoal/versions)" = "$(printf '%s\n' "$VERSION" 99.0.0)" ]
+[ "$(mounts)" = 1 ]
+first=$(daemon)
+kill -9 "$first"
+while [ "$(daemon)" = '' ] || [ "$(daemon)" = "$first" ]; do sleep 0.1; done
+cmp /usr/share/common-licenses/GPL-2 /mnt/app/GPL-2
+
 say 'busy: the package does not go'
 sleep 1000 < /mnt/app/GPL-3 &
 sleeper=$!
@@ -53,4 +75,12 @@ dpkg --remove shoal
 say 'purge: the configuration goes, what containers wrote stays'
 dpkg --purge shoal
 [ ! -e /etc/shoal ] && [ -d /var/lib/shoal ]
+
+say 'the tarball, installed by hand as docs/release.md says'
+mkdir -p /opt/shoal/versions
+tar -xzf /shoal.tar.gz -C /opt/shoal/versions
+mv /opt/shoal/versions/shoal-* "/opt/shoal/versions/$VERSION"
+ln -sfn "versions/$VERSION" /opt/shoal/current
+ln -sf /opt/shoal/current/bin/shoal /usr/bin/shoal
+[ "$(shoal --version)" = "$VERSION" ]
 echo 'all done'

@@ -27,10 +27,13 @@ const BARE_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 const directory = temporaryDirectory(t);
 let release: BuiltRelease;
+/** The tarball's tree. */
+let unpacked: string;
 
 t.test('the script builds a release with checksums', async (t) => {
   if (!requireTool(t, 'dpkg-deb')) return;
   release = await buildRelease(join(directory, 'dist'));
+  unpacked = await unpackRelease(release, join(directory, 'unpacked'));
   await runChecked('sha256sum', ['--check', '--strict', 'SHA256SUMS.x64'], {
     cwd: release.directory,
   });
@@ -40,7 +43,6 @@ t.test('the script builds a release with checksums', async (t) => {
 
 t.test('the tarball runs wherever it is unpacked', async (t) => {
   if (!requireMounts(t)) return;
-  const unpacked = await unpackRelease(release, join(directory, 'unpacked'));
   await runChecked('sha256sum', ['--check', '--quiet', 'SHA256SUMS'], { cwd: unpacked });
   const before = await listing(unpacked);
   const daemon = ownDaemon(t, directory);
@@ -83,7 +85,6 @@ t.test('the tarball runs wherever it is unpacked', async (t) => {
 
 t.test('its snapshotter answers containerd', async (t) => {
   if (!requireContainerd(t)) return;
-  const unpacked = await unpackRelease(release, join(directory, 'for-containerd'));
   const program = join(unpacked, 'bin/shoal');
   const snapshotter = await startSnapshotter(t, { program });
   const containerd = await startContainerd(t, { proxySnapshotters: { shoal: snapshotter } });
@@ -106,6 +107,7 @@ t.test('the Debian package installs, serves, upgrades and goes', async (t) => {
   });
   await runChecked('tar', ['-xf', made.stdout.trim(), '-C', system, '--exclude=./dev/*']);
   await runChecked('cp', [release.file('.deb'), join(system, 'shoal.deb')]);
+  await runChecked('cp', [release.file('.tar.gz'), join(system, 'shoal.tar.gz')]);
   await runChecked('cp', [join(root, 'test/release/in-debian.sh'), join(system, 'test.sh')]);
   const argv = ['--mount', '--propagation', 'private', 'sh', '-euc', ENTER, 'sh', system];
   const { exitCode, stdout, stderr } = await runCommand('unshare', argv, {
