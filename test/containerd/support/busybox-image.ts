@@ -13,13 +13,10 @@ const COMMANDS = ['cat', 'cp', 'dd', 'echo', 'ls', 'mkdir', 'rm', 'sh', 'sha256s
 
 const CONFIG = { Env: ['PATH=/bin'], Cmd: ['sh', '-c', 'cat /data/*'], WorkingDir: '/data' };
 
-/** Writes the OCI layout (tag `latest`). Needs Debian's `busybox-static`. */
-export function buildBusyboxLayout(directory: string): string {
-  return buildLayout({
-    directory,
-    layers: [{ tar: writeTar(lower()) }, { tar: writeTar(upper()) }],
-    config: CONFIG,
-  });
+/** Writes the OCI layout (tag `latest`), with more layers if given. Needs Debian's `busybox-static`. */
+export function buildBusyboxLayout(directory: string, more: readonly Buffer[] = []): string {
+  const tars = [writeTar(lower()), writeTar(upper()), ...more];
+  return buildLayout({ directory, layers: tars.map((tar) => ({ tar })), config: CONFIG });
 }
 
 /** Copies a layout to a registry without TLS, as it is. */
