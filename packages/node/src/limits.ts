@@ -18,6 +18,8 @@ export const LOCK_TIMEOUT_MS = 5_000;
 export const DRAIN_TIMEOUT_MS = 30_000;
 /** Log of a detached daemon is moved to `.old` at its start when it is larger. */
 export const LOG_BYTES_MAX = 16 << 20;
+/** Lines that wait for a full disk to have room again; what comes on top is lost. */
+export const LOG_PENDING_BYTES_MAX = 1 << 20;
 /** How long a command waits for the answer to a question; a daemon that lives answers at once. */
 export const ANSWER_TIMEOUT_MS = 20_000;
 /** Two signals within this time are one request to stop; a later second one ends at once. */

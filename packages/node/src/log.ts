@@ -4,6 +4,7 @@
  */
 import { currentRequest } from '@shoal/snapshotter';
 import pino from 'pino';
+import { LogFile } from './log-file.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -21,6 +22,6 @@ export function openLog(level: LogLevel, fd = 2): Log {
       mixin: () => currentRequest() ?? {},
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ fd, sync: true }),
+    new LogFile(fd),
   );
 }
