@@ -9,6 +9,7 @@ import { driverOf } from './driver-choice.ts';
 import { NotMountedError, ServiceClosedError } from './errors.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { DRAIN_PARALLEL_MAX } from './limits.ts';
+import { refuseOverlaid } from './lower-users.ts';
 import type { MountPlan, PlanRequest } from './mount-plan.ts';
 import { MountMeter } from './mount-progress.ts';
 import type { MountRecord } from './mount-record.ts';
@@ -260,6 +261,7 @@ export class MountService implements AsyncDisposable {
     const { state, log } = this.#components;
     const { record } = plan;
     const driver = driverOf(record, this.#components.drivers);
+    if (record.isLower === true && !lazy) refuseOverlaid(record.mountpoint);
     await driver.unmount(record.id, { lazy });
     await state.deleteMount(record.id);
     this.#mounts.delete(record.mountpoint);
