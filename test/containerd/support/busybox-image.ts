@@ -6,8 +6,13 @@ import { buildLayout, findTool, noise, runChecked, type TarSpec, writeTar } from
 /** What the image's own command prints. */
 export const OUTPUT = 'added\nchanged\n';
 
-/** Bytes of /unread, which do not compress. */
+/** Bytes of /unread. */
 export const LARGE_BYTES = 8 << 20;
+
+/** Content of /unread, which does not compress. */
+export function largeContent(): Buffer {
+  return noise(LARGE_BYTES, 'unread');
+}
 
 const COMMANDS = ['cat', 'cp', 'dd', 'echo', 'ls', 'mkdir', 'rm', 'sh', 'sha256sum', 'sleep', 'tr'];
 
@@ -44,7 +49,7 @@ function lower(): TarSpec[] {
     { name: 'tmp/', type: 'directory', mode: 0o1777 },
     { name: 'data/changed', content: 'old\n' },
     { name: 'data/removed', content: 'old\n' },
-    { name: 'unread', content: noise(LARGE_BYTES, 'unread') },
+    { name: 'unread', content: largeContent() },
   ];
 }
 
