@@ -28,6 +28,8 @@ async function main(): Promise<void> {
   });
   const arch = ARCHITECTURES.find((each) => each === values.arch);
   if (arch === undefined) throw new Error(`--arch ${values.arch}: ${ARCHITECTURES.join(' or ')}`);
+  // Modes of what is packed must not depend on who builds.
+  process.umask(0o022);
   requireSameNode();
   const { version } = readManifest(root);
   requireOneVersion(version);
