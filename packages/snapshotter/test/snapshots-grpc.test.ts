@@ -7,7 +7,7 @@ import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { ContainerdEndpoint } from '../src/containerd-endpoint.ts';
 import { HealthCheckResponse_ServingStatus as ServingStatus } from '../src/grpc/gen/health.ts';
-import { Kind, SnapshotsService } from '../src/grpc/gen/snapshots.ts';
+import { Kind, PrepareSnapshotRequest, SnapshotsService } from '../src/grpc/gen/snapshots.ts';
 import { silentLog } from '../src/service-log.ts';
 import { type LazyLayers, type LazyMark, noLazyImages } from '../src/snapshots/lazy-layers.ts';
 import { answer, TestClient } from './support/snapshots-client.ts';
@@ -133,6 +133,40 @@ t.test('a long listing comes in messages a client takes', async (t) => {
     sizes.every((size) => size <= 6),
     `${sizes}`,
   );
+});
+
+t.test('a client that leaves ends what it asked for, and nothing else', async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const aborted = Promise.withResolvers<void>();
+  const lazy: LazyLayers = {
+    ...noLazyImages,
+    decide: async ({ signal }) => {
+      asked.resolve();
+      signal.addEventListener('abort', () => aborted.resolve(), { once: true });
+      await aborted.promise;
+      throw signal.reason;
+    },
+  };
+  const { client } = await serve(t, lazy);
+  const request = PrepareSnapshotRequest.fromPartial({ key: 'default/1/extract-1 sha256:1' });
+  const refused = answer((done) => {
+    const call = client.raw.prepare(request, done);
+    void asked.promise.then(() => call.cancel());
+  });
+  await t.rejects(refused, code(status.CANCELLED));
+  await aborted.promise;
+  t.same(await client.list(), []);
+  await client.prepare({ key: 'a' });
+  await client.commit({ key: 'a', name: 'A' });
+  const fat = labels(
+    Object.fromEntries([...Array(60).keys()].map((n) => [`l${n}`, 'x'.repeat(4000)])),
+  );
+  for (let n = 0; n < 30; n += 1) await client.view({ key: `v${n}`, parent: 'A', labels: fat });
+  const listing = client.raw.list({ snapshotter: '', filters: [] });
+  const ended = new Promise((resolve) => listing.once('error', resolve));
+  listing.once('data', () => listing.cancel());
+  t.match(await ended, code(status.CANCELLED));
+  t.equal((await client.list()).length, 31);
 });
 
 t.test('a layer that is not fetched: the exact handshake', async (t) => {

@@ -4,7 +4,7 @@ import type { Labels } from '../snapshots/lazy-layers.ts';
 import type { Mount } from '../snapshots/overlay-mounts.ts';
 import type { Snapshot } from '../snapshots/snapshot-record.ts';
 import type { Timestamp } from './gen/google/protobuf/timestamp.ts';
-import { Info, Kind } from './gen/snapshots.ts';
+import { type Info, Kind } from './gen/snapshots.ts';
 import type { Mount as MountMessage } from './gen/types/mount.ts';
 
 const KIND = { view: Kind.VIEW, active: Kind.ACTIVE, committed: Kind.COMMITTED } as const;
@@ -43,15 +43,20 @@ export async function* infoBatches(
   let batch: Info[] = [];
   let bytes = 0;
   for await (const snapshot of snapshots) {
-    const info = infoMessage(snapshot);
-    bytes += Info.encode(info).finish().length;
-    batch.push(info);
+    batch.push(infoMessage(snapshot));
+    bytes += approximateBytes(snapshot);
     if (batch.length < limits.count && bytes < limits.bytes) continue;
     yield batch;
     batch = [];
     bytes = 0;
   }
   if (batch.length > 0) yield batch;
+}
+
+/** In characters: a client takes many times more than a batch, and few names are not ASCII. */
+function approximateBytes({ name, parent = '', labels }: Snapshot): number {
+  const texts = Object.entries(labels).flat();
+  return texts.reduce((sum, text) => sum + text.length + 4, name.length + parent.length + 64);
 }
 
 function timestamp(micros: number): Timestamp {
