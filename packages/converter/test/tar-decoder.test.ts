@@ -206,6 +206,23 @@ t.test('every truncation is an error or a whole number of entries', async (t) =>
   t.throws(() => decode(archive.subarray(0, 2000)), { code: 'ERR_CONVERTER_TAR_TRUNCATED' });
 });
 
+t.test("an archive may end after its last content, as umoci 0.4.7's do", async (t) => {
+  const entry = tarEntry({ name: 'a', content: 'x'.repeat(600) });
+  const end = 512 + 600;
+  for (const length of [end, end + 1, entry.length - 1, entry.length]) {
+    t.same(names(entry.subarray(0, length)), ['a']);
+  }
+  // A file without its last byte, half a header, and a long name that names nothing.
+  const longName = tarOf({ name: 'n'.repeat(150) }).subarray(0, 512 + 151);
+  for (const bytes of [
+    entry.subarray(0, end - 1),
+    Buffer.concat([entry, entry.subarray(0, 100)]),
+    longName,
+  ]) {
+    t.throws(() => decode(bytes), { code: 'ERR_CONVERTER_TAR_TRUNCATED' });
+  }
+});
+
 t.test('names the entry and its offset', async (t) => {
   const archive = Buffer.concat([
     tarEntry({ name: 'ok' }),

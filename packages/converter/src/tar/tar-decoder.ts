@@ -79,9 +79,13 @@ export class TarDecoder {
     return at;
   }
 
-  /** The archive is complete. Throws when it stops inside an entry. */
+  /**
+   * The archive is complete. Throws when it stops inside an entry. Neither the padding after the last
+   * content nor an end mark is asked for: Go's archive/tar reads neither, and umoci 0.4.7 writes neither.
+   */
   end(): void {
-    const clean = this.#state === 'end' || (this.#state === 'header' && this.#blockFill === 0);
+    const isBetween = this.#state === 'header' && this.#blockFill === 0;
+    const clean = this.#state === 'end' || this.#state === 'padding' || isBetween;
     const pending = this.#longName ?? this.#longLink ?? this.#localRecords[0];
     if (!clean || pending !== undefined) {
       throw new TarTruncatedError(this.#place(), 'the archive ends here');
