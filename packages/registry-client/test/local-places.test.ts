@@ -1,5 +1,6 @@
 /** Local targets and sources: what is refused, and that nothing is left behind or overwritten. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -14,6 +15,7 @@ import { parseReference, sha256Digest } from '@shoal/oci';
 import { isPathWithin, isSameReference, openSource, openTarget } from '@shoal/registry-client';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
+import { stagingName } from '../src/local/staging-directory.ts';
 import { noiseBytes, writeImage } from './support/image-target-suite.ts';
 
 const openTargetOf = (text: string) => openTarget(parseReference(text), {});
@@ -187,6 +189,46 @@ t.test('tags of a layout', async (t) => {
   );
   for (const [index, digest] of many.entries()) t.equal(await read(`:t${index}`), digest);
   t.notOk(readdirSync(layout).some((name) => name.startsWith('.shoal')));
+});
+
+t.test('two processes that tag in one layout at once lose no tag', async (t) => {
+  const directory = temporaryDirectory(t);
+  const place = `oci:${directory}/layout`;
+  const first = await openTargetOf(`${place}:first`);
+  await writeImage(first, [noiseBytes(100, 1)]);
+  await first.close();
+  const program = `
+import { parseReference } from '${import.meta.resolve('@shoal/oci')}';
+import { openSource, openTarget } from '${import.meta.resolve('@shoal/registry-client')}';
+const [name, place] = process.argv.slice(1);
+const source = await openSource(parseReference(place + ':first'), {});
+const descriptor = await source.resolve();
+const bytes = await source.readManifest(descriptor);
+const target = await openTarget(parseReference(place + ':' + name), {});
+for (let at = 0; at < 30; at += 1) {
+  await target.writeManifest(bytes, descriptor.mediaType, { tag: name + at });
+}
+await target.close();
+`;
+  // As a process that was killed in between leaves it.
+  const killed = (await stagingName('')).replace(/-\d+-\d+-/, '-1-1-');
+  symlinkSync(killed, join(directory, 'layout', '.shoal-lock'));
+  const names = ['a', 'b'];
+  const children = names.map((name) =>
+    spawn(process.execPath, ['--input-type=module', '-e', program, name, place], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    }),
+  );
+  const ends = await Promise.all(children.map((child) => once(child, 'exit')));
+  t.same(ends, [
+    [0, null],
+    [0, null],
+  ]);
+  const index = readFileSync(join(directory, 'layout', 'index.json'), 'utf8');
+  for (const name of names) {
+    for (let at = 0; at < 30; at += 1) t.match(index, `"${name}${at}"`);
+  }
+  t.same(readdirSync(join(directory, 'layout')).sort(), ['blobs', 'index.json', 'oci-layout']);
 });
 
 t.test('the same image under two names', async (t) => {

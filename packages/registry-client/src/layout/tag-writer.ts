@@ -1,10 +1,11 @@
 /**
  * Points a tag of a layout at a manifest: reads `index.json`, changes one entry, replaces the file
- * in one step. Calls for the same layout in this process wait for each other.
+ * in one step. Calls for the same layout wait for each other, those of other processes too.
  */
 import { join } from 'node:path';
 import { type Descriptor, encodeManifest, parseManifest } from '@shoal/oci';
 import type { FileTree } from '../local/file-tree.ts';
+import { withPathLock } from '../local/path-lock.ts';
 import { replaceFile } from './ingest.ts';
 import { EMPTY_INDEX, INDEX_FILE, readLayoutIndex, withEntry } from './layout-index.ts';
 
@@ -18,6 +19,7 @@ export type TagChange = {
   readonly temporaryPath: string;
 };
 
+const LOCK_FILE = '.shoal-lock';
 const turns = new Map<string, Promise<unknown>>();
 
 /** Returns false when there was nothing to list. */
@@ -28,12 +30,16 @@ export async function setTag(path: string, tree: FileTree, change: TagChange): P
   const descriptor =
     artifactType === undefined ? change.descriptor : { ...change.descriptor, artifactType };
   await inTurn(path, async () => {
+    await withPathLock(join(path, LOCK_FILE), () => list());
+  });
+  return true;
+
+  async function list(): Promise<void> {
     const hasIndex = (await tree.sizeOf(INDEX_FILE)) !== undefined;
     const index = hasIndex ? (await readLayoutIndex(tree)).index : EMPTY_INDEX;
     const bytes = encodeManifest(withEntry(index, descriptor, change.tag));
     await replaceFile(join(path, INDEX_FILE), bytes, change.temporaryPath);
-  });
-  return true;
+  }
 }
 
 async function inTurn(key: string, work: () => Promise<void>): Promise<void> {

@@ -23,13 +23,14 @@ export async function stagingName(prefix: string): Promise<string> {
 export async function removeStaleStaging(directory: string, prefix: string): Promise<void> {
   const names = await readdir(directory).catch(() => []);
   for (const name of names) {
-    if (name.startsWith(prefix) && (await isStale(name.slice(prefix.length)))) {
+    if (name.startsWith(prefix) && (await isOwnerGone(name.slice(prefix.length)))) {
       await rm(join(directory, name), { recursive: true, force: true }).catch(() => undefined);
     }
   }
 }
 
-async function isStale(owner: string): Promise<boolean> {
+/** Whether the process has ended that made a name (without its prefix); false for other worlds. */
+export async function isOwnerGone(owner: string): Promise<boolean> {
   const [, world, pid, startTime] = OWNER.exec(owner) ?? [];
   if (world === undefined || world !== (await worldOf())) return false;
   return (await startTimeOf(Number(pid))) !== startTime;
