@@ -47,7 +47,7 @@ t.test('places that cannot hold a cache', async (t) => {
 
 t.test('the limit: unused blobs go, the longest unused first, used ones never', async (t) => {
   const cacheBytesMax = 3 * 2 * SIZE + 80_000;
-  const fixture = await openCache(t, { cacheBytesMax, readaheadBytesMax: 0 });
+  const fixture = await openCache(t, { cacheBytesMax });
   const samples = [1, 2, 3, 4, 5].map(sampleOf);
   const [one, two, three, four, five] = samples;
   if (!one || !two || !three || !four || !five) return;

@@ -114,7 +114,7 @@ t.test('a cache directory that a real nydusd left', async (t) => {
     await runCommand('umount', ['-l', mountpoint]);
   }
   t.ok(readdirSync(cacheDirectory).includes(`${description.blobId}.blob.data`));
-  const fixture = await openCache(t, { directory: cacheDirectory, readaheadBytesMax: 0 });
+  const fixture = await openCache(t, { directory: cacheDirectory });
   const readsBefore = source.reads.length;
   const cached = await fixture.cache.openBlob(description, source);
   const chunk = description.chunks.size.indexOf(300_000);

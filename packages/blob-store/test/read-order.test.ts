@@ -9,7 +9,7 @@ const blob = sampleBlob({ sizes: [5000, 4096, 100_000] });
 
 t.test('demand goes before prefetch, and raises what it joins', async (t) => {
   const sample = sampleBlob({ sizes: Array.from({ length: 40 }, () => 4096), compressor: 'none' });
-  const fixture = await openCache(t, { readaheadBytesMax: 0 });
+  const fixture = await openCache(t);
   const { blob: cached, source } = await openSample(fixture, sample);
   const releases: (() => void)[] = [];
   source.script = async (_, bytes) => {
@@ -58,7 +58,7 @@ t.test('a registry that is dead stops only its own readers', async (t) => {
   const sizes = Array.from({ length: 40 }, () => 4096);
   const [dead, sound] = [sampleBlob({ seed: 21, sizes }), sampleBlob({ seed: 22, sizes })];
   const gate = new ReadGate({ silentMs: 5 });
-  const fixture = await openCache(t, { readaheadBytesMax: 0 }, { gate });
+  const fixture = await openCache(t, {}, { gate });
   const stuck = await openSample(fixture, dead);
   stuck.source.script = (_r, _b, signal) => hang(signal);
   const controller = new AbortController();

@@ -1,9 +1,10 @@
 /**
  * How far to read ahead of a demand read. A read that goes on where an earlier one ended belongs to
  * a stream, and a stream is read ahead at most as far as it has come: what is fetched in vain is
- * never more than what was read. Any other read starts a new stream, without readahead.
+ * never more than what was read. Any other read starts a new stream with a little readahead: what
+ * lies behind it are the next files of the same directory, which a program that starts reads next.
  */
-import { READAHEAD_BYTES_MAX, READAHEAD_STREAMS_MAX } from '../limits.ts';
+import { READAHEAD_BYTES_MAX, READAHEAD_FIRST_BYTES, READAHEAD_STREAMS_MAX } from '../limits.ts';
 
 type Stream = { readonly start: number; end: number; window: number; lastUse: number };
 
@@ -34,12 +35,14 @@ export class AccessPattern {
     }
     const stream = this.#streams.find((known) => isNext(known, start, end));
     if (stream === undefined) {
-      this.#remember({ start, end, window: 0, lastUse: this.#clock });
-      return 0;
+      const window = Math.min(this.#bytesMax, READAHEAD_FIRST_BYTES);
+      this.#remember({ start, end, window, lastUse: this.#clock });
+      return window;
     }
     stream.end = end;
     stream.lastUse = this.#clock;
-    stream.window = Math.min(this.#bytesMax, end - stream.start);
+    const come = Math.max(end - stream.start, READAHEAD_FIRST_BYTES);
+    stream.window = Math.min(this.#bytesMax, come);
     return stream.window;
   }
 

@@ -34,7 +34,8 @@ export async function openCache(
   const events: CacheEvent[] = [];
   const onEvent = (event: CacheEvent) => events.push(event);
   const cache = await ChunkCache.open(
-    { durableDelayMs: 5, ...options, directory },
+    // Readahead would make what is fetched a question of when.
+    { durableDelayMs: 5, readaheadBytesMax: 0, ...options, directory },
     { onEvent, ...components, pool },
   );
   t.teardown(() => cache.close());
