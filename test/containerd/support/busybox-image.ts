@@ -20,7 +20,12 @@ const CONFIG = { Env: ['PATH=/bin'], Cmd: ['sh', '-c', 'cat /data/*'], WorkingDi
 
 /** Writes the OCI layout (tag `latest`), with more layers if given. Needs Debian's `busybox-static`. */
 export function buildBusyboxLayout(directory: string, more: readonly Buffer[] = []): string {
-  const tars = [writeTar(lower()), writeTar(upper()), ...more];
+  return buildOnBase(directory, [writeTar(upper()), ...more]);
+}
+
+/** As that, with other layers on the lowest. */
+export function buildOnBase(directory: string, layers: readonly Buffer[]): string {
+  const tars = [writeTar(lower()), ...layers];
   return buildLayout({ directory, layers: tars.map((tar) => ({ tar })), config: CONFIG });
 }
 
