@@ -28,7 +28,8 @@ const DEBIAN_ARCHITECTURE: Readonly<Record<Architecture, string>> = {
 };
 const CONFIG_FILE = 'etc/shoal/config.toml';
 const SCRIPTS = ['preinst', 'postinst', 'prerm', 'postrm'] as const;
-const COMPRESSION = ['-Zzstd', '-z9', '--threads-max=1'];
+/** Tools of every Debian read it; the better ones take minutes for a tenth. */
+const COMPRESSION = ['-Zgzip', '-z6'];
 
 /** The Debian package that has each library. Those of the C library are one package. */
 const PACKAGE_OF_LIBRARY: readonly (readonly [RegExp, string])[] = [
