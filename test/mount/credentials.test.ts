@@ -2,7 +2,7 @@
  * Credentials and mirrors of a running daemon: what its configuration says counts for mounts, and
  * credentials that have ended never keep anybody from bytes that are here.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { convertImage } from '@shoal/converter';
 import { parseReference } from '@shoal/oci';
@@ -25,7 +25,8 @@ import {
 } from '../support/mounted-image.ts';
 
 const NAME = 'images.example:5000';
-const FILES = { first: 3_000_000, second: 3_000_000 };
+/** What lies between is longer than any readahead. */
+const FILES = { first: 2_000_000, gap: 24_000_000, second: 2_000_000 };
 const users = { ann: 'secret' };
 
 /** A converted image in a registry with tokens that end after seconds. */
@@ -46,6 +47,32 @@ async function prepared(t: TestScope, directory: string) {
     chunkSizeBytes: 0x10000,
   });
   return { registry, digest: (name: string) => digestOfFile(join(source, name)) };
+}
+
+/** kubelet's configuration with a program that knows the password for `images.example`. */
+function writeProvider(directory: string): string {
+  const apiVersion = 'credentialprovider.kubelet.k8s.io/v1';
+  const auth = { [NAME]: { username: 'ann', password: 'secret' } };
+  const answer = { apiVersion, kind: 'CredentialProviderResponse', cacheKeyType: 'Image', auth };
+  const program = join(directory, 'provider');
+  writeFileSync(program, `#!/bin/sh\ncat >/dev/null\necho '${JSON.stringify(answer)}'\n`);
+  chmodSync(program, 0o755);
+  const provider = {
+    name: 'provider',
+    matchImages: [NAME],
+    defaultCacheDuration: '1h',
+    apiVersion,
+  };
+  const file = join(directory, 'providers.yaml');
+  writeFileSync(
+    file,
+    JSON.stringify({
+      apiVersion: 'kubelet.config.k8s.io/v1',
+      kind: 'CredentialProviderConfig',
+      providers: [provider],
+    }),
+  );
+  return file;
 }
 
 if (requireMounts(t) && requireTool(t, 'docker-registry', 'openssl')) {
@@ -97,12 +124,15 @@ if (requireMounts(t) && requireTool(t, 'docker-registry', 'openssl')) {
         join(certs, 'images.example_5000_', 'hosts.toml'),
         `server = "http://${registry.host}"\n[host."http://${mirror.host}"]\n`,
       );
-      const hosts = [NAME, mirror.host].map(
-        (host) => `"${host}" = { username = "ann", password = "secret" }`,
-      );
+      const provider = writeProvider(files);
       writeFileSync(
         configFile,
-        `[registry]\nconfig_path = ${JSON.stringify(certs)}\n[registries]\n${hosts.join('\n')}\n`,
+        [
+          `[registry]\nconfig_path = ${JSON.stringify(certs)}`,
+          `[registries]\n"${mirror.host}" = { username = "ann", password = "secret" }`,
+          `[kubelet]\ncredential_provider_config = ${JSON.stringify(provider)}`,
+          `credential_provider_bin_dir = ${JSON.stringify(files)}`,
+        ].join('\n'),
       );
       const mountpoint = world.mountpoint('m');
       await world.mount({ reference: `${NAME}/team/image:v1`, mountpoint, source: {} });

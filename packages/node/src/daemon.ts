@@ -14,14 +14,15 @@ import type { PingAnswer } from './control-protocol.ts';
 import { controlRoutes } from './control-routes.ts';
 import { ControlServer } from './control-server.ts';
 import { CredentialStates } from './credential-states.ts';
-import { ImageServiceProxy } from './cri/image-service-proxy.ts';
+import type { ImageServiceProxy } from './cri/image-service-proxy.ts';
 import type { RememberedCredentials } from './cri/remembered-credentials.ts';
 import { DaemonRunningError, NotRootError } from './errors.ts';
-import { LOCK_TIMEOUT_MS } from './limits.ts';
+import { LOCK_TIMEOUT_MS, REPLACE_TIMEOUT_MS } from './limits.ts';
 import type { Log } from './log.ts';
 import { serveMetrics } from './metrics/serve-metrics.ts';
 import type { DaemonPaths } from './paths.ts';
 import { openRegistryAccess } from './registry-access.ts';
+import { ownHome } from './upgrade/installed-versions.ts';
 import { VERSION } from './version.ts';
 
 export type DaemonOptions = {
@@ -33,6 +34,10 @@ export type DaemonOptions = {
   readonly address?: string | undefined;
   readonly log: Log;
   readonly manager?: ServiceManager | undefined;
+  /** A command started it, and its supervisor keeps it. */
+  readonly isDetached?: boolean | undefined;
+  /** Has the daemon that runs leave, and takes its place. */
+  readonly isReplacing?: boolean | undefined;
 };
 
 export class Daemon implements AsyncDisposable {
@@ -59,7 +64,8 @@ export class Daemon implements AsyncDisposable {
     if (process.getuid?.() !== 0) throw new NotRootError('mounting');
     process.umask(0o077);
     makePrivateDirectory(paths.run);
-    await refuseSecond(paths);
+    if (options.isReplacing === true) await replaceOther(paths, log);
+    else await refuseSecond(paths);
     makePrivateDirectory(paths.root);
     await using parts = new AsyncDisposableStack();
     const stop = Promise.withResolvers<void>();
@@ -126,6 +132,7 @@ async function serveImages(
   log: Log,
 ): Promise<ImageServiceProxy | undefined> {
   if (address === undefined || remembered === undefined) return undefined;
+  const { ImageServiceProxy } = await import('./cri/image-service-proxy.ts');
   const proxy = await ImageServiceProxy.listen({ address, upstream, remembered, log });
   log.info({ event: 'image-service', address, upstream }, 'the image service for kubelet listens');
   return proxy;
@@ -136,7 +143,11 @@ async function openService(
   options: DaemonOptions,
   observers: Pick<ComposeInput, 'metrics' | 'credentials' | 'registries'>,
 ): Promise<Composed> {
-  const state = await openState(options.paths.root);
+  const isReplacing = options.isReplacing === true;
+  const state = await openState(
+    options.paths.root,
+    isReplacing ? REPLACE_TIMEOUT_MS : LOCK_TIMEOUT_MS,
+  );
   try {
     return await composeService({ ...options, ...observers, state });
   } catch (error) {
@@ -154,9 +165,20 @@ async function refuseSecond(paths: DaemonPaths): Promise<void> {
   }
 }
 
+/** Everything that takes time to load is loaded before the other one is asked to leave. */
+async function replaceOther(paths: DaemonPaths, log: Log): Promise<void> {
+  await Promise.all([import('./metrics/metrics.ts'), ContainerdEndpoint.load()]);
+  try {
+    await new ControlClient(paths.socket).stop({});
+    log.info({ event: 'replacing' }, 'the daemon that runs was asked to leave');
+  } catch (error) {
+    if (errorCode(error) !== 'ERR_NODE_NOT_RUNNING') throw error;
+  }
+}
+
 /** The lock of a daemon that was just killed goes with its last thread, a moment later. */
-async function openState(root: string): Promise<StateStore> {
-  const giveUpAt = performance.now() + LOCK_TIMEOUT_MS;
+async function openState(root: string, timeoutMs: number): Promise<StateStore> {
+  const giveUpAt = performance.now() + timeoutMs;
   for (;;) {
     try {
       return await StateStore.open(root);
@@ -164,11 +186,13 @@ async function openState(root: string): Promise<StateStore> {
       const isLocked = errorCode(error) === 'ERR_SNAPSHOTTER_STATE_LOCKED';
       if (!isLocked || performance.now() > giveUpAt) throw error;
     }
-    await sleep(50);
+    await sleep(20);
   }
 }
 
-function factsOf({ paths, config, configFile }: DaemonOptions): PingAnswer {
+function factsOf(options: DaemonOptions): PingAnswer {
+  const { paths, config, configFile, manager, isDetached } = options;
+  const isManaged = manager?.isPresent === true;
   return {
     pid: process.pid,
     version: VERSION,
@@ -177,5 +201,7 @@ function factsOf({ paths, config, configFile }: DaemonOptions): PingAnswer {
     startedAt: new Date().toISOString(),
     configFile,
     configDigest: configDigest(config),
+    home: ownHome(),
+    startedBy: isManaged ? 'service-manager' : isDetached === true ? 'command' : 'user',
   };
 }

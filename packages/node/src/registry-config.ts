@@ -75,7 +75,11 @@ export const registryTables = {
     .strictObject({
       address: absolutePath.optional(),
       upstream: absolutePath.optional(),
-      remember_days: z.number().min(0).max(3650).optional(),
+      remember_days: z.number().positive().max(3650).optional(),
+    })
+    .refine(({ address, upstream }) => address !== (upstream ?? DEFAULT_RUNTIME), {
+      path: ['address'],
+      message: 'must not be the socket of the runtime itself',
     })
     .optional(),
 };

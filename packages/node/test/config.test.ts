@@ -51,6 +51,8 @@ t.test('what is wrong is named', (t) => {
     ['[registries."a/b"]\nidentity_token_file = "/t"', /registries\.a\/b: .*host/],
     ['[registries."a.example"]\nusername = "u"', /registries\.a\.example: must have username/],
     ['[registries."a.example"]\npassword = "hunter2"', /^((?!hunter2).)*$/],
+    ['[image_service]\naddress = "/a"\nupstream = "/a"', /image_service\.address: must not be/],
+    ['[image_service]\nremember_days = 0', /image_service\.remember_days/],
     ['[image_service]\naddress = "x.sock"', /image_service\.address: must be an absolute path/],
   ] as const;
   for (const [text, message] of cases) {

@@ -7,7 +7,7 @@ import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { isImageMatched } from '../src/auth/image-pattern.ts';
 import { decodeKubeletConfig } from '../src/auth/kubelet-config.ts';
-import { PROVIDER_PAUSE_MS } from '../src/limits.ts';
+import { PROVIDER_PAUSE_MS, PROVIDER_RUNS_MAX } from '../src/limits.ts';
 import { password } from './support/fixed-source.ts';
 
 const VERSION = 'credentialprovider.kubelet.k8s.io/v1';
@@ -98,13 +98,13 @@ t.test('configurations that cannot be used are named', async (t) => {
     ['a: &a [1]\nb: [*a, *a]', /not YAML|apiVersion/],
   ];
   for (const [text, message] of wrong) {
-    t.throws(() => decodeKubeletConfig(text, '/f.yaml'), {
+    await t.rejects(decodeKubeletConfig(text, '/f.yaml'), {
       code: 'ERR_REGISTRY_CLIENT_CONFIG',
       message,
     });
-    t.throws(() => decodeKubeletConfig(text, '/f.yaml'), { message: /\/f\.yaml/ });
+    await t.rejects(decodeKubeletConfig(text, '/f.yaml'), { message: /\/f\.yaml/ });
   }
-  const [first] = decodeKubeletConfig(
+  const [first] = await decodeKubeletConfig(
     config(provider('x', 'a', '  env: [{name: A, value: b}]')),
     'f',
   );
@@ -143,6 +143,15 @@ t.test('a provider gets the image and its environment, and its answer is kept', 
   t.equal(runs().length, 3, 'refused credentials are asked for anew');
   await Promise.all(['a', 'a', 'a'].map((name) => find(`t.example/${name}`)));
   t.equal(runs().length, 4, 'one run for all who wait');
+});
+
+t.test('many images of one registry at once are few runs', async (t) => {
+  const auth = { 'r.example': { username: 'u', password: 'p' } };
+  const script = answer({ cacheKeyType: 'Registry', auth });
+  const { find, runs } = providers(t, { p: script }, config(provider('p', 'r.example')));
+  const images = Array.from({ length: 40 }, (_, index) => find(`r.example/${index}`));
+  for (const found of await Promise.all(images)) t.same(found, [password('u', 'p')]);
+  t.ok(runs().length <= PROVIDER_RUNS_MAX);
 });
 
 t.test('how long an answer is kept', async (t) => {

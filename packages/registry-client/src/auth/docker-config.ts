@@ -38,14 +38,21 @@ export class DockerCredentials implements CredentialSource {
   readonly remembers = false;
   readonly #options: ClientOptions;
   readonly #env: Environment;
+  readonly #asking = new Map<string, Promise<CredentialLookup>>();
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#env = options.env ?? process.env;
   }
 
+  /** Repositories that ask at the same moment share one answer. */
   async find({ registry }: CredentialQuestion): Promise<readonly Credentials[]> {
-    const { credentials, failure } = await this.lookup(registry);
+    let asking = this.#asking.get(registry);
+    if (asking === undefined) {
+      asking = this.lookup(registry).finally(() => this.#asking.delete(registry));
+      this.#asking.set(registry, asking);
+    }
+    const { credentials, failure } = await asking;
     if (credentials === undefined && failure !== undefined) throw failure;
     return credentials === undefined ? [] : [credentials];
   }

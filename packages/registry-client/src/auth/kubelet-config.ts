@@ -2,7 +2,6 @@
  * kubelet's `--image-credential-provider-config`: which programs are asked for the credentials of
  * which images. Spec: kubelet.config.k8s.io/v1, CredentialProviderConfig; YAML or JSON.
  */
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { ClientConfigError } from '../errors.ts';
 import { parseGoDuration } from '../hosts/go-duration.ts';
@@ -51,14 +50,19 @@ export async function readKubeletConfig(file: string): Promise<readonly Credenti
   return decodeKubeletConfig(bytes.toString('utf8'), file);
 }
 
-export function decodeKubeletConfig(text: string, file: string): readonly CredentialProvider[] {
-  const parsed = configSchema.safeParse(parseYaml(text, file));
+export async function decodeKubeletConfig(
+  text: string,
+  file: string,
+): Promise<readonly CredentialProvider[]> {
+  const parsed = configSchema.safeParse(await parseYaml(text, file));
   if (parsed.success) return parsed.data.providers;
   const [issue] = parsed.error.issues;
   throw unusable(file, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is not valid'}`);
 }
 
-function parseYaml(text: string, file: string): unknown {
+/** The library is loaded by who needs it: few do. */
+async function parseYaml(text: string, file: string): Promise<unknown> {
+  const { parse } = await import('yaml');
   try {
     return parse(text, { logLevel: 'error', maxAliasCount: 0 });
   } catch (error) {

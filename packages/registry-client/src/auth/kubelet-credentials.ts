@@ -11,6 +11,7 @@ import {
   PROVIDER_ANSWERS_MAX,
   PROVIDER_FAILURE_LIFETIME_MS,
   PROVIDER_PAUSE_MS,
+  PROVIDER_RUNS_MAX,
   PROVIDER_TIMEOUT_MS,
 } from '../limits.ts';
 import type { CredentialQuestion, CredentialSource, Credentials } from './credential-source.ts';
@@ -45,6 +46,7 @@ export class KubeletCredentials implements CredentialSource {
   readonly remembers = true;
   readonly #options: KubeletCredentialOptions;
   readonly #kept = new Map<string, Kept>();
+  readonly #asking = new Set<Promise<void>>();
   readonly #running = new Map<string, Promise<Answer['auth']>>();
   readonly #failed = new Map<string, { readonly error: unknown; readonly endsAtMs: number }>();
   #providers: Promise<readonly CredentialProvider[]> | undefined;
@@ -90,14 +92,13 @@ export class KubeletCredentials implements CredentialSource {
     isAnew: boolean,
   ): Promise<Answer['auth']> {
     const nowMs = performance.now();
-    const keys = ['Image', 'Registry', 'Global'].map((type) => cacheKey(provider, type, image));
-    const kept = keys.map((key) => this.#kept.get(key)).find((entry) => entry !== undefined);
+    const kept = this.#find(provider, image);
     const isUsable = !isAnew || nowMs - (kept?.sinceMs ?? 0) < PROVIDER_PAUSE_MS;
-    if (kept !== undefined && kept.endsAtMs > nowMs && isUsable) return kept.auth;
+    if (kept !== undefined && isUsable) return kept.auth;
     const key = cacheKey(provider, 'Image', image);
     const failed = this.#failed.get(key);
     if (failed !== undefined && failed.endsAtMs > nowMs) throw failed.error;
-    const running = this.#running.get(key) ?? this.#ask(provider, image);
+    const running = this.#running.get(key) ?? this.#askInTurn(provider, image, isAnew);
     this.#running.set(key, running);
     try {
       return await running;
@@ -107,6 +108,29 @@ export class KubeletCredentials implements CredentialSource {
     } finally {
       if (this.#running.get(key) === running) this.#running.delete(key);
     }
+  }
+
+  #find(provider: CredentialProvider, image: string): Kept | undefined {
+    const keys = ['Image', 'Registry', 'Global'].map((type) => cacheKey(provider, type, image));
+    const kept = keys.map((key) => this.#kept.get(key)).find((entry) => entry !== undefined);
+    return kept !== undefined && kept.endsAtMs > performance.now() ? kept : undefined;
+  }
+
+  /** Few at a time: the first answer is often for the whole registry, and so for who waits. */
+  async #askInTurn(
+    provider: CredentialProvider,
+    image: string,
+    isAnew: boolean,
+  ): Promise<Answer['auth']> {
+    while (this.#asking.size >= PROVIDER_RUNS_MAX) {
+      await Promise.race(this.#asking);
+      const kept = isAnew ? undefined : this.#find(provider, image);
+      if (kept !== undefined) return kept.auth;
+    }
+    const asking = this.#ask(provider, image);
+    const ended = asking.then(ignore, ignore);
+    this.#asking.add(ended);
+    return asking.finally(() => this.#asking.delete(ended));
   }
 
   async #ask(provider: CredentialProvider, image: string): Promise<Answer['auth']> {
@@ -123,6 +147,8 @@ export class KubeletCredentials implements CredentialSource {
     return auth;
   }
 }
+
+function ignore(): void {}
 
 function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
   map.delete(key);

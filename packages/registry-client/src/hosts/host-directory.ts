@@ -9,7 +9,6 @@ import { errorCode } from '@shoal/errors';
 import { HostsFileError } from '../errors.ts';
 import { HOSTS_FILE_BYTES_MAX, HOSTS_LIFETIME_MS } from '../limits.ts';
 import { readBoundedFile } from '../local/regular-file.ts';
-import { parseHostsFile } from './hosts-file.ts';
 import { PLAIN_HOST, type RegistryHost, type TlsFiles } from './registry-host.ts';
 
 type Kept = { readonly hosts: Promise<readonly RegistryHost[]>; readonly endsAtMs: number };
@@ -83,6 +82,7 @@ async function readDirectory(directory: string): Promise<readonly RegistryHost[]
   if (!(await isThere(file))) return [{ ...PLAIN_HOST, tls: await certificateFiles(directory) }];
   const bytes = await readBoundedFile(file, 'hosts file', HOSTS_FILE_BYTES_MAX);
   if (bytes.byteLength === 0) return [{ ...PLAIN_HOST, tls: await certificateFiles(directory) }];
+  const { parseHostsFile } = await import('./hosts-file.ts');
   return parseHostsFile(bytes.toString('utf8'), file, directory);
 }
 
