@@ -2,95 +2,24 @@
  * Lazily loaded images at the snapshotter's socket, with containerd played call for call: which
  * layers are fetched, what a container sees, and what is left after a crash and after a removal.
  */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import { convertImage } from '@shoal/converter';
 import { parseReference } from '@shoal/oci';
-import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import {
-  buildLayout,
-  digestOf,
-  noise,
-  requireMounts,
-  temporaryDirectory,
-  writeTar,
-} from '@shoal/test-kit';
+import { buildLayout, digestOf, requireMounts, requireTool, writeTar } from '@shoal/test-kit';
 import t from 'tap';
-import { openFaultGate } from '../support/fault-gate.ts';
-import { type MountWorld, mountWorld, until } from '../support/mounted-image.ts';
+import { startDockerRegistry } from '../support/docker-registry.ts';
+import { BIG, killDaemon, LAYERS, LOOK, lazyWorld, SEEN } from '../support/lazy-world.ts';
+import { until } from '../support/mounted-image.ts';
 import { mountsBelow } from '../support/own-daemon.ts';
 import { pushLayout, unpackImageOf } from '../support/pushed-image.ts';
-import { isStatus, runMounted, Unpacker } from '../support/unpacker.ts';
+import { isStatus, runMounted } from '../support/unpacker.ts';
 
 t.setTimeout(240_000);
 
-const BIG = noise(3_000_000, 'big');
-const LAYERS = [
-  writeTar([
-    { name: 'bin/', type: 'directory' },
-    { name: 'bin/tool', content: noise(2_000_000, 'tool'), mode: 0o4755 },
-    { name: 'etc/', type: 'directory' },
-    { name: 'etc/base', content: 'base\n' },
-    { name: 'etc/gone', content: 'gone\n' },
-    { name: 'opaque/', type: 'directory' },
-    { name: 'opaque/below', content: 'below\n' },
-  ]),
-  writeTar([
-    { name: 'big', content: BIG },
-    { name: 'etc/', type: 'directory' },
-    { name: 'etc/.wh.gone', content: '' },
-    { name: 'opaque/', type: 'directory' },
-    { name: 'opaque/.wh..wh..opq', content: '' },
-    { name: 'opaque/above', content: 'above\n' },
-  ]),
-  writeTar([
-    { name: 'etc/', type: 'directory' },
-    { name: 'etc/name', content: 'top\n' },
-  ]),
-];
-
-async function prepared(t: Parameters<typeof mountWorld>[0]) {
-  // On a busy machine starting everything takes longer than a pull would wait.
-  const configFile = join(temporaryDirectory(t), 'config.toml');
-  writeFileSync(configFile, '[snapshotter]\nlookup_timeout_ms = 60000\n');
-  const world = mountWorld(t, { configFile });
-  const registry = await EmbeddedRegistry.listen();
-  t.teardown(() => registry.close());
-  const gate = await openFaultGate(t, registry.host);
-  const layout = join(world.directory, 'layout');
-  buildLayout({ directory: layout, layers: LAYERS.map((tar) => ({ tar })) });
-  const containers = join(world.directory, 'rootfs');
-  mkdirSync(containers);
-  await world.start();
-  const connect = () => {
-    const unpacker = new Unpacker(join(world.daemon.run, 'snapshotter.sock'));
-    t.teardown(() => unpacker.close());
-    return unpacker;
-  };
-  const client = { plainHttp: true };
-  const convert = (name: string, how: object = {}) =>
-    convertImage({
-      source: parseReference(`oci:${layout}:latest`),
-      target: parseReference(`${registry.host}/${name}`),
-      client,
-      ...how,
-    });
-  return { world, registry, gate, layout, containers, connect, convert };
-}
-
-async function killDaemon(world: MountWorld): Promise<void> {
-  const { pid } = await world.client.ping();
-  process.kill(pid, 'SIGKILL');
-  await until('the daemon has gone', () => !existsSync(`/proc/${pid}`));
-}
-
-const LOOK = 'cat etc/base etc/name; sha256sum < big | cut -c1-64; stat -c %a bin/tool';
-const SEEN = `base\ntop\n${digestOf(BIG).slice('sha256:'.length)}\n4755\n`;
-
 t.test('a converted image: nothing is fetched but what is read', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, gate, containers, connect, convert } = await prepared(t);
+  const { world, gate, containers, connect, convert } = await lazyWorld(t);
   await convert('app:nydus', { chunkSizeBytes: 0x10000 });
   const containerd = connect();
   const image = await unpackImageOf(`${gate.host}/app:nydus`);
@@ -121,16 +50,25 @@ t.test('a converted image: nothing is fetched but what is read', async (t) => {
   t.same(readdirSync(join(world.daemon.root, 'lazy')), []);
 });
 
-for (const way of ['index', 'referrer'] as const) {
-  t.test(`an original name, converted image found by ${way}`, async (t) => {
+for (const [way, kind] of [
+  ['index', 'embedded'],
+  ['referrer', 'embedded'],
+  ['referrer', 'docker-registry'],
+] as const) {
+  t.test(`an original name, converted image found by ${way}, ${kind}`, async (t) => {
     if (!requireMounts(t)) return;
-    const { world, gate, layout, containers, connect, convert, registry } = await prepared(t);
-    await pushLayout(layout, `${registry.host}/app:plain`);
-    if (way === 'index') await convert('app:latest', { mergePlatform: true });
-    else await convert('app:nydus', { withReferrer: true });
+    if (kind === 'docker-registry' && !requireTool(t, 'docker-registry')) return;
+    const { world, gate, layout, containers, connect, convert, registry } = await lazyWorld(t);
+    const isDocker = kind === 'docker-registry';
+    const directory = join(world.directory, 'registry');
+    const { host } = isDocker ? await startDockerRegistry(t, directory) : registry;
+    await pushLayout(layout, `${host}/app:plain`);
+    const name = way === 'index' ? 'app:latest' : 'app:nydus';
+    const how = way === 'index' ? { mergePlatform: true } : { withReferrer: true };
+    await convert(name, { ...how, target: parseReference(`${host}/${name}`) });
     const tag = way === 'index' ? 'latest' : 'plain';
-    const imageRef = `${gate.host}/app:${tag}`;
-    const image = await unpackImageOf(`${gate.host}/app:plain`, imageRef);
+    const at = isDocker ? host : gate.host;
+    const image = await unpackImageOf(`${at}/app:plain`, `${at}/app:${tag}`);
     const containerd = connect();
     const { chainId, fetched } = await containerd.pull(image);
     t.same(fetched, [false, false, false]);
@@ -142,7 +80,7 @@ for (const way of ['index', 'referrer'] as const) {
 
 t.test('an ordinary image beside a lazily loaded one', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, gate, layout, containers, connect, registry } = await prepared(t);
+  const { world, gate, layout, containers, connect, registry } = await lazyWorld(t);
   await pushLayout(layout, `${registry.host}/app:plain`);
   const containerd = connect();
   const { chainId, fetched } = await containerd.pull(await unpackImageOf(`${gate.host}/app:plain`));
@@ -155,7 +93,7 @@ t.test(
   'the registry fails while the image is pulled: containerd brings the bootstrap',
   async (t) => {
     if (!requireMounts(t)) return;
-    const { registry, gate, containers, connect, convert } = await prepared(t);
+    const { registry, gate, containers, connect, convert } = await lazyWorld(t);
     await convert('app:nydus');
     const image = await unpackImageOf(`${registry.host}/app:nydus`, `${gate.host}/app:nydus`);
     gate.mode = 'error';
@@ -170,7 +108,7 @@ t.test(
 
 t.test('another image shares layers that were not fetched: they are fetched then', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, gate, layout, containers, connect, convert, registry } = await prepared(t);
+  const { world, gate, layout, containers, connect, convert, registry } = await lazyWorld(t);
   await pushLayout(layout, `${registry.host}/app:plain`);
   await convert('app:nydus', { withReferrer: true });
   const other = join(world.directory, 'other');
@@ -193,7 +131,7 @@ t.test('another image shares layers that were not fetched: they are fetched then
 
 t.test('a client without annotations gets a clear error', async (t) => {
   if (!requireMounts(t)) return;
-  const { registry, connect, convert } = await prepared(t);
+  const { registry, connect, convert } = await lazyWorld(t);
   await convert('app:nydus');
   const image = await unpackImageOf(`${registry.host}/app:nydus`);
   const containerd = connect();
@@ -205,7 +143,7 @@ t.test('a client without annotations gets a clear error', async (t) => {
 
 t.test('killed and started again without a network: containers go on', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, registry, containers, connect, convert } = await prepared(t);
+  const { world, registry, containers, connect, convert } = await lazyWorld(t);
   await convert('app:nydus');
   const image = await unpackImageOf(`${registry.host}/app:nydus`);
   const containerd = connect();

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseDigest } from '@shoal/oci';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
+import { StateDamagedError } from '../src/errors.ts';
 import { ImageMounts, type LowerMounts } from '../src/images/image-mounts.ts';
 import type { ImageMark } from '../src/images/lazy-mark.ts';
 import type { LowerMountRequest } from '../src/mount-types.ts';
@@ -28,11 +29,12 @@ function markOf(pair: string): ImageMark {
 class BookService implements LowerMounts {
   readonly mounted = new Set<string>();
   readonly events: string[] = [];
-  onMount: () => Promise<void> = async () => {};
+  onMount: (request: LowerMountRequest) => Promise<void> = async () => {};
 
-  async mountLower({ mountpoint, reference }: LowerMountRequest) {
+  async mountLower(request: LowerMountRequest) {
+    const { mountpoint, reference } = request;
     this.events.push(`mount ${reference}`);
-    await this.onMount();
+    await this.onMount(request);
     this.mounted.add(mountpoint);
     return { mountpoint, reference, manifestDigest: '', driver: '', driverReason: '' };
   }
@@ -130,3 +132,16 @@ t.test('a mount that fails is tried again by the next', async (t) => {
   const path = await mounts.ensure(markOf('aa'), signal);
   t.equal(join(path, '..'), directory);
 });
+
+t.test(
+  'metadata that containerd unpacked has been deleted: the manifest has its own',
+  async (t) => {
+    const { mounts, service } = open(t);
+    service.onMount = async ({ bootstrapDigest }) => {
+      if (bootstrapDigest !== undefined) throw new StateDamagedError('here', 'it is missing');
+    };
+    const mark = { ...markOf('aa'), bootstrapDigest: markOf('bb').manifestDigest };
+    await mounts.ensure(mark, signal);
+    t.equal(service.events.length, 2);
+  },
+);

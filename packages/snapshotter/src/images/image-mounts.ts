@@ -126,8 +126,15 @@ export class ImageMounts {
     }
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const reference = `${mark.repository}@${mark.manifestDigest}`;
-    const { bootstrapDigest } = mark;
-    await service.mountLower({ reference, mountpoint: path, bootstrapDigest }, { signal });
+    const request = { reference, mountpoint: path, bootstrapDigest: mark.bootstrapDigest };
+    try {
+      await service.mountLower(request, { signal });
+    } catch (error) {
+      // What containerd unpacked is not kept for ever; the registry has the same metadata.
+      const isGone = errorCode(error) === 'ERR_SNAPSHOTTER_STATE_DAMAGED';
+      if (mark.bootstrapDigest === undefined || !isGone) throw error;
+      await service.mountLower({ ...request, bootstrapDigest: undefined }, { signal });
+    }
   }
 
   async #unmountUnclaimed(): Promise<void> {
