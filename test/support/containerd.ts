@@ -35,6 +35,8 @@ export type ProxySnapshotter = {
   readonly socket: string;
   /** Where it keeps its snapshots, for CRI's figures of the file system. */
   readonly root: string;
+  /** What containerd is told it can do, as `remap-ids`. */
+  readonly capabilities?: readonly string[] | undefined;
 };
 
 export type Containerd = {
@@ -192,11 +194,13 @@ function configuration(directory: string, address: string, options: ContainerdOp
   ].join('\n');
 }
 
-function proxyPlugin(name: string, { socket, root }: ProxySnapshotter): string[] {
+function proxyPlugin(name: string, proxy: ProxySnapshotter): string[] {
+  const { socket, root, capabilities = [] } = proxy;
   return [
     `[proxy_plugins.${text(name)}]`,
     'type = "snapshot"',
     `address = ${text(socket)}`,
+    ...(capabilities.length > 0 ? [`capabilities = [${capabilities.map(text).join(', ')}]`] : []),
     `[proxy_plugins.${text(name)}.exports]`,
     `root = ${text(root)}`,
     'enable_remote_snapshot_annotations = "true"',

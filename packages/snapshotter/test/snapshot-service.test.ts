@@ -244,6 +244,10 @@ t.test('the top directory is as that of the parent, or as the id mapping says', 
   const [mapped] = await fixture.prepare('m', 'A', mapping);
   t.same(await facts('m'), { mode: '1770', uid: 100000, gid: 200000 });
   t.same(mapped?.options.slice(0, 2), ['uidmap=0:100000:65536', 'gidmap=1:1:1,0:200000:65536']);
+  t.equal((await fixture.service.mounts('m'))[0]?.options[0], 'uidmap=0:100000:65536');
+  await fixture.commit('M', 'm');
+  const [again] = await fixture.prepare('n', 'M', mapping);
+  t.match(again?.options[0], /^workdir=/, 'owners that were changed already are not mapped again');
   for (const wrong of ['', '1:2', '0:1:0', '5:0:10', 'a:b:c', '-1:0:1', '0:4294967295:1']) {
     const labels = { 'containerd.io/snapshot/uidmapping': wrong };
     if (wrong !== '') await t.rejects(fixture.prepare('w', 'A', labels), REQUEST, wrong);

@@ -20,12 +20,16 @@ export type Node = {
 const PATIENT = '[snapshotter]\nlookup_timeout_ms = 60000\n';
 
 /** Undefined, with the test skipped or failed, where it cannot run. */
-export async function startNode(t: TestScope, release: Release): Promise<Node | undefined> {
+export async function startNode(
+  t: TestScope,
+  release: Release,
+  options: Parameters<typeof startRelease>[3] = {},
+): Promise<Node | undefined> {
   if (!requireTool(t, 'docker-registry', 'skopeo', 'busybox')) return undefined;
   const directory = temporaryDirectory(t);
   const registry = await startDockerRegistry(t, join(directory, 'registry'));
   const snapshotter = await startSnapshotter(t, { config: PATIENT });
-  const containerd = await startRelease(t, release, snapshotter);
+  const containerd = await startRelease(t, release, snapshotter, options);
   if (containerd === undefined) return undefined;
   const layout = buildBusyboxLayout(join(directory, 'layout'));
   const ordinary = `${registry.host}/test/ordinary:latest`;

@@ -11,6 +11,7 @@ import {
 import {
   type Containerd,
   type ContainerdOptions,
+  type ProxySnapshotter,
   requireContainerd,
   startContainerd,
 } from '../../support/containerd.ts';
@@ -41,14 +42,15 @@ export async function startRelease(
   t: TestScope,
   release: Release,
   snapshotter: OwnSnapshotter,
-  options: ContainerdOptions = {},
+  options: ContainerdOptions & Pick<ProxySnapshotter, 'capabilities'> = {},
 ): Promise<Installation | undefined> {
   const judge = requireContainerdJudge(t, release);
   if (judge === undefined || !requireContainerd(t) || !requireTool(t, 'runc')) return undefined;
+  const { socket, root } = snapshotter;
   const containerd = await startContainerd(t, {
     ...options,
     ...(release === '2' ? { programs2: judge.directory } : {}),
-    proxySnapshotters: { shoal: { socket: snapshotter.socket, root: snapshotter.root } },
+    proxySnapshotters: { shoal: { socket, root, capabilities: options.capabilities } },
   });
   const { env } = containerd;
   return Object.assign(containerd, {

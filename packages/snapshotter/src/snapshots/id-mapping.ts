@@ -2,6 +2,7 @@
  * User-namespace mappings as containerd's labels write them: `container:host:size[,...]`.
  * Semantics: containerd `internal/userns/idmap.go`.
  */
+import { stat } from 'node:fs/promises';
 import { SnapshotRequestError } from './errors.ts';
 import type { Labels } from './lazy-layers.ts';
 import { ID_RANGES_MAX } from './limits.ts';
@@ -26,6 +27,18 @@ export function mappedRoot(labels: Labels): Owner | undefined {
   const gids = labels[GID_MAPPING_LABEL];
   if (uids === undefined && gids === undefined) return undefined;
   return { uid: hostOfRoot(uids), gid: hostOfRoot(gids) };
+}
+
+/**
+ * True when the nearest layer belongs to the mapped root. A containerd that was not told of the
+ * capability `remap-ids` changes the owners of all files itself, and gives the labels all the same:
+ * mapping once more would be wrong.
+ */
+export async function isMappedAlready(layer: string | undefined, labels: Labels): Promise<boolean> {
+  const root = mappedRoot(labels);
+  if (layer === undefined || root === undefined || root.uid === 0) return false;
+  const { uid, gid } = await stat(layer);
+  return uid === root.uid && gid === root.gid;
 }
 
 function hostOfRoot(text: string | undefined): number {

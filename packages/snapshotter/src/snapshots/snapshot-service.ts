@@ -6,7 +6,7 @@
 import { errorFields, type ServiceLog } from '../service-log.ts';
 import { diskUsage } from './disk-usage.ts';
 import { SnapshotExistsError, SnapshotRequestError, SnapshotStateError } from './errors.ts';
-import { mappedRoot } from './id-mapping.ts';
+import { isMappedAlready, mappedRoot } from './id-mapping.ts';
 import { checkFields, checkLabels, checkName, isUnpackKey } from './key-checks.ts';
 import type { CommittedSnapshot, Labels, LazyLayers, LazyMark } from './lazy-layers.ts';
 import { overlayFeatures } from './overlay-features.ts';
@@ -248,13 +248,14 @@ export class SnapshotService implements AsyncDisposable {
     return lazy === undefined ? plain : [...plain.slice(0, lazy.above), lazy.path];
   }
 
-  #mountsOf(
+  async #mountsOf(
     { id, kind, labels }: Pick<Snapshot, 'id' | 'labels'> & { kind: 'active' | 'view' },
     lowers: readonly string[],
-  ): readonly Mount[] {
+  ): Promise<readonly Mount[]> {
     const paths = { upper: this.#directories.upper(id), work: this.#directories.work(id) };
     const features = overlayFeatures(this.#directories.path);
-    return overlayMounts({ kind, labels, lowers, ...paths }, features);
+    const mapsIds = features.mapsIds && !(await isMappedAlready(lowers[0], labels));
+    return overlayMounts({ kind, labels, lowers, ...paths }, { ...features, mapsIds });
   }
 
   #committed({ id, name, labels, mark }: Snapshot): CommittedSnapshot {
