@@ -103,6 +103,17 @@ t.test('stays for a pull that has asked and has no snapshot yet', async (t) => {
   t.equal(service.mounted.size, 0);
 });
 
+t.test('goes when the pull had given it up and unpacked the metadata itself', async (t) => {
+  const { mounts, service } = open(t);
+  const mark = markOf('aa');
+  await mounts.claim(mark, signal);
+  const unpacked = { ...mark, bootstrapDigest: parseDigest(`sha256:${'cc'.repeat(32)}`) };
+  const path = await mounts.ensure(unpacked, signal);
+  mounts.use(unpacked, 1);
+  await mounts.close();
+  t.same([...service.mounted], [path]);
+});
+
 t.test('a restart keeps what snapshots stand for, and nothing else', async (t) => {
   const service = new BookService();
   const directory = temporaryDirectory(t);

@@ -28,8 +28,10 @@ export type FindRequest = {
   readonly isConverted: boolean;
 };
 
+type Found = { readonly kind: 'ready'; readonly mark: ImageMark };
+
 export type Finding =
-  | { readonly kind: 'ready'; readonly mark: ImageMark }
+  | Found
   | {
       readonly kind: 'not-ready';
       readonly reason: string;
@@ -65,7 +67,10 @@ export class ImageFinder {
     const timer = new AbortController();
     const late = sleep(left, this.#late(), { signal: timer.signal }).catch(() => this.#late());
     try {
-      return await orAbort(Promise.race([this.#again(flight, signal), late]), signal);
+      // A pull that has given up must not ask for the image once more.
+      const found = await orAbort(Promise.race([flight.finding, late]), signal);
+      if (found.kind === 'not-ready') return found;
+      return await orAbort(Promise.race([this.#again(found, signal), late]), signal);
     } finally {
       timer.abort();
     }
@@ -85,9 +90,7 @@ export class ImageFinder {
   }
 
   /** What was found, mounted: it may have been unmounted since. */
-  async #again({ finding }: Flight, signal: AbortSignal): Promise<Finding> {
-    const found = await finding;
-    if (found.kind === 'not-ready') return found;
+  async #again(found: Found, signal: AbortSignal): Promise<Finding> {
     try {
       await this.#parts.ensure(found.mark, signal);
       return found;
@@ -97,7 +100,7 @@ export class ImageFinder {
   }
 
   #late(): Finding {
-    const reason = `the registry did not answer within ${this.#deadlineMs} ms`;
+    const reason = `the image was not found and mounted within ${this.#deadlineMs} ms`;
     return { kind: 'not-ready', reason, isFinal: false };
   }
 

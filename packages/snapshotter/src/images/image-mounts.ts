@@ -90,6 +90,10 @@ export class ImageMounts {
     users.add(snapshotId);
     this.#users.set(id, users);
     this.#claims.delete(id);
+    if (mark.bootstrapDigest === undefined) return;
+    // Its look-up took longer than the pull waited; what came of it is not needed any more.
+    const late = idOf({ ...mark, bootstrapDigest: undefined });
+    if (this.#claims.delete(late)) void this.#unmountUnused(late);
   }
 
   /** Unmounts the image when this was the last snapshot. */
