@@ -2,7 +2,7 @@
  * A service manager as systemd is one, in the test's process: a datagram socket for notifications, a
  * store of descriptors by name, and services that get them back when they start.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { bindUnixSocket, openUnixSocket, receiveWithFds } from '@shoal/linux/syscalls-socket';
@@ -20,8 +20,21 @@ export type TestServiceManager = {
 };
 
 const TAKE_MS = 20;
+const RESTART_MS = 200;
+const SHOAL = join(root, 'bin', 'shoal');
 
-export function startServiceManager(t: TestScope, path: string): TestServiceManager {
+export type ServiceManagerOptions = {
+  /** What it starts. @default `bin/shoal` of this checkout */
+  readonly program?: string;
+  /** Whether a service that ends is started again, as `Restart=always` says. @default false */
+  readonly isRestarting?: boolean;
+};
+
+export function startServiceManager(
+  t: TestScope,
+  path: string,
+  options: ServiceManagerOptions = {},
+): TestServiceManager {
   const socket = openUnixSocket('datagram');
   bindUnixSocket(socket, path);
   const store = new Map<string, number>();
@@ -34,8 +47,17 @@ export function startServiceManager(t: TestScope, path: string): TestServiceMana
     }
   };
   const timer = setInterval(takeAll, TAKE_MS);
+  let isOver = false;
+  const run = (args: readonly string[]) => {
+    takeAll();
+    startService(options.program ?? SHOAL, args, path, store).once('exit', () => {
+      if (options.isRestarting !== true) return;
+      setTimeout(() => isOver || run(args), RESTART_MS).unref();
+    });
+  };
   t.teardown(() => {
     clearInterval(timer);
+    isOver = true;
     for (const fd of [socket, ...store.values()]) closeSync(fd);
   });
   return {
@@ -43,7 +65,7 @@ export function startServiceManager(t: TestScope, path: string): TestServiceMana
     states: () => [...states],
     start: async (args) => {
       states.length = 0;
-      startService(args, path, store);
+      run(args);
       await until('the service is ready', () => states.includes('READY=1'));
     },
   };
@@ -75,13 +97,18 @@ function obey(
 }
 
 /** LISTEN_PID is the service's own: the shell has it before it becomes the service. */
-function startService(args: readonly string[], path: string, store: Map<string, number>): void {
+function startService(
+  program: string,
+  args: readonly string[],
+  path: string,
+  store: Map<string, number>,
+): ChildProcess {
   const script = `export LISTEN_PID=$$ LISTEN_FDS=${store.size} LISTEN_FDNAMES=${[...store.keys()].join(':')}; exec "$@"`;
-  const shoal = join(root, 'bin', 'shoal');
   const stdio = ['ignore', 'ignore', 'inherit', ...store.values()] as const;
-  const service = spawn('sh', ['-c', script, 'sh', shoal, ...args], {
+  const service = spawn('sh', ['-c', script, 'sh', program, ...args], {
     stdio: [...stdio],
     env: { ...process.env, NOTIFY_SOCKET: path },
   });
   service.unref();
+  return service;
 }

@@ -99,7 +99,14 @@ export type PingAnswer = {
   readonly configFile?: string | undefined;
   /** Equal for configurations that say the same. */
   readonly configDigest: string;
+  /** The directory it was started from; `bin/shoal` lies below it. */
+  readonly home?: string | undefined;
+  /** Who starts another one when it ends. Absent: not known. */
+  readonly startedBy?: StartedBy | undefined;
 };
+
+export const STARTED_BY = ['command', 'service-manager', 'user'] as const;
+export type StartedBy = (typeof STARTED_BY)[number];
 
 export const pingSchema = z.object({
   pid: z.number(),
@@ -109,6 +116,8 @@ export const pingSchema = z.object({
   startedAt: z.string(),
   configFile: z.string().optional(),
   configDigest: z.string(),
+  home: z.string().optional(),
+  startedBy: z.enum(STARTED_BY).optional(),
 }) satisfies z.ZodType<PingAnswer>;
 
 export type SnapshotCounts = {

@@ -11,6 +11,7 @@ const { values } = parseArgs({
     run: { type: 'string' },
     config: { type: 'string' },
     'ready-fd': { type: 'string' },
+    replace: { type: 'boolean' },
   },
 });
 
@@ -19,6 +20,9 @@ try {
     root: values.root,
     run: values.run,
     configFile: values.config,
+    isDetached: true,
+    // Once: the supervisor gives the descriptor to its first daemon only.
+    isReplacing: values.replace === true && values['ready-fd'] !== undefined,
     readyFd: values['ready-fd'] === undefined ? undefined : Number(values['ready-fd']),
   });
   process.exit(DaemonExit.stopped);

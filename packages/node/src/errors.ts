@@ -163,3 +163,51 @@ export class NotTracedError extends ShoalError {
     });
   }
 }
+
+/** What `--to` names is no version of Shoal that starts. Nothing was changed. */
+export class UpgradeTargetError extends ShoalError {
+  override readonly code = 'ERR_NODE_UPGRADE_TARGET';
+
+  constructor(directory: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`${directory} cannot be upgraded to: ${detail}`, {
+      remedy: 'give the directory of a release, with bin/shoal below it (docs/release.md)',
+      ...options,
+    });
+  }
+}
+
+/** The daemon was started in a way that leaves its end to somebody else. Nothing was changed. */
+export class UpgradeRefusedError extends ShoalError {
+  override readonly code = 'ERR_NODE_UPGRADE_REFUSED';
+
+  /** With `home`, a service manager starts whatever the link names, and there is none. */
+  constructor(pid: number, home?: string) {
+    if (home === undefined) {
+      super(`the daemon, process ${pid}, runs in the foreground of whoever started it`, {
+        remedy: "end it with SIGTERM (mounts stay), then start the new version's there",
+      });
+      return;
+    }
+    super(
+      `a service manager starts the daemon, process ${pid}, and ${home} has no link it follows`,
+      {
+        remedy: 'install versions as /opt/shoal/versions/<version> with /opt/shoal/current',
+      },
+    );
+  }
+}
+
+/** The new version's daemon did not start. */
+export class UpgradeFailedError extends ShoalError {
+  override readonly code = 'ERR_NODE_UPGRADE_FAILED';
+
+  constructor(version: string, why: string, isOldBack: boolean, options: ShoalErrorOptions = {}) {
+    const old = isOldBack ? 'the old version serves' : 'and the old version did not come back';
+    super(`the daemon of version ${version} did not start (${why}); ${old}`, {
+      remedy: isOldBack
+        ? 'see the log of the daemon; nothing was lost'
+        : "start one with 'shoal node': readers wait until then",
+      ...options,
+    });
+  }
+}

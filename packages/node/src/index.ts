@@ -9,3 +9,5 @@ export { type DaemonPaths, daemonPaths, type PathChoice } from './paths.ts';
 export { readStatus } from './read-status.ts';
 export { runDaemon } from './run-daemon.ts';
 export { ensureDaemon, type FoundDaemon, findOrStartDaemon } from './start-daemon.ts';
+export { newestBeside, ownHome, programOf } from './upgrade/installed-versions.ts';
+export { takeOverWaiting, type UpgradeAnswer, upgradeToThis } from './upgrade/upgrade.ts';

@@ -46,3 +46,7 @@ export const CREDENTIAL_STATES_MAX = 1000;
 export const CONTAINERD_IMPORTS_MAX = 64;
 /** How long `shoal doctor` waits for an answer of containerd or of the snapshotter's socket. */
 export const SOCKET_ANSWER_MS_MAX = 5_000;
+/** How long an upgrade waits for a service manager to start the new daemon, then the old one again. */
+export const RESTART_TIMEOUT_MS = 60_000;
+/** How long a daemon that replaces another one waits for it to leave: running requests are finished. */
+export const REPLACE_TIMEOUT_MS = 60_000;

@@ -11,6 +11,7 @@ import { DaemonExit } from './daemon-exit.ts';
 import { SECOND_SIGNAL_MS_MIN } from './limits.ts';
 import { type Log, openLog } from './log.ts';
 import { daemonPaths } from './paths.ts';
+import { leaveStartFailure } from './start-failure.ts';
 
 export type RunDaemonOptions = {
   readonly root?: string | undefined;
@@ -20,6 +21,10 @@ export type RunDaemonOptions = {
   readonly address?: string | undefined;
   /** Where one JSON line says that it is ready, or why it will never be. */
   readonly readyFd?: number | undefined;
+  /** A command started it. */
+  readonly isDetached?: boolean | undefined;
+  /** Has the daemon that runs leave, and takes its place. */
+  readonly isReplacing?: boolean | undefined;
   /** Ends it as SIGTERM does. */
   readonly signal?: AbortSignal | undefined;
 };
@@ -37,10 +42,13 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
       root: options.root ?? config.root,
       run: options.run ?? config.run,
     });
-    const { configFile, address } = options;
-    daemon = await Daemon.start({ paths, config, configFile, address, log, manager });
+    const { configFile, address, isDetached, isReplacing } = options;
+    const how = { configFile, address, isDetached, isReplacing };
+    daemon = await Daemon.start({ paths, config, ...how, log, manager });
   } catch (error) {
-    tell(options.readyFd, encodeError(error).body);
+    const { body } = encodeError(error);
+    tell(options.readyFd, body);
+    if (manager.isPresent) leaveStartFailure(daemonPaths(options).run, body.error.message);
     throw error;
   }
   process.on('SIGHUP', () => reload(options, log));

@@ -59,6 +59,15 @@ export async function ensureDaemon(options: EnsureDaemonOptions): Promise<Contro
   return (await findOrStartDaemon(options)).client;
 }
 
+/** A daemon of this version in the place of the one that runs. @throws what keeps it from starting */
+export async function replaceDaemon(
+  options: Omit<EnsureDaemonOptions, 'isSupervised'>,
+): Promise<void> {
+  makePrivateDirectory(options.paths.run);
+  const failure = await launch(options, ['--replace']);
+  if (failure !== undefined) throw failure;
+}
+
 /** Another command was faster: its daemon is starting. */
 async function waitForOther(
   client: ControlClient,
@@ -95,11 +104,14 @@ async function answers(client: ControlClient): Promise<boolean> {
 }
 
 /** Undefined when the daemon is ready, else why it is not. */
-async function launch(options: EnsureDaemonOptions): Promise<Error | undefined> {
+async function launch(
+  options: EnsureDaemonOptions,
+  flags: readonly string[] = [],
+): Promise<Error | undefined> {
   const { paths, configFile, isSupervised = true } = options;
   const log = openLogFile(paths.log);
   const node = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN];
-  const daemon = [...node, '--root', paths.root, '--run', paths.run];
+  const daemon = [...node, '--root', paths.root, '--run', paths.run, ...flags];
   if (configFile !== undefined) daemon.push('--config', configFile);
   const [command = '', ...argv] = isSupervised
     ? ['sh', SUPERVISOR, paths.run, ...daemon]

@@ -26,6 +26,11 @@ export class ContainerdEndpoint implements AsyncDisposable {
     this.#socket = socket;
   }
 
+  /** Ahead of `open`, which then takes no time for it. */
+  static async load(): Promise<void> {
+    await import('./grpc/snapshot-socket.ts');
+  }
+
   /**
    * Answers containerd when it resolves. Needs no network.
    *

@@ -16,6 +16,7 @@ import { registerStatus } from './status.ts';
 import { registerTrace } from './trace.ts';
 import { registerUnmount } from './unmount.ts';
 import { registerUnpack } from './unpack.ts';
+import { registerUpgrade } from './upgrade.ts';
 
 /** Adds all commands to the program. */
 export function registerCommands(program: Command, context: CliContext): void {
@@ -31,6 +32,7 @@ export function registerCommands(program: Command, context: CliContext): void {
   registerStatus(program, context);
   registerTrace(program, context);
   registerDrain(program, context);
+  registerUpgrade(program, context);
   registerDoctor(program, context);
   registerNode(program, context);
   registerSnapshotter(program, context);
