@@ -237,7 +237,10 @@ export class MountService implements AsyncDisposable {
       await state.putMount({ ...record, state: 'mounted' });
     } catch (error) {
       await driver.unmount(record.id, { lazy: true }).catch(() => {});
-      await state.deleteMount(record.id);
+      // A record that stays is of a mount that is half made: the next start takes it away.
+      await state.deleteMount(record.id).catch((later: unknown) => {
+        log.warn({ id: record.id, ...errorFields(later) }, 'the record of a failed mount stays');
+      });
       throw error;
     }
     this.#mounts.set(record.mountpoint, plan);

@@ -1,10 +1,17 @@
 /** The complete driver: plain device files, no daemon; and the list of drivers. */
+import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unmount } from '@shoal/linux';
 import { requireMounts, runChecked } from '@shoal/test-kit';
 import t from 'tap';
-import { DRIVER_NAMES, listDrivers, openCompleteDriver } from '../src/driver/index.ts';
+import {
+  DRIVER_NAMES,
+  type DriverEvent,
+  listDrivers,
+  openBlobfsDriver,
+  openCompleteDriver,
+} from '../src/driver/index.ts';
 import { blobBytes } from './support/driver-blob.ts';
 import { DriverFixture } from './support/driver-fixture.ts';
 
@@ -53,6 +60,32 @@ t.test('a mount that lies over an image is not taken away in its place', async (
   await driver.unmount('m');
   t.same(fixture.mounts(), []);
 });
+
+t.test(
+  'what cannot be taken away of a dead driver does not keep the next from starting',
+  async (t) => {
+    if (!requireMounts(t)) return;
+    const fixture = new DriverFixture(t);
+    const lower = join(fixture.stateDirectory, 'lower', 'half-made');
+    mkdirSync(join(lower, 'in-the-way'), { recursive: true });
+    await runChecked('mount', ['-t', 'tmpfs', 'left', lower]);
+    const request = fixture.request('m', []);
+    const complete = await openCompleteDriver({ stateDirectory: fixture.stateDirectory });
+    t.match(await complete.restore([request]), { mounts: [{ origin: 'remounted' }], failures: [] });
+    await complete.unmount('m');
+    await runChecked('mount', ['-t', 'tmpfs', 'left', lower]);
+    const events: DriverEvent[] = [];
+    const blobfs = await openBlobfsDriver({
+      stateDirectory: fixture.stateDirectory,
+      onEvent: (event) => events.push(event),
+    });
+    t.teardown(() => blobfs.shutDown());
+    t.match(await blobfs.restore([request]), { mounts: [{ origin: 'remounted' }], failures: [] });
+    t.match(events, [{ level: 'warn', message: /half-made stays/, error: { code: 'ENOTEMPTY' } }]);
+    await blobfs.unmount('m');
+    t.same(fixture.mounts(), []);
+  },
+);
 
 t.test('the list says what works here', async (t) => {
   if (!requireMounts(t)) return;

@@ -159,6 +159,15 @@ t.test('a mount that fails leaves nothing', async (t) => {
   await service.mount(request, { signal });
 });
 
+t.test('why a mount failed is said also when its record cannot be taken away', async (t) => {
+  const { service, driver, state, released, place } = await makeService(t);
+  driver.failing = 'mount';
+  t.intercept(state, 'deleteMount', { value: () => Promise.reject(new Error('disk full')) });
+  const request = { reference: 'host/name:tag', mountpoint: place('m') };
+  await t.rejects(service.mount(request, { signal }), /the kernel refuses/);
+  t.equal(released.length, 1);
+});
+
 t.test('who gave up meanwhile gets no mount', async (t) => {
   const { service, driver, state, place } = await makeService(t);
   const controller = new AbortController();

@@ -145,7 +145,9 @@ class BlobfsDriver implements MountDriver {
   }
 
   async #restore(requests: readonly DriverMountRequest[]) {
-    removeLeftovers(this.#stateDirectory);
+    removeLeftovers(this.#stateDirectory, (mountpoint, error) => {
+      this.#report({ level: 'warn', message: `what was left at ${mountpoint} stays`, error });
+    });
     const mounts: DriverMount[] = [];
     const failures: DriverMountFailure[] = [];
     const table = listMounts();

@@ -109,12 +109,22 @@ export function isImageMounted(
   return top?.fileSystem === fileSystem;
 }
 
-/** Takes away what a process that died in the middle of `mountImage` left below our directory. */
-export function removeLeftovers(stateDirectory: string): void {
+/**
+ * Takes away what a process that died in the middle of `mountImage` left below our directory. What
+ * cannot be taken away is in nobody's way: it is reported, and the start goes on.
+ */
+export function removeLeftovers(
+  stateDirectory: string,
+  onFailure: (mountpoint: string, error: unknown) => void = () => undefined,
+): void {
   const below = `${join(stateDirectory, 'lower')}/`;
   for (const entry of listMounts().toReversed()) {
     if (!entry.mountpoint.startsWith(below)) continue;
-    unmount(entry.mountpoint, { lazy: true });
-    rmdirSync(entry.mountpoint);
+    try {
+      unmount(entry.mountpoint, { lazy: true });
+      rmdirSync(entry.mountpoint);
+    } catch (error) {
+      onFailure(entry.mountpoint, error);
+    }
   }
 }
