@@ -99,8 +99,8 @@ if ! cmp -s package-lock.json node_modules/.shoal-lock.json ||
     say "npm is missing: install it (on Debian: apt-get install npm)."
     exit 1
   }
-  say "installing npm packages"
-  retry npm ci --no-audit --no-fund --loglevel=error >&2
+  say "installing npm packages (npm ci), which takes a minute or more"
+  scripts/install-npm-packages.sh
   cp package-lock.json node_modules/.shoal-lock.json
 fi
 

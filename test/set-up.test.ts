@@ -1,0 +1,57 @@
+/** scripts/install-npm-packages.sh: what it tries again, what it gives up on, what it says. */
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runCommand, temporaryDirectory } from '@shoal/test-kit';
+import t from 'tap';
+import { root } from './support/source-files.ts';
+
+const SCRIPT = join(root, 'scripts/install-npm-packages.sh');
+type Tap = Parameters<typeof temporaryDirectory>[0];
+
+/** Runs the script with an npm that does what the shell lines say; $1 of them is the try. */
+async function install(t: Tap, npm: string, tellSeconds = 15) {
+  const directory = temporaryDirectory(t);
+  const tries = join(directory, 'tries');
+  const head = `#!/bin/sh\necho x >> ${tries}\nset -- $(wc -l < ${tries})\n`;
+  writeFileSync(join(directory, 'npm'), `${head}${npm}\n`);
+  // The pauses between tries are none of the test's business.
+  writeFileSync(join(directory, 'sleep'), '#!/bin/sh\nexec /bin/sleep 0.1\n');
+  for (const name of ['npm', 'sleep']) chmodSync(join(directory, name), 0o755);
+  const env = {
+    ...process.env,
+    PATH: `${directory}:${process.env['PATH']}`,
+    SET_UP_TELL_S: String(tellSeconds),
+  };
+  const { exitCode, stderr } = await runCommand('sh', [SCRIPT], { env });
+  return { exitCode, stderr, tries: readFileSync(tries, 'utf8').split('\n').length - 1 };
+}
+
+t.test('an error no trying heals ends it at once, with one sentence', async (t) => {
+  for (const word of ['ERR!', 'error']) {
+    const usage = Array.from({ length: 200 }, (_, at) => `echo "npm ${word} usage ${at}" >&2`);
+    const lines = [`echo "npm ${word} code EUSAGE" >&2`, ...usage, 'exit 1'].join('\n');
+    const { exitCode, stderr, tries } = await install(t, lines);
+    t.equal(exitCode, 1);
+    t.equal(tries, 1);
+    t.match(stderr, /^set-up: npm ci failed with EUSAGE: package\.json and package-lock\.json/);
+    t.equal(stderr.trim().split('\n').length, 1);
+  }
+});
+
+t.test('what a network can cause is tried again', async (t) => {
+  const refused = 'echo "npm ERR! code ECONNRESET\nnpm ERR! read ECONNRESET" >&2; exit 1';
+  const healed = await install(t, `[ "$1" -lt 3 ] || exit 0\n${refused}`);
+  t.equal(healed.exitCode, 0);
+  t.equal(healed.tries, 3);
+  t.match(healed.stderr, /failed \(ECONNRESET: read ECONNRESET\); trying again/);
+  const dead = await install(t, refused);
+  t.equal(dead.exitCode, 1);
+  t.equal(dead.tries, 3);
+  t.match(dead.stderr, /failed three times, with ECONNRESET: look at the network/);
+});
+
+t.test('it says that it still works', async (t) => {
+  const { exitCode, stderr } = await install(t, '/bin/sleep 1', 1);
+  t.equal(exitCode, 0);
+  t.match(stderr, /npm is still installing, 1 s so far/);
+});
