@@ -3,6 +3,7 @@
  * a container wrote is an ordinary layer on the lazily loaded image, also when it is pulled again.
  */
 import t, { type Test } from 'tap';
+import { tryShoal } from '../support/shoal-command.ts';
 import { containerName, removeEverything } from './support/containers.ts';
 import { type Node, startNode } from './support/node.ts';
 import { RELEASES } from './support/releases.ts';
@@ -33,6 +34,8 @@ async function commitAbove(t: Test, node: Node): Promise<void> {
   await containerd.ctr(['tasks', 'delete', '--force', name]);
   await containerd.ctr(['containers', 'delete', name]);
   await removeEverything(t, containerd, snapshotter);
+  const listed = await tryShoal(['ls', committed]);
+  t.match(listed.stderr, /ordinary layers above its converted ones/, 'no command shows half of it');
   await containerd.client(['pull', committed]);
   const args = ['sh', '-c', 'cat changed below/new; ls'];
   const { stdout } = await containerd.client(['run', committed, containerName(), ...args]);

@@ -215,6 +215,18 @@ export class ImageVersionError extends ShoalError {
   }
 }
 
+/** What was converted is not the whole image: layers were committed above it. */
+export class LayersAboveError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_LAYERS_ABOVE';
+
+  constructor(image: string) {
+    super(`${image} has ordinary layers above its converted ones`, {
+      remedy:
+        'start it with containerd, which unpacks them, or build it on the original and convert',
+    });
+  }
+}
+
 /** The image is an ordinary one, and what refers to it cannot be asked for. */
 export class ReferrersError extends ShoalError {
   override readonly code = 'ERR_REGISTRY_CLIENT_REFERRERS';

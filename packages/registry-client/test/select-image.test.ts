@@ -53,6 +53,14 @@ class Author {
     return this.#image(name, HOST, marks, {});
   }
 
+  /** A converted image with an ordinary layer above. */
+  async committed(name: string) {
+    const bootstrap = { [NydusAnnotation.bootstrap]: 'true', [NydusAnnotation.fsVersion]: '6' };
+    const below = await writeBlob(this.target, Buffer.from('below'), MediaType.ociLayerTarGzip);
+    const above = await writeBlob(this.target, Buffer.from('above'), MediaType.ociLayerTarGzip);
+    return this.#image(name, HOST, {}, { layers: [{ ...below, annotations: bootstrap }, above] });
+  }
+
   async #image(
     name: string,
     { os, architecture }: Platform,
@@ -328,6 +336,17 @@ t.test('an ordinary image is refused with the command that helps', async (t) => 
     code: NOT_CONVERTED,
     remedy: /^convert it first: shoal convert --source oci:.*image:v1 --target <reference>$/,
   });
+});
+
+t.test('layers above a bootstrap are not left out unasked', async (t) => {
+  const reference = parseReference(`oci:${temporaryDirectory(t)}/image:v1`);
+  await using target = await openTarget(reference);
+  const author = new Author(target);
+  await author.tag(await author.committed('committed'));
+  await using store = await openSource(reference);
+  await t.rejects(findConvertedImage(store), { code: 'ERR_REGISTRY_CLIENT_LAYERS_ABOVE' });
+  const asked = findConvertedImage(store, { layersAbove: 'ignored' });
+  t.equal(await nameOf(author, asked), 'committed');
 });
 
 t.test('referrers that cannot be asked for are an error, not "none"', async (t) => {

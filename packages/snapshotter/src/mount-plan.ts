@@ -82,7 +82,9 @@ export class MountPlanner {
     const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
     const opened = await access.open({ reference, source, missPolicy });
     await using store = countingStore(opened, meter);
-    const image = await findConvertedImage(store, { platform, signal });
+    // What lies above is in snapshots of its own.
+    const layersAbove = request.isLower === true ? 'ignored' : 'refused';
+    const image = await findConvertedImage(store, { platform, signal, layersAbove });
     const drop = collector.hold(request.bootstrapDigest ?? image.bootstrap.digest);
     try {
       const stored =

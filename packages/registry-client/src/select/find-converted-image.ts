@@ -11,7 +11,12 @@ import {
   MediaType,
   NydusAnnotation,
 } from '@shoal/oci';
-import { ImageVersionError, NotConvertedError, ReferrersError } from '../errors.ts';
+import {
+  ImageVersionError,
+  LayersAboveError,
+  NotConvertedError,
+  ReferrersError,
+} from '../errors.ts';
 import type { ImageStore } from '../image-store.ts';
 import { REFERRERS_READ_MAX } from '../limits.ts';
 import { readDocument } from './read-document.ts';
@@ -24,17 +29,23 @@ export type ConvertedSelection = Selection & {
   readonly bootstrap: Descriptor;
 };
 
+export type ConvertedOptions = PlatformOptions & {
+  /** For who brings what ordinary layers above the bootstrap hold. @default 'refused' */
+  readonly layersAbove?: 'refused' | 'ignored' | undefined;
+};
+
 /**
  * Throws `ERR_REGISTRY_CLIENT_NOT_CONVERTED` when there is none,
  * `ERR_REGISTRY_CLIENT_IMAGE_VERSION` when there are only ones of another format,
+ * `ERR_REGISTRY_CLIENT_LAYERS_ABOVE` when there are only ones with ordinary layers above,
  * `ERR_REGISTRY_CLIENT_REFERRERS` when it cannot be told, `ERR_REGISTRY_CLIENT_PLATFORM_MISSING`,
  * and what the store and the documents are wrong with.
  */
 export async function findConvertedImage(
   store: ImageStore,
-  options: PlatformOptions = {},
+  options: ConvertedOptions = {},
 ): Promise<ConvertedSelection> {
-  const search = new Search(store, options.signal);
+  const search = new Search(store, options);
   const originals: Selection[] = [];
   for await (const selection of fittingImages(store, { ...options, prefer: 'converted' })) {
     const converted = search.converted(selection);
@@ -51,20 +62,27 @@ export async function findConvertedImage(
 class Search {
   readonly #store: ImageStore;
   readonly #signal: AbortSignal | undefined;
-  /** Of a converted image that was passed over. */
-  #otherVersion: string | undefined;
+  readonly #ignoresLayersAbove: boolean;
+  /** Why a converted image was passed over. */
+  #passedOver: ShoalError | undefined;
 
-  constructor(store: ImageStore, signal: AbortSignal | undefined) {
+  constructor(store: ImageStore, { signal, layersAbove }: ConvertedOptions) {
     this.#store = store;
     this.#signal = signal;
+    this.#ignoresLayersAbove = layersAbove === 'ignored';
   }
 
   converted(selection: Selection): ConvertedSelection | undefined {
     const bootstrap = bootstrapLayerOf(selection.manifest);
     if (bootstrap === undefined) return undefined;
+    const { description } = this.#store;
     const version = bootstrap.annotations?.[NydusAnnotation.fsVersion] ?? VERSION;
-    if (version === VERSION) return { ...selection, bootstrap };
-    this.#otherVersion ??= version;
+    const isWhole = this.#ignoresLayersAbove || selection.manifest.layers.at(-1) === bootstrap;
+    if (version === VERSION && isWhole) return { ...selection, bootstrap };
+    this.#passedOver ??=
+      version === VERSION
+        ? new LayersAboveError(description)
+        : new ImageVersionError(description, version);
     return undefined;
   }
 
@@ -108,9 +126,7 @@ class Search {
   }
 
   failure(): ShoalError {
-    const { description } = this.#store;
-    if (this.#otherVersion === undefined) return new NotConvertedError(description);
-    return new ImageVersionError(description, this.#otherVersion);
+    return this.#passedOver ?? new NotConvertedError(this.#store.description);
   }
 }
 

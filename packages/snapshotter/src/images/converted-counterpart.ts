@@ -11,32 +11,16 @@ import {
   type ImageStore,
   imagesBelow,
 } from '@shoal/registry-client';
-import { LazyImageError } from './errors.ts';
 import { type ImageAddress, repositoryOf } from './image-labels.ts';
 
 export type OpenStore = (reference: string) => Promise<ImageStore>;
 
 /**
  * The digest of its manifest. Throws `ERR_REGISTRY_CLIENT_NOT_CONVERTED` when there is none,
- * `ERR_REGISTRY_CLIENT_REFERRERS` when it cannot be told, `ERR_SNAPSHOTTER_LAZY_IMAGE` when the image
- * is a converted one with ordinary layers above, and what the registry reports.
+ * `ERR_REGISTRY_CLIENT_LAYERS_ABOVE` when the image is a converted one itself and its layer lies above,
+ * `ERR_REGISTRY_CLIENT_REFERRERS` when it cannot be told, and what the registry reports.
  */
 export async function findCounterpart(
-  open: OpenStore,
-  image: ImageAddress,
-  signal: AbortSignal,
-): Promise<Digest> {
-  const found = await findConverted(open, image, signal);
-  if (found !== image.manifestDigest) return found;
-  // Its bootstrap stands for what was converted, not for what was committed above it.
-  throw new LazyImageError(
-    formatReference(image.reference),
-    'this layer lies above the converted ones of its image',
-    { remedy: 'convert the image again to load this layer lazily as well' },
-  );
-}
-
-async function findConverted(
   open: OpenStore,
   { reference, manifestDigest }: ImageAddress,
   signal: AbortSignal,
@@ -83,6 +67,7 @@ async function tryFind(
     const code = errorCode(error);
     const isOther =
       code === 'ERR_REGISTRY_CLIENT_NOT_CONVERTED' ||
+      code === 'ERR_REGISTRY_CLIENT_LAYERS_ABOVE' ||
       code === 'ERR_REGISTRY_CLIENT_PLATFORM_MISSING';
     if (isOther) return undefined;
     throw error;
