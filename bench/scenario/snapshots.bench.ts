@@ -3,7 +3,7 @@
  * mounted per minute, and how soon a killed daemon with many mounted images answers again. Containerd
  * is played at the socket; the mounts are the kernel's.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mountOverlay, unmount } from '@shoal/linux';
@@ -49,8 +49,12 @@ async function run(options: ScenarioOptions, directory: string): Promise<Scenari
     const place = join(directory, `containers-${parallel}`);
     rows.push(await cycles(containers, parallel, containerd, pulled.chainIds, place));
   }
+  const { pid } = await world.client.ping();
+  rows.push(figure(`memory with ${images} images mounted`, memoryMiB(pid), 'MiB'));
   options.say(`killing the daemon with ${images} images mounted`);
   rows.push(...(await restarts(world, containerd, options.runs, images)));
+  options.say('removing everything');
+  rows.push(await removeImages(containerd, images));
   return {
     parameters: { images, containers, runs: options.runs },
     rows,
@@ -143,6 +147,19 @@ async function restarts(
     });
   }
   return rows;
+}
+
+async function removeImages(containerd: Unpacker, images: number): Promise<Row> {
+  const startedAt = performance.now();
+  for (const name of containerd.names().toReversed()) await containerd.remove(name);
+  const perMinute = (images / (performance.now() - startedAt)) * 60_000;
+  return figure('image removed and unmounted', perMinute, '1/min');
+}
+
+/** Resident, as the kernel counts it. */
+function memoryMiB(pid: number): number {
+  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kib) / 1024;
 }
 
 async function answers(containerd: Unpacker): Promise<void> {
