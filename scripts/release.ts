@@ -56,13 +56,14 @@ async function buildRelease(
   mkdirSync(out, { recursive: true });
   const { parts, sbom } = await stageRelease(request, stage);
   const files = [`${name}.tar.gz`, `${name}.sbom.cdx.json`];
-  await packTarball(stage, join(out, `${name}.tar.gz`), request.builtAt);
   writeFileSync(join(out, `${name}.sbom.cdx.json`), sbom);
+  const packing = [packTarball(stage, join(out, `${name}.tar.gz`), request.builtAt)];
   if (hasDebian) {
     const debian = debianFileName(request);
-    packDebian(request, stage, parts, join(work, 'debian'), join(out, debian));
+    packing.push(packDebian(request, stage, parts, join(work, 'debian'), join(out, debian)));
     files.push(debian);
   }
+  await Promise.all(packing);
   // One list of each architecture: both may be built into one directory.
   writeFileSync(join(out, `SHA256SUMS.${request.arch}`), formatSums(out, files.toSorted()));
   for (const file of files) console.log(join(out, file));

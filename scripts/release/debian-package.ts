@@ -2,7 +2,7 @@
  * The `.deb` of a release: the tree in `/opt/shoal/versions/<version>`, `/opt/shoal/current` and
  * `/usr/bin/shoal` pointing to it, units, and a configuration file that stays the administrator's.
  */
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { listFiles } from './list-files.ts';
 import type { Architecture, PlacedPart } from './native-parts.ts';
@@ -51,13 +52,13 @@ export function debianVersion(version: string): string {
 }
 
 /** Makes the package from the staged tree; `work` is a directory of its own, used up. */
-export function packDebian(
+export async function packDebian(
   request: ReleaseRequest,
   stage: string,
   parts: readonly PlacedPart[],
   work: string,
   file: string,
-): void {
+): Promise<void> {
   const { root, version, builtAt } = request;
   mkdirSync(join(work, 'opt/shoal/versions'), { recursive: true, mode: 0o755 });
   cpSync(stage, join(work, 'opt/shoal/versions', version), { recursive: true });
@@ -74,10 +75,9 @@ export function packDebian(
   writeChangelog(request, join(work, 'usr/share/doc/shoal/changelog.gz'));
   writeControl(request, parts, work);
   rmSync(file, { force: true });
-  execFileSync('dpkg-deb', ['--root-owner-group', ...COMPRESSION, '--build', work, file], {
-    env: { ...process.env, SOURCE_DATE_EPOCH: String(builtAt) },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const argv = ['--root-owner-group', ...COMPRESSION, '--build', work, file];
+  const env = { ...process.env, SOURCE_DATE_EPOCH: String(builtAt) };
+  await promisify(execFile)('dpkg-deb', argv, { env });
 }
 
 function place(source: string, target: string): void {

@@ -10,6 +10,7 @@ import {
   requireTool,
   runChecked,
   runCommand,
+  type TestScope,
   temporaryDirectory,
 } from '@shoal/test-kit';
 import t from 'tap';
@@ -25,6 +26,7 @@ const ROOT_MS_MAX = 400_000;
 /** As little as a command can have: no Node, no npm, nothing of this checkout. */
 const BARE_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
+const scripts = join(root, 'test/release');
 const directory = temporaryDirectory(t);
 let release: BuiltRelease;
 /** The tarball's tree. */
@@ -98,17 +100,9 @@ t.test('its snapshotter answers containerd', async (t) => {
 
 t.test('the Debian package installs, serves, upgrades and goes', async (t) => {
   if (!requireMounts(t) || !requireTool(t, 'mmdebstrap', 'unshare', 'chroot')) return;
-  const script = join(root, 'scripts/debian-root.sh');
-  const made = await runChecked(script, ['mount,systemd'], { timeoutMs: ROOT_MS_MAX });
-  const system = join(directory, 'system');
-  mkdirSync(system);
-  t.teardown(() => {
-    for (const pid of processesInside(system)) process.kill(pid, 'SIGKILL');
-  });
-  await runChecked('tar', ['-xf', made.stdout.trim(), '-C', system, '--exclude=./dev/*']);
-  await runChecked('cp', [release.file('.deb'), join(system, 'shoal.deb')]);
+  const system = await debianRoot(t, 'without-systemd');
   await runChecked('cp', [release.file('.tar.gz'), join(system, 'shoal.tar.gz')]);
-  await runChecked('cp', [join(root, 'test/release/in-debian.sh'), join(system, 'test.sh')]);
+  await runChecked('cp', [join(scripts, 'in-debian.sh'), join(system, 'test.sh')]);
   const argv = ['--mount', '--propagation', 'private', 'sh', '-euc', ENTER, 'sh', system];
   const { exitCode, stdout, stderr } = await runCommand('unshare', argv, {
     env: { PATH: BARE_PATH, VERSION: versionOf(root) },
@@ -118,6 +112,34 @@ t.test('the Debian package installs, serves, upgrades and goes', async (t) => {
   t.match(stdout, /^all done$/m);
   t.same(processesInside(system), [], 'no process stays');
 });
+
+t.test('its units, below a real systemd', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'mmdebstrap', 'unshare', 'chroot')) return;
+  const groups = /^\S+ (\S+) cgroup2 /m.exec(readFileSync('/proc/mounts', 'latin1'))?.[1];
+  if (groups === undefined) return void t.pass('needs more', { skip: 'cgroup2 is not mounted' });
+  const system = await debianRoot(t, 'with-systemd');
+  await runChecked('cp', [join(scripts, 'in-systemd.sh'), join(system, 'inner.sh')]);
+  const group = join(groups, `shoal-test-${process.pid}`);
+  const argv = ['-eu', join(scripts, 'boot-systemd.sh'), system, group];
+  const { stdout, stderr } = await runCommand('sh', argv, { timeoutMs: ROOT_MS_MAX });
+  const log = readFileSync(join(system, 'inner.log'), 'utf8');
+  t.match(log, /^all done$/m, `${stdout}\n${stderr}\n${log}`);
+  t.same(processesInside(system), [], 'no process stays');
+});
+
+/** A Debian of its own with the package in /shoal.deb. */
+async function debianRoot(t: TestScope, name: string): Promise<string> {
+  const script = join(root, 'scripts/debian-root.sh');
+  const made = await runChecked(script, ['mount,systemd'], { timeoutMs: ROOT_MS_MAX });
+  const system = join(directory, name);
+  mkdirSync(system);
+  t.teardown(() => {
+    for (const pid of processesInside(system)) process.kill(pid, 'SIGKILL');
+  });
+  await runChecked('tar', ['-xf', made.stdout.trim(), '-C', system, '--exclude=./dev/*']);
+  await runChecked('cp', [release.file('.deb'), join(system, 'shoal.deb')]);
+  return system;
+}
 
 /** What it mounts is gone with the last process of its mount namespace. */
 const ENTER = `
