@@ -77,12 +77,24 @@ t.test('requests decode from their bytes', async (t) => {
     [Opcode.RELEASE, 'release'],
     [Opcode.STATFS, 'statfs'],
     [Opcode.DESTROY, 'destroy'],
-    [Opcode.FORGET, 'no-reply'],
-    [Opcode.BATCH_FORGET, 'no-reply'],
+    [Opcode.FORGET, 'forget'],
     [Opcode.INTERRUPT, 'no-reply'],
     [999, 'unknown'],
   ] as const) {
     t.match(decodeRequest(fuseMessage(opcode, Buffer.alloc(16))), { kind });
+  }
+  const batch = Buffer.alloc(40);
+  batch.writeUInt32LE(2, 0);
+  batch.writeBigUInt64LE(10n, 8);
+  batch.writeBigUInt64LE(11n, 24);
+  t.match(decodeRequest(fuseMessage(Opcode.BATCH_FORGET, batch)), {
+    kind: 'forget',
+    nodeIds: [10, 11],
+  });
+  for (const bytes of [batch.subarray(0, 24), Buffer.alloc(48, batch)]) {
+    t.throws(() => decodeRequest(fuseMessage(Opcode.BATCH_FORGET, bytes)), {
+      code: 'ERR_LINUX_FUSE_MESSAGE',
+    });
   }
   t.equal(uniqueOf(READ_MESSAGE), 0x8000_0000_0000_0a0cn);
   t.equal(uniqueOf(Buffer.alloc(39)), undefined);

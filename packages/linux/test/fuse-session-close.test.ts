@@ -2,14 +2,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fstatSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
 import { adoptFlatFuseSession } from '../src/fuse/session.ts';
 import { startHolder, stopHolder } from '../src/holder.ts';
 import { adoptFromHolder } from '../src/holder-fds.ts';
-import { FileSystemContext } from '../src/mount.ts';
+import { FileSystemContext, unmount } from '../src/mount.ts';
 import { isMountpoint } from '../src/mount-table.ts';
 import { moveMount } from '../src/syscalls.ts';
 import { patternBytes, until } from './support/fixtures.ts';
@@ -134,6 +134,35 @@ t.test('a connection that the kernel ended is noticed, and never taken over', as
   const options = { fd: taken['fd'] ?? -1, mount, init, onMiss, errnoOf: () => 5 };
   await t.rejects(adoptFlatFuseSession(options), { code: 'ERR_LINUX_FUSE_SESSION_CLOSED' });
   t.same(misses, []);
+});
+
+t.test('a file is closed when its last user is, also unseen ones', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = await openFixture(t, [
+    { content: 6, sizeBytes: MIB },
+    { content: 7, sizeBytes: MIB },
+  ]);
+  const { session, devices } = fixture;
+  await session.untilClosed(99);
+  await session.untilClosed(FIRST_FILE_ID);
+  const mountpoint = mountAbove(fixture);
+  const reader = await open(join(mountpoint, 'file-0'));
+  unmount(mountpoint, { lazy: true });
+  const closed: number[] = [];
+  const all = [0, 1, 0].map((at) =>
+    session.untilClosed(FIRST_FILE_ID + at).then(() => closed.push(at)),
+  );
+  // Somebody else comes and goes: that is not the end of the first.
+  await readFile(session.pathOf(FIRST_FILE_ID));
+  const { buffer } = await reader.read(Buffer.alloc(4096), 0, 4096, 4096);
+  t.ok(buffer.equals(patternBytes(6, 4096, 4096)));
+  t.same(closed, []);
+  await reader.close();
+  await Promise.all(all);
+  await session.removeFile(FIRST_FILE_ID);
+  const again = devices[0]?.asFlatFile(FIRST_FILE_ID);
+  if (again !== undefined) await session.addFile(again);
+  t.ok((await readFile(session.pathOf(FIRST_FILE_ID))).equals(patternBytes(6, 0, MIB)));
 });
 
 t.test('a process that exits with an open session does not hang', async (t) => {

@@ -42,3 +42,5 @@ export const MISS_TRACE_LAST_MAX = 512;
 export const STALL_MS = 1_000;
 /** Mounts whose files are read at the same time when a daemon starts: each waits for the disk. */
 export const RESTORE_PARALLEL_MAX = 16;
+/** How long a drain waits for the kernel to close the files of what it unmounted: that takes a moment. */
+export const UNREAD_WAIT_MS = 1_000;

@@ -8,7 +8,7 @@ import { drainMounts, toDrain } from './drain.ts';
 import { driverOf } from './driver-choice.ts';
 import { NotMountedError, ServiceClosedError } from './errors.ts';
 import { KeyedLock } from './keyed-lock.ts';
-import { DRAIN_PARALLEL_MAX } from './limits.ts';
+import { DRAIN_PARALLEL_MAX, UNREAD_WAIT_MS } from './limits.ts';
 import { refuseOverlaid } from './lower-users.ts';
 import type { MountPlan, PlanRequest } from './mount-plan.ts';
 import { MountMeter } from './mount-progress.ts';
@@ -178,6 +178,7 @@ export class MountService implements AsyncDisposable {
     const unmount = (mountpoint: string) => this.unmount({ mountpoint, isLazy });
     const drained = await drainMounts(mounted, unmount, DRAIN_PARALLEL_MAX);
     this.#refusesMounts = drained.busy.length === 0;
+    await this.#lingering.endedWithin(UNREAD_WAIT_MS);
     return { ...drained, lingering: this.#lingering.size };
   }
 

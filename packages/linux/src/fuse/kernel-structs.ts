@@ -27,7 +27,7 @@ export const Opcode = {
 } as const;
 
 /** Codes of messages that nobody asked for. */
-export const NotifyCode = { RESEND: 7 } as const;
+export const NotifyCode = { INVAL_ENTRY: 3, RESEND: 7 } as const;
 
 /** The root directory's node id. */
 export const FUSE_ROOT_ID = 1;
@@ -142,6 +142,23 @@ export const readIn = defineStruct('fuse_read_in', 40, {
   lock_owner: 'u64',
   flags: 'u32',
   padding: 'u32',
+});
+
+export const forgetIn = defineStruct('fuse_forget_in', 8, { nlookup: 'u64' });
+
+/** How many of fuse_forget_one follow. */
+export const batchForgetIn = defineStruct('fuse_batch_forget_in', 8, {
+  count: 'u32',
+  dummy: 'u32',
+});
+
+export const forgetOne = defineStruct('fuse_forget_one', 16, { nodeid: 'u64', nlookup: 'u64' });
+
+/** A name with its terminating zero follows. */
+export const notifyInvalEntryOut = defineStruct('fuse_notify_inval_entry_out', 16, {
+  parent: 'u64',
+  namelen: 'u32',
+  flags: 'u32',
 });
 
 export const kstatfs = defineStruct('fuse_kstatfs', 80, {

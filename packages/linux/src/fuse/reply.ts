@@ -9,6 +9,7 @@ import {
   FUSE_ROOT_ID,
   kstatfs,
   NotifyCode,
+  notifyInvalEntryOut,
   openOut,
   outHeader,
 } from './kernel-structs.ts';
@@ -46,6 +47,18 @@ export function writeReplyHeader(into: Buffer, unique: bigint, length: number): 
 /** Asks the kernel to send every request again that nobody has answered (Linux 6.9). */
 export function encodeResend(): Buffer {
   return outHeader.encode({ len: outHeader.size, error: NotifyCode.RESEND, unique: 0n });
+}
+
+/** Has the kernel drop a name of the root directory from its cache; who has it open goes on. */
+export function encodeInvalidateEntry(name: string): Buffer {
+  const bytes = Buffer.from(`${name}\0`, 'utf8');
+  const what = { parent: BigInt(FUSE_ROOT_ID), namelen: bytes.length - 1 };
+  const body = [notifyInvalEntryOut.encode(what), bytes];
+  const len = outHeader.size + notifyInvalEntryOut.size + bytes.length;
+  return Buffer.concat([
+    outHeader.encode({ len, error: NotifyCode.INVAL_ENTRY, unique: 0n }),
+    ...body,
+  ]);
 }
 
 export function encodeAttributes(node: NodeFacts): Buffer {

@@ -1,7 +1,16 @@
 /** Kernel message -> request. Bounded: every field is checked before anybody acts on it. */
 import { FuseMessageError } from '../errors.ts';
 import { FLAT_FILE_BYTES_MAX, FLAT_NAME_BYTES_MAX, FUSE_REQUEST_BYTES_MAX } from '../limits.ts';
-import { InitFlag, inHeader, initIn, Opcode, readIn } from './kernel-structs.ts';
+import {
+  batchForgetIn,
+  forgetIn,
+  forgetOne,
+  InitFlag,
+  inHeader,
+  initIn,
+  Opcode,
+  readIn,
+} from './kernel-structs.ts';
 import { safeNumber } from './struct-codec.ts';
 
 type Operation =
@@ -16,8 +25,10 @@ type Operation =
   | { readonly kind: 'read'; readonly offset: number; readonly size: number }
   | { readonly kind: 'readdir'; readonly offset: number; readonly size: number }
   | { readonly kind: 'getattr' | 'open' | 'opendir' | 'release' | 'statfs' | 'destroy' }
+  /** The kernel let go of these nodes; it wants no reply. */
+  | { readonly kind: 'forget'; readonly nodeIds: readonly number[] }
   /**
-   * FORGET has no reply. INTERRUPT needs none, and must not be obeyed: EINTR for a signal that does
+   * INTERRUPT needs no reply, and must not be obeyed: EINTR for a signal that does
    * not kill would fail a read that no program expects to fail, or be SIGBUS in a mapping. Readers
    * above EROFS wait for a page, which SIGKILL ends without our help.
    */
@@ -42,8 +53,6 @@ const PLAIN_KINDS = new Map<
   [Opcode.STATFS, 'statfs'],
   [Opcode.DESTROY, 'destroy'],
   [Opcode.INTERRUPT, 'no-reply'],
-  [Opcode.FORGET, 'no-reply'],
-  [Opcode.BATCH_FORGET, 'no-reply'],
 ]);
 
 function decodeInit(body: Buffer): Operation {
@@ -80,7 +89,24 @@ function decodeRange(body: Buffer): { readonly offset: number; readonly size: nu
   return { offset: from, size };
 }
 
-function decodeOperation(opcode: number, body: Buffer): Operation {
+function decodeForget(body: Buffer, nodeId: number): Operation {
+  forgetIn.decode(body);
+  return { kind: 'forget', nodeIds: [nodeId] };
+}
+
+function decodeBatchForget(body: Buffer): Operation {
+  const { count } = batchForgetIn.decode(body);
+  if (body.length !== batchForgetIn.size + count * forgetOne.size) {
+    throw new FuseMessageError(`${count} nodes to forget in ${body.length} bytes`);
+  }
+  const nodeIds = Array.from({ length: count }, (_, index) => {
+    const at = batchForgetIn.size + index * forgetOne.size;
+    return safeNumber(forgetOne.decode(body, at).nodeid, 'a node id');
+  });
+  return { kind: 'forget', nodeIds };
+}
+
+function decodeOperation(opcode: number, body: Buffer, nodeId: number): Operation {
   const plain = PLAIN_KINDS.get(opcode);
   if (plain !== undefined) return { kind: plain };
   switch (opcode) {
@@ -88,6 +114,10 @@ function decodeOperation(opcode: number, body: Buffer): Operation {
       return { kind: 'read', ...decodeRange(body) };
     case Opcode.READDIR:
       return { kind: 'readdir', ...decodeRange(body) };
+    case Opcode.FORGET:
+      return decodeForget(body, nodeId);
+    case Opcode.BATCH_FORGET:
+      return decodeBatchForget(body);
     case Opcode.LOOKUP:
       return decodeName(body);
     case Opcode.INIT:
@@ -115,9 +145,6 @@ export function decodeRequest(message: Buffer): FuseRequest {
     throw new FuseMessageError(`${extensions} bytes of extensions in ${message.length}`);
   }
   const body = message.subarray(inHeader.size, message.length - extensions);
-  return {
-    ...decodeOperation(header.opcode, body),
-    unique: header.unique,
-    nodeId: safeNumber(header.nodeid, 'a node id'),
-  };
+  const nodeId = safeNumber(header.nodeid, 'a node id');
+  return { ...decodeOperation(header.opcode, body, nodeId), unique: header.unique, nodeId };
 }

@@ -94,11 +94,6 @@ export type FlatSessionOptions = {
   /** Files known from the start; an adopting session needs every file that mounts use. */
   readonly files?: readonly FlatFile[];
   readonly onEvent?: (event: SessionEvent) => void;
-  /**
-   * The kernel opened a file (+1) or closed it for good (-1). A file system above closes its
-   * devices only when its last user is gone, also after a lazy unmount.
-   */
-  readonly onOpenCount?: (fileId: number, change: 1 | -1) => void;
 };
 
 export type OpenSessionOptions = FlatSessionOptions & {
@@ -129,6 +124,12 @@ export interface FlatFuseSession extends AsyncDisposable {
   replaceFile(file: FlatFile): Promise<void>;
   /** Resolves when no worker serves it any more. Readers still waiting get ESTALE. */
   removeFile(fileId: number): Promise<void>;
+  /**
+   * Resolves when the kernel says that nobody has the file open any more (a file system above
+   * closes its devices only when its last user is gone, also after a lazy unmount), or the session
+   * ends. Right also for what was opened before this process took over.
+   */
+  untilClosed(fileId: number): Promise<void>;
   /**
    * Answers every read of the file that waits now with EIO and aborts its `onMiss`: for a mount that
    * has gone, whose end the kernel delays until reads of killed readers are answered.

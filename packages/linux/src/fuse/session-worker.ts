@@ -9,7 +9,6 @@ import { constants } from 'node:os';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { PollSet, readRaw, writeRaw } from '../syscalls.ts';
 import { FileTable } from './file-table.ts';
-import { FUSE_ROOT_ID } from './kernel-structs.ts';
 import { ReadServer } from './read-server.ts';
 import { encodeErrorReply } from './reply.ts';
 import { decodeRequest, type FuseRequest, uniqueOf } from './request.ts';
@@ -102,6 +101,9 @@ class SessionWorker {
         this.#reads.failWaiting(ESTALE, message.fileId);
         this.#post({ kind: 'done', ticket: message.ticket });
         break;
+      case 'settle':
+        this.#post({ kind: 'done', ticket: message.ticket });
+        break;
       case 'fail-waiting':
         this.#reads.failWaiting(EIO, message.fileId);
         this.#post({ kind: 'done', ticket: message.ticket });
@@ -128,15 +130,10 @@ class SessionWorker {
       return;
     }
     if (request.kind === 'read') this.#reads.read(request);
+    else if (request.kind === 'forget') this.#post({ kind: 'forgotten', fileIds: request.nodeIds });
     else if (request.kind !== 'no-reply') {
-      this.#noteOpens(request);
       writeRaw(this.#start.fuseFd, this.#files.reply(request));
     }
-  }
-
-  #noteOpens({ kind, nodeId }: FuseRequest): void {
-    if ((kind !== 'open' && kind !== 'release') || nodeId === FUSE_ROOT_ID) return;
-    this.#post({ kind: 'open-count', fileId: nodeId, change: kind === 'open' ? 1 : -1 });
   }
 
   #post(message: FromWorker): void {

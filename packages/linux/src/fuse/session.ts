@@ -8,6 +8,7 @@ import { FlatFileError, FuseSessionClosedError } from '../errors.ts';
 import { FLAT_FILES_MAX, SESSION_THREADS_MAX, WORKER_RESTARTS_MAX } from '../limits.ts';
 import { closeFd } from '../syscalls.ts';
 import { openFlatFile } from './flat-file.ts';
+import { ForgetWatch } from './forget-watch.ts';
 import {
   abortConnection,
   assertConnected,
@@ -49,9 +50,9 @@ class Session implements FlatFuseSession {
   readonly #mountpoint: string | undefined;
   readonly #threads: number;
   readonly #onEvent: (event: SessionEvent) => void;
-  readonly #onOpenCount: (fileId: number, change: 1 | -1) => void;
   readonly #files = new Map<number, WorkerFile>();
   readonly #misses: MissRunner;
+  readonly #forgets: ForgetWatch;
   #workers: WorkerHandle[] = [];
   #connection: number | undefined;
   #restarts = 0;
@@ -69,8 +70,13 @@ class Session implements FlatFuseSession {
     this.#mountpoint = connection.mountpoint;
     this.#threads = threadCount(options);
     this.#onEvent = options.onEvent ?? (() => undefined);
-    this.#onOpenCount = options.onOpenCount ?? (() => undefined);
     this.#misses = new MissRunner(options, this.#onEvent);
+    this.#forgets = new ForgetWatch({
+      fuseFd: this.fd,
+      pathOf: (fileId) => this.pathOf(fileId),
+      settle: () =>
+        this.#tellAll((worker) => worker.request((ticket) => ({ kind: 'settle', ticket }))),
+    });
   }
 
   /** Serves; when it adopts, unanswered requests come again only after every worker knows all files. */
@@ -123,6 +129,12 @@ class Session implements FlatFuseSession {
     closeFd(file.fd);
   }
 
+  async untilClosed(fileId: number): Promise<void> {
+    this.#assertOpen();
+    const file = this.#files.get(fileId);
+    if (file !== undefined) await this.#forgets.untilForgotten(fileId, file.name);
+  }
+
   async failWaiting(fileId: number): Promise<void> {
     this.#assertOpen();
     await this.#tellAll((worker) =>
@@ -157,6 +169,7 @@ class Session implements FlatFuseSession {
   async #end(final: boolean): Promise<void> {
     await Promise.resolve();
     this.#misses.close();
+    this.#forgets.close();
     await Promise.all(this.#workers.map((worker) => worker.stop(final)));
     if (final && this.#connection !== undefined) abortConnection(this.#connection);
     if (final && this.#mountpoint !== undefined) removeMount(this.#mountpoint);
@@ -198,8 +211,8 @@ class Session implements FlatFuseSession {
       case 'miss-abandoned':
         this.#misses.abandon(from, message.missId);
         break;
-      case 'open-count':
-        this.#onOpenCount(message.fileId, message.change);
+      case 'forgotten':
+        for (const fileId of message.fileIds) this.#forgets.forgotten(fileId);
         break;
       case 'event':
         this.#report(message.event);
@@ -230,7 +243,9 @@ class Session implements FlatFuseSession {
     this.#workers.push(replacement);
     replacement.started.then(
       () => {
-        if (this.#ending === undefined) resendRequests(this.fd);
+        if (this.#ending !== undefined) return;
+        resendRequests(this.fd);
+        void this.#forgets.askAgain();
       },
       () => undefined,
     );

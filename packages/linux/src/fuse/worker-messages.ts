@@ -35,6 +35,8 @@ export type WorkerFile = {
 export type ToWorker =
   | { readonly kind: 'add'; readonly ticket: number; readonly file: WorkerFile }
   | { readonly kind: 'remove'; readonly ticket: number; readonly fileId: number }
+  /** Answered when everything that was read of the device before is told. */
+  | { readonly kind: 'settle'; readonly ticket: number }
   /** Whoever waits for this file gets EIO now. */
   | { readonly kind: 'fail-waiting'; readonly ticket: number; readonly fileId: number }
   /** The miss is over; without errno and bytes its blocks should be ready now. */
@@ -58,7 +60,8 @@ export type FromWorker =
     }
   /** Its reader was answered with an error: nobody waits for this miss any more. */
   | { readonly kind: 'miss-abandoned'; readonly missId: number }
-  | { readonly kind: 'open-count'; readonly fileId: number; readonly change: 1 | -1 }
+  /** The kernel let go of these nodes: nobody has them open. */
+  | { readonly kind: 'forgotten'; readonly fileIds: readonly number[] }
   | { readonly kind: 'event'; readonly event: SessionEvent };
 
 export type WorkerStart = {

@@ -71,7 +71,6 @@ class BlobfsDriver implements MountDriver {
           this.#report(describeEvent(event, (fileId) => this.#nameOf(fileId)));
           if (event.kind === 'disconnected') this.#dropSession();
         },
-        onOpenCount: (fileId, change) => this.#openCount(fileId, change),
       },
     };
   }
@@ -90,7 +89,7 @@ class BlobfsDriver implements MountDriver {
     });
     await this.#inTurn(async () => {
       this.#mounts.delete(mountId);
-      await this.#release(mounted.files);
+      this.#release(mounted.files);
     });
   }
 
@@ -183,7 +182,6 @@ class BlobfsDriver implements MountDriver {
       try {
         checkRequest(request);
         const files = request.blobs.map((blob) => this.#files.use(blob).file);
-        for (const file of files) file.opens += 1;
         mounted.set(request.mountId, { mountpoint: request.mountpoint, files });
       } catch (error) {
         failures.push({ mountId: request.mountId, error });
@@ -219,27 +217,25 @@ class BlobfsDriver implements MountDriver {
       this.#mounts.set(mountId, { mountpoint, files });
       return { mountId, driver: this.name, mountpoint, directIo, origin };
     } catch (error) {
-      await this.#release(files);
+      this.#release(files);
       throw error;
     }
   }
 
-  async #release(files: readonly ServedFile[]): Promise<void> {
+  #release(files: readonly ServedFile[]): void {
     for (const file of files) {
       file.mounts -= 1;
-      await this.#forget(file);
+      // Rejects when the driver closes meanwhile, which leaves the file to a successor.
+      if (file.mounts === 0) this.#forgetWhenClosed(file).catch(() => undefined);
     }
   }
 
-  #openCount(fileId: number, change: 1 | -1): void {
-    const file = this.#files.byId(fileId);
-    if (file === undefined) return;
-    file.opens = Math.max(0, file.opens + change);
-    if (file.mounts === 0) void this.#inTurn(() => this.#forget(file)).catch(() => undefined);
-  }
-
-  async #forget(file: ServedFile): Promise<void> {
-    if (this.#files.forgetIfUnused(file)) await this.#session?.fuse.removeFile(file.flat.fileId);
+  async #forgetWhenClosed(file: ServedFile): Promise<void> {
+    const { uses, flat } = file;
+    await this.#session?.fuse.untilClosed(flat.fileId);
+    await this.#inTurn(async () => {
+      if (this.#files.forgetIfUnused(file, uses)) await this.#session?.fuse.removeFile(flat.fileId);
+    });
   }
 
   async #fetch(

@@ -1,6 +1,6 @@
 /**
  * Which blobs a session serves, and for how long: a file stays while a mount of ours uses it and
- * while the kernel has it open, which after a lazy unmount is until the last user has gone.
+ * until the kernel says that it is closed, which after a lazy unmount is when the last user has gone.
  */
 import { createHash } from 'node:crypto';
 import type { FlatFile } from '@shoal/linux';
@@ -13,8 +13,8 @@ export type ServedFile = {
   blob: DriverBlob;
   /** Mounts of ours. */
   mounts: number;
-  /** Open in the kernel. */
-  opens: number;
+  /** Times it was taken into use: that it was closed then says nothing of now. */
+  uses: number;
 };
 
 const FIRST_ID = 2;
@@ -56,6 +56,7 @@ export class ServedFiles {
     const known = this.#byKey.get(key);
     if (known === undefined) return { file: this.#add(key, blob), change: 'add' };
     known.mounts += 1;
+    known.uses += 1;
     if (known.mounts > 1) return { file: known, change: 'none' };
     const { path, readyMap } = blob;
     known.blob = blob;
@@ -70,15 +71,15 @@ export class ServedFiles {
     }
     const { sizeBytes, path, readyMap } = blob;
     const flat = { fileId, name: key, sizeBytes, path, readyMap };
-    const file: ServedFile = { flat, blob, mounts: 1, opens: 0 };
+    const file: ServedFile = { flat, blob, mounts: 1, uses: 1 };
     this.#byId.set(fileId, file);
     this.#byKey.set(key, file);
     return file;
   }
 
-  /** True when the file is not used any more and was forgotten: stop serving it. */
-  forgetIfUnused(file: ServedFile): boolean {
-    if (file.mounts > 0 || file.opens > 0) return false;
+  /** The file was found closed after `uses` uses. True when it was forgotten: stop serving it. */
+  forgetIfUnused(file: ServedFile, uses: number): boolean {
+    if (file.mounts > 0 || file.uses !== uses) return false;
     const { fileId, name } = file.flat;
     if (this.#byId.get(fileId) !== file) return false;
     this.#byId.delete(fileId);
