@@ -10,6 +10,7 @@ export {
   NotMountedError,
   SyscallError,
 } from './errors.ts';
+export { fileLockHolder } from './file-lock-holder.ts';
 export { canResend, parseInitAgreement } from './fuse/init.ts';
 export { adoptFlatFuseSession, openFlatFuseSession } from './fuse/session.ts';
 export type {

@@ -1,8 +1,9 @@
 /**
  * The daemon's side of the control socket. Mode 0600 in a 0700 directory; bodies are bounded; a
- * caller that leaves aborts what it asked for; closing waits for running requests.
+ * caller that leaves aborts what it asked for; closing waits for running requests. A socket that
+ * somebody removed is made anew.
  */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { newRequest, runInRequest } from '@shoal/snapshotter';
 import { encodeError } from './control-errors.ts';
@@ -11,6 +12,7 @@ import {
   CONNECTIONS_MAX,
   DRAIN_TIMEOUT_MS,
   REQUEST_BYTES_MAX,
+  SOCKET_CHECK_MS,
   SOCKET_PATH_BYTES_MAX,
 } from './limits.ts';
 import type { Log } from './log.ts';
@@ -30,20 +32,22 @@ export class TextAnswer {
 /** `METHOD /path` to what answers it. */
 export type Routes = Readonly<Record<string, RouteHandler>>;
 
+type Listening = { readonly server: Server; readonly closed: Promise<void> };
+
 export class ControlServer implements AsyncDisposable {
-  readonly #server: Server;
+  /** The last one listens; those before lost their socket and finish what was asked. */
+  readonly #servers: Listening[] = [];
   readonly #socket: string;
+  readonly #routes: Routes;
   readonly #log: Log;
+  #check: NodeJS.Timeout | undefined;
+  #checking: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(socket: string, routes: Routes, log: Log) {
     this.#socket = socket;
+    this.#routes = routes;
     this.#log = log;
-    this.#server = createServer({ requestTimeout: 30_000, keepAliveTimeout: 1_000 });
-    this.#server.maxConnections = CONNECTIONS_MAX;
-    this.#server.on('request', (request, response) => {
-      void this.#answer(request, response, routes);
-    });
   }
 
   /** Listens at the path; whatever lies there is taken for a dead daemon's socket. */
@@ -53,12 +57,45 @@ export class ControlServer implements AsyncDisposable {
     }
     const server = new ControlServer(socket, routes, log);
     rmSync(socket, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      server.#server.once('error', reject);
-      server.#server.listen(socket, () => resolve());
-    });
-    chmodSync(socket, 0o600);
+    await server.#listen();
+    server.#checkLater();
     return server;
+  }
+
+  async #listen(): Promise<void> {
+    const server = createServer({ requestTimeout: 30_000, keepAliveTimeout: 1_000 });
+    server.maxConnections = CONNECTIONS_MAX;
+    server.on('request', (request, response) => {
+      void this.#answer(request, response, this.#routes);
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.#socket, () => resolve());
+    });
+    chmodSync(this.#socket, 0o600);
+    const closed = new Promise<void>((resolve) => server.once('close', () => resolve()));
+    this.#servers.push({ server, closed });
+  }
+
+  #checkLater(): void {
+    this.#check = setTimeout(() => {
+      this.#checking = this.#keepSocket();
+    }, SOCKET_CHECK_MS);
+    this.#check.unref();
+  }
+
+  async #keepSocket(): Promise<void> {
+    if (!existsSync(this.#socket)) {
+      // Before the new one is there: closing removes whatever has its path.
+      this.#servers.at(-1)?.server.close();
+      try {
+        await this.#listen();
+        this.#log.warn({ socket: this.#socket }, 'the control socket was gone and is there again');
+      } catch (error) {
+        this.#log.debug({ reason: String(error) }, 'the control socket cannot be made anew');
+      }
+    }
+    if (this.#closing === undefined) this.#checkLater();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, routes: Routes): Promise<void> {
@@ -86,17 +123,24 @@ export class ControlServer implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    clearTimeout(this.#check);
+    await this.#checking;
     rmSync(this.#socket, { force: true });
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeIdleConnections();
-    const timer = setTimeout(() => this.#server.closeAllConnections(), DRAIN_TIMEOUT_MS);
-    await closed;
-    clearTimeout(timer);
+    await Promise.all(this.#servers.map(closeServer));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Stops listening at once. */
+async function closeServer({ server, closed }: Listening): Promise<void> {
+  server.close();
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), DRAIN_TIMEOUT_MS);
+  await closed;
+  clearTimeout(timer);
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {

@@ -22,6 +22,7 @@ import type { Log } from './log.ts';
 import { serveMetrics } from './metrics/serve-metrics.ts';
 import type { DaemonPaths } from './paths.ts';
 import { openRegistryAccess } from './registry-access.ts';
+import { ServingMark } from './state-holder.ts';
 import { ownHome } from './upgrade/installed-versions.ts';
 import { VERSION } from './version.ts';
 
@@ -122,6 +123,7 @@ async function openParts(
   const images = await serveImages(config, registries.remembered, log);
   if (images !== undefined) parts.use(images);
   parts.use(await ControlServer.listen(paths.socket, routes, log));
+  parts.use(new ServingMark(paths.run));
   return address;
 }
 

@@ -42,6 +42,27 @@ export class MountsWaitError extends ShoalError {
   }
 }
 
+/** Nothing answers at the control socket, and a process has the state open. */
+export class StateHeldError extends ShoalError {
+  override readonly code = 'ERR_NODE_STATE_HELD';
+
+  constructor(
+    paths: { readonly root: string; readonly socket: string },
+    holder: { readonly pid: number; readonly isServing: boolean },
+    options: ShoalErrorOptions = {},
+  ) {
+    const { pid, isServing } = holder;
+    const state = isServing ? 'its socket is gone or it is stuck' : 'it starts or stops';
+    super(`process ${pid} uses ${paths.root} and does not answer at ${paths.socket}: ${state}`, {
+      retryable: true,
+      remedy:
+        `${isServing ? '' : 'wait for it; if it stays so, '}end it with 'kill ${pid}', or 'kill -9 ${pid}'` +
+        " if it does not go: mounts stay, and the next 'shoal mount' takes them over",
+      ...options,
+    });
+  }
+}
+
 /** A daemon has the control socket open and does not answer: it is stopped, or stuck. */
 export class DaemonSilentError extends ShoalError {
   override readonly code = 'ERR_NODE_SILENT';

@@ -12,6 +12,10 @@ export const SOCKET_PATH_BYTES_MAX = 107;
 export const CONFIG_BYTES_MAX = 1 << 20;
 /** How long a command waits for the daemon it started; restoring thousands of mounts takes time. */
 export const START_TIMEOUT_MS = 120_000;
+/** How long a command waits for a daemon that was ready and has no socket any more; see the next. */
+export const LOST_SOCKET_TIMEOUT_MS = 5_000;
+/** How often a daemon looks whether its control socket is still there; it makes a lost one anew. */
+export const SOCKET_CHECK_MS = 500;
 /** How long a starting daemon waits for the lock of one that was just killed. */
 export const LOCK_TIMEOUT_MS = 5_000;
 /** How long a daemon that was told to stop waits for running requests. */

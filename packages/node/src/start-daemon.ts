@@ -4,7 +4,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, renameSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { errorCode } from '@shoal/errors';
 import { makePrivateDirectory } from '@shoal/snapshotter';
@@ -13,9 +12,11 @@ import { ControlClient } from './control-client.ts';
 import { decodeError } from './control-errors.ts';
 import { errorBodySchema } from './control-protocol.ts';
 import { isAnotherThere } from './daemon-exit.ts';
-import { ConfigDiffersError, DaemonStartError, NotRootError } from './errors.ts';
+import { ConfigDiffersError, DaemonStartError, NotRootError, StateHeldError } from './errors.ts';
 import { LOG_BYTES_MAX, START_TIMEOUT_MS } from './limits.ts';
 import type { DaemonPaths } from './paths.ts';
+import { findStateHolder } from './state-holder.ts';
+import { waitForOther } from './wait-for-other.ts';
 
 const MAIN = fileURLToPath(new URL('./daemon-main.ts', import.meta.url));
 const SUPERVISOR = fileURLToPath(new URL('./supervisor.sh', import.meta.url));
@@ -27,6 +28,8 @@ export type EnsureDaemonOptions = {
   readonly signal?: AbortSignal | undefined;
   /** Whether a daemon that is started now shall be started again when it dies. @default true */
   readonly isSupervised?: boolean | undefined;
+  /** Hears once, soon, what is waited for when the wait may be long. */
+  readonly onWait?: ((what: string) => void) | undefined;
 };
 
 export type FoundDaemon = {
@@ -38,17 +41,14 @@ export type FoundDaemon = {
 /**
  * The daemon that runs, or one that is started now.
  *
- * @throws DaemonStartError; ConfigDiffersError when it runs with another configuration than asked for
+ * @throws DaemonStartError; StateHeldError; ConfigDiffersError when it runs with another configuration than asked for
  */
 export async function findOrStartDaemon(options: EnsureDaemonOptions): Promise<FoundDaemon> {
   const client = new ControlClient(options.paths.socket);
   if (!(await answers(client))) {
     if (process.getuid?.() !== 0) throw new NotRootError('mounting');
     makePrivateDirectory(options.paths.run);
-    const failure = await launch(options);
-    if (failure === undefined) return { client, isStarted: true };
-    if (!isAnotherThere(failure)) throw failure;
-    await waitForOther(client, failure, options);
+    if (await startOrWait(client, options)) return { client, isStarted: true };
   }
   await requireConfig(client, options);
   return { client, isStarted: false };
@@ -68,16 +68,16 @@ export async function replaceDaemon(
   if (failure !== undefined) throw failure;
 }
 
-/** Another command was faster: its daemon is starting. */
-async function waitForOther(
-  client: ControlClient,
-  failure: Error,
-  { signal }: EnsureDaemonOptions,
-): Promise<void> {
-  const giveUpAt = performance.now() + START_TIMEOUT_MS;
-  while (!(await answers(client))) {
-    if (performance.now() > giveUpAt) throw failure;
-    await sleep(50, undefined, signal === undefined ? {} : { signal });
+/** Whether it was started; false: another command was faster, or the one there answers again. */
+async function startOrWait(client: ControlClient, options: EnsureDaemonOptions): Promise<boolean> {
+  for (;;) {
+    // With the state in use a daemon could not start; this says sooner so, and by whom.
+    const holder = findStateHolder(options.paths);
+    const failure =
+      holder === undefined ? await launch(options) : new StateHeldError(options.paths, holder);
+    if (failure === undefined) return true;
+    if (holder === undefined && !isAnotherThere(failure)) throw failure;
+    if (await waitForOther(() => answers(client), { ...options, failure })) return false;
   }
 }
 

@@ -1,7 +1,8 @@
 /** The control socket: answers, errors with their codes, bounds, callers that leave, closing. */
-import { statSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ShoalError } from '@shoal/errors';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
@@ -64,6 +65,30 @@ t.test('an error keeps its code, words and remedy; a bug does not leak', async (
     message: /unknown request/,
   });
 });
+
+t.test(
+  'a socket that somebody removed is made anew; what was asked before is answered',
+  async (t) => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<typeof REQUEST>();
+    const { client, socket } = await listen(t, {
+      'GET /v1/ping': () => Promise.resolve(PING),
+      'POST /v1/mount': () => {
+        asked.resolve();
+        return answer.promise;
+      },
+    });
+    const slow = client.mount(REQUEST);
+    await asked.promise;
+    for (let time = 0; time < 2; time += 1) {
+      rmSync(socket);
+      while (!existsSync(socket)) await sleep(20);
+      t.same(await client.ping(), PING);
+    }
+    answer.resolve(REQUEST);
+    t.same(await slow, REQUEST);
+  },
+);
 
 t.test('requests are checked and bounded', async (t) => {
   const { client } = await listen(t, {

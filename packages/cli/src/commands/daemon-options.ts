@@ -21,3 +21,8 @@ export async function daemonPathsOf(
   const { daemonPaths } = await import('@shoal/node');
   return daemonPaths(options, context.env);
 }
+
+/** What a command says while it waits for a daemon that does not answer yet. */
+export function waitingLine(command: string, { diagnostics }: CliContext): (what: string) => void {
+  return (what) => void diagnostics.line(`shoal ${command}: ${what}`);
+}

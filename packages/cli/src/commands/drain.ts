@@ -8,7 +8,12 @@ import type { DrainAnswer } from '@shoal/snapshotter';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-code.ts';
-import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
+import {
+  addDaemonOptions,
+  type DaemonOptionValues,
+  daemonPathsOf,
+  waitingLine,
+} from './daemon-options.ts';
 
 type DrainOptions = DaemonOptionValues & {
   readonly lazy?: boolean;
@@ -22,6 +27,10 @@ Examples:
   shoal drain --keep-mounts`;
 
 const CHECK_MS = 50;
+
+const BUSY_REMEDY =
+  "The daemon stays for them. End these processes and run 'shoal drain' again; 'shoal drain --lazy'" +
+  " detaches busy mounts, too; 'shoal drain --keep-mounts' ends only the daemon.";
 
 export function registerDrain(program: Command, context: CliContext): void {
   const command = program
@@ -42,19 +51,22 @@ export function registerDrain(program: Command, context: CliContext): void {
 async function runDrain(options: DrainOptions, context: CliContext): Promise<void> {
   const paths = await daemonPathsOf(options, context);
   if (options.keepMounts === true) return stopDaemon(paths, options, context);
+  const { findOrStartDaemon, NotRootError } = await import('@shoal/node');
+  // Without it the state cannot even be looked for.
+  if (process.getuid?.() !== 0) throw new NotRootError('ending the daemon');
   // Also what an earlier daemon left: only a daemon can end it in order.
   if (!existsSync(join(paths.root, 'state'))) {
     return context.output.line(`no daemon has kept anything in ${paths.root}`);
   }
-  const { ensureDaemon } = await import('@shoal/node');
   const { signal } = context;
-  const client = await ensureDaemon({ paths, signal });
+  const onWait = waitingLine('drain', context);
+  const { client, isStarted } = await findOrStartDaemon({ paths, signal, onWait });
   const { pid } = await client.ping({ signal });
   const answer = await client.drain({ isLazy: options.lazy }, { signal });
   const isLeaving = answer.busy.length === 0;
   if (isLeaving && answer.lingering === 0) await untilGone(pid, context);
   if (options.json === true) await context.output.json(answer);
-  else await printAnswer(answer, context);
+  else await printAnswer(answer, isStarted, context);
   if (!isLeaving) {
     context.finish(answer.unmounted.length > 0 ? ExitCode.partly : ExitCode.failed);
   }
@@ -93,19 +105,25 @@ async function untilGone(pid: number, { signal }: CliContext): Promise<void> {
   while (existsSync(`/proc/${pid}`)) await sleep(CHECK_MS, undefined, { signal });
 }
 
-async function printAnswer(answer: DrainAnswer, context: CliContext): Promise<void> {
+async function printAnswer(
+  answer: DrainAnswer,
+  isStarted: boolean,
+  context: CliContext,
+): Promise<void> {
   const { output, diagnostics } = context;
   for (const mountpoint of answer.unmounted) await output.line(`${mountpoint} is unmounted`);
   for (const mountpoint of answer.left) {
     await output.line(`${mountpoint} is busy and stays: it needs no daemon`);
   }
-  if (answer.busy.length === 0) {
-    await output.line(
-      answer.lingering === 0
-        ? 'the daemon has ended'
-        : `the daemon ends when the files of ${answer.lingering} images are closed`,
-    );
-  }
+  if (answer.busy.length === 0) await output.line(endingText(answer, isStarted));
   for (const { reason } of answer.busy) await diagnostics.line(`shoal drain: ${reason}`);
+  if (answer.busy.length > 0) await diagnostics.line(`shoal drain: ${BUSY_REMEDY}`);
   await diagnostics.flush();
+}
+
+/** `isStarted`: no daemon ran, one was started to look for what an earlier one left. */
+function endingText({ unmounted, left, lingering }: DrainAnswer, isStarted: boolean): string {
+  if (lingering > 0) return `the daemon ends when the files of ${lingering} images are closed`;
+  const isIdle = isStarted && unmounted.length === 0 && left.length === 0;
+  return isIdle ? 'no daemon ran, and nothing was mounted' : 'the daemon has ended';
 }

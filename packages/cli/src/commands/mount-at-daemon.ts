@@ -9,6 +9,7 @@ import type { MountAnswer, MountRequest } from '@shoal/snapshotter';
 import { ByteProgress } from '../byte-progress.ts';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
+import { waitingLine } from './daemon-options.ts';
 
 export type DaemonChoice = {
   readonly paths: DaemonPaths;
@@ -47,7 +48,8 @@ async function mountOnce(
 ): Promise<MountAnswer> {
   const { findOrStartDaemon } = await import('@shoal/node');
   const { signal } = context;
-  const found = await findOrStartDaemon({ paths, configFile, signal });
+  const onWait = waitingLine('mount', context);
+  const found = await findOrStartDaemon({ paths, configFile, signal, onWait });
   try {
     if (isRootChosen) await requireRoot(found.client, paths);
     return await mountWithProgress(found.client, request, context);

@@ -3,7 +3,12 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
+import {
+  addDaemonOptions,
+  type DaemonOptionValues,
+  daemonPathsOf,
+  waitingLine,
+} from './daemon-options.ts';
 
 type UnmountOptions = DaemonOptionValues & {
   readonly lazy?: boolean;
@@ -33,7 +38,11 @@ export function registerUnmount(program: Command, context: CliContext): void {
       const paths = await daemonPathsOf(options, context);
       // A daemon that was stopped left its mounts behind: only a daemon can end them.
       const client = existsSync(join(paths.root, 'state'))
-        ? await ensureDaemon({ paths, signal: context.signal })
+        ? await ensureDaemon({
+            paths,
+            signal: context.signal,
+            onWait: waitingLine('unmount', context),
+          })
         : new ControlClient(paths.socket);
       const answer = await client.unmount(
         {
