@@ -1,7 +1,8 @@
 /** Credential sources in order: who is asked when, what is kept, what is tried after a refusal. */
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { parseReference } from '@shoal/oci';
+import { MediaType, parseReference } from '@shoal/oci';
 import {
   type CredentialSource,
   createRegistryClient,
@@ -13,6 +14,7 @@ import {
   type DockerRegistryOptions,
   requireTool,
   startDockerRegistry,
+  type TestScope,
   temporaryDirectory,
 } from '@shoal/test-kit';
 import t from 'tap';
@@ -72,6 +74,59 @@ t.test('passwords and tokens of a configuration, and files that hold them', asyn
   t.same(await find('b.example'), []);
   await t.rejects(find('d.example'), { code: 'ERR_REGISTRY_CLIENT_CONFIG', message: /two/ });
   await t.rejects(find('e.example'), { code: 'ERR_REGISTRY_CLIENT_FILE', message: /absent/ });
+});
+
+/** A registry that wants a password and says 403 to those that have ended, as Amazon's does. */
+async function startForgetful(t: TestScope, isGood: (authorization: string) => boolean) {
+  const seen: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    const { authorization } = request.headers;
+    seen.push(authorization);
+    if (authorization === undefined) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="r"' }).end();
+    } else if (isGood(authorization)) {
+      const manifest = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] };
+      response.writeHead(200, { 'content-type': MediaType.ociIndex });
+      response.end(JSON.stringify(manifest));
+    } else {
+      response.writeHead(403).end('{"errors":[{"code":"DENIED","message":"it has expired"}]}');
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { reference: parseReference(`127.0.0.1:${port}/a/b:v1`), seen };
+}
+
+t.test('403 may mean that credentials have ended: they are asked for anew', async (t) => {
+  let good = 'one';
+  const header = (secret: string) => `Basic ${Buffer.from(`AWS:${secret}`).toString('base64')}`;
+  const { reference, seen } = await startForgetful(t, (sent) => sent === header(good));
+  let kept = 'one';
+  const source = new FixedSource(({ isAnew }) => {
+    if (isAnew) kept = good;
+    return [password('AWS', kept)];
+  }, true);
+  await using store = await openSource(reference, { credentialSources: [source] });
+  t.ok(await store.resolve());
+  good = 'two';
+  t.ok(await store.resolve(), 'with new credentials');
+  t.equal(seen.at(-1), header('two'));
+  await store.resolve();
+  const before = seen.length;
+  good = 'nobody knows';
+  kept = 'two';
+  const stubborn = new FixedSource(() => [password('AWS', 'two')], true);
+  await using other = await openSource(reference, { credentialSources: [stubborn] });
+  const denied = { code: 'ERR_REGISTRY_CLIENT_DENIED', message: /it has expired/ };
+  await t.rejects(other.resolve(), denied);
+  await Promise.all(Array.from({ length: 20 }, () => t.rejects(other.resolve(), denied)));
+  t.ok(stubborn.questions.length <= 6, 'those that are refused together ask once');
+  t.ok(seen.length > before);
 });
 
 if (requireTool(t, 'docker-registry', 'openssl', 'htpasswd')) {

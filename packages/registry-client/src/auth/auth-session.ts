@@ -6,18 +6,14 @@
 import { DeniedError, UnauthorizedError } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RetryPolicy } from '../http/retry.ts';
-import {
-  CREDENTIALS_LIFETIME_MS,
-  CREDENTIALS_REFUSED_MAX,
-  TOKEN_MARGIN_MS,
-  TOKENS_MAX,
-} from '../limits.ts';
+import { CREDENTIALS_REFUSED_MAX, TOKEN_MARGIN_MS, TOKENS_MAX } from '../limits.ts';
 import { orAbort } from '../or-abort.ts';
 import type { AuthAttempt } from './auth-attempt.ts';
 import type { AuthenticationObserver } from './authentication-event.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { CredentialChain, CredentialLookup } from './credential-chain.ts';
 import type { CredentialPlace, Credentials } from './credential-source.ts';
+import { RecentLookups } from './recent-lookups.ts';
 import type { RefusedCredentials } from './refused-credentials.ts';
 import { SentSecrets } from './sent-secrets.ts';
 import { basicHeader, fetchToken, type Token } from './token-service.ts';
@@ -38,8 +34,7 @@ export class AuthSession {
   readonly #parts: AuthComponents;
   readonly #tokens = new Map<string, Flight>();
   #challenge: Challenge | undefined;
-  #lookup: Promise<CredentialLookup> | undefined;
-  #lookupEndsAtMs = 0;
+  readonly #lookups = new RecentLookups((refused) => this.#lookUp(refused));
   /** The `Authorization` of a registry that wants a password or a fixed token. */
   #fixedHeader: string | undefined;
 
@@ -72,8 +67,8 @@ export class AuthSession {
     );
     const wantsBasic = challenges.some(({ scheme }) => scheme === 'basic');
     const passedOver: Credentials[] = [];
-    const first = await this.#credentials([]);
-    for (let lookup = first; ; lookup = await this.#credentials(passedOver)) {
+    const first = await this.#lookups.beside([]);
+    for (let lookup = first; ; lookup = await this.#lookups.beside(passedOver)) {
       const { credentials } = lookup;
       if (bearer !== undefined && credentials?.kind !== 'registry-token') {
         return this.#answerBearer(bearer, isAnswerRefused, attempt);
@@ -114,6 +109,52 @@ export class AuthSession {
     );
   }
 
+  /**
+   * What else can be sent after a 403: some registries (Amazon's) say so of credentials that have
+   * ended, and other credentials may do what these may not. Undefined: nothing.
+   */
+  async instead(sent: string, attempt: AuthAttempt): Promise<string | undefined> {
+    attempt.challenged(sent);
+    try {
+      return sent === this.#fixedHeader
+        ? await this.#otherFixedHeader(attempt)
+        : await this.#otherBearer(sent, attempt);
+    } catch (error) {
+      if (error instanceof UnauthorizedError || error instanceof DeniedError) return undefined;
+      throw error;
+    }
+  }
+
+  async #otherFixedHeader(attempt: AuthAttempt): Promise<string | undefined> {
+    const passedOver: Credentials[] = [];
+    for (;;) {
+      const { credentials } = await this.#lookups.beside(passedOver);
+      if (credentials === undefined || passedOver.length === CREDENTIALS_REFUSED_MAX) {
+        return undefined;
+      }
+      const header = fixedHeader(credentials, true);
+      if (header !== undefined && !attempt.refusedHeaders.includes(header)) {
+        this.#fixedHeader = header;
+        return header;
+      }
+      passedOver.push(credentials);
+    }
+  }
+
+  async #otherBearer(sent: string, attempt: AuthAttempt): Promise<string | undefined> {
+    const flight = this.#tokens.get(attempt.key);
+    const granted = flight?.settled;
+    if (flight === undefined || granted === undefined || this.#challenge === undefined) {
+      return undefined;
+    }
+    if (`Bearer ${granted.value}` !== sent) return undefined;
+    attempt.refused.add(granted.lookup);
+    const { credentials } = await this.#lookups.beside(attempt.refused.list);
+    if (credentials === undefined) return undefined;
+    this.#tokens.delete(attempt.key);
+    return this.#bearer(this.#challenge, attempt);
+  }
+
   /** The error for a registry that refuses whatever there is. */
   #refusal(url: URL, lookup: CredentialLookup): UnauthorizedError {
     const { credentials, failure } = lookup;
@@ -128,19 +169,6 @@ export class AuthSession {
       cause: failure,
       remedy: `log in with: docker login ${registry}`,
     });
-  }
-
-  /** Looked up again after a moment, or when what was found is refused. */
-  #credentials(refused: readonly Credentials[]): Promise<CredentialLookup> {
-    const nowMs = performance.now();
-    const isOld = this.#lookup === undefined || nowMs >= this.#lookupEndsAtMs;
-    if (this.#lookup === undefined || isOld || refused.length > 0) {
-      const lookup = this.#lookUp(refused);
-      if (refused.length > 0) return lookup;
-      this.#lookup = lookup;
-      this.#lookupEndsAtMs = nowMs + CREDENTIALS_LIFETIME_MS;
-    }
-    return this.#lookup;
   }
 
   async #lookUp(refused: readonly Credentials[]): Promise<CredentialLookup> {
@@ -202,7 +230,7 @@ export class AuthSession {
     const refused = attempt.refused.copy();
     let failure: unknown;
     for (;;) {
-      const lookup = await this.#credentials(refused.list);
+      const lookup = await this.#lookups.beside(refused.list);
       const isLast = lookup.credentials === undefined;
       if (isLast && refused.isBinding) throw failure ?? this.#refusalAfter(refused, attempt.url);
       try {

@@ -157,11 +157,28 @@ export class Endpoint {
         ...(authorization ? { authorization } : {}),
       };
       const answer = await this.exchange.send({ ...request, url, headers }, attempt);
-      if (answer.status !== 401 || round === CHALLENGES_ANSWERED_MAX) return answer;
-      const challenge = answer.headers.get('www-authenticate');
-      await discardBody(answer);
-      authorization = await this.#auth.answer(challenge, authorization, auth);
+      if (round === CHALLENGES_ANSWERED_MAX) return answer;
+      const next = await this.#nextAuthorization(answer, authorization, auth);
+      if (next === undefined) return answer;
+      authorization = next;
     }
+  }
+
+  /** What to try after a refusal; undefined: the answer stands. */
+  async #nextAuthorization(
+    answer: HttpAnswer,
+    sent: string | undefined,
+    auth: AuthAttempt,
+  ): Promise<string | undefined> {
+    if (answer.status === 403 && sent !== undefined) {
+      const other = await this.#auth.instead(sent, auth);
+      if (other !== undefined) await discardBody(answer);
+      return other;
+    }
+    if (answer.status !== 401) return undefined;
+    const challenge = answer.headers.get('www-authenticate');
+    await discardBody(answer);
+    return this.#auth.answer(challenge, sent, auth);
   }
 
   async failureOf(answer: HttpAnswer, subject: string): Promise<unknown> {
