@@ -14,12 +14,17 @@ export class UpstreamConnection {
 
   /** Throws what the socket reports. */
   session(): Promise<ClientHttp2Session> {
-    this.#session ??= this.#connect();
-    return this.#session;
+    if (this.#session !== undefined) return this.#session;
+    if (this.#isClosed) return Promise.reject(new Error('the daemon is stopping'));
+    const made = this.#connect(() => {
+      // a later one may be there already
+      if (this.#session === made) this.#session = undefined;
+    });
+    this.#session = made;
+    return made;
   }
 
-  async #connect(): Promise<ClientHttp2Session> {
-    if (this.#isClosed) throw new Error('the daemon is stopping');
+  async #connect(onLost: () => void): Promise<ClientHttp2Session> {
     const { promise, resolve, reject } = Promise.withResolvers<ClientHttp2Session>();
     const socket = connectSocket(this.#socketPath);
     const session = connect('http://localhost', { createConnection: () => socket });
@@ -31,7 +36,7 @@ export class UpstreamConnection {
     session.on('error', reject);
     const forget = () => {
       clearTimeout(timer);
-      this.#session = undefined;
+      onLost();
       reject(new Error('the connection was closed'));
     };
     session.once('close', forget);
