@@ -2,7 +2,7 @@
  * The database under the snapshot store: `level` in ROOT/snapshotter, opened by one process only,
  * with the version of its layout in it. Every write is synced before it returns.
  */
-import { statfsSync } from 'node:fs';
+import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, ShoalError } from '@shoal/errors';
@@ -50,9 +50,10 @@ export class SnapshotDatabase implements AsyncDisposable {
     const directory = directoryOf(root);
     makePrivateDirectory(directory);
     const db: Database = new Level(directory);
+    const wasWritten = holdsRecords(directory);
     try {
       await db.open();
-      await checkVersion(db, directory);
+      await checkVersion(db, directory, wasWritten);
       return new SnapshotDatabase(db, directory);
     } catch (error) {
       await db.close().catch(() => undefined);
@@ -157,13 +158,29 @@ export async function repairDatabase(root: string): Promise<string> {
     throw failure;
   }
   await ClassicLevel.repair(directory);
+  await db.open();
+  if ((await db.get(VERSION_KEY)) === undefined) await putVersion(db);
+  await db.close();
   return copy;
 }
 
-async function checkVersion(db: Database, directory: string): Promise<void> {
+/** Whether anything was ever written: the version is the first record. */
+function holdsRecords(directory: string): boolean {
+  return readdirSync(directory)
+    .filter((name) => /\.(log|ldb)$/.test(name))
+    .some((name) => statSync(join(directory, name)).size > 0);
+}
+
+async function putVersion(db: Database): Promise<void> {
+  await db.put(VERSION_KEY, String(SNAPSHOTS_VERSION), SYNC);
+}
+
+async function checkVersion(db: Database, directory: string, wasWritten: boolean): Promise<void> {
   const text = await db.get(VERSION_KEY);
-  // A new one, or one whose version was lost: then its records say what is wrong with it.
-  if (text === undefined) return db.put(VERSION_KEY, String(SNAPSHOTS_VERSION), SYNC);
+  if (text === undefined && !wasWritten) return putVersion(db);
+  if (text === undefined) {
+    throw new StateDamagedError(directory, 'its version is lost', { remedy: REPAIR_REMEDY });
+  }
   requireKnownVersion(directory, text, SNAPSHOTS_VERSION, REPAIR_REMEDY);
 }
 

@@ -35,10 +35,10 @@ export async function knownIds(store: SnapshotStore): Promise<KnownIds> {
  * @throws StateDamagedError
  */
 export async function requireRecords(
-  store: SnapshotStore,
   directories: SnapshotDirectories,
+  known: KnownIds,
 ): Promise<void> {
-  const unknown = await directories.unknown(await knownIds(store));
+  const unknown = await directories.unknown(known);
   if (unknown.length === 0) return;
   const named = unknown.slice(0, 5).join(', ');
   const detail = `snapshots ${named} have files there and no record (${unknown.length} in all)`;

@@ -71,7 +71,6 @@ export class SnapshotService implements AsyncDisposable {
     const store = await SnapshotStore.open(root);
     try {
       store.skipIds(await directories.highestId());
-      await requireRecords(store, directories);
       const service = new SnapshotService({ store, directories, lazy, log });
       await service.#restore();
       return service;
@@ -82,12 +81,16 @@ export class SnapshotService implements AsyncDisposable {
   }
 
   async #restore(): Promise<void> {
+    const recorded = new Set<number>();
     const marked: CommittedSnapshot[] = [];
     for await (const snapshot of this.#store.list()) {
+      recorded.add(snapshot.id);
       if (snapshot.kind === 'committed' && snapshot.mark !== undefined) {
         marked.push(this.#committed(snapshot));
       }
     }
+    const removed = await this.#store.removedIds();
+    await requireRecords(this.#directories, { recorded, removed });
     await this.#lazy.restored(marked);
     this.#sweeping = this.cleanup().catch((error: unknown) => {
       this.#log.warn(errorFields(error), 'what a crash left was not cleaned up');
