@@ -54,3 +54,14 @@ export const SOCKET_ANSWER_MS_MAX = 5_000;
 export const RESTART_TIMEOUT_MS = 60_000;
 /** How long a daemon that replaces another one waits for it to leave: running requests are finished. */
 export const REPLACE_TIMEOUT_MS = 60_000;
+/** How often the caches are looked at for what may go. */
+export const COLLECT_INTERVAL_MS = 60_000;
+/** Use of the cache's disk above which unused blobs go: below where kubelet begins to evict pods. */
+export const CACHE_HIGH_PERCENT_DEFAULT = 85;
+/** Where that ends. */
+export const CACHE_LOW_PERCENT_DEFAULT = 80;
+/**
+ * How long calls of kubelet may go on when the daemon stops: most end at once, and a pull that takes
+ * minutes is asked for again.
+ */
+export const IMAGE_SERVICE_DRAIN_MS = 5_000;

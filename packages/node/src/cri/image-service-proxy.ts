@@ -13,7 +13,7 @@ import {
 import { freeSocketPath } from '@shoal/snapshotter';
 import {
   CONNECTIONS_MAX,
-  DRAIN_TIMEOUT_MS,
+  IMAGE_SERVICE_DRAIN_MS,
   PULL_REQUEST_BYTES_MAX,
   STREAMS_PER_CONNECTION_MAX,
 } from '../limits.ts';
@@ -119,7 +119,7 @@ export class ImageServiceProxy implements AsyncDisposable {
     for (const session of this.#sessions) session.close();
     const cut = setTimeout(() => {
       for (const session of this.#sessions) session.destroy();
-    }, DRAIN_TIMEOUT_MS);
+    }, IMAGE_SERVICE_DRAIN_MS);
     await closed;
     clearTimeout(cut);
     await this.#upstream.close();
