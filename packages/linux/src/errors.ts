@@ -93,6 +93,19 @@ export class FuseMessageError extends ShoalError {
   }
 }
 
+/** No thread of this process can serve the session, which is in order: another process may. */
+export class FuseWorkersError extends ShoalError {
+  override readonly code = 'ERR_LINUX_FUSE_WORKERS';
+  override readonly retryable = true;
+
+  constructor(options: ShoalErrorOptions = {}) {
+    super('the threads that serve the FUSE session do not start', {
+      remedy: 'start the daemon again: readers wait; its log says why the threads failed',
+      ...options,
+    });
+  }
+}
+
 /** The session is closed, or its connection was ended by the kernel. */
 export class FuseSessionClosedError extends ShoalError {
   override readonly code = 'ERR_LINUX_FUSE_SESSION_CLOSED';

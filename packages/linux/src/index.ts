@@ -3,6 +3,7 @@ export {
   FlatFileError,
   FuseMessageError,
   FuseSessionClosedError,
+  FuseWorkersError,
   HolderError,
   MountBusyError,
   MountFailedError,

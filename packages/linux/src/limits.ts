@@ -30,8 +30,12 @@ export const FUSE_READ_BYTES_MAX = FUSE_PAGES_MAX * 4096;
 export const FUSE_BACKGROUND_MAX = 16_384;
 /** Times a read whose blocks are still absent after a successful miss is tried again. */
 export const MISS_ATTEMPTS_MAX = 3;
-/** Worker threads replaced after they failed, per session: more means a bug, not bad luck. */
-export const WORKER_RESTARTS_MAX = 8;
+/** Worker threads of a session that fail in a minute: more means a bug, and another process is tried. */
+export const WORKER_FAILURES_PER_MINUTE_MAX = 8;
+/** Pause before a second failed worker thread is replaced; it doubles with each within a minute. */
+export const WORKER_RESTART_PAUSE_MS = 50;
+/** Longest such pause: readers wait meanwhile. */
+export const WORKER_RESTART_PAUSE_MS_MAX = 5_000;
 /** Descriptors one holder keeps. */
 export const HOLDER_FDS_MAX = 16;
 /** Descriptors in one message of a unix socket: a holder's and its life line; the kernel allows 253. */

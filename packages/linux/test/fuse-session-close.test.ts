@@ -6,9 +6,11 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
+import { RestartPolicy } from '../src/fuse/restart-policy.ts';
 import { adoptFlatFuseSession } from '../src/fuse/session.ts';
 import { startHolder, stopHolder } from '../src/holder.ts';
 import { adoptFromHolder } from '../src/holder-fds.ts';
+import { WORKER_FAILURES_PER_MINUTE_MAX } from '../src/limits.ts';
 import { FileSystemContext, unmount } from '../src/mount.ts';
 import { isMountpoint } from '../src/mount-table.ts';
 import { moveMount } from '../src/syscalls.ts';
@@ -44,7 +46,8 @@ t.test('closing under load frees every reader with an error, and is idempotent',
     ),
   );
   const exits = children.map((child) => once(child, 'exit'));
-  await until('six readers wait', () => fixture.session.stats().waiting === 6);
+  const isWaiting = () => fixture.session.stats().waiting === 6 && signals.length === 6;
+  await until('six readers wait', isWaiting);
   await Promise.all([fixture.session.close(), fixture.session.close()]);
   for (const exit of exits) t.same(await exit, [1, null], 'the reader got an error');
   t.ok(signals.length === 6 && signals.every((signal) => signal.aborted), 'misses are aborted');
@@ -163,6 +166,39 @@ t.test('a file is closed when its last user is, also unseen ones', async (t) => 
   const again = devices[0]?.asFlatFile(FIRST_FILE_ID);
   if (again !== undefined) await session.addFile(again);
   t.ok((await readFile(session.pathOf(FIRST_FILE_ID))).equals(patternBytes(6, 0, MIB)));
+});
+
+t.test('workers that fail again and again end no session: readers wait', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = await openFixture(t, [{ content: 8, sizeBytes: MIB }]);
+  const { session, devices, events } = fixture;
+  const path = join(mountAbove(fixture), 'file-0');
+  t.ok((await readFile(path)).equals(patternBytes(8, 0, MIB)));
+  const [device] = devices;
+  if (device === undefined) return;
+  // A ready map that no worker can look at: each throws, and so does its successor.
+  const poison = { byteLength: MIB, length: 2 ** 52 } as never;
+  await session.addFile({ ...device.asFlatFile(66), name: 'poison', readyMap: poison });
+  const failed = () => events.filter(({ kind }) => kind === 'worker-failed').length;
+  await until('it is said', () => events.some(({ kind }) => kind === 'workers-keep-failing'));
+  t.equal(failed(), WORKER_FAILURES_PER_MINUTE_MAX + 1, 'not sooner');
+  await session.removeFile(66);
+  t.ok((await readFile(session.pathOf(FIRST_FILE_ID))).equals(patternBytes(8, 0, MIB)));
+  await until('all work again', () => session.stats().threads === 2);
+  t.notOk(events.some(({ kind }) => kind === 'disconnected'));
+});
+
+t.test('failures far apart are replaced at once', async (t) => {
+  const policy = new RestartPolicy();
+  for (let minute = 0; minute < 20; minute += 1) {
+    t.same(policy.failed(minute * 61_000), { pauseMs: 0, isTooMany: false });
+  }
+  const soon = Array.from({ length: 9 }, (_, at) => policy.failed(5_000_000 + at));
+  t.same(
+    soon.map(({ pauseMs }) => pauseMs),
+    [0, 50, 100, 200, 400, 800, 1600, 3200, 5000],
+  );
+  t.same(soon.map(({ isTooMany }) => isTooMany).indexOf(true), 8);
 });
 
 t.test('a process that exits with an open session does not hang', async (t) => {

@@ -56,6 +56,8 @@ export type SessionEvent =
   | { readonly kind: 'bad-request'; readonly error: unknown }
   | { readonly kind: 'reply-refused'; readonly error: unknown }
   | { readonly kind: 'worker-failed'; readonly error: unknown }
+  /** Too many in a minute: this process cannot serve, another one perhaps can. Mounts stay. */
+  | { readonly kind: 'workers-keep-failing'; readonly error: unknown }
   /** The kernel ended the connection (unmounted or aborted): no more requests will come. */
   | { readonly kind: 'disconnected' };
 

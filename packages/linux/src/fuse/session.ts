@@ -4,8 +4,8 @@
  * Never read a file of the session, or of a mount above it, synchronously in this thread: a miss
  * needs this thread's event loop.
  */
-import { FlatFileError, FuseSessionClosedError } from '../errors.ts';
-import { FLAT_FILES_MAX, SESSION_THREADS_MAX, WORKER_RESTARTS_MAX } from '../limits.ts';
+import { FlatFileError, FuseSessionClosedError, FuseWorkersError } from '../errors.ts';
+import { FLAT_FILES_MAX, SESSION_THREADS_MAX } from '../limits.ts';
 import { closeFd } from '../syscalls.ts';
 import { openFlatFile } from './flat-file.ts';
 import { ForgetWatch } from './forget-watch.ts';
@@ -20,6 +20,7 @@ import {
   resendRequests,
 } from './fuse-mount.ts';
 import { MissRunner } from './miss-runner.ts';
+import { RestartPolicy } from './restart-policy.ts';
 import { statsOf } from './session-stats.ts';
 import type {
   AdoptSessionOptions,
@@ -55,7 +56,7 @@ class Session implements FlatFuseSession {
   readonly #forgets: ForgetWatch;
   #workers: WorkerHandle[] = [];
   #connection: number | undefined;
-  #restarts = 0;
+  readonly #restarts = new RestartPolicy();
   #ending: Promise<void> | undefined;
   #saidDisconnected = false;
   readonly #listener: WorkerListener = {
@@ -85,7 +86,9 @@ class Session implements FlatFuseSession {
       if (adopts) assertConnected(this.fd);
       for (const file of files) this.#open(file);
       this.#workers = Array.from({ length: this.#threads }, () => this.#spawn());
-      await Promise.all(this.#workers.map((worker) => worker.started));
+      await Promise.all(this.#workers.map((worker) => worker.started)).catch((cause: unknown) => {
+        throw new FuseWorkersError({ cause });
+      });
       if (adopts) resendRequests(this.fd);
       if (this.mountFd !== undefined) this.#connection = await connectionNumber(this.mountFd);
     } catch (error) {
@@ -233,12 +236,13 @@ class Session implements FlatFuseSession {
     this.#onEvent({ kind: 'worker-failed', error });
     this.#misses.abandonAll(failed);
     this.#workers = this.#workers.filter((worker) => worker !== failed);
+    const { pauseMs, isTooMany } = this.#restarts.failed(performance.now());
+    setTimeout(() => this.#replaceWorker(), pauseMs).unref();
+    if (isTooMany) this.#report({ kind: 'workers-keep-failing', error });
+  }
+
+  #replaceWorker(): void {
     if (this.#ending !== undefined) return;
-    this.#restarts += 1;
-    if (this.#restarts > WORKER_RESTARTS_MAX) {
-      void this.close();
-      return;
-    }
     const replacement = this.#spawn();
     this.#workers.push(replacement);
     replacement.started.then(

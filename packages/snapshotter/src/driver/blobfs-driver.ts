@@ -39,6 +39,8 @@ export type BlobfsDriverOptions = {
   readonly fdStore?: FdStore | undefined;
   /** One sentence per event worth a log line. */
   readonly onEvent?: (event: DriverEvent) => void;
+  /** This process cannot serve its readers, who wait for another: it should end, mounts in place. */
+  readonly onUnableToServe?: (error: unknown) => void;
 };
 
 type Mounted = { readonly mountpoint: string; readonly files: readonly ServedFile[] };
@@ -70,6 +72,7 @@ class BlobfsDriver implements MountDriver {
         onEvent: (event) => {
           this.#report(describeEvent(event, (fileId) => this.#nameOf(fileId)));
           if (event.kind === 'disconnected') this.#dropSession();
+          if (event.kind === 'workers-keep-failing') options.onUnableToServe?.(event.error);
         },
       },
     };

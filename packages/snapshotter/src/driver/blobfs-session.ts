@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode } from '@shoal/errors';
 import {
   adoptFlatFuseSession,
   type FlatFile,
@@ -66,7 +67,11 @@ export class BlobfsSession {
     }
   }
 
-  /** The predecessor's session; undefined when there is none or it cannot be taken over. */
+  /**
+   * The predecessor's session; undefined when there is none or it cannot be taken over.
+   *
+   * @throws ERR_LINUX_FUSE_WORKERS when only this process cannot serve it
+   */
   static async adopt(
     files: readonly FlatFile[],
     options: BlobfsSessionOptions,
@@ -82,6 +87,8 @@ export class BlobfsSession {
       stopStrayHolders(stateDirectory, { keep: state.holder, socketDirectory: stateDirectory });
       return session;
     } catch (error) {
+      // The session is in order, and ours to keep: another process may be able to serve it.
+      if (errorCode(error) === 'ERR_LINUX_FUSE_WORKERS') throw error;
       report({
         level: 'warn',
         message:

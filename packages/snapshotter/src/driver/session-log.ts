@@ -34,6 +34,8 @@ export function describeEvent(
       return failure('the kernel refused a FUSE reply', event.error);
     case 'worker-failed':
       return failure('a FUSE thread failed and is replaced', event.error);
+    case 'workers-keep-failing':
+      return failure('FUSE threads fail again and again', event.error);
     case 'disconnected': {
       const message = 'the kernel ended the FUSE connection: readers get errors now';
       return { level: 'error', message };
