@@ -34,13 +34,25 @@ export class OutputError extends ShoalError {
   }
 }
 
-/** The file of `--output-json` cannot be written. */
+/** The file of `--output-json` is none that a report may be written to. */
 export class ReportFileError extends ShoalError {
   override readonly code = 'ERR_CLI_REPORT_FILE';
 
   constructor(path: string, detail: string, options: ShoalErrorOptions = {}) {
     super(`--output-json ${path} ${detail}`, {
       remedy: 'give a file in a directory that exists and may be written',
+      ...options,
+    });
+  }
+}
+
+/** The report of `--output-json` could not be written; what it reports on is done. */
+export class ReportWriteError extends ShoalError {
+  override readonly code = 'ERR_CLI_REPORT_WRITE';
+
+  constructor(path: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`the image is converted, but --output-json ${path} cannot be written (${detail})`, {
+      remedy: 'make room on that file system',
       ...options,
     });
   }

@@ -8,7 +8,10 @@ export const ExitCode = {
   done: 0,
   /** It could not be done, or a comparison found differences. */
   failed: 1,
-  /** The command line is wrong: unknown option, impossible value, malformed reference. */
+  /**
+   * The command line is wrong: unknown option, impossible value, malformed reference, a file that an
+   * option names and that cannot be used (configuration, certificates, patterns, report).
+   */
   usage: 2,
   /** Some of what was asked for was done. */
   partly: 3,
@@ -25,6 +28,9 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'ERR_CONVERTER_OPTIONS',
   'ERR_REGISTRY_CLIENT_REFERENCE_KIND',
   'ERR_CONVERTER_OPTION_FILE',
+  'ERR_CLI_REPORT_FILE',
+  'ERR_REGISTRY_CLIENT_CONFIG',
+  'ERR_NODE_CONFIG',
   'ERR_NODE_CONFIG_DIFFERS',
 ]);
 

@@ -41,10 +41,12 @@ t.test('failures: one sentence, an exit code, nothing left behind', async (t) =>
     [2, [...source, '--target', `oci:${directory}/in`], /source and target are both/],
     [2, [...source, ...target, '--platform', 'linux/amd64', '--all-platforms'], /exclude/],
     [2, [...target], /--source/],
-    [1, [...source, ...target, '--output-json', `${directory}/no/r.json`], /--output-json/],
-    [1, [...source, ...target, '--output-json', directory], /not a regular file/],
+    [2, [...source, ...target, '--output-json', `${directory}/no/r.json`], /--output-json/],
+    [2, [...source, ...target, '--output-json', directory], /not a regular file/],
+    [2, [...source, '--target', '127.0.0.1:1/x:1', '--ca-file', '/no.pem'], /\/no\.pem/],
+    [1, [...source, '--target', `oci-archive:${directory}/no/a.tar`], /no directory .*\/no for a/],
     [
-      1,
+      2,
       [...source, ...target, '--output-json', `${directory}/notes`],
       /exists and is not a report/,
     ],
@@ -67,6 +69,20 @@ t.test('failures: one sentence, an exit code, nothing left behind', async (t) =>
   await shoalHere('convert', '--source', `oci:${directory}/missing`, ...target, ...report);
   t.equal(readFileSync(`${directory}/kept.json`, 'utf8'), 'kept');
   t.notOk(existsSync(`${directory}/never`));
+});
+
+t.test('a build cache in a layout that is not there yet; none for an archive', async (t) => {
+  const cache = ['--build-cache', `oci:${directory}/new-cache:c`];
+  const first = await shoalHere('convert', ...ends, ...cache);
+  t.equal(first.exitCode, 0, first.stderr);
+  t.match(await shoalHere('convert', ...ends, ...cache), { stderr: /from the build cache/ });
+  const source = ['--source', `oci:${directory}/in`];
+  const archive = ['--target', `oci-archive:${directory}/image.tar`];
+  const spared = await shoalHere('convert', ...source, ...archive, ...cache);
+  t.match(spared, { exitCode: 0, stderr: /^warning: the build cache spares nothing here/m });
+  const wrong = ['--build-cache', `oci-archive:${directory}/cache.tar`];
+  const refused = await shoalHere('convert', ...ends, ...wrong);
+  t.match(refused, { exitCode: 1, stderr: /--build-cache oci-archive:.*cannot be added to/ });
 });
 
 t.test('numbers as people read them', async (t) => {

@@ -20,6 +20,7 @@ t.before(async () => {
     { name: 'data', content, xattrs: { 'user.note': 'x' } },
     { name: 'again', type: 'hardlink', link: 'data' },
     { name: Buffer.from('evil\x1b[31m\xff\n', 'latin1'), content: 'e' },
+    { name: 'dangling', type: 'symlink', link: 'etc/gone' },
     { name: 'null', type: 'character', device: [1, 3] },
   ] as const;
   buildLayout({ directory: `${directory}/source`, layers: [{ tar: writeTar(entries) }] });
@@ -36,7 +37,7 @@ t.test('inspect', async (t) => {
     kind: 'converted',
     bootstrap: {
       chunkSizeBytes: 65536,
-      tree: { files: 3, symlinks: 1, specials: 1, hardLinks: 1, bytes: 200_007 },
+      tree: { files: 3, symlinks: 2, specials: 1, hardLinks: 1, bytes: 200_007 },
       blobs: [{ chunks: 6, compressor: 'zstd' }],
       limits: { blobs: { used: 1, max: 254 } },
     },
@@ -49,7 +50,7 @@ t.test('inspect', async (t) => {
 
 t.test('ls', async (t) => {
   const short = await shoalHere('ls', TARGET);
-  t.equal(short.stdout, 'again\ndata\netc\nevil\\x1b[31m\\xff\\n\nnull\nrelease\n');
+  t.equal(short.stdout, 'again\ndangling\ndata\netc\nevil\\x1b[31m\\xff\\n\nnull\nrelease\n');
   const long = await shoalHere('ls', '-lR', FILE);
   t.match(long.stdout, /^-rw------- {4}1 .* etc\/release$/m);
   t.match(long.stdout, /^-rw-r--r--\+ {3}2 .* 200000 .* again$/m);
@@ -79,6 +80,10 @@ t.test('cat', async (t) => {
   for (const path of ['/etc', '/null', '/none']) {
     t.equal((await shoalHere('cat', TARGET, path)).exitCode, 1, path);
   }
+  const dangling = await shoalHere('cat', TARGET, '/dangling');
+  t.match(dangling.stderr, /dangling is a symlink to \/etc\/gone, which is not in the image/);
+  const file = await shoalHere('cat', FILE, '/data');
+  t.match(file, { exitCode: 2, stderr: /a bootstrap file holds no file contents/ });
   const ordinary = await shoalHere('cat', SOURCE, '/data');
   t.match(ordinary.stderr, /is not a converted image.*shoal convert/);
 });
@@ -125,6 +130,8 @@ t.test('check and unpack', async (t) => {
   t.equal(other.exitCode, 1);
   t.match(other.stdout, /^different: tree \/data: size: source has 1, target has 200000$/m);
   const before = readdirSync(directory).sort();
+  const same = await shoalHere('unpack', '--source', TARGET, '--target', TARGET);
+  t.match(same, { exitCode: 2, stderr: /is the source itself/ });
   const failed = await shoalHere('unpack', '--source', SOURCE, '--target', `oci:${directory}/new`);
   t.equal(failed.exitCode, 1);
   t.same(readdirSync(directory).sort(), before, 'nothing is left behind');

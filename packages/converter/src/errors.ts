@@ -170,7 +170,7 @@ export class BuildCacheError extends ShoalError {
   override readonly code = 'ERR_CONVERTER_BUILD_CACHE';
 
   constructor(place: string, detail: string, options: ShoalErrorOptions = {}) {
-    super(`build cache ${place}: ${detail}`, {
+    super(`--build-cache ${place}: ${detail}`, {
       remedy: 'give a directory of its own, or leave --build-cache out',
       ...options,
     });

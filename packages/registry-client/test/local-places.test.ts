@@ -15,6 +15,7 @@ import { parseReference, sha256Digest } from '@shoal/oci';
 import { isPathWithin, isSameReference, openSource, openTarget } from '@shoal/registry-client';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
+import { Ingest } from '../src/layout/ingest.ts';
 import { stagingName } from '../src/local/staging-directory.ts';
 import { noiseBytes, writeImage } from './support/image-target-suite.ts';
 
@@ -36,7 +37,8 @@ t.test('pseudo file systems are refused, and quickly', async (t) => {
 t.test('a target that is closed early leaves nothing', async (t) => {
   const directory = temporaryDirectory(t);
   for (const kind of ['oci', 'oci-archive', 'docker-archive']) {
-    const target = await openTargetOf(`${kind}:${directory}/new/deep/place:v1`);
+    const place = kind === 'oci' ? 'new/deep/place' : 'place';
+    const target = await openTargetOf(`${kind}:${directory}/${place}:v1`);
     t.same(readdirSync(directory), [], 'nothing is made by opening');
     const writer = await target.openBlobWriter();
     await writer.write(Buffer.from('some'));
@@ -44,6 +46,23 @@ t.test('a target that is closed early leaves nothing', async (t) => {
     await target.close();
     t.same(readdirSync(directory), [], kind);
   }
+});
+
+t.test('an archive needs a directory; errors name it and no file of our own', async (t) => {
+  const directory = temporaryDirectory(t);
+  for (const kind of ['oci-archive', 'docker-archive']) {
+    await t.rejects(openTargetOf(`${kind}:${directory}/new/a.tar`), {
+      code: 'ERR_REGISTRY_CLIENT_TARGET',
+      message: `there is no directory ${directory}/new for a.tar`,
+    });
+  }
+  await t.rejects(Ingest.open(`${directory}/no/temporary`, '/srv/a.tar'), {
+    message: /^\/srv\/a\.tar cannot be made/,
+  });
+  writeFileSync(join(directory, 'passwd'), 'root:x:0:0:root:/root:/bin/bash\n'.repeat(40));
+  await t.rejects(openSourceOf(`oci-archive:${directory}/passwd`), {
+    message: /is not an image archive/,
+  });
 });
 
 t.test('a failed second image leaves the first', async (t) => {

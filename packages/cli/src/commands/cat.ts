@@ -1,6 +1,7 @@
 /** `shoal cat REF PATH` */
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { UsageError } from '../errors.ts';
 import type { ImageFlags } from '../image-argument.ts';
 import { addImageOptions, openConvertedArgument } from '../image-argument.ts';
 import { sizeParser } from '../option-values.ts';
@@ -29,6 +30,7 @@ export function registerCat(program: Command, context: CliContext): void {
     .addHelpText('after', EXAMPLES)
     .action(async (text: string, path: string, flags: CatFlags) => {
       const { catFile } = await import('@shoal/converter');
+      await refuseFile(text);
       await using image = await openConvertedArgument(text, flags, context);
       const { offset, length } = flags;
       const { signal } = context;
@@ -36,4 +38,14 @@ export function registerCat(program: Command, context: CliContext): void {
         await context.output.bytes(bytes);
       }
     });
+}
+
+/** Other commands take a file; this one would only say that it is no reference. */
+async function refuseFile(text: string): Promise<void> {
+  const { isImageFile } = await import('@shoal/converter');
+  if (!(await isImageFile(text))) return;
+  throw new UsageError(`${text} is a file: a bootstrap file holds no file contents`, {
+    remedy:
+      'give a converted image: host/name:tag, oci:DIR[:TAG], oci-archive:FILE or docker-archive:FILE',
+  });
 }

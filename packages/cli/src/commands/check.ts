@@ -91,6 +91,10 @@ async function printReport(report: CheckReport, { output }: CliContext): Promise
 }
 
 function formatDifference({ scope, path, attribute, source, target }: Difference): string {
+  if (scope === 'content' && path.startsWith('blob ')) {
+    const side = source === undefined ? 'target' : 'source';
+    return `damaged: ${side}, ${path}: ${attribute}: ${source ?? target}`;
+  }
   const values = `source has ${source ?? 'nothing'}, target has ${target ?? 'nothing'}`;
   return `different: ${scope} ${path}: ${attribute}: ${values}`;
 }

@@ -34,7 +34,7 @@ export function formatLayerDone(layer: number, layers: number, report: LayerRepo
   const seconds = Math.max(report.durationMs / 1000, 0.001);
   const sizes = `${formatBytes(report.sourceBytes)} -> ${formatBytes(report.blobBytes)}`;
   const deduped =
-    report.dedupedBytes > 0 ? `, ${formatBytes(report.dedupedBytes)} stored already` : '';
+    report.dedupedBytes > 0 ? `, ${formatBytes(report.dedupedBytes)} deduplicated` : '';
   return `${head}: ${sizes}${deduped}, ${formatBytes(report.sourceBytes / seconds)}/s`;
 }
 

@@ -7,7 +7,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '@shoal/errors';
-import { ReportFileError, UsageError } from '../errors.ts';
+import { ReportFileError, ReportWriteError, UsageError } from '../errors.ts';
 import { formatJson } from '../output.ts';
 
 export class ReportFile implements AsyncDisposable {
@@ -30,7 +30,7 @@ export class ReportFile implements AsyncDisposable {
       await rename(this.#temporary, this.#path);
       this.#isCommitted = true;
     } catch (error) {
-      throw failure(this.#path, error);
+      throw new ReportWriteError(this.#path, errorCode(error) ?? 'unknown', { cause: error });
     }
   }
 

@@ -27,7 +27,9 @@ Examples:
 
 The tag is written last, after everything was read back: a conversion that fails or is interrupted
 leaves nothing behind the tag. --build-cache takes a directory (made if absent) or, with oci: or a
-registry name, an image; layers that did not change are then neither read nor uploaded again.`;
+registry name, an image; layers that did not change are then neither read nor uploaded again. It needs
+a target that keeps its blobs, a layout or a registry: an archive is written anew each time, as a whole,
+also when oci-archive:FILE:TAG names another image than the file holds.`;
 
 /** The converter's bounds, repeated because help must not load it. */
 const CHUNK_SIZE_MIN = 4096;

@@ -17,7 +17,8 @@ Examples:
 The root file system of the result is identical. Its layers become one merged layer, because a
 converted image does not keep which layer a file came from; the history stays readable. What no
 layer can hold (sockets, names that start with .wh.) is left out and listed, and the command ends
-with 3. When the command fails, the target is not tagged and nothing new is left behind.`;
+with 3. When the command fails, the target is not tagged and nothing new is left behind.
+An archive is replaced as a whole, whatever tag it held before.`;
 
 /** The values of `LAYER_COMPRESSIONS`, repeated because help must not load the converter. */
 const COMPRESSIONS: readonly LayerCompression[] = ['gzip', 'zstd', 'none'];

@@ -85,6 +85,11 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
     resources.defer(() => dict.close());
     dicts.push(dict);
   }
+  if (options.buildCache !== undefined && settings.target.kind.endsWith('-archive')) {
+    warnings.add(
+      'the build cache spares nothing here: its records name blobs of the target, and an archive starts without any (write to oci:DIR or a registry)',
+    );
+  }
   const cache =
     options.buildCache === undefined
       ? undefined

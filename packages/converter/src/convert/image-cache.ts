@@ -3,7 +3,7 @@
  * annotation. The manifest is written again when something was added; the oldest records go first.
  */
 
-import { errorCode } from '@shoal/errors';
+import { errorCode, ShoalError } from '@shoal/errors';
 import type { Descriptor, ImageReference } from '@shoal/oci';
 import {
   encodeManifest,
@@ -44,12 +44,22 @@ export class ImageCache implements BuildCache {
     signal: AbortSignal,
   ): Promise<ImageCache> {
     const name = formatReference(reference);
-    const target = await openTarget(reference, client);
+    if (reference.kind === 'oci-archive' || reference.kind === 'docker-archive') {
+      throw new BuildCacheError(name, 'an archive is written once and cannot be added to', {
+        remedy: 'give a directory, a layout (oci:DIR) or an image of a registry',
+      });
+    }
     try {
-      return new ImageCache(name, target, await readRecords(target, name, signal));
+      const target = await openTarget(reference, client);
+      try {
+        return new ImageCache(name, target, await readRecords(target, name, signal));
+      } catch (error) {
+        await target.close();
+        throw error;
+      }
     } catch (error) {
-      await target.close();
-      throw error;
+      signal.throwIfAborted();
+      throw unusable(name, error);
     }
   }
 
@@ -128,6 +138,20 @@ async function readRecords(
     if (layer.mediaType === RECORD_TYPE && key !== undefined) records.set(key, layer);
   }
   return records;
+}
+
+/** With the option's name: the message of a registry could mean source or target as well. */
+function unusable(name: string, error: unknown): BuildCacheError {
+  if (error instanceof BuildCacheError) return error;
+  const { message, remedy, retryable } =
+    error instanceof ShoalError
+      ? error
+      : { message: String(error), remedy: undefined, retryable: false };
+  return new BuildCacheError(name, message, {
+    cause: error,
+    retryable,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
 }
 
 function isNotFound(error: unknown): boolean {

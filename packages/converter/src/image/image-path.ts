@@ -37,7 +37,7 @@ export function resolveImagePath<Handle>(
       steps.pop();
       continue;
     }
-    const step = childNamed(tree, steps, part, shown);
+    const step = childNamed(tree, steps, part, { shown, followed });
     const node = tree.node(step.handle);
     const isLast = todo.every((rest) => rest === '' || rest === '.');
     if (node.kind !== EntryKind.symlink || (isLast && !isLastFollowed)) {
@@ -62,7 +62,7 @@ function childNamed<Handle>(
   tree: TreeView<Handle>,
   steps: readonly Step<Handle>[],
   name: ByteString,
-  shown: string,
+  { shown, followed }: { readonly shown: string; readonly followed: number },
 ): Step<Handle> {
   const parent = steps.at(-1)?.handle ?? tree.root;
   if (tree.node(parent).kind !== EntryKind.directory) {
@@ -70,6 +70,10 @@ function childNamed<Handle>(
     throw new ImagePathError(shown, `is not in the image: /${where} is not a directory`);
   }
   const child = tree.child(parent, name);
-  if (child === undefined) throw new ImagePathError(shown, 'is not in the image');
+  if (child === undefined) {
+    if (followed === 0) throw new ImagePathError(shown, 'is not in the image');
+    const where = printableName(joinPath([...steps.map((step) => step.name), name]));
+    throw new ImagePathError(shown, `is a symlink to /${where}, which is not in the image`);
+  }
   return { name, handle: child };
 }

@@ -15,7 +15,7 @@ import {
 } from '@shoal/oci';
 import type { BlobWriter, ClientOptions, ImageTarget } from '@shoal/registry-client';
 import { isSameReference, openTarget } from '@shoal/registry-client';
-import { UnpackError } from '../errors.ts';
+import { ConvertOptionsError } from '../errors.ts';
 import type { ConvertedImage } from '../image/converted-image.ts';
 import { openConvertedImage } from '../image/open-image.ts';
 import { inBlocks } from './in-blocks.ts';
@@ -62,9 +62,8 @@ export type UnpackReport = {
 export async function unpackImage(options: UnpackOptions): Promise<UnpackReport> {
   const { client = {}, platform, signal } = options;
   if (isSameReference(options.source, options.target)) {
-    throw new UnpackError(`${formatReference(options.target)} is the source itself`, {
-      remedy: 'give another target',
-    });
+    const name = formatReference(options.target);
+    throw new ConvertOptionsError(`${name} is the source itself`, 'give another target');
   }
   const started = performance.now();
   await using image = await openConvertedImage(options.source, { client, platform, signal });

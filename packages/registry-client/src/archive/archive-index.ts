@@ -3,7 +3,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { quoted, TAR_BLOCK_SIZE, tarPadding } from '@shoal/oci';
+import { isTarChecksumRight, isZeroBlock, quoted, TAR_BLOCK_SIZE, tarPadding } from '@shoal/oci';
 import { ArchiveError } from '../errors.ts';
 import { ARCHIVE_LINKS_MAX, ARCHIVE_MEMBERS_MAX, ARCHIVE_RECORD_BYTES_MAX } from '../limits.ts';
 import { readExactly } from '../local/regular-file.ts';
@@ -32,6 +32,9 @@ export async function indexArchive(
   let count = 0;
   for (let offset = 0; offset + TAR_BLOCK_SIZE <= sizeBytes; ) {
     const block = await readExactly(handle, offset, TAR_BLOCK_SIZE, where);
+    if (offset === 0 && !isZeroBlock(block) && !isTarChecksumRight(block)) {
+      throw new ArchiveError(`${where} is not an image archive`, { remedy: REMEDY });
+    }
     const header = decodeMemberHeader(block, where);
     if (header === undefined) break;
     if (++count > ARCHIVE_MEMBERS_MAX) {

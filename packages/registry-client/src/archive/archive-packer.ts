@@ -17,7 +17,7 @@ export async function packArchive(
   temporaryPath: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const ingest = await Ingest.open(temporaryPath);
+  const ingest = await Ingest.open(temporaryPath, finalPath);
   try {
     const blobs = await blobNames(directory);
     const made = new Set<string>();

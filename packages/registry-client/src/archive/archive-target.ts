@@ -3,7 +3,7 @@
  * file appears, whole, when the tag is set. An existing file is replaced only when it is an image
  * archive itself.
  */
-import { lstat, rm, rmdir } from 'node:fs/promises';
+import { lstat, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import type { Descriptor } from '@shoal/oci';
@@ -14,7 +14,7 @@ import { INDEX_FILE, LAYOUT_FILE } from '../layout/layout-index.ts';
 import { LayoutTarget, type LayoutTargetOptions } from '../layout/layout-target.ts';
 import { fileError } from '../local/regular-file.ts';
 import { removeStaleStaging, stagingName } from '../local/staging-directory.ts';
-import { makeDirectories, writablePlace } from '../local/write-guard.ts';
+import { writablePlace } from '../local/write-guard.ts';
 import { packArchive } from './archive-packer.ts';
 import { ArchiveTree } from './archive-tree.ts';
 import { DOCKER_MANIFEST_FILE, encodeDockerManifest, manifestsBelow } from './docker-manifest.ts';
@@ -28,13 +28,11 @@ export class ArchiveTarget extends LayoutTarget {
   readonly #path: string;
   readonly #options: ArchiveTargetOptions;
   readonly #stagingPath: string;
-  readonly #madeDirectories: string[] = [];
   #preparing: Promise<void> | undefined;
-  #isPublished = false;
   #closing: Promise<void> | undefined;
 
   private constructor(path: string, stagingPath: string, options: ArchiveTargetOptions) {
-    super({ ...options, path: stagingPath }, 'ingest');
+    super({ ...options, path: stagingPath, shownPath: path }, 'ingest');
     this.#path = path;
     this.#options = options;
     this.#stagingPath = stagingPath;
@@ -43,6 +41,7 @@ export class ArchiveTarget extends LayoutTarget {
   /** Checks the place; writes nothing yet. */
   static override async open(options: ArchiveTargetOptions): Promise<ArchiveTarget> {
     const path = await writablePlace(options.path);
+    await refuseMissingParent(path);
     await refuseForeignFile(path, options.description);
     const stagingPath = join(dirname(path), await stagingName(stagingPrefixOf(path)));
     return new ArchiveTarget(path, stagingPath, options);
@@ -55,7 +54,6 @@ export class ArchiveTarget extends LayoutTarget {
   }
 
   async #prepare(): Promise<void> {
-    this.#madeDirectories.push(...(await makeDirectories(dirname(this.#path))));
     await removeStaleStaging(dirname(this.#path), stagingPrefixOf(this.#path));
   }
 
@@ -82,7 +80,6 @@ export class ArchiveTarget extends LayoutTarget {
     await refuseForeignFile(this.#path, this.description);
     const temporaryPath = join(this.#stagingPath, 'archive.new');
     await packArchive(this.#stagingPath, names, this.#path, temporaryPath, options.signal);
-    this.#isPublished = true;
   }
 
   override close(): Promise<void> {
@@ -93,11 +90,20 @@ export class ArchiveTarget extends LayoutTarget {
   async #end(): Promise<void> {
     await super.close();
     await rm(this.#stagingPath, { recursive: true, force: true });
-    if (this.#isPublished) return;
-    for (const path of this.#madeDirectories.toReversed()) {
-      await rmdir(path).catch(() => undefined);
-    }
   }
+}
+
+/** A directory nobody made is more often a mistyped path than a wish. */
+async function refuseMissingParent(path: string): Promise<void> {
+  const parent = dirname(path);
+  const found = await stat(parent).catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+    throw fileError(error, `${parent} cannot be read`);
+  });
+  if (found?.isDirectory() === true) return;
+  throw new TargetRefusedError(`there is no directory ${parent} for ${basename(path)}`, {
+    remedy: 'make it first, or choose another path',
+  });
 }
 
 /** Short enough for the longest file name. */

@@ -4,6 +4,7 @@
  * then, since many commands never meet a registry and loading it takes 0.1 s.
  */
 import { getCACertificates, rootCertificates } from 'node:tls';
+import { ShoalError } from '@shoal/errors';
 import type { Agent, Dispatcher } from 'undici';
 import { ClientConfigError } from '../errors.ts';
 import type { TlsFiles } from '../hosts/registry-host.ts';
@@ -150,8 +151,18 @@ async function trustedWith(caFiles: readonly string[]): Promise<string[]> {
   return [...usual, ...extra];
 }
 
+/** A file that cannot be read is as wrong an option as one that holds something else. */
+function unusable(error: unknown): never {
+  if (!(error instanceof ShoalError)) throw error;
+  const { message, remedy } = error;
+  throw new ClientConfigError(message, {
+    cause: error,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
+}
+
 async function readPem(path: string): Promise<Buffer> {
-  const bytes = await readBoundedFile(path, 'certificate file', PEM_BYTES_MAX);
+  const bytes = await readBoundedFile(path, 'certificate file', PEM_BYTES_MAX).catch(unusable);
   if (!bytes.includes('-----BEGIN ')) {
     throw new ClientConfigError(`${path} is not a PEM file`, {
       remedy: 'give a file that starts with -----BEGIN CERTIFICATE----- or a private key',

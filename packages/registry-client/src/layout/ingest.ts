@@ -11,21 +11,24 @@ import { fileError } from '../local/regular-file.ts';
 
 export class Ingest {
   readonly #path: string;
+  readonly #shownPath: string;
   readonly #handle: FileHandle;
   readonly #hash: Hash = createHash('sha256');
   #sizeBytes = 0;
   #isOpen = true;
 
-  private constructor(path: string, handle: FileHandle) {
+  private constructor(path: string, shownPath: string, handle: FileHandle) {
     this.#path = path;
+    this.#shownPath = shownPath;
     this.#handle = handle;
   }
 
-  static async open(path: string): Promise<Ingest> {
+  /** Errors name `shownPath`: the user knows no temporary name. */
+  static async open(path: string, shownPath: string): Promise<Ingest> {
     try {
-      return new Ingest(path, await open(path, 'wx', 0o644));
+      return new Ingest(path, shownPath, await open(path, 'wx', 0o644));
     } catch (error) {
-      throw fileError(error, `${path} cannot be made`);
+      throw fileError(error, `${shownPath} cannot be made`);
     }
   }
 
@@ -43,7 +46,7 @@ export class Ingest {
       }
     } catch (error) {
       await this.abort();
-      throw fileError(error, `${this.#path} cannot be written`);
+      throw fileError(error, `${this.#shownPath} cannot be written`);
     }
     this.#sizeBytes += bytes.byteLength;
   }
@@ -68,7 +71,7 @@ export class Ingest {
     } catch (error) {
       await this.abort();
       await rm(this.#path, { force: true });
-      throw fileError(error, `${finalPath} cannot be written`);
+      throw fileError(error, `${this.#shownPath} cannot be written`);
     }
   }
 
@@ -87,7 +90,7 @@ export async function replaceFile(
   bytes: Uint8Array,
   temporaryPath: string,
 ): Promise<void> {
-  const ingest = await Ingest.open(temporaryPath);
+  const ingest = await Ingest.open(temporaryPath, finalPath);
   try {
     await ingest.write(bytes);
     await ingest.publish(finalPath);

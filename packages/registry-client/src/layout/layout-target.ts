@@ -7,7 +7,7 @@ import { readdir, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { type Descriptor, sha256Digest } from '@shoal/oci';
-import { ClosedError, LayoutError } from '../errors.ts';
+import { ClosedError, LayoutError, NotFoundError } from '../errors.ts';
 import type {
   BlobIdentity,
   BlobWriter,
@@ -32,10 +32,13 @@ export type LayoutTargetOptions = {
   readonly path: string;
   readonly description: string;
   readonly tag: string | undefined;
+  /** What errors of the file system name instead of a file that only this program knows. @default path */
+  readonly shownPath?: string | undefined;
 };
 
 export class LayoutTarget extends LayoutStore implements ImageTarget {
   readonly #path: string;
+  readonly #shownPath: string;
   readonly #tag: string | undefined;
   readonly #tree: DirectoryTree;
   readonly #ingestPath: string;
@@ -47,10 +50,12 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
   #isPublished = false;
   #closing: Promise<void> | undefined;
 
-  protected constructor({ path, description, tag }: LayoutTargetOptions, ingestName: string) {
+  protected constructor(options: LayoutTargetOptions, ingestName: string) {
+    const { path, description, tag, shownPath = path } = options;
     const tree = new DirectoryTree(path, description);
     super(tree, description, tag ?? 'latest');
     this.#path = path;
+    this.#shownPath = shownPath;
     this.#tag = tag;
     this.#tree = tree;
     this.#ingestPath = join(path, ingestName);
@@ -61,6 +66,16 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
     const path = await writablePlace(options.path);
     await refuseForeignDirectory(path, options.description);
     return new LayoutTarget({ ...options, path }, await stagingName(INGEST_PREFIX));
+  }
+
+  /** A place where no layout is yet holds no image. */
+  override async resolve(options: CallOptions = {}): Promise<Descriptor> {
+    if ((await this.#tree.sizeOf(LAYOUT_FILE)) === undefined) {
+      throw new NotFoundError(`${this.description} holds no image yet`, {
+        remedy: 'write one there first',
+      });
+    }
+    return super.resolve(options);
   }
 
   async hasBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
@@ -76,7 +91,7 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
     options.signal?.throwIfAborted();
     await this.#prepare();
     const writer = new LayoutBlobWriter(
-      await Ingest.open(join(this.#ingestPath, `${this.#ingestCount++}`)),
+      await Ingest.open(join(this.#ingestPath, `${this.#ingestCount++}`), this.#shownPath),
       this.description,
       (ingest, identity) => this.#publishBlob(ingest, identity),
       () => this.#writers.delete(writer),
@@ -130,7 +145,7 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
   async #makeLayout(): Promise<void> {
     await refuseForeignDirectory(this.#path, this.description);
     await removeStaleStaging(this.#path, INGEST_PREFIX);
-    this.#madeDirectories.push(...(await makeDirectories(this.#ingestPath)));
+    this.#madeDirectories.push(...(await makeDirectories(this.#ingestPath, this.#shownPath)));
     if ((await this.#tree.sizeOf(LAYOUT_FILE)) !== undefined) return;
     const layoutPath = join(this.#path, LAYOUT_FILE);
     this.#madeFiles.add(layoutPath);

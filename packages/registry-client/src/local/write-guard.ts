@@ -46,8 +46,11 @@ async function isDanglingLink(path: string): Promise<boolean> {
   );
 }
 
-/** Makes a directory and its missing parents; returns what was made, outermost first. */
-export async function makeDirectories(path: string): Promise<string[]> {
+/**
+ * Makes a directory and its missing parents; returns what was made, outermost first. Errors name
+ * `shownPath` where only this program knows the directory.
+ */
+export async function makeDirectories(path: string, shownPath?: string): Promise<string[]> {
   const wanted: string[] = [];
   for (let current = path; !(await isDirectory(current)); current = dirname(current)) {
     wanted.unshift(current);
@@ -61,7 +64,8 @@ export async function makeDirectories(path: string): Promise<string[]> {
       await mkdir(directory);
       made.push(directory);
     } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw fileError(error, `${directory} cannot be made`);
+      if (errorCode(error) !== 'EEXIST')
+        throw fileError(error, `${shownPath ?? directory} cannot be made`);
       if (!(await isDirectory(directory))) throw fileError(error, `${directory} is no directory`);
     }
   }
