@@ -20,7 +20,7 @@ export const SOCKET_CHECK_MS = 500;
 export const LOCK_TIMEOUT_MS = 5_000;
 /** How long a daemon that was told to stop waits for running requests. */
 export const DRAIN_TIMEOUT_MS = 30_000;
-/** Log of a detached daemon is moved to `.old` at its start when it is larger. */
+/** Log of a detached daemon: when it is full it becomes `.old`, so that both are twice this at most. */
 export const LOG_BYTES_MAX = 16 << 20;
 /** Lines that wait for a full disk to have room again; what comes on top is lost. */
 export const LOG_PENDING_BYTES_MAX = 1 << 20;

@@ -4,14 +4,14 @@
  */
 import { currentRequest } from '@shoal/snapshotter';
 import pino from 'pino';
-import { LogFile } from './log-file.ts';
+import { LogFile, type LogFileOptions } from './log-file.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export type Log = pino.Logger;
 
-/** Opens a log on a descriptor, standard error by default. */
-export function openLog(level: LogLevel, fd = 2): Log {
+/** Opens a log on a descriptor, standard error by default; with its path it is kept bounded. */
+export function openLog(level: LogLevel, fd = 2, options: LogFileOptions = {}): Log {
   return pino(
     {
       level,
@@ -22,6 +22,6 @@ export function openLog(level: LogLevel, fd = 2): Log {
       mixin: () => currentRequest() ?? {},
       formatters: { level: (label) => ({ level: label }) },
     },
-    new LogFile(fd),
+    new LogFile(fd, options),
   );
 }

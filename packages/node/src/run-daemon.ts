@@ -37,12 +37,12 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
   const manager = ServiceManager.fromEnvironment(process.env, process.pid);
   try {
     config = readConfig(options.configFile);
-    log = openLog(config.logLevel);
     const paths = daemonPaths({
       root: options.root ?? config.root,
       run: options.run ?? config.run,
     });
     const { configFile, address, isDetached, isReplacing } = options;
+    log = openLog(config.logLevel, 2, { path: isDetached === true ? paths.log : undefined });
     const how = { configFile, address, isDetached, isReplacing };
     daemon = await Daemon.start({ paths, config, ...how, log, manager });
   } catch (error) {

@@ -1,7 +1,16 @@
 /** The daemon's log when its disk is full. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { requireMounts, requireTool, runChecked, temporaryDirectory } from '@shoal/test-kit';
@@ -52,4 +61,51 @@ t.test('when there is room again the log goes on', async (t) => {
     messages.map((line) => JSON.parse(line).message),
     ['while it is full', 'afterwards'],
   );
+});
+
+t.test('a log is kept bounded, for all who write to it, and no line is broken', async (t) => {
+  const path = join(temporaryDirectory(t), 'log');
+  const [fd, supervisor] = [openSync(path, 'a'), openSync(path, 'a')];
+  t.teardown(() => [fd, supervisor].map((open) => closeSync(open)));
+  const bytesMax = 4096;
+  const log = openLog('info', fd, { path, bytesMax });
+  const numbers = (file: string) =>
+    readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).at as number);
+  let largest = 0;
+  for (let at = 0; at < 500; at += 1) {
+    if (at % 50 === 0) writeSync(supervisor, `${JSON.stringify({ at })}\n`);
+    else log.info({ at }, 'a line');
+    largest = Math.max(largest, statSync(path).size);
+  }
+  t.ok(largest > bytesMax / 2 && largest <= bytesMax + 200, `${largest} bytes at most`);
+  const kept = [...numbers(`${path}.old`), ...numbers(path)];
+  t.equal(kept.at(-1), 499);
+  t.ok(kept.length > 40, `${kept.length} lines are kept`);
+  t.same(
+    kept,
+    kept.map((_, index) => (kept[0] ?? 0) + index),
+    'in order, none lost',
+  );
+  // Somebody has moved it away, as a newer daemon does at its start: it is not ours any more.
+  renameSync(path, `${path}.moved`);
+  writeFileSync(path, 'of another daemon');
+  for (let at = 0; at < 100; at += 1) log.info({ at }, 'a line');
+  t.equal(readFileSync(path, 'utf8'), 'of another daemon');
+});
+
+t.test('a full disk does not keep a log from being bounded', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'mount')) return;
+  const small = temporaryDirectory(t);
+  await runChecked('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', small]);
+  t.teardown(() => runChecked('umount', ['-l', small]));
+  const path = join(small, 'log');
+  const fd = openSync(path, 'a');
+  t.teardown(() => closeSync(fd));
+  const log = openLog('info', fd, { path, bytesMax: 40_000 });
+  for (let at = 0; at < 2000; at += 1) log.info({ at }, 'a line');
+  const last = readFileSync(path, 'utf8').trim().split('\n').at(-1) ?? '';
+  t.match(JSON.parse(last), { at: 1999 });
 });
