@@ -2,9 +2,12 @@
  * Blobs: where their bytes come from, how they are decoded and verified, and where they are kept.
  */
 export * from './cache/cache-event.ts';
+export type { UnusedBlob } from './cache/cache-space.ts';
+export type { CacheUpkeep } from './cache/cache-upkeep.ts';
 export * from './cache/cached-blob.ts';
 export * from './cache/chunk-cache.ts';
 export * from './cache/describe-blob.ts';
+export type { BlobVerification } from './cache/verify-entry.ts';
 export * from './codec/codec-jobs.ts';
 export * from './codec/codec-pool.ts';
 export * from './errors.ts';

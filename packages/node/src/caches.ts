@@ -34,9 +34,9 @@ export class Caches {
     makePrivateDirectory(directory);
     const { codecs, config, defaultDirectory, log, onFetched, onEvent } = this.#input;
     const evictsAtOnce = this.#isRestored;
-    const isLimited = directory === defaultDirectory && config.cacheBytesMax !== undefined;
+    const limits = directory === defaultDirectory ? limitsOf(config) : {};
     const cache = await ChunkCache.open(
-      { directory, evictsAtOnce, ...(isLimited ? { cacheBytesMax: config.cacheBytesMax } : {}) },
+      { directory, evictsAtOnce, ...limits },
       {
         pool: codecs,
         gate: this.#gate,
@@ -58,6 +58,20 @@ export class Caches {
     await Promise.all([...this.#open].map((cache) => cache.startEviction()));
   }
 
+  get defaultDirectory(): string {
+    return this.#input.defaultDirectory;
+  }
+
+  all(): readonly ChunkCache[] {
+    return [...this.#open];
+  }
+
+  /** The image of these blobs is gone from containerd. */
+  markRemoved(directory: string, blobIds: Iterable<string>): void {
+    const cache = this.all().find((each) => each.directory === directory);
+    cache?.upkeep.markRemoved(blobIds);
+  }
+
   /** Of the default cache. */
   get limitBytes(): number | undefined {
     return this.#input.config.cacheBytesMax;
@@ -67,6 +81,13 @@ export class Caches {
   get bytes(): number {
     return [...this.#open].reduce((sum, { bytes }) => sum + bytes, 0);
   }
+}
+
+function limitsOf({ cacheBytesMax, cacheBytesLow }: NodeConfig) {
+  return {
+    ...(cacheBytesMax === undefined ? {} : { cacheBytesMax }),
+    ...(cacheBytesLow === undefined ? {} : { cacheBytesLow }),
+  };
 }
 
 export function cacheDirectoryOf(config: NodeConfig, paths: DaemonPaths): string {

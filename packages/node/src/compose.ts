@@ -49,6 +49,7 @@ export type Composed = {
   readonly service: MountService;
   /** Closed before the service. */
   readonly lazy: LazyImages;
+  readonly caches: Caches;
 };
 
 export async function composeService(input: ComposeInput): Promise<Composed> {
@@ -93,6 +94,11 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
       planner,
       drivers,
       collector,
+      onImageRemoved: ({ record, blobs }) =>
+        caches.markRemoved(
+          record.cacheDirectory,
+          blobs.map(({ blobId }) => blobId),
+        ),
       log,
       owned: [pool, access, codecs, collector],
     },
@@ -113,7 +119,7 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
         : containerdContent(config.containerdAddress),
   });
   watchDaemon(metrics, { service, drivers, caches, lazy });
-  return { service, lazy };
+  return { service, lazy, caches };
 }
 
 /** All registries together stay within the bandwidth; order and bounds are the gate's. */

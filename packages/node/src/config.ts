@@ -10,7 +10,11 @@ import type { MissPolicy } from '@shoal/snapshotter';
 import { parse } from 'smol-toml';
 import { z } from 'zod';
 import { ConfigError } from './errors.ts';
-import { CONFIG_BYTES_MAX } from './limits.ts';
+import {
+  CACHE_HIGH_PERCENT_DEFAULT,
+  CACHE_LOW_PERCENT_DEFAULT,
+  CONFIG_BYTES_MAX,
+} from './limits.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 import { type MetricsAddress, parseMetricsAddress } from './metrics/metrics-address.ts';
 import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
@@ -26,7 +30,14 @@ const fileSchema = z.strictObject({
   run: absolutePath.optional(),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).optional() }).optional(),
   cache: z
-    .strictObject({ directory: absolutePath.optional(), bytes_max: byteSize.optional() })
+    .strictObject({
+      directory: absolutePath.optional(),
+      bytes_max: byteSize.optional(),
+      bytes_low: byteSize.optional(),
+      high_percent: z.number().min(1).max(100).optional(),
+      low_percent: z.number().min(1).max(100).optional(),
+      unused_days_max: z.number().min(0).max(36_500).optional(),
+    })
     .optional(),
   mount: z
     .strictObject({
@@ -68,6 +79,13 @@ export type NodeConfig = RegistryConfig & {
   readonly logLevel: LogLevel;
   readonly cacheDirectory: string | undefined;
   readonly cacheBytesMax: number | undefined;
+  /** Where an eviction ends that passing `cacheBytesMax` started. */
+  readonly cacheBytesLow: number | undefined;
+  /** Use of the cache's disk above which unused blobs go, and where that ends. */
+  readonly cacheHighPercent: number;
+  readonly cacheLowPercent: number;
+  /** Blobs unused for longer go. */
+  readonly cacheUnusedDaysMax: number | undefined;
   readonly missPolicy: MissPolicy;
   readonly fuseThreads: number | undefined;
   readonly fuseHolder: 'auto' | 'traced' | 'socket';
@@ -104,6 +122,13 @@ export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConf
     logLevel: data.log?.level ?? 'info',
     cacheDirectory: data.cache?.directory,
     cacheBytesMax: data.cache?.bytes_max,
+    cacheBytesLow: data.cache?.bytes_low,
+    cacheHighPercent: data.cache?.high_percent ?? CACHE_HIGH_PERCENT_DEFAULT,
+    cacheLowPercent: Math.min(
+      data.cache?.low_percent ?? CACHE_LOW_PERCENT_DEFAULT,
+      data.cache?.high_percent ?? CACHE_HIGH_PERCENT_DEFAULT,
+    ),
+    cacheUnusedDaysMax: data.cache?.unused_days_max,
     missPolicy: parseMissPolicy(data.mount?.miss_policy ?? 'wait') ?? { kind: 'wait' },
     fuseThreads: data.fuse?.threads,
     fuseHolder: data.fuse?.holder ?? 'auto',

@@ -6,6 +6,8 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { errorCode } from '@shoal/errors';
 import type { MountRequest, UnmountRequest } from '@shoal/snapshotter';
+import type { CollectedCache, CollectRequest } from './cache/cache-collector.ts';
+import type { VerifiedCache } from './cache/verify-caches.ts';
 import { checkBody, decodeError } from './control-errors.ts';
 import {
   CONTROL_PATH,
@@ -72,6 +74,21 @@ export class ControlClient {
   /** Unmounts what is not busy; the daemon leaves when nothing needs it any more. */
   async drain(request: DrainRequest, options: ControlOptions = {}): Promise<DrainAnswer> {
     return (await this.#call('POST', CONTROL_PATH.drain, request, options)) as DrainAnswer;
+  }
+
+  /** What of the caches may go: removed, or only named. */
+  async collectCaches(
+    request: CollectRequest,
+    options: ControlOptions = {},
+  ): Promise<readonly CollectedCache[]> {
+    const answer = await this.#call('POST', CONTROL_PATH.cacheGc, request, options);
+    return answer as CollectedCache[];
+  }
+
+  /** Takes as long as reading all that mounts have here. */
+  async verifyCaches(options: ControlOptions = {}): Promise<readonly VerifiedCache[]> {
+    const answer = await this.#call('POST', CONTROL_PATH.cacheVerify, {}, options);
+    return answer as VerifiedCache[];
   }
 
   /** The reads of mounted images that waited. */

@@ -19,6 +19,7 @@ import type {
 } from '@shoal/snapshotter';
 import { DRIVER_CHOICES, missPolicySchema, sourceOptionsSchema } from '@shoal/snapshotter';
 import { z } from 'zod';
+import type { CollectRequest } from './cache/cache-collector.ts';
 import type { CredentialStatus } from './credential-states.ts';
 
 export const CONTROL_PATH = {
@@ -33,6 +34,8 @@ export const CONTROL_PATH = {
   drain: '/v1/drain',
   stop: '/v1/stop',
   trace: '/v1/trace',
+  cacheGc: '/v1/cache/gc',
+  cacheVerify: '/v1/cache/verify',
 } as const;
 
 const absolutePath = z
@@ -77,6 +80,11 @@ export type TraceRequest = z.infer<typeof traceRequestSchema>;
 export const traceRequestSchema = z.strictObject({
   names: z.array(z.string().min(1).max(4096)).min(1).max(4),
 });
+
+export const collectRequestSchema = z.strictObject({
+  isDryRun: z.boolean().optional(),
+  takesAll: z.boolean().optional(),
+}) satisfies z.ZodType<CollectRequest>;
 
 /** An error on the wire; never a stack, never a cause. */
 export const errorBodySchema = z.object({

@@ -1,8 +1,12 @@
 /** What each request on the control socket does. */
 import { listDrivers } from '@shoal/snapshotter';
+import type { CacheCollector } from './cache/cache-collector.ts';
+import { verifyCaches } from './cache/verify-caches.ts';
+import type { Caches } from './caches.ts';
 import { checkBody } from './control-errors.ts';
 import {
   CONTROL_PATH,
+  collectRequestSchema,
   drainRequestSchema,
   mountRequestSchema,
   type StopAnswer,
@@ -17,6 +21,8 @@ import { traceOf } from './trace.ts';
 
 export type ControlRoutesInput = StatusSources & {
   readonly metrics: Metrics;
+  readonly caches: Caches;
+  readonly collector: CacheCollector;
   /** Has the daemon leave. */
   readonly stop: () => void;
 };
@@ -39,6 +45,9 @@ export function controlRoutes(input: ControlRoutesInput): Routes {
       if (answer.busy.length === 0) void service.untilUnread().then(stop);
       return answer;
     },
+    [`POST ${CONTROL_PATH.cacheGc}`]: (body) =>
+      input.collector.collect(checkBody(collectRequestSchema, body, 'cache gc')),
+    [`POST ${CONTROL_PATH.cacheVerify}`]: (_, signal) => verifyCaches(input.caches, signal),
     [`POST ${CONTROL_PATH.trace}`]: async (body) =>
       traceOf(checkBody(traceRequestSchema, body, 'trace'), input),
     [`POST ${CONTROL_PATH.stop}`]: async (body): Promise<StopAnswer> => {

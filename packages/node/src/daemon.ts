@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
 import type { ServiceManager } from '@shoal/linux';
 import { ContainerdEndpoint, makePrivateDirectory, StateStore } from '@shoal/snapshotter';
+import { CacheCollector } from './cache/cache-collector.ts';
+import { policyOf } from './cache/configured-policy.ts';
 import { type Composed, type ComposeInput, composeService } from './compose.ts';
 import { configDigest, type NodeConfig } from './config.ts';
 import { ControlClient } from './control-client.ts';
@@ -106,9 +108,14 @@ async function openParts(
   const credentials = new CredentialStates(metrics.credentialsRenewed);
   const registries = await openRegistryAccess(config, paths, log);
   if (registries.remembered !== undefined) parts.use(registries.remembered);
-  const { service, lazy } = await openService(options, { metrics, credentials, registries });
+  const { service, lazy, caches } = await openService(options, {
+    metrics,
+    credentials,
+    registries,
+  });
   parts.use(service);
   parts.use(lazy);
+  const collector = parts.use(new CacheCollector(caches, policyOf(config), log));
   parts.use(await serveMetrics(metrics, config.metricsAddress, log));
   const configured = options.address ?? config.snapshotterAddress;
   const address = configured ?? join(paths.run, 'snapshotter.sock');
@@ -117,6 +124,7 @@ async function openParts(
   const endpoint = parts.use(await ContainerdEndpoint.open(snapshots));
   const routes = controlRoutes({
     ...{ service, lazy, snapshots: endpoint.service, credentials, metrics, address, stop },
+    ...{ caches, collector },
     facts: factsOf(options),
     containerdAddress: config.containerdAddress,
   });

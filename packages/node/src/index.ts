@@ -1,4 +1,6 @@
 /** The daemon of a host and the client of its control socket. */
+export type { CollectedCache } from './cache/cache-collector.ts';
+export type { VerifiedCache } from './cache/verify-caches.ts';
 export { type NodeConfig, readConfig } from './config.ts';
 export { ControlClient } from './control-client.ts';
 export type { PingAnswer, StatusAnswer } from './control-protocol.ts';

@@ -280,6 +280,7 @@ export class MountService implements AsyncDisposable {
     await plan.release().catch((error: unknown) => {
       this.#components.log.warn(errorFields(error), 'blobs of an unmounted image did not close');
     });
+    if (plan.record.isLower === true) this.#components.onImageRemoved?.(plan);
     this.#collect();
   }
 

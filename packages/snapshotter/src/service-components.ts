@@ -1,7 +1,7 @@
 /** What a mount service is put together from. */
 import type { BootstrapCollector } from './bootstrap-collector.ts';
 import type { DriverName, MountDriver } from './driver/index.ts';
-import type { MountPlans } from './mount-plan.ts';
+import type { MountPlan, MountPlans } from './mount-plan.ts';
 import type { ServiceLog } from './service-log.ts';
 import type { StateStore } from './state-store.ts';
 
@@ -11,6 +11,8 @@ export type MountServiceComponents = {
   readonly drivers: ReadonlyMap<DriverName, MountDriver>;
   /** Told when there may be something to delete. */
   readonly collector: Pick<BootstrapCollector, 'collectSometimes'>;
+  /** Told when an image that overlays lay on is gone for good: its blobs are closed by then. */
+  readonly onImageRemoved?: ((plan: Pick<MountPlan, 'record' | 'blobs'>) => void) | undefined;
   readonly log: ServiceLog;
   /** Closed after the drivers, in this order. */
   readonly owned: readonly { close(): Promise<void> }[];

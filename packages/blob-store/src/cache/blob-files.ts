@@ -184,6 +184,16 @@ export class BlobFiles {
     await this.#writeBits(this.#bitmap, 0, this.#bitmap.length);
   }
 
+  /** Chunks whose bytes were found damaged: they count no more, also after a restart. */
+  async forget(chunks: readonly number[]): Promise<void> {
+    for (const index of chunks) {
+      if (!hasBit(this.#bitmap, index)) continue;
+      clearBit(this.#bitmap, index);
+      this.#durableCount--;
+    }
+    await this.dropClaims(chunks);
+  }
+
   /** What is only claimed stays so on disk until somebody looks at it. */
   async #writeBits(bitmap: Uint8Array, low: number, high: number): Promise<void> {
     const bits = bitmap.slice(low, high).map((byte, at) => byte | (this.claimed[low + at] ?? 0));

@@ -30,3 +30,8 @@ export type CacheEvent = {
 };
 
 export type CacheEventSink = (event: CacheEvent) => void;
+
+export function adoptedEvent(directory: string, key: string, count: number): CacheEvent {
+  const message = `cache ${directory}: ${count} chunks of blob ${key} were left by nydusd or another image; each is verified when it is wanted`;
+  return { kind: 'adopted', message };
+}

@@ -15,13 +15,31 @@ type Usage = {
   users: number;
   /** Its files could not be removed: it counts on, and is not tried again before it was used. */
   isStuck: boolean;
+  /** Its image is gone, so that nobody is expected to want it again: it goes first. */
+  isRemoved: boolean;
+};
+
+/** A blob that nobody has open. */
+export type UnusedBlob = {
+  /** Names its files. */
+  readonly key: string;
+  readonly bytes: number;
+  readonly lastUseMs: number;
+  readonly isRemoved: boolean;
+};
+
+export type CacheLimits = {
+  /** More start an eviction. */
+  readonly highBytes: number;
+  /** Where it ends. */
+  readonly lowBytes: number;
 };
 
 const SECTOR_BYTES = 512;
 
 export class CacheSpace {
   readonly #directory: string;
-  readonly #bytesMax: number;
+  readonly #limits: CacheLimits;
   readonly #onEvent: CacheEventSink;
   readonly #usage = new Map<string, Usage>();
   #bytes = 0;
@@ -32,10 +50,10 @@ export class CacheSpace {
   /** Looks at every file of the directory once. */
   static async open(
     directory: string,
-    bytesMax: number,
+    limits: CacheLimits,
     onEvent: CacheEventSink,
   ): Promise<CacheSpace> {
-    const space = new CacheSpace(directory, bytesMax, onEvent);
+    const space = new CacheSpace(directory, limits, onEvent);
     const names = await readdir(directory);
     if (names.length > CACHE_DIRECTORY_ENTRIES_MAX) {
       throw new CacheDirectoryError(`${directory} has ${names.length} files`, {
@@ -48,9 +66,9 @@ export class CacheSpace {
     return space;
   }
 
-  private constructor(directory: string, bytesMax: number, onEvent: CacheEventSink) {
+  private constructor(directory: string, limits: CacheLimits, onEvent: CacheEventSink) {
     this.#directory = directory;
-    this.#bytesMax = bytesMax;
+    this.#limits = limits;
     this.#onEvent = onEvent;
   }
 
@@ -75,6 +93,7 @@ export class CacheSpace {
     this.#usage.set(key, usage);
     usage.users++;
     usage.isStuck = false;
+    usage.isRemoved = false;
     await this.#evicting;
   }
 
@@ -94,38 +113,66 @@ export class CacheSpace {
     if (usage === undefined) return;
     usage.bytes += bytes;
     this.#bytes += bytes;
-    if (this.#bytes > this.#bytesMax) void this.enforce();
+    if (this.#bytes > this.#limits.highBytes) void this.enforce();
   }
 
-  /** Evicts until the limit is kept or every blob left is in use. */
+  /** Once above the high limit: evicts down to the low one, or until every blob left is in use. */
   async enforce(): Promise<void> {
-    while (this.#mayEvict && this.#bytes > this.#bytesMax) {
-      if (await this.evictOne()) continue;
-      if (!this.#isOverTold) {
-        this.#isOverTold = true;
-        const message = `cache ${this.#directory}: mounts use ${this.#bytes} bytes, more than the limit of ${this.#bytesMax}`;
-        this.#onEvent({ kind: 'over-limit', message });
-      }
-      return;
+    const { highBytes, lowBytes } = this.#limits;
+    if (this.#bytes > highBytes) {
+      while (this.#mayEvict && this.#bytes > lowBytes && (await this.evictOne()));
     }
-    if (this.#bytes <= this.#bytesMax) this.#isOverTold = false;
+    if (this.#bytes <= highBytes) this.#isOverTold = false;
+    else if (this.#mayEvict && !this.#isOverTold) {
+      this.#isOverTold = true;
+      const message = `cache ${this.#directory}: mounts use ${this.#bytes} bytes, more than the limit of ${highBytes}`;
+      this.#onEvent({ kind: 'over-limit', message });
+    }
   }
 
-  /** Removes the blob that is unused for longest; false when all are in use. */
+  /** Removes the blob that goes first; false when all are in use. */
   evictOne(): Promise<boolean> {
-    this.#evicting = this.#evicting.catch(() => false).then(() => this.#evictOldest());
+    this.#evicting = this.#evicting.catch(() => false).then(() => this.#evictFirst());
     return this.#evicting;
   }
 
-  async #evictOldest(): Promise<boolean> {
-    if (!this.#mayEvict) return false;
-    let oldest: [string, Usage] | undefined;
-    for (const [key, usage] of this.#usage) {
-      if (usage.users > 0 || usage.isStuck) continue;
-      if (oldest === undefined || usage.lastUseMs < oldest[1].lastUseMs) oldest = [key, usage];
+  /** Blobs that may go, in the order in which they do. */
+  unused(): readonly UnusedBlob[] {
+    return [...this.#usage]
+      .filter(([, { users, isStuck }]) => users === 0 && !isStuck)
+      .map(([key, { bytes, lastUseMs, isRemoved }]) => ({ key, bytes, lastUseMs, isRemoved }))
+      .toSorted(byTurn);
+  }
+
+  /** Removes one blob; the bytes that are free now, 0 when somebody uses it or it cannot go. */
+  evict(key: string): Promise<number> {
+    const evicted = this.#evicting
+      .catch(() => false)
+      .then(() => (this.#mayEvict ? this.#remove(key) : undefined));
+    this.#evicting = evicted.then((bytes) => bytes !== undefined);
+    return evicted.then((bytes = 0) => bytes);
+  }
+
+  /** The images that these blobs were of are gone. */
+  markRemoved(blobId: string): void {
+    for (const key of [blobId, ...this.variantsOf(blobId)]) {
+      const usage = this.#usage.get(key);
+      if (usage?.users === 0) usage.isRemoved = true;
     }
-    if (oldest === undefined) return false;
-    const [key, usage] = oldest;
+  }
+
+  async #evictFirst(): Promise<boolean> {
+    const [first] = this.#mayEvict ? this.unused() : [];
+    if (first === undefined) return false;
+    // When it cannot be removed the next one may.
+    await this.#remove(first.key);
+    return true;
+  }
+
+  /** Undefined when nothing was removed. */
+  async #remove(key: string): Promise<number | undefined> {
+    const usage = this.#usage.get(key);
+    if (usage === undefined || usage.users > 0) return undefined;
     this.#usage.delete(key);
     const what = `cache ${this.#directory}: blob ${key}`;
     try {
@@ -133,13 +180,12 @@ export class CacheSpace {
     } catch (error) {
       this.#onEvent({ kind: 'evict-failed', message: `${what} cannot be removed`, error });
       this.#keepStuck(key, usage);
-      // The next one may go.
-      return true;
+      return undefined;
     }
     this.#bytes -= usage.bytes;
-    const message = `${what} evicted, ${usage.bytes} bytes freed`;
-    this.#onEvent({ kind: 'evicted', message, bytes: usage.bytes });
-    return true;
+    const { bytes } = usage;
+    this.#onEvent({ kind: 'evicted', message: `${what} evicted, ${bytes} bytes freed`, bytes });
+    return bytes;
   }
 
   #keepStuck(key: string, usage: Usage): void {
@@ -168,5 +214,10 @@ export class CacheSpace {
 }
 
 function unused(): Usage {
-  return { bytes: 0, lastUseMs: 0, users: 0, isStuck: false };
+  return { bytes: 0, lastUseMs: 0, users: 0, isStuck: false, isRemoved: false };
+}
+
+/** Those of removed images first, then the one unused for longest. */
+function byTurn(a: UnusedBlob, b: UnusedBlob): number {
+  return Number(b.isRemoved) - Number(a.isRemoved) || a.lastUseMs - b.lastUseMs;
 }

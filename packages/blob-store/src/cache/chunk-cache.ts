@@ -14,8 +14,9 @@ import { BlobEntry } from './blob-entry.ts';
 import { BlobFiles, type DeviceIo, REAL_DEVICE_IO } from './blob-files.ts';
 import { keepBlobMeta } from './blob-meta-file.ts';
 import { lockCacheDirectory } from './cache-directory.ts';
-import type { CacheEvent, CacheEventSink } from './cache-event.ts';
+import { adoptedEvent, type CacheEvent, type CacheEventSink } from './cache-event.ts';
 import { CacheSpace } from './cache-space.ts';
+import { CacheUpkeep, type OpenEntry } from './cache-upkeep.ts';
 import type { BlobDescription, CachedBlob } from './cached-blob.ts';
 import { CachedBlobHandle } from './cached-blob-handle.ts';
 import { checkDescription } from './check-description.ts';
@@ -29,6 +30,8 @@ export type ChunkCacheOptions = {
   readonly directory: string;
   /** Bytes the files may take; blobs in use may pass it. @default no limit */
   readonly cacheBytesMax?: number;
+  /** Where an eviction ends that passing `cacheBytesMax` started. @default the same */
+  readonly cacheBytesLow?: number;
   /** At most READAHEAD_BYTES_MAX; 0 turns readahead off. @default READAHEAD_BYTES_MAX */
   readonly readaheadBytesMax?: number;
   /**
@@ -51,10 +54,9 @@ export type ChunkCacheComponents = {
   readonly io?: DeviceIo;
 };
 
-type Open = { readonly entry: BlobEntry; users: number };
-
 export class ChunkCache implements AsyncDisposable {
   readonly directory: string;
+  readonly upkeep: CacheUpkeep;
   readonly #options: ChunkCacheOptions;
   readonly #components: ChunkCacheComponents;
   readonly #lock: FileHandle;
@@ -66,7 +68,7 @@ export class ChunkCache implements AsyncDisposable {
     sizeCalculation: (bytes) => Math.max(1, bytes.length),
   });
   /** Entries in use, by file key. */
-  readonly #entries = new Map<string, Open>();
+  readonly #entries = new Map<string, OpenEntry>();
   readonly #handles = new Set<CachedBlobHandle>();
   /** Opening and closing happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -81,8 +83,9 @@ export class ChunkCache implements AsyncDisposable {
     components.pool.warmUp();
     const tell = (event: CacheEvent) => components.onEvent?.(event);
     try {
-      const bytesMax = options.cacheBytesMax ?? Number.POSITIVE_INFINITY;
-      const space = await CacheSpace.open(options.directory, bytesMax, tell);
+      const { cacheBytesMax: highBytes = Number.POSITIVE_INFINITY } = options;
+      const lowBytes = Math.min(options.cacheBytesLow ?? highBytes, highBytes);
+      const space = await CacheSpace.open(options.directory, { highBytes, lowBytes }, tell);
       if (options.evictsAtOnce ?? true) await space.startEviction();
       return new ChunkCache(options, components, lock, space);
     } catch (error) {
@@ -103,6 +106,7 @@ export class ChunkCache implements AsyncDisposable {
     this.#lock = lock;
     this.#gate = components.gate ?? new ReadGate();
     this.#space = space;
+    this.upkeep = new CacheUpkeep(space, this.#entries);
     this.#disk = new DiskState(options.directory, (event) => this.#tell(event));
   }
 
@@ -158,7 +162,7 @@ export class ChunkCache implements AsyncDisposable {
     for (const result of closed) if (result.status === 'rejected') throw result.reason;
   }
 
-  async #closeHandle(handle: CachedBlobHandle, key: string, open: Open): Promise<void> {
+  async #closeHandle(handle: CachedBlobHandle, key: string, open: OpenEntry): Promise<void> {
     this.#handles.delete(handle);
     open.users--;
     if (open.users > 0) return;
@@ -202,7 +206,7 @@ export class ChunkCache implements AsyncDisposable {
     return open === undefined || isSameBlob(open.entry.description, description);
   }
 
-  async #openEntry(key: string, described: BlobDescription): Promise<Open> {
+  async #openEntry(key: string, described: BlobDescription): Promise<OpenEntry> {
     const description = ownDescription(described);
     const paths = blobPaths(this.directory, key);
     await this.#space.acquire(key);
@@ -229,10 +233,11 @@ export class ChunkCache implements AsyncDisposable {
   }
 
   /** On failure the files are closed. */
-  async #enter(key: string, description: BlobDescription, files: BlobFiles): Promise<Open> {
+  async #enter(key: string, description: BlobDescription, files: BlobFiles): Promise<OpenEntry> {
     try {
       await keepBlobMeta(blobPaths(this.directory, key).meta, description.blobMeta);
-      this.#tellAdopted(key, countBits(files.claimed));
+      const adopted = countBits(files.claimed);
+      if (adopted > 0) this.#tell(adoptedEvent(this.directory, key, adopted));
       return { entry: this.#entryOf(key, description, files), users: 0 };
     } catch (error) {
       await files.close();
@@ -285,12 +290,6 @@ export class ChunkCache implements AsyncDisposable {
     const result = this.#turn.then(work, work);
     this.#turn = result.catch(() => {});
     return result;
-  }
-
-  #tellAdopted(key: string, count: number): void {
-    if (count === 0) return;
-    const message = `cache ${this.directory}: ${count} chunks of blob ${key} were left by nydusd or another image; each is verified when it is wanted`;
-    this.#tell({ kind: 'adopted', message });
   }
 
   #tell(event: CacheEvent): void {

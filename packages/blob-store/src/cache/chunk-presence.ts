@@ -76,6 +76,17 @@ export class ChunkPresence {
     }
   }
 
+  /** What is in the device file is not what belongs there: it is absent from now on. */
+  async forget(chunks: readonly number[]): Promise<void> {
+    const present = chunks.filter((chunk) => this.isPresent(chunk));
+    for (const chunk of present) this.#unmark(chunk);
+    try {
+      await this.#components.files.forget(present);
+    } catch (error) {
+      this.#tell('record-failed', 'the chunk map cannot be written', error);
+    }
+  }
+
   /** Resolves when everything present is durable, as far as the disk allows. */
   flush(): Promise<void> {
     return this.#durable.flush();

@@ -1,6 +1,7 @@
 /** Every subcommand, in the order the help lists them. */
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { registerCache } from './cache.ts';
 import { registerCat } from './cat.ts';
 import { registerCheck } from './check.ts';
 import { registerConvert } from './convert.ts';
@@ -32,6 +33,7 @@ export function registerCommands(program: Command, context: CliContext): void {
   registerStatus(program, context);
   registerTrace(program, context);
   registerDrain(program, context);
+  registerCache(program, context);
   registerUpgrade(program, context);
   registerDoctor(program, context);
   registerNode(program, context);
