@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { convertImage } from '@shoal/converter';
+import { ControlClient } from '@shoal/node';
 import { parseReference } from '@shoal/oci';
 import { StaticCredentials } from '@shoal/registry-client';
 import {
@@ -118,6 +119,8 @@ for (const release of RELEASES) {
     await t.rejects(pull(address, image, 'wrong'), 'with a wrong one');
     t.match(await pull(address, image, 'secret'), /^sha256:/);
     await pull(address, pause, 'secret');
+    const { images } = await new ControlClient(join(snapshotter.run, 'shoal.sock')).status();
+    t.match(images, { lazy: [{ imageRef: image }], ordinary: [{ imageRef: pause }] }, 'both kinds');
     const pod = new CriPod(containerd.address, directory);
     t.teardown(() => pod.close());
     await pod.start();
