@@ -35,6 +35,10 @@ function listenForSignals(): AbortSignal {
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(ExitCode.interrupted);
+      // Finishing or undoing what runs may take seconds, and somebody sits there.
+      if (name === 'SIGINT' && process.stderr.isTTY) {
+        process.stderr.write('\nshoal: stopping; once more ends it at once\n');
+      }
       controller.abort();
     });
   }

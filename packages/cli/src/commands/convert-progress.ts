@@ -35,7 +35,8 @@ export class ConvertProgressPrinter {
       case 'manifest':
         this.#layers = event.layers;
         this.#line(
-          `${event.platform}: ${formatCount(event.layers, 'layer')}, ${formatBytes(event.bytes)}`,
+          // Of a directory nobody knows the bytes before it is read.
+          `${event.platform}: ${formatCount(event.layers, 'layer')}${event.bytes > 0 ? `, ${formatBytes(event.bytes)}` : ''}`,
         );
         return;
       case 'layer-start':

@@ -66,9 +66,21 @@ export async function readDirectoryLayer(
     const code = errorCode(error);
     if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) throw error;
     const detail = error instanceof Error ? error.message : code;
-    throw new SourceTreeError(printableName(root), detail, { cause: error });
+    const remedy = REMEDIES[code];
+    throw new SourceTreeError(printableName(root), detail, {
+      cause: error,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
   }
 }
+
+/** For what is no change of the tree meanwhile. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  EACCES: 'run it as a user who may read everything in the directory, or as root',
+  EPERM: 'run it as a user who may read everything in the directory, or as root',
+  EIO: 'check the disk',
+  EMFILE: 'raise the limit of open files (ulimit -n)',
+};
 
 async function deliverTree(
   root: Buffer,
