@@ -120,6 +120,8 @@ t.test('another image shares layers that were not fetched: they are fetched then
   const image = await unpackImageOf(`${gate.host}/other:plain`);
   const { chainId, fetched } = await containerd.pull(image);
   t.same(fetched, [false, false, true], 'containerd believes that the shared ones are there');
+  const shared = image.layers[0]?.diffId ?? '';
+  t.ok((await containerd.usage(shared)).size > 2_000_000, 'it takes its place now');
   const mounts = await containerd.prepare('c', chainId);
   const look = 'cat own etc/base; ls etc opaque; sha256sum < big | cut -c1-64; stat -c %a bin/tool';
   const digest = digestOf(BIG).slice('sha256:'.length);

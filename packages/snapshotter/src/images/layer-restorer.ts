@@ -4,12 +4,14 @@
  * fetched now, as containerd would have done. Once for all who wait.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRetryable } from '@shoal/errors';
 import { type ImageStore, readDocument } from '@shoal/registry-client';
+import { z } from 'zod';
 import { writeDurably } from '../durable-file.ts';
 import { errorFields, type ServiceLog } from '../service-log.ts';
+import { diskUsage } from '../snapshots/disk-usage.ts';
 import type { CommittedSnapshot } from '../snapshots/lazy-layers.ts';
 import type { OpenStore } from './converted-counterpart.ts';
 import { LayerAbsentError } from './errors.ts';
@@ -18,8 +20,12 @@ import { type AbsentMark, decodeMark } from './lazy-mark.ts';
 import { RESTORE_MS_MAX, RESTORES_PARALLEL_MAX } from './limits.ts';
 import { Semaphore } from './semaphore.ts';
 
-/** Beside `fs`: the layer is complete in it. */
-const DONE = 'restored';
+/** Beside `fs`: the layer is complete in it, and takes so much. */
+const DONE = 'restored.json';
+const usageSchema = z.strictObject({
+  size: z.number().int().min(0),
+  inodes: z.number().int().min(0),
+});
 
 export type LayerRestorerParts = { readonly open: OpenStore; readonly log: ServiceLog };
 
@@ -37,6 +43,15 @@ export class LayerRestorer {
   /** Brings the content of these layers into their directories. @throws LayerAbsentError */
   async restore(absent: readonly CommittedSnapshot[]): Promise<void> {
     await Promise.all(absent.map((snapshot) => this.#restoreOnce(snapshot)));
+  }
+
+  /** What the layer takes; nothing before it was fetched. */
+  async usageOf({ directory }: CommittedSnapshot): Promise<{ size: number; inodes: number }> {
+    try {
+      return usageSchema.parse(JSON.parse(await readFile(join(directory, DONE), 'utf8')));
+    } catch {
+      return { size: 0, inodes: 0 };
+    }
   }
 
   /** Gives up what runs; the next request begins anew. */
@@ -89,8 +104,11 @@ export class LayerRestorer {
     await mkdir(fresh, { mode: 0o755 });
     const stream = await store.readBlob(layer, { signal });
     await unpackLayer(stream, compressionOf(layer.mediaType), fresh, signal);
-    // Over the empty one: nothing was ever mounted from it.
-    await rename(fresh, join(directory, 'fs'));
-    await writeDurably(directory, DONE, new Uint8Array());
+    const files = join(directory, 'fs');
+    // Not empty only if the daemon ended a moment before it was done; nothing was mounted from it.
+    if ((await readdir(files)).length > 0) await rm(files, { recursive: true });
+    await rename(fresh, files);
+    const usage = await diskUsage(files, { signal });
+    await writeDurably(directory, DONE, Buffer.from(JSON.stringify(usage)));
   }
 }

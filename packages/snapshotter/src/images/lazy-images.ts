@@ -140,6 +140,7 @@ export class LazyImages implements LazyLayers, AsyncDisposable {
 
   async usage(snapshot: CommittedSnapshot): Promise<{ size: number; inodes: number } | undefined> {
     const mark = markOf(snapshot);
+    if (mark?.kind === 'absent') return this.#parts.restorer.usageOf(snapshot);
     return mark?.kind === 'image' ? this.#parts.mounts.usageOf(mark) : undefined;
   }
 
