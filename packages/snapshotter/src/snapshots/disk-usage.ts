@@ -11,6 +11,8 @@ import type { Usage } from './snapshot-record.ts';
 
 /** A larger tree is counted by `du`: one process costs as much as some hundred files do here. */
 const ENTRIES_HERE_MAX = 1000;
+/** A name below still fits into a path of 4096 bytes, whatever its characters are. */
+const PATH_CHARS_HERE_MAX = 1000;
 /** Of st_blocks, whatever the file system's own blocks are. */
 const BLOCK_BYTES = 512n;
 
@@ -37,13 +39,13 @@ export async function diskUsage(
   return { size, inodes };
 }
 
-/** False when the tree is too large, or too deep for path names. */
+/** False when the tree is too large, too deep for path names, or has names that are not UTF-8. */
 async function countBelow(directory: string, count: Count): Promise<boolean> {
   const names = await namesOf(directory);
-  if (names === undefined) return false;
   count.left -= names.length;
-  if (count.left < 0) return false;
+  if (count.left < 0 || directory.length > PATH_CHARS_HERE_MAX) return false;
   for (const name of names) {
+    if (name.includes('\uFFFD')) return false;
     const path = `${directory}/${name}`;
     const facts = await statOf(path);
     if (facts === undefined) continue;
@@ -72,14 +74,14 @@ async function statOf(path: string): Promise<BigIntStats | undefined> {
   }
 }
 
-async function namesOf(directory: string): Promise<string[] | undefined> {
+async function namesOf(directory: string): Promise<string[]> {
   try {
     return await readdir(directory);
   } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOENT') return [];
-    if (code === 'ENAMETOOLONG') return undefined;
-    throw new SnapshotDirectoryError(directory, code ?? String(error), { cause: error });
+    if (errorCode(error) === 'ENOENT') return [];
+    throw new SnapshotDirectoryError(directory, errorCode(error) ?? String(error), {
+      cause: error,
+    });
   }
 }
 
