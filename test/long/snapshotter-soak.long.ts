@@ -27,6 +27,8 @@ const TRIES_MAX = 10;
 const RECONNECT_MS = 1000;
 /** After a kill: containerd waits a few seconds before it connects again, and refuses meanwhile. */
 const EXCUSED_MS = 15_000;
+/** Codec threads start when there is work for them; the daemon is another one than at first. */
+const THREADS_LATER = 2;
 /** What a garbage-collected process may have grown by when nothing leaks. */
 const GROWTH_BYTES_MAX = 64 << 20;
 
@@ -53,7 +55,7 @@ t.test(`${CYCLES} containers while the snapshotter is killed`, async (t) => {
   const after = footprint(snapshotter);
   t.comment(JSON.stringify({ cycles: CYCLES, killed, retried: soak.retried, before, after }));
   t.ok(after.descriptors <= before.descriptors + 2, `${after.descriptors} descriptors`);
-  t.ok(after.threads <= before.threads, `${after.threads} threads`);
+  t.ok(after.threads <= before.threads + THREADS_LATER, `${after.threads} threads`);
   t.ok(after.residentBytes <= before.residentBytes + GROWTH_BYTES_MAX, 'memory');
   await agree(t, containerd, snapshotter);
   await removeEverything(t, containerd, snapshotter);
