@@ -96,7 +96,8 @@ function writeControl(request: ReleaseRequest, parts: readonly PlacedPart[], wor
   const sums = files.filter((file) => file !== CONFIG_FILE).map((file) => md5Line(work, file));
   writeFileSync(join(control, 'md5sums'), sums.join(''));
   for (const script of SCRIPTS) {
-    copyFileSync(join(request.root, 'packaging/debian', script), join(control, script));
+    const text = readFileSync(join(request.root, 'packaging/debian', script), 'utf8');
+    writeFileSync(join(control, script), text.replaceAll('@VERSION@', request.version));
     chmodSync(join(control, script), 0o755);
   }
 }

@@ -39,22 +39,53 @@ dpkg --install /shoal.deb
 [ "$(mounts)" = 1 ]
 cmp /usr/share/common-licenses/GPL-3 /mnt/app/GPL-3
 
-say 'a newer package: the mount stays, the version that runs is kept'
-dpkg-deb --raw-extract /shoal.deb /tmp/newer
-mv "/tmp/newer/opt/shoal/versions/$VERSION" /tmp/newer/opt/shoal/versions/99.0.0
-ln -sfn versions/99.0.0 /tmp/newer/opt/shoal/current
-sed -i 's/^Version: .*/Version: 99.0.0/' /tmp/newer/DEBIAN/control
-sed -i "s,versions/$VERSION/,versions/99.0.0/," /tmp/newer/DEBIAN/md5sums
-dpkg-deb --root-owner-group -Zgzip -z1 --build /tmp/newer /newer.deb
+# The package as another version; what it says of itself is its package.json's.
+repack() {
+  rm -rf /tmp/newer
+  dpkg-deb --raw-extract /shoal.deb /tmp/newer
+  mv "/tmp/newer/opt/shoal/versions/$VERSION" "/tmp/newer/opt/shoal/versions/$1"
+  ln -sfn "versions/$1" /tmp/newer/opt/shoal/current
+  sed -i "s/\"version\": \"$VERSION\"/\"version\": \"$1\"/" "/tmp/newer/opt/shoal/versions/$1/lib/package.json"
+  sed -i "s/^Version: .*/Version: $1/" /tmp/newer/DEBIAN/control
+  sed -i "s,versions/$VERSION/,versions/$1/,; /lib\/package.json\|daemon-main/d" /tmp/newer/DEBIAN/md5sums
+  sed -i "s/^new=.*/new=$1/" /tmp/newer/DEBIAN/postinst
+}
+
+build() {
+  dpkg-deb --root-owner-group -Zgzip -z1 --build /tmp/newer /newer.deb
+}
+
+versions() {
+  ls -A /opt/shoal/versions | tr '\n' ' '
+}
+
+say 'a newer package: its daemon takes the mount over, the version before it is kept'
+repack 98.0.0
+build
+first=$(daemon)
 dpkg --install /newer.deb
 dpkg --verify shoal
-[ "$(readlink -f /usr/bin/shoal)" = /opt/shoal/versions/99.0.0/bin/shoal ]
-[ "$(ls -A /opt/shoal/versions)" = "$(printf '%s\n' "$VERSION" 99.0.0)" ]
-[ "$(mounts)" = 1 ]
+[ "$(shoal --version)" = 98.0.0 ]
+[ "$(versions)" = "$VERSION 98.0.0 " ]
+[ "$(daemon)" != "$first" ]
+shoal status | grep -q '^daemon 98.0.0'
+cmp /usr/share/common-licenses/GPL-2 /mnt/app/GPL-2
+
+say 'a newer package that does not work: the version that ran comes back and stays'
+repack 99.0.0
+sed -i '1i throw new Error("broken");' /tmp/newer/opt/shoal/versions/99.0.0/lib/daemon-main.js
+build
+dpkg --install /newer.deb
+[ "$(shoal --version)" = 98.0.0 ]
+[ "$(versions)" = '98.0.0 99.0.0 ' ]
+shoal status | grep -q '^daemon 98.0.0'
+cmp /usr/share/common-licenses/LGPL-3 /mnt/app/LGPL-3
+
+say 'a daemon that dies is started again from the version that is kept'
 first=$(daemon)
 kill -9 "$first"
 while [ "$(daemon)" = '' ] || [ "$(daemon)" = "$first" ]; do sleep 0.1; done
-cmp /usr/share/common-licenses/GPL-2 /mnt/app/GPL-2
+cmp /usr/share/common-licenses/MPL-1.1 /mnt/app/MPL-1.1
 
 say 'busy: the package does not go'
 sleep 1000 < /mnt/app/GPL-3 &

@@ -123,7 +123,10 @@ async function launch(
   });
   closeSync(log);
   try {
-    return await readiness(child, options);
+    const failure = await readiness(child, options);
+    // One that ended before it was ready is not tried again, whatever its supervisor makes of it.
+    if (failure !== undefined) child.kill();
+    return failure;
   } finally {
     child.unref();
   }
