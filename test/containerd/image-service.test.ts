@@ -24,6 +24,7 @@ import {
   RememberedCredentials,
 } from '../../packages/node/src/cri/remembered-credentials.ts';
 import { requireContainerd, startContainerd } from '../support/containerd.ts';
+import { until } from '../support/mounted-image.ts';
 
 const users = { ann: 'secret' };
 const forgetful: CredentialKeeper = {
@@ -145,7 +146,11 @@ if (requireContainerd(t) && requireTool(t, 'docker-registry', 'openssl', 'skopeo
     await containerd.stop();
     await t.rejects(kubelet.list(), { code: status.UNAVAILABLE, message: containerd.address });
     await containerd.start();
-    t.equal((await kubelet.list()).images.length, 1, 'a containerd that came back is found again');
+    // CRI itself starts a moment after the rest of containerd.
+    await until('a containerd that came back is found again', async () => {
+      const listed = await kubelet.list().catch(() => undefined);
+      return listed?.images.length === 1;
+    });
     await kubelet.remove(image);
     t.same((await kubelet.list()).images, []);
   });

@@ -4,7 +4,7 @@
  */
 import t, { type Test } from 'tap';
 import { LARGE_BYTES, OUTPUT } from './support/busybox-image.ts';
-import { containerName, removeEverything } from './support/containers.ts';
+import { containerName, removeEverything, runInside } from './support/containers.ts';
 import { type Node, startNode } from './support/node.ts';
 import { RELEASES } from './support/releases.ts';
 
@@ -65,8 +65,7 @@ async function bothKinds(t: Test, node: Node): Promise<void> {
     ]);
   }
   for (const { image, name } of names) {
-    const exec = ['tasks', 'exec', '--exec-id', containerName(), name, 'sh', '-c', 'cat /data/*'];
-    t.equal((await containerd.ctr(exec)).stdout, OUTPUT, image);
+    t.equal(await runInside(containerd, name, 'cat /data/*'), OUTPUT, image);
     await containerd.ctr(['tasks', 'delete', '--force', name]);
     await containerd.ctr(['containers', 'delete', name]);
   }

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { startSnapshotter } from '../support/own-snapshotter.ts';
 import { buildBusyboxLayout, OUTPUT, pushLayout } from './support/busybox-image.ts';
-import { containerName, removeEverything } from './support/containers.ts';
+import { containerName, removeEverything, runInside } from './support/containers.ts';
 import { type Installation, RELEASES, startRelease } from './support/releases.ts';
 
 for (const release of RELEASES) {
@@ -49,10 +49,9 @@ async function execAndCommit(t: Test, containerd: Installation, images: Images):
   const name = containerName();
   const run = ['run', '--detach', '--snapshotter', 'shoal', image, name, 'sleep', '1000'];
   await containerd.ctr(run);
-  const inside = (...args: string[]) =>
-    containerd.ctr(['tasks', 'exec', '--exec-id', containerName(), name, ...args]);
-  t.equal((await inside('cat', '/data/changed')).stdout, 'changed\n', 'exec');
-  await inside('sh', '-c', 'rm added; echo more >> changed; mkdir below; echo new > below/new');
+  const inside = (script: string) => runInside(containerd, name, script);
+  t.equal(await inside('cat /data/changed'), 'changed\n', 'exec');
+  await inside('rm added; echo more >> changed; mkdir below; echo new > below/new');
   await containerd.client(['commit', name, committed]);
   await containerd.ctr(['images', 'push', '--plain-http', committed]);
   await containerd.ctr(['tasks', 'delete', '--force', name]);

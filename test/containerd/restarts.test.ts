@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { largeContent, OUTPUT } from './support/busybox-image.ts';
-import { containerName, removeEverything } from './support/containers.ts';
+import { containerName, removeEverything, runInside } from './support/containers.ts';
 import { type Node, startNode } from './support/node.ts';
 import { RELEASES } from './support/releases.ts';
 
@@ -92,11 +92,9 @@ function digestOfPart(index: number): string {
 
 async function goesOn(t: Test, { containerd }: Node, container: Running): Promise<void> {
   const { image, name } = container;
-  const inside = (...args: string[]) =>
-    containerd.ctr(['tasks', 'exec', '--exec-id', containerName(), name, ...args]);
   const part = `dd if=/unread bs=${PART_BYTES} count=1 skip=${container.parts}`;
   const script = `${part} 2>/dev/null | sha256sum; echo ${container.parts} >> log; cat log`;
-  const { stdout } = await inside('sh', '-c', script);
+  const stdout = await runInside(containerd, name, script);
   container.parts += 1;
   const lines = Array.from({ length: container.parts }, (_, index) => `${index}\n`).join('');
   t.equal(stdout, `${digestOfPart(container.parts - 1)}  -\n${lines}`, `${image} goes on`);

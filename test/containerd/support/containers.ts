@@ -9,10 +9,35 @@ import { mountsBelow } from '../../support/own-daemon.ts';
 import type { OwnSnapshotter } from '../../support/own-snapshotter.ts';
 
 const UNMOUNT_MS_MAX = 10_000;
+const READS_MAX = 10;
+const END = 'end of output';
 
 /** A name of its own: runc knows the containers of the whole machine by name. */
 export function containerName(): string {
   return `shoal-test-${randomBytes(6).toString('hex')}`;
+}
+
+/**
+ * Runs a script in a running container; what it prints. By way of a file: ctr of 1.6 now and then
+ * ends before an exec's output has come through, on a busy machine.
+ */
+export async function runInside(
+  containerd: Containerd,
+  name: string,
+  script: string,
+): Promise<string> {
+  const exec = (text: string) =>
+    containerd.ctr([
+      ...['tasks', 'exec', '--exec-id', containerName(), name],
+      ...['sh', '-c', text],
+    ]);
+  const file = `/tmp/${containerName()}`;
+  await exec(`{ ${script}\n} > ${file} && echo ${END} >> ${file}`);
+  for (let tries = 0; tries < READS_MAX; tries++) {
+    const { stdout } = await exec(`cat ${file}`);
+    if (stdout.endsWith(`${END}\n`)) return stdout.slice(0, -`${END}\n`.length);
+  }
+  throw new Error(`nothing comes from ${name}`);
 }
 
 /** Removes all images; then containerd keeps no snapshot, and the snapshotter nothing of them. */
