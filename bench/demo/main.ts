@@ -4,7 +4,14 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { type Measured, measureFullPull, measureLazyCat, measureLazyMount } from './measure.ts';
-import { interruptPrograms, mustRun, output, outputBelow, runProgram } from './run-program.ts';
+import {
+  interruptPrograms,
+  mustRun,
+  output,
+  outputBelow,
+  runProgram,
+  tellThatItWorks,
+} from './run-program.ts';
 import { SlowLink } from './slow-link.ts';
 import { makeSourceImage } from './source-image.ts';
 
@@ -41,6 +48,7 @@ function endWithUsage(complaint: string): never {
 }
 
 async function demo(): Promise<void> {
+  tellThatItWorks();
   output(`Work directory ${work}`);
   output('1. An ordinary image of real programs');
   const image = await makeSourceImage(work);

@@ -20,9 +20,24 @@ export function interruptPrograms(): void {
   for (const child of running) child.kill('SIGTERM');
 }
 
+const TICK_MS = 10_000;
+let saidAt = performance.now();
+
 /** One line to the person who watches. */
 export function output(line: string): void {
+  saidAt = performance.now();
   process.stdout.write(`${line}\n`);
+}
+
+/** A line every ten seconds in which nothing else is said; ends with the process. */
+export function tellThatItWorks(): void {
+  let toldAt = saidAt;
+  setInterval(() => {
+    const now = performance.now();
+    if (now - Math.max(saidAt, toldAt) < TICK_MS) return;
+    toldAt = now;
+    process.stdout.write(`   ... ${Math.round((now - saidAt) / 1000)} s\n`);
+  }, 1000).unref();
 }
 
 /** One line of a program that was started, below the step it belongs to. */
