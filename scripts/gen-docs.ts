@@ -1,6 +1,6 @@
 /**
  * Writes the pages that follow from the code: docs/errors.md, docs/limits.md, docs/cli.md,
- * docs/metrics.md.
+ * docs/metrics.md, docs/logs.md.
  * `npm run gen` writes them; with `--check` it writes nothing and fails when one is stale, as
  * test/generated-docs.test.ts does.
  */
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { renderCliPage } from './gen-docs/cli-page.ts';
 import { renderErrorsPage } from './gen-docs/errors-page.ts';
 import { renderLimitsPage } from './gen-docs/limits-page.ts';
+import { renderLogsPage } from './gen-docs/logs-page.ts';
 import { renderMetricsPage } from './gen-docs/metrics-page.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -21,6 +22,7 @@ export async function renderPages(root = ROOT): Promise<ReadonlyMap<string, stri
     ['docs/limits.md', renderLimitsPage(root)],
     ['docs/cli.md', await renderCliPage()],
     ['docs/metrics.md', renderMetricsPage()],
+    ['docs/logs.md', renderLogsPage()],
   ]);
 }
 

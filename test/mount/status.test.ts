@@ -1,9 +1,9 @@
 /** `shoal status` on containerd's matters: snapshots, images that are not lazy and why, credentials. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireMounts } from '@shoal/test-kit';
+import { requireMounts, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import {
   CommitSnapshotRequest,
@@ -20,7 +20,9 @@ t.test(
   'status tells why an image is not lazy, and how registries like our credentials',
   async (t) => {
     if (!requireMounts(t)) return;
-    const world = mountWorld(t);
+    const configFile = join(temporaryDirectory(t), 'config.toml');
+    writeFileSync(configFile, '[log]\nlevel = "debug"\n');
+    const world = mountWorld(t, { configFile });
     const registry = await EmbeddedRegistry.listen();
     t.teardown(() => registry.close());
     const gate = await openFaultGate(t, registry.host, { user: 'me', password: PASSWORD });
@@ -79,6 +81,23 @@ t.test(
     t.match(stdout, /not lazy: an image without a name, 1 layer: \w/);
     t.match(stdout, /credentials for 127.0.0.1:\d+: accepted at/);
     const json = (await runShoal(['status', '--json'], { env: world.daemon.env })).stdout;
-    t.notMatch(stdout + json, PASSWORD);
+    const log = readFileSync(join(world.daemon.run, 'shoal.log'), 'utf8');
+    const basic = [PASSWORD, 'wrong'].map((word) => Buffer.from(`me:${word}`).toString('base64'));
+    for (const secret of [PASSWORD, ...basic]) {
+      t.notOk(`${stdout}${json}${log}`.includes(secret), 'no secret in status or log');
+    }
+    const lines = log
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    t.ok(lines.every(({ event, level, time }) => event && level && time));
+    t.match(
+      lines.find(({ event }) => event === 'mounted'),
+      { requestId: /^control-\d+$/, operation: 'POST /v1/mount' },
+    );
+    t.match(
+      lines.find(({ event }) => event === 'layer-not-lazy'),
+      { requestId: /^grpc-\d+$/, operation: 'Prepare' },
+    );
   },
 );

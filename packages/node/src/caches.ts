@@ -98,5 +98,8 @@ function logCacheEvent(log: Log, cache: string, event: CacheEvent): void {
   const { kind, message, error } = event;
   const level =
     kind === 'evicted' || kind === 'adopted' || kind === 'disk-writable' ? 'info' : 'warn';
-  log[level]({ cache, kind, ...(error === undefined ? {} : errorFields(error)) }, message);
+  log[level](
+    { event: `cache-${kind}`, cache, kind, ...(error === undefined ? {} : errorFields(error)) },
+    message,
+  );
 }

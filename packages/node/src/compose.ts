@@ -135,7 +135,8 @@ async function openDrivers({ paths, config, log, manager }: ComposeInput) {
     fdStore: manager?.isPresent === true ? manager : undefined,
     ...(config.fuseThreads === undefined ? {} : { threads: config.fuseThreads }),
     onEvent: ({ level, message, error }) => {
-      log[level](error === undefined ? {} : errorFields(error), message);
+      const fields = error === undefined ? {} : errorFields(error);
+      log[level]({ event: 'driver', ...fields }, message);
     },
     // As any unexpected error it ends the daemon, with a status that calls for the next one.
     onUnableToServe: (error) =>

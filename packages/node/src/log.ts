@@ -4,6 +4,7 @@
  */
 import { currentRequest } from '@shoal/snapshotter';
 import pino from 'pino';
+import { eventOf } from './log-events.ts';
 import { LogFile, type LogFileOptions } from './log-file.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -20,8 +21,24 @@ export function openLog(level: LogLevel, fd = 2, options: LogFileOptions = {}): 
       timestamp: pino.stdTimeFunctions.isoTime,
       // Which request a line belongs to.
       mixin: () => currentRequest() ?? {},
+      hooks: {
+        logMethod([first, ...rest], write) {
+          write.apply(this, namedEvent(first, rest));
+        },
+      },
       formatters: { level: (label) => ({ level: label }) },
     },
     new LogFile(fd, options),
   );
+}
+
+type LogArguments = Parameters<pino.LogFn>;
+
+/** Every line has an `event`: its own, or that of its words. */
+function namedEvent(first: unknown, rest: readonly unknown[]): LogArguments {
+  const isFields = typeof first === 'object' && first !== null;
+  const fields = isFields ? first : {};
+  const words = isFields ? rest : [first, ...rest];
+  const [message] = words;
+  return [{ event: eventOf(message), ...fields }, ...words.map(String)];
 }

@@ -36,7 +36,7 @@ await_daemon() {
 }
 
 say() {
-  printf '{"level":"warn","time":"%s","message":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" >&2
+  printf '{"level":"warn","time":"%s","event":"supervisor","message":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" >&2
 }
 
 # All in one function: a shell reads a script while it runs it, and an upgrade may change the file.

@@ -1,0 +1,69 @@
+/**
+ * The `event` of each log line: a name that stays when the words change. Lines that say theirs where
+ * they are written need no entry here. docs/logs.md is written from this table.
+ */
+
+export const LOG_EVENT: Readonly<Record<string, string>> = {
+  'the daemon did not start': 'start-failed',
+  'an unexpected error ends the daemon; mounts stay': 'crash',
+  'configuration read again': 'reloaded',
+  'the configuration was not read again': 'reload-failed',
+  'the service manager was not told': 'service-manager-silent',
+  'the control socket was gone and is there again': 'control-socket-made-anew',
+  'the control socket cannot be made anew': 'control-socket-lost',
+  'a request failed unexpectedly': 'control-request-crashed',
+  'a request failed': 'grpc-request-failed',
+  'a pull through the image service ended': 'image-service-pull',
+  'the container runtime cannot be reached': 'image-service-upstream-gone',
+  'sealed credentials are of another boot: pulls bring new ones': 'credentials-forgotten',
+  'credentials of pulls could not be kept': 'credentials-not-kept',
+  'the run directory is not in memory: credentials of pulls are forgotten at a restart':
+    'credentials-in-memory-only',
+  mounted: 'mounted',
+  unmounted: 'unmounted',
+  restored: 'restored',
+  'a record was not read': 'record-damaged',
+  'a mount was not restored': 'mount-not-restored',
+  'a mount has no record': 'mount-without-record',
+  'a broken mount is forgotten': 'broken-mount-forgotten',
+  'a half made mount stays': 'half-mount-stays',
+  'a mount was not finished: forgotten': 'half-mount-forgotten',
+  'a mount was unmounted by somebody else: forgotten': 'foreign-unmount',
+  'the record of a failed mount stays': 'half-mount-record-stays',
+  'blobs of an unmounted image did not close': 'blobs-not-closed',
+  'bootstraps that nobody uses were not deleted': 'bootstraps-not-deleted',
+  'a reader waits for bytes': 'reader-waits',
+  'a read failed with EIO': 'read-failed',
+  'a layer is unpacked as any other': 'layer-not-lazy',
+  'a layer is fetched after all: it is used by itself': 'layer-fetched-late',
+  'an image is not mounted yet': 'image-not-mounted',
+  'an image was unmounted by somebody else: mounted again': 'image-mounted-again',
+  'an unused image stays mounted': 'unused-image-stays',
+  'a lazily loaded image stays': 'removed-image-stays',
+  'a mark was not read': 'mark-damaged',
+  'what a crash left was not cleaned up': 'cleanup-failed',
+  'a directory was not moved away': 'snapshot-directory-stays',
+  'a directory holds files, and no snapshot of that id is known': 'snapshot-directory-unknown',
+  'directories were not deleted completely': 'snapshot-directories-left',
+  'directories were not deleted': 'snapshot-directories-stay',
+};
+
+/** Of lines that name their event themselves. */
+export const NAMED_EVENTS: Readonly<Record<string, string>> = {
+  ready: 'requests are answered from now on',
+  stopping: 'somebody asked the daemon to leave',
+  stopped: 'it has left; mounts stay',
+  replacing: 'an upgrade asked the daemon that ran to leave',
+  'metrics-served': 'metrics are served at an address',
+  'metrics-not-served': 'the address of metrics cannot be listened at',
+  'metrics-failed': 'a scrape was not answered',
+  'image-service': 'the image service for kubelet listens',
+  'cache-gc-failed': 'a cache was not collected',
+  'cache-...': 'what a cache tells; the rest of the name is its `kind`',
+  driver: 'what the FUSE session and its holder tell',
+  other: 'a line without a name of its own',
+};
+
+export function eventOf(message: unknown): string {
+  return (typeof message === 'string' ? LOG_EVENT[message] : undefined) ?? 'other';
+}
