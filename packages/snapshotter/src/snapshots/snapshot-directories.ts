@@ -5,7 +5,7 @@
  * it is empty, or its removal was noted. Other files without a record are never deleted.
  */
 import { randomBytes } from 'node:crypto';
-import type { Stats } from 'node:fs';
+import { existsSync, type Stats } from 'node:fs';
 import { chmod, lchown, mkdir, open, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, ShoalError } from '@shoal/errors';
@@ -181,14 +181,14 @@ export class SnapshotDirectories implements AsyncDisposable {
     // Before the records: what is recorded meanwhile is in one or the other.
     const pending = new Set(this.#pending);
     const { recorded, removed } = await known();
-    const present = new Set<number>(idsOf(names));
-    const gone = [...removed].filter((id) => !present.has(id)).map(snapshotId);
     for (const id of idsOf(names)) {
       if (pending.has(id) || recorded.has(id)) continue;
       if (!removed.has(id) && !(await this.#isEmpty(id))) {
         this.#log.error({ id }, 'a directory holds files, and no snapshot of that id is known');
-      } else if ((await this.discard(id)) && removed.has(id)) gone.push(id);
+      } else await this.discard(id);
     }
+    // Looked at now: one that was removed meanwhile may not have been moved yet.
+    const gone = [...removed].map(snapshotId).filter((id) => !existsSync(this.directory(id)));
     for (const name of names.filter((each) => REMOVED.test(each))) {
       const path = `${this.path}/${name}`;
       if (!this.#discarded.includes(path)) this.#discarded.push(path);
