@@ -8,13 +8,14 @@ export const DaemonExit = {
   crashed: 1,
   /** It never was ready. */
   notStarted: 3,
-  /** Another daemon serves, so that this one is not needed. */
+  /** Another daemon serves, or has been asked to end meanwhile, so that this one is not needed. */
   another: 4,
 } as const;
 
 const ANOTHER: readonly (string | undefined)[] = [
   'ERR_SNAPSHOTTER_STATE_LOCKED',
   'ERR_NODE_ALREADY_RUNNING',
+  'ERR_NODE_STOPPED_MEANWHILE',
 ];
 
 /** Another command was faster: its daemon runs or is starting, and ours refused to be a second one. */

@@ -25,6 +25,7 @@ import { serveMetrics } from './metrics/serve-metrics.ts';
 import type { DaemonPaths } from './paths.ts';
 import { openRegistryAccess } from './registry-access.ts';
 import { ServingMark } from './state-holder.ts';
+import { takeStopMark } from './stop-mark.ts';
 import { ownHome } from './upgrade/installed-versions.ts';
 import { VERSION } from './version.ts';
 
@@ -39,6 +40,8 @@ export type DaemonOptions = {
   readonly manager?: ServiceManager | undefined;
   /** A command started it, and its supervisor keeps it. */
   readonly isDetached?: boolean | undefined;
+  /** Its supervisor started it because the last one died. */
+  readonly isRestart?: boolean | undefined;
   /** Has the daemon that runs leave, and takes its place. */
   readonly isReplacing?: boolean | undefined;
 };
@@ -159,6 +162,7 @@ async function openService(
     isReplacing ? REPLACE_TIMEOUT_MS : LOCK_TIMEOUT_MS,
   );
   try {
+    takeStopMark(options.paths.run, options.isRestart === true);
     return await composeService({ ...options, ...observers, state });
   } catch (error) {
     await state.close();

@@ -232,3 +232,14 @@ export class UpgradeFailedError extends ShoalError {
     });
   }
 }
+
+/** A supervisor started the daemon again, and a command has ended another one since: none is wanted. */
+export class StoppedMeanwhileError extends ShoalError {
+  override readonly code = 'ERR_NODE_STOPPED_MEANWHILE';
+
+  constructor() {
+    super('a daemon was asked to end meanwhile: this one is not needed', {
+      remedy: "start a daemon with any command, 'shoal node' say, if one is wanted",
+    });
+  }
+}

@@ -10,8 +10,9 @@ import { Daemon } from './daemon.ts';
 import { DaemonExit } from './daemon-exit.ts';
 import { SECOND_SIGNAL_MS_MIN } from './limits.ts';
 import { type Log, openLog } from './log.ts';
-import { daemonPaths } from './paths.ts';
+import { type DaemonPaths, daemonPaths } from './paths.ts';
 import { leaveStartFailure } from './start-failure.ts';
+import { leaveStopMark } from './stop-mark.ts';
 
 export type RunDaemonOptions = {
   readonly root?: string | undefined;
@@ -34,16 +35,19 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
   let daemon: Daemon;
   let log: Log;
   let config: NodeConfig;
+  let paths: DaemonPaths;
   const manager = ServiceManager.fromEnvironment(process.env, process.pid);
   try {
     config = readConfig(options.configFile);
-    const paths = daemonPaths({
+    paths = daemonPaths({
       root: options.root ?? config.root,
       run: options.run ?? config.run,
     });
     const { configFile, address, isDetached, isReplacing } = options;
     log = openLog(config.logLevel, 2, { path: isDetached === true ? paths.log : undefined });
-    const how = { configFile, address, isDetached, isReplacing };
+    // Who waits for the first one gives a descriptor; a supervisor's later ones have none.
+    const isRestart = isDetached === true && options.readyFd === undefined;
+    const how = { configFile, address, isDetached, isReplacing, isRestart };
     daemon = await Daemon.start({ paths, config, ...how, log, manager });
   } catch (error) {
     const { body } = encodeError(error);
@@ -58,6 +62,7 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
   notify(manager, 'READY=1', log);
   await Promise.race([untilAskedToStop(options.signal), daemon.askedToStop]);
   notify(manager, 'STOPPING=1', log);
+  leaveStopMark(paths.run);
   await daemon.close();
 }
 
