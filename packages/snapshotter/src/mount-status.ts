@@ -1,4 +1,5 @@
 /** The status of a service and of its mounts, put together from its record and its blobs. */
+import { listMounts } from '@shoal/linux';
 import type { DriverStats, MountDriver } from './driver/index.ts';
 import type { MountRecord } from './mount-record.ts';
 import type { DriverStatus, MountAnswer, MountStatus, ServiceStatus } from './mount-types.ts';
@@ -25,8 +26,21 @@ export function serviceStatus({ plans, broken, drivers, problems }: StatusParts)
     problems: [
       ...problems,
       ...broken.map(({ record, reason }) => `${record.mountpoint}: ${reason}`),
+      ...unmountedByOthers(plans),
     ],
   };
+}
+
+/** Mounts on record that somebody ended without us; what they keep is freed by our own unmount. */
+function unmountedByOthers(plans: StatusParts['plans']): string[] {
+  if (plans.length === 0) return [];
+  const mounted = new Set(listMounts().map(({ mountpoint }) => mountpoint));
+  return plans
+    .filter(({ record }) => !mounted.has(record.mountpoint))
+    .map(
+      ({ record: { mountpoint } }) =>
+        `${mountpoint}: somebody unmounted it without shoal; 'shoal unmount ${mountpoint}' forgets it`,
+    );
 }
 
 export function mountStatus(record: MountRecord, blobs: readonly ServedBlob[]): MountStatus {

@@ -58,7 +58,9 @@ async function printMount(mount: MountStatus, { output }: CliContext): Promise<v
   if (mount.upperDirectory !== undefined) {
     await output.line(`  written files: ${mount.upperDirectory}`);
   }
-  for (const blob of mount.blobs) await output.line(`  ${blobText(blob)}`);
+  for (const blob of mount.blobs) {
+    await output.line(`  ${blobText(blob, LOCAL.test(mount.reference) ? 'disk' : 'registry')}`);
+  }
   for (const { blobId, waiting, waitingReason, lastError } of mount.blobs) {
     const name = blobId.slice(0, 12);
     if (waitingReason !== undefined) {
@@ -70,10 +72,14 @@ async function printMount(mount: MountStatus, { output }: CliContext): Promise<v
   }
 }
 
-function blobText(blob: BlobStatus): string {
+/** References of layouts and archives. */
+const LOCAL = /^(?:oci|oci-archive|docker-archive):/;
+
+/** `origin`: what the daemon calls a registry may be a layout or an archive. */
+function blobText(blob: BlobStatus, origin: 'disk' | 'registry'): string {
   const { misses, fetched } = blob;
   const sources = Object.entries(fetched.bySource).map(
-    ([name, n]) => `${sizeText(n)} from ${name}`,
+    ([name, n]) => `${sizeText(n)} from ${name === 'registry' ? origin : name}`,
   );
   const causes = Object.entries(fetched.byCause)
     .filter(([, bytes]) => bytes > 0)
