@@ -38,6 +38,10 @@ async function runMapped(t: Test, { containerd }: Node, image: string): Promise<
     ...[image, containerName(), 'sh', '-c', script],
   ]);
   const lines = stdout.trim().split('\n');
-  t.same(lines.slice(0, 4), ['0:0', '1000:1000', 'changed', '0'], `${image}: owners as in the image`);
+  t.same(
+    lines.slice(0, 4),
+    ['0:0', '1000:1000', 'changed', '0'],
+    `${image}: owners as in the image`,
+  );
   t.same(lines[4]?.trim().split(/\s+/), ['0', '100000', '65536'], 'in a user namespace');
 }
