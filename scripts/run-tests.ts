@@ -1,7 +1,7 @@
 /**
  * Runs the test suite: `node scripts/run-tests.ts [--filter TEXT] [--timeout SECONDS] [part...]`.
  *
- * Parts are check, unit, integration (all three by default) and long. Each test file is started
+ * Parts are check, unit, integration, mount, containerd (all by default) and long. Each test file is started
  * with Node itself and speaks TAP. Output of what failed is printed in full at the end; the last
  * line is `N passed, N failed, N skipped`. With SHOAL_TEST_STRICT=1 a skip is a failure.
  * The long part also prints the figures that its tests tell, and keeps a whole run in bench/results.
@@ -15,7 +15,14 @@ import { tapComments } from './test-runner/tap-comments.ts';
 import { summarizeTap, type TapSummary } from './test-runner/tap-summary.ts';
 
 /** How long a step of a part may take unless told otherwise: generous, the machine may be busy. */
-const TIMEOUT_SECONDS = { check: 300, unit: 300, integration: 600, long: 3600 } as const;
+const TIMEOUT_SECONDS = {
+  check: 300,
+  unit: 300,
+  integration: 600,
+  mount: 600,
+  containerd: 600,
+  long: 7200,
+} as const;
 
 /** Characters of one figure that are kept. */
 const FIGURE_LENGTH_MAX = 200;

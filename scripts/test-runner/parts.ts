@@ -19,7 +19,7 @@ export type Part = {
 };
 
 /** Names of the parts in the order in which they run when none is named. */
-export const PART_NAMES = ['check', 'unit', 'integration'] as const;
+export const PART_NAMES = ['check', 'unit', 'integration', 'mount', 'containerd'] as const;
 /** Parts that run only when they are named. */
 export const EXTRA_PART_NAMES = ['long'] as const;
 
@@ -29,23 +29,29 @@ export function isPartName(text: string): text is PartName {
   return [...PART_NAMES, ...EXTRA_PART_NAMES].some((name) => name === text);
 }
 
+const PATTERNS = {
+  unit: ['packages/*/test/**/*.test.ts', 'scripts/**/*.test.ts'],
+  /** Against other programs, and slices of what is long. */
+  integration: ['test/*.test.ts', 'test/interop/**/*.test.ts', 'test/long/**/*.test.ts'],
+  mount: ['test/mount/**/*.test.ts'],
+  containerd: ['conformance', 'containerd', 'release'].map((name) => `test/${name}/**/*.test.ts`),
+  long: ['test/**/*.long.ts', 'packages/*/test/**/*.long.ts'],
+} as const;
+
+/** Their tests wait more than they compute. */
+const SIDE_BY_SIDE: readonly PartName[] = ['unit', 'mount', 'containerd'];
+
 /** Builds a part; `filter` keeps only the test files whose path contains it. */
 export function planPart(root: string, name: PartName, filter: string | undefined): Part {
   if (name === 'check') return { name, jobs: 1, steps: planChecks(root) };
-  const unitJobs = Math.max(2, availableParallelism());
-  const patterns = {
-    unit: ['packages/*/test/**/*.test.ts', 'scripts/**/*.test.ts'],
-    integration: ['test/**/*.test.ts'],
-    long: ['test/**/*.long.ts', 'packages/*/test/**/*.long.ts'],
-  } as const;
-  const files = patterns[name]
+  const files = PATTERNS[name]
     .flatMap((pattern) => globSync(pattern, { cwd: root }))
     .filter((file) => !file.includes('node_modules/'))
     .filter((file) => filter === undefined || file.includes(filter))
     .toSorted();
   return {
     name,
-    jobs: name === 'unit' ? unitJobs : 1,
+    jobs: SIDE_BY_SIDE.includes(name) ? Math.max(2, availableParallelism()) : 1,
     steps: files.map((file) => ({
       name: file,
       command: process.execPath,
