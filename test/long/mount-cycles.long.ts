@@ -2,10 +2,10 @@
  * Five hundred mounts and unmounts through one daemon: no mount, descriptor or thread stays behind,
  * memory does not grow with the number of cycles, and the last reader gets right bytes.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
+import { footprint } from '../support/footprint.ts';
 import {
   convertDirectory,
   digestBySha256sum,
@@ -57,14 +57,4 @@ async function cycle(world: MountWorld, reference: string, source: string, count
     }
     await world.client.unmount({ mountpoint });
   }
-}
-
-function footprint(pid: number) {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const number = (key: string) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
-  return {
-    descriptors: readdirSync(`/proc/${pid}/fd`).length,
-    threads: number('Threads'),
-    residentBytes: number('VmRSS') * 1024,
-  };
 }
