@@ -18,7 +18,7 @@ imageTargetSuite(t, 'OCI layout', async (t) => ({
 
 for (const kind of ['oci-archive', 'docker-archive']) {
   imageTargetSuite(t, kind, async (t) => ({
-    reference: parseReference(`${kind}:${join(temporaryDirectory(t), 'made', 'image.tar')}:v1`),
+    reference: parseReference(`${kind}:${join(temporaryDirectory(t), 'image.tar')}:v1`),
     options: {},
   }));
 }
