@@ -52,7 +52,7 @@ repack() {
 }
 
 build() {
-  dpkg-deb --root-owner-group -Zgzip -z1 --build /tmp/newer /newer.deb
+  dpkg-deb --root-owner-group -Znone --build /tmp/newer /newer.deb
 }
 
 versions() {
