@@ -70,7 +70,9 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
 
   /** A place where no layout is yet holds no image. */
   override async resolve(options: CallOptions = {}): Promise<Descriptor> {
-    if ((await this.#tree.sizeOf(LAYOUT_FILE)) === undefined) {
+    options.signal?.throwIfAborted();
+    const isOpen = this.#closing === undefined;
+    if (isOpen && (await this.#tree.sizeOf(LAYOUT_FILE)) === undefined) {
       throw new NotFoundError(`${this.description} holds no image yet`, {
         remedy: 'write one there first',
       });
