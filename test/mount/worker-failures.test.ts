@@ -39,6 +39,8 @@ if (threads.workerData?.start?.fuseFd !== undefined) {
 `;
 }
 
+t.setTimeout(300_000);
+
 t.test('a daemon whose threads keep failing is succeeded; readers wait', async (t) => {
   if (!requireMounts(t)) return;
   const world = mountWorld(t, { isSupervised: true });
