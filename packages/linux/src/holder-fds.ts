@@ -67,8 +67,7 @@ function askForFds(record: HolderRecord, path: string, wanted: readonly number[]
   const socket = openUnixSocket('stream');
   try {
     connectUnixSocket(socket, path);
-    new PollSet([socket]).wait(ANSWER_WAIT_MS);
-    const message = receiveWithFds(socket, HOLDER_MESSAGE_BYTES_MAX, { wait: false });
+    const message = awaitMessage(socket);
     const fds = message?.fds ?? [];
     const taken = wanted.map((number) => fds[number - FIRST_FD]);
     closeAll(fds.filter((fd) => !taken.includes(fd)));
@@ -79,6 +78,18 @@ function askForFds(record: HolderRecord, path: string, wanted: readonly number[]
   } finally {
     closeFd(socket);
   }
+}
+
+/** Undefined when none came in time. A signal, such as that of a child's end, ends a poll early. */
+function awaitMessage(socket: number): ReturnType<typeof receiveWithFds> {
+  const poll = new PollSet([socket]);
+  const endsAtMs = performance.now() + ANSWER_WAIT_MS;
+  for (let leftMs = ANSWER_WAIT_MS; leftMs > 0; leftMs = endsAtMs - performance.now()) {
+    poll.wait(Math.ceil(leftMs));
+    const message = receiveWithFds(socket, HOLDER_MESSAGE_BYTES_MAX, { wait: false });
+    if (message !== undefined) return message;
+  }
+  return undefined;
 }
 
 function closeAll(fds: readonly number[]): void {

@@ -61,6 +61,7 @@ t.test('a holder with a socket hands out what it was given, again and again', as
 t.test('where pidfd_getfd is refused the holder gets a socket by itself', async (t) => {
   if (!requireTool(t, 'strace')) return;
   const directory = t.testdir({});
+  t.teardown(() => stopStrayHolders(directory));
   const script = join(directory, 'start.ts');
   const source = new URL('../src/', import.meta.url).pathname;
   writeFileSync(
