@@ -3,7 +3,7 @@
  * registry with tokens that end soon; also after the daemon was killed.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { convertImage } from '@shoal/converter';
@@ -114,6 +114,7 @@ for (const release of RELEASES) {
     });
     if (containerd === undefined) return;
     symlinkSync(containerd.address, upstream);
+    await until('the image service is there', () => existsSync(address));
 
     await t.rejects(pull(address, image), 'without a secret');
     await t.rejects(pull(address, image, 'wrong'), 'with a wrong one');
