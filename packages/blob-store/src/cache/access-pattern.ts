@@ -1,8 +1,9 @@
 /**
  * How far to read ahead of a demand read. A read that goes on where an earlier one ended belongs to
- * a stream, and a stream is read ahead at most as far as it has come: what is fetched in vain is
- * never more than what was read. Any other read starts a new stream with a little readahead: what
- * lies behind it are the next files of the same directory, which a program that starts reads next.
+ * a stream, and a stream is read ahead at most as far as it has come. Any other read starts a new
+ * stream with a little readahead: what lies behind it are the next files of the same directory,
+ * which a program that starts reads next. Beyond that little, what is fetched in vain is never more
+ * than what was read.
  */
 import { READAHEAD_BYTES_MAX, READAHEAD_FIRST_BYTES, READAHEAD_STREAMS_MAX } from '../limits.ts';
 
