@@ -2,11 +2,9 @@
  * A docker-registry behind a link of a given rate: it runs in a network namespace of its own, and
  * what leaves it goes through a token bucket. Bytes are counted at the link, requests by its log.
  */
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { readFileSync } from 'node:fs';
 import { runChecked, runCommand, type TestScope } from '@shoal/test-kit';
+import { startDockerRegistry } from '../../test/support/docker-registry.ts';
 
 export type LimitedRegistry = {
   /** `ADDRESS:PORT`, plain HTTP. */
@@ -20,7 +18,6 @@ export type LimitedRegistry = {
 };
 
 const PORT = 5000;
-const READY_MS_MAX = 30_000;
 /** A bucket of 2 ms at 1 Gbit/s: smaller ones do not reach the rate. */
 const BURST_BYTES = 256 * 1024;
 const QUEUE_MS = 50;
@@ -36,13 +33,14 @@ export async function startLimitedRegistry(
   const subnet = `10.213.${process.pid % 250}`;
   await openLink(t, link, subnet);
   const host = `${subnet}.2:${PORT}`;
-  const log = await startRegistry(t, { name, host, directory });
+  const launcher = ['ip', 'netns', 'exec', name];
+  const registry = await startDockerRegistry(t, directory, { host, launcher });
   return {
     host,
     limit: (megabits) => setRate(link, megabits),
     bytesSent: () =>
       Number(readFileSync(`/sys/class/net/${link.outside}/statistics/rx_bytes`, 'utf8')),
-    requests: () => readFileSync(log, 'utf8').match(/"(GET|HEAD) \/v2\//g)?.length ?? 0,
+    requests: registry.requests,
   };
 }
 
@@ -72,42 +70,4 @@ async function setRate({ name, inside }: Link, megabits: number | undefined): Pr
   if (megabits === undefined) return;
   const bucket = ['rate', `${megabits}mbit`, 'burst', `${BURST_BYTES}`, 'latency', `${QUEUE_MS}ms`];
   await runChecked('tc', ['-n', name, 'qdisc', 'add', ...device, 'tbf', ...bucket]);
-}
-
-/** The path of its log. */
-async function startRegistry(
-  t: TestScope,
-  { name, host, directory }: { name: string; host: string; directory: string },
-): Promise<string> {
-  mkdirSync(directory, { recursive: true });
-  const config = join(directory, 'config.yml');
-  writeFileSync(
-    config,
-    [
-      'version: 0.1',
-      'log: { accesslog: { disabled: false }, level: error }',
-      `storage: { filesystem: { rootdirectory: ${join(directory, 'data')} } }`,
-      `http: { addr: ${host}, secret: bench }`,
-      '',
-    ].join('\n'),
-  );
-  const log = join(directory, 'log');
-  const fd = openSync(log, 'w');
-  const child = spawn('ip', ['netns', 'exec', name, 'docker-registry', 'serve', config], {
-    stdio: ['ignore', fd, fd],
-  });
-  closeSync(fd);
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  t.teardown(async () => {
-    child.kill('SIGKILL');
-    await ended;
-  });
-  const giveUpAt = performance.now() + READY_MS_MAX;
-  while (performance.now() < giveUpAt) {
-    const answer = await fetch(`http://${host}/v2/`).catch(() => undefined);
-    await answer?.body?.cancel();
-    if (answer?.ok === true) return log;
-    await sleep(50);
-  }
-  throw new Error(`docker-registry does not start\n${readFileSync(log, 'utf8')}`);
 }

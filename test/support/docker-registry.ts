@@ -7,10 +7,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestScope } from '@shoal/test-kit';
 
 export type DockerRegistry = {
-  /** `127.0.0.1:PORT`. */
+  /** `127.0.0.1:PORT`, or what was asked for. */
   readonly host: string;
   /** Bytes of blobs it has sent since it started, by its access log. */
   blobBytesSent(): number;
+  /** Requests it has answered since it started, by its access log. */
+  requests(): number;
+};
+
+export type DockerRegistryPlace = {
+  /** Address and port. @default a free port of 127.0.0.1 */
+  readonly host?: string;
+  /** What starts its command elsewhere, such as `ip netns exec NAME`. @default nothing */
+  readonly launcher?: readonly string[];
 };
 
 const READY_MS_MAX = 60_000;
@@ -19,14 +28,16 @@ const READY_MS_MAX = 60_000;
 export async function startDockerRegistry(
   t: TestScope,
   directory: string,
+  place: DockerRegistryPlace = {},
 ): Promise<DockerRegistry> {
   mkdirSync(directory, { recursive: true });
-  const host = `127.0.0.1:${await freePort()}`;
+  const host = place.host ?? `127.0.0.1:${await freePort()}`;
   const config = join(directory, 'config.yml');
   writeFileSync(config, configuration(host, join(directory, 'data')));
   const log = join(directory, 'log');
   const fd = openSync(log, 'w');
-  const child = spawn('docker-registry', ['serve', config], { stdio: ['ignore', fd, fd] });
+  const [program, ...args] = [...(place.launcher ?? []), 'docker-registry', 'serve', config];
+  const child = spawn(program ?? '', args, { stdio: ['ignore', fd, fd] });
   closeSync(fd);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   t.teardown(async () => {
@@ -34,7 +45,12 @@ export async function startDockerRegistry(
     await ended;
   });
   await untilReady(host, log);
-  return { host, blobBytesSent: () => sentBytes(readFileSync(log, 'utf8')) };
+  const told = () => readFileSync(log, 'utf8');
+  return {
+    host,
+    blobBytesSent: () => sentBytes(told()),
+    requests: () => told().match(/"(GET|HEAD) \/v2\//g)?.length ?? 0,
+  };
 }
 
 function configuration(host: string, data: string): string {
