@@ -52,9 +52,7 @@ if (parentPort) {
     port.postMessage(message, transfer);
   port.on('message', (request: CodecRequest) => {
     perform(request).then(
-      ({ result, transfer }) => {
-        reply({ id: request.id, ok: true, result }, transfer);
-      },
+      ({ result, transfer }) => reply({ id: request.id, ok: true, result }, transfer),
       (error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
         reply({ id: request.id, ok: false, message, code: errorCode(error) }, []);

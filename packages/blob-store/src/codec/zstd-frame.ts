@@ -1,7 +1,7 @@
 /**
  * Chunks as zstd frames, synchronously: for codec threads only. One context and one buffer per
- * thread, where Node's libzstd can be called; `node:zlib` elsewhere, slower, with the same result
- * but for noise that does not shrink and is stored raw anyway.
+ * thread, where Node's libzstd can be called; `node:zlib` elsewhere, slower. Both give the same
+ * bytes, whatever was compressed before: the same image converts to the same blobs.
  */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { ZstdCompressor, ZstdDecompressor } from '@shoal/linux/zstd';
@@ -9,6 +9,8 @@ import { loadNative } from './native-load.ts';
 
 /** The level nydus-image uses. */
 const ZSTD_LEVEL = 3;
+/** Beside 1/256 of the content: more than zstd's own bound (ZSTD_COMPRESSBOUND) adds for any size. */
+const ZLIB_ROOM_BYTES = 1024;
 /** Smallest output chunk size node:zlib takes. */
 const ZLIB_CHUNK_MIN = 64;
 
@@ -21,10 +23,14 @@ let target: Uint8Array = new Uint8Array(0);
 /** One frame with its content size, valid until the next call. */
 export function encodeZstdFrame(raw: Uint8Array): Uint8Array {
   compressor ??= { codec: loadNative(() => ZstdCompressor.open(ZSTD_LEVEL)) };
-  if (compressor.codec !== undefined) return compressor.codec.compress(raw);
+  return compressor.codec?.compress(raw) ?? encodeWithZlib(raw);
+}
+
+/** For Nodes that do not export their libzstd. */
+export function encodeWithZlib(raw: Uint8Array): Uint8Array {
   return zstdCompressSync(raw, {
-    // The default of 16 KiB is several times slower.
-    chunkSize: Math.max(ZLIB_CHUNK_MIN, raw.length),
+    // More than any frame takes: with less room zstd compresses in steps, to other bytes.
+    chunkSize: raw.length + (raw.length >> 8) + ZLIB_ROOM_BYTES,
     pledgedSrcSize: raw.length,
     params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
   });
