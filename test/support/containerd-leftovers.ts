@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type CommandResult, runCommand } from '@shoal/test-kit';
 import { mountsBelow, processesNaming } from './own-daemon.ts';
 
-const END_MS_MAX = 30_000;
+const END_MS_MAX = 60_000;
 /** Where shims keep runc's state, whatever containerd they belong to. */
 const RUNC_ROOT = '/run/containerd/runc';
 

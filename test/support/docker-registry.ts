@@ -1,7 +1,6 @@
 /** Debian's `docker-registry` in a process of its own, with its access log at hand. */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestScope } from '@shoal/test-kit';
@@ -31,9 +30,8 @@ export async function startDockerRegistry(
   place: DockerRegistryPlace = {},
 ): Promise<DockerRegistry> {
   mkdirSync(directory, { recursive: true });
-  const host = place.host ?? `127.0.0.1:${await freePort()}`;
   const config = join(directory, 'config.yml');
-  writeFileSync(config, configuration(host, join(directory, 'data')));
+  writeFileSync(config, configuration(place.host ?? '127.0.0.1:0', join(directory, 'data')));
   const log = join(directory, 'log');
   const fd = openSync(log, 'w');
   const [program, ...args] = [...(place.launcher ?? []), 'docker-registry', 'serve', config];
@@ -44,7 +42,7 @@ export async function startDockerRegistry(
     child.kill('SIGKILL');
     await ended;
   });
-  await untilReady(host, log);
+  const host = await untilListening(log, () => child.exitCode !== null);
   const told = () => readFileSync(log, 'utf8');
   return {
     host,
@@ -56,7 +54,7 @@ export async function startDockerRegistry(
 function configuration(host: string, data: string): string {
   return [
     'version: 0.1',
-    'log: { accesslog: { disabled: false }, level: error }',
+    'log: { accesslog: { disabled: false }, level: info }',
     `storage: { filesystem: { rootdirectory: ${data} }, delete: { enabled: true } }`,
     `http: { addr: ${host}, secret: test }`,
     '',
@@ -72,22 +70,13 @@ function sentBytes(log: string): number {
   return sum;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
-async function untilReady(host: string, log: string): Promise<void> {
+/** The address it says it listens at, with the port that the kernel has given it. */
+async function untilListening(log: string, hasEnded: () => boolean): Promise<string> {
   const giveUpAt = Date.now() + READY_MS_MAX;
-  while (Date.now() < giveUpAt) {
-    const answer = await fetch(`http://${host}/v2/`).catch(() => undefined);
-    await answer?.body?.cancel();
-    if (answer?.ok === true) return;
-    await sleep(50);
+  while (!hasEnded() && Date.now() < giveUpAt) {
+    const address = /listening on ([\d.]+:\d+)/.exec(readFileSync(log, 'utf8'))?.[1];
+    if (address !== undefined) return address;
+    await sleep(25);
   }
   throw new Error(`docker-registry does not start\n${readFileSync(log, 'utf8')}`);
 }

@@ -76,7 +76,10 @@ function forward(
     headers: { ...incoming.headers, host: upstream },
   });
   passed.once('error', () => answer.destroy());
-  passed.once('response', (response) => void reply(response, answer, mode));
+  // Either side may leave in the middle.
+  passed.once('response', (response) => {
+    void reply(response, answer, mode).catch(() => answer.destroy());
+  });
   incoming.pipe(passed);
 }
 

@@ -8,7 +8,7 @@ import type { Containerd } from '../../support/containerd.ts';
 import { mountsBelow } from '../../support/own-daemon.ts';
 import type { OwnSnapshotter } from '../../support/own-snapshotter.ts';
 
-const UNMOUNT_MS_MAX = 10_000;
+const UNMOUNT_MS_MAX = 60_000;
 const READS_MAX = 10;
 const END = 'end of output';
 
