@@ -6,8 +6,15 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import type { Test } from 'tap';
+import { CONNECTIONS_PER_HOST_MAX } from '../../packages/registry-client/src/limits.ts';
 import { type FaultGate, type GateMode, openFaultGate } from './fault-gate.ts';
-import { footprint } from './footprint.ts';
+import {
+  type Footprint,
+  footprint,
+  formatFootprint,
+  leftBehind,
+  quietFootprint,
+} from './footprint.ts';
 import {
   convertDirectory,
   digestBySha256sum,
@@ -36,17 +43,28 @@ export async function testFailingReads(t: Test, requestCount: number): Promise<v
   const path = join(mountpoint, 'file');
   // The heap is as large as it gets after some 2,500 (measured; flat from there).
   await failReads(path, gate, Math.ceil(requestCount / 3));
-  const before = footprint(pid);
+  const before = await quietWhileFailing(pid, gate);
   const failed = await failReads(path, gate, requestCount);
-  const after = footprint(pid);
-  t.comment(JSON.stringify({ requests: requestCount, failed, before, after }));
+  const busy = footprint(pid);
+  const after = await quietWhileFailing(pid, gate);
+  const found = Object.entries({ before, busy, after });
+  const lines = found.map(([name, one]) => `${name}: ${formatFootprint(one)}`);
+  t.comment(`${requestCount} requests, ${failed} reads failed; ${lines.join('; ')}`);
   t.ok(failed > 0);
-  t.ok(after.descriptors <= before.descriptors + 8, `${after.descriptors} descriptors`);
-  t.ok(after.threads <= before.threads, `${after.threads} threads`);
+  const { [gate.host]: connections = 0, ...others } = busy.connections;
+  t.ok(connections <= CONNECTIONS_PER_HOST_MAX, `${connections} connections to the registry`);
+  t.same(others, {}, 'and none to others');
+  t.same(leftBehind(before, after), {}, 'descriptors and threads');
   t.ok(after.residentBytes <= before.residentBytes + GROWTH_BYTES_MAX, 'memory');
   gate.mode = 'pass';
   t.equal(await digestBySha256sum(path), digestOfFile(join(source, 'file')));
   await world.client.unmount({ mountpoint });
+}
+
+/** What the registry refuses is not kept, so what goes on behind the reads ends soon. */
+function quietWhileFailing(pid: number, gate: FaultGate): Promise<Footprint> {
+  gate.mode = 'error';
+  return quietFootprint(pid);
 }
 
 /** Until so many requests have failed; the answer is how many reads did. */
