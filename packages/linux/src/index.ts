@@ -31,20 +31,20 @@ export {
   startHolder,
   stopHolder,
   stopStrayHolders,
-} from './holder.ts';
-export { adoptFromHolder, isHolderAlive, watchHolder } from './holder-fds.ts';
-export type { HolderKind, HolderRecord, ProbeResult } from './holder-types.ts';
-export { mountErofs, mountOverlay, unmount } from './mount.ts';
-export { isMountpoint, listMounts, parseMountInfo } from './mount-table.ts';
+} from './holder/holder.ts';
+export { adoptFromHolder, isHolderAlive, watchHolder } from './holder/holder-fds.ts';
+export type { HolderKind, HolderRecord } from './holder/holder-record.ts';
+export { mountErofs, mountOverlay, unmount } from './mount/mount.ts';
+export { isMountpoint, listMounts, parseMountInfo } from './mount/mount-table.ts';
 export type {
   ErofsMountOptions,
   MountEntry,
   MountFlags,
   OverlayMountOptions,
-} from './mount-types.ts';
-export { whoUses } from './mount-users.ts';
-export { makeOpaque, makeWhiteout } from './overlay-marks.ts';
-export { probeHost } from './probes.ts';
+} from './mount/mount-types.ts';
+export { whoUses } from './mount/mount-users.ts';
+export { makeOpaque, makeWhiteout } from './mount/overlay-marks.ts';
+export { type ProbeResult, probeHost } from './probes.ts';
 export { ServiceManager } from './service-manager.ts';
 export { flockExclusive, syncFileSystem } from './syscalls.ts';
 export { wallClockMicros } from './wall-clock.ts';

@@ -9,12 +9,22 @@ import { join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { canResend } from './fuse/init.ts';
 import { openFlatFuseSession } from './fuse/session.ts';
-import { holderKind, startHolder, stopHolder } from './holder.ts';
-import { adoptFromHolder } from './holder-fds.ts';
-import type { ProbeResult } from './holder-types.ts';
-import { mountErofs, mountOverlay, unmount } from './mount.ts';
+import { holderKind, startHolder, stopHolder } from './holder/holder.ts';
+import { adoptFromHolder } from './holder/holder-fds.ts';
+import { mountErofs, mountOverlay, unmount } from './mount/mount.ts';
 import { closeFd } from './syscalls.ts';
 import { EROFS_BLOCK_BYTES, encodeTinyErofs, wholeDeviceFile } from './tiny-erofs.ts';
+
+/** One fact about this host for `doctor`. */
+export type ProbeResult = {
+  /** Stable name: `root`, `fuse-device`, `fuse-session`, `erofs-file`, `overlay`, `take-over`, ... */
+  readonly name: string;
+  readonly ok: boolean;
+  /** One sentence with the measured fact. */
+  readonly detail: string;
+  /** What the user can do when it is not ok. */
+  readonly remedy?: string;
+};
 
 type Probe = {
   readonly name: string;

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { findTool, requireMounts } from '@shoal/test-kit';
 import t from 'tap';
 import { WorkerHandle } from '../src/fuse/worker-handle.ts';
-import { unmount } from '../src/mount.ts';
+import { unmount } from '../src/mount/mount.ts';
 import { patternBytes } from './support/fixtures.ts';
 import { FIRST_FILE_ID, mountAbove, openFixture } from './support/session-fixture.ts';
 

@@ -4,7 +4,7 @@ import { parseInitAgreement } from '../src/fuse/init.ts';
 import { Opcode } from '../src/fuse/kernel-structs.ts';
 import { isRangeReady } from '../src/fuse/ready-map.ts';
 import { decodeRequest, uniqueOf } from '../src/fuse/request.ts';
-import { parseMountInfo } from '../src/mount-table.ts';
+import { parseMountInfo } from '../src/mount/mount-table.ts';
 import { fuseMessage, READ_MESSAGE } from './support/fuse-messages.ts';
 
 const MOUNTINFO = `24 31 0:22 / /proc rw,nosuid shared:12 - proc proc rw

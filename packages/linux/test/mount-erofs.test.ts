@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
 import { MountBusyError, NotMountedError } from '../src/errors.ts';
-import { mountErofs, mountOverlay, unmount } from '../src/mount.ts';
-import { isMountpoint, listMounts } from '../src/mount-table.ts';
-import { whoUses } from '../src/mount-users.ts';
+import { mountErofs, mountOverlay, unmount } from '../src/mount/mount.ts';
+import { isMountpoint, listMounts } from '../src/mount/mount-table.ts';
+import { whoUses } from '../src/mount/mount-users.ts';
 import { encodeTinyErofs, wholeDeviceFile } from '../src/tiny-erofs.ts';
 import { patternBytes, workDirectory } from './support/fixtures.ts';
 

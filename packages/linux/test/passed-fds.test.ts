@@ -9,8 +9,8 @@ import {
   startHolder,
   stopHolder,
   stopStrayHolders,
-} from '../src/holder.ts';
-import { adoptFromHolder, watchHolder } from '../src/holder-fds.ts';
+} from '../src/holder/holder.ts';
+import { adoptFromHolder, watchHolder } from '../src/holder/holder-fds.ts';
 import { ServiceManager } from '../src/service-manager.ts';
 import { bindUnixSocket, openUnixSocket, receiveWithFds } from '../src/syscalls-socket.ts';
 import { until } from './support/fixtures.ts';

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
-import { mountOverlay } from '../src/mount.ts';
+import { mountOverlay } from '../src/mount/mount.ts';
 import { probeHost } from '../src/probes.ts';
 import { workDirectory } from './support/fixtures.ts';
 

@@ -3,9 +3,9 @@ import { openSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
 import { isRangeReady, readyMapBytes } from '../src/fuse/ready-map.ts';
-import { listHolders, startHolder, stopHolder } from '../src/holder.ts';
-import { adoptFromHolder, isHolderAlive, watchHolder } from '../src/holder-fds.ts';
-import { isMountpoint, listMounts, parseMountInfo } from '../src/mount-table.ts';
+import { listHolders, startHolder, stopHolder } from '../src/holder/holder.ts';
+import { adoptFromHolder, isHolderAlive, watchHolder } from '../src/holder/holder-fds.ts';
+import { isMountpoint, listMounts, parseMountInfo } from '../src/mount/mount-table.ts';
 import { closeFd, flockExclusive } from '../src/syscalls.ts';
 import { until } from './support/fixtures.ts';
 

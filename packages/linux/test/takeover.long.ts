@@ -1,7 +1,7 @@
 /** The takeover test at length: twenty deaths at random moments and at every injected point. */
 import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
-import { listHolders } from '../src/holder.ts';
+import { listHolders } from '../src/holder/holder.ts';
 import { workDirectory } from './support/fixtures.ts';
 import type { DieAt } from './support/takeover-files.ts';
 import { runTakeover } from './support/takeover-run.ts';

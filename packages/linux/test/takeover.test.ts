@@ -1,7 +1,7 @@
 /** kill -9 of the server under readers of every kind: each byte stays right. Quick version. */
 import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
-import { listHolders } from '../src/holder.ts';
+import { listHolders } from '../src/holder/holder.ts';
 import { workDirectory } from './support/fixtures.ts';
 import { runTakeover } from './support/takeover-run.ts';
 

@@ -2,7 +2,7 @@
 import { fstat, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { FuseSessionClosedError } from '../errors.ts';
-import { FileSystemContext, mountAttributes } from '../mount.ts';
+import { FileSystemContext, mountAttributes } from '../mount/mount.ts';
 import {
   closeFd,
   moveMount,

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { READY_BLOCK_BYTES, readyMapBytes } from '../../src/fuse/ready-map.ts';
 import type { FlatFile } from '../../src/fuse/session-types.ts';
-import { listMounts } from '../../src/mount-table.ts';
+import { listMounts } from '../../src/mount/mount-table.ts';
 import { UmountFlag, umount2 } from '../../src/syscalls.ts';
 
 type Teardown = { teardown(handler: () => void): void };

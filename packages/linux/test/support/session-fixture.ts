@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { openFlatFuseSession } from '../../src/fuse/session.ts';
 import type { FlatFuseSession, SessionEvent } from '../../src/fuse/session-types.ts';
-import { mountErofs } from '../../src/mount.ts';
+import { mountErofs } from '../../src/mount/mount.ts';
 import { encodeTinyErofs, wholeDeviceFile } from '../../src/tiny-erofs.ts';
 import { LazyDevice, workDirectory } from './fixtures.ts';
 

@@ -8,8 +8,8 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { stopHolder } from '../../src/holder.ts';
-import { mountErofs, unmount } from '../../src/mount.ts';
+import { stopHolder } from '../../src/holder/holder.ts';
+import { mountErofs, unmount } from '../../src/mount/mount.ts';
 import { encodeTinyErofs, wholeDeviceFile } from '../../src/tiny-erofs.ts';
 import { type DieAt, deviceContent, FILE_IDS, FIRST_ID, READER_KINDS } from './takeover-files.ts';
 

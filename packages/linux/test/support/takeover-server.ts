@@ -6,9 +6,9 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { adoptFlatFuseSession, openFlatFuseSession } from '../../src/fuse/session.ts';
 import type { InitAgreement } from '../../src/fuse/session-types.ts';
-import { startHolder } from '../../src/holder.ts';
-import { adoptFromHolder } from '../../src/holder-fds.ts';
-import type { HolderRecord } from '../../src/holder-types.ts';
+import { startHolder } from '../../src/holder/holder.ts';
+import { adoptFromHolder } from '../../src/holder/holder-fds.ts';
+import type { HolderRecord } from '../../src/holder/holder-record.ts';
 import { LazyDevice } from './fixtures.ts';
 import { type DieAt, deviceContent, FILE_IDS } from './takeover-files.ts';
 

@@ -2,8 +2,8 @@
  * What tells an overlay that something of the layers below is not there: whiteouts and opaque
  * directories. Documentation: Documentation/filesystems/overlayfs.rst of the kernel.
  */
-import { SyscallError } from './errors.ts';
-import { errnoName, makeCharacterDeviceRaw, setXattrRaw } from './syscalls.ts';
+import { SyscallError } from '../errors.ts';
+import { errnoName, makeCharacterDeviceRaw, setXattrRaw } from '../syscalls.ts';
 
 const NUL = Buffer.from([0]);
 const OPAQUE = Buffer.from('trusted.overlay.opaque\0');

@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { HolderError } from './errors.ts';
-import { listMounts } from './mount-table.ts';
+import { HolderError } from '../errors.ts';
+import { listMounts } from '../mount/mount-table.ts';
 
 /** The shell ends at once: who asks for descriptors later is no ancestor either (Yama knows). */
 const SCRIPT = '"$@" >/dev/null 2>&1 & echo $!';

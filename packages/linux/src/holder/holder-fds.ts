@@ -1,14 +1,12 @@
 /** What a holder gives: copies of its descriptors, and the news of its end. */
 import { Socket } from 'node:net';
-import { HolderError } from './errors.ts';
+import { HolderError } from '../errors.ts';
+import { HOLDER_MESSAGE_BYTES_MAX } from '../limits.ts';
+import { closeFd, PollSet, pidfdGetfd, pidfdOpen } from '../syscalls.ts';
+import { connectUnixSocket, openUnixSocket, receiveWithFds } from '../syscalls-socket.ts';
 import { startTimeOf } from './holder-launch.ts';
-import type { HolderRecord } from './holder-types.ts';
-import { HOLDER_MESSAGE_BYTES_MAX } from './limits.ts';
-import { closeFd, PollSet, pidfdGetfd, pidfdOpen } from './syscalls.ts';
-import { connectUnixSocket, openUnixSocket, receiveWithFds } from './syscalls-socket.ts';
+import { FIRST_FD, type HolderRecord } from './holder-record.ts';
 
-/** Number of the first descriptor inside every holder. */
-export const FIRST_FD = 3;
 /** The holder answers in microseconds; on a machine that swaps it may take a while. */
 const ANSWER_WAIT_MS = 10_000;
 

@@ -11,13 +11,13 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { HolderError } from './errors.ts';
-import { adoptFromHolder, FIRST_FD, isHolderAlive } from './holder-fds.ts';
+import { HolderError } from '../errors.ts';
+import { HOLDER_FDS_MAX } from '../limits.ts';
+import { closeFd } from '../syscalls.ts';
+import { bindUnixSocket, listenUnixSocket, openPipe, openUnixSocket } from '../syscalls-socket.ts';
+import { adoptFromHolder, isHolderAlive } from './holder-fds.ts';
 import { type LaunchedProcess, launchApart } from './holder-launch.ts';
-import type { HolderKind, HolderRecord } from './holder-types.ts';
-import { HOLDER_FDS_MAX } from './limits.ts';
-import { closeFd } from './syscalls.ts';
-import { bindUnixSocket, listenUnixSocket, openPipe, openUnixSocket } from './syscalls-socket.ts';
+import { FIRST_FD, type HolderKind, type HolderRecord } from './holder-record.ts';
 
 const ENVIRONMENT_MARK = 'SHOAL_HOLDER';
 /** 68 years; `infinity` is not understood by every `sleep`. */

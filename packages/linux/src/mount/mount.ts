@@ -6,10 +6,8 @@
  * All calls are synchronous and short: EROFS opens its devices but reads none of them.
  */
 import { constants, openSync } from 'node:fs';
-import { MountBusyError, MountFailedError, NotMountedError, SyscallError } from './errors.ts';
-import { EROFS_DEVICES_MAX, FSCONFIG_VALUE_BYTES_MAX, OVERLAY_LOWER_MAX } from './limits.ts';
-import type { ErofsMountOptions, MountFlags, OverlayMountOptions } from './mount-types.ts';
-import { mountsBelow, whoUses } from './mount-users.ts';
+import { MountBusyError, MountFailedError, NotMountedError, SyscallError } from '../errors.ts';
+import { EROFS_DEVICES_MAX, FSCONFIG_VALUE_BYTES_MAX, OVERLAY_LOWER_MAX } from '../limits.ts';
 import {
   closeFd,
   FsconfigCommand,
@@ -21,7 +19,9 @@ import {
   readContextLog,
   UmountFlag,
   umount2,
-} from './syscalls.ts';
+} from '../syscalls.ts';
+import type { ErofsMountOptions, MountFlags, OverlayMountOptions } from './mount-types.ts';
+import { mountsBelow, whoUses } from './mount-users.ts';
 
 /** The `MOUNT_ATTR_*` bits of flags, defaults applied. */
 export function mountAttributes(flags: MountFlags = {}): number {

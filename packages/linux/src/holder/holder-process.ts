@@ -4,10 +4,10 @@
  * socket is the last of them. Arguments: how many descriptors there are to hand out.
  */
 import { constants } from 'node:os';
-import { closeFd } from './syscalls.ts';
-import { acceptRaw, peerUid, sendWithFds } from './syscalls-socket.ts';
+import { closeFd } from '../syscalls.ts';
+import { acceptRaw, peerUid, sendWithFds } from '../syscalls-socket.ts';
+import { FIRST_FD } from './holder-record.ts';
 
-const FIRST_FD = 3;
 const { EINTR, ECONNABORTED } = constants.errno;
 
 const count = Number(process.argv[2]);

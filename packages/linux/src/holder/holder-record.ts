@@ -1,4 +1,7 @@
-/** A holder: a process that does nothing but keep descriptors open while a daemon is away. */
+/** What is known of a holder: a process that keeps descriptors open while a daemon is away. */
+
+/** Number of the first descriptor inside every holder. */
+export const FIRST_FD = 3;
 
 /**
  * How a successor gets the descriptors: copied out of the holder (`pidfd_getfd`, needs the right to
@@ -17,15 +20,4 @@ export type HolderRecord = {
   readonly lifeFd: number;
   /** Where the holder hands its descriptors out; absent: they are copied. */
   readonly socket?: string | undefined;
-};
-
-/** One fact about this host for `doctor`. */
-export type ProbeResult = {
-  /** Stable name: `root`, `fuse-device`, `fuse-session`, `erofs-file`, `overlay`, `take-over`, ... */
-  readonly name: string;
-  readonly ok: boolean;
-  /** One sentence with the measured fact. */
-  readonly detail: string;
-  /** What the user can do when it is not ok. */
-  readonly remedy?: string;
 };

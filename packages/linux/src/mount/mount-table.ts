@@ -1,6 +1,6 @@
 /** The mounts of this process's name space, from /proc/self/mountinfo (proc_pid_mountinfo(5)). */
 import { readFileSync } from 'node:fs';
-import { MountTableError } from './errors.ts';
+import { MountTableError } from '../errors.ts';
 import type { MountEntry } from './mount-types.ts';
 
 /** The kernel writes space, tab, newline and backslash as three octal digits. */

@@ -4,8 +4,8 @@
  * for a mount whose server is away.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import type { MountUser } from './errors.ts';
-import { MOUNT_USERS_MAX } from './limits.ts';
+import type { MountUser } from '../errors.ts';
+import { MOUNT_USERS_MAX } from '../limits.ts';
 import { listMounts } from './mount-table.ts';
 
 const COMMAND_PRINTED_MAX = 200;
