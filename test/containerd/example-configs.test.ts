@@ -1,13 +1,10 @@
 /** The example configurations are what containerd understands, and what `shoal doctor` asks for. */
 import { join } from 'node:path';
-import { requireContainerdJudge, requireTool, runChecked, type TestScope } from '@shoal/test-kit';
-import { parse } from 'smol-toml';
+import { requireContainerdJudge, requireTool, type TestScope } from '@shoal/test-kit';
 import t from 'tap';
 import { checkContainerd } from '../../packages/node/src/containerd/check-containerd.ts';
-import {
-  decodeContainerdConfig,
-  readContainerdConfig,
-} from '../../packages/node/src/containerd/containerd-config.ts';
+import { dumpContainerdConfig } from '../../packages/node/src/containerd/containerd-dump.ts';
+import { readContainerdConfig } from '../../packages/node/src/containerd/containerd-files.ts';
 import { root } from '../support/source-files.ts';
 
 const EXAMPLES = [
@@ -18,11 +15,13 @@ const EXAMPLES = [
 for (const { file, versions, program } of EXAMPLES) {
   t.test(file, async (t) => {
     const path = join(root, 'packaging/containerd', file);
-    for (const version of versions) t.same(complaints(readContainerdConfig(path), version), []);
+    for (const version of versions) {
+      t.same(complaints(readContainerdConfig(path, version), version), []);
+    }
     const containerd = program(t);
     if (containerd === undefined) return;
-    const { stdout } = await runChecked(containerd, ['--config', path, 'config', 'dump']);
-    const understood = decodeContainerdConfig(parse(stdout));
+    const asked = { configFile: path, version: undefined, program: containerd };
+    const understood = await dumpContainerdConfig(asked);
     t.match(understood, {
       proxies: [{ name: 'shoal', type: 'snapshot', address: '/run/shoal/snapshotter.sock' }],
       cri: { snapshotter: 'shoal', disableSnapshotAnnotations: false },

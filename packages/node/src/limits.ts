@@ -48,6 +48,8 @@ export const REMEMBER_DAYS_DEFAULT = 30;
 export const CREDENTIAL_STATES_MAX = 1000;
 /** Files that a containerd configuration imports; more is a mistake in its pattern. */
 export const CONTAINERD_IMPORTS_MAX = 64;
+/** How long `shoal doctor` waits for `containerd config dump`: it reads files and ends. */
+export const CONTAINERD_DUMP_MS_MAX = 10_000;
 /** How long `shoal doctor` waits for an answer of containerd or of the snapshotter's socket. */
 export const SOCKET_ANSWER_MS_MAX = 5_000;
 /** How long an upgrade waits for a service manager to start the new daemon, then the old one again. */

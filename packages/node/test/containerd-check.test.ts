@@ -2,13 +2,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryDirectory } from '@shoal/test-kit';
-import { parse } from 'smol-toml';
 import t from 'tap';
 import { checkContainerd } from '../src/containerd/check-containerd.ts';
-import {
-  decodeContainerdConfig,
-  readContainerdConfig,
-} from '../src/containerd/containerd-config.ts';
+import { decodeContainerdConfig } from '../src/containerd/containerd-config.ts';
+import { readContainerdConfig } from '../src/containerd/containerd-files.ts';
 import { decodeVersion } from '../src/containerd/containerd-socket.ts';
 import { examineContainerd } from '../src/containerd/examine-containerd.ts';
 
@@ -36,6 +33,12 @@ disable_snapshot_annotations = false
 platform = "linux"
 snapshotter = "shoal"`;
 
+const RUNC_2 = `[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"`;
+
+const LAZY_RUNTIME_3 = `[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.lazy]
+snapshotter = "shoal"`;
+
 type Case = {
   readonly what: string;
   readonly toml: string;
@@ -52,8 +55,15 @@ const CASES: readonly Case[] = [
   { what: 'good, 2.1', toml: GOOD_3, version: '2.1.0', wrong: [] },
   { what: 'good, unknown version', toml: GOOD_3, wrong: [] },
   {
-    what: 'an old file under 2.x is read, and lacks what is new',
+    what: 'an old file under 2.x: without runtimes its CRI table is not taken over',
     toml: GOOD_2,
+    version: '2.0.4',
+    wrong: ['proxy root', 'CRI snapshotter', 'CRI annotations', 'transfer unpack'],
+    write: 'version = 3',
+  },
+  {
+    what: 'an old file under 2.x: with runtimes it is',
+    toml: `${GOOD_2}\n${RUNC_2}`,
     version: '2.0.4',
     wrong: ['proxy root', 'transfer unpack'],
     write: '  root = "/var/lib/shoal"',
@@ -69,7 +79,7 @@ const CASES: readonly Case[] = [
     what: 'a new file under an old containerd',
     toml: GOOD_3,
     version: '1.7.24',
-    wrong: ['configuration version'],
+    wrong: ['configuration version', 'CRI snapshotter', 'CRI annotations'],
     write: 'version = 2',
   },
   {
@@ -94,6 +104,34 @@ const CASES: readonly Case[] = [
     toml: GOOD_2.replace('snapshotter = "shoal"', 'snapshotter = "overlayfs"'),
     wrong: ['CRI snapshotter'],
     write: '  snapshotter = "shoal"',
+  },
+  {
+    what: 'the newest version of files',
+    toml: GOOD_3.replace('version = 3', 'version = 4'),
+    version: '2.4.2',
+    wrong: [],
+  },
+  {
+    what: 'a runtime of its own, and 1.6 knows no such thing',
+    toml: `${GOOD_2.replace('snapshotter = "shoal"', '')}
+${RUNC_2}
+snapshotter = "shoal"`,
+    version: '1.6.20',
+    wrong: ['CRI snapshotter'],
+  },
+  {
+    what: 'a runtime of its own under 2.x, and pulls do not know it',
+    toml: `${GOOD_3.replace('snapshotter = "shoal"', '')}\n${LAZY_RUNTIME_3}`,
+    version: '2.1.0',
+    wrong: ['CRI snapshotter'],
+  },
+  {
+    what: 'a runtime of its own under 2.x, for pulls, too',
+    toml: `${GOOD_3.replace('snapshotter = "shoal"', '')}\n${LAZY_RUNTIME_3}
+[plugins."io.containerd.cri.v1.images".runtime_platforms.lazy]
+snapshotter = "shoal"`,
+    version: '2.1.0',
+    wrong: [],
   },
   {
     what: 'only one runtime uses it',
@@ -151,7 +189,9 @@ snapshotter = "shoal"`,
 
 for (const { what, toml, version, wrong, write } of CASES) {
   t.test(what, (t) => {
-    const findings = checkContainerd(decodeContainerdConfig(parse(toml)), { ...CONTEXT, version });
+    const file = join(temporaryDirectory(t), 'config.toml');
+    writeFileSync(file, toml);
+    const findings = checkContainerd(readContainerdConfig(file, version), { ...CONTEXT, version });
     const bad = findings.filter(({ ok }) => !ok);
     t.same(
       bad.map(({ name }) => name),
@@ -196,7 +236,7 @@ t.test('strange values are not taken for what they are not', (t) => {
     disabled_plugins: 'cri',
     imports: 5,
   };
-  t.match(decodeContainerdConfig(strange), { version: 1, proxies: [], unpackConfigs: [] });
+  t.match(decodeContainerdConfig(strange, false), { version: 1, proxies: [], unpackConfigs: [] });
   t.equal(decodeVersion(Buffer.from('\n\u0013v1.6.20~ds1-1+deb12', 'latin1')), '1.6.20');
   t.equal(decodeVersion(Buffer.from([])), undefined);
   t.end();

@@ -3,6 +3,7 @@
  * not. Pure: the configuration goes in, findings come out.
  */
 import type { ContainerdConfig, ProxyPlugin } from './containerd-config.ts';
+import { isTwoOrNewer } from './containerd-files.ts';
 
 export type ContainerdFinding = {
   readonly name: string;
@@ -58,19 +59,19 @@ export function ownProxy(
 
 /** containerd 2.x, by what runs or by the file. */
 function isTwo({ config, context }: Check): boolean {
-  const major = Number(context.version?.split('.')[0] ?? Number.NaN);
-  return Number.isNaN(major) ? config.version >= 3 : major >= 2;
+  return isTwoOrNewer(context.version, config.version);
 }
 
-function isBefore21({ context }: Check): boolean {
-  const [major = Number.NaN, minor = Number.NaN] = (context.version ?? '').split('.').map(Number);
-  return major < 2 || (major === 2 && minor < 1);
+/** False when the version is not known. */
+function isBefore(wanted: readonly [major: number, minor: number], { context }: Check): boolean {
+  const [major = Number.NaN, minor = Number.NaN] = (context.version ?? 'unknown').split('.').map(Number);
+  return major < wanted[0] || (major === wanted[0] && minor < wanted[1]);
 }
 
 function versionFinding(check: Check): ContainerdFinding {
   const { version } = check.config;
-  const ok =
-    version === 2 || (version === 3 && (check.context.version === undefined || isTwo(check)));
+  // Version 4 came with 2.3; whoever writes it runs a containerd that takes it.
+  const ok = version === 2 || ((version === 3 || version === 4) && isTwo(check));
   return {
     name: 'configuration version',
     ok,
@@ -111,7 +112,7 @@ function proxyDetails(check: Check, { exports, capabilities }: ProxyPlugin): Con
       write: [table, `  root = "${root}"`],
     });
   }
-  if (isTwo(check) && !isBefore21(check)) {
+  if (isTwo(check) && !isBefore([2, 1], check)) {
     const value = exports['enable_remote_snapshot_annotations'];
     findings.push({
       name: 'transfer annotations',
@@ -138,37 +139,56 @@ const criDisabled: ContainerdFinding = {
 };
 
 function criFindings(check: Check): ContainerdFinding[] {
-  const { config, name } = check;
-  const { snapshotter, disableSnapshotAnnotations, discardUnpackedLayers, runtimes } = config.cri;
-  const table = criTable(config);
-  const byRuntime = Object.keys(runtimes).filter((runtime) => runtimes[runtime] === name);
-  const used = byRuntime.length === 0 ? '' : `; runtimes with ${name}: ${byRuntime.join(', ')}`;
+  const { disableSnapshotAnnotations, discardUnpackedLayers } = check.config.cri;
+  const table = criTable(check);
   return [
-    {
-      name: 'CRI snapshotter',
-      ok: snapshotter === name || byRuntime.length > 0,
-      detail: `pods get their images from ${snapshotter ?? 'overlayfs (the default)'}${used}`,
-      write: [table, `  snapshotter = "${name}"`],
-    },
+    criSnapshotter(check, table),
     {
       name: 'CRI annotations',
       ok: disableSnapshotAnnotations === false,
       detail: `disable_snapshot_annotations is ${disableSnapshotAnnotations ?? 'not set, which means true'}; while it is true nothing pulled through CRI is lazy`,
-      write: [table, '  disable_snapshot_annotations = false'],
+      write: [...table, '  disable_snapshot_annotations = false'],
     },
     {
       name: 'CRI unpacked layers',
       ok: discardUnpackedLayers !== true,
       detail: `discard_unpacked_layers is ${discardUnpackedLayers ?? false}; layers that were thrown away cannot be pushed or shared`,
-      write: [table, '  discard_unpacked_layers = false'],
+      write: [...table, '  discard_unpacked_layers = false'],
     },
   ];
 }
 
-function criTable({ version }: ContainerdConfig): string {
-  return version >= 3
-    ? `[plugins."io.containerd.cri.v1.images"]`
-    : `[plugins."io.containerd.grpc.v1.cri".containerd]`;
+/** The node's snapshotter, or that of a runtime: 1.6 knows none, 2.x wants it for pulls, too. */
+function criSnapshotter(check: Check, table: readonly string[]): ContainerdFinding {
+  const { config, name } = check;
+  const { snapshotter, runtimes, runtimePlatforms } = config.cri;
+  const named = Object.keys(runtimes).filter((runtime) => runtimes[runtime] === name);
+  const pulling = isTwo(check)
+    ? named.filter((runtime) => runtimePlatforms[runtime] === name)
+    : named.filter(() => !isBefore([1, 7], check));
+  const wrong = named.filter((runtime) => !pulling.includes(runtime));
+  const notes = [
+    ...(pulling.length === 0 ? [] : [`runtimes with ${name}: ${pulling.join(', ')}`]),
+    ...(wrong.length === 0
+      ? []
+      : [`of runtime ${wrong.join(', ')} it is not taken for pulls (runtime_platforms of 2.x)`]),
+  ];
+  return {
+    name: 'CRI snapshotter',
+    ok: snapshotter === name || pulling.length > 0,
+    detail: [
+      `pods get their images from ${snapshotter ?? 'overlayfs (the default)'}`,
+      ...notes,
+    ].join('; '),
+    write: [...table, `  snapshotter = "${name}"`],
+  };
+}
+
+/** Below 2.x an old file is brought up to date in part only: what counts is not taken over. */
+function criTable(check: Check): readonly string[] {
+  if (!isTwo(check)) return [`[plugins."io.containerd.grpc.v1.cri".containerd]`];
+  const table = `[plugins."io.containerd.cri.v1.images"]`;
+  return check.config.version >= 3 ? [table] : ['version = 3', table];
 }
 
 /** Since 2.0 `ctr images pull` unpacks only for snapshotters that are named there. */

@@ -1,12 +1,7 @@
 /**
- * containerd's configuration, as far as a snapshotter is concerned: files of version 2 (1.6, 1.7; 2.x
- * reads them, too) and version 3 (2.x), with what they import. Unknown keys are containerd's affair.
+ * containerd's configuration, as far as a snapshotter is concerned: what counts of tables of version 2
+ * (1.6, 1.7) and of versions 3 and 4 (2.x). Unknown keys are containerd's affair.
  */
-import { globSync, readFileSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { parse } from 'smol-toml';
-import { ConfigError } from '../errors.ts';
-import { CONFIG_BYTES_MAX, CONTAINERD_IMPORTS_MAX } from '../limits.ts';
 
 export type Table = { readonly [key: string]: unknown };
 
@@ -22,6 +17,7 @@ export type UnpackConfig = { readonly platform: string; readonly snapshotter: st
 
 /** What counts of a configuration; undefined: not written down. */
 export type ContainerdConfig = {
+  /** Of the file that containerd is given. */
   readonly version: number;
   readonly proxies: readonly ProxyPlugin[];
   readonly isCriDisabled: boolean;
@@ -29,34 +25,27 @@ export type ContainerdConfig = {
     readonly snapshotter: string | undefined;
     readonly disableSnapshotAnnotations: boolean | undefined;
     readonly discardUnpackedLayers: boolean | undefined;
-    /** Runtimes with a snapshotter of their own. */
+    /** Runtimes with a snapshotter of their own for the files of containers. */
     readonly runtimes: Readonly<Record<string, string>>;
+    /** Runtimes with a snapshotter of their own for pulls (2.x). */
+    readonly runtimePlatforms: Readonly<Record<string, string>>;
   };
   readonly unpackConfigs: readonly UnpackConfig[];
 };
 
-/** @throws ConfigError */
-export function readContainerdConfig(file: string): ContainerdConfig {
-  const main = readTable(file);
-  const patterns = listOf(main['imports']).filter((path) => typeof path === 'string');
-  const files = patterns.flatMap((pattern) => globSync(resolve(dirname(file), pattern)).sort());
-  if (files.length > CONTAINERD_IMPORTS_MAX) throw new ConfigError(file, 'imports too many files');
-  return decodeContainerdConfig(
-    files.map(readTable).reduce((before, after) => merged(before, after), main),
-  );
-}
+export const CRI_TABLE_2 = 'io.containerd.grpc.v1.cri';
+export const IMAGES_TABLE_3 = 'io.containerd.cri.v1.images';
+export const RUNTIME_TABLE_3 = 'io.containerd.cri.v1.runtime';
 
-export function decodeContainerdConfig(config: Table): ContainerdConfig {
+/** `isTwo`: for containerd 2.x, which does not look at the old table of CRI when it runs. */
+export function decodeContainerdConfig(config: Table, isTwo: boolean): ContainerdConfig {
   const plugins = tableOf(config['plugins']);
-  const v2 = tableOf(plugins['io.containerd.grpc.v1.cri']);
-  const images = tableOf(plugins['io.containerd.cri.v1.images']);
-  const runtime = tableOf(plugins['io.containerd.cri.v1.runtime']);
-  // containerd 2.x takes the old table over where there is no new one.
-  const cri = 'io.containerd.cri.v1.images' in plugins ? images : tableOf(v2['containerd']);
-  const runtimes = [tableOf(runtime['containerd']), tableOf(v2['containerd'])];
+  const old = tableOf(tableOf(plugins[CRI_TABLE_2])['containerd']);
+  const cri = isTwo ? tableOf(plugins[IMAGES_TABLE_3]) : old;
+  const runtime = isTwo ? tableOf(tableOf(plugins[RUNTIME_TABLE_3])['containerd']) : old;
   const disabled = listOf(config['disabled_plugins']);
   return {
-    version: typeof config['version'] === 'number' ? config['version'] : 1,
+    version: versionOf(config),
     proxies: Object.entries(tableOf(config['proxy_plugins'])).map(([name, value]) =>
       proxyOf(name, tableOf(value)),
     ),
@@ -65,7 +54,8 @@ export function decodeContainerdConfig(config: Table): ContainerdConfig {
       snapshotter: textOf(cri['snapshotter']),
       disableSnapshotAnnotations: flagOf(cri['disable_snapshot_annotations']),
       discardUnpackedLayers: flagOf(cri['discard_unpacked_layers']),
-      runtimes: Object.assign({}, ...runtimes.map(runtimeSnapshotters)),
+      runtimes: snapshottersOf(runtime['runtimes']),
+      runtimePlatforms: snapshottersOf(cri['runtime_platforms']),
     },
     unpackConfigs: listOf(tableOf(plugins['io.containerd.transfer.v1.local'])['unpack_config']).map(
       (entry) => ({
@@ -74,6 +64,11 @@ export function decodeContainerdConfig(config: Table): ContainerdConfig {
       }),
     ),
   };
+}
+
+/** A file that does not say it is of version 1. */
+export function versionOf({ version }: Table): number {
+  return typeof version === 'number' ? version : 1;
 }
 
 function proxyOf(name: string, proxy: Table): ProxyPlugin {
@@ -86,40 +81,21 @@ function proxyOf(name: string, proxy: Table): ProxyPlugin {
   };
 }
 
-function runtimeSnapshotters(containerd: Table): Record<string, string> {
-  const found = Object.entries(tableOf(containerd['runtimes'])).flatMap(([name, runtime]) => {
-    const snapshotter = textOf(tableOf(runtime)['snapshotter']);
+/** By name, those that name one. */
+function snapshottersOf(entries: unknown): Record<string, string> {
+  const found = Object.entries(tableOf(entries)).flatMap(([name, entry]) => {
+    const snapshotter = textOf(tableOf(entry)['snapshotter']);
     return snapshotter === undefined || snapshotter === '' ? [] : [[name, snapshotter]];
   });
   return Object.fromEntries(found);
 }
 
-/** As containerd merges: tables of plugins by name, everything else is replaced. */
-function merged(before: Table, after: Table): Table {
-  const both = { ...before, ...after };
-  for (const key of ['plugins', 'proxy_plugins']) {
-    both[key] = { ...tableOf(before[key]), ...tableOf(after[key]) };
-  }
-  return both;
-}
-
-function readTable(file: string): Table {
-  try {
-    if (statSync(file).size > CONFIG_BYTES_MAX) throw new ConfigError(file, 'is too large');
-    return parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    const line = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
-    throw new ConfigError(file, `cannot be read: ${line}`, { cause: error, remedy: 'repair it' });
-  }
-}
-
-function tableOf(value: unknown): Table {
+export function tableOf(value: unknown): Table {
   const isTable = typeof value === 'object' && value !== null && !Array.isArray(value);
   return isTable ? { ...value } : {};
 }
 
-function listOf(value: unknown): readonly unknown[] {
+export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { errorFields } from '@shoal/snapshotter';
 import { type ContainerdFinding, checkContainerd, ownProxy } from './check-containerd.ts';
-import { readContainerdConfig } from './containerd-config.ts';
+import { dumpContainerdConfig } from './containerd-dump.ts';
+import { readContainerdConfig } from './containerd-files.ts';
 import { askContainerdVersion, isServing } from './containerd-socket.ts';
 
 export const CONTAINERD_CONFIG = '/etc/containerd/config.toml';
@@ -24,6 +25,8 @@ export type ContainerdExamination = {
   readonly configFile?: string | undefined;
   /** @default CONTAINERD_ADDRESS */
   readonly containerdAddress?: string | undefined;
+  /** The containerd that runs, asked how it reads its file. @default the one in PATH */
+  readonly containerdProgram?: string | undefined;
   /** Where our daemon serves containerd. */
   readonly address: string;
   readonly root: string;
@@ -40,7 +43,10 @@ export async function examineContainerd(
   const findings: ContainerdFinding[] = [];
   let isWanted = isAsked;
   try {
-    const config = readContainerdConfig(configFile);
+    const dumped = await dumpContainerdConfig({
+      ...{ configFile, version, program: asked.containerdProgram },
+    });
+    const config = dumped ?? readContainerdConfig(configFile, version);
     isWanted ||= ownProxy(config, { address }) !== undefined;
     findings.push(...checkContainerd(config, { address, root, version }));
   } catch (error) {

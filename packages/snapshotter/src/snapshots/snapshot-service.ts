@@ -10,7 +10,7 @@ import { isMappedAlready, mappedRoot } from './id-mapping.ts';
 import { checkFields, checkLabels, checkName, isUnpackKey } from './key-checks.ts';
 import type { CommittedSnapshot, Labels, LazyLayers, LazyMark } from './lazy-layers.ts';
 import { overlayFeatures } from './overlay-features.ts';
-import { type Mount, overlayMounts } from './overlay-mounts.ts';
+import { type Mount, type OverlayFeatures, overlayMounts } from './overlay-mounts.ts';
 import { SnapshotDirectories } from './snapshot-directories.ts';
 import { matchesAny, parseFilters, selectionOf, snapshotFields } from './snapshot-filter.ts';
 import { targetOf } from './snapshot-keys.ts';
@@ -56,6 +56,8 @@ export class SnapshotService implements AsyncDisposable {
   readonly #directories: SnapshotDirectories;
   readonly #lazy: LazyLayers;
   readonly #log: ServiceLog;
+  /** Of this host: they do not change while the daemon runs. */
+  readonly #features: OverlayFeatures;
   #sweeping: Promise<void> = Promise.resolve();
 
   constructor({ store, directories, lazy, log }: SnapshotServiceComponents) {
@@ -63,6 +65,7 @@ export class SnapshotService implements AsyncDisposable {
     this.#directories = directories;
     this.#lazy = lazy;
     this.#log = log;
+    this.#features = overlayFeatures(directories.path);
   }
 
   /** Needs no network. @throws StateLockedError, StateDamagedError, DirectoryError */
@@ -256,7 +259,7 @@ export class SnapshotService implements AsyncDisposable {
     lowers: readonly string[],
   ): Promise<readonly Mount[]> {
     const paths = { upper: this.#directories.upper(id), work: this.#directories.work(id) };
-    const features = overlayFeatures(this.#directories.path);
+    const features = this.#features;
     const mapsIds = features.mapsIds && !(await isMappedAlready(lowers[0], labels));
     return overlayMounts({ kind, labels, lowers, ...paths }, { ...features, mapsIds });
   }
