@@ -134,7 +134,7 @@ for (const release of RELEASES) {
     await until('containerd has connected again', async () => {
       // it remembers for a while that nobody answered
       second = await pod.run(image, 'second', ['sha256sum', '/unread']).catch((error: unknown) => {
-        if (!/connection refused/.test(String(error))) throw error;
+        if (!/connection error|unavailable/i.test(String(error))) throw error;
         return undefined;
       });
       return second !== undefined;

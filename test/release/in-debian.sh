@@ -90,6 +90,7 @@ cmp /usr/share/common-licenses/MPL-1.1 /mnt/app/MPL-1.1
 say 'busy: the package does not go'
 sleep 1000 < /mnt/app/GPL-3 &
 sleeper=$!
+until [ /mnt/app/GPL-3 -ef "/proc/$sleeper/fd/0" ]; do sleep 0.1; done
 if dpkg --remove shoal; then exit 1; fi
 [ "$(mounts)" = 1 ]
 shoal status

@@ -26,6 +26,10 @@ replaced() {
   [ "$new" != 0 ] && [ "$new" != "$1" ] && [ "$(show shoal-node ActiveState)" = active ]
 }
 
+stores() {
+  [ "$(show shoal-node NFileDescriptorStore)" = "$1" ]
+}
+
 say 'install: nothing runs, start: ready'
 dpkg --install /shoal.deb
 [ "$(show shoal-node ActiveState)" = inactive ]
@@ -34,7 +38,7 @@ shoal convert --source "dir:$files" --target oci:/root/image:latest
 mkdir -p /mnt/app
 shoal mount oci:/root/image:latest /mnt/app
 check GPL-1
-[ "$(show shoal-node NFileDescriptorStore)" = 2 ]
+until_true stores 2
 
 say 'kill -9: the unit starts it again'
 first=$(show shoal-node MainPID)
@@ -58,7 +62,7 @@ systemctl reload shoal-node
 say 'the package again: the unit goes on with it'
 third=$(show shoal-node MainPID)
 dpkg --install /shoal.deb
-replaced "$third"
+until_true replaced "$third"
 check LGPL-2.1
 
 say 'the other unit takes its place'
@@ -70,6 +74,7 @@ check LGPL-3
 say 'busy: package and unit stay'
 sleep 1000 < /mnt/app/GPL-3 &
 sleeper=$!
+until_true [ /mnt/app/GPL-3 -ef "/proc/$sleeper/fd/0" ]
 if dpkg --remove shoal; then exit 1; fi
 [ "$(show shoal-snapshotter ActiveState)" = active ]
 check MPL-2.0

@@ -3,7 +3,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCommand, type TestScope } from '@shoal/test-kit';
-import { tryShoal } from './shoal-command.ts';
 
 export type OwnDaemon = {
   /** Environment for every `shoal` command that shall talk to this daemon. */
@@ -14,7 +13,7 @@ export type OwnDaemon = {
   readonly run: string;
 };
 
-const END_MS_MAX = 30_000;
+const END_MS_MAX = 60_000;
 
 /**
  * Sets the environment up; the first `shoal mount` starts the daemon. At the end of the test every
@@ -26,17 +25,22 @@ export function ownDaemon(t: TestScope, directory: string): OwnDaemon {
   const run = join(directory, 'run');
   const env = { ...process.env, SHOAL_ROOT: root, SHOAL_RUN: run };
   t.teardown(async () => {
-    for (const mountpoint of mountsBelow(directory)) {
-      await tryShoal(['unmount', '--lazy', mountpoint], { env });
-    }
+    if (mountsBelow(directory).length > 0) await drain(join(run, 'shoal.sock'));
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       for (const pid of processesNaming(directory)) endProcess(pid, signal);
-      const endsAt = Date.now() + (signal === 'SIGTERM' ? END_MS_MAX : 5000);
+      const endsAt = Date.now() + END_MS_MAX;
       while (processesNaming(directory).length > 0 && Date.now() < endsAt) await sleep(50);
     }
     for (const mountpoint of mountsBelow(directory)) await runCommand('umount', ['-l', mountpoint]);
   });
   return { env, root, run };
+}
+
+/** Unmounts everything if a daemon runs: here, because a command takes a second to start. */
+async function drain(socket: string): Promise<void> {
+  const { ControlClient } = await import('@shoal/node');
+  const signal = AbortSignal.timeout(END_MS_MAX);
+  await new ControlClient(socket).drain({ isLazy: true }, { signal }).catch(() => undefined);
 }
 
 /** Mountpoints below a directory, the innermost first. */
