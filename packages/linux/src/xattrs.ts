@@ -2,7 +2,8 @@
 import { constants } from 'node:os';
 import { SyscallError } from './errors.ts';
 import { XATTR_LIST_BYTES_MAX, XATTR_VALUE_BYTES_MAX } from './limits.ts';
-import { errnoName, getXattrRaw, listXattrsRaw } from './syscalls.ts';
+import { errnoName } from './syscalls.ts';
+import { getXattrRaw, listXattrsRaw } from './syscalls-path.ts';
 
 const { ENOTSUP, ENODATA } = constants.errno;
 const NUL = Buffer.from([0]);

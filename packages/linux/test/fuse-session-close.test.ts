@@ -13,7 +13,7 @@ import { adoptFromHolder } from '../src/holder/holder-fds.ts';
 import { WORKER_FAILURES_PER_MINUTE_MAX } from '../src/limits.ts';
 import { FileSystemContext, unmount } from '../src/mount/mount.ts';
 import { isMountpoint } from '../src/mount/mount-table.ts';
-import { moveMount } from '../src/syscalls.ts';
+import { moveMount } from '../src/syscalls-mount.ts';
 import { patternBytes, until } from './support/fixtures.ts';
 import { FIRST_FILE_ID, mountAbove, openFixture } from './support/session-fixture.ts';
 

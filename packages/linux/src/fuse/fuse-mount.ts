@@ -3,16 +3,8 @@ import { fstat, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { FuseSessionClosedError } from '../errors.ts';
 import { FileSystemContext, mountAttributes } from '../mount/mount.ts';
-import {
-  closeFd,
-  moveMount,
-  openFuseDevice,
-  PollSet,
-  readRaw,
-  UmountFlag,
-  umount2,
-  writeRaw,
-} from '../syscalls.ts';
+import { closeFd, openFuseDevice, PollSet, readRaw, writeRaw } from '../syscalls.ts';
+import { moveMount, UmountFlag, umount2 } from '../syscalls-mount.ts';
 import { agreeOnInit, encodeInitReply } from './init.ts';
 import { encodeResend } from './reply.ts';
 import { decodeRequest } from './request.ts';

@@ -8,8 +8,8 @@
 import { constants, openSync } from 'node:fs';
 import { MountBusyError, MountFailedError, NotMountedError, SyscallError } from '../errors.ts';
 import { EROFS_DEVICES_MAX, FSCONFIG_VALUE_BYTES_MAX, OVERLAY_LOWER_MAX } from '../limits.ts';
+import { closeFd } from '../syscalls.ts';
 import {
-  closeFd,
   FsconfigCommand,
   fsconfig,
   fsmount,
@@ -19,7 +19,7 @@ import {
   readContextLog,
   UmountFlag,
   umount2,
-} from '../syscalls.ts';
+} from '../syscalls-mount.ts';
 import type { ErofsMountOptions, MountFlags, OverlayMountOptions } from './mount-types.ts';
 import { mountsBelow, whoUses } from './mount-users.ts';
 

@@ -3,7 +3,8 @@
  * directories. Documentation: Documentation/filesystems/overlayfs.rst of the kernel.
  */
 import { SyscallError } from '../errors.ts';
-import { errnoName, makeCharacterDeviceRaw, setXattrRaw } from '../syscalls.ts';
+import { errnoName } from '../syscalls.ts';
+import { makeCharacterDeviceRaw, setXattrRaw } from '../syscalls-path.ts';
 
 const NUL = Buffer.from([0]);
 const OPAQUE = Buffer.from('trusted.overlay.opaque\0');

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { READY_BLOCK_BYTES, readyMapBytes } from '../../src/fuse/ready-map.ts';
 import type { FlatFile } from '../../src/fuse/session-types.ts';
 import { listMounts } from '../../src/mount/mount-table.ts';
-import { UmountFlag, umount2 } from '../../src/syscalls.ts';
+import { UmountFlag, umount2 } from '../../src/syscalls-mount.ts';
 
 type Teardown = { teardown(handler: () => void): void };
 

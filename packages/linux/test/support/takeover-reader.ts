@@ -4,8 +4,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { dropFilePages, mapFile } from '../../src/syscalls.ts';
 import { patternBytes } from './fixtures.ts';
+import { dropFilePages, mapFile } from './page-cache.ts';
 import { DATA_BYTES } from './takeover-files.ts';
 
 const [kind = '', path = '', seedText = '0', expectedSum = ''] = process.argv.slice(2);
