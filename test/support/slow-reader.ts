@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import type { TestScope } from '@shoal/test-kit';
 
 export type SlowReader = {
-  /** Reads to the end and closes. Empty when the read failed. */
+  /** Reads to the end; the file is closed when it resolves. Empty when the read failed. */
   digest(): Promise<string>;
 };
 
@@ -15,10 +15,13 @@ export async function holdOpen(t: TestScope, path: string): Promise<SlowReader> 
   const child = spawn('sh', ['-c', script, path], { stdio: ['pipe', 'pipe', 'pipe'] });
   t.teardown(() => void child.kill('SIGKILL'));
   const answer = text(child.stdout);
+  // It closes its output before the file.
+  const ended = once(child, 'exit');
   await once(child.stderr, 'data');
   return {
     digest: async () => {
       child.stdin.end('go\n');
+      await ended;
       return (await answer).slice(0, 64);
     },
   };
