@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { zstdDecompressSync } from 'node:zlib';
 import type { Compressor, Digester } from '@shoal/rafs';
 import t from 'tap';
@@ -213,3 +214,28 @@ t.test('a cancelled or wrong job harms no other', async (t) => {
   t.equal((await last).storedLengths.length, CHUNKS.length, 'close waits for what runs');
   await t.rejects(compress(), { code: 'ERR_BLOB_STORE_CODEC_POOL' });
 });
+
+t.test('threads that nobody needs end, and start again for the next job', async (t) => {
+  await using pool = new CodecPool({ threads: 2, idleMs: 1 });
+  const before = codecThreads();
+  for (let round = 0; round < 2; round++) {
+    const { digests } = await pool.run('digest', { ...packed(CHUNKS), digester: 'sha256' });
+    t.equal(digests.length, CHUNKS.length * DIGEST_BYTES);
+    const giveUpAt = Date.now() + 60_000;
+    while (codecThreads() > before && Date.now() < giveUpAt) await sleep(5);
+    t.equal(codecThreads(), before, 'no thread is left');
+  }
+  pool.warmUp();
+});
+
+/** Threads of this process; Linux keeps the first 15 characters of a name. */
+function codecThreads(): number {
+  const names = readdirSync('/proc/self/task').map((id) => {
+    try {
+      return readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim();
+    } catch {
+      return 'gone';
+    }
+  });
+  return names.filter((name) => name === 'shoal-codec').length;
+}

@@ -26,6 +26,7 @@ import {
 import { Caches, cacheDirectoryOf } from './caches.ts';
 import type { NodeConfig } from './config.ts';
 import type { CredentialStates } from './credential-states.ts';
+import { CODEC_IDLE_MS } from './limits.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { watchDaemon } from './metrics/watch-daemon.ts';
@@ -54,9 +55,10 @@ export type Composed = {
 
 export async function composeService(input: ComposeInput): Promise<Composed> {
   const { paths, config, state, log, metrics } = input;
-  const codecs = new CodecPool(
-    config.codecThreads === undefined ? {} : { threads: config.codecThreads },
-  );
+  const codecs = new CodecPool({
+    idleMs: CODEC_IDLE_MS,
+    ...(config.codecThreads === undefined ? {} : { threads: config.codecThreads }),
+  });
   const access = new ImageAccess({
     dockerConfigDirectory: config.dockerConfigDirectory,
     caFile: config.caFile,

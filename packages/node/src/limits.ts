@@ -56,6 +56,8 @@ export const SOCKET_ANSWER_MS_MAX = 5_000;
 export const RESTART_TIMEOUT_MS = 60_000;
 /** How long a daemon that replaces another one waits for it to leave: running requests are finished. */
 export const REPLACE_TIMEOUT_MS = 60_000;
+/** Codec threads of a daemon end after so long without a job: 13 MiB each, and 50 ms to start one again. */
+export const CODEC_IDLE_MS = 60_000;
 /** How often the caches are looked at for what may go. */
 export const COLLECT_INTERVAL_MS = 60_000;
 /** Use of the cache's disk above which unused blobs go: below where kubelet begins to evict pods. */

@@ -80,13 +80,15 @@ export class ChunkCache implements AsyncDisposable {
     components: ChunkCacheComponents,
   ): Promise<ChunkCache> {
     const lock = await lockCacheDirectory(options.directory);
-    components.pool.warmUp();
     const tell = (event: CacheEvent) => components.onEvent?.(event);
     try {
       const { cacheBytesMax: highBytes = Number.POSITIVE_INFINITY } = options;
       const lowBytes = Math.min(options.cacheBytesLow ?? highBytes, highBytes);
       const space = await CacheSpace.open(options.directory, { highBytes, lowBytes }, tell);
-      if (options.evictsAtOnce ?? true) await space.startEviction();
+      if (options.evictsAtOnce ?? true) {
+        components.pool.warmUp();
+        await space.startEviction();
+      }
       return new ChunkCache(options, components, lock, space);
     } catch (error) {
       await lock.close();
@@ -283,7 +285,7 @@ export class ChunkCache implements AsyncDisposable {
   }
 
   #hash(bytes: Uint8Array): Promise<Buffer> {
-    return hashInPieces(this.#components.pool, bytes);
+    return hashInPieces(bytes);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

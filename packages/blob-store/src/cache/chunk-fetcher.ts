@@ -70,6 +70,8 @@ export class ChunkFetcher {
       passedThrough: new Map(),
       sources: new Set(),
     };
+    // They start while the bytes are on their way.
+    this.#components.pool.warmUp();
     await this.#attempt(request, call, 1, collected);
     this.#components.counters.errors += collected.failures.size > 0 ? 1 : 0;
     return collected;

@@ -2,6 +2,8 @@
  * A fixed set of threads that compress, decompress and hash. The main thread never does.
  * Jobs wait here, urgent ones first; a thread holds one that runs and one that waits. A cancelled
  * caller is answered at once; a thread that dies fails only its own jobs and is replaced.
+ *
+ * A pool may end its threads when nobody needs them for a while; the next job starts them again.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -14,6 +16,8 @@ import { nativeLoads } from './native-load.ts';
 export type CodecPoolOptions = {
   /** @default the machine's parallelism, at most CODEC_THREADS_MAX */
   readonly threads?: number;
+  /** Threads end after so long without a job. @default never */
+  readonly idleMs?: number;
 };
 
 export type CodecRunOptions = {
@@ -33,6 +37,9 @@ type Thread = { readonly worker: Worker; readonly running: Map<number, Pending> 
 
 export class CodecPool implements AsyncDisposable {
   readonly #threadsMax: number;
+  readonly #idleMs: number | undefined;
+  /** Runs while the threads have nothing to do. */
+  #idleTimer: NodeJS.Timeout | undefined;
   readonly #threads: Thread[] = [];
   readonly #urgent: Pending[] = [];
   readonly #queued: Pending[] = [];
@@ -43,6 +50,7 @@ export class CodecPool implements AsyncDisposable {
   constructor(options: CodecPoolOptions = {}) {
     const wanted = options.threads ?? availableParallelism();
     this.#threadsMax = Math.max(1, Math.min(wanted, CODEC_THREADS_MAX));
+    this.#idleMs = options.idleMs;
   }
 
   /** Runs one job; its buffers move to a thread and are gone for the caller, whatever happens. */
@@ -73,10 +81,11 @@ export class CodecPool implements AsyncDisposable {
     return promise.finally(() => signal.removeEventListener('abort', onAbort));
   }
 
-  /** Starts every thread now, so that no first job waits for one. */
+  /** Starts every thread that does not run, so that no first job waits for one. */
   warmUp(): void {
     if (this.#closing !== undefined) return;
     while (this.#threads.length < this.#threadsMax) this.#startThread();
+    this.#settle();
   }
 
   /** Waits for every job, then ends the threads. */
@@ -90,11 +99,16 @@ export class CodecPool implements AsyncDisposable {
   }
 
   async #drainAndEnd(): Promise<void> {
+    clearTimeout(this.#idleTimer);
     if (!this.#isIdle()) {
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
       });
     }
+    await this.#endThreads();
+  }
+
+  async #endThreads(): Promise<void> {
     await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()));
   }
 
@@ -168,7 +182,17 @@ export class CodecPool implements AsyncDisposable {
   }
 
   #settle(): void {
-    if (this.#drained !== undefined && this.#isIdle()) this.#drained();
+    if (!this.#isIdle()) return;
+    if (this.#drained !== undefined) this.#drained();
+    else if (this.#idleMs !== undefined) this.#endThreadsAfter(this.#idleMs);
+  }
+
+  /** Counted anew from each time that the pool has nothing to do. */
+  #endThreadsAfter(idleMs: number): void {
+    this.#idleTimer ??= setTimeout(() => {
+      if (this.#isIdle() && this.#closing === undefined) void this.#endThreads();
+    }, idleMs).unref();
+    this.#idleTimer.refresh();
   }
 }
 
