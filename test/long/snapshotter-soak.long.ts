@@ -89,26 +89,30 @@ class Soak {
   /** The number of kills. */
   async run(t: Test, cycles: number, isKilling: boolean): Promise<number> {
     let kills = 0;
-    let wrong = 0;
+    const wrong: string[] = [];
     for (let cycle = 0; cycle < cycles; cycle++) {
       const image = this.#images[cycle % this.#images.length] ?? '';
       const isKilled = isKilling && this.#random() % CYCLES_PER_KILL === 0;
       const killing = isKilled ? this.#killSoon() : undefined;
-      if (!(await this.#printsRight(image, killing))) wrong += 1;
+      const output = await this.#output(image, killing);
+      if (output !== OUTPUT) wrong.push(`${cycle}, ${image}: ${JSON.stringify(output)}`);
       await killing;
       if (isKilled) kills += 1;
     }
-    t.equal(wrong, 0, `every one of ${cycles} containers printed what it should`);
+    t.same(wrong, [], `every one of ${cycles} containers printed what it should`);
     return kills;
   }
 
-  /** A request that a kill cut off, or that came just after it, fails; the client asks again. */
-  async #printsRight(image: string, killing: Promise<void> | undefined): Promise<boolean> {
+  /**
+   * What a container of the image prints. A request that a kill cut off, or that came just after it,
+   * fails; the client asks again.
+   */
+  async #output(image: string, killing: Promise<void> | undefined): Promise<string> {
     for (let attempt = 1; ; attempt++) {
       const { exitCode, stdout, stderr } = await this.#containerd.tryClient([
         ...['run', image, containerName()],
       ]);
-      if (exitCode === 0) return stdout === OUTPUT;
+      if (exitCode === 0) return stdout;
       const isExcused = killing !== undefined || performance.now() < this.#excusedUntilMs;
       if (!isExcused || attempt === TRIES_MAX) {
         throw new Error(`${image}: ${exitCode}\n${stderr}`);

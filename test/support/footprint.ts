@@ -13,7 +13,7 @@ export type Footprint = {
   readonly descriptors: Counts;
   /** TCP connections by the other end, `127.0.0.1:5000`. */
   readonly connections: Counts;
-  /** By name. */
+  /** By name, without that of LevelDB. */
   readonly threads: Counts;
   readonly residentBytes: number;
 };
@@ -22,6 +22,7 @@ const QUIET_MS_MAX = 120_000;
 const READING_MS = 200;
 /** So many equal readings in a row: nothing is on its way. */
 const EQUAL_READINGS = 5;
+const LIBUV_THREADS = 4;
 const STATE_LISTENING = '0A';
 
 /** Not a snapshot: what opens or closes meanwhile may be missed or taken for another kind. */
@@ -29,14 +30,11 @@ export function footprint(pid: number): Footprint {
   const links = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
   const remotes = tcpConnections(pid);
   const remoteOf = (link: string) => remotes.get(/^socket:\[(\d+)\]$/.exec(link)?.[1] ?? '');
-  const threads = readdirSync(`/proc/${pid}/task`).flatMap((id) => {
-    return nameOf(`/proc/${pid}/task/${id}/comm`);
-  });
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return {
     descriptors: count(links.filter((link) => remoteOf(link) === undefined).map(kindOf)),
     connections: count(links.flatMap((link) => remoteOf(link) ?? [])),
-    threads: count(threads),
+    threads: count(threadNames(pid)),
     residentBytes: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1024,
   };
 }
@@ -104,6 +102,19 @@ function addressOf(text: string): string {
   const isV4 = address.length === 8;
   const bytes = isV4 ? [...Buffer.from(address, 'hex').toReversed()].join('.') : address;
   return `${bytes}:${Number.parseInt(port, 16)}`;
+}
+
+/**
+ * LevelDB starts one thread in the life of a process, when it first compacts, and keeps it. It has no
+ * name of its own but that of the thread that asked: the main one, or one of libuv's.
+ */
+function threadNames(pid: number): string[] {
+  const others = readdirSync(`/proc/${pid}/task`).filter((id) => id !== String(pid));
+  const names = others.flatMap((id) => nameOf(`/proc/${pid}/task/${id}/comm`));
+  const ofLibuv = names.filter((name) => name === 'libuv-worker').length;
+  const heir = names.includes('MainThread') ? 'MainThread' : 'libuv-worker';
+  const isThere = heir === 'MainThread' || ofLibuv > LIBUV_THREADS;
+  return ['main', ...(isThere ? names.toSpliced(names.indexOf(heir), 1) : names)];
 }
 
 /** Without inode numbers; a file stands for its directory, since databases rename theirs. */
