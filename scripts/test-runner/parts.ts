@@ -38,8 +38,31 @@ const PATTERNS = {
   long: ['test/**/*.long.ts', 'packages/*/test/**/*.long.ts'],
 } as const;
 
-/** Their tests wait more than they compute. */
-const SIDE_BY_SIDE: readonly PartName[] = ['unit', 'mount', 'containerd'];
+/** They tell figures, and the checkers use every processor by themselves. */
+const ONE_AT_A_TIME: readonly PartName[] = ['check', 'long'];
+
+/** The longest of their parts start first, so that no part ends with one of them alone. */
+export const LONGEST = [
+  'packages/cli/test/command-line.test.ts',
+  'packages/cli/test/convert.test.ts',
+  'packages/snapshotter/test/snapshot-crash.test.ts',
+  'test/interop/debian-image.test.ts',
+  'test/interop/reads-nydus-builder.test.ts',
+  'test/bench-slice.test.ts',
+  'test/long/memory.test.ts',
+  'test/mount/daemon-life.test.ts',
+  'test/mount/faults.test.ts',
+  'test/mount/upgrade.test.ts',
+  'test/mount/restart.test.ts',
+  'test/mount/many.test.ts',
+  'test/mount/second-supervisor.test.ts',
+  'test/mount/lazy-snapshots.test.ts',
+  'test/release/release.test.ts',
+  'test/containerd/killed-snapshotter.test.ts',
+  'test/containerd/pull-secrets.test.ts',
+  'test/containerd/restarts.test.ts',
+  'test/conformance/snapshotter-suite.test.ts',
+];
 
 /** Builds a part; `filter` keeps only the test files whose path contains it. */
 export function planPart(root: string, name: PartName, filter: string | undefined): Part {
@@ -48,10 +71,10 @@ export function planPart(root: string, name: PartName, filter: string | undefine
     .flatMap((pattern) => globSync(pattern, { cwd: root }))
     .filter((file) => !file.includes('node_modules/'))
     .filter((file) => filter === undefined || file.includes(filter))
-    .toSorted();
+    .toSorted((a, b) => orderOf(a) - orderOf(b) || (a < b ? -1 : 1));
   return {
     name,
-    jobs: SIDE_BY_SIDE.includes(name) ? Math.max(2, availableParallelism()) : 1,
+    jobs: ONE_AT_A_TIME.includes(name) ? 1 : Math.max(2, availableParallelism()),
     steps: files.map((file) => ({
       name: file,
       command: process.execPath,
@@ -59,6 +82,11 @@ export function planPart(root: string, name: PartName, filter: string | undefine
       kind: 'tap',
     })),
   };
+}
+
+function orderOf(file: string): number {
+  const at = LONGEST.indexOf(file);
+  return at === -1 ? LONGEST.length : at;
 }
 
 function planChecks(root: string): Step[] {
