@@ -6,27 +6,31 @@ import { parseDigest } from '@shoal/oci';
 import t from 'tap';
 import { ImageFinder } from '../src/images/image-finder.ts';
 import { Semaphore } from '../src/images/semaphore.ts';
+import { silentLog } from '../src/service-log.ts';
 
 const ORIGINAL = parseDigest(`sha256:${'aa'.repeat(32)}`);
 const CONVERTED = parseDigest(`sha256:${'bb'.repeat(32)}`);
 const { signal } = new AbortController();
 
-function request(name: string, isConverted = false) {
+/** Of the lowest layer, unless another one asks. */
+function request(name: string, isConverted = false, layer = 'sha256:1') {
   const reference = { kind: 'registry', registry: 'r.example', repository: name } as const;
   const image = { reference, manifestDigest: ORIGINAL };
-  return { image, imageRef: `r.example/${name}:1`, isConverted };
+  return { image, imageRef: `r.example/${name}:1`, isConverted, layer };
 }
 
 type Asked = { lookups: number; mounts: number };
+type Options = { readonly mountMs?: number; readonly ensure?: () => Promise<void> };
 
 function makeFinder(
   deadlineMs: number,
   counterpart: (signal: AbortSignal) => Promise<typeof CONVERTED>,
   turns = new Semaphore(8),
+  { mountMs, ensure = async () => {} }: Options = {},
 ) {
   const asked: Asked = { lookups: 0, mounts: 0 };
   const finder = new ImageFinder(
-    { deadlineMs },
+    { deadlineMs, mountMs },
     {
       counterpart: (_image, ends) => {
         asked.lookups += 1;
@@ -34,8 +38,10 @@ function makeFinder(
       },
       ensure: async () => {
         asked.mounts += 1;
+        await ensure();
       },
       turns,
+      log: silentLog,
     },
   );
   return { finder, asked };
@@ -76,13 +82,14 @@ t.test('a registry that hangs holds a pull up once, and not for long', async (t)
   t.match(first, {
     kind: 'not-ready',
     isFinal: false,
-    reason: /not found and mounted within 30 ms/,
+    reason: /not ready after \d+ ms: the registry has not said yet/,
   });
   t.equal(finder.finalFailure(request('a')), undefined);
-  t.equal((await finder.find(request('a'), signal)).kind, 'not-ready');
+  t.equal((await finder.find(request('a', false, 'sha256:2'), signal)).kind, 'not-ready');
   t.equal(asked.lookups, 1);
   hanging.resolve(CONVERTED);
-  t.equal((await finder.find(request('a'), signal)).kind, 'ready', 'for the layers that follow');
+  const third = await finder.find(request('a', false, 'sha256:3'), signal);
+  t.equal(third.kind, 'ready', 'for the layers that follow');
   await finder.close();
 });
 
@@ -92,6 +99,75 @@ t.test('what cannot heal is remembered as final', async (t) => {
   });
   t.match(await finder.find(request('a'), signal), { reason: 'not converted', isFinal: true });
   t.equal(finder.finalFailure(request('a')), 'not converted');
+  await finder.close();
+});
+
+t.test('what was not found is looked for anew by the next pull', async (t) => {
+  let isPushed = false;
+  const { finder, asked } = makeFinder(60_000, async () => {
+    if (!isPushed) throw new Error('not converted');
+    return CONVERTED;
+  });
+  const pull = async () => {
+    const layers = ['sha256:1', 'sha256:2', 'sha256:3'];
+    const kinds: string[] = [];
+    for (const layer of layers) {
+      kinds.push((await finder.find(request('a', false, layer), signal)).kind);
+    }
+    return kinds;
+  };
+  t.same(await pull(), ['not-ready', 'not-ready', 'not-ready']);
+  t.equal(asked.lookups, 1, 'one question for all layers');
+  isPushed = true;
+  t.same(await pull(), ['ready', 'ready', 'ready']);
+  t.equal(asked.lookups, 2);
+  t.same(await pull(), ['ready', 'ready', 'ready']);
+  t.equal(asked.lookups, 2, 'what was found holds');
+  await finder.close();
+});
+
+t.test('what the image itself holds is not looked at again', async (t) => {
+  const unusable = Object.assign(new Error('bad'), { code: 'ERR_SNAPSHOTTER_IMAGE_UNUSABLE' });
+  const refused = async () => {
+    throw unusable;
+  };
+  const { finder, asked } = makeFinder(60_000, refused, new Semaphore(8), { ensure: refused });
+  for (let pull = 0; pull < 3; pull += 1) {
+    t.match(await finder.find(request('a', true), signal), { kind: 'not-ready', isFinal: true });
+  }
+  t.equal(asked.mounts, 1);
+  await finder.close();
+});
+
+t.test('once the registry has said which image it is, a pull waits for its mount', async (t) => {
+  const mounted = Promise.withResolvers<void>();
+  const ensure = () => mounted.promise;
+  const patient = makeFinder(1, async () => CONVERTED, new Semaphore(8), {
+    mountMs: 60_000,
+    ensure,
+  });
+  const found = patient.finder.find(request('a'), signal);
+  setTimeout(() => mounted.resolve(), 50);
+  t.equal((await found).kind, 'ready');
+  await patient.finder.close();
+  const never = Promise.withResolvers<void>();
+  const hasty = makeFinder(1, async () => CONVERTED, new Semaphore(8), {
+    ...{ mountMs: 20, ensure: () => never.promise },
+  });
+  const late = await hasty.finder.find(request('a'), signal);
+  t.match(late, { kind: 'not-ready', reason: /the converted image is being mounted/ });
+  never.resolve();
+  await hasty.finder.close();
+});
+
+t.test('a pull that has to wait for others says so', async (t) => {
+  const turns = new Semaphore(1);
+  const free = Promise.withResolvers<void>();
+  void turns.run(() => free.promise);
+  const { finder } = makeFinder(5, async () => CONVERTED, turns);
+  const late = await finder.find(request('a'), signal);
+  t.match(late, { kind: 'not-ready', reason: /other images are looked for and mounted/ });
+  free.resolve();
   await finder.close();
 });
 

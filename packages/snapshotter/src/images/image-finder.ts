@@ -1,16 +1,26 @@
 /**
  * Which lazily mounted image stands for the one that is pulled. A pull asks once for each layer; the
- * registry is asked once for all of them, and no pull waits longer than the deadline: what takes
- * longer goes on behind it, for the layers that follow.
+ * registry is asked once for all of them, and no pull waits longer than the deadline for it: what takes
+ * longer goes on behind it, for the layers that follow. Once the registry has said which image it is, a
+ * pull waits longer: that image is mounted sooner than this one is fetched.
+ *
+ * A layer that is asked for again belongs to another pull. What was not found by the last one may be
+ * there now: it is looked for anew.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRetryable } from '@shoal/errors';
 import type { Digest } from '@shoal/oci';
 import { orAbort } from '@shoal/registry-client';
-import { errorFields } from '../service-log.ts';
+import { errorFields, type ServiceLog } from '../service-log.ts';
 import { type ImageAddress, repositoryOf } from './image-labels.ts';
 import type { ImageMark } from './lazy-mark.ts';
-import { LOOKUP_MEMORY_MAX, LOOKUP_REMEMBERED_MS, LOOKUP_TOTAL_MS_MAX } from './limits.ts';
+import {
+  LOOKUP_MEMORY_MAX,
+  LOOKUP_MOUNT_MS_MAX,
+  LOOKUP_REMEMBERED_MS,
+  LOOKUP_TOTAL_MS_MAX,
+} from './limits.ts';
+import { LookupProgress } from './lookup-progress.ts';
 import type { Semaphore } from './semaphore.ts';
 
 export type FinderParts = {
@@ -19,6 +29,14 @@ export type FinderParts = {
   /** Mounts the image, unless it is mounted. */
   readonly ensure: (mark: ImageMark, signal: AbortSignal) => Promise<unknown>;
   readonly turns: Semaphore;
+  readonly log: ServiceLog;
+};
+
+export type FinderOptions = {
+  /** A pull waits so long for the registry to say which image it is. */
+  readonly deadlineMs: number;
+  /** And so much longer for that image to be mounted. @default LOOKUP_MOUNT_MS_MAX */
+  readonly mountMs?: number | undefined;
 };
 
 export type FindRequest = {
@@ -26,6 +44,8 @@ export type FindRequest = {
   readonly imageRef: string;
   /** The image that is pulled is the converted one. */
   readonly isConverted: boolean;
+  /** Chain id of the layer that asks; a pull asks once for each. */
+  readonly layer: string;
 };
 
 type Found = { readonly kind: 'ready'; readonly mark: ImageMark };
@@ -37,11 +57,15 @@ export type Finding =
       readonly reason: string;
       /** Asking again will not help. */
       readonly isFinal: boolean;
+      /** What the image itself holds, and so the next pull's answer, too. */
+      readonly isOfImage?: boolean;
     };
 
 type Flight = {
+  /** Layers that have asked. */
+  readonly layers: Set<string>;
+  readonly progress: LookupProgress;
   readonly finding: Promise<Finding>;
-  readonly startedAtMs: number;
   /** Milliseconds of `performance.now`; infinite while it runs. */
   forgetAtMs: number;
   settled: Finding | undefined;
@@ -49,23 +73,23 @@ type Flight = {
 
 export class ImageFinder {
   readonly #deadlineMs: number;
+  readonly #mountMs: number;
   readonly #parts: FinderParts;
   readonly #flights = new Map<string, Flight>();
   readonly #ending = new AbortController();
 
-  constructor(options: { readonly deadlineMs: number }, parts: FinderParts) {
-    this.#deadlineMs = options.deadlineMs;
+  constructor({ deadlineMs, mountMs = LOOKUP_MOUNT_MS_MAX }: FinderOptions, parts: FinderParts) {
+    this.#deadlineMs = deadlineMs;
+    this.#mountMs = mountMs;
     this.#parts = parts;
   }
 
   /** Rejects only when the caller's signal fires. */
   async find(request: FindRequest, signal: AbortSignal): Promise<Finding> {
     const flight = this.#flight(request);
-    // What is known already may still have to be mounted again.
-    const since = flight.settled === undefined ? flight.startedAtMs : performance.now();
-    const left = Math.max(0, since + this.#deadlineMs - performance.now());
+    flight.layers.add(request.layer);
     const timer = new AbortController();
-    const late = sleep(left, this.#late(), { signal: timer.signal }).catch(() => this.#late());
+    const late = this.#late(flight, timer.signal);
     try {
       // A pull that has given up must not ask for the image once more.
       const found = await orAbort(Promise.race([flight.finding, late]), signal);
@@ -77,7 +101,7 @@ export class ImageFinder {
   }
 
   /** Why what was just asked for cannot be; undefined when it can, or nobody knows. */
-  finalFailure(request: FindRequest): string | undefined {
+  finalFailure(request: Pick<FindRequest, 'image' | 'isConverted'>): string | undefined {
     const settled = this.#flights.get(keyOf(request))?.settled;
     return settled?.kind === 'not-ready' && settled.isFinal ? settled.reason : undefined;
   }
@@ -99,19 +123,32 @@ export class ImageFinder {
     }
   }
 
-  #late(): Finding {
-    const reason = `the image was not found and mounted within ${this.#deadlineMs} ms`;
-    return { kind: 'not-ready', reason, isFinal: false };
+  /** Resolves when a pull has waited enough. What is known already may have to be mounted again. */
+  async #late({ progress, settled }: Flight, signal: AbortSignal): Promise<Finding> {
+    const waitedMs = settled === undefined ? progress.elapsedMs() : 0;
+    const wait = (ms: number) => sleep(Math.max(0, ms), undefined, { signal });
+    try {
+      await wait(this.#deadlineMs - waitedMs);
+      if (progress.isMounting) {
+        await wait(this.#mountMs - Math.max(0, waitedMs - this.#deadlineMs));
+      }
+      progress.wasLate = settled === undefined;
+    } catch {
+      // Nobody waits any longer.
+    }
+    return { kind: 'not-ready', reason: progress.reason(), isFinal: false };
   }
 
   #flight(request: FindRequest): Flight {
     const key = keyOf(request);
     const known = this.#flights.get(key);
-    if (known !== undefined && known.forgetAtMs > performance.now()) return known;
+    if (known !== undefined && isValid(known, request)) return known;
     this.#flights.delete(key);
+    const progress = new LookupProgress();
     const flight: Flight = {
-      finding: this.#fly(request),
-      startedAtMs: performance.now(),
+      layers: new Set(),
+      progress,
+      finding: this.#fly(request, progress),
       forgetAtMs: Number.POSITIVE_INFINITY,
       settled: undefined,
     };
@@ -119,6 +156,7 @@ export class ImageFinder {
     void flight.finding.then((finding) => {
       flight.settled = finding;
       flight.forgetAtMs = performance.now() + LOOKUP_REMEMBERED_MS;
+      this.#tell(request, flight, finding);
     });
     for (const oldest of this.#flights.keys()) {
       if (this.#flights.size <= LOOKUP_MEMORY_MAX) break;
@@ -127,34 +165,58 @@ export class ImageFinder {
     return flight;
   }
 
-  async #fly(request: FindRequest): Promise<Finding> {
+  /** Where the time went, when a pull has not waited for it. */
+  #tell({ imageRef }: FindRequest, { progress }: Flight, finding: Finding): void {
+    const fields = { image: imageRef, finding: finding.kind, ...progress.milliseconds() };
+    if (progress.wasLate) this.#parts.log.warn(fields, 'a look-up took longer than a pull waits');
+    else this.#parts.log.debug(fields, 'an image was looked for');
+  }
+
+  async #fly(request: FindRequest, progress: LookupProgress): Promise<Finding> {
     const timeout = AbortSignal.timeout(LOOKUP_TOTAL_MS_MAX);
     const signal = AbortSignal.any([timeout, this.#ending.signal]);
     try {
-      const mark = await this.#parts.turns.run(() => this.#mount(request, signal));
+      const mark = await this.#parts.turns.run(() => this.#mount(request, progress, signal));
+      progress.enter('done');
       return { kind: 'ready', mark };
     } catch (error) {
+      progress.enter('done');
       return notReady(error);
     }
   }
 
-  async #mount({ image, imageRef, isConverted }: FindRequest, signal: AbortSignal) {
+  async #mount(
+    { image, imageRef, isConverted }: FindRequest,
+    progress: LookupProgress,
+    signal: AbortSignal,
+  ) {
     signal.throwIfAborted();
     const { counterpart, ensure } = this.#parts;
+    if (!isConverted) progress.enter('asks');
     const manifestDigest = isConverted ? image.manifestDigest : await counterpart(image, signal);
     const repository = repositoryOf(image.reference);
     const mark: ImageMark = { kind: 'image', repository, manifestDigest, imageRef };
+    progress.enter('mounts');
     await ensure(mark, signal);
     return mark;
   }
 }
 
-function keyOf({ image, isConverted }: FindRequest): string {
+/** A pull that has asked for this layer before and was told no has ended: this is the next one. */
+function isValid({ settled, layers, forgetAtMs }: Flight, { layer }: FindRequest): boolean {
+  if (forgetAtMs <= performance.now()) return false;
+  const isAnotherPull = settled?.kind === 'not-ready' && layers.has(layer);
+  return !isAnotherPull || settled.isOfImage === true;
+}
+
+function keyOf({ image, isConverted }: Pick<FindRequest, 'image' | 'isConverted'>): string {
   const { reference, manifestDigest } = image;
   return `${isConverted ? 'is' : 'for'} ${reference.tag ?? ''} ${repositoryOf(reference)} ${manifestDigest}`;
 }
 
 function notReady(error: unknown): Finding {
   const isPassing = isRetryable(error) || (error instanceof Error && error.name === 'AbortError');
-  return { kind: 'not-ready', reason: errorFields(error).reason, isFinal: !isPassing };
+  const { code, reason } = errorFields(error);
+  const isOfImage = code === 'ERR_SNAPSHOTTER_IMAGE_UNUSABLE';
+  return { kind: 'not-ready', reason, isFinal: !isPassing, isOfImage };
 }

@@ -7,6 +7,7 @@ import type { Digest } from '@shoal/oci';
 import { errorFields, type ServiceLog } from '../service-log.ts';
 import type {
   CommittedSnapshot,
+  Labels,
   LayerDecision,
   LayerRequest,
   LazyLayers,
@@ -17,7 +18,7 @@ import type {
 import type { BootstrapCommits } from './bootstrap-commits.ts';
 import { LazyImageError, LazyImageUnreachableError } from './errors.ts';
 import type { Finding, ImageFinder } from './image-finder.ts';
-import { parseLayerLabels } from './image-labels.ts';
+import { ImageLabel, parseLayerLabels } from './image-labels.ts';
 import type { ImageMounts } from './image-mounts.ts';
 import { type LayerKind, layerKindOf, Reason } from './layer-kind.ts';
 import type { LayerRestorer } from './layer-restorer.ts';
@@ -72,7 +73,8 @@ export class LazyImages implements LazyLayers, AsyncDisposable {
       case 'bootstrap': {
         const { image, imageRef } = kind;
         if (image === undefined || imageRef === undefined) return { kind: 'unpack' };
-        const wanted = { image, imageRef, isConverted: true };
+        const layer = layerOf(request.labels);
+        const wanted = { image, imageRef, isConverted: true, layer };
         const found = await this.#parts.finder.find(wanted, request.signal);
         if (found.kind === 'ready') return skip(found.mark);
         return unpack(imageRef, found.reason);
@@ -84,12 +86,12 @@ export class LazyImages implements LazyLayers, AsyncDisposable {
 
   async #decideOriginal(
     { image, imageRef, layerDigest, isTopmost }: Extract<LayerKind, { kind: 'original' }>,
-    { parents, signal }: LayerRequest,
+    { parents, labels, signal }: LayerRequest,
   ): Promise<LayerDecision> {
     if (!this.#options.findConverted) return unpack(imageRef, Reason.turnedOff);
     // Layers of the image that were not fetched bind the ones above them, whatever the registry says.
     const begun = begunImage(parents[0], image.manifestDigest, imageRef);
-    const request = { image, imageRef, isConverted: false };
+    const request = { image, imageRef, isConverted: false, layer: layerOf(labels) };
     const found: Finding =
       begun === undefined
         ? await this.#parts.finder.find(request, signal)
@@ -109,7 +111,7 @@ export class LazyImages implements LazyLayers, AsyncDisposable {
     const deadline = AbortSignal.timeout(COMMIT_DEADLINE_MS);
     const mark = await commits.identify(layer, AbortSignal.any([layer.signal, deadline]));
     if (image !== undefined && imageRef !== undefined) {
-      const failure = finder.finalFailure({ image, imageRef, isConverted: true });
+      const failure = finder.finalFailure({ image, isConverted: true });
       if (failure !== undefined) throw new LazyImageError(imageRef, failure);
     }
     mounts.ensure(mark, AbortSignal.timeout(LOOKUP_TOTAL_MS_MAX)).catch((error: unknown) => {
@@ -200,6 +202,10 @@ function begunImage(
   if (mark?.kind !== 'absent' || mark.manifestDigest !== manifestDigest) return undefined;
   const { repository, convertedDigest } = mark;
   return { kind: 'image', repository, manifestDigest: convertedDigest, imageRef };
+}
+
+function layerOf(labels: Labels): string {
+  return labels[ImageLabel.target] ?? '';
 }
 
 function skip(content: MarkContent): LayerDecision {

@@ -8,11 +8,13 @@ export const LAZY_MARK_BYTES_MAX = 4096;
 export const LAZY_REASON_LENGTH_MAX = 512;
 /** A pull waits so long for a registry to say whether an image is converted. */
 export const LOOKUP_DEADLINE_MS = 2_000;
+/** And so much longer, once that is known, for the image to be mounted: fetching it would take longer. */
+export const LOOKUP_MOUNT_MS_MAX = 8_000;
 /** Look-ups and mounts of images at the same time: a storm of pulls must not become one of requests. */
 export const LOOKUPS_PARALLEL_MAX = 8;
 /** A look-up goes on behind the pull that asked, for its next layers, but not for ever. */
 export const LOOKUP_TOTAL_MS_MAX = 60_000;
-/** What a look-up said holds for the layers of one pull; the next pull asks again. */
+/** What a look-up said holds for the layers of one pull; the next pull asks again what was not found. */
 export const LOOKUP_REMEMBERED_MS = 60_000;
 /** Look-ups remembered: images that a host pulls within a minute, many times over. */
 export const LOOKUP_MEMORY_MAX = 1024;

@@ -42,6 +42,7 @@ export function openLazyImages(input: LazyImagesInput): LazyImages {
       counterpart: (image, signal) => findCounterpart(look, image, signal),
       ensure: (mark, signal) => mounts.claim(mark, signal),
       turns: new Semaphore(LOOKUPS_PARALLEL_MAX),
+      log,
     },
   );
   return new LazyImages(

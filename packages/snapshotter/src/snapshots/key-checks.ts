@@ -6,6 +6,7 @@ import {
   LABELS_BYTES_MAX,
   LABELS_MAX,
   SNAPSHOT_NAME_BYTES_MAX,
+  TARGET_BYTES_MAX,
   UPDATE_FIELDS_MAX,
 } from './limits.ts';
 
@@ -25,6 +26,23 @@ export function checkName(name: string, role: 'key' | 'name' | 'parent'): void {
     );
   }
   if (name.includes('\0')) throw new SnapshotRequestError(`the ${role} holds a zero byte`);
+  if (!isText(name)) throw new SnapshotRequestError(`the ${role} is not UTF-8`);
+}
+
+/** Bytes that are not UTF-8 arrive as U+FFFD: two names could be taken for one. */
+function isText(text: string): boolean {
+  return !text.includes('\uFFFD');
+}
+
+/** The chain id that a layer is wanted for: it becomes part of a name. @throws SnapshotRequestError */
+export function checkTarget(chainId: string): void {
+  if (Buffer.byteLength(chainId) > TARGET_BYTES_MAX) {
+    throw new SnapshotRequestError(
+      `the wanted chain id is longer than ${TARGET_BYTES_MAX} bytes: ${chainId.slice(0, 64)}...`,
+    );
+  }
+  if (chainId.includes('\0'))
+    throw new SnapshotRequestError('the wanted chain id holds a zero byte');
 }
 
 /** @throws SnapshotRequestError */
@@ -38,6 +56,7 @@ export function checkLabels(labels: Labels): void {
     const bytes = Buffer.byteLength(key) + Buffer.byteLength(value);
     total += bytes;
     if (key === '') throw new SnapshotRequestError('a label has an empty key');
+    if (!isText(key) || !isText(value)) throw new SnapshotRequestError('a label is not UTF-8');
     if (bytes > LABEL_BYTES_MAX) {
       throw new SnapshotRequestError(
         `label ${key.slice(0, 64)}: key and value are longer than ${LABEL_BYTES_MAX} bytes`,

@@ -2,6 +2,8 @@
 
 /** Bytes of a snapshot's name: containerd's own are below 300; a record of it stays small. */
 export const SNAPSHOT_NAME_BYTES_MAX = 4096;
+/** Bytes of a wanted chain id, which is a digest: the name made of it has room for more. */
+export const TARGET_BYTES_MAX = 1024;
 /** Bytes of a label's key and value together: containerd's own limit. */
 export const LABEL_BYTES_MAX = 4096;
 /** Labels of one snapshot: containerd and its clients set some twenty. */

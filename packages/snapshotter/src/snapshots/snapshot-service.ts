@@ -7,7 +7,7 @@ import { errorFields, type ServiceLog } from '../service-log.ts';
 import { diskUsage } from './disk-usage.ts';
 import { SnapshotExistsError, SnapshotRequestError, SnapshotStateError } from './errors.ts';
 import { isMappedAlready, mappedRoot } from './id-mapping.ts';
-import { checkFields, checkLabels, checkName, isUnpackKey } from './key-checks.ts';
+import { checkFields, checkLabels, checkName, checkTarget, isUnpackKey } from './key-checks.ts';
 import type { CommittedSnapshot, Labels, LazyLayers, LazyMark } from './lazy-layers.ts';
 import { overlayFeatures } from './overlay-features.ts';
 import { type Mount, type OverlayFeatures, overlayMounts } from './overlay-mounts.ts';
@@ -109,6 +109,7 @@ export class SnapshotService implements AsyncDisposable {
     const { labels, parent } = checked(request);
     const target = targetOf(labels);
     if (target === undefined && !isUnpackKey(request.key)) return this.#open('active', request);
+    if (target !== undefined) checkTarget(target);
     const chain = await this.#chain(parent);
     if (target !== undefined && (await this.#store.findTarget(target, parent)) !== undefined) {
       throw new SnapshotExistsError(target);
