@@ -117,7 +117,7 @@ t.test('descriptors of a start are taken by name, only by the process they are f
   const directory = t.testdir({ a: 'A', b: 'B' });
   mkdirSync(join(directory, 'x'));
   const script = join(directory, 'taker.ts');
-  const source = new URL('../src/holder/', import.meta.url).pathname;
+  const source = new URL('../src/', import.meta.url).pathname;
   writeFileSync(
     script,
     `import { readFileSync, readdirSync } from 'node:fs';
