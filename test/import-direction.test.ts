@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   oci: ['errors'],
   rafs: ['errors', 'oci'],
   linux: ['errors'],
-  'registry-client': ['errors', 'oci'],
+  'registry-client': ['errors', 'oci', 'linux'],
   'blob-store': ['errors', 'oci', 'rafs', 'linux', 'registry-client'],
   converter: ['errors', 'oci', 'rafs', 'linux', 'registry-client', 'blob-store'],
   snapshotter: ['errors', 'oci', 'rafs', 'linux', 'registry-client', 'blob-store'],

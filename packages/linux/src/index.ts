@@ -44,8 +44,10 @@ export type {
 } from './mount/mount-types.ts';
 export { whoUses } from './mount/mount-users.ts';
 export { makeOpaque, makeWhiteout } from './mount/overlay-marks.ts';
+export { pseudoFileSystemOf } from './mount/pseudo-file-system.ts';
 export { type ProbeResult, probeHost } from './probes.ts';
 export { ServiceManager } from './service-manager.ts';
 export { flockExclusive, syncFileSystem } from './syscalls.ts';
+export { bindUnixSocket, listenUnixSocket, openUnixSocket } from './syscalls-socket.ts';
 export { wallClockMicros } from './wall-clock.ts';
 export { readXattrs, type Xattr } from './xattrs.ts';

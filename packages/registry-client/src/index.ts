@@ -27,7 +27,6 @@ export type {
   RegistryClient,
   WriteManifestOptions,
 } from './image-store.ts';
-export { pseudoFileSystemOf } from './local/pseudo-file-system.ts';
 export { openSource, openTarget } from './open.ts';
 export type { ClientOptions, RequestEvent, RetryOptions, TimeoutOptions } from './options.ts';
 export { orAbort } from './or-abort.ts';

@@ -5,8 +5,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { errorCode } from '@shoal/errors';
-import { isMountpoint } from '@shoal/linux';
-import { pseudoFileSystemOf } from '@shoal/registry-client';
+import { isMountpoint, pseudoFileSystemOf } from '@shoal/linux';
 import { MountpointError } from './errors.ts';
 import { MOUNTS_MAX } from './limits.ts';
 import type { MountRecord } from './mount-record.ts';

@@ -5,8 +5,7 @@
 import { chmod, type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { errorCode } from '@shoal/errors';
-import { flockExclusive } from '@shoal/linux';
-import { pseudoFileSystemOf } from '@shoal/registry-client';
+import { flockExclusive, pseudoFileSystemOf } from '@shoal/linux';
 import { CacheDirectoryError, CacheLockedError } from '../errors.ts';
 
 const LOCK_FILE = 'shoal.lock';

@@ -5,9 +5,9 @@
 import { lstat, mkdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorCode } from '@shoal/errors';
+import { pseudoFileSystemOf } from '@shoal/linux/pseudo-file-system';
 import { TargetRefusedError } from '../errors.ts';
 import { DIRECTORIES_MADE_MAX } from '../limits.ts';
-import { pseudoFileSystemOf } from './pseudo-file-system.ts';
 import { fileError } from './regular-file.ts';
 
 /** The path with every existing part resolved; throws for a place that must not be written. */
