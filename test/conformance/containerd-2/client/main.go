@@ -97,10 +97,16 @@ func start(ctx context.Context, engine *containerd.Client, name, id string, args
 		return 0, err
 	}
 	defer container.Delete(ctx, containerd.WithSnapshotCleanup)
-	task, err := container.NewTask(ctx, cio.NewCreator(cio.WithStreams(nil, os.Stdout, os.Stderr)))
+	output, err := newStreams(id)
 	if err != nil {
 		return 0, err
 	}
+	task, err := container.NewTask(ctx, func(string) (cio.IO, error) { return output, nil })
+	if err != nil {
+		output.Close()
+		return 0, err
+	}
+	output.copy()
 	defer task.Delete(ctx, containerd.WithProcessKill)
 	ended, err := task.Wait(ctx)
 	if err != nil {
