@@ -64,7 +64,9 @@ function isTwo({ config, context }: Check): boolean {
 
 /** False when the version is not known. */
 function isBefore(wanted: readonly [major: number, minor: number], { context }: Check): boolean {
-  const [major = Number.NaN, minor = Number.NaN] = (context.version ?? 'unknown').split('.').map(Number);
+  const [major = Number.NaN, minor = Number.NaN] = (context.version ?? 'unknown')
+    .split('.')
+    .map(Number);
   return major < wanted[0] || (major === wanted[0] && minor < wanted[1]);
 }
 
