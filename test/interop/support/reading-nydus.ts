@@ -1,6 +1,9 @@
 /** What every test that reads an image of real Nydus does: `cat`, `unpack` and mount it, and compare. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { catFile, openConvertedImage } from '@shoal/converter';
+import { parseReference } from '@shoal/oci';
+import { collectBounded } from '@shoal/registry-client';
 import { buildLayout, type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import { type OwnDaemon, ownDaemon } from '../../support/own-daemon.ts';
 import {
@@ -15,6 +18,8 @@ type Asserting = TestScope & {
   equal(found: unknown, wanted: unknown, message: string): unknown;
   same(found: unknown, wanted: unknown, message: string): unknown;
 };
+
+const FILE_BYTES_MAX = 1 << 26;
 
 export type ReadingWorld = {
   readonly directory: string;
@@ -50,27 +55,29 @@ export type Reading = {
 /** Reads the image in every way; each has to give what umoci unpacked. */
 export async function checkReading(
   t: Asserting,
-  { reference, daemon }: ReadingWorld,
+  { reference: original, daemon }: ReadingWorld,
   { image, work, files = [], whileMounted }: Reading,
 ): Promise<void> {
-  const expected = (name: string) => readFileSync(join(reference.path, name), 'utf8');
+  const expected = (name: string) => readFileSync(join(original.path, name), 'utf8');
+  const reference = `oci:${image.layout}`;
+  await using opened = await openConvertedImage(parseReference(reference));
   for (const name of files) {
-    const { stdout } = await runShoal(['cat', `oci:${image.layout}`, `/${name}`]);
-    t.equal(stdout, expected(name), `cat ${name}`);
+    const bytes = await collectBounded(catFile(opened, `/${name}`), FILE_BYTES_MAX, name);
+    t.equal(String(bytes), expected(name), `cat ${name}`);
   }
 
   const plain = join(work, 'plain');
-  await runShoal(['unpack', '--source', `oci:${image.layout}`, '--target', `oci:${plain}`]);
+  await runShoal(['unpack', '--source', reference, '--target', `oci:${plain}`]);
   const unpacked = await unpackReference(plain, join(work, 'bundle'));
-  t.same(withoutRootTime(await differencesFrom(reference, unpacked.path)), [], 'unpack');
+  t.same(withoutRootTime(await differencesFrom(original, unpacked.path)), [], 'unpack');
 
   const mountpoint = join(work, 'mount');
   mkdirSync(mountpoint);
-  await runShoal(['mount', `oci:${image.layout}`, mountpoint], { env: daemon.env });
+  await runShoal(['mount', reference, mountpoint], { env: daemon.env });
   for (const name of files) {
     t.equal(readFileSync(join(mountpoint, name), 'utf8'), expected(name), `mounted ${name}`);
   }
-  t.same(withoutRootTime(await differencesFrom(reference, mountpoint)), [], 'mount');
+  t.same(withoutRootTime(await differencesFrom(original, mountpoint)), [], 'mount');
   await whileMounted?.(mountpoint);
   await runShoal(['unmount', mountpoint], { env: daemon.env });
 }
