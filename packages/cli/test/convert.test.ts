@@ -117,7 +117,7 @@ t.test('a terminal shows one moving line, and never what a name would make it do
   progress.show({ kind: 'manifest', platform: 'linux/amd64', layers: 1, bytes: 10 });
   progress.show({ kind: 'layer-start', layer: 0, digest: '/a\u001b[2J', bytesTotal: undefined });
   progress.show({ kind: 'warning', text: 'odd\u0007' });
-  await progress.close();
+  await progress[Symbol.asyncDispose]();
   t.ok(written.includes('\r\u001b[Klayer 1/1 /a\\x1b[2J'));
   t.ok(written.includes('warning: odd\\x07\n'));
   t.notOk(written.includes('\u001b[2J'));

@@ -2,9 +2,9 @@
 import type { CollectedCache, VerifiedCache } from '@shoal/node';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from '../daemon-options.ts';
 import { ExitCode } from '../exit-code.ts';
 import { formatBytes, formatCount } from '../quantity-text.ts';
-import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
 
 type CacheOptions = DaemonOptionValues & {
   readonly dryRun?: boolean;

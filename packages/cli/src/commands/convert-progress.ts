@@ -1,15 +1,14 @@
 /**
- * Progress of a conversion on standard error: on a terminal the line of the running layer is
- * redrawn, elsewhere there is one plain line per step. Writing never holds up the conversion.
+ * Progress of a conversion on standard error: one line per step, and on a terminal a moving line of
+ * the layer that is running.
  */
 import type { ConvertProgress } from '@shoal/converter';
+import { MovingLine } from '../moving-line.ts';
 import type { Output } from '../output.ts';
-import { escapeText } from '../output.ts';
 import { formatBytes, formatCount } from '../quantity-text.ts';
 import { formatLayerDone, formatLayerState } from './convert-progress-text.ts';
 
 const REDRAW_MS = 100;
-const CLEAR_LINE = '\r\u001b[K';
 
 type Running = {
   readonly layer: number;
@@ -18,23 +17,21 @@ type Running = {
   readonly startMs: number;
 };
 
-export class ConvertProgressPrinter {
-  readonly #output: Output;
-  #writing: Promise<void> = Promise.resolve();
+export class ConvertProgressPrinter implements AsyncDisposable {
+  readonly #line: MovingLine;
   #layers = 0;
   #running: Running | undefined;
   #drawnMs = 0;
-  #isDrawn = false;
 
   constructor(output: Output) {
-    this.#output = output;
+    this.#line = new MovingLine(output);
   }
 
   show(event: ConvertProgress): void {
     switch (event.kind) {
       case 'manifest':
         this.#layers = event.layers;
-        this.#line(
+        this.#line.print(
           // Of a directory nobody knows the bytes before it is read.
           `${event.platform}: ${formatCount(event.layers, 'layer')}${event.bytes > 0 ? `, ${formatBytes(event.bytes)}` : ''}`,
         );
@@ -53,46 +50,32 @@ export class ConvertProgressPrinter {
         return;
       case 'layer-done':
         this.#running = undefined;
-        this.#line(formatLayerDone(event.layer, this.#layers, event.report));
+        this.#line.print(formatLayerDone(event.layer, this.#layers, event.report));
         return;
       case 'step':
-        this.#line(event.text);
+        this.#line.print(event.text);
         return;
       case 'warning':
-        this.#line(`warning: ${event.text}`);
+        this.#line.print(`warning: ${event.text}`);
         return;
     }
   }
 
   /** Takes the moving line away and waits until everything is written. */
-  async close(): Promise<void> {
-    if (this.#isDrawn) this.#write(CLEAR_LINE);
-    this.#isDrawn = false;
-    await this.#writing;
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#line.close();
   }
 
   #draw(bytes: number): void {
     const running = this.#running;
     const nowMs = performance.now();
-    if (running === undefined || !this.#output.isTerminal) return;
+    if (running === undefined || !this.#line.isOnTerminal) return;
     if (nowMs - this.#drawnMs < REDRAW_MS) return;
     this.#drawnMs = nowMs;
-    this.#isDrawn = true;
     const { layer, name, bytesTotal, startMs } = running;
     const seconds = (nowMs - startMs) / 1000;
-    const state = { layer, layers: this.#layers, name, bytes, bytesTotal, seconds };
-    const text = escapeText(formatLayerState(state)).slice(0, (this.#output.columns || 80) - 1);
-    this.#write(`${CLEAR_LINE}${text}`);
-  }
-
-  #line(text: string): void {
-    const clear = this.#isDrawn ? CLEAR_LINE : '';
-    this.#isDrawn = false;
-    this.#write(`${clear}${escapeText(text)}\n`);
-  }
-
-  /** A terminal that went away must not end the conversion. */
-  #write(text: string): void {
-    this.#writing = this.#writing.then(() => this.#output.raw(text)).catch(() => {});
+    this.#line.redraw(
+      formatLayerState({ layer, layers: this.#layers, name, bytes, bytesTotal, seconds }),
+    );
   }
 }

@@ -14,6 +14,7 @@ import { addClientOptions, clientOptionsOf } from '../client-options.ts';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { sizeParser } from '../option-values.ts';
+import type { Output } from '../output.ts';
 import { formatBytes, formatCount } from '../quantity-text.ts';
 import { ConvertProgressPrinter } from './convert-progress.ts';
 import { openReportFile } from './convert-report-file.ts';
@@ -95,16 +96,20 @@ async function convert(flags: ConvertFlags, context: CliContext): Promise<void> 
     flags.outputJson === undefined
       ? undefined
       : await openReportFile(flags.outputJson, placesOf(options));
-  const progress = new ConvertProgressPrinter(context.diagnostics);
-  let report: ConvertReport;
-  try {
-    const onProgress = (event: ConvertProgress) => progress.show(event);
-    report = await convertImage({ ...options, threads, onProgress });
-  } finally {
-    await progress.close();
-  }
+  const report = await convertShowing(context.diagnostics, (onProgress) =>
+    convertImage({ ...options, threads, onProgress }),
+  );
   await file?.commit(report);
   await printSummary(report, context);
+}
+
+/** The moving line is gone before anything else is printed. */
+async function convertShowing(
+  output: Output,
+  run: (onProgress: (event: ConvertProgress) => void) => Promise<ConvertReport>,
+): Promise<ConvertReport> {
+  await using progress = new ConvertProgressPrinter(output);
+  return await run((event) => progress.show(event));
 }
 
 /** Files and directories the conversion reads or writes. */

@@ -2,8 +2,8 @@
 import type { DoctorReport } from '@shoal/node';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from '../daemon-options.ts';
 import { ExitCode } from '../exit-code.ts';
-import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
 
 type DoctorOptions = DaemonOptionValues & {
   readonly containerdConfig?: string;

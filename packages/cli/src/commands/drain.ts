@@ -7,13 +7,13 @@ import type { ControlClient, DaemonPaths } from '@shoal/node';
 import type { DrainAnswer } from '@shoal/snapshotter';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { ExitCode } from '../exit-code.ts';
 import {
   addDaemonOptions,
   type DaemonOptionValues,
   daemonPathsOf,
   waitingLine,
-} from './daemon-options.ts';
+} from '../daemon-options.ts';
+import { ExitCode } from '../exit-code.ts';
 
 type DrainOptions = DaemonOptionValues & {
   readonly lazy?: boolean;

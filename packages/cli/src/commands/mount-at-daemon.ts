@@ -8,8 +8,8 @@ import type { ControlClient, DaemonPaths, FoundDaemon } from '@shoal/node';
 import type { MountAnswer, MountRequest } from '@shoal/snapshotter';
 import { ByteProgress } from '../byte-progress.ts';
 import type { CliContext } from '../context.ts';
+import { waitingLine } from '../daemon-options.ts';
 import { UsageError } from '../errors.ts';
-import { waitingLine } from './daemon-options.ts';
 
 export type DaemonChoice = {
   readonly paths: DaemonPaths;

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { addDaemonOptions, type DaemonOptionValues } from './daemon-options.ts';
+import { addDaemonOptions, type DaemonOptionValues } from '../daemon-options.ts';
 
 export type NodeOptions = DaemonOptionValues & { readonly config?: string };
 

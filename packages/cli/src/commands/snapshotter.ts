@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { addDaemonOptions } from './daemon-options.ts';
+import { addDaemonOptions } from '../daemon-options.ts';
 import { type NodeOptions, nodePathsOf, runNode } from './node.ts';
 
 type SnapshotterOptions = NodeOptions & {

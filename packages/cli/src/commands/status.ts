@@ -3,7 +3,8 @@ import type { StatusAnswer } from '@shoal/node';
 import type { BlobStatus, MountStatus } from '@shoal/snapshotter';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
+import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from '../daemon-options.ts';
+import { formatBytes } from '../quantity-text.ts';
 import { containerdLines } from './status-containerd.ts';
 
 type StatusOptions = DaemonOptionValues & { readonly json?: boolean };
@@ -40,7 +41,7 @@ async function printStatus(status: StatusAnswer, context: CliContext): Promise<v
   for (const line of containerdLines(status)) await output.line(line);
   for (const driver of drivers) {
     await output.line(
-      `${driver.name}: ${driver.reads} reads of ${sizeText(driver.bytesRead)}, ` +
+      `${driver.name}: ${driver.reads} reads of ${formatBytes(driver.bytesRead)}, ` +
         `${driver.readyReads} answered at once, ${driver.missReads} waited, ` +
         `${driver.failedReads} failed, ${driver.waiting} wait`,
     );
@@ -53,7 +54,7 @@ async function printStatus(status: StatusAnswer, context: CliContext): Promise<v
 async function printMount(mount: MountStatus, { output }: CliContext): Promise<void> {
   const { bytesPresent, bytesTotal } = mount;
   await output.line(`${mount.mountpoint}  ${mount.reference}  ${mount.driver}`);
-  await output.line(`  ${sizeText(bytesPresent)} of ${sizeText(bytesTotal)} present`);
+  await output.line(`  ${formatBytes(bytesPresent)} of ${formatBytes(bytesTotal)} present`);
   await output.line(`  ${mount.driverReason}`);
   if (mount.upperDirectory !== undefined) {
     await output.line(`  written files: ${mount.upperDirectory}`);
@@ -79,13 +80,13 @@ const LOCAL = /^(?:oci|oci-archive|docker-archive):/;
 function blobText(blob: BlobStatus, origin: 'disk' | 'registry'): string {
   const { misses, fetched } = blob;
   const sources = Object.entries(fetched.bySource).map(
-    ([name, n]) => `${sizeText(n)} from ${name === 'registry' ? origin : name}`,
+    ([name, n]) => `${formatBytes(n)} from ${name === 'registry' ? origin : name}`,
   );
   const causes = Object.entries(fetched.byCause)
     .filter(([, bytes]) => bytes > 0)
-    .map(([name, bytes]) => `${name} ${sizeText(bytes)}`);
+    .map(([name, bytes]) => `${name} ${formatBytes(bytes)}`);
   return [
-    `${blob.blobId.slice(0, 12)}: ${sizeText(blob.bytesPresent)} of ${sizeText(blob.bytesTotal)}`,
+    `${blob.blobId.slice(0, 12)}: ${formatBytes(blob.bytesPresent)} of ${formatBytes(blob.bytesTotal)}`,
     `fetched ${sources.join(', ') || 'nothing'}${causes.length > 0 ? ` (${causes.join(', ')})` : ''}`,
     `${blob.requests} requests`,
     misses.count === 0
@@ -93,17 +94,4 @@ function blobText(blob: BlobStatus, origin: 'disk' | 'registry'): string {
       : `${misses.count} misses, p50 ${misses.p50Ms} ms, p99 ${misses.p99Ms} ms`,
     `${blob.errors} errors`,
   ].join('; ');
-}
-
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
-
-/** Bytes with three digits at most before the unit, `1.5 MiB`. */
-function sizeText(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
 }

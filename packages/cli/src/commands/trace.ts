@@ -2,8 +2,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from '../daemon-options.ts';
 import { formatBytes, formatCount } from '../quantity-text.ts';
-import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
 import type { TracedMount, TracedRead } from './traced-reads.ts';
 
 type TraceOptions = DaemonOptionValues & {

@@ -8,7 +8,7 @@ import {
   type DaemonOptionValues,
   daemonPathsOf,
   waitingLine,
-} from './daemon-options.ts';
+} from '../daemon-options.ts';
 
 type UnmountOptions = DaemonOptionValues & {
   readonly lazy?: boolean;

@@ -5,10 +5,10 @@ import { resolve } from 'node:path';
 import type { DaemonPaths } from '@shoal/node';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from '../daemon-options.ts';
 import { ExitCode } from '../exit-code.ts';
 import { formatCount } from '../quantity-text.ts';
 import { VERSION } from '../version.ts';
-import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from './daemon-options.ts';
 
 type UpgradeOptions = DaemonOptionValues & {
   readonly to?: string;

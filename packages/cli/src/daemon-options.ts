@@ -1,7 +1,7 @@
 /** Options of every command that talks to the daemon. */
 import type { DaemonPaths } from '@shoal/node';
 import type { Command } from 'commander';
-import type { CliContext } from '../context.ts';
+import type { CliContext } from './context.ts';
 
 export type DaemonOptionValues = {
   readonly root?: string;
