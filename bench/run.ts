@@ -1,13 +1,15 @@
 /**
- * `npm run bench -- SCENARIO [--small] [--runs N] [--save]`: measures Shoal beside what a user would
- * pick instead, in one run, and prints ratios. `--save` puts the table and its JSON into
- * bench/results/ under today's date. Times are never asserted anywhere.
+ * `npm run bench -- SCENARIO [--small] [--runs N] [--only PART] [--save]`: measures Shoal beside what
+ * a user would pick instead, in one run, and prints ratios. `--save` puts the table and its JSON into
+ * bench/results/ under today's date; rows of work that is not measured in this run stay there, so a
+ * scenario with parts can be measured part by part. Times are never asserted anywhere.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { formatReport, makeReport } from './harness/report.ts';
+import { formatReport, makeReport, mergeReports, type Report } from './harness/report.ts';
 import type { Scenario } from './harness/scenario.ts';
+import { disposeOpenScopes } from './harness/scope.ts';
 import { convertScenario } from './scenario/convert.bench.ts';
 import { missScenario } from './scenario/miss.bench.ts';
 import { mountScenario } from './scenario/mount.bench.ts';
@@ -22,10 +24,12 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   snapshots: snapshotsScenario,
 };
 
-const USAGE = `usage: npm run bench -- SCENARIO [--small] [--runs N] [--save]
+const USAGE = `usage: npm run bench -- SCENARIO [--small] [--runs N] [--only PART] [--save]
 ${Object.entries(SCENARIOS)
-  .map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`)
   .join('\n')}`;
+
+const RUNS = 3;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -33,37 +37,71 @@ async function main(): Promise<void> {
     options: {
       small: { type: 'boolean', default: false },
       runs: { type: 'string' },
+      only: { type: 'string' },
       save: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   const [name = ''] = positionals;
   const scenario = SCENARIOS[name];
-  const runs = Number(values.runs ?? (values.small ? 1 : 3));
-  if (values.help || scenario === undefined || !Number.isInteger(runs) || runs < 1 || runs > 100) {
-    console.error(USAGE);
+  const runs = Number(values.runs ?? (values.small ? 1 : (scenario?.runs ?? RUNS)));
+  const { only } = values;
+  const isPart = only === undefined || scenario?.parts?.includes(only) === true;
+  const isRuns = Number.isInteger(runs) && runs >= 1 && runs <= 100;
+  if (values.help || scenario === undefined || !isRuns || !isPart) {
+    console.error(isPart ? USAGE : `${USAGE}\nparts of ${name}: ${scenario?.parts?.join(', ')}`);
     process.exitCode = values.help ? 0 : 2;
     return;
   }
   // On the disk, not in a tmpfs: EROFS refuses metadata files there, and ext4 is the reference.
   const directory = mkdtempSync('/var/tmp/shoal-bench-');
+  const clear = () => rmSync(directory, { recursive: true, force: true });
+  endWhenInterrupted(clear);
   try {
     const say = (text: string) => console.error(`# ${text}`);
-    const result = await scenario.run({ isSmall: values.small, runs, say }, directory);
+    const keep = (part: Report) => {
+      if (values.save) save(part);
+    };
+    const result = await scenario.run(
+      {
+        ...{ isSmall: values.small, runs, only, say },
+        keep: (part) => keep(makeReport(name, part)),
+      },
+      directory,
+    );
     const report = makeReport(name, result);
-    const table = formatReport(report);
-    console.log(table);
-    if (values.save) save(`${report.date.slice(0, 10)}-${name}`, table, report);
+    console.log(formatReport(report));
+    keep(report);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    clear();
   }
 }
 
-function save(stem: string, table: string, report: unknown): void {
+/** What was started goes, as at the end: registries, daemons, containers, namespaces, mounts. */
+function endWhenInterrupted(clear: () => void): void {
+  let isEnding = false;
+  const end = async () => {
+    if (isEnding) return;
+    isEnding = true;
+    console.error('# interrupted: taking away what was started');
+    await disposeOpenScopes();
+    clear();
+    process.exit(130);
+  };
+  process.on('SIGINT', () => void end());
+  process.on('SIGTERM', () => void end());
+}
+
+function save(report: Report): void {
   const results = join(import.meta.dirname, 'results');
   mkdirSync(results, { recursive: true });
-  writeFileSync(join(results, `${stem}.md`), table);
-  writeFileSync(join(results, `${stem}.json`), `${JSON.stringify(report, undefined, 2)}\n`);
+  const stem = join(results, `${report.date.slice(0, 10)}-${report.scenario}`);
+  const before = existsSync(`${stem}.json`)
+    ? (JSON.parse(readFileSync(`${stem}.json`, 'utf8')) as Report)
+    : undefined;
+  const merged = before === undefined ? report : mergeReports(before, report);
+  writeFileSync(`${stem}.md`, formatReport(merged));
+  writeFileSync(`${stem}.json`, `${JSON.stringify(merged, undefined, 2)}\n`);
 }
 
 await main();

@@ -4,12 +4,18 @@ import { join } from 'node:path';
 import { buildLayout, runChecked } from '@shoal/test-kit';
 import { REPOSITORY_ROOT, SHOAL } from './input.ts';
 
+export type Program = {
+  readonly name: string;
+  /** Does something real and prints at least one line. */
+  readonly command: readonly string[];
+};
+
 export type Application = {
+  /** What `--only` takes; also the name of its repository. */
   readonly name: string;
   /** Debian packages the image holds beside the base system. */
   readonly packages: string;
-  /** Does something real and prints at least one line. */
-  readonly command: readonly string[];
+  readonly programs: readonly Program[];
 };
 
 export type PushedApplication = Application & {
@@ -17,39 +23,82 @@ export type PushedApplication = Application & {
   readonly lazy: string;
   /** Of the root file system. */
   readonly bytes: number;
+  /** Of the ordinary image's layer. */
+  readonly storedBytes: number;
 };
 
 const shell = (script: string) => ['/bin/sh', '-c', script];
 
+/** A new database cluster, and a query of it. */
+const POSTGRES = `
+bin=/usr/lib/postgresql/15/bin
+as() { setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; }
+as $bin/initdb --no-sync -D /tmp/data >/dev/null &&
+  echo 'select version()' | as $bin/postgres --single -D /tmp/data postgres`;
+
+const PANDAS = `
+import io, pandas
+table = pandas.read_csv(io.StringIO("a,b\\nx,1\\ny,2\\nx,3\\n"))
+print(table.groupby("a").sum())`;
+
 export const APPLICATIONS: readonly Application[] = [
   {
-    name: 'python + numpy',
+    name: 'python',
     packages: 'python3,python3-numpy',
-    command: ['python3', '-c', 'import numpy; print(numpy.linalg.inv(numpy.eye(3)).sum())'],
+    programs: [
+      {
+        name: 'inverts a matrix with numpy',
+        command: ['python3', '-c', 'import numpy; print(numpy.linalg.inv(numpy.eye(3)).sum())'],
+      },
+    ],
   },
   {
     name: 'node',
     packages: 'nodejs',
-    command: ['node', '-e', 'console.log(require("crypto").createHash("sha256").digest("hex"))'],
+    programs: [
+      {
+        name: 'prints a hash',
+        command: [
+          'node',
+          '-e',
+          'console.log(require("crypto").createHash("sha256").digest("hex"))',
+        ],
+      },
+    ],
   },
   {
     name: 'redis',
     packages: 'redis-server,redis-tools',
-    command: shell(
-      'redis-server --port 0 --unixsocket /tmp/r --daemonize yes >/dev/null; ' +
-        'until redis-cli -s /tmp/r ping 2>/dev/null; do :; done; redis-cli -s /tmp/r shutdown',
-    ),
+    programs: [
+      {
+        name: 'server answers a ping',
+        command: shell(
+          'redis-server --port 0 --unixsocket /tmp/r --daemonize yes >/dev/null; ' +
+            'until redis-cli -s /tmp/r ping 2>/dev/null; do :; done; redis-cli -s /tmp/r shutdown',
+        ),
+      },
+    ],
   },
   {
     name: 'postgres',
     packages: 'postgresql',
-    command: shell('/usr/lib/postgresql/15/bin/postgres --describe-config'),
+    programs: [{ name: 'makes a cluster and answers a query', command: shell(POSTGRES) }],
   },
-  { name: 'java', packages: 'default-jre-headless', command: ['java', '--version'] },
   {
-    name: 'pytorch',
+    name: 'java',
+    packages: 'default-jre-headless',
+    programs: [{ name: 'JVM tells its version', command: ['java', '--version'] }],
+  },
+  {
+    name: 'torch',
     packages: 'python3-torch,python3-pandas',
-    command: ['python3', '-c', 'import torch; print(torch.ones(3).sum())'],
+    programs: [
+      {
+        name: 'adds up a tensor with torch',
+        command: ['python3', '-c', 'import torch; print(torch.ones(3).sum())'],
+      },
+      { name: 'adds up a table with pandas', command: ['python3', '-c', PANDAS] },
+    ],
   },
 ];
 
@@ -66,7 +115,7 @@ export async function pushApplication(
   const tar = readFileSync(made.stdout.trim());
   const layout = join(directory, 'layout');
   buildLayout({ directory: layout, layers: [{ tar, compression: 'gzip' }] });
-  const name = `${host}/bench/${application.name.replaceAll(/[^a-z]+/g, '-')}`;
+  const name = `${host}/bench/${application.name}`;
   const pushed = { ordinary: `${name}:latest`, lazy: `${name}:lazy` };
   const copy = ['copy', '--dest-tls-verify=false', `oci:${layout}:latest`];
   await runChecked('skopeo', [...copy, `docker://${pushed.ordinary}`], { timeoutMs: PUSH_MS_MAX });
@@ -75,6 +124,16 @@ export async function pushApplication(
     ['convert', '--plain-http', '--source', `oci:${layout}:latest`, '--target', pushed.lazy],
     { timeoutMs: PUSH_MS_MAX },
   );
+  const storedBytes = await layerBytes(pushed.ordinary);
   rmSync(layout, { recursive: true, force: true });
-  return { ...application, ...pushed, bytes: tar.length };
+  return { ...application, ...pushed, bytes: tar.length, storedBytes };
+}
+
+/** All layers of an ordinary image, as stored. */
+async function layerBytes(name: string): Promise<number> {
+  const { stdout } = await runChecked('skopeo', [
+    ...['inspect', '--raw', '--tls-verify=false', `docker://${name}`],
+  ]);
+  const { layers } = JSON.parse(stdout) as { layers: readonly { size: number }[] };
+  return layers.reduce((sum, { size }) => sum + size, 0);
 }

@@ -2,7 +2,7 @@
  * A docker-registry behind a link of a given rate: it runs in a network namespace of its own, and
  * what leaves it goes through a token bucket. Bytes are counted at the link, requests by its log.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { runChecked, runCommand, type TestScope } from '@shoal/test-kit';
 import { startDockerRegistry } from '../../test/support/docker-registry.ts';
 
@@ -18,6 +18,7 @@ export type LimitedRegistry = {
 };
 
 const PORT = 5000;
+const PREFIX = 'shoalb';
 /** A bucket of 2 ms at 1 Gbit/s: smaller ones do not reach the rate. */
 const BURST_BYTES = 256 * 1024;
 const QUEUE_MS = 50;
@@ -27,8 +28,9 @@ export async function startLimitedRegistry(
   t: TestScope,
   directory: string,
 ): Promise<LimitedRegistry> {
+  await removeAbandoned();
   // Names of interfaces have at most 15 characters.
-  const name = `shoalb${process.pid % 100_000}`;
+  const name = `${PREFIX}${process.pid}`;
   const link = { name, outside: `${name}o`, inside: `${name}i` };
   const subnet = `10.213.${process.pid % 250}`;
   await openLink(t, link, subnet);
@@ -42,6 +44,16 @@ export async function startLimitedRegistry(
       Number(readFileSync(`/sys/class/net/${link.outside}/statistics/rx_bytes`, 'utf8')),
     requests: registry.requests,
   };
+}
+
+/** Namespaces of benches that were killed; those of running ones stay. */
+async function removeAbandoned(): Promise<void> {
+  const names = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
+  for (const name of names.filter((known) => known.startsWith(PREFIX))) {
+    if (existsSync(`/proc/${name.slice(PREFIX.length)}`)) continue;
+    await runCommand('ip', ['link', 'delete', `${name}o`]);
+    await runCommand('ip', ['netns', 'delete', name]);
+  }
 }
 
 type Link = { readonly name: string; readonly outside: string; readonly inside: string };

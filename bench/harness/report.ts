@@ -104,3 +104,10 @@ export function compareRows(
     ...(index === 0 || reference === undefined ? {} : { ratio: value / reference, bar }),
   }));
 }
+
+/** The later report, and before its rows those of the earlier one whose work it has not measured. */
+export function mergeReports(earlier: Report, later: Report): Report {
+  const measured = new Set(later.rows.map(({ work }) => work));
+  const kept = earlier.rows.filter(({ work }) => !measured.has(work));
+  return { ...later, rows: [...kept, ...later.rows] };
+}
