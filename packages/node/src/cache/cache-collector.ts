@@ -87,7 +87,7 @@ export class CacheCollector implements AsyncDisposable {
     const { blocks, bsize, bavail } = await statfs(directory);
     const facts = {
       ...{ bytes, diskBytes: blocks * bsize, diskFreeBytes: bavail * bsize },
-      nowMs: Date.now(),
+      nowMs: cautiousNowMs(),
     };
     const unused = upkeep.unused();
     const isLimited = directory === this.#caches.defaultDirectory;
@@ -112,4 +112,12 @@ export class CacheCollector implements AsyncDisposable {
       blobs,
     };
   }
+}
+
+/**
+ * Milliseconds since 1970, or less while the wall clock is ahead of what has passed since the start: no
+ * blob looks older than it is because the clock was set, forwards or back, while the daemon runs.
+ */
+function cautiousNowMs(): number {
+  return Math.min(Date.now(), performance.timeOrigin + performance.now());
 }

@@ -10,10 +10,11 @@ import type {
   Credentials,
 } from '@shoal/registry-client';
 import { CREDENTIALS_PER_REPOSITORY_MAX, REPOSITORIES_REMEMBERED_MAX } from '../limits.ts';
+import { bootClockMs } from './boot-clock.ts';
 
 export type RememberedEntry = {
   readonly credentials: Credentials;
-  /** Milliseconds since the epoch of the last pull that brought them. */
+  /** When the last pull brought them, on the clock of `bootClockMs`. */
   readonly seenAtMs: number;
   /** A pull with them succeeded. */
   readonly isProven: boolean;
@@ -58,11 +59,11 @@ export class RememberedCredentials implements CredentialSource {
   begin(place: CredentialPlace, credentials: Credentials): PullTrial {
     const known = this.#entriesOf(place);
     const isProven = known.some((entry) => entry.isProven && isSame(entry, credentials));
-    this.#put(place, [{ credentials, seenAtMs: Date.now(), isProven }, ...known]);
+    this.#put(place, [{ credentials, seenAtMs: bootClockMs(), isProven }, ...known]);
     if (isProven) this.#keep();
     return {
       succeeded: () => {
-        const entry = { credentials, seenAtMs: Date.now(), isProven: true };
+        const entry = { credentials, seenAtMs: bootClockMs(), isProven: true };
         this.#put(place, [entry, ...this.#entriesOf(place)]);
         this.#keep();
       },
@@ -89,11 +90,11 @@ export class RememberedCredentials implements CredentialSource {
     await this.close();
   }
 
-  /** Those whose time is not over; a clock that was set back does not lengthen it for ever. */
+  /** Those whose time is not over, whatever becomes of the wall clock. */
   #entriesOf(place: CredentialPlace): readonly RememberedEntry[] {
-    const nowMs = Date.now();
+    const nowMs = bootClockMs();
     return (this.#places.get(keyOf(place))?.entries ?? []).filter(
-      ({ seenAtMs }) => Math.abs(nowMs - seenAtMs) < this.#lifetimeMs,
+      ({ seenAtMs }) => nowMs - seenAtMs < this.#lifetimeMs,
     );
   }
 

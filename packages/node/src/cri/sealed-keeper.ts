@@ -7,6 +7,7 @@ import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Log } from '../log.ts';
+import { bootClockMs } from './boot-clock.ts';
 import type { CredentialKeeper, RememberedPlace } from './remembered-credentials.ts';
 import { isInMemory, loadKey, readBounded, seal, unseal, writePrivately } from './sealed-file.ts';
 
@@ -25,7 +26,10 @@ const documentSchema = z.object({
       entries: z.array(
         z.object({
           credentials: credentialsSchema,
+          /** Milliseconds since 1970. */
           seenAtMs: z.number(),
+          /** The same moment on the clock of this boot; 0.1.0 did not write it. */
+          seenAtBootMs: z.number().optional(),
           isProven: z.boolean(),
         }),
       ),
@@ -98,7 +102,7 @@ export class SealedKeeper implements CredentialKeeper {
 
   async #write(places: readonly RememberedPlace[]): Promise<void> {
     if (this.#key === undefined) return;
-    const text = Buffer.from(JSON.stringify({ version: 1, places }), 'utf8');
+    const text = Buffer.from(JSON.stringify(encode(places)), 'utf8');
     await writePrivately(this.#options.file, seal(text, this.#key));
   }
 
@@ -107,11 +111,34 @@ export class SealedKeeper implements CredentialKeeper {
   }
 }
 
+function encode(places: readonly RememberedPlace[]): z.input<typeof documentSchema> {
+  const wallMs = Date.now() - bootClockMs();
+  return {
+    version: 1,
+    places: places.map(({ registry, repository, entries }) => ({
+      ...{ registry, repository: repository ?? '' },
+      entries: entries.map(({ seenAtMs, ...entry }) => ({
+        ...entry,
+        ...{ seenAtMs: wallMs + seenAtMs, seenAtBootMs: seenAtMs },
+      })),
+    })),
+  };
+}
+
 /** Undefined for what is no such document. */
 function decode(text: Buffer | undefined): readonly RememberedPlace[] | undefined {
   if (text === undefined) return undefined;
   try {
-    return documentSchema.parse(JSON.parse(text.toString('utf8'))).places;
+    const { places } = documentSchema.parse(JSON.parse(text.toString('utf8')));
+    const nowMs = bootClockMs();
+    return places.map((place) => ({
+      ...place,
+      entries: place.entries.map(({ seenAtBootMs, seenAtMs, ...entry }) => ({
+        ...entry,
+        // Without it only the wall clock is left, which may have been set back.
+        seenAtMs: seenAtBootMs ?? nowMs - Math.max(0, Date.now() - seenAtMs),
+      })),
+    }));
   } catch {
     return undefined;
   }
