@@ -12,6 +12,8 @@ export const NATIVE_LOAD_WAIT_MS_MAX = 2_000;
 export const HASH_HERE_BYTES_MAX = 64 << 10;
 /** Buffer of one job: a batch of chunks plus slack; 64 MiB is 4 times the largest chunk. */
 export const JOB_BYTES_MAX = 64 << 20;
+/** Raw bytes a codec thread keeps room for between jobs: a few chunks, and no memory held for nothing. */
+export const SCRATCH_BYTES_MAX = 4 << 20;
 /** Chunks of one job: as many as tiny files can fill a request. */
 export const JOB_CHUNKS_MAX = 1 << 16;
 /** Ranges read from a source at once: enough to hide a round trip, few enough for a registry. */
@@ -43,6 +45,12 @@ export const READAHEAD_FIRST_BYTES = 256 << 10;
  * never more than the stream has read so far. Hides some round trips of a fast link.
  */
 export const READAHEAD_BYTES_MAX = 8 << 20;
+/**
+ * Readahead waits so long for the read that it follows: beside it, it would take a near peer's and
+ * this host's time when a program waits for them; behind a slow link, waiting for the end would cost
+ * a round trip.
+ */
+export const READAHEAD_DELAY_MS = 5;
 /** Stored bytes of one readahead request: a demand read that joins one waits for this much. */
 export const READAHEAD_REQUEST_BYTES_MAX = 1 << 20;
 /** Reads that wait for their turn: with more of them nothing is read ahead. */

@@ -7,7 +7,13 @@ import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { REAL_DEVICE_IO } from '../src/cache/blob-files.ts';
 import { hashInPieces } from '../src/cache/hash-in-pieces.ts';
-import { ChunkCache } from '../src/index.ts';
+import {
+  ChunkCache,
+  type CodecJobKind,
+  type CodecJobs,
+  CodecPool,
+  type CodecRunOptions,
+} from '../src/index.ts';
 import { HASH_HERE_BYTES_MAX } from '../src/limits.ts';
 import { openCache, openSample, withOtherDigest } from './support/cache-fixture.ts';
 import { isBlockReady, sampleBlob, sha256 } from './support/sample-blob.ts';
@@ -20,6 +26,23 @@ const offsetOf = (chunk: number) => chunks.offset[chunk] ?? 0;
 
 function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code });
+}
+
+/** Keeps the results of jobs that are done until they may go. */
+class HoldingPool extends CodecPool {
+  held: Promise<void> | undefined;
+  holds = 0;
+
+  override async run<K extends CodecJobKind>(
+    kind: K,
+    job: CodecJobs[K]['job'],
+    options: CodecRunOptions = {},
+  ): Promise<CodecJobs[K]['result']> {
+    const result = await super.run(kind, job, options);
+    this.holds += this.held === undefined ? 0 : 1;
+    await this.held;
+    return result;
+  }
 }
 
 t.test('what one image fetched while the disk was full is not served to another', async (t) => {
@@ -87,6 +110,40 @@ t.test('what was written while a sync failed is written again', async (t) => {
   await cached.flush();
   t.equal(cached.stats().bytesDurable, cached.stats().bytesTotal);
   t.ok(readFileSync(cached.path).equals(sample.device));
+});
+
+t.test('what a codec thread wrote while a sync failed is fetched and written again', async (t) => {
+  const { promise: failing, resolve: fail } = Promise.withResolvers<void>();
+  const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+  let syncs = 0;
+  const io = {
+    ...REAL_DEVICE_IO,
+    async sync(file: FileHandle) {
+      if (++syncs === 1) {
+        await failing;
+        throw systemError('EIO');
+      }
+      await REAL_DEVICE_IO.sync(file);
+    },
+  };
+  await using pool = new HoldingPool({ threads: 1 });
+  const fixture = await openCache(t, { durableDelayMs: 1 }, { io, pool });
+  const { blob: cached, source } = await openSample(fixture, sample);
+  await cached.ensure(offsetOf(2), 1);
+  await until(() => syncs === 1);
+  pool.held = held;
+  const late = cached.ensure(offsetOf(4), 1);
+  await until(() => pool.holds === 1);
+  fail();
+  await until(() => fixture.events.some(({ kind }) => kind === 'sync-failed'));
+  letGo();
+  await late;
+  t.ok(isBlockReady(cached.readyMap, offsetOf(4) / 4096));
+  t.equal(source.reads.length, 3, 'the second chunk was fetched twice');
+  t.ok((await cached.read(0, sample.device.length)).equals(sample.device));
+  await cached.flush();
+  t.ok(readFileSync(cached.path).equals(sample.device));
+  await cached.close();
 });
 
 t.test('a cache whose blob cannot be closed well frees its directory', async (t) => {

@@ -1,5 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -133,6 +141,54 @@ t.test('damaged units fail alone', async (t) => {
   t.ok(Buffer.from(raw, 0, 5000).equals(good));
 });
 
+t.test('what is verified is written where the job says, and nothing else', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'shoal-codec-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'device');
+  writeFileSync(path, Buffer.alloc(20_480, 'x'));
+  await using pool = new CodecPool({ threads: 1 });
+  const long = Buffer.alloc(8192, 'long');
+  const short = Buffer.alloc(5000, 'short');
+  const job = (fd: number, chunks: readonly Buffer[], positions: number[], wrong?: Buffer) => {
+    const stored = chunks.map((chunk) => compressChunk(chunk, 'zstd')?.slice() ?? chunk);
+    let offset = 0;
+    const units = chunks.map((chunk, index) => {
+      const storedSize = stored[index]?.length ?? 0;
+      const digest = sha256(chunk === wrong ? Buffer.alloc(1) : chunk);
+      const part = { offset: 0, size: chunk.length, rawOffset: index * 8192, digest };
+      offset += storedSize;
+      const place = { offset: offset - storedSize, storedSize, rawSize: chunk.length };
+      return { ...place, compressor: 'zstd' as const, parts: [part] };
+    });
+    const lengths = Uint32Array.from(chunks, () => 8192);
+    const places = { fd, positions: Float64Array.from(positions), lengths };
+    const { buffer } = new Uint8Array(Buffer.concat(stored));
+    const rawBytes = chunks.length * 8192;
+    return { stored: buffer, units, digester: 'sha256' as const, rawBytes, places };
+  };
+  const fd = openSync(path, 'r+');
+  t.teardown(() => closeSync(fd));
+  const first = await pool.run('verify-decompress', job(fd, [long], [0]));
+  t.match(first, { writtenBytes: 8192, failures: [] });
+  t.equal(first.raw.byteLength, 0, 'no byte comes back');
+  const both = await pool.run('verify-decompress', job(fd, [short, long], [8192, 0], long));
+  t.match(both, { writtenBytes: 8192, failures: [{ unit: 1, part: 0, reason: 'digest' }] });
+  const padded = Buffer.concat([short, Buffer.alloc(3192)]);
+  const rest = Buffer.alloc(4096, 'x');
+  t.ok(readFileSync(path).equals(Buffer.concat([long, padded, rest])), 'zeros behind a chunk');
+  const readOnly = openSync(path, 'r');
+  t.teardown(() => closeSync(readOnly));
+  const refused = await pool.run(
+    'verify-decompress',
+    job(readOnly, [short, long], [0, 8192], long),
+  );
+  t.equal(refused.writtenBytes, undefined);
+  t.ok(
+    Buffer.from(refused.raw).equals(Buffer.concat([padded, Buffer.alloc(8192)])),
+    'for the caller',
+  );
+});
+
 t.test('encrypted units, short ones too', async (t) => {
   await using pool = new CodecPool({ threads: 1 });
   const cipherKey: CipherKey = {
@@ -213,6 +269,17 @@ t.test('a cancelled or wrong job harms no other', async (t) => {
   t.equal((await kept).storedLengths.length, CHUNKS.length);
   t.equal((await last).storedLengths.length, CHUNKS.length, 'close waits for what runs');
   await t.rejects(compress(), { code: 'ERR_BLOB_STORE_CODEC_POOL' });
+});
+
+t.test('a job that writes is waited for once a thread has it, whoever gives up', async (t) => {
+  await using pool = new CodecPool({ threads: 1 });
+  const controller = new AbortController();
+  const options = { signal: controller.signal, endsWithJob: true };
+  const hash = () => pool.run('digest', { ...packed(CHUNKS), digester: 'sha256' }, options);
+  const [runs, waitsInThread, queued] = [hash(), hash(), hash()];
+  controller.abort(new Error('gave up'));
+  await t.rejects(queued, { message: 'gave up' }, 'no thread has it');
+  for (const job of [runs, waitsInThread]) t.ok((await job).digests.length > 0);
 });
 
 t.test('threads that nobody needs end, and start again for the next job', async (t) => {

@@ -11,7 +11,7 @@ import { decodeDigestRecord, encodeDigestRecordHeader } from '../src/cache/diges
 import { planFetch } from '../src/cache/fetch-plan.ts';
 import { keyOfFile } from '../src/cache/file-names.ts';
 import { ReadyMap } from '../src/cache/ready-map.ts';
-import { runDecompress } from '../src/codec/run-job.ts';
+import { runDecompress } from '../src/codec/run-decompress.ts';
 import { DIGEST_BYTES } from '../src/index.ts';
 import { sampleBlob } from './support/sample-blob.ts';
 

@@ -125,3 +125,5 @@ export const PROVIDER_PAUSE_MS = 2_000;
 export const PATH_LOCK_HELD_MS_MAX = 10_000;
 /** Credential providers that run at the same time. */
 export const PROVIDER_RUNS_MAX = 4;
+/** Memory is laid out for a range before its first byte comes; larger ones grow as they come. */
+export const RANGE_BYTES_PREPARED_MAX = 8 << 20;

@@ -1,19 +1,20 @@
 /** Servers that say back what they were told in confidence: none of it reaches a message. */
 import { createServer, type RequestListener } from 'node:http';
-import { parseDigest, parseReference } from '@shoal/oci';
+import { parseDigest, parseReference, sha256Digest } from '@shoal/oci';
 import { openSource } from '@shoal/registry-client';
+import { serveOnLoopback } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { SentSecrets } from '../src/auth/sent-secrets.ts';
 import { basicAuth, dockerSetting } from './support/docker-config.ts';
 
 const { auth } = basicAuth('ann', 'hunter2/secret');
 
+function served(t: Test, listener: RequestListener): Promise<string> {
+  return serveOnLoopback(t, createServer(listener));
+}
+
 async function failureWith(t: Test, listener: RequestListener): Promise<string> {
-  const server = createServer(listener).listen(0, '127.0.0.1');
-  t.teardown(() => server.close());
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  const host = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  const host = await served(t, listener);
   const setting = dockerSetting(t, { config: { auths: { [host]: { auth } } } });
   const reference = parseReference(`${host}/a/b:v1`);
   await using source = await openSource(reference, { ...setting, plainHttp: true });
@@ -109,13 +110,32 @@ t.test('a list of referrers without an end', async (t) => {
     response.setHeader('link', `<${url}?n=${pages}>; rel="next"`);
     response.end(JSON.stringify({ schemaVersion: 2, manifests }));
   };
-  const server = createServer(listener).listen(0, '127.0.0.1');
-  t.teardown(() => server.close());
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  const host = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  const host = await served(t, listener);
   await using source = await openSource(parseReference(`${host}/a/b:v1`), { plainHttp: true });
   const found = await source.listReferrers(parseDigest(`sha256:${'1'.repeat(64)}`));
   t.equal(found.length, 6000);
   t.equal(pages, 2);
+});
+
+t.test('a range behind which more bytes come', async (t) => {
+  const content = Buffer.alloc(100_000, 'shoal');
+  const { promise: isCut, resolve: cut } = Promise.withResolvers<void>();
+  const host = await served(t, ({ headers }, response) => {
+    const [, first = '', last = ''] = /bytes=(\d+)-(\d+)/.exec(headers.range ?? '') ?? [];
+    response.writeHead(206, { 'content-range': `bytes ${first}-${last}/${content.length}` });
+    response.write(content.subarray(Number(first), Number(last) + 1));
+    const more = setInterval(() => response.write('more'), 1);
+    response.once('close', () => {
+      clearInterval(more);
+      cut();
+    });
+  });
+  await using source = await openSource(parseReference(`${host}/a/b:v1`), { plainHttp: true });
+  const layer = { mediaType: 'a/b', digest: sha256Digest(content), size: content.length };
+  const range = await source.readBlobRange(layer, 1000, 70_000);
+  t.ok(range.equals(content.subarray(1000, 71_000)));
+  const { buffer } = range;
+  if (buffer instanceof ArrayBuffer) structuredClone(buffer, { transfer: [buffer] });
+  await isCut;
+  t.equal(range.length, 0, 'the bytes are with another thread, and nothing is copied to them');
 });

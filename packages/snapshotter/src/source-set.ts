@@ -28,7 +28,7 @@ export class SourceSet {
     length: number,
     options: BlobReadOptions = {},
   ): Promise<Buffer> {
-    let failure: unknown = new SourceClosedError(`every source of blob ${blob.blobId}`);
+    let failure: unknown;
     for (const entry of [...this.#sources]) {
       try {
         const bytes = await entry.source.read(blob, offset, length, options);
@@ -39,7 +39,7 @@ export class SourceSet {
         if (options.signal?.aborted === true) break;
       }
     }
-    throw failure;
+    throw failure ?? new SourceClosedError(`every source of blob ${blob.blobId}`);
   }
 
   #prefer(owner: string): void {

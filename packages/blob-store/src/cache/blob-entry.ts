@@ -14,7 +14,7 @@ import { AccessPattern } from './access-pattern.ts';
 import { AdoptedChunks } from './adopted-chunks.ts';
 import { BlobCounters } from './blob-counters.ts';
 import type { BlobDescription } from './cached-blob.ts';
-import { ChunkFetcher } from './chunk-fetcher.ts';
+import { ChunkFetcher, type DirectFile } from './chunk-fetcher.ts';
 import { ChunkFlights, type Flight } from './chunk-flights.ts';
 import { blockEnd, type ChunkRun, chunksOfRange } from './chunk-lookup.ts';
 import { ChunkPresence } from './chunk-presence.ts';
@@ -22,6 +22,7 @@ import { paddedSize } from './decompress-plan.ts';
 import { isDigestKnown } from './description-match.ts';
 import type { EntryComponents } from './entry-components.ts';
 import { type FetchRequest, planFetch } from './fetch-plan.ts';
+import { startBehind } from './start-behind.ts';
 
 /** One reader's call. */
 export type EntryCall = {
@@ -34,6 +35,8 @@ export type EntryCall = {
   readonly onSource?: ((name: string) => void) | undefined;
   /** Who asks: what it starts ahead of a reader ends with it. */
   readonly owner: unknown;
+  /** False once the owner closes: nothing may start for it any more. */
+  readonly mayStart: () => boolean;
 };
 
 /** Verified bytes of chunks that are in no file because the disk is full. */
@@ -65,6 +68,7 @@ export class BlobEntry {
       pool,
       counters: this.counters,
       write: (bytes, position) => this.#write(bytes, position),
+      direct: directFile(components, presence),
       onPresent: (chunks) => presence.confirm(chunks),
       makeRoom,
       onWriteFailed,
@@ -120,13 +124,23 @@ export class BlobEntry {
   async #tryStep(run: ChunkRun, call: EntryCall, loose: LooseChunks): Promise<Failure | undefined> {
     const claimed = select(run, (chunk) => this.#isClaimed(chunk));
     if (claimed.length > 0) await this.#adopted.settle(claimed, call.signal);
-    await this.#keepLoose(run, loose);
+    if (this.components.looseChunks.size > 0) await this.#keepLoose(run, loose);
     const missing = select(run, (chunk) => !this.#isHere(chunk, loose));
     if (missing.length === 0) return undefined;
     const flights = this.#fetchOrJoin(missing, call);
-    if (call.priority === 'demand') this.#readAhead(run, call);
-    await this.#flights.wait(flights, call.priority, call.signal);
+    const landing = this.#flights.wait(flights, call.priority, call.signal);
+    await (call.priority === 'demand' ? this.#thenReadAhead(landing, run, call) : landing);
     return this.#collect(new Set(missing), flights, call, loose);
+  }
+
+  async #thenReadAhead(landing: Promise<void>, run: ChunkRun, call: EntryCall): Promise<void> {
+    const { chunks } = this.description;
+    const end = blockEnd(chunks, run.end - 1);
+    const window = this.#pattern.readaheadFor(chunks.offset[run.first] ?? 0, end);
+    if (window === 0) return await landing;
+    await startBehind(landing, () => {
+      if (call.mayStart()) this.#readAhead(run.end, end + window, call);
+    });
   }
 
   #fetchOrJoin(missing: readonly number[], call: EntryCall): Set<Flight> {
@@ -148,14 +162,11 @@ export class BlobEntry {
   }
 
   /** The only bytes that nobody asked for: at most READAHEAD_BYTES_MAX behind a sequential read. */
-  #readAhead(run: ChunkRun, call: EntryCall): void {
+  #readAhead(first: number, end: number, call: EntryCall): void {
     const { chunks } = this.description;
-    const end = blockEnd(chunks, run.end - 1);
-    const window = this.#pattern.readaheadFor(chunks.offset[run.first] ?? 0, end);
-    if (window === 0) return;
     const ahead: number[] = [];
-    for (let chunk = run.end; chunk < chunks.count; chunk++) {
-      if (blockEnd(chunks, chunk) > end + window) break;
+    for (let chunk = first; chunk < chunks.count; chunk++) {
+      if (blockEnd(chunks, chunk) > end) break;
       if (this.#isFetchable(chunk)) ahead.push(chunk);
     }
     for (const request of this.#plan(ahead, READAHEAD_REQUEST_BYTES_MAX)) {
@@ -268,6 +279,16 @@ export class BlobEntry {
     const digest = chunks.digests.subarray(chunk * DIGEST_BYTES, (chunk + 1) * DIGEST_BYTES);
     return `${this.components.fileKey} ${chunk} ${digester} ${Buffer.from(digest).toString('hex')}`;
   }
+}
+
+/** Undefined where only the components know how to write. */
+function directFile(
+  { files, onWritten }: EntryComponents,
+  presence: ChunkPresence,
+): DirectFile | undefined {
+  const fd = files.dataFd;
+  if (fd === undefined) return undefined;
+  return { fd, onWritten, syncFailures: () => presence.syncFailures };
 }
 
 function select(run: ChunkRun, matches: (chunk: number) => boolean): number[] {

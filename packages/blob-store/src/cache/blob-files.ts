@@ -137,6 +137,11 @@ export class BlobFiles {
     return hasBit(this.#bitmap, index);
   }
 
+  /** For threads that write by themselves; undefined where a disk is tried out. */
+  get dataFd(): number | undefined {
+    return this.#io.write === REAL_DEVICE_IO.write ? this.#data.fd : undefined;
+  }
+
   writeData(bytes: Uint8Array, position: number): Promise<void> {
     return this.#io.write(this.#data, bytes, position);
   }

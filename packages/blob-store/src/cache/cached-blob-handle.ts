@@ -136,6 +136,7 @@ export class CachedBlobHandle implements CachedBlob {
         wantsLoose,
         onSource,
         owner: this,
+        mayStart: () => this.#closing === undefined,
       }),
     );
   }

@@ -23,12 +23,21 @@ export type FetchOutcome = {
   readonly sources: ReadonlySet<string>;
 };
 
+/** A device file that codec threads may write to. */
+export type DirectFile = {
+  readonly fd: number;
+  /** How often written bytes did not reach the disk: what was written meanwhile may be lost. */
+  readonly syncFailures: () => number;
+  readonly onWritten: (bytes: number) => void;
+};
+
 export type FetcherComponents = {
   readonly description: BlobDescription;
   readonly pool: CodecPool;
   readonly counters: BlobCounters;
   /** Writes to the device file; throws what the system says. */
   readonly write: (bytes: Uint8Array, position: number) => Promise<void>;
+  readonly direct: DirectFile | undefined;
   /** Told of chunks whose bytes are in the device file now. */
   readonly onPresent: (chunks: readonly number[]) => void;
   /** Tries to make room on a full disk; false when there is nothing to remove. */
@@ -104,12 +113,16 @@ export class ChunkFetcher {
     request: FetchRequest,
     call: FetchCall,
     collected: Collected,
+    direct = this.#components.direct,
   ): Promise<Map<number, unknown>> {
     const { description, pool } = this.#components;
     const stored = await this.#read(request, call, collected.sources);
-    const { job, placed } = decompressJob(description, request, stored);
+    const { job, placed } = decompressJob(description, request, stored, direct?.fd);
     const isUrgent = call.priority() === 'demand';
-    const result = await pool.run('verify-decompress', job, { signal: call.signal, isUrgent });
+    const syncFailures = direct?.syncFailures();
+    const { signal } = call;
+    const options = { signal, isUrgent, endsWithJob: direct !== undefined };
+    const result = await pool.run('verify-decompress', job, options);
     const bad = new Map<number, unknown>();
     for (const { unit, part, reason } of result.failures) {
       const chunk = request.units[unit]?.chunks[part];
@@ -119,7 +132,15 @@ export class ChunkFetcher {
       bad.set(chunk, new ChunkCorruptError(description.blobId, chunk, detail));
     }
     const good = placed.filter(({ chunk }) => !bad.has(chunk));
-    await this.#keep(new Uint8Array(result.raw), good, collected);
+    if (result.writtenBytes === undefined) {
+      await this.#keep(new Uint8Array(result.raw), good, collected);
+    } else if (direct?.syncFailures() === syncFailures) {
+      direct?.onWritten(result.writtenBytes);
+      this.#components.onPresent(good.map(({ chunk }) => chunk));
+    } else {
+      // Written while a sync failed, so perhaps lost: once more, by the way that keeps the bytes.
+      return await this.#fetchOnce(request, call, collected, undefined);
+    }
     return bad;
   }
 

@@ -46,12 +46,19 @@ export class ChunkFlights {
   }
 
   start(plan: FlightPlan): Flight {
-    const { promise: admitted, resolve: admit } = Promise.withResolvers<void>();
+    const admission = Promise.withResolvers<void>();
+    let isAdmitted = false;
+    const admit = () => {
+      isAdmitted = true;
+      admission.resolve();
+    };
     const { request, priority, owner, isAhead } = plan;
     const bytes = request.storedBytes + request.rawBytes;
     const ticket: ReadTicket = { priority, bytes, admit };
     const controller = new AbortController();
     this.#gate.enter(ticket);
+    // Most are admitted at once, and are on their way before anything else happens.
+    const admitted = isAdmitted ? undefined : admission.promise;
     const landed = this.#fly(plan, ticket, controller.signal, admitted);
     const flight: Flight = { request, ticket, controller, landed, owner, isAhead, waiters: 0 };
     for (const chunk of request.chunks) this.#byChunk.set(chunk, flight);
@@ -72,7 +79,9 @@ export class ChunkFlights {
     } finally {
       for (const flight of waited) {
         flight.waiters--;
-        if (flight.waiters === 0 && !flight.isAhead) flight.controller.abort(signal.reason);
+        const isOver = !this.#all.has(flight);
+        if (isOver || flight.waiters > 0 || flight.isAhead) continue;
+        flight.controller.abort(signal.reason);
       }
       if (signal.aborted) this.#endUnwaited(signal.reason);
     }
@@ -102,10 +111,10 @@ export class ChunkFlights {
     plan: FlightPlan,
     ticket: ReadTicket,
     signal: AbortSignal,
-    admitted: Promise<void>,
+    admitted: Promise<void> | undefined,
   ): Promise<FetchOutcome> {
     try {
-      await orAbort(admitted, signal);
+      if (admitted !== undefined) await orAbort(admitted, signal);
     } catch (error) {
       // Admitted and given up in the same turn: the place must be given back.
       if (!this.#gate.cancel(ticket)) this.#gate.leave(ticket);

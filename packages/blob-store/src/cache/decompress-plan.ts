@@ -2,7 +2,7 @@
  * Turns a request and its bytes into a job for the codec pool. In the job's output the chunks lie
  * as in the device file, each padded to whole blocks, so that neighbours are written together.
  */
-import type { DecompressJob, StoredUnit, UnitPart } from '../codec/codec-jobs.ts';
+import type { DecompressJob, PartPlaces, StoredUnit, UnitPart } from '../codec/codec-jobs.ts';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
 import type { BlobDescription } from './cached-blob.ts';
 import { CHUNK_FLAG } from './cached-blob.ts';
@@ -18,10 +18,12 @@ export type PlacedChunk = {
   readonly paddedSize: number;
 };
 
+/** With `fd`, the device file's, the job writes what it has verified. */
 export function decompressJob(
   description: BlobDescription,
   request: FetchRequest,
   stored: Buffer,
+  fd?: number,
 ): { readonly job: DecompressJob; readonly placed: readonly PlacedChunk[] } {
   const placed: PlacedChunk[] = [];
   let rawBytes = 0;
@@ -35,7 +37,16 @@ export function decompressJob(
     return unitOf(description, unit, request.storedOffset, parts);
   });
   const { digester } = description;
-  return { job: { ...movable(stored), units, digester, rawBytes }, placed };
+  const places = fd === undefined ? {} : { places: placesOf(placed, fd) };
+  return { job: { ...movable(stored), units, digester, rawBytes, ...places }, placed };
+}
+
+function placesOf(placed: readonly PlacedChunk[], fd: number): PartPlaces {
+  return {
+    fd,
+    positions: Float64Array.from(placed, ({ offset }) => offset),
+    lengths: Uint32Array.from(placed, ({ paddedSize }) => paddedSize),
+  };
 }
 
 function partOf(

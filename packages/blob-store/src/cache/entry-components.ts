@@ -29,6 +29,7 @@ export type EntryComponents = {
 };
 
 export type LooseStore = {
+  readonly size: number;
   get(key: string): Uint8Array | undefined;
   set(key: string, bytes: Uint8Array): unknown;
   delete(key: string): unknown;

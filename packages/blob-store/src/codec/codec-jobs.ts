@@ -45,6 +45,16 @@ export type UnitPart = {
   readonly digest: Uint8Array;
 };
 
+/** Where verified parts are written to, in the order the parts have in the job. */
+export type PartPlaces = {
+  /** Must stay open until the job is over. */
+  readonly fd: number;
+  /** Byte offset in the file. */
+  readonly positions: Float64Array<ArrayBuffer>;
+  /** Bytes to write: the part, and zeros behind it. */
+  readonly lengths: Uint32Array<ArrayBuffer>;
+};
+
 /** One independently stored (compressed, then encrypted) piece of a blob. */
 export type StoredUnit = {
   /** Byte offset in the job's `stored`. */
@@ -66,6 +76,8 @@ export type DecompressJob = {
   readonly digester: Digester;
   /** Size of the answer's `raw`; what no part covers is zeros. */
   readonly rawBytes: number;
+  /** Present: the thread writes what is verified, and the answer's `raw` is empty. */
+  readonly places?: PartPlaces;
 };
 
 /** Why a part is not in the answer. */
@@ -77,7 +89,10 @@ export type PartFailure = {
 };
 
 export type DecompressResult = {
+  /** Empty when everything verified was written. */
   readonly raw: ArrayBuffer;
+  /** Bytes written; undefined when the job named no file, or writing failed. */
+  readonly writtenBytes?: number | undefined;
   /** Empty when every part is verified. The bytes of a failed part are zeros. */
   readonly failures: readonly PartFailure[];
 };

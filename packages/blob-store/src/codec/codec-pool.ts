@@ -24,6 +24,11 @@ export type CodecRunOptions = {
   readonly signal?: AbortSignal;
   /** Jobs with a program waiting go before others. @default false */
   readonly isUrgent?: boolean;
+  /**
+   * A job that a thread has is waited for, whatever the signal says: for jobs that write to a file,
+   * which must stay open until then. @default false
+   */
+  readonly endsWithJob?: boolean;
 };
 
 type Pending = {
@@ -59,7 +64,7 @@ export class CodecPool implements AsyncDisposable {
     job: CodecJobs[K]['job'],
     options: CodecRunOptions = {},
   ): Promise<CodecJobs[K]['result']> {
-    const { signal } = options;
+    const { signal, endsWithJob = false } = options;
     if (this.#closing !== undefined) {
       return Promise.reject(new CodecPoolError('the codec pool is closed'));
     }
@@ -76,7 +81,7 @@ export class CodecPool implements AsyncDisposable {
     (options.isUrgent ? this.#urgent : this.#queued).push(pending);
     this.#dispatch();
     if (signal === undefined) return promise;
-    const onAbort = () => this.#cancel(pending, signal.reason);
+    const onAbort = () => this.#cancel(pending, signal.reason, endsWithJob);
     signal.addEventListener('abort', onAbort, { once: true });
     return promise.finally(() => signal.removeEventListener('abort', onAbort));
   }
@@ -119,13 +124,16 @@ export class CodecPool implements AsyncDisposable {
     );
   }
 
-  #cancel(pending: Pending, reason: unknown): void {
+  #cancel(pending: Pending, reason: unknown, endsWithJob: boolean): void {
+    let isQueued = false;
     for (const queue of [this.#urgent, this.#queued]) {
       const at = queue.indexOf(pending);
-      if (at !== -1) queue.splice(at, 1);
+      if (at === -1) continue;
+      queue.splice(at, 1);
+      isQueued = true;
     }
     // A job that runs already goes on; nobody listens to its answer any more.
-    pending.reject(reason);
+    if (isQueued || !endsWithJob) pending.reject(reason);
     this.#settle();
   }
 

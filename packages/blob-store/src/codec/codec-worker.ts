@@ -5,7 +5,8 @@
 import { parentPort } from 'node:worker_threads';
 import { errorCode } from '@shoal/errors';
 import type { CodecJobKind, CodecJobs } from './codec-jobs.ts';
-import { runCompress, runDecompress, runDigest, runVerifyFile } from './run-job.ts';
+import { runDecompress } from './run-decompress.ts';
+import { runCompress, runDigest, runVerifyFile } from './run-job.ts';
 
 /** A job of any kind, kind and job matching. */
 export type CodecRequest = {

@@ -32,25 +32,32 @@ function compressAlways(raw: Uint8Array, compressor: Compressor): Uint8Array | u
 }
 
 /**
- * Exactly `rawSize` bytes, valid until the next call. Throws whatever the decoder throws, or a RangeError when the size is
- * another; never produces more than `rawSize` bytes.
+ * Exactly `rawSize` bytes, valid until the next call; perhaps in `into`, which has room for them.
+ * Throws whatever the decoder throws, or a RangeError when the size is another; never produces more
+ * than `rawSize` bytes.
  */
 export function decompressChunk(
   stored: Uint8Array,
   compressor: Compressor,
   rawSize: number,
+  into?: Uint8Array,
 ): Uint8Array {
-  const raw = decompressAny(stored, compressor, rawSize);
+  const raw = decompressAny(stored, compressor, rawSize, into);
   if (raw.length !== rawSize) throw new RangeError(`${raw.length} bytes instead of ${rawSize}`);
   return raw;
 }
 
-function decompressAny(stored: Uint8Array, compressor: Compressor, rawSize: number): Uint8Array {
+function decompressAny(
+  stored: Uint8Array,
+  compressor: Compressor,
+  rawSize: number,
+  into: Uint8Array | undefined,
+): Uint8Array {
   switch (compressor) {
     case 'none':
       return stored;
     case 'zstd':
-      return decodeZstdFrame(stored, rawSize);
+      return decodeZstdFrame(stored, rawSize, into);
     case 'gzip':
       return gunzipSync(stored, {
         maxOutputLength: rawSize,

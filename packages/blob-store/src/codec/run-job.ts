@@ -4,22 +4,17 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { CodecJobError } from '../errors.ts';
 import { JOB_BYTES_MAX, JOB_CHUNKS_MAX } from '../limits.ts';
-import { decryptUnit } from './chunk-cipher.ts';
 import { type ChunkDigest, openChunkCrc, openChunkDigest } from './chunk-hash.ts';
 import type {
   CompressJob,
   CompressResult,
-  DecompressJob,
-  DecompressResult,
   DigestJob,
   DigestResult,
-  PartFailure,
-  StoredUnit,
   VerifyFileJob,
   VerifyFileResult,
 } from './codec-jobs.ts';
 import { DIGEST_BYTES } from './codec-jobs.ts';
-import { compressChunk, decompressChunk } from './compression.ts';
+import { compressChunk } from './compression.ts';
 
 /** Stored chunks replace the raw ones from the front: they never take more room. */
 export async function runCompress(job: CompressJob): Promise<CompressResult> {
@@ -58,43 +53,6 @@ export async function runDigest(job: DigestJob): Promise<DigestResult> {
     from += length;
   }
   return { raw, digests };
-}
-
-/** A unit that fails costs its own parts only. */
-export async function runDecompress(job: DecompressJob): Promise<DecompressResult> {
-  if (job.rawBytes > JOB_BYTES_MAX) throw new CodecJobError(`${job.rawBytes} bytes in one job`);
-  const digest = await openChunkDigest(job.digester);
-  const raw = new ArrayBuffer(job.rawBytes);
-  const failures: PartFailure[] = [];
-  for (const [index, unit] of job.units.entries()) {
-    const plain = decodeUnit(job, unit);
-    for (const [part, { offset, size, rawOffset, digest: expected }] of unit.parts.entries()) {
-      const bytes = plain?.subarray(offset, offset + size);
-      if (bytes === undefined || bytes.length !== size) {
-        failures.push({ unit: index, part, reason: 'decompress' });
-      } else if (!isSame(digest(bytes), expected)) {
-        failures.push({ unit: index, part, reason: 'digest' });
-      } else {
-        new Uint8Array(raw, rawOffset, size).set(bytes);
-      }
-    }
-  }
-  return { raw, failures };
-}
-
-function decodeUnit(job: DecompressJob, unit: StoredUnit): Uint8Array | undefined {
-  try {
-    const start = (job.storedStart ?? 0) + unit.offset;
-    const stored = new Uint8Array(job.stored, start, unit.storedSize);
-    if (unit.cipherKey === undefined) return decompressChunk(stored, unit.compressor, unit.rawSize);
-    const plain = decryptUnit(stored, unit.cipherKey);
-    // The sizes of a batch shorter than a cipher block tell of its padding, not of compression; but
-    // only what shrinks is ever stored compressed.
-    const compressor = plain.length === unit.rawSize ? 'none' : unit.compressor;
-    return decompressChunk(plain, compressor, unit.rawSize);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Chunks that cannot be read count as not verified. */

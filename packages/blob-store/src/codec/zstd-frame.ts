@@ -37,17 +37,21 @@ export function encodeWithZlib(raw: Uint8Array): Uint8Array {
 }
 
 /**
- * The content, valid until the next call: at most `rawSize` bytes. Throws a RangeError, or what
- * node:zlib throws, when the frame is damaged or larger.
+ * The content, at most `rawSize` bytes: in `into` where that can be, else valid until the next call.
+ * Throws a RangeError, or what node:zlib throws, when the frame is damaged or larger.
  */
-export function decodeZstdFrame(stored: Uint8Array, rawSize: number): Uint8Array {
+export function decodeZstdFrame(
+  stored: Uint8Array,
+  rawSize: number,
+  into?: Uint8Array,
+): Uint8Array {
   decompressor ??= { codec: loadNative(() => ZstdDecompressor.open()) };
   if (decompressor.codec === undefined) {
     // One byte more than needed: the decoder then ends without a second buffer.
     const chunkSize = Math.max(ZLIB_CHUNK_MIN, rawSize + 1);
     return zstdDecompressSync(stored, { maxOutputLength: rawSize, chunkSize });
   }
-  if (target.length < rawSize) target = new Uint8Array(rawSize);
-  const length = decompressor.codec.decompress(stored, target.subarray(0, rawSize));
-  return target.subarray(0, length);
+  if (into === undefined && target.length < rawSize) target = new Uint8Array(rawSize);
+  const room = (into ?? target).subarray(0, rawSize);
+  return room.subarray(0, decompressor.codec.decompress(stored, room));
 }

@@ -31,8 +31,14 @@ export const PLAIN_HOST: RegistryHost = {
   connectTimeoutMs: undefined,
 };
 
+const keys = new WeakMap<RegistryHost, string>();
+
 /** Equal for hosts that are configured alike. */
 export function hostKey(host: RegistryHost): string {
+  const known = keys.get(host);
+  if (known !== undefined) return known;
   const { url, capabilities, headers, tls, connectTimeoutMs } = host;
-  return JSON.stringify([url?.href, [...capabilities], headers, tls, connectTimeoutMs]);
+  const key = JSON.stringify([url?.href, [...capabilities], headers, tls, connectTimeoutMs]);
+  keys.set(host, key);
+  return key;
 }

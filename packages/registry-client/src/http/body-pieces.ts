@@ -25,13 +25,58 @@ export async function* bodyPieces(answer: HttpAnswer): AsyncGenerator<Buffer, vo
       bytes += value.byteLength;
       yield value;
       if (waitedMs < rateWindowMs) continue;
-      if (bytes < (TRANSFER_RATE_MIN * waitedMs) / 1000) throw tooSlow(answer, bytes, waitedMs);
+      if (isTooSlow(bytes, waitedMs)) throw tooSlow(answer, bytes, waitedMs);
       waitedMs = 0;
       bytes = 0;
     }
   } finally {
     cutBody(answer);
   }
+}
+
+/** A buffer that is being filled from its start. */
+export type Filling = { readonly bytes: Buffer; filled: number };
+
+/**
+ * Copies the body to `filling`, but for its first `skip` bytes, until that is full or the body ends.
+ * One callback per piece and no copy in between: for ranges that a reader waits for. Throws what
+ * `bodyPieces` throws; what was copied before stays counted.
+ */
+export function fillFromBody(answer: HttpAnswer, filling: Filling, skip: number): Promise<void> {
+  const { body, rateWindowMs } = answer;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const size = filling.bytes.byteLength;
+  let toSkip = skip;
+  let since = performance.now();
+  let bytes = 0;
+  body.on('data', (piece: Buffer) => {
+    // Who sends more than was asked for is cut off; who sends just that may keep the connection. The
+    // buffer may be somebody else's by now.
+    const isFull = filling.filled === size;
+    const from = Math.min(toSkip, piece.byteLength);
+    const copied = isFull ? 0 : piece.copy(filling.bytes, filling.filled, from);
+    toSkip -= from;
+    filling.filled += copied;
+    bytes += piece.byteLength;
+    if (from + copied < piece.byteLength) cutBody(answer);
+    if (filling.filled === size) resolve();
+    const waitedMs = performance.now() - since;
+    if (waitedMs < rateWindowMs) return;
+    if (isTooSlow(bytes, waitedMs)) {
+      reject(tooSlow(answer, bytes, waitedMs));
+      cutBody(answer);
+    }
+    since = performance.now();
+    bytes = 0;
+  });
+  body.on('error', reject);
+  body.on('end', resolve);
+  body.on('close', resolve);
+  return promise;
+}
+
+function isTooSlow(bytes: number, waitedMs: number): boolean {
+  return bytes < (TRANSFER_RATE_MIN * waitedMs) / 1000;
 }
 
 function tooSlow({ url }: HttpAnswer, bytes: number, waitedMs: number): SlowServerError {

@@ -4,7 +4,7 @@
  */
 import type { Descriptor } from '@shoal/oci';
 import { ProtocolError, SizeMismatchError, TransferError } from '../errors.ts';
-import { bodyPieces, cutBody } from '../http/body-pieces.ts';
+import { bodyPieces, cutBody, type Filling, fillFromBody } from '../http/body-pieces.ts';
 import { requestFailure } from '../http/failure.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { delayAfter, pause, type RetryPolicy } from '../http/retry.ts';
@@ -44,15 +44,47 @@ export class BlobReader {
           position += piece.byteLength;
           yield piece;
         }
-      } catch (thrown) {
-        const error = requestFailure(thrown, this.#placeOf(span), span.signal);
+      } catch (error) {
         failures = position - started >= PROGRESS_BYTES_MIN ? 1 : failures + 1;
-        const delayMs =
-          span.signal?.aborted === true ? undefined : delayAfter(error, failures, this.#policy);
-        if (delayMs === undefined) throw error;
-        await pause(delayMs, span.signal);
+        await this.#pauseAfter(error, failures, span);
       }
     }
+  }
+
+  /** The bytes of a span, in a buffer of their own, or an error. For spans of a few megabytes. */
+  async collect(span: BlobSpan): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafeSlow(span.end - span.offset);
+    const filling: Filling = { bytes, filled: 0 };
+    let failures = 0;
+    while (filling.filled < bytes.byteLength) {
+      const before = filling.filled;
+      try {
+        await this.#fill({ ...span, offset: span.offset + before }, failures + 1, filling);
+      } catch (error) {
+        failures = filling.filled - before >= PROGRESS_BYTES_MIN ? 1 : failures + 1;
+        await this.#pauseAfter(error, failures, span);
+      }
+    }
+    return bytes;
+  }
+
+  /** Throws when nothing is to be tried any more. */
+  async #pauseAfter(thrown: unknown, failures: number, span: BlobSpan): Promise<void> {
+    const error = requestFailure(thrown, this.#placeOf(span), span.signal);
+    const isAborted = span.signal?.aborted === true;
+    const delayMs = isAborted ? undefined : delayAfter(error, failures, this.#policy);
+    if (delayMs === undefined) throw error;
+    await pause(delayMs, span.signal);
+  }
+
+  /** One request for what is missing; throws when the body ends before the span does. */
+  async #fill(span: BlobSpan, attempt: number, filling: Filling): Promise<void> {
+    const { descriptor, offset, end, signal } = span;
+    const range = `bytes=${offset}-${end - 1}`;
+    const answer = await this.#opener.open({ descriptor, range, signal, attempt });
+    await fillFromBody(answer, filling, offset - this.#startOf(answer, span, false));
+    const delivered = end - (filling.bytes.byteLength - filling.filled);
+    if (delivered < end) throw this.#endedAt(span, delivered);
   }
 
   /** One request; throws when the body ends before the span does. */
@@ -74,12 +106,14 @@ export class BlobReader {
         return;
       }
     }
-    if (delivered < end) {
-      throw new TransferError(`${this.#placeOf(span)}: the transfer ended at byte ${delivered}`, {
-        retryable: true,
-        remedy: 'check the network and run the command again',
-      });
-    }
+    if (delivered < end) throw this.#endedAt(span, delivered);
+  }
+
+  #endedAt(span: BlobSpan, position: number): TransferError {
+    return new TransferError(`${this.#placeOf(span)}: the transfer ended at byte ${position}`, {
+      retryable: true,
+      remedy: 'check the network and run the command again',
+    });
   }
 
   /** Position in the blob of the first byte of the body. */

@@ -17,6 +17,7 @@ import { ClosedError, DigestMismatchError, NotFoundError } from '../errors.ts';
 import type { Document, Endpoint } from '../http/endpoint.ts';
 import type { CallOptions, ImageStore } from '../image-store.ts';
 import { checkRange } from '../layout/blob-place.ts';
+import { RANGE_BYTES_PREPARED_MAX } from '../limits.ts';
 import { collectBounded, verifiedPieces, verifyBytes, verifyDigest } from '../verify.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { BlobReader } from './blob-reader.ts';
@@ -138,7 +139,11 @@ export class RegistryStore implements ImageStore {
     checkRange(descriptor, offset, length);
     const signal = this.signalOf(options);
     const span = { descriptor, offset, end: offset + length, isWhole: false, signal };
-    return this.calls.run(() => collectBounded(this.#reader.pieces(span), length, this.where));
+    return this.calls.run(() =>
+      length <= RANGE_BYTES_PREPARED_MAX
+        ? this.#reader.collect(span)
+        : collectBounded(this.#reader.pieces(span), length, this.where),
+    );
   }
 
   async listReferrers(

@@ -1,0 +1,71 @@
+/** Where the reads of the miss scenario go: one place in a file for each chunk of an image. */
+import { readBootstrapLayer } from '@shoal/blob-store';
+import { parseReference } from '@shoal/oci';
+import { bytesOf, type ChunkRecord, findFileRanges, openBootstrap } from '@shoal/rafs';
+import { findConvertedImage, openSource } from '@shoal/registry-client';
+
+/** A chunk as it is stored: a zstd frame of its own, or its bytes as they are. */
+export type StoredChunk = {
+  readonly blobId: string;
+  /** Bytes of the stored blob. */
+  readonly offset: number;
+  readonly bytes: number;
+  readonly isCompressed: boolean;
+  readonly rawBytes: number;
+  /** SHA-256 of the raw bytes. */
+  readonly digest: Buffer;
+};
+
+export type Place = {
+  readonly path: string;
+  /** Where the chunk begins in the file. */
+  readonly at: number;
+  readonly chunk: StoredChunk;
+};
+
+const READ_BYTES = 4096;
+
+/** The largest chunks of a converted image, each once, in an order no readahead can guess. */
+export async function placesOf(reference: string, count: number): Promise<Place[]> {
+  await using store = await openSource(parseReference(reference), { plainHttp: true });
+  const image = await findConvertedImage(store);
+  const layer = await readBootstrapLayer(store, image.bootstrap);
+  const bootstrap = openBootstrap(layer.bootstrap);
+  if (bootstrap.digester !== 'sha256')
+    throw new Error('the chunks have other digests than SHA-256');
+  const records = [...bootstrap.chunkRecords()]
+    .toSorted((a, b) => b.uncompressedSize - a.uncompressedSize)
+    .slice(0, count);
+  const ranges = records.map(({ blobIndex, uncompressedOffset: offset }) => ({
+    blobIndex,
+    offset,
+    length: READ_BYTES,
+  }));
+  const places = findFileRanges(bootstrap, ranges).flatMap((files, index): Place[] => {
+    const [file] = files;
+    const record = records[index];
+    const blobId = bootstrap.blobs[record?.blobIndex ?? -1]?.blobId;
+    if (file === undefined || record === undefined || blobId === undefined) return [];
+    const path = bytesOf(file.path).toString();
+    return [{ path, at: file.offset, chunk: storedChunk(blobId, record) }];
+  });
+  return scattered(places);
+}
+
+function storedChunk(blobId: string, record: ChunkRecord): StoredChunk {
+  const { compressedOffset: offset, compressedSize: bytes, uncompressedSize: rawBytes } = record;
+  return {
+    blobId,
+    offset,
+    bytes,
+    rawBytes,
+    isCompressed: bytes !== rawBytes,
+    digest: record.digest,
+  };
+}
+
+/** A fixed stride that shares no factor with the number of places visits each once. */
+function scattered(places: readonly Place[]): Place[] {
+  const stride = [61, 67, 71].find((prime) => places.length % prime !== 0) ?? 1;
+  return places.map((_, n) => places[(n * stride) % places.length]).filter((place) => !!place);
+}
