@@ -94,8 +94,9 @@ t.test('daemon and holder dead together: the service manager has the session', a
   const manager = startServiceManager(t, join(world.directory, 'notify'));
   await manager.start(['node', '--root', stateRoot, '--run', run]);
   await world.client.mount({ reference, mountpoint, source: { plainHttp: true } }, {});
-  await until('the session is in the store', () => manager.names().length === 2);
-  t.match(manager.names(), [/^shoal-fuse-[0-9a-f]{16}$/, /^shoal-mount-[0-9a-f]{16}$/]);
+  await until('the session is in the store', () => manager.names().length === 3);
+  const kept = [/^shoal-fuse-[0-9a-f]{16}$/, 'shoal-listener', /^shoal-mount-[0-9a-f]{16}$/];
+  t.match(manager.names(), kept);
   for (let round = 0; round < 2; round += 1) {
     gate.mode = 'down';
     const names = Object.keys(FILES).slice(round * 6, round * 6 + 6);

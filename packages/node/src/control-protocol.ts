@@ -71,6 +71,8 @@ export type StopRequest = z.infer<typeof stopRequestSchema>;
 export const stopRequestSchema = z.strictObject({
   /** Stay when anything is mounted or being mounted. */
   onlyIfIdle: z.boolean().optional(),
+  /** Another daemon is about to take its place: containerd waits at its socket. */
+  isReplaced: z.boolean().optional(),
 });
 
 export type StopAnswer = { readonly isStopping: boolean; readonly mounts: number };

@@ -25,6 +25,10 @@ export type ControlRoutesInput = StatusSources & {
   readonly collector: CacheCollector;
   /** Has the daemon leave. */
   readonly stop: () => void;
+  /** Leaves containerd's socket to the next daemon. */
+  readonly leaveSocket: () => void;
+  /** Takes it away when the daemon leaves: nothing is served any more. */
+  readonly giveUpSocket: () => void;
 };
 
 export function controlRoutes(input: ControlRoutesInput): Routes {
@@ -42,7 +46,11 @@ export function controlRoutes(input: ControlRoutesInput): Routes {
       service.unmount(checkBody(unmountRequestSchema, body, 'unmount')),
     [`POST ${CONTROL_PATH.drain}`]: async (body) => {
       const answer = await service.drain(checkBody(drainRequestSchema, body, 'drain'));
-      if (answer.busy.length === 0) void service.untilUnread().then(stop);
+      if (answer.busy.length > 0) return answer;
+      void service.untilUnread().then(() => {
+        input.giveUpSocket();
+        stop();
+      });
       return answer;
     },
     [`POST ${CONTROL_PATH.cacheGc}`]: (body) =>
@@ -51,10 +59,11 @@ export function controlRoutes(input: ControlRoutesInput): Routes {
     [`POST ${CONTROL_PATH.trace}`]: async (body) =>
       traceOf(checkBody(traceRequestSchema, body, 'trace'), input),
     [`POST ${CONTROL_PATH.stop}`]: async (body): Promise<StopAnswer> => {
-      const { onlyIfIdle = false } = checkBody(stopRequestSchema, body, 'stop');
+      const { onlyIfIdle = false, isReplaced } = checkBody(stopRequestSchema, body, 'stop');
       const isStopping = !onlyIfIdle || service.isIdle;
       if (isStopping) {
         service.refuseMounts();
+        if (isReplaced === true) input.leaveSocket();
         stop();
       }
       return { isStopping, mounts: service.status().mounts.length };

@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
 import type { ServiceManager } from '@shoal/linux';
-import { ContainerdEndpoint, makePrivateDirectory, StateStore } from '@shoal/snapshotter';
+import {
+  ContainerdEndpoint,
+  KeptListener,
+  makePrivateDirectory,
+  StateStore,
+} from '@shoal/snapshotter';
 import { CacheCollector } from './cache/cache-collector.ts';
 import { policyOf } from './cache/configured-policy.ts';
 import { type Composed, type ComposeInput, composeService } from './compose.ts';
@@ -111,23 +116,24 @@ async function openParts(
   const credentials = new CredentialStates(metrics.credentialsRenewed);
   const registries = await openRegistryAccess(config, paths, log);
   if (registries.remembered !== undefined) parts.use(registries.remembered);
-  const { service, lazy, caches } = await openService(options, {
-    metrics,
-    credentials,
-    registries,
-  });
+  const address = addressOf(options);
+  const state = await openState(options);
+  const listener = await openListener(options, address, state);
+  parts.use(listener);
+  const observers = { metrics, credentials, registries };
+  const { service, lazy, caches } = await openService(options, observers, state);
   parts.use(service);
   parts.use(lazy);
   const collector = parts.use(new CacheCollector(caches, policyOf(config), log));
   parts.use(await serveMetrics(metrics, config.metricsAddress, log));
-  const configured = options.address ?? config.snapshotterAddress;
-  const address = configured ?? join(paths.run, 'snapshotter.sock');
   const onRequest = metrics.requestFinished;
-  const snapshots = { root: paths.root, address, lazy, log, onRequest };
+  const { fd: listeningFd } = listener;
+  const snapshots = { root: paths.root, address, listeningFd, lazy, log, onRequest };
   const endpoint = parts.use(await ContainerdEndpoint.open(snapshots));
   const routes = controlRoutes({
     ...{ service, lazy, snapshots: endpoint.service, credentials, metrics, address, stop },
-    ...{ caches, collector },
+    ...{ caches, collector, leaveSocket: () => listener.leave() },
+    giveUpSocket: () => listener.giveUp(),
     facts: factsOf(options),
     containerdAddress: config.containerdAddress,
   });
@@ -135,7 +141,14 @@ async function openParts(
   if (images !== undefined) parts.use(images);
   parts.use(await ControlServer.listen(paths.socket, routes, log));
   parts.use(new ServingMark(paths.run));
+  void listener.keep();
+  // Before the server closes the socket: it is being handed over until then.
+  parts.defer(() => listener.settled());
   return address;
+}
+
+function addressOf({ address, config, paths }: DaemonOptions): string {
+  return address ?? config.snapshotterAddress ?? join(paths.run, 'snapshotter.sock');
 }
 
 /** Undefined when nobody is to be served. */
@@ -151,18 +164,29 @@ async function serveImages(
   return proxy;
 }
 
+/** Early: containerd waits from now on, instead of being refused. */
+async function openListener(
+  { paths, manager, log }: DaemonOptions,
+  path: string,
+  state: StateStore,
+): Promise<KeptListener> {
+  const stateDirectory = join(paths.run, 'socket');
+  const fdStore = manager?.isPresent === true ? manager : undefined;
+  try {
+    return await KeptListener.open({ path, stateDirectory, fdStore, log });
+  } catch (error) {
+    await state.close();
+    throw error;
+  }
+}
+
 /** The service owns the state from when it is there. */
 async function openService(
   options: DaemonOptions,
   observers: Pick<ComposeInput, 'metrics' | 'credentials' | 'registries'>,
+  state: StateStore,
 ): Promise<Composed> {
-  const isReplacing = options.isReplacing === true;
-  const state = await openState(
-    options.paths.root,
-    isReplacing ? REPLACE_TIMEOUT_MS : LOCK_TIMEOUT_MS,
-  );
   try {
-    takeStopMark(options.paths.run, options.isRestart === true);
     return await composeService({ ...options, ...observers, state });
   } catch (error) {
     await state.close();
@@ -183,15 +207,40 @@ async function refuseSecond(paths: DaemonPaths): Promise<void> {
 async function replaceOther(paths: DaemonPaths, log: Log): Promise<void> {
   await Promise.all([import('./metrics/metrics.ts'), ContainerdEndpoint.load()]);
   try {
-    await new ControlClient(paths.socket).stop({});
+    await askToLeave(new ControlClient(paths.socket));
     log.info({ event: 'replacing' }, 'the daemon that runs was asked to leave');
   } catch (error) {
     if (errorCode(error) !== 'ERR_NODE_NOT_RUNNING') throw error;
   }
 }
 
+/** Older daemons do not know that they are replaced: they take their socket away. */
+async function askToLeave(client: ControlClient): Promise<void> {
+  try {
+    await client.stop({ isReplaced: true });
+  } catch (error) {
+    if (errorCode(error) !== 'ERR_NODE_CONTROL_PROTOCOL') throw error;
+    await client.stop({});
+  }
+}
+
 /** The lock of a daemon that was just killed goes with its last thread, a moment later. */
-async function openState(root: string, timeoutMs: number): Promise<StateStore> {
+async function openState(options: DaemonOptions): Promise<StateStore> {
+  const { paths, isReplacing, isRestart } = options;
+  const state = await waitForState(
+    paths.root,
+    isReplacing === true ? REPLACE_TIMEOUT_MS : LOCK_TIMEOUT_MS,
+  );
+  try {
+    takeStopMark(paths.run, isRestart === true);
+    return state;
+  } catch (error) {
+    await state.close();
+    throw error;
+  }
+}
+
+async function waitForState(root: string, timeoutMs: number): Promise<StateStore> {
   const giveUpAt = performance.now() + timeoutMs;
   for (;;) {
     try {

@@ -12,6 +12,8 @@ export type ContainerdEndpointOptions = {
   readonly root: string;
   /** Path of the socket. */
   readonly address: string;
+  /** A socket that listens there already. @default a new one */
+  readonly listeningFd?: number | undefined;
   readonly lazy: LazyLayers;
   readonly log: ServiceLog;
   readonly onRequest?: RequestObserver | undefined;
@@ -39,6 +41,7 @@ export class ContainerdEndpoint implements AsyncDisposable {
   static async open({
     root,
     address,
+    listeningFd,
     lazy,
     log,
     onRequest,
@@ -48,7 +51,7 @@ export class ContainerdEndpoint implements AsyncDisposable {
       const { SnapshotSocket } = await import('./grpc/snapshot-socket.ts');
       return new ContainerdEndpoint(
         service,
-        await SnapshotSocket.listen(address, { service, log, onRequest }),
+        await SnapshotSocket.listen(address, { service, log, onRequest }, listeningFd),
       );
     } catch (error) {
       await service.close();

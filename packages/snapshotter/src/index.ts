@@ -18,6 +18,7 @@ export type {
   OrdinaryImageStatus,
 } from './images/lazy-report.ts';
 export { openLazyImages } from './images/open-lazy-images.ts';
+export { KeptListener } from './kept-listener.ts';
 export { MISS_DEADLINE_MS_MAX } from './limits.ts';
 export type { Miss, ReadObserver } from './miss-trace.ts';
 export { MountPlanner } from './mount-plan.ts';

@@ -14,6 +14,8 @@ export const MISS_RETRY_DELAY_MS = 200;
 export const HOLDER_RETRY_DELAY_MS = 500;
 /** Longest such pause: a line in the log each time. */
 export const HOLDER_RETRY_DELAY_MS_MAX = 30_000;
+/** How long a holder that was killed may take to end: a moment. */
+export const HOLDER_END_MS_MAX = 5_000;
 /** Identical log lines of failing misses are written at most this often per blob. */
 export const MISS_LOG_INTERVAL_MS = 5_000;
 /** Deadline of a miss policy: a day; longer is `wait`. */

@@ -3,6 +3,7 @@
  * what a snapshot service answers is mounted by root.
  */
 import { chmodSync } from 'node:fs';
+import { createServer, type Server as NetServer } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { errorFields } from '../service-log.ts';
 import { SnapshotSocketError } from './errors.ts';
@@ -23,16 +24,28 @@ export type SnapshotSocketParts = SnapshotsServerParts & {
 export class SnapshotSocket implements AsyncDisposable {
   readonly #server: Server;
   readonly #health: Health;
+  /** Accepts at a socket that outlives this process. */
+  readonly #acceptor: NetServer | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(server: Server, health: Health) {
+  private constructor(server: Server, health: Health, acceptor: NetServer | undefined) {
     this.#server = server;
     this.#health = health;
+    this.#acceptor = acceptor;
   }
 
-  /** Answers when it resolves. @throws SnapshotSocketError */
-  static async listen(path: string, parts: SnapshotSocketParts): Promise<SnapshotSocket> {
-    await freeSocketPath(path);
+  /**
+   * Answers when it resolves.
+   *
+   * @param listeningFd a socket that listens at the path already; closed with this
+   * @throws SnapshotSocketError
+   */
+  static async listen(
+    path: string,
+    parts: SnapshotSocketParts,
+    listeningFd?: number,
+  ): Promise<SnapshotSocket> {
+    if (listeningFd === undefined) await freeSocketPath(path);
     const server = new Server({
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
       'grpc.max_send_message_length': -1,
@@ -43,9 +56,12 @@ export class SnapshotSocket implements AsyncDisposable {
     const health = new Health([SERVICE]);
     server.addService(SnapshotsService, snapshotsServer(parts));
     server.addService(HealthService, health.server());
+    if (listeningFd !== undefined) {
+      return new SnapshotSocket(server, health, await accept(server, path, listeningFd));
+    }
     await bind(server, path);
     chmodSync(path, 0o600);
-    return new SnapshotSocket(server, health);
+    return new SnapshotSocket(server, health, undefined);
   }
 
   /** Takes no new requests, waits for those under way, and removes the socket. Idempotent. */
@@ -55,6 +71,8 @@ export class SnapshotSocket implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    // Who comes now waits for the next daemon, or is refused.
+    this.#acceptor?.close();
     this.#health.stop();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.tryShutdown(() => resolve());
@@ -75,4 +93,16 @@ async function bind(server: Server, path: string): Promise<void> {
     else reject(new SnapshotSocketError(path, errorFields(error).reason, { cause: error }));
   });
   return promise;
+}
+
+async function accept(server: Server, path: string, fd: number): Promise<NetServer> {
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const acceptor = createServer((connection) => injector.injectConnection(connection));
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  acceptor.once('error', (error) => {
+    reject(new SnapshotSocketError(path, errorFields(error).reason, { cause: error }));
+  });
+  acceptor.listen({ fd }, resolve);
+  await promise;
+  return acceptor;
 }
