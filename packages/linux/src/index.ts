@@ -47,7 +47,7 @@ export { makeOpaque, makeWhiteout } from './mount/overlay-marks.ts';
 export { pseudoFileSystemOf } from './mount/pseudo-file-system.ts';
 export { type ProbeResult, probeHost } from './probes.ts';
 export { ServiceManager } from './service-manager.ts';
-export { flockExclusive, syncFileSystem } from './syscalls.ts';
+export { flockExclusive, syncFileSystem, trimAllocator } from './syscalls.ts';
 export { bindUnixSocket, listenUnixSocket, openUnixSocket } from './syscalls-socket.ts';
 export { wallClockMicros } from './wall-clock.ts';
 export { readXattrs, type Xattr } from './xattrs.ts';

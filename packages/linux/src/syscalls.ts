@@ -141,3 +141,16 @@ export function openFuseDevice(): number {
 }
 
 export { closeSync as closeFd };
+
+/** Undefined in C libraries other than glibc. */
+let cMallocTrim: ReturnType<typeof libc.func> | undefined;
+
+/** Gives what the C library's allocator keeps for later back to the system, where it can. */
+export function trimAllocator(): void {
+  try {
+    cMallocTrim ??= libc.func('malloc_trim', INT, [SIZE]);
+    cMallocTrim(0);
+  } catch {
+    // This C library has no such function.
+  }
+}

@@ -26,6 +26,7 @@ import {
 import { Caches, cacheDirectoryOf } from './caches.ts';
 import type { NodeConfig } from './config.ts';
 import type { CredentialStates } from './credential-states.ts';
+import type { IdleMemory } from './idle-memory.ts';
 import { CODEC_IDLE_MS } from './limits.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -41,6 +42,8 @@ export type ComposeInput = {
   readonly metrics: Metrics;
   readonly credentials: CredentialStates;
   readonly registries: RegistryAccess;
+  /** Told when there was something to do. */
+  readonly memory: Pick<IdleMemory, 'touch'>;
   /** Keeps descriptors beside the holder; absent where no service manager started the daemon. */
   readonly manager?: ServiceManager | undefined;
 };
@@ -75,7 +78,13 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
   const pool = new BlobPool({
     openCache: (directory) => caches.open(directory),
     wrapSource: (source) => shapeFetches(source, config),
-    observer: metrics,
+    observer: {
+      missed: (miss) => {
+        metrics.missed(miss);
+        input.memory.touch();
+      },
+      stalled: metrics.stalled,
+    },
     log,
   });
   const bootstraps = new BootstrapStore(paths.root, state);

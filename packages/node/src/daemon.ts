@@ -24,6 +24,7 @@ import { CredentialStates } from './credential-states.ts';
 import type { ImageServiceProxy } from './cri/image-service-proxy.ts';
 import type { RememberedCredentials } from './cri/remembered-credentials.ts';
 import { DaemonRunningError, NotRootError } from './errors.ts';
+import { IdleMemory } from './idle-memory.ts';
 import { LOCK_TIMEOUT_MS, REPLACE_TIMEOUT_MS } from './limits.ts';
 import type { Log } from './log.ts';
 import { serveMetrics } from './metrics/serve-metrics.ts';
@@ -120,13 +121,17 @@ async function openParts(
   const state = await openState(options);
   const listener = await openListener(options, address, state);
   parts.use(listener);
-  const observers = { metrics, credentials, registries };
+  const memory = parts.use(new IdleMemory());
+  const observers = { metrics, credentials, registries, memory };
   const { service, lazy, caches } = await openService(options, observers, state);
   parts.use(service);
   parts.use(lazy);
   const collector = parts.use(new CacheCollector(caches, policyOf(config), log));
   parts.use(await serveMetrics(metrics, config.metricsAddress, log));
-  const onRequest = metrics.requestFinished;
+  const onRequest: typeof metrics.requestFinished = (request) => {
+    metrics.requestFinished(request);
+    memory.touch();
+  };
   const { fd: listeningFd } = listener;
   const snapshots = { root: paths.root, address, listeningFd, lazy, log, onRequest };
   const endpoint = parts.use(await ContainerdEndpoint.open(snapshots));
@@ -183,7 +188,7 @@ async function openListener(
 /** The service owns the state from when it is there. */
 async function openService(
   options: DaemonOptions,
-  observers: Pick<ComposeInput, 'metrics' | 'credentials' | 'registries'>,
+  observers: Pick<ComposeInput, 'metrics' | 'credentials' | 'registries' | 'memory'>,
   state: StateStore,
 ): Promise<Composed> {
   try {

@@ -58,6 +58,15 @@ export const RESTART_TIMEOUT_MS = 60_000;
 export const REPLACE_TIMEOUT_MS = 60_000;
 /** Codec threads of a daemon end after so long without a job: 13 MiB each, and 50 ms to start one again. */
 export const CODEC_IDLE_MS = 60_000;
+/**
+ * How long after it did something a daemon gives memory back. Longer than codec threads stay, which leave
+ * some behind.
+ */
+export const TRIM_AFTER_MS = 75_000;
+/** So many bytes more than after the last time are worth it: a collection takes 0.1 s. */
+export const TRIM_BYTES_MIN = 8 << 20;
+/** Share of the time in which the main thread may have been busy meanwhile. */
+export const TRIM_LOAD_MAX = 0.05;
 /** How often the caches are looked at for what may go. */
 export const COLLECT_INTERVAL_MS = 60_000;
 /** Use of the cache's disk above which unused blobs go: below where kubelet begins to evict pods. */

@@ -21,6 +21,14 @@ import { waitForOther } from './wait-for-other.ts';
 const MAIN = fileURLToPath(new URL('./daemon-main.ts', import.meta.url));
 const SUPERVISOR = fileURLToPath(new URL('./supervisor.sh', import.meta.url));
 const READY_FD = 3;
+/** As bin/shoal has them: short-lived objects go soon, and memory is given back (idle-memory.ts). */
+const NODE_OPTIONS = [
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=4',
+  '--expose-gc',
+];
+/** Of the C library's allocator: one for each thread keeps a multiple of what is in use. */
+const ARENAS = '2';
 
 export type EnsureDaemonOptions = {
   readonly paths: DaemonPaths;
@@ -110,8 +118,16 @@ async function launch(
 ): Promise<Error | undefined> {
   const { paths, configFile, isSupervised = true } = options;
   const log = openLogFile(paths.log);
-  const node = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN];
-  const daemon = [...node, '--root', paths.root, '--run', paths.run, ...flags];
+  const daemon = [
+    process.execPath,
+    ...NODE_OPTIONS,
+    MAIN,
+    '--root',
+    paths.root,
+    '--run',
+    paths.run,
+    ...flags,
+  ];
   if (configFile !== undefined) daemon.push('--config', configFile);
   const [command = '', ...argv] = isSupervised
     ? ['sh', SUPERVISOR, paths.run, ...daemon]
@@ -119,6 +135,7 @@ async function launch(
   const child = spawn(command, argv, {
     detached: true,
     cwd: '/',
+    env: { ...process.env, MALLOC_ARENA_MAX: process.env['MALLOC_ARENA_MAX'] ?? ARENAS },
     stdio: ['ignore', log, log, 'pipe'],
   });
   closeSync(log);
