@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { temporaryDirectory } from '@shoal/test-kit';
+import { serveOnLoopback, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { SHOAL, shoal, shoalHere } from './support/shoal.ts';
 
@@ -30,12 +30,9 @@ t.test('the real program: exit codes, one sentence, the right stream', async (t)
 
 t.test('an interrupted command ends with 130', async (t) => {
   const silent = createServer(() => {});
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => silent.close());
+  const host = await serveOnLoopback(t, silent);
   const connected = once(silent, 'connection');
-  const address = silent.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const child = spawn(SHOAL, ['inspect', `127.0.0.1:${port}/image`], { stdio: 'ignore' });
+  const child = spawn(SHOAL, ['inspect', `${host}/image`], { stdio: 'ignore' });
   await connected;
   child.kill('SIGINT');
   const [code] = await once(child, 'exit');

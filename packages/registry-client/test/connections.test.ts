@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import { parseReference } from '@shoal/oci';
 import { type ClientOptions, openSource, openTarget } from '@shoal/registry-client';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireTool, startDockerRegistry, temporaryDirectory } from '@shoal/test-kit';
+import {
+  requireTool,
+  serveOnLoopback,
+  startDockerRegistry,
+  temporaryDirectory,
+} from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { proxyForUrl } from '../src/http/proxy-environment.ts';
 import { noiseBytes, writeImage } from './support/image-target-suite.ts';
@@ -74,14 +79,7 @@ async function tunnel(t: Test, port: number) {
     upstream.on('error', () => client.destroy());
     client.on('error', () => upstream.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  if (typeof address !== 'object' || address === null) throw new Error('no address');
-  return { asked, authorizations, host: `127.0.0.1:${address.port}` };
+  return { asked, authorizations, host: await serveOnLoopback(t, server) };
 }
 
 t.test('requests go through the proxy of the environment', async (t) => {

@@ -13,6 +13,7 @@ import {
 import {
   type DockerRegistryOptions,
   requireTool,
+  serveOnLoopback,
   startDockerRegistry,
   type TestScope,
   temporaryDirectory,
@@ -92,14 +93,8 @@ async function startForgetful(t: TestScope, isGood: (authorization: string) => b
       response.writeHead(403).end('{"errors":[{"code":"DENIED","message":"it has expired"}]}');
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : undefined;
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { reference: parseReference(`127.0.0.1:${port}/a/b:v1`), seen };
+  const host = await serveOnLoopback(t, server);
+  return { reference: parseReference(`${host}/a/b:v1`), seen };
 }
 
 t.test('403 may mean that credentials have ended: they are asked for anew', async (t) => {

@@ -1,5 +1,4 @@
 /** Bad networks and bad registries: right bytes, or an error that says what is wrong. */
-import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { type Descriptor, parseReference, sha256Digest } from '@shoal/oci';
@@ -11,7 +10,7 @@ import {
   type RequestEvent,
 } from '@shoal/registry-client';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { type Fault, FaultProxy, isBlobRead } from '@shoal/test-kit';
+import { type Fault, FaultProxy, isBlobRead, serveOnLoopback } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { noiseBytes, writeBlob, writeImage } from './support/image-target-suite.ts';
 
@@ -270,12 +269,8 @@ t.test('a head that comes a byte now and then is given up', async (t) => {
     const drip = setInterval(() => socket.write('x-a: b\r\n'), 10);
     socket.on('close', () => clearInterval(drip));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => server.close());
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : undefined;
-  await using source = await openSource(parseReference(`127.0.0.1:${port}/a/b:v1`), {
+  const host = await serveOnLoopback(t, server);
+  await using source = await openSource(parseReference(`${host}/a/b:v1`), {
     plainHttp: true,
     timeouts: { headersTimeoutMs: 300 },
     retry: { attemptsMax: 1 },

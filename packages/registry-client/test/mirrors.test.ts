@@ -6,9 +6,12 @@ import { buffer } from 'node:stream/consumers';
 import { parseReference, type RegistryReference } from '@shoal/oci';
 import { type ClientOptions, createRegistryClient, openTarget } from '@shoal/registry-client';
 import {
+  closeServer,
   FaultProxy,
   isBlobRead,
+  listenOnLoopback,
   requireTool,
+  serveOnLoopback,
   startDockerRegistry,
   type TestScope,
   temporaryDirectory,
@@ -54,10 +57,9 @@ async function pushImage(host: string, options: ClientOptions = {}) {
 /** An address where nobody listens. */
 async function deadHost(): Promise<string> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' ? `127.0.0.1:${address?.port}` : '';
+  const port = await listenOnLoopback(server);
+  await closeServer(server);
+  return `127.0.0.1:${port}`;
 }
 
 if (requireTool(t, 'docker-registry', 'openssl', 'htpasswd')) {
@@ -203,13 +205,7 @@ t.test('what a mirror is asked: path, name of the registry, headers', async (t) 
     requests.push({ url: request.url, header: request.headers['x-mine']?.toString() });
     response.writeHead(404).end();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  const base = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  const base = `http://${await serveOnLoopback(t, server)}`;
   const hosts = [
     `server = "${base}/own"`,
     `[host."${base}/sub/"]`,

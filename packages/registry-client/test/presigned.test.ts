@@ -5,7 +5,12 @@ import { buffer } from 'node:stream/consumers';
 import { parseDigest, parseReference, sha256Digest } from '@shoal/oci';
 import { openSource, openTarget } from '@shoal/registry-client';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { PresigningProxy, requireTool, startDockerRegistry } from '@shoal/test-kit';
+import {
+  PresigningProxy,
+  requireTool,
+  serveOnLoopback,
+  startDockerRegistry,
+} from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { BlobLocations, expiryOf } from '../src/registry/blob-locations.ts';
 import { basicAuth, dockerSetting } from './support/docker-config.ts';
@@ -87,13 +92,7 @@ t.test('a redirect inside the registry keeps the authorization', async (t) => {
       response.writeHead(307, { location: '/elsewhere' }).end();
     } else response.end(content);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  const host = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  const host = await serveOnLoopback(t, server);
   const config = { auths: { [host]: basicAuth('ann', 'secret') } };
   const options = { plainHttp: true, ...dockerSetting(t, { config }) };
   await using source = await openSource(parseReference(`${host}/a/b:v1`), options);

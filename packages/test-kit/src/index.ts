@@ -16,6 +16,7 @@ export {
   requireRoot,
   requireTool,
 } from './gating.ts';
+export { closeServer, listenOnLoopback, serveOnLoopback } from './loopback-server.ts';
 export {
   buildLayout,
   type DescribedLayer,

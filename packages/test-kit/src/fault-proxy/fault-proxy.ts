@@ -10,7 +10,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { listenOnLoopback } from '../registry/token-server.ts';
+import { closeServer, listenOnLoopback } from '../loopback-server.ts';
 import type { TestScope } from '../test-scope.ts';
 import type { Fault, FaultRule } from './faults.ts';
 
@@ -59,9 +59,8 @@ export class FaultProxy {
     this.#rules = [];
   }
 
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+  close(): Promise<void> {
+    return closeServer(this.#server);
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -9,7 +9,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { listenOnLoopback } from '../registry/token-server.ts';
+import { closeServer, listenOnLoopback } from '../loopback-server.ts';
 import type { TestScope } from '../test-scope.ts';
 import { isBlobRead } from './faults.ts';
 
@@ -93,9 +93,6 @@ export class PresigningProxy {
   }
 
   async close(): Promise<void> {
-    for (const server of this.#servers) {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    }
+    await Promise.all(this.#servers.map(closeServer));
   }
 }

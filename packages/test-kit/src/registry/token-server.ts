@@ -6,6 +6,7 @@ import { createPrivateKey, randomUUID, sign, X509Certificate } from 'node:crypto
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { closeServer, listenOnLoopback } from '../loopback-server.ts';
 import { selfSigned } from './certificates.ts';
 
 export const TOKEN_ISSUER = 'shoal-test-issuer';
@@ -47,21 +48,9 @@ export class TokenServer {
     return new TokenServer(`http://127.0.0.1:${port}/token`, certificateFile, requests, server);
   }
 
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+  close(): Promise<void> {
+    return closeServer(this.#server);
   }
-}
-
-/** Starts a server on a free port of 127.0.0.1. */
-export function listenOnLoopback(server: Server): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  server.once('error', reject);
-  server.listen(0, '127.0.0.1', () => {
-    const address = server.address();
-    if (typeof address === 'object' && address !== null) resolve(address.port);
-  });
-  return promise;
 }
 
 type Parts = {
