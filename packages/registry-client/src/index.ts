@@ -12,11 +12,7 @@ export { DockerCredentials } from './auth/docker-config.ts';
 export { type KubeletCredentialOptions, KubeletCredentials } from './auth/kubelet-credentials.ts';
 export { StaticCredentials, type StaticRegistry } from './auth/static-credentials.ts';
 export { createRegistryClient } from './client.ts';
-export {
-  type AccessRecord,
-  EmbeddedRegistry,
-  type EmbeddedRegistryOptions,
-} from './embedded/embedded-registry.ts';
+export type { AccessRecord, EmbeddedRegistryOptions } from './embedded/embedded-registry.ts';
 export * from './errors.ts';
 export type {
   BlobIdentity,

@@ -1,12 +1,9 @@
 /**
- * Opens whatever a reference names behind one interface.
+ * Opens whatever a reference names behind one interface. The client and the archives are loaded when
+ * a reference asks for them.
  */
 import { resolve } from 'node:path';
 import { formatReference, type ImageReference } from '@shoal/oci';
-import { ArchiveTarget } from './archive/archive-target.ts';
-import { ArchiveTree } from './archive/archive-tree.ts';
-import { DockerArchiveStore } from './archive/docker-archive-store.ts';
-import { openOwned } from './client.ts';
 import { ReferenceKindError } from './errors.ts';
 import type { ImageStore, ImageTarget } from './image-store.ts';
 import { LAYOUT_FILE, readLayoutIndex } from './layout/layout-index.ts';
@@ -22,11 +19,11 @@ export async function openSource(
 ): Promise<ImageStore> {
   const description = formatReference(reference);
   switch (reference.kind) {
-    case 'registry':
-      return (
-        options.client?.openSource(reference) ??
-        openOwned(options, (client, onClose) => client.openSource(reference, onClose))
-      );
+    case 'registry': {
+      if (options.client !== undefined) return options.client.openSource(reference);
+      const { openOwned } = await import('./client.ts');
+      return openOwned(options, (client, onClose) => client.openSource(reference, onClose));
+    }
     case 'layout': {
       const tree = new DirectoryTree(resolve(reference.path), description);
       await readLayoutIndex(tree);
@@ -44,6 +41,10 @@ async function openArchive(
   reference: Extract<ImageReference, { kind: 'oci-archive' | 'docker-archive' }>,
   description: string,
 ): Promise<ImageStore> {
+  const [{ ArchiveTree }, { DockerArchiveStore }] = await Promise.all([
+    import('./archive/archive-tree.ts'),
+    import('./archive/docker-archive-store.ts'),
+  ]);
   const { kind, tag } = reference;
   const tree = await ArchiveTree.open(resolve(reference.path), description);
   try {
@@ -68,21 +69,23 @@ export async function openTarget(
 ): Promise<ImageTarget> {
   const description = formatReference(reference);
   switch (reference.kind) {
-    case 'registry':
-      return (
-        options.client?.openTarget(reference) ??
-        openOwned(options, (client, onClose) => client.openTarget(reference, onClose))
-      );
+    case 'registry': {
+      if (options.client !== undefined) return options.client.openTarget(reference);
+      const { openOwned } = await import('./client.ts');
+      return openOwned(options, (client, onClose) => client.openTarget(reference, onClose));
+    }
     case 'layout':
       return LayoutTarget.open({ path: reference.path, description, tag: reference.tag });
     case 'oci-archive':
-    case 'docker-archive':
+    case 'docker-archive': {
+      const { ArchiveTarget } = await import('./archive/archive-target.ts');
       return ArchiveTarget.open({
         path: reference.path,
         description,
         tag: reference.tag,
         isDocker: reference.kind === 'docker-archive',
       });
+    }
     case 'directory':
       throw directoryRefused(description);
   }

@@ -90,7 +90,7 @@ async function convert(flags: ConvertFlags, context: CliContext): Promise<void> 
   // They start on the other cores while this one loads the rest. With a build cache there may be
   // nothing for them to do.
   if (flags.buildCache === undefined) threads.open();
-  const { convertImage } = await import('@shoal/converter');
+  const { convertImage } = await import('@shoal/converter/convert');
   const options = await convertOptionsOf(flags, context);
   await using file =
     flags.outputJson === undefined
@@ -128,7 +128,7 @@ async function convertOptionsOf(flags: ConvertFlags, context: CliContext): Promi
   }
   const [{ parseReference, parsePlatform }, { readPrefetchFile }] = await Promise.all([
     import('@shoal/oci'),
-    import('@shoal/converter'),
+    import('@shoal/converter/convert'),
   ]);
   const platforms = flags.allPlatforms
     ? ({ kind: 'all' } as const)

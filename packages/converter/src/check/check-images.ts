@@ -7,7 +7,7 @@ import { CodecPool } from '@shoal/blob-store';
 import type { ImageReference, Platform } from '@shoal/oci';
 import { digestHex, formatPlatform, formatReference } from '@shoal/oci';
 import type { ClientOptions } from '@shoal/registry-client';
-import { listPlatforms, openSource } from '@shoal/registry-client';
+import { listPlatforms, openSource } from '@shoal/registry-client/stores';
 import { Warnings } from '../convert/session.ts';
 import { verifyContent } from '../image/content-verification.ts';
 import type { ConvertedImage } from '../image/converted-image.ts';

@@ -5,7 +5,7 @@
 import type { ImageConfig, ImageReference, Platform } from '@shoal/oci';
 import { hostPlatform } from '@shoal/oci';
 import type { ClientOptions, ImageStore } from '@shoal/registry-client';
-import { openSource, openTarget } from '@shoal/registry-client';
+import { openSource, openTarget } from '@shoal/registry-client/stores';
 import { archiveLayer, directoryLayer } from '../layer/layer-source.ts';
 import type { CacheKey } from './build-cache.ts';
 import { layerCacheKey, rootCacheKey } from './build-cache.ts';

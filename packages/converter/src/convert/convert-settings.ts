@@ -6,7 +6,7 @@ import type { ImageReference } from '@shoal/oci';
 import { formatReference } from '@shoal/oci';
 import type { Digester } from '@shoal/rafs';
 import { CHUNK_SIZE_MAX, CHUNK_SIZE_MIN, isChunkSize } from '@shoal/rafs';
-import { isPathWithin, isSameReference } from '@shoal/registry-client';
+import { isPathWithin, isSameReference } from '@shoal/registry-client/stores';
 import type { Compressor, ImageFormat } from '../blob/image-format.ts';
 import { ConvertOptionsError } from '../errors.ts';
 import { CHUNK_DICTS_MAX, PREFETCH_PATHS_MAX } from '../limits.ts';

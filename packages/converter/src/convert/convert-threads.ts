@@ -6,6 +6,9 @@
 import { CodecPool } from '@shoal/blob-store/codec-pool';
 import { StreamDigester } from '../digest/stream-digester.ts';
 
+/** With less memory than this in use, nothing is collected in advance. */
+const RESIDENT_BYTES_KEPT = 256 << 20;
+
 type Threads = { readonly pool: CodecPool; readonly digester: StreamDigester };
 
 export class ConvertThreads implements AsyncDisposable {
@@ -20,10 +23,12 @@ export class ConvertThreads implements AsyncDisposable {
   /** Ends them; `open` starts new ones. Idempotent. */
   async close(): Promise<void> {
     const threads = this.#threads;
+    if (threads === undefined) return;
     this.#threads = undefined;
-    await Promise.all([threads?.pool.close(), threads?.digester.close()]);
-    // There only when Node was told so, as bin/shoal does: the next thing needs the room.
-    globalThis.gc?.();
+    await Promise.all([threads.pool.close(), threads.digester.close()]);
+    // The next thing needs the room. `gc` is there only when Node was told so, as bin/shoal does;
+    // a collection costs a small conversion more than it gives.
+    if (process.memoryUsage.rss() > RESIDENT_BYTES_KEPT) globalThis.gc?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

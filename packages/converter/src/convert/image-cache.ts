@@ -14,7 +14,7 @@ import {
   sha256Digest,
 } from '@shoal/oci';
 import type { ClientOptions, ImageTarget } from '@shoal/registry-client';
-import { openTarget } from '@shoal/registry-client';
+import { openTarget } from '@shoal/registry-client/stores';
 import { BuildCacheError } from '../errors.ts';
 import { CACHE_RECORD_BYTES_MAX, CACHE_RECORDS_MAX } from '../limits.ts';
 import type { BuildCache, CacheKey } from './build-cache.ts';

@@ -17,7 +17,7 @@ import {
   PlatformMissingError,
   readConfig,
   readDocument,
-} from '@shoal/registry-client';
+} from '@shoal/registry-client/stores';
 import { SourceImageError, SourceKindError } from '../errors.ts';
 import { CONVERTED_MANIFESTS_MAX } from '../limits.ts';
 import type { PlatformChoice } from './convert-options.ts';

@@ -6,7 +6,12 @@ import { readBootstrapLayer } from '@shoal/blob-store';
 import type { Descriptor, ImageReference, Platform } from '@shoal/oci';
 import { bootstrapLayerOf, formatReference } from '@shoal/oci';
 import type { ClientOptions, ImageStore, Preference, Selection } from '@shoal/registry-client';
-import { findConvertedImage, openSource, readConfig, selectManifest } from '@shoal/registry-client';
+import {
+  findConvertedImage,
+  openSource,
+  readConfig,
+  selectManifest,
+} from '@shoal/registry-client/stores';
 import { ImagePathError } from '../errors.ts';
 import { ConvertedImage } from './converted-image.ts';
 import { namedFailure } from './named-failure.ts';

@@ -14,7 +14,7 @@ import {
   sha256Digest,
 } from '@shoal/oci';
 import type { BlobWriter, ClientOptions, ImageTarget } from '@shoal/registry-client';
-import { isSameReference, openTarget } from '@shoal/registry-client';
+import { isSameReference, openTarget } from '@shoal/registry-client/stores';
 import { ConvertOptionsError } from '../errors.ts';
 import type { ConvertedImage } from '../image/converted-image.ts';
 import { openConvertedImage } from '../image/open-image.ts';
