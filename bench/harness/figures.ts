@@ -14,18 +14,27 @@ export function quantile(values: readonly number[], q: number): number {
   return value;
 }
 
-/** Runs `measure` for every name in turn, A B C A B C, so that drift of the machine hits all alike. */
+/**
+ * Runs `measure` for every name in turn, so that drift of the machine hits all alike; who goes first
+ * changes from round to round.
+ */
 export async function measureInTurn<T>(
   runs: number,
   contestants: ReadonlyMap<string, () => Promise<T>>,
 ): Promise<Map<string, T[]>> {
-  const results = new Map<string, T[]>();
+  const results = new Map([...contestants.keys()].map((name): [string, T[]] => [name, []]));
+  const order = [...contestants];
   for (let run = 0; run < runs; run++) {
-    for (const [name, measure] of contestants) {
-      const list = results.get(name) ?? [];
-      list.push(await measure());
-      results.set(name, list);
-    }
+    for (const [name, measure] of order) results.get(name)?.push(await measure());
+    order.push(...order.splice(0, 1));
   }
   return results;
+}
+
+/**
+ * The median over rounds of what `values` took by what `reference` took in the same round: a pause of
+ * the machine spoils the rounds it falls into, not the ratio.
+ */
+export function ratioInTurn(values: readonly number[], reference: readonly number[]): number {
+  return median(values.map((value, round) => value / (reference[round] ?? Number.NaN)));
 }

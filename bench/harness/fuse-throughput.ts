@@ -4,8 +4,8 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFlatFuseSession } from '@shoal/linux';
 import { runChecked } from '@shoal/test-kit';
-import { measureInTurn, median } from './figures.ts';
-import { compareRows, type Row } from './report.ts';
+import { measureInTurn } from './figures.ts';
+import { compareRounds, type Row } from './report.ts';
 import type { ScenarioOptions } from './scenario.ts';
 import { dropCaches } from './tree-reader.ts';
 
@@ -30,8 +30,7 @@ export async function fuseThroughput(directory: string, options: ScenarioOptions
     ['FUSE session', () => throughFuse(path, served)],
   ]);
   const rates = await measureInTurn(options.runs, contestants);
-  const medians = new Map([...rates].map(([name, list]) => [name, median(list)]));
-  return compareRows('1 MiB reads in order', 'MB/s', medians, '>= 0.5');
+  return compareRounds('1 MiB reads in order', 'MB/s', rates, '>= 0.5');
 }
 
 /** The device file is in the page cache, the FUSE file is not. */

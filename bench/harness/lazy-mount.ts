@@ -3,9 +3,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { runChecked, runCommand } from '@shoal/test-kit';
 import { SHOAL } from './input.ts';
+import { driverAt } from './miss-figures.ts';
 
 export type LazyMount = {
   readonly mountpoint: string;
+  /** Mounts the image at a second place as well, and tells by which driver. */
+  again(mountpoint: string): Promise<string>;
   /** What `shoal status --json` says. */
   status(): Promise<unknown>;
   close(): Promise<void>;
@@ -25,18 +28,29 @@ export async function mountLazily(
   flags: readonly string[] = [],
 ): Promise<LazyMount> {
   const mountpoint = join(directory, 'mount');
-  mkdirSync(mountpoint, { recursive: true });
   const env = {
     ...process.env,
     SHOAL_ROOT: join(directory, 'state'),
     SHOAL_RUN: join(directory, 'run'),
   };
-  await runChecked(SHOAL, ['mount', ...flags, reference, mountpoint], { env });
+  const mountpoints = new Set<string>();
+  const mount = async (place: string) => {
+    mkdirSync(place, { recursive: true });
+    await runChecked(SHOAL, ['mount', ...flags, reference, place], { env });
+    mountpoints.add(place);
+  };
+  await mount(mountpoint);
+  const status = async () =>
+    JSON.parse((await runChecked(SHOAL, ['status', '--json'], { env })).stdout);
   return {
     mountpoint,
-    status: async () => JSON.parse((await runChecked(SHOAL, ['status', '--json'], { env })).stdout),
+    again: async (place) => {
+      await mount(place);
+      return driverAt(await status(), place);
+    },
+    status,
     close: async () => {
-      await runCommand(SHOAL, ['unmount', mountpoint], { env });
+      for (const place of mountpoints) await runCommand(SHOAL, ['unmount', place], { env });
       await runCommand('pkill', ['-TERM', '-f', '--', `--root ${join(directory, 'state')}`]);
     },
   };

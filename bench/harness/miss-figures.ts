@@ -1,4 +1,4 @@
-/** Reads the figures of misses out of what `shoal status --json` prints. */
+/** Reads figures out of what `shoal status --json` prints. */
 
 export type MissFigures = {
   /** Stored bytes fetched from all sources. */
@@ -19,6 +19,15 @@ export function daemonFigures(status: unknown): MissFigures {
     p50Ms: Number(member(misses, 'p50Ms')),
     p99Ms: Number(member(misses, 'p99Ms')),
   };
+}
+
+/** The driver of the mount at a place; throws when the status has none. */
+export function driverAt(status: unknown, mountpoint: string): string {
+  const mounts = member(status, 'mounts');
+  const found = Array.isArray(mounts)
+    ? mounts.find((mount) => member(mount, 'mountpoint') === mountpoint)
+    : undefined;
+  return String(member(found, 'driver'));
 }
 
 function asObject(value: unknown): Record<string, unknown> {

@@ -3,6 +3,7 @@
  * are the result; absolute figures stand beside them to show the scale of this machine.
  */
 import { cpus, release, totalmem } from 'node:os';
+import { median, ratioInTurn } from './figures.ts';
 
 export type Row = {
   /** What was done. */
@@ -102,6 +103,25 @@ export function compareRows(
     value,
     unit,
     ...(index === 0 || reference === undefined ? {} : { ratio: value / reference, bar }),
+  }));
+}
+
+/** The same of what was measured in turn: medians, and ratios round by round. */
+export function compareRounds(
+  work: string,
+  unit: string,
+  rounds: ReadonlyMap<string, readonly number[]>,
+  bar?: string,
+): Row[] {
+  const reference = rounds.values().next().value;
+  return [...rounds].map(([contestant, values], index) => ({
+    work,
+    contestant,
+    value: median(values),
+    unit,
+    ...(index === 0 || reference === undefined
+      ? {}
+      : { ratio: ratioInTurn(values, reference), bar }),
   }));
 }
 
