@@ -15,7 +15,9 @@ import { noise, runChecked, runCommand, type TestScope, temporaryDirectory } fro
 import { type OwnDaemon, ownDaemon } from './own-daemon.ts';
 import { root } from './source-files.ts';
 
-export const WAIT_MS_MAX = 60_000;
+export const WAIT_MS_MAX = 120_000;
+/** A reader may wait for daemons that end and start several times. */
+const READ_MS_MAX = 240_000;
 // As bin/shoal does it: daemons that tests start directly start in half the time.
 process.env['NODE_COMPILE_CACHE'] ??= join(root, 'node_modules', '.cache', 'shoal');
 
@@ -89,7 +91,7 @@ export async function convertDirectory(
 
 /** sha256 of a file, read by a process of its own. Undefined when the read fails. */
 export async function digestBySha256sum(path: string): Promise<string | undefined> {
-  const { exitCode, stdout } = await runCommand('sha256sum', [path], { timeoutMs: WAIT_MS_MAX });
+  const { exitCode, stdout } = await runCommand('sha256sum', [path], { timeoutMs: READ_MS_MAX });
   return exitCode === 0 ? stdout.slice(0, 64) : undefined;
 }
 
