@@ -1,18 +1,17 @@
 /**
- * Authorization for one registry: learns from its first challenge how it wants to be asked, keeps
- * tokens per scope, and renews each of them once for however many requests wait for it. Credentials
- * that are refused make place for those of the next source.
+ * Authorization for one registry: learns from its first challenge how it wants to be asked, and answers
+ * for each request what to send. Credentials that are refused make place for those of the next source.
  */
 import { DeniedError, UnauthorizedError } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RetryPolicy } from '../http/retry.ts';
-import { CREDENTIALS_REFUSED_MAX, TOKEN_MARGIN_MS, TOKENS_MAX } from '../limits.ts';
-import { orAbort } from '../or-abort.ts';
+import { CREDENTIALS_REFUSED_MAX } from '../limits.ts';
 import type { AuthAttempt } from './auth-attempt.ts';
 import type { AuthenticationObserver } from './authentication-event.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { CredentialChain, CredentialLookup } from './credential-chain.ts';
 import type { CredentialPlace, Credentials } from './credential-source.ts';
+import { type Granted, GrantedTokens } from './granted-tokens.ts';
 import { RecentLookups } from './recent-lookups.ts';
 import type { RefusedCredentials } from './refused-credentials.ts';
 import { SentSecrets } from './sent-secrets.ts';
@@ -25,14 +24,17 @@ export type AuthComponents = {
   readonly onAuthentication?: AuthenticationObserver | undefined;
 };
 
-type Granted = Token & { readonly lookup: CredentialLookup };
-type Flight = { readonly token: Promise<Granted>; settled: Granted | undefined };
-
 export class AuthSession {
   readonly secrets = new SentSecrets();
   readonly #place: CredentialPlace;
   readonly #parts: AuthComponents;
-  readonly #tokens = new Map<string, Flight>();
+  readonly #tokens = new GrantedTokens({
+    onGranted: ({ value }) => {
+      this.secrets.add(value);
+      this.#tell(undefined);
+    },
+    onFailed: (error) => this.#tell(error),
+  });
   #challenge: Challenge | undefined;
   readonly #lookups = new RecentLookups((refused) => this.#lookUp(refused));
   /** The `Authorization` of a registry that wants a password or a fixed token. */
@@ -96,9 +98,9 @@ export class AuthSession {
   ): Promise<string> {
     this.#challenge = bearer;
     this.#fixedHeader = undefined;
-    const granted = this.#tokens.get(attempt.key)?.settled;
+    const granted = this.#tokens.find(attempt.key);
     if (granted !== undefined && `Bearer ${granted.value}` === attempt.refusedHeaders.at(-1)) {
-      this.#tokens.delete(attempt.key);
+      this.#tokens.drop(attempt.key);
       if (isAnswerRefused) attempt.refused.add(granted.lookup);
     }
     const header = await this.#bearer(bearer, attempt);
@@ -142,16 +144,13 @@ export class AuthSession {
   }
 
   async #otherBearer(sent: string, attempt: AuthAttempt): Promise<string | undefined> {
-    const flight = this.#tokens.get(attempt.key);
-    const granted = flight?.settled;
-    if (flight === undefined || granted === undefined || this.#challenge === undefined) {
-      return undefined;
-    }
+    const granted = this.#tokens.find(attempt.key);
+    if (granted === undefined || this.#challenge === undefined) return undefined;
     if (`Bearer ${granted.value}` !== sent) return undefined;
     attempt.refused.add(granted.lookup);
     const { credentials } = await this.#lookups.beside(attempt.refused.list);
     if (credentials === undefined) return undefined;
-    this.#tokens.delete(attempt.key);
+    this.#tokens.drop(attempt.key);
     return this.#bearer(this.#challenge, attempt);
   }
 
@@ -178,36 +177,9 @@ export class AuthSession {
   }
 
   async #bearer(challenge: Challenge, attempt: AuthAttempt): Promise<string> {
-    const known = this.#tokens.get(attempt.key);
-    const isFresh =
-      known?.settled === undefined ||
-      known.settled.expiresAtMs > performance.now() + TOKEN_MARGIN_MS;
-    const flight = known !== undefined && isFresh ? known : this.#fly(challenge, attempt);
-    const { value } = await orAbort(flight.token, attempt.signal);
+    const fetch = () => this.#fetch(challenge, attempt);
+    const { value } = await this.#tokens.take(attempt.key, fetch, attempt.signal);
     return `Bearer ${value}`;
-  }
-
-  /** One request for all who wait: it is not tied to the signal of the one who asked first. */
-  #fly(challenge: Challenge, attempt: AuthAttempt): Flight {
-    const { key } = attempt;
-    const flight: Flight = { token: this.#fetch(challenge, attempt), settled: undefined };
-    this.#tokens.set(key, flight);
-    if (this.#tokens.size > TOKENS_MAX) {
-      const [oldest] = this.#tokens.keys();
-      if (oldest !== undefined) this.#tokens.delete(oldest);
-    }
-    flight.token.then(
-      (token) => {
-        flight.settled = token;
-        this.secrets.add(token.value);
-        this.#tell(undefined);
-      },
-      (error: unknown) => {
-        this.#tell(error);
-        if (this.#tokens.get(key) === flight) this.#tokens.delete(key);
-      },
-    );
-    return flight;
   }
 
   #tell(error: unknown): void {
