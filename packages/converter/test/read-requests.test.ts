@@ -1,7 +1,6 @@
 /** How much is asked of a registry: little for little, few requests for many files. */
 import { parseReference } from '@shoal/oci';
-import type { AccessRecord } from '@shoal/registry-client';
-import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
+import { type AccessRecord, EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { buildLayout, noise, temporaryDirectory, writeTar } from '@shoal/test-kit';
 import t from 'tap';
 import { catFile, convertImage, listTree, openConvertedImage, unpackImage } from '../src/index.ts';

@@ -1,28 +1,18 @@
 /** System calls, the mount API, FUSE sessions and their holder. See docs/mounts.md. */
 export {
-  FlatFileError,
-  FuseMessageError,
-  FuseSessionClosedError,
-  FuseWorkersError,
-  HolderError,
   MountBusyError,
   MountFailedError,
-  type MountUser,
   NotMountedError,
-  SyscallError,
 } from './errors.ts';
 export { fileLockHolder } from './file-lock-holder.ts';
-export { canResend, parseInitAgreement } from './fuse/init.ts';
+export { parseInitAgreement } from './fuse/init.ts';
 export { adoptFlatFuseSession, openFlatFuseSession } from './fuse/session.ts';
 export type {
-  AdoptSessionOptions,
   FlatFile,
   FlatFuseSession,
   FlatSessionOptions,
   InitAgreement,
-  OpenSessionOptions,
   SessionEvent,
-  SessionStats,
 } from './fuse/session-types.ts';
 export {
   holderKind,
@@ -32,15 +22,13 @@ export {
   stopHolder,
   stopStrayHolders,
 } from './holder/holder.ts';
-export { adoptFromHolder, isHolderAlive, watchHolder } from './holder/holder-fds.ts';
-export type { HolderKind, HolderRecord } from './holder/holder-record.ts';
+export { adoptFromHolder, watchHolder } from './holder/holder-fds.ts';
+export type { HolderRecord } from './holder/holder-record.ts';
 export { mountErofs, mountOverlay, unmount } from './mount/mount.ts';
 export { isMountpoint, listMounts, parseMountInfo } from './mount/mount-table.ts';
 export type {
-  ErofsMountOptions,
   MountEntry,
   MountFlags,
-  OverlayMountOptions,
 } from './mount/mount-types.ts';
 export { whoUses } from './mount/mount-users.ts';
 export { makeOpaque, makeWhiteout } from './mount/overlay-marks.ts';
@@ -50,4 +38,4 @@ export { ServiceManager } from './service-manager.ts';
 export { flockExclusive, syncFileSystem, trimAllocator } from './syscalls.ts';
 export { bindUnixSocket, listenUnixSocket, openUnixSocket } from './syscalls-socket.ts';
 export { wallClockMicros } from './wall-clock.ts';
-export { readXattrs, type Xattr } from './xattrs.ts';
+export { readXattrs } from './xattrs.ts';

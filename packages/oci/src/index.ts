@@ -2,9 +2,9 @@
  * References, digests, descriptors, manifests, media types and tar headers of OCI images. Pure:
  * bytes and text in, objects out.
  */
-export { type BlobId, blobIdOfDigest, digestOfBlobId, isBlobId, parseBlobId } from './blob-id.ts';
+export { type BlobId, blobIdOfDigest, digestOfBlobId, parseBlobId } from './blob-id.ts';
 export { bootstrapLayerOf, imagesOfIndex, isMarkedConverted } from './converted-image.ts';
-export { type Descriptor, descriptorSchema, digestSchema } from './descriptor.ts';
+export { type Descriptor, digestSchema } from './descriptor.ts';
 export {
   type Digest,
   type DigestAlgorithm,
@@ -23,7 +23,7 @@ export {
   type ImageConfig,
   parseImageConfig,
 } from './image-config.ts';
-export { checkDocument, encodeCanonicalJson, parseJsonDocument } from './json-document.ts';
+export { checkDocument, parseJsonDocument } from './json-document.ts';
 export * from './limits.ts';
 export { encodeManifest, type ImageIndex, type ImageManifest, parseManifest } from './manifest.ts';
 export {
@@ -40,7 +40,6 @@ export {
   matchPlatform,
   type Platform,
   parsePlatform,
-  platformSchema,
 } from './platform.ts';
 export {
   formatReference,

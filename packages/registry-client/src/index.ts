@@ -1,7 +1,7 @@
 /**
  * Reads and writes images in registries, OCI layout directories and archives through one interface.
  */
-export type { AuthenticationEvent, AuthenticationObserver } from './auth/authentication-event.ts';
+export type { AuthenticationEvent } from './auth/authentication-event.ts';
 export type {
   CredentialPlace,
   CredentialQuestion,
@@ -9,22 +9,18 @@ export type {
   Credentials,
 } from './auth/credential-source.ts';
 export { DockerCredentials } from './auth/docker-config.ts';
-export { type KubeletCredentialOptions, KubeletCredentials } from './auth/kubelet-credentials.ts';
+export { KubeletCredentials } from './auth/kubelet-credentials.ts';
 export { StaticCredentials, type StaticRegistry } from './auth/static-credentials.ts';
 export { createRegistryClient } from './client.ts';
-export type { AccessRecord, EmbeddedRegistryOptions } from './embedded/embedded-registry.ts';
 export * from './errors.ts';
 export type {
-  BlobIdentity,
   BlobWriter,
-  CallOptions,
   ImageStore,
   ImageTarget,
   RegistryClient,
-  WriteManifestOptions,
 } from './image-store.ts';
 export { openSource, openTarget } from './open.ts';
-export type { ClientOptions, RequestEvent, RetryOptions, TimeoutOptions } from './options.ts';
+export type { ClientOptions, RequestEvent } from './options.ts';
 export { orAbort } from './or-abort.ts';
 export { isPathWithin, isSameReference } from './same-reference.ts';
 export { type ConvertedSelection, findConvertedImage } from './select/find-converted-image.ts';
@@ -32,10 +28,8 @@ export { imagesBelow } from './select/images-of-index.ts';
 export { readConfig, readDocument } from './select/read-document.ts';
 export {
   listPlatforms,
-  type PlatformOptions,
   type Preference,
   type Selection,
-  type SelectOptions,
   selectManifest,
 } from './select/select-manifest.ts';
 export { collectBounded } from './verify.ts';

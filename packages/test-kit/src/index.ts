@@ -1,13 +1,11 @@
 /** What the tests of every package share. Only test code may import this package. */
-export { type CompareOptions, compareListings, compareTrees } from './compare-trees.ts';
+export { compareListings, compareTrees } from './compare-trees.ts';
 export { FaultProxy } from './fault-proxy/fault-proxy.ts';
 export { type Fault, type FaultRule, isBlobRead } from './fault-proxy/faults.ts';
 export { PresigningProxy } from './fault-proxy/presigning-proxy.ts';
 export type { FuzzTarget } from './fuzz-target.ts';
 export {
-  type ContainerdJudge,
   findTool,
-  isStrict,
   nydusDirectory,
   requireContainerdJudge,
   requireMounts,
@@ -19,23 +17,19 @@ export {
 export { closeServer, listenOnLoopback, serveOnLoopback } from './loopback-server.ts';
 export {
   buildLayout,
-  type DescribedLayer,
   digestOf,
   type LayerCompression,
-  type LayoutLayer,
-  type LayoutOptions,
   type StoredLayer,
   writeLayout,
   writeLayoutDocuments,
 } from './oci-layout.ts';
 export { plainLayers } from './plain-layers.ts';
-export { type Certificates, makeCertificates } from './registry/certificates.ts';
 export {
   type DockerRegistry,
   type DockerRegistryOptions,
   startDockerRegistry,
 } from './registry/docker-registry.ts';
-export { TokenServer, type TokenServerOptions } from './registry/token-server.ts';
+export { TokenServer } from './registry/token-server.ts';
 export {
   type CommandOptions,
   type CommandResult,
@@ -46,5 +40,5 @@ export { type TarSpec, writeTar, writeTarEntry } from './tar-writer.ts';
 export { temporaryDirectory } from './temporary-directory.ts';
 export type { TestScope } from './test-scope.ts';
 export { type ProcessFigures, timeCommand } from './timed-command.ts';
-export { buildTortureLayout, noise, type TortureOptions, tortureLayers } from './torture-layers.ts';
-export { type ListTreeOptions, listTree, type TreeRecord } from './tree-listing.ts';
+export { buildTortureLayout, noise, tortureLayers } from './torture-layers.ts';
+export { listTree, type TreeRecord } from './tree-listing.ts';

@@ -2,8 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDigest, parseManifest, parseReference, sha256Digest } from '@shoal/oci';
-import type { AccessRecord } from '@shoal/registry-client';
-import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
+import { type AccessRecord, EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { buildLayout, noise, type TarSpec, type TestScope, writeTar } from '@shoal/test-kit';
 
 /** A registry whose traffic is counted. */
