@@ -1,6 +1,7 @@
 /** `shoal trace`: what a reader waited for, by file, in order; and back into a conversion. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { noise, requireMounts } from '@shoal/test-kit';
 import t from 'tap';
@@ -19,6 +20,10 @@ type Read = {
   readonly source: string;
   readonly length: number;
   readonly files: readonly { readonly path: string; readonly offset: number }[];
+};
+
+type Status = {
+  readonly mounts: readonly { readonly mountpoint: string; readonly bytesPresent: number }[];
 };
 
 t.test('first reads in their order, and back as prefetch patterns', async (t) => {
@@ -80,6 +85,28 @@ t.test('first reads in their order, and back as prefetch patterns', async (t) =>
     listed.map(({ path }) => path),
     ['/z-first', '/lib/big', '/a-last'],
   );
+
+  await t.test('an image with a list is fetched ahead, nothing else of it', async (t) => {
+    const listed = `${registry.host}/image:listed`;
+    const from = ['--source', `dir:${source}`, '--chunk-size', '64k'];
+    await runShoal(['convert', '--prefetch-patterns', file, ...from, '--target', listed]);
+    const other = world.mountpoint('listed');
+    const cache = join(world.directory, 'other-cache');
+    await runShoal(['mount', '--cache', cache, listed, other], { env });
+    const whole = 90_000 + 4_000_000 + 5_000;
+    const present = async () => {
+      const { stdout } = await runShoal(['status', '--json'], { env });
+      const { mounts }: Status = JSON.parse(stdout);
+      return mounts.find(({ mountpoint }) => mountpoint === other);
+    };
+    const giveUpAt = Date.now() + 60_000;
+    while (((await present())?.bytesPresent ?? 0) < whole && Date.now() < giveUpAt) await sleep(50);
+    for (const name of ['z-first', 'lib/big', 'a-last']) {
+      t.equal(await digestBySha256sum(join(other, name)), digestOfFile(join(source, name)));
+    }
+    t.match((await runShoal(['trace', other], { env })).stdout, /nobody has waited/);
+    t.match(await present(), { bytesPresent: whole, blobs: [{ misses: { count: 0 } }] });
+  });
 
   const nothing = await tryShoal(['trace', 'nobody/knows:it'], { env });
   t.equal(nothing.exitCode, 1);

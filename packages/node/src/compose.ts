@@ -95,7 +95,7 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
       defaultCacheDirectory: defaultDirectory,
       defaultMissPolicy: config.missPolicy,
     },
-    { access, bootstraps, collector, images: new ImageBlobs(pool, bootstraps) },
+    { access, bootstraps, collector, images: new ImageBlobs(pool, bootstraps), log },
   );
   const drivers = await openDrivers(input);
   const service = new MountService(

@@ -34,6 +34,7 @@ export const LOG_EVENT: Readonly<Record<string, string>> = {
   'bootstraps that nobody uses were not deleted': 'bootstraps-not-deleted',
   'a reader waits for bytes': 'reader-waits',
   'a read failed with EIO': 'read-failed',
+  'what an image wants first is not fetched ahead any more': 'prefetch-ended',
   'a layer is unpacked as any other': 'layer-not-lazy',
   'a layer is fetched after all: it is used by itself': 'layer-fetched-late',
   'an image is not mounted yet': 'image-not-mounted',

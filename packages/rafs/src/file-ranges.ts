@@ -21,10 +21,17 @@ export type FileRange = {
   /** Bytes of the file. */
   readonly offset: number;
   readonly length: number;
+  /** Of the whole file. */
+  readonly fileBytes: number;
 };
 
 /** A piece of a file as it lies in a blob. */
-type Piece = { readonly start: number; readonly end: number; readonly fileOffset: number };
+type Piece = {
+  readonly start: number;
+  readonly end: number;
+  readonly fileOffset: number;
+  readonly fileBytes: number;
+};
 type Wanted = BlobRange & { readonly index: number };
 type Found = FileRange & { readonly blobOffset: number };
 
@@ -46,7 +53,7 @@ export function findFileRanges(
       const fileOffset = number * bootstrap.chunkSize;
       const start = entry.blockAddress * BLOCK_SIZE;
       const end = start + Math.min(bootstrap.chunkSize, inode.size - fileOffset);
-      addPiece(path, { start, end, fileOffset }, sorted, found);
+      addPiece(path, { start, end, fileOffset, fileBytes: inode.size }, sorted, found);
     }
   }
   return found.map((files) => joined([...files.values()]));
@@ -54,7 +61,7 @@ export function findFileRanges(
 
 function addPiece(
   path: ByteString,
-  { start, end, fileOffset }: Piece,
+  { start, end, fileOffset, fileBytes }: Piece,
   sorted: SortedRanges,
   found: readonly Map<number, Found>[],
 ): void {
@@ -65,18 +72,21 @@ function addPiece(
     // Chunks that several files share are told once.
     if (files === undefined || files.has(from)) continue;
     const offset = fileOffset + (from - start);
-    files.set(from, { path, offset, length: to - from, blobOffset: from });
+    files.set(from, { path, offset, length: to - from, fileBytes, blobOffset: from });
   }
 }
 
 /** Neighbouring chunks of one file are one range of it. */
 function joined(pieces: readonly Found[]): FileRange[] {
   const ranges: FileRange[] = [];
-  for (const { path, offset, length } of pieces.toSorted((a, b) => a.blobOffset - b.blobOffset)) {
+  for (const { blobOffset: _, ...piece } of pieces.toSorted(
+    (a, b) => a.blobOffset - b.blobOffset,
+  )) {
+    const { path, offset, length } = piece;
     const last = ranges.at(-1);
     if (last?.path === path && last.offset + last.length === offset) {
       ranges[ranges.length - 1] = { ...last, length: last.length + length };
-    } else ranges.push({ path, offset, length });
+    } else ranges.push(piece);
   }
   return ranges;
 }

@@ -78,6 +78,7 @@ export {
 } from './layer-tar.ts';
 export { BLOCK_SIZE, ROOT_NID } from './layout.ts';
 export * from './limits.ts';
+export { prefetchRanges } from './prefetch-ranges.ts';
 export type { Superblock } from './superblock.ts';
 export type { BootstrapSummary } from './verify/bootstrap-summary.ts';
 export { type VerifyLimits, verifyBootstrap } from './verify/verify-bootstrap.ts';

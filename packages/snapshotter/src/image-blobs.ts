@@ -4,10 +4,11 @@
  * out about an image is kept while any of its mounts exists.
  */
 import { type BlobDescription, type BlobSource, describeBlob } from '@shoal/blob-store';
-import { openBootstrap } from '@shoal/rafs';
+import { type BlobRange, openBootstrap } from '@shoal/rafs';
 import type { BlobPool } from './blob-pool.ts';
 import type { BootstrapStore, StoredBootstrap } from './bootstrap-store.ts';
 import { OfflineError } from './errors.ts';
+import { prefetchListOf } from './image-prefetch.ts';
 import type { LayerRecord } from './mount-record.ts';
 import type { MissPolicy } from './mount-types.ts';
 import type { ServedBlob } from './served-blob.ts';
@@ -30,12 +31,15 @@ export type ImageBlobsRequest = {
 export type OpenImageBlobs = {
   /** In the order of the image's device table. */
   readonly blobs: readonly ServedBlob[];
+  /** What the image wants to be fetched first; told once for all its mounts. */
+  readonly prefetchList: readonly BlobRange[];
   close(): Promise<void>;
 };
 
 type Described = {
   readonly owners: Set<string>;
   readonly descriptions: Promise<readonly BlobDescription[]>;
+  prefetchList: readonly BlobRange[];
 };
 
 export class ImageBlobs {
@@ -69,17 +73,28 @@ export class ImageBlobs {
       await close();
       throw error;
     }
-    return { blobs: [...blobs], close };
+    return { blobs: [...blobs], prefetchList: this.#takePrefetchList(request), close };
+  }
+
+  #takePrefetchList({ layerDigest }: ImageBlobsRequest): readonly BlobRange[] {
+    const described = this.#described.get(layerDigest);
+    if (described === undefined) return [];
+    const { prefetchList } = described;
+    described.prefetchList = [];
+    return prefetchList;
   }
 
   #describe(request: ImageBlobsRequest): Promise<readonly BlobDescription[]> {
     const { layerDigest, owner } = request;
     let described = this.#described.get(layerDigest);
     if (described === undefined) {
-      const descriptions = this.#describeAll(request);
+      const descriptions = this.#describeAll(request, (list) => {
+        const known = this.#described.get(layerDigest);
+        if (known !== undefined) known.prefetchList = list;
+      });
       // A failure is its callers'; the next mount tries again.
       descriptions.catch(() => this.#described.delete(layerDigest));
-      described = { owners: new Set(), descriptions };
+      described = { owners: new Set(), descriptions, prefetchList: [] };
       this.#described.set(layerDigest, described);
     }
     described.owners.add(owner);
@@ -93,9 +108,13 @@ export class ImageBlobs {
   }
 
   /** Without a signal: the mounts of one image share it, and one that gives up harms no other. */
-  async #describeAll(request: ImageBlobsRequest): Promise<readonly BlobDescription[]> {
+  async #describeAll(
+    request: ImageBlobsRequest,
+    onPrefetchList: (list: readonly BlobRange[]) => void,
+  ): Promise<readonly BlobDescription[]> {
     const { layerDigest, stored, layers, isOffline } = request;
     const bootstrap = openBootstrap(await this.#bootstraps.read(stored));
+    if (!isOffline) onPrefetchList(prefetchListOf(bootstrap));
     const source = isOffline ? offlineSource : this.#pool.source;
     return Promise.all(
       stored.verified.blobIds.map(async (blobId, index) => {

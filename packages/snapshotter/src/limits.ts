@@ -46,3 +46,13 @@ export const STALL_MS = 1_000;
 export const RESTORE_PARALLEL_MAX = 16;
 /** How long a drain waits for the kernel to close the files of what it unmounted: that takes a moment. */
 export const UNREAD_WAIT_MS = 1_000;
+/** What an image's prefetch list names, uncompressed: whatever lies behind that is read on demand. */
+export const PREFETCH_BYTES_MAX = 2 ** 30;
+/** Parts of blobs in such a list: as many files as the table of an image can name. */
+export const PREFETCH_RANGES_MAX = 1 << 16;
+/** Neighbours in a blob are fetched together if they are no further from each other in the list. */
+export const PREFETCH_WINDOW_RANGES = 32;
+/** Uncompressed bytes fetched ahead at a time: a reader that joins waits for all of them. */
+export const PREFETCH_STEP_BYTES = 2 << 20;
+/** Parts of an image's list under way at once: enough to hide a round trip, half of what is free for it. */
+export const PREFETCH_PARALLEL_MAX = 6;

@@ -18,10 +18,12 @@ import { chooseDriver } from './driver-choice.ts';
 import { StateDamagedError } from './errors.ts';
 import type { ImageAccess } from './image-access.ts';
 import type { ImageBlobs } from './image-blobs.ts';
+import { ImagePrefetch } from './image-prefetch.ts';
 import { countingSource, countingStore, type MountMeter } from './mount-progress.ts';
 import type { MountRecord } from './mount-record.ts';
 import type { MissPolicy, MountRequest } from './mount-types.ts';
 import type { ServedBlob } from './served-blob.ts';
+import type { ServiceLog } from './service-log.ts';
 import { prepareWritable, writableDirectories } from './writable.ts';
 
 export type PlannerOptions = {
@@ -35,12 +37,15 @@ export type PlannerComponents = {
   readonly bootstraps: BootstrapStore;
   readonly collector: BootstrapCollector;
   readonly images: ImageBlobs;
+  readonly log: ServiceLog;
 };
 
 export type MountPlan = {
   readonly record: MountRecord;
   readonly blobs: readonly ServedBlob[];
   readonly driverRequest: DriverMountRequest;
+  /** When it is mounted: fetches what the image wants first, behind everybody. Returns at once. */
+  startPrefetch(): void;
   /** Closes blobs and source; the files stay. Idempotent. */
   release(): Promise<void>;
 };
@@ -171,10 +176,17 @@ export class MountPlanner {
       isOffline: asked === undefined,
     });
     try {
-      const { blobs } = opened;
+      const { blobs, prefetchList } = opened;
       const record = asked === undefined ? draft : this.#complete(draft, asked.request, blobs);
-      const release = () => opened.close();
-      return { record, blobs, driverRequest: driverRequest(record, stored, blobs), release };
+      const prefetch = new ImagePrefetch(blobs, this.#components.log);
+      return {
+        ...{ record, blobs, driverRequest: driverRequest(record, stored, blobs) },
+        startPrefetch: () => prefetch.start(prefetchList),
+        release: async () => {
+          await prefetch.stop();
+          await opened.close();
+        },
+      };
     } catch (error) {
       await opened.close();
       throw error;

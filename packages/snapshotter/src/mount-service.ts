@@ -136,7 +136,6 @@ export class MountService implements AsyncDisposable {
     return describeMount(plan.record);
   }
 
-  /** Mount requests that run. */
   mounting(): readonly MountProgress[] {
     return [...this.#meters].map((meter) => meter.progress());
   }
@@ -245,6 +244,7 @@ export class MountService implements AsyncDisposable {
       throw error;
     }
     this.#mounts.set(record.mountpoint, plan);
+    plan.startPrefetch();
     log.info(describeMount(record), 'mounted');
   }
 

@@ -127,6 +127,11 @@ export class ServedBlob implements DriverBlob {
     }
   }
 
+  /** Ahead of any reader, who goes first; nobody is told, and nothing is tried twice. */
+  prefetch(offset: number, length: number, signal: AbortSignal): Promise<void> {
+    return this.#cached.ensure(offset, length, { priority: 'prefetch', signal });
+  }
+
   #record(miss: Miss): void {
     this.#trace.add(miss);
     this.#observer?.missed(miss);

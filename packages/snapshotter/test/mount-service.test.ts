@@ -101,6 +101,7 @@ async function makeService(t: Tap, state?: StateStore) {
       mountpoint: record.mountpoint,
       flags: {},
     },
+    startPrefetch: () => undefined,
     release: async () => {
       released.push(record.id);
     },

@@ -21,7 +21,8 @@ Examples:
 Reads of bytes that were not here, in the order they began: seconds since the first one, how long it
 waited, who delivered, size, file and offset. What the page cache or the blob cache answered is not
 listed: start with an empty cache (shoal mount --cache DIR) to see all. Images that share a blob share
-its reads. Kept are the first 2048 and the last reads of each blob since the daemon opened it.`;
+its reads. Prefetch patterns leave out files above 4 MiB of which less than half was read: a pattern
+means the whole file. Kept are the first 2048 and the last reads of each blob since the daemon opened it.`;
 
 export function registerTrace(program: Command, context: CliContext): void {
   const command = program

@@ -49,16 +49,29 @@ export async function tracedReads(trace: MountTrace): Promise<TracedMount> {
   return { mountpoint: trace.mountpoint, reference: trace.reference, reads, dropped };
 }
 
+/** A list names whole files: of larger ones a start usually reads a part. */
+const LISTED_FILE_BYTES_MAX = 4 << 20;
+
 /**
- * The files in the order of their first read, as `convert --prefetch-patterns` takes them. Names that
- * such a file cannot hold are left out: those with line breaks, and those that are no UTF-8.
+ * The files in the order of their first read, as `convert --prefetch-patterns` takes them. Left out are
+ * large files of which less than half was read, and names that such a file cannot hold: those with line
+ * breaks, and those that are no UTF-8.
  */
 export function prefetchPatterns(mounts: readonly TracedMount[]): readonly string[] {
+  const files = mounts.flatMap(({ reads }) => reads).flatMap((read) => read.files);
   const paths = new Set<string>();
-  for (const { path } of mounts.flatMap(({ reads }) => reads).flatMap(({ files }) => files)) {
+  for (const [path, ranges] of Map.groupBy(files, (file) => file.path)) {
     const bytes = bytesOf(path);
     const text = bytes.toString('utf8');
-    if (Buffer.from(text, 'utf8').equals(bytes) && !/[\r\n]/.test(text)) paths.add(`/${text}`);
+    const isNameable = Buffer.from(text, 'utf8').equals(bytes) && !/[\r\n]/.test(text);
+    if (isNameable && isWorthListing(ranges)) paths.add(`/${text}`);
   }
   return [...paths];
+}
+
+function isWorthListing(ranges: readonly FileRange[]): boolean {
+  const [first] = ranges;
+  if (first === undefined) return false;
+  const bytesRead = ranges.reduce((sum, { length }) => sum + length, 0);
+  return first.fileBytes <= LISTED_FILE_BYTES_MAX || bytesRead * 2 >= first.fileBytes;
 }

@@ -1,0 +1,57 @@
+/**
+ * What an image's prefetch table asks for, as parts of its blobs, in the order of the table: whole
+ * files, and everything below a directory.
+ */
+import type { Bootstrap } from './bootstrap.ts';
+import type { BlobRange } from './file-ranges.ts';
+import type { RafsInode } from './inode.ts';
+import { InodeKind } from './inode-kind.ts';
+import { BLOCK_SIZE } from './layout.ts';
+
+/**
+ * Neighbours in the table that are neighbours in a blob are one range.
+ *
+ * @throws ERR_RAFS_CORRUPT for a bootstrap that nobody has verified
+ */
+export function* prefetchRanges(bootstrap: Bootstrap): Generator<BlobRange, void, undefined> {
+  let last: BlobRange | undefined;
+  for (const inode of prefetchedFiles(bootstrap)) {
+    for (const range of rangesOf(bootstrap, inode)) {
+      if (last !== undefined && isNext(last, range)) {
+        last = { ...last, length: range.offset + range.length - last.offset };
+        continue;
+      }
+      if (last !== undefined) yield last;
+      last = range;
+    }
+  }
+  if (last !== undefined) yield last;
+}
+
+/** Regular files, each once. */
+function* prefetchedFiles(bootstrap: Bootstrap): Generator<RafsInode, void, undefined> {
+  const seen = new Set<number>();
+  const todo = bootstrap.prefetchNids.toReversed();
+  for (let nid = todo.pop(); nid !== undefined; nid = todo.pop()) {
+    if (seen.has(nid)) continue;
+    seen.add(nid);
+    const inode = bootstrap.inode(nid);
+    if (inode.kind === InodeKind.regular) yield inode;
+    if (inode.kind !== InodeKind.directory) continue;
+    for (const entry of [...bootstrap.directory(inode)].toReversed()) todo.push(entry.nid);
+  }
+}
+
+function* rangesOf(bootstrap: Bootstrap, inode: RafsInode): Generator<BlobRange, void, undefined> {
+  for (let number = 0; number < bootstrap.chunkCount(inode); number++) {
+    const { blobIndex, blockAddress } = bootstrap.chunkEntry(inode, number);
+    const length = Math.min(bootstrap.chunkSize, inode.size - number * bootstrap.chunkSize);
+    yield { blobIndex, offset: blockAddress * BLOCK_SIZE, length };
+  }
+}
+
+/** The rest of a chunk's last block belongs to nobody. */
+function isNext(last: BlobRange, { blobIndex, offset }: BlobRange): boolean {
+  const end = Math.ceil((last.offset + last.length) / BLOCK_SIZE) * BLOCK_SIZE;
+  return last.blobIndex === blobIndex && end === offset;
+}

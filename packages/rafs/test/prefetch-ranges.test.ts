@@ -1,0 +1,35 @@
+/** The parts of blobs that a prefetch table asks for. */
+import { encodeBootstrap, openBootstrap, prefetchRanges } from '@shoal/rafs';
+import t from 'tap';
+import { directory, file, inputOf, symlink, TestBlob } from './support/build-image.ts';
+
+t.test('files in the order of the table, directories whole, neighbours together', async (t) => {
+  const blob = new TestBlob();
+  const size = blob.chunkSize;
+  const large = file(blob, Buffer.alloc(2 * size + 10, 1));
+  const skipped = file(blob, Buffer.alloc(5000, 2));
+  const below = file(blob, 'below');
+  const empty = file(blob, '');
+  const folder = directory({ below, empty, link: symlink('below') });
+  const last = file(blob, 'last');
+  const root = directory({ large, skipped, folder, last });
+  const rangesOf = (prefetch: (typeof root)[]) => {
+    const bytes = encodeBootstrap({ ...inputOf(root, blob), prefetch });
+    return [...prefetchRanges(openBootstrap(bytes))];
+  };
+  const at = (length: number) => ({ blobIndex: 0, length });
+  t.match(rangesOf([large]), [{ ...at(2 * size + 10), offset: 0 }]);
+  const [second, first] = [rangesOf([folder]), rangesOf([last])];
+  t.match(second, [at(5)]);
+  t.match(first, [at(4)]);
+  t.same(rangesOf([last, folder, last]), [...first, ...second], 'as listed, each once');
+  const [both] = rangesOf([folder, last]);
+  t.match(both, { offset: second[0]?.offset, length: 4096 + 4 }, 'side by side in the blob');
+  t.same(rangesOf([]), []);
+  const everything = rangesOf([root]);
+  t.equal(
+    everything.reduce((sum, { length }) => sum + length, 0) >= 2 * size + 5000,
+    true,
+    'the root stands for all',
+  );
+});
