@@ -185,7 +185,7 @@ export class ServedBlob implements DriverBlob {
         return await handle.ensureOrRead(offset, length, options);
       } catch (error) {
         if (handle !== this.#cached) continue;
-        if (!isPatient || options.signal.aborted || !isRetryable(error)) throw error;
+        if (!isPatient || options.signal.aborted || !canHeal(error)) throw error;
         if (errorCode(error) === 'ERR_BLOB_STORE_CHUNK_CORRUPT') corruptRounds += 1;
         if (corruptRounds >= CORRUPT_ROUNDS_MAX) throw error;
         this.#recordWaiting(error, offset, length);
@@ -247,4 +247,15 @@ export class ServedBlob implements DriverBlob {
 /** Short text that is equal for equal policies. */
 export function policyKey(policy: MissPolicy): string {
   return policy.kind === 'deadline' ? `d${policy.timeoutMs}` : policy.kind;
+}
+
+/**
+ * Whether a reader that waits may get its bytes at last. Beside what the client calls retryable:
+ * credentials that have ended are renewed, a certificate too, and a clock that was wrong is set.
+ */
+function canHeal(error: unknown): boolean {
+  const code = errorCode(error);
+  const isRenewed =
+    code === 'ERR_REGISTRY_CLIENT_UNAUTHORIZED' || code === 'ERR_REGISTRY_CLIENT_TLS';
+  return isRenewed || isRetryable(error);
 }

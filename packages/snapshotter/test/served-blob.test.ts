@@ -79,6 +79,19 @@ t.test('wait: failures that cannot heal are errors, and the status says why', as
   });
 });
 
+t.test('wait: credentials and certificates that have ended are waited for', async (t) => {
+  for (const code of ['ERR_REGISTRY_CLIENT_UNAUTHORIZED', 'ERR_REGISTRY_CLIENT_TLS']) {
+    let calls = 0;
+    const blob = served({ kind: 'wait' }, () => {
+      calls += 1;
+      const ended = Object.assign(new Error('ended'), { code });
+      return calls < 2 ? Promise.reject(ended) : Promise.resolve(undefined);
+    });
+    t.equal(await blob.ensure(0, 4096, demand()), undefined);
+    t.match(blob.status(), { errors: 0, waiting: 0 }, code);
+  }
+});
+
 t.test('wait: who gives up is gone at once', async (t) => {
   const blob = served({ kind: 'wait' }, () =>
     Promise.reject(new Hiccup('the link is down', { retryable: true })),

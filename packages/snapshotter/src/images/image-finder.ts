@@ -126,6 +126,7 @@ export class ImageFinder {
   /** Resolves when a pull has waited enough. What is known already may have to be mounted again. */
   async #late({ progress, settled }: Flight, signal: AbortSignal): Promise<Finding> {
     const waitedMs = settled === undefined ? progress.elapsedMs() : 0;
+    const sinceMs = performance.now() - waitedMs;
     const wait = (ms: number) => sleep(Math.max(0, ms), undefined, { signal });
     try {
       await wait(this.#deadlineMs - waitedMs);
@@ -136,7 +137,7 @@ export class ImageFinder {
     } catch {
       // Nobody waits any longer.
     }
-    return { kind: 'not-ready', reason: progress.reason(), isFinal: false };
+    return { kind: 'not-ready', reason: progress.reason(sinceMs), isFinal: false };
   }
 
   #flight(request: FindRequest): Flight {

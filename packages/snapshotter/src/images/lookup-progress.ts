@@ -28,9 +28,9 @@ export class LookupProgress {
     return performance.now() - this.#startedAtMs;
   }
 
-  /** Why a pull does not wait any longer. */
-  reason(): string {
-    const waitedMs = Math.round(this.elapsedMs());
+  /** Why a pull that waits since then (`performance.now`) does not wait any longer. */
+  reason(sinceMs: number): string {
+    const waitedMs = Math.round(performance.now() - sinceMs);
     return `not ready after ${waitedMs} ms: ${WORDS[this.#step()]}`;
   }
 

@@ -1,0 +1,101 @@
+/**
+ * A registry that has bad days for one kind of client: an HTTP proxy in the test's process that passes
+ * everything on for others, and fails every request of Shoal's as told, manifests included.
+ */
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import type { TestScope } from '@shoal/test-kit';
+
+export type RegistryFault =
+  /** 401, as from a registry that takes other credentials now. */
+  | 'unauthorized'
+  /** 429, with a second to wait. */
+  | 'too-many'
+  /** 500 with a body. */
+  | 'error'
+  /** Connections end without an answer. */
+  | 'down'
+  /** No answer, ever. */
+  | 'hang'
+  /** Right length, wrong bytes. */
+  | 'lie';
+
+export type RegistryGate = {
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+  /** Undefined: all is well. */
+  fault: RegistryFault | undefined;
+  /** Requests that have met a fault. */
+  faults: number;
+};
+
+const SHOAL = /^shoal\//i;
+
+/** Stands before the registry at `upstream`; ends with the test. */
+export async function openRegistryGate(t: TestScope, upstream: string): Promise<RegistryGate> {
+  const server = createServer((incoming, answer) => {
+    const isShoal = SHOAL.test(incoming.headers['user-agent'] ?? '');
+    const fault = isShoal ? gate.fault : undefined;
+    if (fault !== undefined) gate.faults += 1;
+    serve(upstream, incoming, answer, fault);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const gate: RegistryGate = { host: `127.0.0.1:${address.port}`, fault: undefined, faults: 0 };
+  t.teardown(async () => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeAllConnections();
+    await closed;
+  });
+  return gate;
+}
+
+function serve(
+  upstream: string,
+  incoming: IncomingMessage,
+  answer: ServerResponse,
+  fault: RegistryFault | undefined,
+): void {
+  switch (fault) {
+    case 'down':
+      incoming.socket.destroy();
+      return;
+    case 'hang':
+      return;
+    case 'unauthorized':
+      answer.writeHead(401, { 'www-authenticate': 'Basic realm="gate"' }).end();
+      return;
+    case 'too-many':
+      answer.writeHead(429, { 'retry-after': '1' }).end();
+      return;
+    case 'error':
+      answer.writeHead(500).end('not today');
+      return;
+    default:
+      pass(upstream, incoming, answer, fault === 'lie');
+  }
+}
+
+function pass(
+  upstream: string,
+  incoming: IncomingMessage,
+  answer: ServerResponse,
+  isLie: boolean,
+): void {
+  const passed = request(`http://${upstream}${incoming.url ?? ''}`, {
+    method: incoming.method ?? 'GET',
+    headers: { ...incoming.headers, host: upstream },
+  });
+  // Either side may leave in the middle.
+  passed.once('error', () => answer.destroy());
+  passed.once('response', (response) => {
+    answer.writeHead(response.statusCode ?? 502, response.headers);
+    response.once('error', () => answer.destroy());
+    if (!isLie) response.pipe(answer);
+    else {
+      response.on('data', (part: Buffer) => answer.write(part.map((byte) => byte ^ 0x55)));
+      response.once('end', () => answer.end());
+    }
+  });
+  incoming.pipe(passed);
+}
