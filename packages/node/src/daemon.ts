@@ -118,6 +118,8 @@ async function openParts(
   const registries = await openRegistryAccess(config, paths, log);
   if (registries.remembered !== undefined) parts.use(registries.remembered);
   const address = addressOf(options);
+  // Ahead, while files are waited for; who needs it waits for it and hears of a failure.
+  ContainerdEndpoint.load().catch(() => undefined);
   const state = await openState(options);
   const listener = await openListener(options, address, state);
   parts.use(listener);

@@ -58,6 +58,17 @@ export type BlobFilesInit = {
   readonly onDamage: (error: ChunkMapError) => void;
 };
 
+async function openPrivate(path: string): Promise<FileHandle> {
+  const handle = await open(path, OPEN_FLAGS, PRIVATE);
+  try {
+    await handle.chmod(PRIVATE);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
 export class BlobFiles {
   readonly #data: FileHandle;
   readonly #map: FileHandle;
@@ -76,10 +87,11 @@ export class BlobFiles {
     const { paths, chunks } = init;
     const handles: FileHandle[] = [];
     try {
-      for (const path of [paths.data, paths.map, paths.digests]) {
-        handles.push(await open(path, OPEN_FLAGS, PRIVATE));
+      const opening = [paths.data, paths.map, paths.digests].map(openPrivate);
+      for (const opened of await Promise.allSettled(opening)) {
+        if (opened.status === 'fulfilled') handles.push(opened.value);
       }
-      for (const handle of handles) await handle.chmod(PRIVATE);
+      await Promise.all(opening);
       const [data, map, digests] = handles;
       if (data === undefined || map === undefined || digests === undefined) {
         throw new TypeError('three files were opened');

@@ -25,6 +25,7 @@ import { completeDigests, isSameBlob, layoutBytes, ownDescription } from './desc
 import { DiskState, isDiskFull } from './disk-state.ts';
 import { blobPaths } from './file-names.ts';
 import { hashInPieces } from './hash-in-pieces.ts';
+import { Turns } from './turns.ts';
 
 export type ChunkCacheOptions = {
   readonly directory: string;
@@ -70,8 +71,8 @@ export class ChunkCache implements AsyncDisposable {
   /** Entries in use, by file key. */
   readonly #entries = new Map<string, OpenEntry>();
   readonly #handles = new Set<CachedBlobHandle>();
-  /** Opening and closing happen one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** By blob: opening and closing happen one after the other. */
+  readonly #turns = new Turns();
   #closing: Promise<void> | undefined;
 
   /** Throws ERR_BLOB_STORE_CACHE_LOCKED when another process has the directory. */
@@ -123,7 +124,7 @@ export class ChunkCache implements AsyncDisposable {
    */
   async openBlob(description: BlobDescription, source: BlobSource): Promise<CachedBlob> {
     checkDescription(description);
-    return await this.#inTurn(async () => {
+    return await this.#turns.take(description.blobId, async () => {
       if (this.#closing !== undefined) throw new ClosedError(`cache ${this.directory}`);
       await this.#checkDirectory();
       const key = await this.#keyFor(description);
@@ -134,7 +135,8 @@ export class ChunkCache implements AsyncDisposable {
         entry: open.entry,
         source,
         directory: this.directory,
-        onClosed: () => this.#inTurn(() => this.#closeHandle(handle, key, open)),
+        onClosed: () =>
+          this.#turns.take(description.blobId, () => this.#closeHandle(handle, key, open)),
       });
       this.#handles.add(handle);
       return handle;
@@ -157,7 +159,7 @@ export class ChunkCache implements AsyncDisposable {
   }
 
   async #closeAll(): Promise<void> {
-    await this.#turn;
+    await this.#turns.over();
     const closed = await Promise.allSettled([...this.#handles].map((handle) => handle.close()));
     // Whatever a blob's files say at their end: the directory is free again.
     await this.#lock.close();
@@ -286,12 +288,6 @@ export class ChunkCache implements AsyncDisposable {
 
   #hash(bytes: Uint8Array): Promise<Buffer> {
     return hashInPieces(bytes);
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work, work);
-    this.#turn = result.catch(() => {});
-    return result;
   }
 
   #tell(event: CacheEvent): void {

@@ -43,13 +43,11 @@ export async function readState(
   const { chunks, paths, onDamage } = init;
   const empty = emptyState(chunks.count);
   const decode = (bytes: Buffer) => decodeChunkMap(bytes, chunks.count);
-  const map = await decoded(paths.map, decode, onDamage);
-  const legacy = await decoded(paths.legacyMap, decode, onDamage);
-  const record = await decoded(
-    paths.digests,
-    (bytes) => decodeDigestRecord(bytes, subject),
-    onDamage,
-  );
+  const [map, legacy, record] = await Promise.all([
+    decoded(paths.map, decode, onDamage),
+    decoded(paths.legacyMap, decode, onDamage),
+    decoded(paths.digests, (bytes) => decodeDigestRecord(bytes, subject), onDamage),
+  ]);
   let trustedBytes = 0;
   for (let index = 0; index < chunks.count; index++) {
     const isOurs = map !== undefined && hasBit(map, index);
