@@ -7,7 +7,14 @@
 import { join } from 'node:path';
 import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
-import { formatFootprint, leftBehind, quietFootprint } from '../support/footprint.ts';
+import {
+  type Footprint,
+  footprint,
+  formatFootprint,
+  leftBehind,
+  quietFootprint,
+} from '../support/footprint.ts';
+import { heapTeller } from '../support/heap-use.ts';
 import {
   convertDirectory,
   digestBySha256sum,
@@ -23,9 +30,8 @@ const CYCLES = Number(process.env['SHOAL_MOUNT_CYCLES'] ?? 10_000);
 /** Mounted at the same time, each over and over, so that nothing of one stays for its next mount. */
 const IMAGES = ['red', 'green', 'blue'];
 const FILES = ['one', 'two', 'three'];
-/** What a garbage-collected process may have grown by when nothing leaks; a leak of a mount's ready
- * maps and chunk columns would be several times this. */
-const GROWTH_BYTES_MAX = 64 << 20;
+/** What is held may grow by so much, whatever the number of mounts. */
+const GROWTH_BYTES_MAX = 4 << 20;
 
 t.setTimeout(7_200_000);
 
@@ -40,14 +46,20 @@ t.test(`${CYCLES} mounts leave nothing behind`, async (t) => {
     await convertDirectory(source, reference);
     images.push({ source, reference, mountpoint: world.mountpoint(name) });
   }
+  const heap = heapTeller(t);
+  Object.assign(process.env, heap.env);
   const { pid } = await (await world.start()).ping();
   await cycle(world, images, WARM_UP_CYCLES);
   const before = await quietFootprint(pid);
+  const heldBefore = await heap.bytesHeld(pid);
   await cycle(world, images, CYCLES);
   const after = await quietFootprint(pid);
+  const heldMax = heldBefore + GROWTH_BYTES_MAX;
+  const heldAfter = await heap.bytesHeldAtMost(pid, heldMax);
   t.comment(`before: ${formatFootprint(before)}; after: ${formatFootprint(after)}`);
+  t.comment(`heap and buffers: ${heldBefore} bytes before, ${heldAfter} after`);
   t.same(leftBehind(before, after), {}, 'descriptors and threads');
-  t.ok(after.residentBytes <= before.residentBytes + GROWTH_BYTES_MAX, 'memory');
+  t.ok(heldAfter <= heldMax, 'heap and buffers');
   t.same(mountsBelow(world.directory), []);
   t.same((await world.status()).mounts, []);
 });
