@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { parseReference, sha256Digest } from '@shoal/oci';
+import { parseManifest, parseReference, sha256Digest } from '@shoal/oci';
 import { isPathWithin, isSameReference, openSource, openTarget } from '@shoal/registry-client';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
@@ -21,6 +21,12 @@ import { noiseBytes, writeImage } from './support/image-target-suite.ts';
 
 const openTargetOf = (text: string) => openTarget(parseReference(text), {});
 const openSourceOf = (text: string) => openSource(parseReference(text), {});
+
+function parseManifestOf(bytes: Buffer) {
+  const document = parseManifest(bytes);
+  if (document.kind !== 'manifest') throw new Error('no manifest');
+  return document;
+}
 
 t.test('pseudo file systems are refused, and quickly', async (t) => {
   const refused = { code: 'ERR_REGISTRY_CLIENT_TARGET', remedy: /./ };
@@ -32,6 +38,28 @@ t.test('pseudo file systems are refused, and quickly', async (t) => {
   const directory = temporaryDirectory(t);
   symlinkSync('/proc', join(directory, 'link'));
   await t.rejects(openTargetOf(`oci:${directory}/link/x`), refused, 'behind a link');
+});
+
+t.test('closing a source lets what is being read of it end', async (t) => {
+  const bytes = noiseBytes(200_000, 7);
+  for (const kind of ['oci', 'oci-archive', 'docker-archive']) {
+    const place = `${kind}:${temporaryDirectory(t)}/image`;
+    {
+      await using target = await openTargetOf(place);
+      await writeImage(target, [bytes]);
+    }
+    const source = await openSourceOf(place);
+    const descriptor = await source.resolve();
+    const [layer] = parseManifestOf(await source.readManifest(descriptor)).layers;
+    if (layer === undefined) throw new Error('no layer');
+    const offsets = Array.from({ length: 16 }, (_, at) => at * 10_000);
+    const reads = offsets.map((offset) => source.readBlobRange(layer, offset, 10_000));
+    await Promise.all([source.close(), source.close()]);
+    for (const [at, read] of (await Promise.all(reads)).entries()) {
+      t.ok(read.equals(bytes.subarray(at * 10_000, (at + 1) * 10_000)), `${kind} ${at}`);
+    }
+    await t.rejects(source.resolve(), { code: 'ERR_REGISTRY_CLIENT_CLOSED' });
+  }
 });
 
 t.test('a target that is closed early leaves nothing', async (t) => {

@@ -1,7 +1,7 @@
 /**
  * Reads an OCI image layout, from a directory or from inside an archive.
  */
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import {
   type Descriptor,
   type Digest,
@@ -10,36 +10,37 @@ import {
   MANIFEST_BYTES_MAX,
   parseManifest,
 } from '@shoal/oci';
-import { ClosedError, NotFoundError } from '../errors.ts';
 import type { CallOptions, ImageStore } from '../image-store.ts';
 import { checkSize, type FileTree } from '../local/file-tree.ts';
+import { TreeStore } from '../local/tree-store.ts';
 import { referrerDescriptor } from '../referrer-descriptor.ts';
-import { verifiedPieces, verifyBytes } from '../verify.ts';
+import { verifyBytes } from '../verify.ts';
 import { blobName, checkRange } from './blob-place.ts';
 import { findTagged, type LayoutIndex, readLayoutIndex } from './layout-index.ts';
 
-export class LayoutStore implements ImageStore {
-  readonly description: string;
-  readonly #tree: FileTree;
+export class LayoutStore extends TreeStore implements ImageStore {
+  protected readonly missingRemedy = 'the copy is incomplete: copy the image again';
   readonly #tag: string | undefined;
   #rootIndex: LayoutIndex | undefined;
-  #isClosed = false;
 
   constructor(tree: FileTree, description: string, tag: string | undefined) {
-    this.#tree = tree;
-    this.description = description;
+    super(tree, description);
     this.#tag = tag;
   }
 
-  async resolve(options: CallOptions = {}): Promise<Descriptor> {
-    this.#check(options);
-    this.#rootIndex = await readLayoutIndex(this.#tree);
-    const { mediaType, digest, size } = findTagged(this.#rootIndex, this.#tag, this.description);
-    return { mediaType, digest, size };
+  resolve(options: CallOptions = {}): Promise<Descriptor> {
+    return this.run(options, async () => {
+      this.#rootIndex = await readLayoutIndex(this.tree);
+      const { mediaType, digest, size } = findTagged(this.#rootIndex, this.#tag, this.description);
+      return { mediaType, digest, size };
+    });
   }
 
-  async readManifest(descriptor: Descriptor, options: CallOptions = {}): Promise<Buffer> {
-    this.#check(options);
+  readManifest(descriptor: Descriptor, options: CallOptions = {}): Promise<Buffer> {
+    return this.run(options, () => this.#readManifest(descriptor));
+  }
+
+  async #readManifest(descriptor: Descriptor): Promise<Buffer> {
     const bytes = await this.#readDocument(descriptor);
     verifyBytes(bytes, descriptor, this.description);
     return bytes;
@@ -47,19 +48,19 @@ export class LayoutStore implements ImageStore {
 
   async #readDocument(descriptor: Descriptor): Promise<Buffer> {
     const name = blobName(descriptor.digest);
-    if ((await this.#tree.sizeOf(name)) !== undefined) {
-      return this.#tree.readBounded(name, MANIFEST_BYTES_MAX);
+    if ((await this.tree.sizeOf(name)) !== undefined) {
+      return this.tree.readBounded(name, MANIFEST_BYTES_MAX);
     }
     const root = this.#rootIndex?.bytes;
     if (root?.byteLength === descriptor.size) return root;
-    throw this.#missing(descriptor.digest);
+    throw this.missing(descriptor.digest);
   }
 
-  async readBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<Readable> {
-    await this.#checkBlob(descriptor, options);
-    const pieces = this.#tree.pieces(blobName(descriptor.digest), options.signal);
-    return Readable.from(verifiedPieces(pieces, descriptor, this.description), {
-      objectMode: false,
+  readBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<Readable> {
+    return this.run(options, async () => {
+      const size = await this.#sizeOf(descriptor);
+      checkSize(this.description, descriptor.digest, descriptor.size, size);
+      return this.streamOf(blobName(descriptor.digest), descriptor, options);
     });
   }
 
@@ -70,66 +71,42 @@ export class LayoutStore implements ImageStore {
     options: CallOptions = {},
   ): Promise<Buffer> {
     checkRange(descriptor, offset, length);
-    await this.#sizeOf(descriptor, options);
-    return this.#tree.readRange(blobName(descriptor.digest), offset, length);
+    return this.run(options, async () => {
+      await this.#sizeOf(descriptor);
+      return this.tree.readRange(blobName(descriptor.digest), offset, length);
+    });
   }
 
-  async #checkBlob(descriptor: Descriptor, options: CallOptions): Promise<void> {
-    const size = await this.#sizeOf(descriptor, options);
-    checkSize(this.description, descriptor.digest, descriptor.size, size);
-  }
-
-  async #sizeOf({ digest }: Descriptor, options: CallOptions): Promise<number> {
-    this.#check(options);
-    const size = await this.#tree.sizeOf(blobName(digest));
-    if (size === undefined) throw this.#missing(digest);
+  async #sizeOf({ digest }: Descriptor): Promise<number> {
+    const size = await this.tree.sizeOf(blobName(digest));
+    if (size === undefined) throw this.missing(digest);
     return size;
   }
 
-  async listReferrers(
+  listReferrers(
     digest: Digest,
     options: CallOptions & { readonly artifactType?: string | undefined } = {},
   ): Promise<readonly Descriptor[]> {
-    this.#check(options);
-    const { index } = await readLayoutIndex(this.#tree);
-    const found: Descriptor[] = [];
-    for (const entry of index.manifests) {
-      options.signal?.throwIfAborted();
-      const referrer = await this.#asReferrer(entry, digest);
-      const isWanted = [undefined, referrer?.artifactType].includes(options.artifactType);
-      if (referrer !== undefined && isWanted) found.push(referrer);
-    }
-    return found;
+    return this.run(options, async () => {
+      const { index } = await readLayoutIndex(this.tree);
+      const found: Descriptor[] = [];
+      for (const entry of index.manifests) {
+        options.signal?.throwIfAborted();
+        const referrer = await this.#asReferrer(entry, digest);
+        const isWanted = [undefined, referrer?.artifactType].includes(options.artifactType);
+        if (referrer !== undefined && isWanted) found.push(referrer);
+      }
+      return found;
+    });
   }
 
   /** The entry with what its manifest says of itself, if that refers to `digest`. */
   async #asReferrer(entry: Descriptor, digest: Digest): Promise<Descriptor | undefined> {
     if (!isManifestMediaType(entry.mediaType) && !isIndexMediaType(entry.mediaType))
       return undefined;
-    const bytes = await this.readManifest(entry);
+    const bytes = await this.#readManifest(entry);
     const document = parseManifest(bytes, `${this.description}: manifest ${entry.digest}`);
     if (document.subject?.digest !== digest) return undefined;
     return referrerDescriptor(entry, document);
-  }
-
-  #missing(digest: Digest): NotFoundError {
-    return new NotFoundError(`${this.description} holds no blob ${digest}`, {
-      remedy: 'the copy is incomplete: copy the image again',
-    });
-  }
-
-  #check(options: CallOptions): void {
-    options.signal?.throwIfAborted();
-    if (this.#isClosed) throw new ClosedError(this.description);
-  }
-
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    await this.#tree.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 }

@@ -40,7 +40,6 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
   readonly #path: string;
   readonly #shownPath: string;
   readonly #tag: string | undefined;
-  readonly #tree: DirectoryTree;
   readonly #ingestPath: string;
   readonly #madeDirectories: string[] = [];
   readonly #madeFiles = new Set<string>();
@@ -57,7 +56,6 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
     this.#path = path;
     this.#shownPath = shownPath;
     this.#tag = tag;
-    this.#tree = tree;
     this.#ingestPath = join(path, ingestName);
   }
 
@@ -72,7 +70,7 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
   override async resolve(options: CallOptions = {}): Promise<Descriptor> {
     options.signal?.throwIfAborted();
     const isOpen = this.#closing === undefined;
-    if (isOpen && (await this.#tree.sizeOf(LAYOUT_FILE)) === undefined) {
+    if (isOpen && (await this.tree.sizeOf(LAYOUT_FILE)) === undefined) {
       throw new NotFoundError(`${this.description} holds no image yet`, {
         remedy: 'write one there first',
       });
@@ -82,7 +80,7 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
 
   async hasBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
     options.signal?.throwIfAborted();
-    return (await this.#tree.sizeOf(blobName(descriptor.digest))) === descriptor.size;
+    return (await this.tree.sizeOf(blobName(descriptor.digest))) === descriptor.size;
   }
 
   async mountBlob(): Promise<boolean> {
@@ -107,7 +105,7 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
     const name = blobName(digest);
     const path = join(this.#path, name);
     this.#madeDirectories.push(...(await makeDirectories(dirname(path))));
-    if ((await this.#tree.sizeOf(name)) === undefined) this.#madeFiles.add(path);
+    if ((await this.tree.sizeOf(name)) === undefined) this.#madeFiles.add(path);
     await ingest.publish(path);
   }
 
@@ -127,7 +125,7 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
     }
     const tag = options.tag === false ? undefined : (options.tag ?? this.#tag ?? 'latest');
     const temporaryPath = join(this.#ingestPath, `${this.#ingestCount++}`);
-    const isListed = await setTag(this.#path, this.#tree, {
+    const isListed = await setTag(this.#path, this.tree, {
       descriptor,
       bytes,
       tag,
@@ -148,7 +146,7 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
     await refuseForeignDirectory(this.#path, this.description);
     await removeStaleStaging(this.#path, INGEST_PREFIX);
     this.#madeDirectories.push(...(await makeDirectories(this.#ingestPath, this.#shownPath)));
-    if ((await this.#tree.sizeOf(LAYOUT_FILE)) !== undefined) return;
+    if ((await this.tree.sizeOf(LAYOUT_FILE)) !== undefined) return;
     const layoutPath = join(this.#path, LAYOUT_FILE);
     this.#madeFiles.add(layoutPath);
     const temporaryPath = join(this.#ingestPath, LAYOUT_FILE);

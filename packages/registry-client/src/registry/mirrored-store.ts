@@ -8,10 +8,10 @@ import { ClosedError, NoServerError, RangeRequestError } from '../errors.ts';
 import { type HostCapability, hostKey, type RegistryHost } from '../hosts/registry-host.ts';
 import type { EndpointPool } from '../http/endpoint-pool.ts';
 import type { CallOptions, ImageStore } from '../image-store.ts';
+import { RunningCalls } from '../running-calls.ts';
 import { verifiedPieces } from '../verify.ts';
 import type { MirrorRest } from './mirror-rest.ts';
 import { RegistryStore } from './registry-store.ts';
-import { RunningCalls } from './running-calls.ts';
 
 export type MirroredParts = {
   /** The servers as they are configured now. */

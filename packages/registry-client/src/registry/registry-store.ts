@@ -18,11 +18,11 @@ import type { Document, Endpoint } from '../http/endpoint.ts';
 import type { CallOptions, ImageStore } from '../image-store.ts';
 import { checkRange } from '../layout/blob-place.ts';
 import { RANGE_BYTES_PREPARED_MAX } from '../limits.ts';
+import { RunningCalls } from '../running-calls.ts';
 import { collectBounded, verifiedPieces, verifyBytes, verifyDigest } from '../verify.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { BlobReader } from './blob-reader.ts';
 import { listReferrers } from './referrers.ts';
-import { RunningCalls } from './running-calls.ts';
 
 export type RegistryParts = {
   readonly endpoint: Endpoint;

@@ -1,7 +1,7 @@
 /**
  * The calls of one store that have not ended yet, so that closing it can wait for them.
  */
-import { CLOSE_GRACE_MS } from '../limits.ts';
+import { CLOSE_GRACE_MS } from './limits.ts';
 
 export class RunningCalls {
   readonly #calls = new Set<Promise<unknown>>();

@@ -1,0 +1,55 @@
+/**
+ * What the stores of local files have in common: blobs are files of a tree, and closing lets the calls
+ * that run end before the tree is closed.
+ */
+import { Readable } from 'node:stream';
+import type { Descriptor, Digest } from '@shoal/oci';
+import { ClosedError, NotFoundError } from '../errors.ts';
+import type { CallOptions } from '../image-store.ts';
+import { RunningCalls } from '../running-calls.ts';
+import { verifiedPieces } from '../verify.ts';
+import type { FileTree } from './file-tree.ts';
+
+export abstract class TreeStore implements AsyncDisposable {
+  readonly description: string;
+  protected readonly tree: FileTree;
+  /** What to do about a blob that is not there. */
+  protected abstract readonly missingRemedy: string;
+  readonly #calls = new RunningCalls();
+  #ended: Promise<void> | undefined;
+
+  constructor(tree: FileTree, description: string) {
+    this.tree = tree;
+    this.description = description;
+  }
+
+  /** Throws the signal's reason, or ERR_REGISTRY_CLIENT_CLOSED. */
+  protected run<Value>(options: CallOptions, call: () => Promise<Value>): Promise<Value> {
+    return this.#calls.run(async () => {
+      options.signal?.throwIfAborted();
+      if (this.#ended !== undefined) throw new ClosedError(this.description);
+      return await call();
+    });
+  }
+
+  /** The file as a stream whose digest is verified at its end. */
+  protected streamOf(name: string, descriptor: Descriptor, { signal }: CallOptions): Readable {
+    const pieces = verifiedPieces(this.tree.pieces(name, signal), descriptor, this.description);
+    return Readable.from(pieces, { objectMode: false });
+  }
+
+  protected missing(digest: Digest): NotFoundError {
+    return new NotFoundError(`${this.description} holds no blob ${digest}`, {
+      remedy: this.missingRemedy,
+    });
+  }
+
+  close(): Promise<void> {
+    this.#ended ??= this.#calls.drain().then(() => this.tree.close());
+    return this.#ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
