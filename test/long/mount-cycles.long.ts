@@ -7,13 +7,7 @@
 import { join } from 'node:path';
 import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
-import {
-  type Footprint,
-  footprint,
-  formatFootprint,
-  leftBehind,
-  quietFootprint,
-} from '../support/footprint.ts';
+import { formatFootprint, leftBehind, quietFootprint } from '../support/footprint.ts';
 import { heapTeller } from '../support/heap-use.ts';
 import {
   convertDirectory,
