@@ -5,6 +5,7 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { lazyPackages } from './lazy-packages.ts';
 import { NATIVE_MODULES } from './native-parts.ts';
 import { findOwnFiles, ownFilesPlugin } from './own-files.ts';
 
@@ -42,7 +43,7 @@ export async function bundleSources(root: string, lib: string, version: string):
     chunkNames: 'shared-[hash]',
     banner: { js: BANNER },
     external: [...NATIVE_MODULES],
-    plugins: [ownFilesPlugin(root), levelBinding],
+    plugins: [ownFilesPlugin(root), levelBinding, lazyPackages(NATIVE_MODULES)],
     metafile: true,
     logLevel: 'warning',
   });

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import {
   compareTrees,
   requireMounts,
@@ -16,7 +17,7 @@ import {
 import t from 'tap';
 import { type BuiltRelease, buildRelease, unpackRelease } from '../support/built-release.ts';
 import { requireContainerd, startContainerd } from '../support/containerd.ts';
-import { digestBySha256sum, until, writeFiles } from '../support/mounted-image.ts';
+import { digestBySha256sum, digestOfFile, until, writeFiles } from '../support/mounted-image.ts';
 import { ownDaemon, processesNaming } from '../support/own-daemon.ts';
 import { startSnapshotter } from '../support/own-snapshotter.ts';
 import { root } from '../support/source-files.ts';
@@ -59,11 +60,14 @@ t.test('the tarball runs wherever it is unpacked', async (t) => {
   const source = join(directory, 'source');
   writeFiles(source, { large: 5 << 20, 'dir/small': 700 });
   const image = `oci:${join(directory, 'image')}:latest`;
-  const again = `oci:${join(directory, 'again')}:latest`;
+  const registry = await EmbeddedRegistry.listen();
+  t.teardown(() => registry.close());
+  const again = `${registry.host}/again:latest`;
   await shoal('convert', '--source', `dir:${source}`, '--target', image);
   const plain = `oci:${join(directory, 'plain')}:latest`;
   await shoal('unpack', '--source', image, '--target', plain);
-  await shoal('convert', '--compressor', 'lz4_block', '--source', plain, '--target', again);
+  const other = ['--compressor', 'lz4_block', '--digester', 'blake3'];
+  await shoal('convert', ...other, '--source', plain, '--target', again);
   await shoal('check', '--source', image, '--target', again);
 
   const config = join(directory, 'config.toml');
@@ -77,10 +81,11 @@ t.test('the tarball runs wherever it is unpacked', async (t) => {
   t.equal(readlinkSync(`/proc/${first}/exe`), join(unpacked, 'libexec/node'));
   process.kill(first, 'SIGKILL');
   await until('the supervisor has started another', () => daemons().some((pid) => pid !== first));
-  const other = join(directory, 'mnt2');
-  mkdirSync(other);
-  await shoal('mount', again, other);
-  t.ok(await digestBySha256sum(join(other, 'large')), 'the new daemon answers');
+  const second = join(directory, 'mnt2');
+  mkdirSync(second);
+  await shoal('mount', again, second);
+  const digest = await digestBySha256sum(join(second, 'large'));
+  t.equal(digest, digestOfFile(join(source, 'large')), 'the new daemon reads from a registry');
   await shoal('drain');
   t.same(await listing(unpacked), before, 'nothing was written beside it');
 });
@@ -96,6 +101,11 @@ t.test('its snapshotter answers containerd', async (t) => {
   await containerd.ctr([...snapshots, 'prepare', 'container', 'layer']);
   const { stdout } = await containerd.ctr([...snapshots, 'list']);
   t.match(stdout, /^container +layer +Active/m);
+  const config = join(containerd.directory, 'config.toml');
+  const doctor = ['doctor', '--containerd-config', config];
+  const said = await runChecked(program, doctor, { env: snapshotter.env });
+  t.match(said.stdout, /^ +ok +proxy plugin: /m);
+  t.match(said.stdout, /^ +ok +snapshotter socket: /m);
 });
 
 t.test('the Debian package installs, serves, upgrades and goes', async (t) => {

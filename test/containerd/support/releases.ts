@@ -15,6 +15,7 @@ import {
   requireContainerd,
   startContainerd,
 } from '../../support/containerd.ts';
+import { until } from '../../support/mounted-image.ts';
 import type { OwnSnapshotter } from '../../support/own-snapshotter.ts';
 
 export const RELEASES = ['1.6', '2'] as const;
@@ -51,6 +52,11 @@ export async function startRelease(
     ...options,
     ...(release === '2' ? { programs2: judge.directory } : {}),
     proxySnapshotters: { shoal: { socket, root, capabilities: options.capabilities } },
+  });
+  // It connects when it is asked first, and refuses when the socket does not greet it within a second.
+  const list = ['snapshots', '--snapshotter', 'shoal', 'list'];
+  await until('it knows the snapshotter', async () => {
+    return (await containerd.tryCtr(list)).exitCode === 0;
   });
   const { env } = containerd;
   return Object.assign(containerd, {
