@@ -37,6 +37,8 @@ export const LOG_EVENT: Readonly<Record<string, string>> = {
   'what an image wants first is not fetched ahead any more': 'prefetch-ended',
   'a layer is unpacked as any other': 'layer-not-lazy',
   'a layer is fetched after all: it is used by itself': 'layer-fetched-late',
+  'a look-up took longer than a pull waits': 'lookup-late',
+  'an image was looked for': 'lookup',
   'an image is not mounted yet': 'image-not-mounted',
   'an image was unmounted by somebody else: mounted again': 'image-mounted-again',
   'an unused image stays mounted': 'unused-image-stays',
