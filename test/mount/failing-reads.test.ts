@@ -6,5 +6,5 @@ import { testFailingReads } from '../support/failing-reads.ts';
 t.setTimeout(300_000);
 
 t.test('two hundred failing requests leave nothing behind', async (t) => {
-  if (requireMounts(t)) await testFailingReads(t, 200);
+  if (requireMounts(t)) await testFailingReads(t, { requests: 200 });
 });
