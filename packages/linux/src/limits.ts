@@ -16,8 +16,14 @@ export const FLAT_NAME_BYTES_MAX = 255;
 export const FLAT_FILE_BYTES_MAX = 2 ** 44;
 /** Threads of one session: more than any host has use for, 13 MiB each. */
 export const SESSION_THREADS_MAX = 32;
-/** Pages of one FUSE request: the kernel's default maximum, 1 MiB. */
+/** Pages of one FUSE request of any session: the kernel's default maximum, 1 MiB. */
 export const FUSE_PAGES_MAX = 256;
+/**
+ * Pages of one request of a new session, 256 KiB: EROFS asks for less, a longer read is answered by
+ * all threads at once, and what is copied stays in the processor's caches (per MiB a thread needs
+ * 0.25 ms, 0.34 ms in one piece).
+ */
+export const FUSE_PAGES_WANTED = 64;
 /** Largest read a kernel could ask for, whatever INIT agreed: more is no request. */
 export const FUSE_REQUEST_BYTES_MAX = 1 << 24;
 /** Data of one FUSE read reply. */

@@ -172,11 +172,11 @@ t.test('INIT takes what the kernel offers and can be stored', async (t) => {
   const offer = hex(`07000000 2d000000 00000200 ${'ffffffff'} ff000000 ${'00'.repeat(44)}`);
   const request = decodeRequest(fuseMessage(structs.Opcode.INIT, offer));
   const init = agreeOnInit(request);
-  t.match(init, { major: 7, minor: 38, maxReadahead: 131_072, maxWrite: 4096, maxPages: 256 });
+  t.match(init, { major: 7, minor: 38, maxReadahead: 131_072, maxWrite: 4096, maxPages: 64 });
   t.ok(canResend(init));
   t.same(parseInitAgreement(JSON.parse(JSON.stringify(init))), init);
   const reply = structs.initOut.decode(encodeInitReply(1n, init), structs.outHeader.size);
-  t.match(reply, { major: 7, minor: 38, max_pages: 256, max_background: 16_384, flags2: 0x80 });
+  t.match(reply, { major: 7, minor: 38, max_pages: 64, max_background: 16_384, flags2: 0x80 });
   const old = hex('07000000 1f000000 00000200 01000000');
   const modest = agreeOnInit(decodeRequest(fuseMessage(structs.Opcode.INIT, old)));
   t.match(modest, { minor: 31, maxPages: 32, flags: '1' });

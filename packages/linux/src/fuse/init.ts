@@ -1,6 +1,6 @@
 /** INIT: what the kernel offers, what we take, and what a successor must know of it. */
 import { FuseMessageError } from '../errors.ts';
-import { FUSE_BACKGROUND_MAX, FUSE_PAGES_MAX } from '../limits.ts';
+import { FUSE_BACKGROUND_MAX, FUSE_PAGES_WANTED } from '../limits.ts';
 import { FUSE_MAJOR, FUSE_MINOR, InitFlag, initOut } from './kernel-structs.ts';
 import { encodeReply } from './reply.ts';
 import type { FuseRequest } from './request.ts';
@@ -31,7 +31,7 @@ export function agreeOnInit(request: FuseRequest): InitAgreement {
     minor: Math.min(request.minor, FUSE_MINOR),
     maxReadahead: request.maxReadahead,
     maxWrite: MAX_WRITE,
-    maxPages: (flags & InitFlag.MAX_PAGES) === 0n ? PAGES_WITHOUT_MAX_PAGES : FUSE_PAGES_MAX,
+    maxPages: (flags & InitFlag.MAX_PAGES) === 0n ? PAGES_WITHOUT_MAX_PAGES : FUSE_PAGES_WANTED,
     flags: flags.toString(),
   };
 }
