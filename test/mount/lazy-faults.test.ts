@@ -12,7 +12,7 @@ import { LOOK, lazyWorld, SEEN } from '../support/lazy-world.ts';
 import { pushLayout, unpackImageOf } from '../support/pushed-image.ts';
 import { isStatus, runMounted } from '../support/unpacker.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(540_000);
 
 /** The converted image again, with a bootstrap whose root inode leads outside. */
 async function pushBroken(from: string, to: string): Promise<void> {

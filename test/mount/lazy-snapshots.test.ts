@@ -15,7 +15,7 @@ import { mountsBelow } from '../support/own-daemon.ts';
 import { pushLayout, unpackImageOf } from '../support/pushed-image.ts';
 import { isStatus, runMounted } from '../support/unpacker.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(540_000);
 
 t.test('a converted image: nothing is fetched but what is read', async (t) => {
   if (!requireMounts(t)) return;

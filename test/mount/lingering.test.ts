@@ -37,7 +37,7 @@ async function restart(world: MountWorld): Promise<void> {
   await world.start();
 }
 
-t.setTimeout(300_000);
+t.setTimeout(540_000);
 
 t.test('what was open before a daemon took over does not count against a reader', async (t) => {
   if (!requireMounts(t)) return;

@@ -37,7 +37,7 @@ function daemons(directory: string): number[] {
   return processesNaming(directory).filter((pid) => /^\S*node .*daemon-main/.test(commandOf(pid)));
 }
 
-t.setTimeout(300_000);
+t.setTimeout(540_000);
 
 t.test(
   'a daemon that was told to end is not succeeded by one of an older supervisor',

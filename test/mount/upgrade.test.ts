@@ -19,7 +19,7 @@ import {
 } from '../support/mounted-image.ts';
 import { startServiceManager } from '../support/service-manager.ts';
 
-t.setTimeout(280_000);
+t.setTimeout(540_000);
 
 const COUNT = 800;
 const NAMES = Array.from({ length: COUNT }, (_, at) => `file-${at}`);

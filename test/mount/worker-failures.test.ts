@@ -39,7 +39,7 @@ if (threads.workerData?.start?.fuseFd !== undefined) {
 `;
 }
 
-t.setTimeout(300_000);
+t.setTimeout(540_000);
 
 t.test('a daemon whose threads keep failing is succeeded; readers wait', async (t) => {
   if (!requireMounts(t)) return;
