@@ -33,6 +33,7 @@ export type OwnSnapshotterOptions = {
 };
 
 const START_MS_MAX = 60_000;
+const LOG_END_LENGTH = 4096;
 
 /** Starts it; it ends with the test, and so does whatever it has mounted. */
 export async function startSnapshotter(
@@ -87,15 +88,18 @@ class ForegroundSnapshotter implements OwnSnapshotter {
     });
     closeSync(fd);
     this.#child = child;
-    const forget = () => {
+    let state = 'it still runs';
+    const forget = (how: string) => {
+      state = how;
       if (this.#child === child) this.#child = undefined;
     };
-    child.once('error', forget);
-    child.once('exit', forget);
+    child.once('error', (error) => forget(error.message));
+    child.once('exit', (code, signal) => forget(`it ended with ${signal ?? code}`));
     const giveUpAt = Date.now() + START_MS_MAX;
     while (!(await accepts(this.socket))) {
       if (this.#child !== child || Date.now() > giveUpAt) {
-        throw new Error(`shoal snapshotter does not start\n${this.log()}`);
+        const log = this.log().slice(-LOG_END_LENGTH);
+        throw new Error(`shoal snapshotter does not start: ${state}\n${log}`);
       }
       await sleep(25);
     }
