@@ -48,7 +48,7 @@ export const READAHEAD_BYTES_MAX = 8 << 20;
 /**
  * Readahead waits so long for the read that it follows: beside it, it would take a near peer's and
  * this host's time when a program waits for them; behind a slow link, waiting for the end would cost
- * a round trip.
+ * a round trip. See docs/adr/0010.
  */
 export const READAHEAD_DELAY_MS = 5;
 /** Stored bytes of one readahead request: a demand read that joins one waits for this much. */
