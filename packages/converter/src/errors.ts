@@ -86,15 +86,6 @@ export class LayerCompressionError extends ShoalError {
   }
 }
 
-/** The thread that hashes blobs died. */
-export class DigestWorkerError extends ShoalError {
-  override readonly code = 'ERR_CONVERTER_DIGEST_WORKER';
-
-  constructor(options: ShoalErrorOptions = {}) {
-    super('the hashing thread died', { retryable: true, ...options });
-  }
-}
-
 /** A directory given as source cannot be read, or changed while it was. */
 export class SourceTreeError extends ShoalError {
   override readonly code = 'ERR_CONVERTER_SOURCE_TREE';

@@ -20,6 +20,11 @@ export interface ImageStore extends AsyncDisposable {
    * descriptor ends with an error instead of its end. Broken transfers are resumed.
    */
   readBlob(descriptor: Descriptor, options?: CallOptions): Promise<Readable>;
+  /**
+   * The same in pieces of the store's own memory, each valid until the next is asked for: a large
+   * blob passes without garbage. Only where that is possible.
+   */
+  readBlobPieces?(descriptor: Descriptor, options?: CallOptions): Promise<AsyncIterable<Buffer>>;
   /** Exactly `length` bytes from `offset`, or an error. The bytes are not verified. */
   readBlobRange(
     descriptor: Descriptor,
@@ -55,7 +60,7 @@ export interface ImageTarget extends ImageStore {
     options?: CallOptions,
   ): Promise<boolean>;
   /** Starts a blob whose digest is known only at its end. Memory stays bounded. */
-  openBlobWriter(options?: CallOptions): Promise<BlobWriter>;
+  openBlobWriter(options?: BlobWriterOptions): Promise<BlobWriter>;
   /** Stores a manifest or index and points the tag at it. */
   writeManifest(
     bytes: Buffer,
@@ -65,6 +70,11 @@ export interface ImageTarget extends ImageStore {
 }
 
 export type BlobIdentity = Pick<Descriptor, 'digest' | 'size' | 'mediaType'>;
+
+export type BlobWriterOptions = CallOptions & {
+  /** The caller hashes what it writes, with sha256; nobody does it a second time. @default false */
+  readonly isHashed?: boolean;
+};
 
 export interface BlobWriter {
   /** The bytes may be reused once the promise settles. One call at a time. */

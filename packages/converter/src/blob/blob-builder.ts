@@ -3,21 +3,20 @@
  * rest is hashed and streamed to the target in the order it comes. The blob is opened at the first
  * new chunk, so that a layer without one leaves nothing.
  */
-import { MediaType, parseDigest } from '@shoal/oci';
+import { createHash, type Hash } from 'node:crypto';
+import { finishDigest, MediaType } from '@shoal/oci';
 import { BLOBS_MAX, imageBlobHeader } from '@shoal/rafs';
 import type { BlobWriter, ImageTarget } from '@shoal/registry-client';
 import type { BatchResult } from '../chunk/batch-pipeline.ts';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
 import { DIGEST_SIZE } from '../chunk/chunk-index.ts';
 import { ChunkNumbers } from '../chunk/chunk-numbers.ts';
-import type { StreamDigest, StreamDigester } from '../digest/stream-digester.ts';
 import { ImageLimitError } from '../errors.ts';
 import type { BlobLayout } from './blob-layout.ts';
 import type { LayerBlob } from './layer-blob.ts';
 
 export type BlobBuilderComponents = {
   readonly target: ImageTarget;
-  readonly digester: StreamDigester;
   readonly index: ChunkIndex;
   /** Chunks below this number are in dictionaries. */
   readonly dictChunks: number;
@@ -29,7 +28,8 @@ export class BlobBuilder {
   readonly #signal: AbortSignal;
   readonly #numbers = new ChunkNumbers();
   #writer: BlobWriter | undefined;
-  #digest: StreamDigest | undefined;
+  /** Of everything written. */
+  readonly #hash: Hash = createHash('sha256');
   /** Bytes handed to the target so far. */
   #size = 0;
   #dedupedChunks = 0;
@@ -59,16 +59,17 @@ export class BlobBuilder {
   async add(result: BatchResult): Promise<ArrayBuffer> {
     const length = this.#keepNewChunks(result);
     if (length === 0) return result.stored;
-    return await this.#write(result.stored, length);
+    await this.#write(new Uint8Array(result.stored, 0, length));
+    return result.stored;
   }
 
   /** Writes the end of the blob and commits it; undefined when there was no new chunk. */
   async finish(): Promise<LayerBlob | undefined> {
-    if (this.#digest === undefined || this.#writer === undefined) return undefined;
-    await this.#writeCopy(imageBlobHeader(this.#layout.storedBytes));
-    const end = this.#layout.encodeEnd(Buffer.from(await this.#digest.soFar(), 'hex'));
-    for (const part of end.parts.slice(1)) await this.#writeCopy(part);
-    const digest = parseDigest(`sha256:${await this.#digest.finish()}`);
+    if (this.#writer === undefined) return undefined;
+    await this.#write(imageBlobHeader(this.#layout.storedBytes));
+    const end = this.#layout.encodeEnd(this.#hash.copy().digest());
+    for (const part of end.parts.slice(1)) await this.#write(part);
+    const digest = finishDigest('sha256', this.#hash);
     const descriptor = { digest, size: this.#size, mediaType: MediaType.nydusBlob };
     await this.#writer.commit(descriptor);
     return this.#layout.toBlob(descriptor, end);
@@ -104,23 +105,18 @@ export class BlobBuilder {
     return kept;
   }
 
-  async #writeCopy(part: Buffer): Promise<void> {
-    const bytes = new Uint8Array(part).buffer;
-    await this.#write(bytes, bytes.byteLength);
-  }
-
-  async #write(buffer: ArrayBuffer, length: number): Promise<ArrayBuffer> {
-    const { target, digester } = this.#components;
+  async #write(bytes: Uint8Array): Promise<void> {
+    const { target } = this.#components;
     if (this.#writer === undefined && this.#layout.blobNumber >= BLOBS_MAX) {
       throw new ImageLimitError(`the image needs more than ${BLOBS_MAX} blobs`, {
         remedy: 'rebuild it with fewer layers, or use fewer chunk dictionaries',
       });
     }
-    this.#writer ??= await target.openBlobWriter({ signal: this.#signal });
-    this.#digest ??= digester.open();
-    const bytes = await this.#digest.update(buffer, length);
-    await this.#writer.write(new Uint8Array(bytes, 0, length));
-    this.#size += length;
-    return bytes;
+    this.#writer ??= await target.openBlobWriter({ signal: this.#signal, isHashed: true });
+    const writing = this.#writer.write(bytes);
+    // While a thread writes.
+    this.#hash.update(bytes);
+    this.#size += bytes.byteLength;
+    await writing;
   }
 }

@@ -105,7 +105,7 @@ async function obtainLayer(
   if (cached !== undefined) return { unit: cached, origin: 'build-cache', bytesRead: 0 };
   let bytesRead = 0;
   const components = {
-    ...session.threads.open(),
+    pool: session.threads.open(),
     target: session.target,
     format: session.settings.format,
     index,

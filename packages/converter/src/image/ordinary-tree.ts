@@ -11,7 +11,7 @@ import { ChunkCutter } from '../chunk/chunk-cutter.ts';
 import { ChunkIndex, DIGEST_SIZE } from '../chunk/chunk-index.ts';
 import { EntryWriter } from '../layer/entry-codec.ts';
 import { implicitDirectory } from '../layer/image-tree.ts';
-import { readLayer } from '../layer/layer-stream.ts';
+import { readLayer, readStoredLayer } from '../layer/layer-stream.ts';
 import { replayLayer } from '../layer/replay-layer.ts';
 import { TarLayerHandler } from '../layer/tar-layer.ts';
 import { TreeBudget } from '../layer/tree-budget.ts';
@@ -78,7 +78,7 @@ async function readLayerEntries(
   const cutter = new ChunkCutter(pipeline, chunking.chunkSize, layer.digest);
   const entries = new EntryWriter(layer.digest);
   const decoder = new TarDecoder(new TarLayerHandler(entries, cutter), `layer ${layer.digest}`);
-  const stored = await options.store.readBlob(layer, { signal });
+  const stored = await readStoredLayer(options.store, layer, signal);
   for await (const bytes of readLayer(stored, layer.digest, (n) => options.onBytes?.(n))) {
     await writeAll(decoder, bytes, pipeline);
   }

@@ -10,14 +10,12 @@ import type { ImageFormat } from '../blob/image-format.ts';
 import { BatchPipeline } from '../chunk/batch-pipeline.ts';
 import { ChunkCutter } from '../chunk/chunk-cutter.ts';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
-import type { StreamDigester } from '../digest/stream-digester.ts';
 import { EntryWriter } from './entry-codec.ts';
 import type { LayerSource } from './layer-source.ts';
 import type { LayerUnit } from './layer-unit.ts';
 
 export type LayerComponents = {
   readonly pool: CodecPool;
-  readonly digester: StreamDigester;
   readonly target: ImageTarget;
   readonly format: ImageFormat;
   /** Chunks of the lower layers and dictionaries; this layer's are added. */

@@ -11,7 +11,7 @@ import { TarDecoder } from '../tar/tar-decoder.ts';
 import type { ReadXattrs } from './directory-layer.ts';
 import { readDirectoryLayer } from './directory-layer.ts';
 import type { EntryWriter } from './entry-codec.ts';
-import { readLayer } from './layer-stream.ts';
+import { readLayer, readStoredLayer } from './layer-stream.ts';
 import type { LayerCounts } from './tar-layer.ts';
 import { TarLayerHandler } from './tar-layer.ts';
 
@@ -43,7 +43,7 @@ export function archiveLayer(store: ImageStore, layer: Descriptor, diffId: Diges
     storedBytes: layer.size,
     isLiteral: false,
     async read(sink, signal) {
-      const stored = await store.readBlob(layer, { signal });
+      const stored = await readStoredLayer(store, layer, signal);
       // The store checks the digest of what is stored: for an uncompressed layer that is the diff id.
       const hash = diffId === layer.digest ? undefined : createHash(digestAlgorithm(diffId));
       let rawBytes = 0;

@@ -3,8 +3,10 @@
  * first bytes, not from the media type, since registries hold layers with wrong types; the number
  * of output bytes per step is large because each step costs the main thread a wake-up.
  */
-import type { Readable, Transform } from 'node:stream';
+import type { Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import type { Descriptor } from '@shoal/oci';
+import type { ImageStore } from '@shoal/registry-client';
 import { LayerCompressionError } from '../errors.ts';
 
 const STEP_BYTES = 512 * 1024;
@@ -30,40 +32,59 @@ export function detectCompression(head: Buffer, layer: string): LayerCompression
   return 'none';
 }
 
+/** A layer as it is stored; each piece is valid until the next is asked for. */
+export async function readStoredLayer(
+  store: ImageStore,
+  layer: Descriptor,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Buffer>> {
+  return (await store.readBlobPieces?.(layer, { signal })) ?? store.readBlob(layer, { signal });
+}
+
 /**
  * Yields the uncompressed bytes. The stored stream is read to its end, so that its digest is
  * checked, even when the archive ends earlier. Each yielded buffer is valid until the next.
  */
 export async function* readLayer(
-  stored: Readable,
+  stored: AsyncIterable<Buffer>,
   layer: string,
   onStored: (bytes: number) => void,
 ): AsyncGenerator<Buffer, void> {
   const iterator = stored[Symbol.asyncIterator]();
-  const first: Buffer[] = [];
-  let firstLength = 0;
-  while (firstLength < ZSTD_MAGIC.length) {
-    const next = await iterator.next();
-    if (next.done === true) break;
-    first.push(next.value);
-    firstLength += next.value.length;
+  try {
+    const head = await readHead(iterator);
+    const compression = detectCompression(head, layer);
+    const whole = wholeOf(head, iterator, onStored);
+    if (compression === 'none') yield* whole;
+    else yield* decompress(whole, compression, layer);
+  } finally {
+    await iterator.return?.();
   }
-  const head = Buffer.concat(first);
-  const compression = detectCompression(head, layer);
-  async function* whole(): AsyncGenerator<Buffer> {
-    try {
-      onStored(head.length);
-      if (head.length > 0) yield head;
-      for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-        onStored(next.value.length);
-        yield next.value;
-      }
-    } finally {
-      stored.destroy();
-    }
+}
+
+/** The first piece, or several when they are tiny. */
+async function readHead(iterator: AsyncIterator<Buffer>): Promise<Buffer> {
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < ZSTD_MAGIC.length) {
+    const { done, value } = await iterator.next();
+    if (done === true) break;
+    head =
+      head.length === 0 && value.length >= ZSTD_MAGIC.length ? value : Buffer.concat([head, value]);
   }
-  if (compression === 'none') yield* whole();
-  else yield* decompress(whole(), compression, layer);
+  return head;
+}
+
+async function* wholeOf(
+  head: Buffer,
+  iterator: AsyncIterator<Buffer>,
+  onStored: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  onStored(head.length);
+  if (head.length > 0) yield head;
+  for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
+    onStored(next.value.length);
+    yield next.value;
+  }
 }
 
 async function* decompress(
@@ -93,20 +114,17 @@ async function* decompress(
   if (sourceFailure !== undefined) throw sourceFailure.error;
 }
 
+/** Each piece is consumed before the next is asked for. */
 async function feed(source: AsyncGenerator<Buffer>, transform: Transform): Promise<void> {
   for await (const bytes of source) {
     if (transform.destroyed) return;
-    if (!transform.write(bytes)) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          transform.off('drain', done);
-          transform.off('close', done);
-          resolve();
-        };
-        transform.on('drain', done);
-        transform.on('close', done);
+    await new Promise<void>((resolve) => {
+      transform.once('close', resolve);
+      transform.write(bytes, () => {
+        transform.off('close', resolve);
+        resolve();
       });
-    }
+    });
   }
   transform.end();
 }

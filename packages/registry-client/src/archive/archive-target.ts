@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import type { Descriptor } from '@shoal/oci';
 import { ArchiveError, TargetRefusedError } from '../errors.ts';
-import type { BlobWriter, CallOptions, WriteManifestOptions } from '../image-store.ts';
+import type { BlobWriter, BlobWriterOptions, WriteManifestOptions } from '../image-store.ts';
 import { replaceFile } from '../layout/ingest.ts';
 import { INDEX_FILE, LAYOUT_FILE } from '../layout/layout-index.ts';
 import { LayoutTarget, type LayoutTargetOptions } from '../layout/layout-target.ts';
@@ -47,7 +47,7 @@ export class ArchiveTarget extends LayoutTarget {
     return new ArchiveTarget(path, stagingPath, options);
   }
 
-  override async openBlobWriter(options?: CallOptions): Promise<BlobWriter> {
+  override async openBlobWriter(options?: BlobWriterOptions): Promise<BlobWriter> {
     this.#preparing ??= this.#prepare();
     await this.#preparing;
     return super.openBlobWriter(options);

@@ -5,7 +5,12 @@ import type { FileHandle } from 'node:fs/promises';
 import { quoted } from '@shoal/oci';
 import { BodyLimitError, NotFoundError, RangeRequestError } from '../errors.ts';
 import type { FileTree } from '../local/file-tree.ts';
-import { filePieces, openRegularFile, readExactly } from '../local/regular-file.ts';
+import {
+  borrowedFilePieces,
+  filePieces,
+  openRegularFile,
+  readExactly,
+} from '../local/regular-file.ts';
 import {
   type ArchiveIndex,
   type ArchiveMember,
@@ -63,6 +68,11 @@ export class ArchiveTree implements FileTree {
   pieces(name: string, signal: AbortSignal | undefined): AsyncIterable<Buffer> {
     const { offset, sizeBytes } = this.#member(name);
     return filePieces(this.#handle, offset, sizeBytes, signal);
+  }
+
+  borrowedPieces(name: string, signal: AbortSignal | undefined): AsyncIterable<Buffer> {
+    const { offset, sizeBytes } = this.#member(name);
+    return borrowedFilePieces(this.#handle, offset, sizeBytes, signal);
   }
 
   #member(name: string): ArchiveMember {

@@ -45,6 +45,15 @@ export class DockerArchiveStore extends TreeStore implements ImageStore {
     );
   }
 
+  readBlobPieces(
+    descriptor: Descriptor,
+    options: CallOptions = {},
+  ): Promise<AsyncIterable<Buffer>> {
+    return this.run(options, async () =>
+      this.piecesOf(await this.#nameOf(descriptor), descriptor, options),
+    );
+  }
+
   async readBlobRange(
     descriptor: Descriptor,
     offset: number,

@@ -13,20 +13,25 @@ export class Ingest {
   readonly #path: string;
   readonly #shownPath: string;
   readonly #handle: FileHandle;
-  readonly #hash: Hash = createHash('sha256');
+  /** Undefined when the caller keeps the hash. */
+  readonly #hash: Hash | undefined;
   #sizeBytes = 0;
   #isOpen = true;
 
-  private constructor(path: string, shownPath: string, handle: FileHandle) {
+  private constructor(path: string, shownPath: string, handle: FileHandle, isHashed: boolean) {
     this.#path = path;
     this.#shownPath = shownPath;
     this.#handle = handle;
+    this.#hash = isHashed ? undefined : createHash('sha256');
   }
 
-  /** Errors name `shownPath`: the user knows no temporary name. */
-  static async open(path: string, shownPath: string): Promise<Ingest> {
+  /**
+   * Errors name `shownPath`: the user knows no temporary name. With `isHashed` the caller hashes what
+   * it writes.
+   */
+  static async open(path: string, shownPath: string, isHashed = false): Promise<Ingest> {
     try {
-      return new Ingest(path, shownPath, await open(path, 'wx', 0o644));
+      return new Ingest(path, shownPath, await open(path, 'wx', 0o644), isHashed);
     } catch (error) {
       throw fileError(error, `${shownPath} cannot be made`);
     }
@@ -38,7 +43,7 @@ export class Ingest {
 
   async write(bytes: Uint8Array): Promise<void> {
     if (!this.#isOpen) throw new ClosedError(`the writer of ${this.#path}`);
-    this.#hash.update(bytes);
+    this.#hash?.update(bytes);
     try {
       let done = 0;
       while (done < bytes.byteLength) {
@@ -53,10 +58,11 @@ export class Ingest {
 
   /**
    * The digest of everything written; nothing can be written afterwards, and it can be asked once.
-   * sha256 is hashed on the way, for another algorithm the file is read again.
+   * sha256 is hashed on the way, or undefined when the caller did; for another algorithm the file is
+   * read again.
    */
-  async digest(algorithm: DigestAlgorithm): Promise<Digest> {
-    if (algorithm === 'sha256') return finishDigest('sha256', this.#hash);
+  async digest(algorithm: DigestAlgorithm): Promise<Digest | undefined> {
+    if (algorithm === 'sha256') return this.#hash && finishDigest('sha256', this.#hash);
     return hashFile(this.#path, algorithm);
   }
 

@@ -57,11 +57,25 @@ export class LayoutStore extends TreeStore implements ImageStore {
   }
 
   readBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<Readable> {
-    return this.run(options, async () => {
-      const size = await this.#sizeOf(descriptor);
-      checkSize(this.description, descriptor.digest, descriptor.size, size);
-      return this.streamOf(blobName(descriptor.digest), descriptor, options);
-    });
+    return this.run(options, async () =>
+      this.streamOf(await this.#nameOf(descriptor), descriptor, options),
+    );
+  }
+
+  readBlobPieces(
+    descriptor: Descriptor,
+    options: CallOptions = {},
+  ): Promise<AsyncIterable<Buffer>> {
+    return this.run(options, async () =>
+      this.piecesOf(await this.#nameOf(descriptor), descriptor, options),
+    );
+  }
+
+  /** Of a blob that has the size it should have. */
+  async #nameOf(descriptor: Descriptor): Promise<string> {
+    const size = await this.#sizeOf(descriptor);
+    checkSize(this.description, descriptor.digest, descriptor.size, size);
+    return blobName(descriptor.digest);
   }
 
   async readBlobRange(

@@ -11,6 +11,7 @@ import { ClosedError, LayoutError, NotFoundError } from '../errors.ts';
 import type {
   BlobIdentity,
   BlobWriter,
+  BlobWriterOptions,
   CallOptions,
   ImageTarget,
   WriteManifestOptions,
@@ -87,11 +88,15 @@ export class LayoutTarget extends LayoutStore implements ImageTarget {
     return false;
   }
 
-  async openBlobWriter(options: CallOptions = {}): Promise<BlobWriter> {
+  async openBlobWriter(options: BlobWriterOptions = {}): Promise<BlobWriter> {
     options.signal?.throwIfAborted();
     await this.#prepare();
     const writer = new LayoutBlobWriter(
-      await Ingest.open(join(this.#ingestPath, `${this.#ingestCount++}`), this.#shownPath),
+      await Ingest.open(
+        join(this.#ingestPath, `${this.#ingestCount++}`),
+        this.#shownPath,
+        options.isHashed,
+      ),
       this.description,
       (ingest, identity) => this.#publishBlob(ingest, identity),
       () => this.#writers.delete(writer),

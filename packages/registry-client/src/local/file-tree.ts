@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { SizeMismatchError } from '../errors.ts';
 import {
+  borrowedFilePieces,
   fileError,
   filePieces,
   openRegularFile,
@@ -22,6 +23,8 @@ export interface FileTree {
   readRange(name: string, offset: number, length: number): Promise<Buffer>;
   /** The whole file; opened when the first piece is asked for, closed when the reading ends. */
   pieces(name: string, signal: AbortSignal | undefined): AsyncIterable<Buffer>;
+  /** The same, but each piece is valid until the next is asked for. */
+  borrowedPieces(name: string, signal: AbortSignal | undefined): AsyncIterable<Buffer>;
   close(): Promise<void>;
 }
 
@@ -61,7 +64,11 @@ export class DirectoryTree implements FileTree {
   }
 
   pieces(name: string, signal: AbortSignal | undefined): AsyncIterable<Buffer> {
-    return piecesOfFile(join(this.#path, name), signal);
+    return piecesOfFile(join(this.#path, name), filePieces, signal);
+  }
+
+  borrowedPieces(name: string, signal: AbortSignal | undefined): AsyncIterable<Buffer> {
+    return piecesOfFile(join(this.#path, name), borrowedFilePieces, signal);
   }
 
   async close(): Promise<void> {}
@@ -69,11 +76,12 @@ export class DirectoryTree implements FileTree {
 
 async function* piecesOfFile(
   path: string,
+  read: typeof filePieces,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer, void, void> {
   const { handle, size } = await openRegularFile(path, 'file');
   try {
-    yield* filePieces(handle, 0, size, signal);
+    yield* read(handle, 0, size, signal);
   } finally {
     await handle.close();
   }

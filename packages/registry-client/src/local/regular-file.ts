@@ -115,3 +115,40 @@ export async function* filePieces(
     yield buffer.subarray(0, bytesRead);
   }
 }
+
+/**
+ * Like `filePieces`, from two buffers in turn: one is read into while the other is looked at. Each
+ * piece is valid until the next is asked for.
+ */
+export async function* borrowedFilePieces(
+  handle: FileHandle,
+  offset: number,
+  length: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer, void, void> {
+  const size = Math.min(FILE_READ_BYTES, length);
+  const read = async (buffer: Buffer, position: number) => {
+    const wanted = Math.min(size, length - position);
+    const { bytesRead } = await handle.read(buffer, 0, wanted, offset + position);
+    return buffer.subarray(0, bytesRead);
+  };
+  let spare = Buffer.allocUnsafeSlow(size);
+  let other = Buffer.allocUnsafeSlow(size);
+  let reading = read(other, 0);
+  try {
+    for (let position = 0; position < length; ) {
+      signal?.throwIfAborted();
+      const piece = await reading;
+      if (piece.byteLength === 0) return;
+      position += piece.byteLength;
+      [spare, other] = [other, spare];
+      reading = read(other, position);
+      // An error counts when its piece is asked for.
+      reading.catch(() => undefined);
+      yield piece;
+    }
+  } finally {
+    // The caller closes the file.
+    await reading.catch(() => undefined);
+  }
+}

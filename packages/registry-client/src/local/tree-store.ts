@@ -38,6 +38,15 @@ export abstract class TreeStore implements AsyncDisposable {
     return Readable.from(pieces, { objectMode: false });
   }
 
+  /** The same in pieces, each valid until the next is asked for. */
+  protected piecesOf(
+    name: string,
+    descriptor: Descriptor,
+    { signal }: CallOptions,
+  ): AsyncIterable<Buffer> {
+    return verifiedPieces(this.tree.borrowedPieces(name, signal), descriptor, this.description);
+  }
+
   protected missing(digest: Digest): NotFoundError {
     return new NotFoundError(`${this.description} holds no blob ${digest}`, {
       remedy: this.missingRemedy,
