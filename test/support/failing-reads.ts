@@ -49,9 +49,10 @@ export async function testFailingReads(t: Test, options: FailingReads): Promise<
   const after = await quietWhileFailing(pid, gate);
   const heldMax = heldBefore + GROWTH_BYTES_MAX;
   const heldAfter = await heap.bytesHeldAtMost(pid, heldMax);
-  const found = Object.entries({ before, busy, after });
-  const lines = found.map(([name, one]) => `${name}: ${formatFootprint(one)}`);
-  t.comment(`${requests} requests, ${failed} reads failed; ${lines.join('; ')}`);
+  t.comment(`${requests} requests, ${failed} reads failed`);
+  for (const [name, found] of Object.entries({ before, busy, after })) {
+    t.comment(`${name}: ${formatFootprint(found)}`);
+  }
   t.comment(`heap and buffers: ${heldBefore} bytes before, ${heldAfter} after`);
   t.ok(failed > 0);
   const { [gate.host]: connections = 0, ...others } = busy.connections;
