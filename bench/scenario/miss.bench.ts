@@ -37,7 +37,7 @@ type Pair = FloorTimes & { readonly readMs: number };
 
 async function run(options: ScenarioOptions, directory: string): Promise<ScenarioResult> {
   const input = await makeInput(directory, options.isSmall);
-  await using registry = await startRegistryProcess(join(directory, 'registry'));
+  await using registry = await startRegistryProcess();
   const reference = `${registry.host}/${REPOSITORY}:lazy`;
   await convertTo(reference, input);
   const places = await placesOf(reference, options.isSmall ? 30 : 400);
@@ -46,7 +46,6 @@ async function run(options: ScenarioOptions, directory: string): Promise<Scenari
     await dropCaches();
     const blobs = `http://${registry.host}/v2/${REPOSITORY}/blobs`;
     options.say(`reading 4 KiB of ${places.length} chunks`);
-    await readRegistry(blobs, places);
     const pairs = await measurePairs(mount.mountpoint, places, blobs);
     const daemon = daemonFigures(await mount.status());
     return {
@@ -76,13 +75,6 @@ async function convertTo(reference: string, input: BenchInput): Promise<void> {
   await runChecked(SHOAL, ['convert', '--plain-http', ...source, '--target', reference], {
     timeoutMs: 600_000,
   });
-}
-
-/** A peer has what it serves in its page cache. */
-async function readRegistry(blobs: string, places: readonly Place[]): Promise<void> {
-  for (const blobId of new Set(places.map(({ chunk }) => chunk.blobId))) {
-    await (await fetch(`${blobs}/sha256:${blobId}`)).arrayBuffer();
-  }
 }
 
 async function measurePairs(
