@@ -1,0 +1,87 @@
+/**
+ * The disk below everything the snapshotter keeps is full: containers that run read on, also what has to
+ * be fetched; a new one is refused in words; with room again all goes on, and both sides know the same.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  requireMounts,
+  requireTool,
+  runChecked,
+  runCommand,
+  temporaryDirectory,
+} from '@shoal/test-kit';
+import t from 'tap';
+import { startDockerRegistry } from '../support/docker-registry.ts';
+import { until } from '../support/mounted-image.ts';
+import { startSnapshotter } from '../support/own-snapshotter.ts';
+import { runShoal } from '../support/shoal-command.ts';
+import { buildBusyboxLayout, LARGE_BYTES, largeContent, OUTPUT } from './support/busybox-image.ts';
+import { containerName, removeEverything } from './support/containers.ts';
+import { startRelease } from './support/releases.ts';
+
+t.setTimeout(600_000);
+
+const CONFIG = '[cache]\nhigh_percent = 100\n[snapshotter]\nlookup_timeout_ms = 60000\n';
+
+t.test('a full disk below a running container', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'docker-registry', 'busybox', 'mkfs.ext4')) return;
+  const directory = temporaryDirectory(t);
+  const registry = await startDockerRegistry(t, join(directory, 'registry'));
+  const node = join(directory, 'node');
+  const state = join(node, 'state');
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  await runChecked('truncate', ['-s', '48M', join(directory, 'disk')]);
+  await runChecked('mkfs.ext4', ['-q', '-O', '^has_journal', '-m', '0', join(directory, 'disk')]);
+  await runChecked('mount', ['-o', 'loop', join(directory, 'disk'), state]);
+  t.teardown(() => runCommand('umount', ['-l', state]));
+  const snapshotter = await startSnapshotter(t, { directory: node, config: CONFIG });
+  const containerd = await startRelease(t, '2', snapshotter);
+  if (containerd === undefined) return;
+  const image = `${registry.host}/test/converted:latest`;
+  const layout = buildBusyboxLayout(join(directory, 'layout'));
+  await runShoal(['convert', '--source', `oci:${layout}`, '--target', image]);
+  await containerd.client(['pull', image]);
+  const name = containerName();
+  const run = ['run', '--detach', '--snapshotter', 'shoal', image, name, 'sleep', '10000'];
+  await containerd.ctr(run);
+  fill(join(state, 'ballast'));
+
+  const sum = ['tasks', 'exec', '--exec-id', containerName(), name, 'sha256sum', '/unread'];
+  const digest = createHash('sha256').update(largeContent()).digest('hex');
+  t.match(await containerd.ctr(sum), { stdout: new RegExp(`^${digest}`) }, `${LARGE_BYTES} bytes`);
+  const refused = await containerd.tryClient(['run', image, containerName()]);
+  t.not(refused.exitCode, 0);
+  t.match(
+    refused.stderr,
+    /disk is full|no space/i,
+    'a new container is refused, and it is said why',
+  );
+
+  rmSync(join(state, 'ballast'));
+  await until('a new container starts', async () => {
+    const { exitCode, stdout } = await containerd.tryClient(['run', image, containerName()]);
+    return exitCode === 0 && stdout === OUTPUT;
+  });
+  await containerd.ctr(['tasks', 'delete', '--force', name]);
+  await containerd.ctr(['containers', 'delete', name]);
+  await removeEverything(t, containerd, snapshotter);
+  t.same(readdirSync(join(state, 'snapshots')), []);
+});
+
+/** Until not a byte more goes in. */
+function fill(path: string): void {
+  const fd = openSync(path, 'w');
+  try {
+    for (const length of [1 << 20, 1 << 12, 1]) {
+      try {
+        for (;;) writeSync(fd, Buffer.alloc(length, 1));
+      } catch {
+        // It is full for pieces of this length.
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
