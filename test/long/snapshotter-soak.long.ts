@@ -15,6 +15,7 @@ import { containerName, removeEverything } from '../containerd/support/container
 import { type Installation, startRelease } from '../containerd/support/releases.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { formatFootprint, leftBehind, quietFootprint } from '../support/footprint.ts';
+import { until } from '../support/mounted-image.ts';
 import { type OwnSnapshotter, startSnapshotter } from '../support/own-snapshotter.ts';
 import { runShoal } from '../support/shoal-command.ts';
 
@@ -131,6 +132,9 @@ class Soak {
   async kill(): Promise<void> {
     await this.#snapshotter.stop('SIGKILL');
     await this.#snapshotter.start();
+    // Its socket outlives a daemon: connections wait there for the next one.
+    const ready = `"pid":${pidOf(this.#snapshotter)},"event":"ready"`;
+    await until('the snapshotter is ready', () => this.#snapshotter.log().includes(ready));
     this.#excusedUntilMs = performance.now() + EXCUSED_MS;
   }
 

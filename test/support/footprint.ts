@@ -9,12 +9,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 type Counts = Readonly<Record<string, number>>;
 
 export type Footprint = {
-  /** All but TCP connections: files by their directory, the rest by what the kernel calls it. */
+  /**
+   * All but TCP connections and what codec threads have: files by their directory, the rest by what
+   * the kernel calls it.
+   */
   readonly descriptors: Counts;
   /** TCP connections by the other end, `127.0.0.1:5000`. */
   readonly connections: Counts;
-  /** By name, without that of LevelDB. */
+  /** By name, without that of LevelDB and the codec's. */
   readonly threads: Counts;
+  /** They start with a fetch and end after a minute without work. */
+  readonly codecThreads: number;
   readonly residentBytes: number;
 };
 
@@ -22,6 +27,14 @@ const QUIET_MS_MAX = 120_000;
 const READING_MS = 200;
 /** So many equal readings in a row: nothing is on its way. */
 const EQUAL_READINGS = 5;
+const CODEC_THREAD = 'shoal-codec';
+/** What the event loop of a worker thread opens. */
+const EVENT_LOOP: Counts = {
+  'anon_inode:[eventfd]': 1,
+  'anon_inode:[eventpoll]': 1,
+  'anon_inode:[io_uring]': 1,
+  'pipe:': 2,
+};
 const LIBUV_THREADS = 4;
 const STATE_LISTENING = '0A';
 
@@ -31,10 +44,16 @@ export function footprint(pid: number): Footprint {
   const remotes = tcpConnections(pid);
   const remoteOf = (link: string) => remotes.get(/^socket:\[(\d+)\]$/.exec(link)?.[1] ?? '');
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const { [CODEC_THREAD]: codecThreads = 0, ...threads } = count(threadNames(pid));
+  const all = count(links.filter((link) => remoteOf(link) === undefined).map(kindOf));
+  const descriptors = Object.entries(all).map(([kind, number]) => {
+    return [kind, Math.max(0, number - codecThreads * (EVENT_LOOP[kind] ?? 0))] as const;
+  });
   return {
-    descriptors: count(links.filter((link) => remoteOf(link) === undefined).map(kindOf)),
+    descriptors: Object.fromEntries(descriptors),
     connections: count(links.flatMap((link) => remoteOf(link) ?? [])),
-    threads: count(threadNames(pid)),
+    threads,
+    codecThreads,
     residentBytes: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1024,
   };
 }
@@ -48,11 +67,11 @@ export async function quietFootprint(pid: number): Promise<Footprint> {
   let [last, equal] = ['', 0];
   for (;;) {
     const found = footprint(pid);
-    const { descriptors, connections, threads } = found;
-    const text = JSON.stringify({ descriptors, connections, threads });
+    const { residentBytes: _, ...exact } = found;
+    const text = JSON.stringify(exact);
     equal = text === last ? equal + 1 : 1;
     last = text;
-    if (equal === EQUAL_READINGS && total(connections) === 0) return found;
+    if (equal >= EQUAL_READINGS && total(found.connections) === 0) return found;
     if (performance.now() > giveUpAt)
       throw new Error(`process ${pid} does not come to rest: ${text}`);
     await sleep(READING_MS);
@@ -73,9 +92,9 @@ export function leftBehind(before: Footprint, after: Footprint): Counts {
 
 /** In one line, for a test's comment. */
 export function formatFootprint(found: Footprint): string {
-  const { descriptors, connections, threads, residentBytes } = found;
+  const { descriptors, connections, threads, codecThreads, residentBytes } = found;
   const mebibytes = Math.round(residentBytes / 2 ** 20);
-  return `${total(descriptors)} descriptors, ${total(connections)} connections, ${total(threads)} threads, ${mebibytes} MiB`;
+  return `${total(descriptors)} descriptors, ${total(connections)} connections, ${total(threads)} threads and ${codecThreads} of the codec, ${mebibytes} MiB`;
 }
 
 export function total(counts: Counts): number {
