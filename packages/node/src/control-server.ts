@@ -3,8 +3,9 @@
  * caller that leaves aborts what it asked for; closing waits for running requests. A socket that
  * somebody removed is made anew.
  */
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, type FSWatcher, rmSync, watch } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { basename, dirname } from 'node:path';
 import { newRequest, runInRequest } from '@shoal/snapshotter';
 import { encodeError } from './control-errors.ts';
 import { ControlProtocolError, SocketPathError } from './errors.ts';
@@ -40,8 +41,10 @@ export class ControlServer implements AsyncDisposable {
   readonly #socket: string;
   readonly #routes: Routes;
   readonly #log: Log;
+  /** Of the socket's directory. */
+  #watcher: FSWatcher | undefined;
   #check: NodeJS.Timeout | undefined;
-  #checking: Promise<void> | undefined;
+  #checking: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   private constructor(socket: string, routes: Routes, log: Log) {
@@ -58,7 +61,7 @@ export class ControlServer implements AsyncDisposable {
     const server = new ControlServer(socket, routes, log);
     rmSync(socket, { force: true });
     await server.#listen();
-    server.#checkLater();
+    server.#watch();
     return server;
   }
 
@@ -77,25 +80,50 @@ export class ControlServer implements AsyncDisposable {
     this.#servers.push({ server, closed });
   }
 
-  #checkLater(): void {
-    this.#check = setTimeout(() => {
-      this.#checking = this.#keepSocket();
-    }, SOCKET_CHECK_MS);
-    this.#check.unref();
+  /** The kernel tells when the socket goes; where it has no watch to give, it is looked for. */
+  #watch(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    try {
+      const listener = (_: string, name: string | null) => {
+        if (name === basename(this.#socket)) this.#look();
+      };
+      this.#watcher = watch(dirname(this.#socket), { persistent: false }, listener);
+      this.#watcher.once('error', () => this.#watch());
+    } catch {
+      // No watch is left: see below.
+    }
+    // It may have gone before it was watched.
+    this.#look();
+  }
+
+  #look(): void {
+    this.#checking = this.#checking.then(() => this.#keepSocket());
+  }
+
+  #lookLater(): void {
+    if (this.#closing !== undefined) return;
+    clearTimeout(this.#check);
+    this.#check = setTimeout(() => this.#look(), SOCKET_CHECK_MS).unref();
   }
 
   async #keepSocket(): Promise<void> {
-    if (!existsSync(this.#socket)) {
-      // Before the new one is there: closing removes whatever has its path.
-      this.#servers.at(-1)?.server.close();
-      try {
-        await this.#listen();
-        this.#log.warn({ socket: this.#socket }, 'the control socket was gone and is there again');
-      } catch (error) {
-        this.#log.debug({ reason: String(error) }, 'the control socket cannot be made anew');
-      }
+    if (this.#closing !== undefined) return;
+    if (existsSync(this.#socket)) {
+      if (this.#watcher === undefined) this.#lookLater();
+      return;
     }
-    if (this.#closing === undefined) this.#checkLater();
+    // Before the new one is there: closing removes whatever has its path.
+    this.#servers.at(-1)?.server.close();
+    try {
+      await this.#listen();
+      this.#log.warn({ socket: this.#socket }, 'the control socket was gone and is there again');
+      // Its directory may be another one.
+      this.#watch();
+    } catch (error) {
+      this.#log.debug({ reason: String(error) }, 'the control socket cannot be made anew');
+      this.#lookLater();
+    }
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, routes: Routes): Promise<void> {
@@ -123,6 +151,7 @@ export class ControlServer implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#watcher?.close();
     clearTimeout(this.#check);
     await this.#checking;
     rmSync(this.#socket, { force: true });

@@ -14,7 +14,7 @@ export const CONFIG_BYTES_MAX = 1 << 20;
 export const START_TIMEOUT_MS = 120_000;
 /** How long a command waits for a daemon that was ready and has no socket any more; see the next. */
 export const LOST_SOCKET_TIMEOUT_MS = 5_000;
-/** How often a daemon looks whether its control socket is still there; it makes a lost one anew. */
+/** How often a daemon tries to make a control socket anew that is lost and cannot be made yet. */
 export const SOCKET_CHECK_MS = 500;
 /** How long a starting daemon waits for the lock of one that was just killed. */
 export const LOCK_TIMEOUT_MS = 5_000;
