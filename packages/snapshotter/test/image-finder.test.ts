@@ -5,6 +5,7 @@
 import { parseDigest } from '@shoal/oci';
 import t from 'tap';
 import { ImageFinder } from '../src/images/image-finder.ts';
+import { LOOKUP_STUCK_MS } from '../src/images/limits.ts';
 import { Semaphore } from '../src/images/semaphore.ts';
 import { silentLog } from '../src/service-log.ts';
 
@@ -158,6 +159,30 @@ t.test('once the registry has said which image it is, a pull waits for its mount
   t.match(late, { kind: 'not-ready', reason: /the converted image is being mounted/ });
   never.resolve();
   await hasty.finder.close();
+});
+
+t.test('a registry that hung is asked again by the next pull', async (t) => {
+  let isHanging = true;
+  const ended = Promise.withResolvers<void>();
+  const { finder, asked } = makeFinder(20, async (ends) => {
+    if (!isHanging) return CONVERTED;
+    await new Promise<void>((resolve) => ends.addEventListener('abort', () => resolve()));
+    ended.resolve();
+    throw ends.reason;
+  });
+  t.equal((await finder.find(request('a'), signal)).kind, 'not-ready');
+  t.match(await finder.find(request('a'), signal), { kind: 'not-ready' }, 'it may still answer');
+  t.equal(asked.lookups, 1);
+  isHanging = false;
+  const { now } = performance;
+  t.teardown(() => {
+    performance.now = now;
+  });
+  performance.now = () => now.call(performance) + LOOKUP_STUCK_MS;
+  t.equal((await finder.find(request('a'), signal)).kind, 'ready');
+  t.equal(asked.lookups, 2);
+  await ended.promise;
+  await finder.close();
 });
 
 t.test('a pull that has to wait for others says so', async (t) => {

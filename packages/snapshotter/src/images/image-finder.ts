@@ -5,7 +5,7 @@
  * pull waits longer: that image is mounted sooner than this one is fetched.
  *
  * A layer that is asked for again belongs to another pull. What was not found by the last one may be
- * there now: it is looked for anew.
+ * there now, and a registry that hung may answer: it is looked for anew.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRetryable } from '@shoal/errors';
@@ -18,6 +18,7 @@ import {
   LOOKUP_MEMORY_MAX,
   LOOKUP_MOUNT_MS_MAX,
   LOOKUP_REMEMBERED_MS,
+  LOOKUP_STUCK_MS,
   LOOKUP_TOTAL_MS_MAX,
 } from './limits.ts';
 import { LookupProgress } from './lookup-progress.ts';
@@ -62,7 +63,11 @@ export type Finding =
     };
 
 type Flight = {
-  /** Layers that have asked. */
+  /** Since when the last pull waits, on the clock of `performance.now`. */
+  sinceMs: number;
+  /** Ends it. */
+  readonly ending: AbortController;
+  /** Layers that have asked, of that pull. */
   readonly layers: Set<string>;
   readonly progress: LookupProgress;
   readonly finding: Promise<Finding>;
@@ -76,6 +81,7 @@ export class ImageFinder {
   readonly #mountMs: number;
   readonly #parts: FinderParts;
   readonly #flights = new Map<string, Flight>();
+  readonly #running = new Set<Promise<Finding>>();
   readonly #ending = new AbortController();
 
   constructor({ deadlineMs, mountMs = LOOKUP_MOUNT_MS_MAX }: FinderOptions, parts: FinderParts) {
@@ -109,7 +115,7 @@ export class ImageFinder {
   /** Ends lookups that run. */
   async close(): Promise<void> {
     this.#ending.abort();
-    await Promise.all([...this.#flights.values()].map(({ finding }) => finding));
+    await Promise.all(this.#running);
     this.#flights.clear();
   }
 
@@ -124,9 +130,9 @@ export class ImageFinder {
   }
 
   /** Resolves when a pull has waited enough. What is known already may have to be mounted again. */
-  async #late({ progress, settled }: Flight, signal: AbortSignal): Promise<Finding> {
-    const waitedMs = settled === undefined ? progress.elapsedMs() : 0;
-    const sinceMs = performance.now() - waitedMs;
+  async #late({ progress, settled, sinceMs }: Flight, signal: AbortSignal): Promise<Finding> {
+    const startedAtMs = settled === undefined ? sinceMs : performance.now();
+    const waitedMs = performance.now() - startedAtMs;
     const wait = (ms: number) => sleep(Math.max(0, ms), undefined, { signal });
     try {
       await wait(this.#deadlineMs - waitedMs);
@@ -137,32 +143,42 @@ export class ImageFinder {
     } catch {
       // Nobody waits any longer.
     }
-    return { kind: 'not-ready', reason: progress.reason(sinceMs), isFinal: false };
+    return { kind: 'not-ready', reason: progress.reason(startedAtMs), isFinal: false };
   }
 
   #flight(request: FindRequest): Flight {
     const key = keyOf(request);
     const known = this.#flights.get(key);
-    if (known !== undefined && isValid(known, request)) return known;
+    if (known !== undefined && isValid(known, request)) {
+      if (known.layers.has(request.layer)) startPull(known);
+      return known;
+    }
+    known?.ending.abort();
+    const flight = this.#start(request);
     this.#flights.delete(key);
-    const progress = new LookupProgress();
-    const flight: Flight = {
-      layers: new Set(),
-      progress,
-      finding: this.#fly(request, progress),
-      forgetAtMs: Number.POSITIVE_INFINITY,
-      settled: undefined,
-    };
     this.#flights.set(key, flight);
-    void flight.finding.then((finding) => {
-      flight.settled = finding;
-      flight.forgetAtMs = performance.now() + LOOKUP_REMEMBERED_MS;
-      this.#tell(request, flight, finding);
-    });
     for (const oldest of this.#flights.keys()) {
       if (this.#flights.size <= LOOKUP_MEMORY_MAX) break;
       this.#flights.delete(oldest);
     }
+    return flight;
+  }
+
+  #start(request: FindRequest): Flight {
+    const progress = new LookupProgress();
+    const ending = new AbortController();
+    const finding = this.#fly(request, progress, ending.signal);
+    const flight: Flight = {
+      ...{ sinceMs: performance.now(), ending, layers: new Set(), progress, finding },
+      ...{ forgetAtMs: Number.POSITIVE_INFINITY, settled: undefined },
+    };
+    this.#running.add(finding);
+    void finding.then((found) => {
+      this.#running.delete(finding);
+      flight.settled = found;
+      flight.forgetAtMs = performance.now() + LOOKUP_REMEMBERED_MS;
+      this.#tell(request, flight, found);
+    });
     return flight;
   }
 
@@ -173,9 +189,13 @@ export class ImageFinder {
     else this.#parts.log.debug(fields, 'an image was looked for');
   }
 
-  async #fly(request: FindRequest, progress: LookupProgress): Promise<Finding> {
+  async #fly(
+    request: FindRequest,
+    progress: LookupProgress,
+    ending: AbortSignal,
+  ): Promise<Finding> {
     const timeout = AbortSignal.timeout(LOOKUP_TOTAL_MS_MAX);
-    const signal = AbortSignal.any([timeout, this.#ending.signal]);
+    const signal = AbortSignal.any([timeout, ending, this.#ending.signal]);
     try {
       const mark = await this.#parts.turns.run(() => this.#mount(request, progress, signal));
       progress.enter('done');
@@ -203,11 +223,20 @@ export class ImageFinder {
   }
 }
 
-/** A pull that has asked for this layer before and was told no has ended: this is the next one. */
-function isValid({ settled, layers, forgetAtMs }: Flight, { layer }: FindRequest): boolean {
+/** A pull that has asked for this layer before has ended, or was told no: this is the next one. */
+function isValid(flight: Flight, { layer }: FindRequest): boolean {
+  const { settled, layers, forgetAtMs, progress } = flight;
   if (forgetAtMs <= performance.now()) return false;
-  const isAnotherPull = settled?.kind === 'not-ready' && layers.has(layer);
-  return !isAnotherPull || settled.isOfImage === true;
+  if (!layers.has(layer)) return true;
+  if (settled === undefined) return !progress.isAsking || progress.elapsedMs() < LOOKUP_STUCK_MS;
+  return settled.kind === 'ready' || settled.isOfImage === true;
+}
+
+/** Another pull joins a look-up that runs, with a deadline of its own when the last one has passed. */
+function startPull(flight: Flight): void {
+  if (!flight.progress.wasLate) return;
+  flight.sinceMs = performance.now();
+  flight.layers.clear();
 }
 
 function keyOf({ image, isConverted }: Pick<FindRequest, 'image' | 'isConverted'>): string {

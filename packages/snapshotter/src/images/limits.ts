@@ -14,6 +14,8 @@ export const LOOKUP_MOUNT_MS_MAX = 8_000;
 export const LOOKUPS_PARALLEL_MAX = 8;
 /** A look-up goes on behind the pull that asked, for its next layers, but not for ever. */
 export const LOOKUP_TOTAL_MS_MAX = 60_000;
+/** A registry that has said nothing for so long is asked again by the next pull: it hung. */
+export const LOOKUP_STUCK_MS = 10_000;
 /** What a look-up said holds for the layers of one pull; the next pull asks again what was not found. */
 export const LOOKUP_REMEMBERED_MS = 60_000;
 /** Look-ups remembered: images that a host pulls within a minute, many times over. */

@@ -24,6 +24,11 @@ export class LookupProgress {
     return this.#step() === 'mounts';
   }
 
+  /** The registry has not answered yet. */
+  get isAsking(): boolean {
+    return this.#step() === 'asks';
+  }
+
   elapsedMs(): number {
     return performance.now() - this.#startedAtMs;
   }
