@@ -73,13 +73,14 @@ async function main(): Promise<void> {
     console.log(formatReport(report));
     keep(report);
   } finally {
-    clear();
+    if (!isEnding) clear();
   }
 }
 
+let isEnding = false;
+
 /** What was started goes, as at the end: registries, daemons, containers, namespaces, mounts. */
 function endWhenInterrupted(clear: () => void): void {
-  let isEnding = false;
   const end = async () => {
     if (isEnding) return;
     isEnding = true;
@@ -104,4 +105,7 @@ function save(report: Report): void {
   writeFileSync(`${stem}.json`, `${JSON.stringify(merged, undefined, 2)}\n`);
 }
 
-await main();
+await main().catch((error: unknown) => {
+  // What fails because its registry is taken away must not end the process before all is taken away.
+  if (!isEnding) throw error;
+});

@@ -6,6 +6,8 @@ import { REPOSITORY_ROOT, SHOAL } from './input.ts';
 
 export type Program = {
   readonly name: string;
+  /** For the notes of the table. */
+  readonly does: string;
   /** Does something real and prints at least one line. */
   readonly command: readonly string[];
 };
@@ -25,6 +27,8 @@ export type PushedApplication = Application & {
   readonly bytes: number;
   /** Of the ordinary image's layer. */
   readonly storedBytes: number;
+  /** Records of the conversion, so that another one with a list need not do it again. */
+  readonly buildCache: string;
 };
 
 const shell = (script: string) => ['/bin/sh', '-c', script];
@@ -47,7 +51,8 @@ export const APPLICATIONS: readonly Application[] = [
     packages: 'python3,python3-numpy',
     programs: [
       {
-        name: 'inverts a matrix with numpy',
+        name: 'numpy',
+        does: 'imports numpy and inverts a matrix',
         command: ['python3', '-c', 'import numpy; print(numpy.linalg.inv(numpy.eye(3)).sum())'],
       },
     ],
@@ -57,7 +62,8 @@ export const APPLICATIONS: readonly Application[] = [
     packages: 'nodejs',
     programs: [
       {
-        name: 'prints a hash',
+        name: 'hash',
+        does: 'prints a hash',
         command: [
           'node',
           '-e',
@@ -71,7 +77,8 @@ export const APPLICATIONS: readonly Application[] = [
     packages: 'redis-server,redis-tools',
     programs: [
       {
-        name: 'server answers a ping',
+        name: 'ping',
+        does: 'a server answers a ping',
         command: shell(
           'redis-server --port 0 --unixsocket /tmp/r --daemonize yes >/dev/null; ' +
             'until redis-cli -s /tmp/r ping 2>/dev/null; do :; done; redis-cli -s /tmp/r shutdown',
@@ -82,22 +89,35 @@ export const APPLICATIONS: readonly Application[] = [
   {
     name: 'postgres',
     packages: 'postgresql',
-    programs: [{ name: 'makes a cluster and answers a query', command: shell(POSTGRES) }],
+    programs: [
+      { name: 'query', does: 'makes a cluster and answers a query', command: shell(POSTGRES) },
+    ],
   },
   {
     name: 'java',
     packages: 'default-jre-headless',
-    programs: [{ name: 'JVM tells its version', command: ['java', '--version'] }],
+    programs: [
+      {
+        name: 'version',
+        does: 'the JVM starts and tells its version',
+        command: ['java', '--version'],
+      },
+    ],
   },
   {
     name: 'torch',
     packages: 'python3-torch,python3-pandas',
     programs: [
       {
-        name: 'adds up a tensor with torch',
+        name: 'torch',
+        does: 'imports torch and adds up a tensor',
         command: ['python3', '-c', 'import torch; print(torch.ones(3).sum())'],
       },
-      { name: 'adds up a table with pandas', command: ['python3', '-c', PANDAS] },
+      {
+        name: 'pandas',
+        does: 'imports pandas and adds up a table',
+        command: ['python3', '-c', PANDAS],
+      },
     ],
   },
 ];
@@ -113,20 +133,42 @@ export async function pushApplication(
   const script = join(REPOSITORY_ROOT, 'scripts', 'debian-root.sh');
   const made = await runChecked(script, [application.packages], { timeoutMs: PUSH_MS_MAX });
   const tar = readFileSync(made.stdout.trim());
+  const pushed = await pushImages(tar, `${host}/bench/${application.name}`, directory);
+  return { ...application, ...pushed, bytes: tar.length };
+}
+
+export type PushedImages = Pick<
+  PushedApplication,
+  'ordinary' | 'lazy' | 'storedBytes' | 'buildCache'
+>;
+
+/** One gzip layer, and the same converted. */
+export async function pushImages(
+  tar: Buffer,
+  name: string,
+  directory: string,
+): Promise<PushedImages> {
   const layout = join(directory, 'layout');
   buildLayout({ directory: layout, layers: [{ tar, compression: 'gzip' }] });
-  const name = `${host}/bench/${application.name}`;
   const pushed = { ordinary: `${name}:latest`, lazy: `${name}:lazy` };
   const copy = ['copy', '--dest-tls-verify=false', `oci:${layout}:latest`];
   await runChecked('skopeo', [...copy, `docker://${pushed.ordinary}`], { timeoutMs: PUSH_MS_MAX });
-  await runChecked(
-    SHOAL,
-    ['convert', '--plain-http', '--source', `oci:${layout}:latest`, '--target', pushed.lazy],
-    { timeoutMs: PUSH_MS_MAX },
-  );
-  const storedBytes = await layerBytes(pushed.ordinary);
   rmSync(layout, { recursive: true, force: true });
-  return { ...application, ...pushed, bytes: tar.length, storedBytes };
+  const buildCache = join(directory, 'build-cache');
+  await convert(pushed.ordinary, pushed.lazy, ['--build-cache', buildCache]);
+  return { ...pushed, buildCache, storedBytes: await layerBytes(pushed.ordinary) };
+}
+
+/** Within one registry. */
+export async function convert(
+  source: string,
+  target: string,
+  options: readonly string[],
+): Promise<void> {
+  const ends = ['--source', source, '--target', target];
+  await runChecked(SHOAL, ['convert', '--plain-http', ...options, ...ends], {
+    timeoutMs: PUSH_MS_MAX,
+  });
 }
 
 /** All layers of an ordinary image, as stored. */

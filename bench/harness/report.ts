@@ -125,9 +125,10 @@ export function compareRounds(
   }));
 }
 
-/** The later report, and before its rows those of the earlier one whose work it has not measured. */
+/** The later report, and before its rows and notes those of the earlier one that it does not have. */
 export function mergeReports(earlier: Report, later: Report): Report {
   const measured = new Set(later.rows.map(({ work }) => work));
   const kept = earlier.rows.filter(({ work }) => !measured.has(work));
-  return { ...later, rows: [...kept, ...later.rows] };
+  const notes = [...new Set([...earlier.notes, ...later.notes])];
+  return { ...later, rows: [...kept, ...later.rows], notes };
 }

@@ -1,19 +1,35 @@
 /** One start of a container from an image that is not on the host yet, and reads inside of it. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runChecked } from '@shoal/test-kit';
 import { type Installation, startRelease } from '../../test/containerd/support/releases.ts';
 import { startSnapshotter } from '../../test/support/own-snapshotter.ts';
-import type { Program, PushedApplication } from './applications.ts';
+import {
+  convert,
+  type Program,
+  type PushedApplication,
+  type PushedImages,
+  pushImages,
+} from './applications.ts';
+import { SHOAL } from './input.ts';
 import type { LimitedRegistry } from './limited-registry.ts';
 import { BenchScope } from './scope.ts';
 import { dropCaches } from './tree-reader.ts';
 
-export type StartTask = {
-  readonly image: PushedApplication;
-  readonly registry: LimitedRegistry;
+export type Contestant = {
+  readonly who: string;
   /** What containerd knows it as. */
   readonly snapshotter: 'overlayfs' | 'shoal';
+};
+
+export type StartTask = {
+  readonly snapshotter: Contestant['snapshotter'];
+  /** The image, with its registry. */
+  readonly name: string;
+  readonly registry: LimitedRegistry;
+  /** A small image that the host has started before. */
+  readonly warmUp: PushedImages;
   readonly directory: string;
 };
 
@@ -32,27 +48,27 @@ export type SteadyReads = { readonly diskMbPerSecond: number; readonly warmMbPer
 
 const PULL_MS_MAX = 900_000;
 
-/** Everything anew, on empty directories. */
+/** On empty directories, by daemons that have started one small image so far. */
 export async function measureStart(
   task: StartTask & { readonly program: Program },
 ): Promise<Start> {
   await using scope = new BenchScope();
-  const { image, registry, program } = task;
+  const { name, registry, program } = task;
   const host = await openHost(scope, task);
   const { command } = program;
   await dropCaches();
   const before = { bytes: registry.bytesSent(), requests: registry.requests() };
   const startedAt = performance.now();
-  await host.pull(image);
+  await host.pull(name);
   const pulledAt = performance.now();
-  const first = await host.run(image, command);
+  const first = await host.run(name, command);
   const start = {
     coldSeconds: (pulledAt - startedAt + first.outputMs) / 1e3,
     pullSeconds: (pulledAt - startedAt) / 1e3,
     megabytes: (registry.bytesSent() - before.bytes) / 1e6,
     requests: registry.requests() - before.requests,
   };
-  const again = await host.run(image, command);
+  const again = await host.run(name, command);
   return { ...start, againSeconds: again.outputMs / 1e3 };
 }
 
@@ -65,11 +81,11 @@ echo $bytes $(($(date +%s%N) - before))`;
 /** A first container has brought the bytes. */
 export async function measureSteadyReads(task: StartTask): Promise<SteadyReads> {
   await using scope = new BenchScope();
-  const { image } = task;
+  const { name } = task;
   const host = await openHost(scope, task);
-  await host.pull(image);
+  await host.pull(name);
   const read = async (): Promise<number> => {
-    const { output } = await host.run(image, ['/bin/sh', '-c', READ_BINARIES]);
+    const { output } = await host.run(name, ['/bin/sh', '-c', READ_BINARIES]);
     const [bytes = 0, nanoseconds = 0] = output.split(' ').map(Number);
     return bytes / 1e6 / (nanoseconds / 1e9);
   };
@@ -78,33 +94,70 @@ export async function measureSteadyReads(task: StartTask): Promise<SteadyReads> 
   return { diskMbPerSecond: await read(), warmMbPerSecond: await read() };
 }
 
+/**
+ * The image once more, converted with the list of what the program read in a start on another host,
+ * under a name of its own.
+ */
+export async function pushListed(
+  image: PushedApplication,
+  program: Program,
+  { registry, warmUp, directory }: Pick<StartTask, 'registry' | 'warmUp' | 'directory'>,
+): Promise<string> {
+  await using scope = new BenchScope();
+  const task: StartTask = { snapshotter: 'shoal', name: image.lazy, registry, warmUp, directory };
+  const host = await openHost(scope, task);
+  await host.pull(image.lazy);
+  await host.run(image.lazy, program.command);
+  const { stdout } = await runChecked(SHOAL, ['trace', '--prefetch-patterns', image.lazy], {
+    env: host.env,
+  });
+  const file = join(directory, 'first.txt');
+  writeFileSync(file, stdout);
+  const target = `${image.lazy}-${program.name}`;
+  const options = ['--build-cache', image.buildCache, '--prefetch-patterns', file];
+  await convert(image.ordinary, target, options);
+  return target;
+}
+
+/** An image of nothing but Debian's static busybox. */
+export async function pushWarmUp(host: string, directory: string): Promise<PushedImages> {
+  const tree = join(directory, 'warm-up');
+  mkdirSync(join(tree, 'bin'), { recursive: true });
+  copyFileSync('/bin/busybox', join(tree, 'bin', 'busybox'));
+  const tar = join(directory, 'warm-up.tar');
+  await runChecked('tar', ['-C', tree, '-cf', tar, 'bin']);
+  return pushImages(readFileSync(tar), `${host}/bench/warm-up`, directory);
+}
+
 type Host = {
-  pull(image: PushedApplication): Promise<void>;
+  readonly env: NodeJS.ProcessEnv;
+  pull(name: string): Promise<void>;
   /** A container, to its end. */
   run(
-    image: PushedApplication,
+    name: string,
     command: readonly string[],
   ): Promise<{ readonly outputMs: number; readonly output: string }>;
 };
 
-async function openHost(
-  scope: BenchScope,
-  { registry, snapshotter, directory }: StartTask,
-): Promise<Host> {
+async function openHost(scope: BenchScope, task: StartTask): Promise<Host> {
+  const { registry, snapshotter, directory, warmUp } = task;
   const shoal = await startSnapshotter(scope, {
     config: `[registry]\nconfig_path = "${hostsDirectory(directory, registry.host)}"\n`,
   });
   const containerd = await startRelease(scope, '1.6', shoal);
   if (containerd === undefined) throw new Error('containerd 1.6 cannot run here');
   const flags = ['-snapshotter', snapshotter];
-  const nameOf = (image: PushedApplication) =>
-    snapshotter === 'shoal' ? image.lazy : image.ordinary;
-  return {
-    pull: async (image) => {
-      await containerd.client([...flags, 'pull', nameOf(image)], { timeoutMs: PULL_MS_MAX });
+  const host: Host = {
+    env: shoal.env,
+    pull: async (name) => {
+      await containerd.client([...flags, 'pull', name], { timeoutMs: PULL_MS_MAX });
     },
-    run: (image, command) => runContainer(containerd, [...flags, 'run', nameOf(image)], command),
+    run: (name, command) => runContainer(containerd, [...flags, 'run', name], command),
   };
+  const small = snapshotter === 'shoal' ? warmUp.lazy : warmUp.ordinary;
+  await host.pull(small);
+  await host.run(small, ['/bin/busybox', 'echo', 'warm']);
+  return host;
 }
 
 /** containerd's own form of "this registry speaks plain HTTP". */

@@ -8,6 +8,7 @@ import {
   APPLICATIONS,
   type Program,
   type PushedApplication,
+  type PushedImages,
   pushApplication,
 } from '../harness/applications.ts';
 import { measureInTurn, median } from '../harness/figures.ts';
@@ -15,16 +16,31 @@ import { type LimitedRegistry, startLimitedRegistry } from '../harness/limited-r
 import { compareRows, type Row, type ScenarioResult } from '../harness/report.ts';
 import type { Scenario, ScenarioOptions } from '../harness/scenario.ts';
 import { BenchScope } from '../harness/scope.ts';
-import { measureStart, measureSteadyReads, type Start } from '../harness/starts.ts';
+import {
+  type Contestant,
+  measureStart,
+  measureSteadyReads,
+  pushListed,
+  pushWarmUp,
+  type Start,
+} from '../harness/starts.ts';
 
 /** Megabits per second. */
 const LINKS = [1000, 100];
 const LARGE_BYTES_MIN = 1e9;
-const SNAPSHOTTERS = ['overlayfs', 'shoal'] as const;
+
+type Surroundings = {
+  readonly registry: LimitedRegistry;
+  readonly warmUp: PushedImages;
+  readonly directory: string;
+};
+
+/** A contestant, and the image it starts. */
+type Entry = Contestant & { readonly name: string };
 
 export const startScenario: Scenario = {
   summary: 'pull to first output over 1 Gbit/s and 100 Mbit/s, beside containerd overlayfs',
-  runs: 2,
+  runs: 1,
   parts: APPLICATIONS.map(({ name }) => name),
   run,
 };
@@ -32,58 +48,80 @@ export const startScenario: Scenario = {
 async function run(options: ScenarioOptions, directory: string): Promise<ScenarioResult> {
   await using scope = new BenchScope();
   const registry = await startLimitedRegistry(scope, join(directory, 'registry'));
-  const named = APPLICATIONS.filter(
-    ({ name }) => options.only === undefined || name === options.only,
-  );
+  const warmUp = await pushWarmUp(registry.host, directory);
+  const { only } = options;
+  const named = APPLICATIONS.filter(({ name }) => only === undefined || name === only);
   const chosen = options.isSmall ? named.slice(0, 1) : named;
-  const rows: Row[] = [];
+  const parts: ScenarioResult[] = [];
   for (const application of chosen) {
     options.say(`${application.name}: making and pushing both images`);
     const image = await pushApplication(application, registry.host, directory);
-    const ofImage = await measureImage(image, registry, options, directory);
-    rows.push(...ofImage);
-    options.keep(resultOf(options, ofImage));
+    const rows = await measureImage(image, { registry, warmUp, directory }, options);
+    const part = resultOf(options, rows, [describeImage(image)]);
+    options.keep(part);
+    parts.push(part);
   }
-  return resultOf(options, rows);
+  return resultOf(
+    options,
+    parts.flatMap(({ rows }) => rows),
+    chosen.flatMap((_, index) => parts[index]?.notes.slice(-1) ?? []),
+  );
 }
 
-function resultOf(options: ScenarioOptions, rows: readonly Row[]): ScenarioResult {
+function resultOf(
+  options: ScenarioOptions,
+  rows: readonly Row[],
+  images: readonly string[],
+): ScenarioResult {
   return {
     parameters: { runs: options.runs, containerd: '1.6 (Debian)' },
     rows,
     notes: [
       'An image is one gzip layer, converted with the defaults; containerd pulls as CRI does. Medians.',
-      'Cold: daemon and containerd just started, nothing of the image on the host, page caches empty.',
+      'Cold: nothing of the image on the host, page caches empty; the daemons have started a small image.',
       'Second start: another container of the image at once, everything it reads is on the host.',
+      'With a list: converted with --prefetch-patterns, the list from a start on another empty host.',
       'Bytes are those on the link, all headers counted; requests those the registry answered.',
       'Steady reads: all of /usr/bin, once it is on the host; from the disk, then from the page cache.',
-      'nydusd with nydus-snapshotter and stargz-snapshotter are not on this machine.',
+      'nydus-snapshotter and stargz-snapshotter are not measured: they are not on this machine.',
+      ...images,
     ],
   };
 }
 
+function describeImage({ name, bytes, storedBytes, programs }: PushedApplication): string {
+  const megabytes = (count: number) => `${Math.round(count / 1e6)} MB`;
+  const does = programs.map((program) => `${program.name}: ${program.does}`).join('; ');
+  return `${name}: ${megabytes(bytes)}, ${megabytes(storedBytes)} as tar+gzip; ${does}.`;
+}
+
 async function measureImage(
   image: PushedApplication,
-  registry: LimitedRegistry,
+  around: Surroundings,
   options: ScenarioOptions,
-  directory: string,
 ): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const link of options.isSmall ? LINKS.slice(0, 1) : LINKS) {
-    for (const program of image.programs) {
-      const measure = async (snapshotter: (typeof SNAPSHOTTERS)[number]): Promise<Start> => {
-        options.say(`${image.name}, ${program.name}, ${link} Mbit/s, ${snapshotter}`);
-        await registry.limit(link);
-        return measureStart({ image, program, registry, snapshotter, directory });
-      };
-      rows.push(...startRows(image, program, link, await inTurn(options.runs, measure)));
+  const plain: readonly Entry[] = [
+    { who: 'containerd overlayfs', snapshotter: 'overlayfs', name: image.ordinary },
+    { who: 'shoal', snapshotter: 'shoal', name: image.lazy },
+  ];
+  for (const program of image.programs) {
+    options.say(`${image.name}, ${program.name}: a start for the list`);
+    await around.registry.limit(undefined);
+    const name = await pushListed(image, program, around);
+    const entries: Entry[] = [...plain, { who: 'shoal, with a list', snapshotter: 'shoal', name }];
+    for (const link of options.isSmall ? LINKS.slice(0, 1) : LINKS) {
+      const starts = await inTurn(options.runs, entries, async (entry) => {
+        options.say(`${image.name}, ${program.name}, ${link} Mbit/s, ${entry.who}`);
+        await around.registry.limit(link);
+        return measureStart({ ...around, ...entry, program });
+      });
+      rows.push(...startRows(image, program, link, starts));
     }
   }
-  await registry.limit(undefined);
   options.say(`${image.name}, steady reads`);
-  const reads = await inTurn(1, (snapshotter) =>
-    measureSteadyReads({ image, registry, snapshotter, directory }),
-  );
+  await around.registry.limit(undefined);
+  const reads = await inTurn(1, plain, (entry) => measureSteadyReads({ ...around, ...entry }));
   const pick = picker(reads);
   return [
     ...rows,
@@ -94,17 +132,11 @@ async function measureImage(
 
 function inTurn<T>(
   runs: number,
-  measure: (snapshotter: (typeof SNAPSHOTTERS)[number]) => Promise<T>,
+  entries: readonly Entry[],
+  measure: (entry: Entry) => Promise<T>,
 ): Promise<Map<string, T[]>> {
-  return measureInTurn(
-    runs,
-    new Map(
-      SNAPSHOTTERS.map((snapshotter) => [
-        snapshotter === 'overlayfs' ? 'containerd overlayfs' : snapshotter,
-        () => measure(snapshotter),
-      ]),
-    ),
-  );
+  const work = entries.map((entry) => [entry.who, () => measure(entry)] as const);
+  return measureInTurn(runs, new Map(work));
 }
 
 /** Medians of one figure, by contestant. */
@@ -121,20 +153,15 @@ function startRows(
   link: number,
   starts: ReadonlyMap<string, readonly Start[]>,
 ): Row[] {
-  const size = `${Math.round(image.bytes / 1e6)} MB, ${Math.round(image.storedBytes / 1e6)} stored`;
-  const work = `${image.name} (${size}) ${program.name}, ${link} Mbit/s`;
+  const work = `${image.name}, ${program.name}, ${link} Mbit/s`;
   const pick = picker(starts);
   const isLarge = image.bytes >= LARGE_BYTES_MIN && link === 1000;
+  const [sooner, fewer] = isLarge ? ['<= 0.20', '< 0.15'] : [];
   return [
-    ...compareRows(
-      `${work}: cold start`,
-      's',
-      pick('coldSeconds'),
-      isLarge ? '<= 0.20' : undefined,
-    ),
+    ...compareRows(`${work}: cold start`, 's', pick('coldSeconds'), sooner),
     ...compareRows(`${work}: of it the pull`, 's', pick('pullSeconds')),
     ...compareRows(`${work}: second start`, 's', pick('againSeconds')),
-    ...compareRows(`${work}: moved`, 'MB', pick('megabytes'), isLarge ? '< 0.15' : undefined),
+    ...compareRows(`${work}: moved`, 'MB', pick('megabytes'), fewer),
     ...compareRows(`${work}: requests`, '', pick('requests')),
   ];
 }
