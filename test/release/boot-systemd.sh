@@ -9,7 +9,7 @@ cgroup=$2
 if [ "${3:-}" != inside ]; then
   mkdir "$cgroup"
   trap 'find "$cgroup" -depth -type d -exec rmdir {} \; 2> /dev/null' EXIT
-  sh -euc 'echo $$ > "$0/cgroup.procs"; exec unshare --mount --pid --fork --kill-child --uts --ipc \
+  sh -euc 'echo $$ > "$0/cgroup.procs"; exec setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --uts --ipc \
     --cgroup sh -eu "$1" "$2" "$0" inside' "$cgroup" "$0" "$root"
   exit 0
 fi

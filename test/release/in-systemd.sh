@@ -16,9 +16,14 @@ check() {
   cmp "$files/$1" "/mnt/app/$1"
 }
 
-# Waits for a condition; the test has a deadline.
+# Waits for a condition, up to two minutes.
 until_true() {
-  until "$@"; do sleep 0.1; done
+  tries=1200
+  until "$@"; do
+    tries=$((tries - 1))
+    [ "$tries" != 0 ] || { echo "never: $*"; return 1; }
+    sleep 0.1
+  done
 }
 
 replaced() {
@@ -38,7 +43,8 @@ shoal convert --source "dir:$files" --target oci:/root/image:latest
 mkdir -p /mnt/app
 shoal mount oci:/root/image:latest /mnt/app
 check GPL-1
-until_true stores 2
+# The session, the image, the socket for containerd.
+until_true stores 3
 
 say 'kill -9: the unit starts it again'
 first=$(show shoal-node MainPID)
