@@ -59,7 +59,7 @@ export type Containerd = {
   stop(signal?: NodeJS.Signals): Promise<void>;
 };
 
-const START_MS_MAX = 60_000;
+const START_MS_MAX = 180_000;
 const STOP_MS_MAX = 30_000;
 
 /** CRI wants a network set-up; `opt` and NRI use directories of the whole machine. */

@@ -32,7 +32,7 @@ export type OwnSnapshotterOptions = {
   readonly program?: string;
 };
 
-const START_MS_MAX = 60_000;
+const START_MS_MAX = 180_000;
 const LOG_END_LENGTH = 4096;
 
 /** Starts it; it ends with the test, and so does whatever it has mounted. */
