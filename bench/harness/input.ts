@@ -1,10 +1,15 @@
 /** Inputs of the scenarios: the root file system of real Debian programs as tar, and images of it. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, createReadStream, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildLayout, plainLayers, runChecked } from '@shoal/test-kit';
+import { pipeline } from 'node:stream/promises';
+import { plainLayers, runChecked, writeLayoutDocuments } from '@shoal/test-kit';
 
 const PACKAGES = 'python3,python3-numpy';
-const ROOT_TIMEOUT_MS = 600_000;
+const LARGE_PACKAGES = 'python3-torch,python3-pandas';
+const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
+const READ_BYTES = 1 << 20;
+const ROOT_TIMEOUT_MS = 900_000;
 
 export const REPOSITORY_ROOT = join(import.meta.dirname, '..', '..');
 export const SHOAL = join(REPOSITORY_ROOT, 'bin', 'shoal');
@@ -20,14 +25,31 @@ export type BenchInput = {
 
 /** About 265 MB of Debian with python and numpy; a few MB of synthetic files when small. */
 export async function makeInput(directory: string, isSmall: boolean): Promise<BenchInput> {
-  const tar = isSmall ? smallArchive(directory) : await debianArchive();
-  const bytes = readFileSync(tar);
-  const layout = buildLayout({
-    directory: join(directory, 'ordinary'),
-    layers: [{ tar: bytes, compression: 'none' }],
-  });
+  const tar = isSmall ? smallArchive(directory) : await debianArchive(PACKAGES);
   const description = isSmall ? 'a small made-up tree' : `Debian 12 with ${PACKAGES}`;
-  return { tar, layout, description, tarBytes: bytes.length };
+  return await inputOf(tar, join(directory, 'ordinary'), description);
+}
+
+/** About 1.4 GB of Debian with torch and pandas. */
+export async function makeLargeInput(directory: string): Promise<BenchInput> {
+  const tar = await debianArchive(LARGE_PACKAGES);
+  return await inputOf(tar, join(directory, 'ordinary-large'), `Debian 12 with ${LARGE_PACKAGES}`);
+}
+
+async function inputOf(tar: string, directory: string, description: string): Promise<BenchInput> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(tar, { highWaterMark: READ_BYTES }), async (pieces) => {
+    for await (const piece of pieces) hash.update(piece);
+  });
+  const hex = hash.digest('hex');
+  const blobs = join(directory, 'blobs', 'sha256');
+  mkdirSync(blobs, { recursive: true });
+  copyFileSync(tar, join(blobs, hex));
+  const size = statSync(tar).size;
+  const digest = `sha256:${hex}`;
+  const layers = [{ mediaType: LAYER_TYPE, digest, size, diffId: digest }];
+  const layout = writeLayoutDocuments({ directory, layers });
+  return { tar, layout, description, tarBytes: size };
 }
 
 function smallArchive(directory: string): string {
@@ -38,8 +60,8 @@ function smallArchive(directory: string): string {
   return tar;
 }
 
-async function debianArchive(): Promise<string> {
+async function debianArchive(packages: string): Promise<string> {
   const script = join(REPOSITORY_ROOT, 'scripts', 'debian-root.sh');
-  const { stdout } = await runChecked(script, [PACKAGES], { timeoutMs: ROOT_TIMEOUT_MS });
+  const { stdout } = await runChecked(script, [packages], { timeoutMs: ROOT_TIMEOUT_MS });
   return stdout.trim();
 }

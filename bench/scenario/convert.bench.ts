@@ -2,9 +2,10 @@
  * Conversion of one uncompressed tar layer, beside the real nydus-image on the same tar with the
  * same chunk size and compressor, and beside what packing alone costs (`tar | zstd -3 -T0`).
  * Shoal also writes manifest and configuration, hashes the source layer, and reads back what it
- * wrote; the others do not. A second conversion with a build cache shows what a rebuild costs.
+ * wrote; the others do not. A second conversion with a build cache shows what a rebuild costs. What
+ * hosts run is a release; from sources a start takes longer.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   findTool,
@@ -13,77 +14,122 @@ import {
   runChecked,
   timeCommand,
 } from '@shoal/test-kit';
-import { measureInTurn, median } from '../harness/figures.ts';
-import { type BenchInput, makeInput, SHOAL } from '../harness/input.ts';
-import { compareRows, type Row, type ScenarioResult } from '../harness/report.ts';
+import { readManifest } from '../../scripts/release/npm-package.ts';
+import { readSourceState, stageRelease } from '../../scripts/release/stage.ts';
+import { measureInTurn } from '../harness/figures.ts';
+import {
+  type BenchInput,
+  makeInput,
+  makeLargeInput,
+  REPOSITORY_ROOT,
+  SHOAL,
+} from '../harness/input.ts';
+import { compareRounds, type Row, type ScenarioResult } from '../harness/report.ts';
 import type { Scenario, ScenarioOptions } from '../harness/scenario.ts';
 
 type Contestants = Map<string, () => Promise<ProcessFigures>>;
 
 const NYDUS = 'nydus-image create';
 const SHOAL_CONVERT = 'shoal convert';
+const FROM_SOURCES = 'shoal convert, from sources';
 
 export const convertScenario: Scenario = {
   summary: 'conversion beside nydus-image create and tar | zstd: rate, processor time, memory',
+  runs: 5,
+  parts: ['usual', 'large'],
   run,
 };
 
 async function run(options: ScenarioOptions, directory: string): Promise<ScenarioResult> {
-  const input = await makeInput(directory, options.isSmall);
-  options.say(`input: ${input.description}, ${input.tarBytes} bytes`);
-  const contestants = contestantsOf(input, directory);
-  const figures = await measureInTurn(options.runs, contestants);
-  const notes = ['The reference of each figure is its first row.'];
-  if (!contestants.has(NYDUS)) notes.push('nydus-image is not built here and was left out.');
-  return {
-    parameters: { input: input.description, bytes: input.tarBytes, runs: options.runs },
-    rows: rowsOf(figures, input.tarBytes),
-    notes,
-  };
+  const release = options.isSmall ? undefined : await stage(options, directory);
+  const notes = [
+    'The reference of each figure is its first row; ratios are of rounds, in the middle.',
+  ];
+  if (nydusImage() === undefined) notes.push('nydus-image is not built here and was left out.');
+  const parameters: Record<string, string | number> = { runs: options.runs };
+  const rows: Row[] = [];
+  for (const part of ['usual', 'large'] as const) {
+    if (options.isSmall ? part === 'large' : (options.only ?? part) !== part) continue;
+    const place = join(directory, part);
+    mkdirSync(place);
+    const input =
+      part === 'large' ? await makeLargeInput(place) : await makeInput(place, options.isSmall);
+    options.say(`input: ${input.description}, ${input.tarBytes} bytes`);
+    const figures = await measureInTurn(options.runs, contestantsOf(part, input, place, release));
+    parameters[part] = `${input.description}, ${input.tarBytes} bytes`;
+    rows.push(...rowsOf(figures, input.tarBytes));
+    options.keep({ parameters, rows: [...rows], notes });
+    rmSync(place, { recursive: true, force: true });
+  }
+  return { parameters, rows, notes };
 }
 
-function contestantsOf(input: BenchInput, directory: string): Contestants {
+/** The `shoal` of a release made from this tree. */
+async function stage(options: ScenarioOptions, directory: string): Promise<string> {
+  options.say('building the release');
+  const place = join(directory, 'release');
+  mkdirSync(place);
+  const { version } = readManifest(REPOSITORY_ROOT);
+  const source = readSourceState(REPOSITORY_ROOT, true);
+  const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
+  await stageRelease({ root: REPOSITORY_ROOT, version, arch, ...source }, place);
+  return join(place, 'bin', 'shoal');
+}
+
+function nydusImage(): string | undefined {
+  const program = join(nydusDirectory(), 'bin', 'nydus-image');
+  return existsSync(program) ? program : undefined;
+}
+
+function contestantsOf(
+  part: 'usual' | 'large',
+  input: BenchInput,
+  directory: string,
+  release: string | undefined,
+): Contestants {
   const contestants: Contestants = new Map();
-  const nydus = join(nydusDirectory(), 'bin', 'nydus-image');
-  if (existsSync(nydus)) {
-    contestants.set(NYDUS, () => nydusCreate(nydus, input, directory));
-  }
+  const nydus = nydusImage();
+  if (nydus !== undefined) contestants.set(NYDUS, () => nydusCreate(nydus, input, directory));
   const target = join(directory, 'converted');
-  contestants.set(SHOAL_CONVERT, () => {
+  const convertWith = (shoal: string) => () => {
     rmSync(target, { recursive: true, force: true });
-    return shoalConvert(input, target, []);
-  });
+    return shoalConvert(shoal, input, target, []);
+  };
+  if (release !== undefined) contestants.set(SHOAL_CONVERT, convertWith(release));
+  contestants.set(FROM_SOURCES, convertWith(SHOAL));
+  if (part === 'large') return contestants;
   // The target keeps its blobs: this is the second push of an image that did not change.
   const again = join(directory, 'converted-again');
   const cache = ['--build-cache', join(directory, 'build-cache')];
+  const shoal = release ?? SHOAL;
   contestants.set('shoal convert, build cache filled', async () => {
-    if (!existsSync(again)) await shoalConvert(input, again, cache);
-    return shoalConvert(input, again, cache);
+    if (!existsSync(again)) await shoalConvert(shoal, input, again, cache);
+    return shoalConvert(shoal, input, again, cache);
   });
   if (findTool('zstd') !== undefined) {
-    const root = join(directory, 'root');
-    contestants.set('tar | zstd -3 -T0', async () => {
-      if (!existsSync(root)) {
-        await runChecked('mkdir', [root]);
-        await runChecked('tar', ['--extract', '--file', input.tar, '--directory', root]);
-      }
-      const packed = join(directory, 'packed.tar.zst');
-      return timeCommand('sh', [
-        '-c',
-        `tar -C '${root}' -cf - . | zstd -q -f -3 -T0 -o '${packed}'`,
-      ]);
-    });
+    contestants.set('tar | zstd -3 -T0', () => tarAndZstd(input, directory));
   }
   return contestants;
 }
 
+async function tarAndZstd(input: BenchInput, directory: string): Promise<ProcessFigures> {
+  const root = join(directory, 'root');
+  if (!existsSync(root)) {
+    await runChecked('mkdir', [root]);
+    await runChecked('tar', ['--extract', '--file', input.tar, '--directory', root]);
+  }
+  const packed = join(directory, 'packed.tar.zst');
+  return timeCommand('sh', ['-c', `tar -C '${root}' -cf - . | zstd -q -f -3 -T0 -o '${packed}'`]);
+}
+
 async function shoalConvert(
+  shoal: string,
   input: BenchInput,
   target: string,
   extra: readonly string[],
 ): Promise<ProcessFigures> {
   const references = ['--source', `oci:${input.layout}:latest`, '--target', `oci:${target}:lazy`];
-  return timeCommand(SHOAL, ['convert', ...references, ...extra]);
+  return timeCommand(shoal, ['convert', ...references, ...extra]);
 }
 
 async function nydusCreate(
@@ -103,17 +149,18 @@ async function nydusCreate(
 
 function rowsOf(figures: ReadonlyMap<string, readonly ProcessFigures[]>, tarBytes: number): Row[] {
   const pick = (figure: (one: ProcessFigures) => number) =>
-    new Map([...figures].map(([name, list]) => [name, median(list.map(figure))]));
+    new Map([...figures].map(([name, list]) => [name, list.map(figure)]));
+  const megabytes = Math.round(tarBytes / 1e6);
   const rate = pick(({ wallSeconds }) => tarBytes / 1e6 / Math.max(wallSeconds, 0.01));
   return [
-    ...compareRows('convert one layer', 'MB/s', rate, '>= 1'),
-    ...compareRows(
-      'processor time',
+    ...compareRounds(`convert one layer of ${megabytes} MB`, 'MB/s', rate, '>= 1'),
+    ...compareRounds(
+      `processor time, ${megabytes} MB`,
       's',
       pick(({ cpuSeconds }) => cpuSeconds),
     ),
-    ...compareRows(
-      'peak memory of a process',
+    ...compareRounds(
+      `peak memory of a process, ${megabytes} MB`,
       'MiB',
       pick(({ peakBytes }) => peakBytes / 2 ** 20),
     ),

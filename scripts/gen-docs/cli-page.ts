@@ -23,7 +23,7 @@ export async function renderCliPage(): Promise<string> {
     signal: new AbortController().signal,
     finish: () => {},
   });
-  registerCommands(program, {
+  await registerCommands(program, {
     output,
     diagnostics: output,
     env: {},

@@ -23,8 +23,9 @@ export async function runProcess(): Promise<never> {
     },
   };
   const program = createProgram(context);
-  registerCommands(program, context);
-  const code = await runProgram(program, process.argv.slice(2), context);
+  const argv = process.argv.slice(2);
+  await registerCommands(program, context, argv[0]);
+  const code = await runProgram(program, argv, context);
   // Not left to the event loop: idle connections and threads would hold it for seconds.
   process.exit(code === ExitCode.done ? finished : code);
 }

@@ -1,41 +1,39 @@
-/** Every subcommand, in the order the help lists them. */
+/**
+ * Every subcommand, in the order the help lists them. Each is loaded when it is wanted: a command
+ * that was asked for by its name starts without the others.
+ */
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { registerCache } from './cache.ts';
-import { registerCat } from './cat.ts';
-import { registerCheck } from './check.ts';
-import { registerConvert } from './convert.ts';
-import { registerDoctor } from './doctor.ts';
-import { registerDrain } from './drain.ts';
-import { registerDump } from './dump.ts';
-import { registerInspect } from './inspect.ts';
-import { registerLs } from './ls.ts';
-import { registerMount } from './mount.ts';
-import { registerNode } from './node.ts';
-import { registerSnapshotter } from './snapshotter.ts';
-import { registerStatus } from './status.ts';
-import { registerTrace } from './trace.ts';
-import { registerUnmount } from './unmount.ts';
-import { registerUnpack } from './unpack.ts';
-import { registerUpgrade } from './upgrade.ts';
 
-/** Adds all commands to the program. */
-export function registerCommands(program: Command, context: CliContext): void {
-  registerConvert(program, context);
-  registerCheck(program, context);
-  registerUnpack(program, context);
-  registerInspect(program, context);
-  registerLs(program, context);
-  registerCat(program, context);
-  registerDump(program, context);
-  registerMount(program, context);
-  registerUnmount(program, context);
-  registerStatus(program, context);
-  registerTrace(program, context);
-  registerDrain(program, context);
-  registerCache(program, context);
-  registerUpgrade(program, context);
-  registerDoctor(program, context);
-  registerNode(program, context);
-  registerSnapshotter(program, context);
+type Register = (program: Command, context: CliContext) => void;
+
+const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
+  ['convert', async () => (await import('./convert.ts')).registerConvert],
+  ['check', async () => (await import('./check.ts')).registerCheck],
+  ['unpack', async () => (await import('./unpack.ts')).registerUnpack],
+  ['inspect', async () => (await import('./inspect.ts')).registerInspect],
+  ['ls', async () => (await import('./ls.ts')).registerLs],
+  ['cat', async () => (await import('./cat.ts')).registerCat],
+  ['dump', async () => (await import('./dump.ts')).registerDump],
+  ['mount', async () => (await import('./mount.ts')).registerMount],
+  ['unmount', async () => (await import('./unmount.ts')).registerUnmount],
+  ['status', async () => (await import('./status.ts')).registerStatus],
+  ['trace', async () => (await import('./trace.ts')).registerTrace],
+  ['drain', async () => (await import('./drain.ts')).registerDrain],
+  ['cache', async () => (await import('./cache.ts')).registerCache],
+  ['upgrade', async () => (await import('./upgrade.ts')).registerUpgrade],
+  ['doctor', async () => (await import('./doctor.ts')).registerDoctor],
+  ['node', async () => (await import('./node.ts')).registerNode],
+  ['snapshotter', async () => (await import('./snapshotter.ts')).registerSnapshotter],
+]);
+
+/** Adds the command of that name to the program, or all when there is none. */
+export async function registerCommands(
+  program: Command,
+  context: CliContext,
+  name?: string,
+): Promise<void> {
+  const asked = name === undefined ? undefined : COMMANDS.get(name);
+  const wanted = asked === undefined ? [...COMMANDS.values()] : [asked];
+  for (const load of wanted) (await load())(program, context);
 }

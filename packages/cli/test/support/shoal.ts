@@ -34,7 +34,7 @@ export async function shoalHere(...args: string[]): Promise<Outcome> {
     },
   };
   const program = createProgram(context);
-  registerCommands(program, context);
+  await registerCommands(program, context, args[0]);
   const code = await runProgram(program, args, context);
   return {
     exitCode: code === ExitCode.done ? finished : code,
