@@ -2,10 +2,11 @@
  * Decrypts, decompresses and verifies units in a codec thread, and writes what is right to its file
  * when the job says where: then no byte of it ever crosses to another thread.
  */
+
 import { writeSync } from 'node:fs';
+import { decryptUnit } from '@shoal/rafs/xts';
 import { CodecJobError } from '../errors.ts';
 import { JOB_BYTES_MAX, SCRATCH_BYTES_MAX } from '../limits.ts';
-import { decryptUnit } from './chunk-cipher.ts';
 import { type ChunkDigest, openChunkDigest } from './chunk-hash.ts';
 import type {
   DecompressJob,

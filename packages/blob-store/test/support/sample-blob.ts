@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { BlobId } from '@shoal/oci';
 import { parseBlobId } from '@shoal/oci';
 import type { Compressor } from '@shoal/rafs';
-import { encryptUnit } from '../../src/codec/chunk-cipher.ts';
+import { encryptUnit } from '@shoal/rafs/xts';
 import { compressChunk } from '../../src/codec/compression.ts';
 import type { BlobDescription, CipherKey } from '../../src/index.ts';
 import { CHUNK_FLAG } from '../../src/index.ts';

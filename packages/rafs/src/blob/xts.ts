@@ -1,9 +1,9 @@
 /**
  * AES-128-XTS of encrypted blobs (docs/format.md, "Encryption"): one data unit a chunk or section,
- * the blob's IV as tweak. Units shorter than a cipher block were padded and marked.
+ * the blob's IV as tweak. Units shorter than a cipher block were padded and marked. Loads nothing else
+ * of the package: codec threads take it by itself.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import type { BlobCipher } from '../blob-table-entry.ts';
 import { RafsCorruptError } from '../errors.ts';
 
 const CIPHER = 'aes-128-xts';
@@ -11,8 +11,11 @@ const BLOCK = 16;
 const MARK = Buffer.from([0x78, 0x90]);
 const PADDED_SIZE = BLOCK + MARK.length;
 
+/** Two different halves of 16 bytes, and the tweak. */
+export type UnitCipher = { readonly key: Uint8Array; readonly iv: Uint8Array };
+
 /** Throws ERR_RAFS_CORRUPT for what cannot be a unit. The key is never part of a message. */
-export function decryptUnit(unit: Buffer, cipher: BlobCipher): Buffer {
+export function decryptUnit(unit: Uint8Array, cipher: UnitCipher): Buffer {
   if (unit.length < BLOCK) {
     throw new RafsCorruptError('encrypted unit', `${unit.length} bytes are less than one block`);
   }
@@ -24,12 +27,12 @@ export function decryptUnit(unit: Buffer, cipher: BlobCipher): Buffer {
 }
 
 /** What Nydus does when it writes; used to test reading. */
-export function encryptUnit(plain: Buffer, cipher: BlobCipher): Buffer {
+export function encryptUnit(plain: Uint8Array, cipher: UnitCipher): Buffer {
   const encipher = openCipher(() => createCipheriv(CIPHER, cipher.key, cipher.iv));
   return Buffer.concat([encipher.update(padded(plain)), encipher.final()]);
 }
 
-function padded(plain: Buffer): Buffer {
+function padded(plain: Uint8Array): Uint8Array {
   if (plain.length >= BLOCK) return plain;
   const padding = BLOCK - plain.length;
   return Buffer.concat([plain, Buffer.alloc(padding, padding), MARK]);
