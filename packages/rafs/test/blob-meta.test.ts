@@ -1,15 +1,9 @@
 /** Chunk-info that only Nydus writes: batches, encryption, lz4; and chunk-info that lies. */
 
 import type { BlobTableEntry, ChunkInfo } from '@shoal/rafs';
-import {
-  BlobFeature,
-  ChunkInfoFlag,
-  decodeLz4Block,
-  decodeStoredChunkInfo,
-  decryptUnit,
-} from '@shoal/rafs';
+import { BlobFeature, ChunkInfoFlag, decodeLz4Block, decodeStoredChunkInfo } from '@shoal/rafs';
 import t from 'tap';
-import { encryptUnit } from '../src/blob/xts.ts';
+import { decryptUnit, encryptUnit } from '../src/blob/xts.ts';
 import {
   batchSample,
   plainChunk,
