@@ -126,3 +126,15 @@ t.test('under a service manager the socket is in its store', async (t) => {
   await prepareAnew(world, 'after a restart');
   t.same(await clients.stop(), [], 'nobody was refused');
 });
+
+t.test('a socket that only the store of another service has is made anew', async (t) => {
+  const world = mountWorld(t);
+  const { root, run } = world.daemon;
+  const manager = startServiceManager(t, join(world.directory, 'notify'));
+  await manager.start(['node', '--root', root, '--run', run]);
+  await until('the socket is in the store', () => manager.names().includes('shoal-listener'));
+  await killDaemon(world);
+  await world.start();
+  await prepareAnew(world, 'by a daemon that a command started');
+  await until('the socket is held', () => holdersOf(world).length === 1);
+});

@@ -78,6 +78,8 @@ export class KeptListener implements AsyncDisposable {
     const left = takeLeft(options);
     if (left !== undefined) return new KeptListener(left.fd, left.holder, options);
     await endStrayHolders(options.stateDirectory);
+    // Whoever has it still, such as the store of a unit that is stopped, is no daemon: we have the state.
+    if (isOurs(readRecord(options.stateDirectory), options.path)) rmSync(options.path);
     await freeSocketPath(options.path);
     return new KeptListener(listenAt(options.path), undefined, options);
   }
@@ -150,7 +152,7 @@ function takeLeft({
 }: KeptListenerOptions): { fd: number; holder: HolderRecord | undefined } | undefined {
   const record = readRecord(stateDirectory);
   const stored = fdStore?.takeFd(NAME);
-  if (record?.path === path && record.file === fileAt(path)) {
+  if (record !== undefined && isOurs(record, path)) {
     if (stored !== undefined) return { fd: stored, holder: record.holder };
     const held = record.holder === undefined ? undefined : takeHeld(record.holder);
     if (held !== undefined) return { fd: held, holder: record.holder };
@@ -167,6 +169,10 @@ async function endStrayHolders(stateDirectory: string): Promise<void> {
   stopStrayHolders(stateDirectory);
   const giveUpAt = performance.now() + HOLDER_END_MS_MAX;
   while (listHolders(stateDirectory).length > 0 && performance.now() < giveUpAt) await sleep(2);
+}
+
+function isOurs(record: ListenerRecord | undefined, path: string): boolean {
+  return record?.path === path && record.file === fileAt(path);
 }
 
 function takeHeld(holder: HolderRecord): number | undefined {
