@@ -55,7 +55,7 @@ class BlobfsDriver implements MountDriver {
   #session: BlobfsSession | undefined;
   /** Mounts and unmounts change the session's files one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
-  #isClosed = false;
+  #ending: Promise<void> | undefined;
 
   constructor(options: BlobfsDriverOptions) {
     this.#stateDirectory = options.stateDirectory;
@@ -124,9 +124,12 @@ class BlobfsDriver implements MountDriver {
     return this.close();
   }
 
-  async #end(how: (session: BlobfsSession) => Promise<void>): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+  #end(how: (session: BlobfsSession) => Promise<void>): Promise<void> {
+    this.#ending ??= this.#finish(how);
+    return this.#ending;
+  }
+
+  async #finish(how: (session: BlobfsSession) => Promise<void>): Promise<void> {
     await this.#queue;
     if (this.#session !== undefined) await how(this.#session);
     this.#session = undefined;
@@ -140,7 +143,8 @@ class BlobfsDriver implements MountDriver {
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#isClosed) return Promise.reject(new DriverClosedError('the blobfs driver is closed'));
+    if (this.#ending !== undefined)
+      return Promise.reject(new DriverClosedError('the blobfs driver is closed'));
     const result = this.#queue.then(task);
     this.#queue = result.catch(() => undefined);
     return result;
@@ -265,7 +269,7 @@ class BlobfsDriver implements MountDriver {
   /** The next mount gets a new session; what is mounted fails its readers until it is unmounted. */
   #dropSession(): void {
     // The one who closes ends it.
-    if (this.#isClosed) return;
+    if (this.#ending !== undefined) return;
     const dead = this.#session;
     this.#session = undefined;
     this.#files.clear();

@@ -106,6 +106,17 @@ export function labelsOf(entries: Iterable<readonly [string, string]>): Labels {
   return Object.fromEntries([...entries].filter(([, value]) => value !== ''));
 }
 
+/** What an update leaves of labels: `labels` or `labels.<key>` are replaced; no fields, all of them. */
+export function updatedLabels(before: Labels, given: Labels, fields: readonly string[]): Labels {
+  if (fields.length === 0 || fields.includes('labels')) return labelsOf(Object.entries(given));
+  const after = new Map(Object.entries(before));
+  for (const field of fields) {
+    const key = field.slice('labels.'.length);
+    after.set(key, (Object.hasOwn(given, key) ? given[key] : undefined) ?? '');
+  }
+  return labelsOf(after);
+}
+
 function checksum(name: string, json: string): string {
   return crc32(`${name}\n${json}`).toString(16).padStart(CHECKSUM_CHARS, '0');
 }

@@ -14,7 +14,7 @@ import { type Mount, type OverlayFeatures, overlayMounts } from './overlay-mount
 import { SnapshotDirectories } from './snapshot-directories.ts';
 import { matchesAny, parseFilters, selectionOf, snapshotFields } from './snapshot-filter.ts';
 import { targetOf } from './snapshot-keys.ts';
-import { labelsOf, type Snapshot, type Usage } from './snapshot-record.ts';
+import { labelsOf, type Snapshot, type Usage, updatedLabels } from './snapshot-record.ts';
 import { knownIds, requireRecords } from './snapshot-recovery.ts';
 import { type SnapshotDraft, SnapshotStore } from './snapshot-store.ts';
 
@@ -59,6 +59,7 @@ export class SnapshotService implements AsyncDisposable {
   /** Of this host: they do not change while the daemon runs. */
   readonly #features: OverlayFeatures;
   #sweeping: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
 
   constructor({ store, directories, lazy, log }: SnapshotServiceComponents) {
     this.#store = store;
@@ -269,7 +270,12 @@ export class SnapshotService implements AsyncDisposable {
     return { id, name, labels, mark, directory: this.#directories.directory(id) };
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await this.#directories.close();
     await this.#sweeping;
     await this.#store.close();
@@ -285,14 +291,4 @@ function checked(request: CreateRequest): CreateRequest {
   if (request.parent !== undefined) checkName(request.parent, 'parent');
   checkLabels(request.labels);
   return { ...request, labels: labelsOf(Object.entries(request.labels)) };
-}
-
-function updatedLabels(before: Labels, given: Labels, fields: readonly string[]): Labels {
-  if (fields.length === 0 || fields.includes('labels')) return labelsOf(Object.entries(given));
-  const after = new Map(Object.entries(before));
-  for (const field of fields) {
-    const key = field.slice('labels.'.length);
-    after.set(key, (Object.hasOwn(given, key) ? given[key] : undefined) ?? '');
-  }
-  return labelsOf(after);
 }
