@@ -93,6 +93,8 @@ export const DOCKER_MANIFEST_BYTES_MAX = 4 << 20;
 export const ARCHIVE_LINKS_MAX = 16;
 /** Directories made for one target; a path of PATH_MAX bytes cannot have more. */
 export const DIRECTORIES_MADE_MAX = 2048;
+/** Written to a local file before the disk is set to work, so that the end waits for little. */
+export const FILE_SYNC_BYTES = 32 << 20;
 /** One read of a local file. */
 export const FILE_READ_BYTES = 1 << 20;
 /** One upload in memory of the embedded registry. */

@@ -10,6 +10,7 @@ const RESIDENT_BYTES_KEPT = 256 << 20;
 
 export class ConvertThreads implements AsyncDisposable {
   #pool: CodecPool | undefined;
+  #ending: Promise<void> | undefined;
 
   /** Running threads. */
   open(): CodecPool {
@@ -17,19 +18,23 @@ export class ConvertThreads implements AsyncDisposable {
     return this.#pool;
   }
 
-  /** Ends them; `open` starts new ones. Idempotent. */
+  /** Ends them, and waits for their memory if it is scarce; `open` starts new ones. Idempotent. */
   async close(): Promise<void> {
     const pool = this.#pool;
     if (pool === undefined) return;
     this.#pool = undefined;
-    await pool.close();
+    this.#ending = pool.close();
+    // With little memory in use the next thing does not wait for the room; it goes on meanwhile.
+    if (process.memoryUsage.rss() <= RESIDENT_BYTES_KEPT) return;
+    await this.#ending;
     // The next thing needs the room. `gc` is there only when Node was told so, as bin/shoal does;
     // a collection costs a small conversion more than it gives.
-    if (process.memoryUsage.rss() > RESIDENT_BYTES_KEPT) globalThis.gc?.();
+    globalThis.gc?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+    await this.#ending;
   }
 }
 

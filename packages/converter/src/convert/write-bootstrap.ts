@@ -3,8 +3,7 @@
  * decoder, packed as Nydus packs it, stored, and read back.
  */
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { createGzip } from 'node:zlib';
+import { createGzip, type Gzip } from 'node:zlib';
 import type { Descriptor, Digest } from '@shoal/oci';
 import { finishDigest, MediaType } from '@shoal/oci';
 import { encodeBootstrap, encodeBootstrapLayerTar, verifyBootstrap } from '@shoal/rafs';
@@ -17,7 +16,8 @@ import type { ImageContent } from './image-content.ts';
 import type { ConvertSession } from './session.ts';
 
 const GZIP_LEVEL = 6;
-const STEP_BYTES = 1 << 18;
+/** Compressed bytes a thread makes before it waits for the main thread. */
+const STEP_BYTES = 4 << 20;
 
 export type WrittenBootstrap = {
   readonly descriptor: Descriptor;
@@ -37,33 +37,37 @@ export async function writeBootstrap(
   const used = usedBlobs(content);
   const onWarning = (text: string) => warnings.add(text);
   const bootstrap = encodeBootstrap(bootstrapInput(content, used, settings, onWarning));
-
-  const { inodes } = verifyBootstrap(bootstrap);
-
   const bootstrapBytes = bootstrap.length;
   const archive = encodeBootstrapLayerTar({ bootstrap, metaFiles: blobMetaFiles(used) });
-  const packed = await storePacked(target, archive, signal);
-
+  let inodes = 0;
+  const packed = await storePacked(target, archive, signal, () => {
+    ({ inodes } = verifyBootstrap(bootstrap));
+  });
   await readBack(target, packed, signal);
   const dictBlobs = [...used.values()].flatMap(({ blob }) => (blob.kind === 'dict' ? [blob] : []));
   return { ...packed, bootstrapBytes, inodes, dictBlobs };
 }
 
-/** Streams the archive through gzip into the target; digests of both forms on the way. */
+/**
+ * Streams the archive through gzip into the target; digests of both forms on the way. `meanwhile` runs
+ * while a thread compresses; when it throws nothing is stored.
+ */
 async function storePacked(
   target: ImageTarget,
   archive: readonly Buffer[],
   signal: AbortSignal,
+  meanwhile: () => void,
 ): Promise<Pick<WrittenBootstrap, 'descriptor' | 'diffId'>> {
   const diffHash = createHash('sha256');
   const hash = createHash('sha256');
   let size = 0;
   const gzip = createGzip({ level: GZIP_LEVEL, chunkSize: STEP_BYTES });
-  const source = Readable.from(pieces(archive, (piece) => diffHash.update(piece)));
-  source.once('error', (error) => gzip.destroy(error));
   const writer = await target.openBlobWriter({ signal });
   try {
-    for await (const bytes of source.pipe(gzip)) {
+    feed(gzip, archive, meanwhile).catch((error: unknown) => {
+      gzip.destroy(error instanceof Error ? error : new Error(String(error)));
+    });
+    for await (const bytes of gzip) {
       signal.throwIfAborted();
       hash.update(bytes);
       size += bytes.length;
@@ -72,6 +76,7 @@ async function storePacked(
     const digest = finishDigest('sha256', hash);
     const descriptor = { digest, size, mediaType: MediaType.ociLayerTarGzip };
     await writer.commit(descriptor);
+    for (const part of archive) diffHash.update(part);
     return { descriptor, diffId: finishDigest('sha256', diffHash) };
   } catch (error) {
     gzip.destroy();
@@ -80,17 +85,19 @@ async function storePacked(
   }
 }
 
-function* pieces(
-  parts: readonly Buffer[],
-  onPiece: (piece: Buffer) => void,
-): Generator<Buffer, void> {
+/** Hands the parts to gzip one after the other; `meanwhile` runs while the longest is in the thread. */
+async function feed(gzip: Gzip, parts: readonly Buffer[], meanwhile: () => void): Promise<void> {
+  const longest = Math.max(...parts.map(({ length }) => length));
+  let hasRun = false;
   for (const part of parts) {
-    for (let at = 0; at < part.length; at += STEP_BYTES) {
-      const piece = part.subarray(at, at + STEP_BYTES);
-      onPiece(piece);
-      yield piece;
+    const written = new Promise<void>((resolve) => gzip.write(part, () => resolve()));
+    if (part.length === longest && !hasRun) {
+      hasRun = true;
+      meanwhile();
     }
+    await written;
   }
+  gzip.end();
 }
 
 /** The stored layer must unpack to the archive it was made from. */

@@ -6,6 +6,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { type Digest, type DigestAlgorithm, finishDigest } from '@shoal/oci';
 import { ClosedError } from '../errors.ts';
+import { FILE_SYNC_BYTES } from '../limits.ts';
 import { hashFile } from '../local/hash-file.ts';
 import { fileError } from '../local/regular-file.ts';
 
@@ -16,6 +17,10 @@ export class Ingest {
   /** Undefined when the caller keeps the hash. */
   readonly #hash: Hash | undefined;
   #sizeBytes = 0;
+  #unsyncedBytes = 0;
+  #syncing: Promise<void> | undefined;
+  /** What an early sync met: the kernel tells it once. */
+  #syncFailure: { readonly error: unknown } | undefined;
   #isOpen = true;
 
   private constructor(path: string, shownPath: string, handle: FileHandle, isHashed: boolean) {
@@ -54,6 +59,23 @@ export class Ingest {
       throw fileError(error, `${this.#shownPath} cannot be written`);
     }
     this.#sizeBytes += bytes.byteLength;
+    this.#unsyncedBytes += bytes.byteLength;
+    if (this.#unsyncedBytes >= FILE_SYNC_BYTES) this.#syncEarly();
+  }
+
+  /** One at a time, beside the writing. */
+  #syncEarly(): void {
+    if (this.#syncing !== undefined) return;
+    this.#unsyncedBytes = 0;
+    this.#syncing = this.#handle.datasync().then(
+      () => {
+        this.#syncing = undefined;
+      },
+      (error: unknown) => {
+        this.#syncing = undefined;
+        this.#syncFailure ??= { error };
+      },
+    );
   }
 
   /**
@@ -70,7 +92,9 @@ export class Ingest {
   async publish(finalPath: string): Promise<void> {
     if (!this.#isOpen) throw new ClosedError(`the writer of ${this.#path}`);
     try {
+      await this.#syncing;
       await this.#handle.datasync();
+      if (this.#syncFailure !== undefined) throw this.#syncFailure.error;
       this.#isOpen = false;
       await this.#handle.close();
       await rename(this.#path, finalPath);
