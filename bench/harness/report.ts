@@ -2,7 +2,7 @@
  * What a scenario tells: rows of figures, and what each is compared with in the same run. Ratios
  * are the result; absolute figures stand beside them to show the scale of this machine.
  */
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { median, ratioInTurn } from './figures.ts';
 
 export type Row = {
@@ -27,6 +27,8 @@ export type Report = {
     readonly memoryBytes: number;
     readonly kernel: string;
     readonly node: string;
+    /** Load average of the last 15 minutes when the report was made: far above the cores, times say little. */
+    readonly load?: number;
   };
   readonly parameters: Readonly<Record<string, string | number>>;
   readonly rows: readonly Row[];
@@ -45,6 +47,7 @@ export function makeReport(scenario: string, result: ScenarioResult): Report {
       memoryBytes: totalmem(),
       kernel: release(),
       node: process.version,
+      load: Math.round(loadavg()[2] ?? 0),
     },
     ...result,
   };
@@ -70,7 +73,8 @@ export function formatReport(report: Report): string {
     `# ${report.scenario}, ${report.date.slice(0, 10)}`,
     '',
     `${machine.cores} cores (${machine.cpu}), ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, ` +
-      `Linux ${machine.kernel}, Node ${machine.node}`,
+      `Linux ${machine.kernel}, Node ${machine.node}` +
+      (machine.load === undefined ? '' : `, load average ${machine.load}`),
     Object.entries(report.parameters)
       .map(([name, value]) => `${name}: ${value}`)
       .join('; '),
@@ -129,6 +133,6 @@ export function compareRounds(
 export function mergeReports(earlier: Report, later: Report): Report {
   const measured = new Set(later.rows.map(({ work }) => work));
   const kept = earlier.rows.filter(({ work }) => !measured.has(work));
-  const notes = [...new Set([...earlier.notes, ...later.notes])];
+  const notes = kept.length === 0 ? later.notes : [...new Set([...earlier.notes, ...later.notes])];
   return { ...later, rows: [...kept, ...later.rows], notes };
 }
