@@ -8,7 +8,7 @@ import { isAbsolute } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import type { MissPolicy } from '@shoal/snapshotter';
 import { parse } from 'smol-toml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConfigError } from './errors.ts';
 import {
   CACHE_HIGH_PERCENT_DEFAULT,

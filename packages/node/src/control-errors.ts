@@ -3,7 +3,7 @@
  * body, and a body becomes an error again on the other side.
  */
 import { ShoalError } from '@shoal/errors';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ErrorBody } from './control-protocol.ts';
 import { errorBodySchema } from './control-protocol.ts';
 import { ControlProtocolError, RemoteError } from './errors.ts';

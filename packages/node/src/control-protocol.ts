@@ -18,7 +18,7 @@ import type {
   UnmountRequest,
 } from '@shoal/snapshotter';
 import { DRIVER_CHOICES, missPolicySchema, sourceOptionsSchema } from '@shoal/snapshotter';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CollectRequest } from './cache/cache-collector.ts';
 import type { CredentialStatus } from './credential-states.ts';
 

@@ -5,7 +5,7 @@
 import { isAbsolute } from 'node:path';
 import { parseReference } from '@shoal/oci';
 import type { StaticRegistry } from '@shoal/registry-client';
-import { z } from 'zod';
+import * as z from 'zod';
 import { REMEMBER_DAYS_DEFAULT } from './limits.ts';
 
 const DEFAULT_CONFIG_PATH = '/etc/containerd/certs.d';

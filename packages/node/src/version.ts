@@ -1,6 +1,6 @@
 /** The version of this checkout, for `ping` and the log. */
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const packageSchema = z.object({ version: z.string() });
 

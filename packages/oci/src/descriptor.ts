@@ -1,7 +1,7 @@
 /**
  * Descriptors: media type, digest and size of a piece of content. Spec: OCI "Content descriptors".
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Digest, isDigest } from './digest.ts';
 import { type Platform, platformSchema } from './platform.ts';
 

@@ -2,7 +2,7 @@
  * Image configurations. Only what Shoal reads is checked; everything else stays on the object and
  * is written back. Spec: OCI "Image configuration".
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { digestSchema } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { checkDocument, encodeCanonicalJson, parseJsonDocument } from './json-document.ts';

@@ -3,7 +3,7 @@
  * and back to bytes in one canonical form (keys sorted, no white space), so that equal objects give
  * equal digests.
  */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { DocumentError, DocumentLimitError } from './errors.ts';
 import { JSON_DEPTH_MAX } from './limits.ts';
 

@@ -2,7 +2,7 @@
  * Image manifests and indexes, OCI and Docker schema 2, told apart by what they hold. Fields this
  * code does not know stay on the objects and are written back. Spec: OCI image manifest and index.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   annotationsSchema,
   type Descriptor,

@@ -2,7 +2,7 @@
  * Platforms: operating system, architecture, variant. Spec: OCI image index, `platform` property;
  * names and normalisation as containerd's `platforms` package has them.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { PlatformSyntaxError } from './errors.ts';
 
 const PART = /^[A-Za-z0-9._-]{1,64}$/;

@@ -16,7 +16,7 @@ import {
   stopStrayHolders,
 } from '@shoal/linux';
 import { bindUnixSocket, listenUnixSocket, openUnixSocket } from '@shoal/linux/syscalls-socket';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FdStore } from './driver/session-fds.ts';
 import { SnapshotSocketError } from './grpc/errors.ts';
 import { freeSocketPath } from './grpc/unix-socket.ts';

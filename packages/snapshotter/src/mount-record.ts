@@ -3,7 +3,7 @@
  * after a restart or a reboot, without network.
  */
 import { digestSchema, MANIFEST_LAYERS_MAX } from '@shoal/oci';
-import { z } from 'zod';
+import * as z from 'zod';
 import { StateDamagedError } from './errors.ts';
 import { MISS_DEADLINE_MS_MAX, RECORD_BYTES_MAX } from './limits.ts';
 

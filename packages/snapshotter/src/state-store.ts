@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { errorCode, ShoalError } from '@shoal/errors';
 import { Level } from 'level';
-import { z } from 'zod';
+import * as z from 'zod';
 import { orDiskFull } from './disk-full.ts';
 import { StateDamagedError, StateLockedError } from './errors.ts';
 import type { MountRecord } from './mount-record.ts';

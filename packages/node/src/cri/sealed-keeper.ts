@@ -5,7 +5,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Log } from '../log.ts';
 import { bootClockMs } from './boot-clock.ts';
 import type { CredentialKeeper, RememberedPlace } from './remembered-credentials.ts';

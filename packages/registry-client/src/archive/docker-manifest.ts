@@ -20,7 +20,7 @@ import {
   quoted,
   sha256Digest,
 } from '@shoal/oci';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AmbiguousTagError, ArchiveError, NotFoundError } from '../errors.ts';
 import { blobName } from '../layout/blob-place.ts';
 import { DOCKER_MANIFEST_BYTES_MAX } from '../limits.ts';

@@ -3,7 +3,7 @@
  * standard input and print a user name and a secret. Spec: docker-credential-helpers README.
  */
 import { quoted } from '@shoal/oci';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CredentialHelperError } from '../errors.ts';
 import type { Environment } from '../http/proxy-environment.ts';
 import { HELPER_TIMEOUT_MS } from '../limits.ts';

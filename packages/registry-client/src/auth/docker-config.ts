@@ -5,7 +5,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { errorCode } from '@shoal/errors';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ClientConfigError } from '../errors.ts';
 import type { Environment } from '../http/proxy-environment.ts';
 import { DOCKER_CONFIG_BYTES_MAX } from '../limits.ts';

@@ -2,7 +2,7 @@
  * kubelet's `--image-credential-provider-config`: which programs are asked for the credentials of
  * which images. Spec: kubelet.config.k8s.io/v1, CredentialProviderConfig; YAML or JSON.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ClientConfigError } from '../errors.ts';
 import { parseGoDuration } from '../hosts/go-duration.ts';
 import { CREDENTIAL_PROVIDERS_MAX, KUBELET_CONFIG_BYTES_MAX } from '../limits.ts';

@@ -3,7 +3,7 @@
  * credentials, which are kept for as long as they say. Spec: credentialprovider.kubelet.k8s.io/v1.
  */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CredentialHelperError } from '../errors.ts';
 import { parseGoDuration } from '../hosts/go-duration.ts';
 import type { Environment } from '../http/proxy-environment.ts';

@@ -3,7 +3,7 @@
  * refresh token. Spec: distribution "Token authentication" and "OAuth2".
  */
 import { quoted } from '@shoal/oci';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProtocolError, RedirectError } from '../errors.ts';
 import { bodyPieces, discardBody } from '../http/body-pieces.ts';
 import type { Exchange } from '../http/exchange.ts';

@@ -4,7 +4,7 @@
  */
 import { isAbsolute, join } from 'node:path';
 import { parse } from 'smol-toml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { HostsFileError } from '../errors.ts';
 import { HOSTS_PER_REGISTRY_MAX } from '../limits.ts';
 import { parseGoDuration } from './go-duration.ts';

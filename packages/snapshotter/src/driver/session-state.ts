@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type HolderRecord, type InitAgreement, parseInitAgreement } from '@shoal/linux';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export type SessionState = {
   readonly bootId: string;

@@ -8,7 +8,7 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRetryable } from '@shoal/errors';
 import { type ImageStore, readDocument } from '@shoal/registry-client';
-import { z } from 'zod';
+import * as z from 'zod';
 import { writeDurably } from '../durable-file.ts';
 import { errorFields, type ServiceLog } from '../service-log.ts';
 import { diskUsage } from '../snapshots/disk-usage.ts';

@@ -3,7 +3,7 @@
  * is in it; a mark that does not decode is an error, never a guess.
  */
 import { digestSchema } from '@shoal/oci';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LazyMark } from '../snapshots/lazy-layers.ts';
 import { LazyMarkError } from './errors.ts';
 import { LAZY_MARK_BYTES_MAX } from './limits.ts';

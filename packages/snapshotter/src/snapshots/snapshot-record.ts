@@ -3,7 +3,7 @@
  * hexadecimal digits), a space, JSON. LevelDB does not notice when a bit of a record has changed.
  */
 import { crc32 } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { StateDamagedError } from '../errors.ts';
 import type { Labels, LazyMark } from './lazy-layers.ts';
 
