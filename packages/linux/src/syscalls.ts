@@ -27,7 +27,7 @@ const cFlock = libc.func('flock', INT, [INT, INT]);
 const cSyncfs = libc.func('syncfs', INT, [INT]);
 const sysFlags = libc.func('syscall', LONG, [LONG, LONG, LONG, LONG]);
 
-const NR = { pidfdOpen: 434, pidfdGetfd: 438 } as const;
+const NR = { pidfdOpen: 434, closeRange: 436, pidfdGetfd: 438 } as const;
 
 const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
 // Node has no names for these; the numbers are the same on x86 and ARM.
@@ -123,6 +123,17 @@ export function pidfdOpen(pid: number): number {
 /** A copy of descriptor `fd` of that process. Needs ptrace rights over it. */
 export function pidfdGetfd(pidfd: number, fd: number): number {
   return checked(sysFlags(NR.pidfdGetfd, pidfd, fd, 0), 'pidfd_getfd', `of its descriptor ${fd}`);
+}
+
+const FD_MAX = 0xffff_ffff;
+const CLOSE_RANGE_CLOEXEC = 4;
+
+/**
+ * From now on no descriptor from `first` on reaches a process that is started, but those it is given.
+ * Node marks its own; libraries do not always. Before Linux 5.11 nothing happens.
+ */
+export function keepDescriptorsFromChildren(first: number): void {
+  sysFlags(NR.closeRange, first, FD_MAX, CLOSE_RANGE_CLOEXEC);
 }
 
 const LOCK_EX_NB = 2 | 4;

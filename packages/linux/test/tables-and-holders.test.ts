@@ -1,6 +1,7 @@
 /** mountinfo lines, ready maps, and records of holders: no root needed. */
-import { openSync } from 'node:fs';
+import { openSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
+import koffi from 'koffi';
 import t from 'tap';
 import { isRangeReady, readyMapBytes } from '../src/fuse/ready-map.ts';
 import { listHolders, startHolder, stopHolder } from '../src/holder/holder.ts';
@@ -89,6 +90,18 @@ t.test('a holder keeps what it was given, until it is stopped', async (t) => {
   t.throws(() => adoptFromHolder(record), { code: 'ERR_LINUX_HOLDER' });
   t.same(listHolders(purpose), []);
   await t.rejects(startHolder({}, purpose), { code: 'ERR_LINUX_HOLDER' });
+});
+
+t.test('a holder has nothing but what it was given', async (t) => {
+  // As libraries open files: without O_CLOEXEC, which Node always adds.
+  const leaky: number = koffi.load(null).func('dup', 'int', ['int'])(2);
+  const fd = openSync('/dev/null', 'r');
+  const record = await startHolder({ null: fd }, `only-${process.pid}`);
+  t.teardown(() => stopHolder(record));
+  for (const one of [fd, leaky]) closeFd(one);
+  const held = () => readdirSync(`/proc/${record.pid}/fd`).toSorted().join(' ');
+  // The standard ones, the one given, both ends of the life line; a shell has more before it is `sleep`.
+  await until('it has six descriptors', () => held() === '0 1 2 3 4 5');
 });
 
 t.test('an exclusive lock is exclusive', async (t) => {

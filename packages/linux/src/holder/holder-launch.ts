@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { HolderError } from '../errors.ts';
 import { listMounts } from '../mount/mount-table.ts';
+import { keepDescriptorsFromChildren } from '../syscalls.ts';
+import { FIRST_FD } from './holder-record.ts';
 
 /** The shell ends at once: who asks for descriptors later is no ancestor either (Yama knows). */
 const SCRIPT = '"$@" >/dev/null 2>&1 & echo $!';
@@ -22,6 +24,8 @@ export async function launchApart(
   command: readonly string[],
   options: { readonly fds: readonly number[]; readonly env: NodeJS.ProcessEnv },
 ): Promise<LaunchedProcess> {
+  // It lives for ever: a log of the database that it held would keep a disk from being unmounted.
+  keepDescriptorsFromChildren(FIRST_FD);
   const shell = spawn('sh', ['-c', SCRIPT, 'sh', ...command], {
     cwd: '/',
     detached: true,
