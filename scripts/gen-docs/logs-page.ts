@@ -1,5 +1,5 @@
 /** docs/logs.md: the events of the daemon's log. */
-import { LOG_EVENT, NAMED_EVENTS } from '../../packages/node/src/log-events.ts';
+import { LOG_EVENT, NAMED_EVENTS } from '../../packages/node/src/log/log-events.ts';
 import { cell } from './source-files.ts';
 
 const INTRODUCTION = `<!-- Written by scripts/gen-docs.ts from log-events.ts; run "npm run gen". -->

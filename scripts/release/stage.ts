@@ -11,7 +11,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { MOUNTS_VERSION, SNAPSHOTS_VERSION } from '../../packages/snapshotter/src/state-version.ts';
+import {
+  MOUNTS_VERSION,
+  SNAPSHOTS_VERSION,
+} from '../../packages/snapshotter/src/state/state-version.ts';
 import { bundleSources } from './bundle.ts';
 import { includedPackages } from './included-packages.ts';
 import { licenceTexts } from './licences.ts';

@@ -6,7 +6,7 @@ import { errorCode } from '@shoal/errors';
 import { listHolders } from '@shoal/linux';
 import type { TestScope } from '@shoal/test-kit';
 import t from 'tap';
-import { replaceDaemon } from '../../packages/node/src/start-daemon.ts';
+import { replaceDaemon } from '../../packages/node/src/process/start-daemon.ts';
 import { type MountWorld, mountWorld, until } from '../support/mounted-image.ts';
 import { startServiceManager } from '../support/service-manager.ts';
 import { runShoal } from '../support/shoal-command.ts';

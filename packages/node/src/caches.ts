@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import type { CacheEvent, FetchCause } from '@shoal/blob-store';
 import { ChunkCache, type CodecPool, ReadGate } from '@shoal/blob-store';
 import { errorFields, makePrivateDirectory } from '@shoal/snapshotter';
-import type { NodeConfig } from './config.ts';
-import type { Log } from './log.ts';
-import type { DaemonPaths } from './paths.ts';
+import type { NodeConfig } from './config/config.ts';
+import type { DaemonPaths } from './config/paths.ts';
+import type { Log } from './log/log.ts';
 
 export type CachesInput = {
   readonly defaultDirectory: string;

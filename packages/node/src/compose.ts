@@ -24,14 +24,14 @@ import {
   type StateStore,
 } from '@shoal/snapshotter';
 import { Caches, cacheDirectoryOf } from './caches.ts';
-import type { NodeConfig } from './config.ts';
+import type { NodeConfig } from './config/config.ts';
+import type { DaemonPaths } from './config/paths.ts';
 import type { CredentialStates } from './credential-states.ts';
 import type { IdleMemory } from './idle-memory.ts';
 import { CODEC_IDLE_MS } from './limits.ts';
-import type { Log } from './log.ts';
+import type { Log } from './log/log.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { watchDaemon } from './metrics/watch-daemon.ts';
-import type { DaemonPaths } from './paths.ts';
 import type { RegistryAccess } from './registry-access.ts';
 
 export type ComposeInput = {

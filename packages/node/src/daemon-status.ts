@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { LazyImages, MountService, SnapshotService } from '@shoal/snapshotter';
 import { CONTAINERD_ADDRESS } from './containerd/examine-containerd.ts';
-import type { PingAnswer, SnapshotCounts, StatusAnswer } from './control-protocol.ts';
+import type { PingAnswer, SnapshotCounts, StatusAnswer } from './control/control-protocol.ts';
 import type { CredentialStates } from './credential-states.ts';
 
 export type StatusSources = {

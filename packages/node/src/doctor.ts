@@ -7,10 +7,10 @@ import { release } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ShoalError } from '@shoal/errors';
 import { type DriverFacts, listDrivers } from '@shoal/snapshotter';
+import type { DaemonPaths } from './config/paths.ts';
 import { type ContainerdReport, examineContainerd } from './containerd/examine-containerd.ts';
-import { ControlClient } from './control-client.ts';
-import type { PingAnswer } from './control-protocol.ts';
-import type { DaemonPaths } from './paths.ts';
+import { ControlClient } from './control/control-client.ts';
+import type { PingAnswer } from './control/control-protocol.ts';
 
 export type DoctorFact = {
   readonly name: string;

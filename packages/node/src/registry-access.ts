@@ -8,11 +8,11 @@ import {
   KubeletCredentials,
   StaticCredentials,
 } from '@shoal/registry-client';
-import type { NodeConfig } from './config.ts';
+import type { NodeConfig } from './config/config.ts';
+import type { DaemonPaths } from './config/paths.ts';
 import { RememberedCredentials } from './cri/remembered-credentials.ts';
 import { SealedKeeper } from './cri/sealed-keeper.ts';
-import type { Log } from './log.ts';
-import type { DaemonPaths } from './paths.ts';
+import type { Log } from './log/log.ts';
 
 export type RegistryAccess = {
   /** In the order in which they are asked, before the daemon's own Docker configuration. */

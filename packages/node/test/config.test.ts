@@ -3,9 +3,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { decodeConfig, readConfig } from '../src/config.ts';
-import { parseMissPolicy } from '../src/miss-policy-text.ts';
-import { daemonPaths } from '../src/paths.ts';
+import { decodeConfig, readConfig } from '../src/config/config.ts';
+import { parseMissPolicy } from '../src/config/miss-policy-text.ts';
+import { daemonPaths } from '../src/config/paths.ts';
 
 const EXAMPLE = new URL('../../../docs/config.example.toml', import.meta.url);
 

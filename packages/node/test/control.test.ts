@@ -6,11 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ShoalError } from '@shoal/errors';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { ControlClient } from '../src/control-client.ts';
-import { checkBody, encodeError } from '../src/control-errors.ts';
-import { mountRequestSchema } from '../src/control-protocol.ts';
-import { ControlServer, type Routes } from '../src/control-server.ts';
-import { openLog } from '../src/log.ts';
+import { ControlClient } from '../src/control/control-client.ts';
+import { checkBody, encodeError } from '../src/control/control-errors.ts';
+import { mountRequestSchema } from '../src/control/control-protocol.ts';
+import { ControlServer, type Routes } from '../src/control/control-server.ts';
+import { openLog } from '../src/log/log.ts';
 
 class Teapot extends ShoalError {
   override readonly code = 'ERR_TEST_TEAPOT';

@@ -1,6 +1,6 @@
 /** Decoders of what kubelet, the disk and administrators say to the daemon. */
 import type { FuzzTarget } from '@shoal/test-kit';
-import { decodeConfig } from '../src/config.ts';
+import { decodeConfig } from '../src/config/config.ts';
 import { PullImageRequest } from '../src/cri/gen/image-service.ts';
 import { decodeGrpcMessage } from '../src/cri/grpc-message.ts';
 import { decodePullCredentials } from '../src/cri/pull-request.ts';

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { newRequest, runInRequest } from '@shoal/snapshotter';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { openLog } from '../src/log.ts';
-import { LOG_EVENT, NAMED_EVENTS } from '../src/log-events.ts';
+import { openLog } from '../src/log/log.ts';
+import { LOG_EVENT, NAMED_EVENTS } from '../src/log/log-events.ts';
 
 const PACKAGES = fileURLToPath(new URL('../..', import.meta.url));
 const CALL = /[lL]og(?:\('error'\))?\??\.(?:debug|info|warn|error|fatal)\(([\s\S]*?)\);/g;

@@ -15,9 +15,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { requireMounts, requireTool, runChecked, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { openLog } from '../src/log.ts';
+import { openLog } from '../src/log/log.ts';
 
-const MODULE = new URL('../src/log.ts', import.meta.url).href;
+const MODULE = new URL('../src/log/log.ts', import.meta.url).href;
 
 t.test('a full disk does not end the process', async (t) => {
   const program = `

@@ -1,6 +1,6 @@
 /** Metrics: what is told is in the text, labels stay few, the TCP address serves nothing else. */
 import t from 'tap';
-import { openLog } from '../src/log.ts';
+import { openLog } from '../src/log/log.ts';
 import { METRIC } from '../src/metrics/metric-definitions.ts';
 import { Metrics } from '../src/metrics/metrics.ts';
 import { parseMetricsAddress } from '../src/metrics/metrics-address.ts';

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 
-const SUPERVISOR = fileURLToPath(new URL('../src/supervisor.sh', import.meta.url));
+const SUPERVISOR = fileURLToPath(new URL('../src/process/supervisor.sh', import.meta.url));
 const WAIT_MS_MAX = 60_000;
 
 type Supervised = { readonly status: unknown; readonly starts: number; readonly log: string };

@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { BootstrapCollector } from '../src/bootstrap-collector.ts';
+import { BootstrapCollector } from '../src/bootstraps/bootstrap-collector.ts';
 import { BOOTSTRAPS_UNUSED_MAX, BOOTSTRAPS_UNUSED_MS_MAX } from '../src/limits.ts';
 import { silentLog } from '../src/service-log.ts';
-import { StateStore } from '../src/state-store.ts';
+import { StateStore } from '../src/state/state-store.ts';
 
 const digestAt = (at: number) => `sha256:${at.toString(16).padStart(64, '0')}`;
 const VERIFIED = {

@@ -8,8 +8,8 @@ import { encodeBootstrapLayerTar } from '@shoal/rafs';
 import type { ImageStore } from '@shoal/registry-client';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { BootstrapStore } from '../src/bootstrap-store.ts';
-import { StateStore } from '../src/state-store.ts';
+import { BootstrapStore } from '../src/bootstraps/bootstrap-store.ts';
+import { StateStore } from '../src/state/state-store.ts';
 import { emptyBootstrap } from './support/tiny-bootstrap.ts';
 
 const { signal } = new AbortController();
@@ -95,7 +95,7 @@ t.test('what breaks a rule is never stored', async (t) => {
 });
 
 t.test('a large one is walked in a thread, with the same errors', async (t) => {
-  const { walkBootstrap } = await import('../src/bootstrap-walk.ts');
+  const { walkBootstrap } = await import('../src/bootstraps/bootstrap-walk.ts');
   const large = Buffer.concat([emptyBootstrap(), Buffer.alloc(5 << 20)]);
   const outcome = await walkBootstrap(large).catch((error: unknown) => error);
   const small = await walkBootstrap(emptyBootstrap());

@@ -10,7 +10,7 @@ import t from 'tap';
 import { StateDamagedError } from '../src/errors.ts';
 import { ImageMounts, type LowerMounts } from '../src/images/image-mounts.ts';
 import type { ImageMark } from '../src/images/lazy-mark.ts';
-import type { LowerMountRequest } from '../src/mount-types.ts';
+import type { LowerMountRequest } from '../src/mounts/mount-types.ts';
 import { silentLog } from '../src/service-log.ts';
 
 const { signal } = new AbortController();

@@ -1,7 +1,7 @@
 /** What is fetched ahead of readers: in order, bounded, and no longer than it works. */
 import { openBootstrap } from '@shoal/rafs';
 import t from 'tap';
-import { ImagePrefetch, type PrefetchedBlob, prefetchListOf } from '../src/image-prefetch.ts';
+import { ImagePrefetch, type PrefetchedBlob, prefetchListOf } from '../src/blobs/image-prefetch.ts';
 import { PREFETCH_PARALLEL_MAX, PREFETCH_STEP_BYTES } from '../src/limits.ts';
 import { emptyBootstrap } from './support/tiny-bootstrap.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { listMounts, mountOverlay, parseMountInfo, unmount } from '@shoal/linux';
 import { requireMounts, runChecked, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { overlaysOver, refuseOverlaid } from '../src/lower-users.ts';
+import { overlaysOver, refuseOverlaid } from '../src/mounts/lower-users.ts';
 
 const line = (options: string) =>
   parseMountInfo(`30 25 0:40 / /run/c/rootfs rw shared:1 - overlay overlay rw,${options}\n`);

@@ -5,7 +5,7 @@ import type { Descriptor } from '@shoal/oci';
 import { parseBlobId, parseDigest } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
 import t from 'tap';
-import { countingSource, countingStore, MountMeter } from '../src/mount-progress.ts';
+import { countingSource, countingStore, MountMeter } from '../src/mounts/mount-progress.ts';
 
 const DESCRIPTOR: Descriptor = {
   mediaType: 'application/octet-stream',

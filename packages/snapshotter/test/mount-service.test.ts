@@ -8,11 +8,12 @@ import { parseDigest } from '@shoal/oci';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import type { DriverName, MountDriver } from '../src/driver/index.ts';
-import { currentBootId, type MountPlan, type MountPlans } from '../src/mount-plan.ts';
-import type { MountRecord } from '../src/mount-record.ts';
-import { MountService } from '../src/mount-service.ts';
+import type { MountPlan, MountPlans } from '../src/mounts/mount-plan.ts';
+import { MountService } from '../src/mounts/mount-service.ts';
 import { silentLog } from '../src/service-log.ts';
-import { StateStore } from '../src/state-store.ts';
+import { currentBootId } from '../src/state/boot-id.ts';
+import type { MountRecord } from '../src/state/mount-record.ts';
+import { StateStore } from '../src/state/state-store.ts';
 
 const DIGEST = parseDigest(`sha256:${'ab'.repeat(32)}`);
 const { signal } = new AbortController();

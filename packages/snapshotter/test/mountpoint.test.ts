@@ -3,7 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { checkMountpoint, isWithin } from '../src/mountpoint.ts';
+import { checkMountpoint, isWithin } from '../src/mounts/mountpoint.ts';
 
 const REFUSED = { code: 'ERR_SNAPSHOTTER_MOUNTPOINT' };
 

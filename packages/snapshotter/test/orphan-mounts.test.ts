@@ -1,7 +1,7 @@
 /** Mounts of a root that no record speaks of are named; everybody else's are left alone. */
 import { parseMountInfo } from '@shoal/linux';
 import t from 'tap';
-import { orphanProblems } from '../src/orphan-mounts.ts';
+import { orphanProblems } from '../src/mounts/orphan-mounts.ts';
 
 const MOUNTS = parseMountInfo(
   [

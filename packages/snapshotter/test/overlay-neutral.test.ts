@@ -7,7 +7,7 @@ import {
   verifyBootstrap,
 } from '@shoal/rafs';
 import t from 'tap';
-import { neutralizeForOverlay } from '../src/overlay-neutral.ts';
+import { neutralizeForOverlay } from '../src/bootstraps/overlay-neutral.ts';
 import { bootstrapOf, directory, PLAIN, xattr } from './support/tiny-bootstrap.ts';
 
 function lookup(bootstrap: Bootstrap, name: string) {

@@ -5,11 +5,11 @@ import type { BlobKey, BlobSource } from '@shoal/blob-store';
 import { parseBlobId } from '@shoal/oci';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
+import { LatencyHistogram } from '../src/blobs/latency.ts';
+import { LazySource } from '../src/blobs/lazy-source.ts';
+import { SourceRouter } from '../src/blobs/source-router.ts';
 import { KeyedLock } from '../src/keyed-lock.ts';
-import { LatencyHistogram } from '../src/latency.ts';
-import { LazySource } from '../src/lazy-source.ts';
-import { makePrivateDirectory } from '../src/private-directory.ts';
-import { SourceRouter } from '../src/source-router.ts';
+import { makePrivateDirectory } from '../src/state/private-directory.ts';
 
 const BLOB: BlobKey = { blobId: parseBlobId('ab'.repeat(32)) };
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { ContainerdEndpoint } from '../src/containerd-endpoint.ts';
+import { ContainerdEndpoint } from '../src/grpc/containerd-endpoint.ts';
 import type { FinishedRequest } from '../src/grpc/request-observer.ts';
 import { currentRequest } from '../src/request-context.ts';
 import { silentLog } from '../src/service-log.ts';

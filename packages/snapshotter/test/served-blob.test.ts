@@ -3,10 +3,10 @@ import type { CachedBlob } from '@shoal/blob-store';
 import { ShoalError } from '@shoal/errors';
 import { parseBlobId } from '@shoal/oci';
 import t from 'tap';
+import type { MissPolicy } from '../src/blobs/blob-types.ts';
+import { RecentFailures } from '../src/blobs/recent-failures.ts';
+import { policyKey, ServedBlob } from '../src/blobs/served-blob.ts';
 import { RECENT_FAILURE_MS, RECENT_FAILURES_MAX } from '../src/limits.ts';
-import type { MissPolicy } from '../src/mount-types.ts';
-import { RecentFailures } from '../src/recent-failures.ts';
-import { policyKey, ServedBlob } from '../src/served-blob.ts';
 import { silentLog } from '../src/service-log.ts';
 
 class Hiccup extends ShoalError {

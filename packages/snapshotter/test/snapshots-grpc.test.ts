@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { credentials, makeGenericClientConstructor, status } from '@grpc/grpc-js';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { ContainerdEndpoint } from '../src/containerd-endpoint.ts';
+import { ContainerdEndpoint } from '../src/grpc/containerd-endpoint.ts';
 import { HealthCheckResponse_ServingStatus as ServingStatus } from '../src/grpc/gen/health.ts';
 import { Kind, PrepareSnapshotRequest, SnapshotsService } from '../src/grpc/gen/snapshots.ts';
 import { silentLog } from '../src/service-log.ts';

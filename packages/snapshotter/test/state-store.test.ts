@@ -5,9 +5,13 @@ import { parseDigest } from '@shoal/oci';
 import { requireMounts, runChecked, temporaryDirectory } from '@shoal/test-kit';
 import { Level } from 'level';
 import t from 'tap';
-import { orDiskFull } from '../src/disk-full.ts';
-import { decodeMountRecord, encodeMountRecord, type MountRecord } from '../src/mount-record.ts';
-import { StateStore } from '../src/state-store.ts';
+import { orDiskFull } from '../src/state/disk-full.ts';
+import {
+  decodeMountRecord,
+  encodeMountRecord,
+  type MountRecord,
+} from '../src/state/mount-record.ts';
+import { StateStore } from '../src/state/state-store.ts';
 
 const DIGEST = parseDigest(`sha256:${'ab'.repeat(32)}`);
 

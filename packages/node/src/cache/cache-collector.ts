@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { errorFields } from '@shoal/snapshotter';
 import type { Caches } from '../caches.ts';
 import { COLLECT_INTERVAL_MS } from '../limits.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../log/log.ts';
 import { type CollectionPolicy, type Condemned, condemn } from './collection-policy.ts';
 
 export type CollectRequest = {

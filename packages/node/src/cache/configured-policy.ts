@@ -1,5 +1,5 @@
 /** The policy of cache collection as the configuration has it. */
-import type { NodeConfig } from '../config.ts';
+import type { NodeConfig } from '../config/config.ts';
 import type { CollectionPolicy } from './collection-policy.ts';
 
 const DAY_MS = 86_400_000;

@@ -17,7 +17,7 @@ import {
   PULL_REQUEST_BYTES_MAX,
   STREAMS_PER_CONNECTION_MAX,
 } from '../limits.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../log/log.ts';
 import { type CallObserver, forwardAnswer, refuseCall, withoutSymbols } from './forward-call.ts';
 import { decodeGrpcMessage } from './grpc-message.ts';
 import { decodePullCredentials } from './pull-request.ts';

@@ -6,7 +6,7 @@
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod';
-import type { Log } from '../log.ts';
+import type { Log } from '../log/log.ts';
 import { bootClockMs } from './boot-clock.ts';
 import type { CredentialKeeper, RememberedPlace } from './remembered-credentials.ts';
 import { isInMemory, loadKey, readBounded, seal, unseal, writePrivately } from './sealed-file.ts';

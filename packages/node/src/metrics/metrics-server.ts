@@ -5,7 +5,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { MetricsAddressError } from '../errors.ts';
 import { METRICS_CONNECTIONS_MAX } from '../limits.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../log/log.ts';
 import type { Metrics } from './metrics.ts';
 import { formatMetricsAddress, type MetricsAddress } from './metrics-address.ts';
 

@@ -1,6 +1,6 @@
 /** Serves metrics at the configured address, if there is one. */
 import { errorFields } from '@shoal/snapshotter';
-import type { Log } from '../log.ts';
+import type { Log } from '../log/log.ts';
 import type { Metrics } from './metrics.ts';
 import { formatMetricsAddress, type MetricsAddress } from './metrics-address.ts';
 import { MetricsServer } from './metrics-server.ts';

@@ -8,13 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
 import { listMounts } from '@shoal/linux';
 import { errorFields, mountsOfRoot } from '@shoal/snapshotter';
-import { ControlClient } from '../control-client.ts';
-import type { PingAnswer } from '../control-protocol.ts';
+import type { DaemonPaths } from '../config/paths.ts';
+import { ControlClient } from '../control/control-client.ts';
+import type { PingAnswer } from '../control/control-protocol.ts';
 import { UpgradeFailedError, UpgradeRefusedError } from '../errors.ts';
 import { RESTART_TIMEOUT_MS } from '../limits.ts';
-import type { DaemonPaths } from '../paths.ts';
-import { ensureDaemon, replaceDaemon } from '../start-daemon.ts';
-import { forgetStartFailure, readStartFailure } from '../start-failure.ts';
+import { ensureDaemon, replaceDaemon } from '../process/start-daemon.ts';
+import { forgetStartFailure, readStartFailure } from '../process/start-failure.ts';
 import { VERSION } from '../version.ts';
 import {
   currentLinkOf,

@@ -20,10 +20,10 @@ import {
 } from '@shoal/linux';
 import { DriverClosedError } from '../errors.ts';
 import { HOLDER_RETRY_DELAY_MS, HOLDER_RETRY_DELAY_MS_MAX } from '../limits.ts';
+import { currentBootId } from '../state/boot-id.ts';
 import { type FdStore, forgetSession, keepSession, takeSessionFds } from './session-fds.ts';
 import type { DriverEvent } from './session-log.ts';
 import {
-  currentBootId,
   readSessionState,
   removeSessionState,
   type SessionState,

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { type HolderRecord, type InitAgreement, parseInitAgreement } from '@shoal/linux';
 import * as z from 'zod';
+import { currentBootId } from '../state/boot-id.ts';
 
 export type SessionState = {
   readonly bootId: string;
@@ -40,10 +41,6 @@ const schema = z.strictObject({
   }),
   init: z.unknown(),
 });
-
-export function currentBootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-}
 
 /** The state of a predecessor in this boot; undefined when there is none that can be used. */
 export function readSessionState(directory: string): SessionState | undefined {

@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { ShoalError } from '@shoal/errors';
 import type { Digest } from '@shoal/oci';
-import type { BootstrapStore, KeptBootstrap } from '../bootstrap-store.ts';
+import type { BootstrapStore, KeptBootstrap } from '../bootstraps/bootstrap-store.ts';
 import { errorFields } from '../service-log.ts';
 import type { UnpackedLayer } from '../snapshots/lazy-layers.ts';
 import type { ContentStore } from './content-store.ts';

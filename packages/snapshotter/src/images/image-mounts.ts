@@ -12,7 +12,7 @@ import { rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { KeyedLock } from '../keyed-lock.ts';
-import type { MountService } from '../mount-service.ts';
+import type { MountService } from '../mounts/mount-service.ts';
 import { errorFields, type ServiceLog } from '../service-log.ts';
 import type { ImageMark } from './lazy-mark.ts';
 import { CLAIM_MS_MAX, CLAIMS_CHECK_MS } from './limits.ts';

@@ -1,7 +1,7 @@
 /** Puts the lazy part of a snapshotter together from the parts of its daemon. */
 import { join } from 'node:path';
-import type { BootstrapStore } from '../bootstrap-store.ts';
-import type { ImageAccess } from '../image-access.ts';
+import type { ImageAccess } from '../blobs/image-access.ts';
+import type { BootstrapStore } from '../bootstraps/bootstrap-store.ts';
 import type { ServiceLog } from '../service-log.ts';
 import { BootstrapCommits } from './bootstrap-commits.ts';
 import type { ContentStore } from './content-store.ts';

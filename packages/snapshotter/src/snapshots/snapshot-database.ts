@@ -8,15 +8,15 @@ import { join } from 'node:path';
 import { errorCode, ShoalError } from '@shoal/errors';
 import { ClassicLevel } from 'classic-level';
 import { Level } from 'level';
-import { orDiskFull } from '../disk-full.ts';
 import {
   ServiceClosedError,
   StateDamagedError,
   StateDiskFullError,
   StateLockedError,
 } from '../errors.ts';
-import { makePrivateDirectory } from '../private-directory.ts';
-import { requireKnownVersion, SNAPSHOTS_VERSION } from '../state-version.ts';
+import { orDiskFull } from '../state/disk-full.ts';
+import { makePrivateDirectory } from '../state/private-directory.ts';
+import { requireKnownVersion, SNAPSHOTS_VERSION } from '../state/state-version.ts';
 import { REOPEN_BYTES_FREE_MIN } from './limits.ts';
 import { REPAIR_REMEDY } from './snapshot-record.ts';
 

@@ -1,0 +1,180 @@
+/**
+ * The configuration file of a daemon: TOML, every key optional, unknown keys are errors. All keys
+ * with their meaning are in docs/config.example.toml.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { errorCode } from '@shoal/errors';
+import type { MissPolicy } from '@shoal/snapshotter';
+import { parse } from 'smol-toml';
+import * as z from 'zod';
+import { ConfigError } from '../errors.ts';
+import {
+  CACHE_HIGH_PERCENT_DEFAULT,
+  CACHE_LOW_PERCENT_DEFAULT,
+  CONFIG_BYTES_MAX,
+} from '../limits.ts';
+import { LOG_LEVELS, type LogLevel } from '../log/log.ts';
+import { type MetricsAddress, parseMetricsAddress } from '../metrics/metrics-address.ts';
+import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
+import { type RegistryConfig, registryConfigOf, registryTables } from './registry-config.ts';
+
+export const DEFAULT_CONFIG_FILE = '/etc/shoal/config.toml';
+
+const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
+const byteSize = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+
+const fileSchema = z.strictObject({
+  root: absolutePath.optional(),
+  run: absolutePath.optional(),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).optional() }).optional(),
+  cache: z
+    .strictObject({
+      directory: absolutePath.optional(),
+      bytes_max: byteSize.optional(),
+      bytes_low: byteSize.optional(),
+      high_percent: z.number().min(1).max(100).optional(),
+      low_percent: z.number().min(1).max(100).optional(),
+      unused_days_max: z.number().min(0).max(36_500).optional(),
+    })
+    .optional(),
+  mount: z
+    .strictObject({
+      miss_policy: z
+        .string()
+        .refine((text) => parseMissPolicy(text) !== undefined, `must be ${MISS_POLICY_HELP}`)
+        .optional(),
+    })
+    .optional(),
+  fuse: z
+    .strictObject({
+      threads: z.number().int().min(1).max(16).optional(),
+      holder: z.enum(['auto', 'traced', 'socket']).optional(),
+    })
+    .optional(),
+  codec: z.strictObject({ threads: z.number().int().min(1).max(64).optional() }).optional(),
+  metrics: z
+    .strictObject({
+      address: z
+        .string()
+        .refine((text) => parseMetricsAddress(text) !== undefined, 'must be host:port')
+        .optional(),
+    })
+    .optional(),
+  snapshotter: z
+    .strictObject({
+      lookup_timeout_ms: z.number().int().min(1).max(60_000).optional(),
+      find_converted: z.boolean().optional(),
+      containerd_address: absolutePath.optional(),
+      address: absolutePath.optional(),
+    })
+    .optional(),
+  ...registryTables,
+});
+
+export type NodeConfig = RegistryConfig & {
+  readonly root: string | undefined;
+  readonly run: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly cacheDirectory: string | undefined;
+  readonly cacheBytesMax: number | undefined;
+  /** Where an eviction ends that passing `cacheBytesMax` started. */
+  readonly cacheBytesLow: number | undefined;
+  /** Use of the cache's disk above which unused blobs go, and where that ends. */
+  readonly cacheHighPercent: number;
+  readonly cacheLowPercent: number;
+  /** Blobs unused for longer go. */
+  readonly cacheUnusedDaysMax: number | undefined;
+  readonly missPolicy: MissPolicy;
+  readonly fuseThreads: number | undefined;
+  readonly fuseHolder: 'auto' | 'traced' | 'socket';
+  readonly codecThreads: number | undefined;
+  /** Where metrics are served beside the control socket; undefined: nowhere. */
+  readonly metricsAddress: MetricsAddress | undefined;
+  /** How long a pull waits to hear whether an image is converted. */
+  readonly lookupDeadlineMs: number | undefined;
+  /** Look for converted images when an original name is pulled. */
+  readonly findConverted: boolean | undefined;
+  /** Socket that containerd connects to. */
+  readonly snapshotterAddress: string | undefined;
+  /** Socket of the containerd whose content store is asked where images come from. */
+  readonly containerdAddress: string | undefined;
+};
+
+/**
+ * Reads a configuration. Without a file name the default file is used if it exists.
+ *
+ * @throws ConfigError
+ */
+export function readConfig(file: string | undefined): NodeConfig {
+  return decodeConfig(readText(file ?? DEFAULT_CONFIG_FILE, file === undefined), file);
+}
+
+/** @throws ConfigError naming the key that is wrong */
+export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConfig {
+  const parsed = fileSchema.safeParse(parseToml(text, file));
+  if (!parsed.success) throw new ConfigError(file, describeIssue(parsed.error));
+  const { data } = parsed;
+  return {
+    root: data.root,
+    run: data.run,
+    logLevel: data.log?.level ?? 'info',
+    cacheDirectory: data.cache?.directory,
+    cacheBytesMax: data.cache?.bytes_max,
+    cacheBytesLow: data.cache?.bytes_low,
+    cacheHighPercent: data.cache?.high_percent ?? CACHE_HIGH_PERCENT_DEFAULT,
+    cacheLowPercent: Math.min(
+      data.cache?.low_percent ?? CACHE_LOW_PERCENT_DEFAULT,
+      data.cache?.high_percent ?? CACHE_HIGH_PERCENT_DEFAULT,
+    ),
+    cacheUnusedDaysMax: data.cache?.unused_days_max,
+    missPolicy: parseMissPolicy(data.mount?.miss_policy ?? 'wait') ?? { kind: 'wait' },
+    fuseThreads: data.fuse?.threads,
+    fuseHolder: data.fuse?.holder ?? 'auto',
+    codecThreads: data.codec?.threads,
+    metricsAddress: parseMetricsAddress(data.metrics?.address ?? ''),
+    lookupDeadlineMs: data.snapshotter?.lookup_timeout_ms,
+    findConverted: data.snapshotter?.find_converted,
+    snapshotterAddress: data.snapshotter?.address,
+    containerdAddress: data.snapshotter?.containerd_address,
+    ...registryConfigOf(data),
+  };
+}
+
+/** Equal for configurations that say the same, however they are written. */
+export function configDigest(config: NodeConfig): string {
+  const entries = Object.entries(config).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(entries)).digest('hex');
+}
+
+function readText(file: string, isOptional: boolean): string {
+  try {
+    if (statSync(file).size > CONFIG_BYTES_MAX) throw new ConfigError(file, 'is too large');
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    const code = errorCode(error);
+    if (code === 'ENOENT' && isOptional) return '';
+    throw new ConfigError(file, `cannot be read: ${code ?? String(error)}`, { cause: error });
+  }
+}
+
+function parseToml(text: string, file: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    const line = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
+    throw new ConfigError(file, `is not TOML: ${line}`, { cause: error });
+  }
+}
+
+function describeIssue(error: z.ZodError): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return 'is not valid';
+  if (issue.code === 'unrecognized_keys') {
+    const keys = issue.keys.map((key) => [...issue.path, key].join('.'));
+    return `unknown key ${keys.join(', ')}`;
+  }
+  return `${issue.path.join('.')}: ${issue.message}`;
+}

@@ -1,0 +1,179 @@
+/**
+ * The commands' side of the control socket: one connection per request. Questions have a time limit,
+ * because a daemon may be stopped or stuck; requests that change something have none (a mount over a
+ * slow link takes what it takes; the caller's signal ends it).
+ */
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { errorCode } from '@shoal/errors';
+import type { MountRequest, UnmountRequest } from '@shoal/snapshotter';
+import type { CollectedCache, CollectRequest } from '../cache/cache-collector.ts';
+import type { VerifiedCache } from '../cache/verify-caches.ts';
+import {
+  ControlProtocolError,
+  DaemonNotRunningError,
+  DaemonSilentError,
+  NotRootError,
+} from '../errors.ts';
+import { ANSWER_BYTES_MAX, ANSWER_TIMEOUT_MS } from '../limits.ts';
+import { checkBody, decodeError } from './control-errors.ts';
+import {
+  CONTROL_PATH,
+  type DrainAnswer,
+  type DrainRequest,
+  type DriverFacts,
+  type MountAnswer,
+  type MountProgress,
+  type MountTrace,
+  type PingAnswer,
+  pingSchema,
+  type StatusAnswer,
+  type StopAnswer,
+  type StopRequest,
+  type TraceRequest,
+  type UnmountAnswer,
+} from './control-protocol.ts';
+
+export type ControlOptions = { readonly signal?: AbortSignal | undefined };
+
+export class ControlClient {
+  readonly #socket: string;
+  readonly #answerTimeoutMs: number;
+
+  constructor(socket: string, options: { readonly answerTimeoutMs?: number } = {}) {
+    this.#socket = socket;
+    this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
+  }
+
+  async ping(options: ControlOptions = {}): Promise<PingAnswer> {
+    return checkBody(pingSchema, await this.#get(CONTROL_PATH.ping, options), 'ping');
+  }
+
+  // The answers below are the daemon's own types: it is the same code on both sides, and the
+  // version was compared by `ping`.
+  async status(options: ControlOptions = {}): Promise<StatusAnswer> {
+    return (await this.#get(CONTROL_PATH.status, options)) as StatusAnswer;
+  }
+
+  async drivers(options: ControlOptions = {}): Promise<readonly DriverFacts[]> {
+    return (await this.#get(CONTROL_PATH.drivers, options)) as readonly DriverFacts[];
+  }
+
+  async mount(request: MountRequest, options: ControlOptions = {}): Promise<MountAnswer> {
+    return (await this.#call('POST', CONTROL_PATH.mount, request, options)) as MountAnswer;
+  }
+
+  async unmount(request: UnmountRequest, options: ControlOptions = {}): Promise<UnmountAnswer> {
+    return (await this.#call('POST', CONTROL_PATH.unmount, request, options)) as UnmountAnswer;
+  }
+
+  /** Mount requests that run. */
+  async mounting(options: ControlOptions = {}): Promise<readonly MountProgress[]> {
+    return (await this.#get(CONTROL_PATH.mounting, options)) as readonly MountProgress[];
+  }
+
+  /** Unmounts what is not busy; the daemon leaves when nothing needs it any more. */
+  async drain(request: DrainRequest, options: ControlOptions = {}): Promise<DrainAnswer> {
+    return (await this.#call('POST', CONTROL_PATH.drain, request, options)) as DrainAnswer;
+  }
+
+  /** What of the caches may go: removed, or only named. */
+  async collectCaches(
+    request: CollectRequest,
+    options: ControlOptions = {},
+  ): Promise<readonly CollectedCache[]> {
+    const answer = await this.#call('POST', CONTROL_PATH.cacheGc, request, options);
+    return answer as CollectedCache[];
+  }
+
+  /** Takes as long as reading all that mounts have here. */
+  async verifyCaches(options: ControlOptions = {}): Promise<readonly VerifiedCache[]> {
+    const answer = await this.#call('POST', CONTROL_PATH.cacheVerify, {}, options);
+    return answer as VerifiedCache[];
+  }
+
+  /** The reads of mounted images that waited. */
+  async trace(request: TraceRequest, options: ControlOptions = {}): Promise<readonly MountTrace[]> {
+    return (await this.#call('POST', CONTROL_PATH.trace, request, options)) as MountTrace[];
+  }
+
+  /** The daemon leaves; mounts wait for the next one. */
+  async stop(request: StopRequest, options: ControlOptions = {}): Promise<StopAnswer> {
+    return (await this.#call('POST', CONTROL_PATH.stop, request, options)) as StopAnswer;
+  }
+
+  async #get(path: string, { signal }: ControlOptions): Promise<unknown> {
+    const limit = AbortSignal.timeout(this.#answerTimeoutMs);
+    const either = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+    try {
+      return await this.#call('GET', path, undefined, { signal: either });
+    } catch (error) {
+      if (!limit.aborted || signal?.aborted === true) throw error;
+      throw new DaemonSilentError(this.#socket, this.#answerTimeoutMs, { cause: error });
+    }
+  }
+
+  async #call(
+    method: string,
+    path: string,
+    body: unknown,
+    options: ControlOptions,
+  ): Promise<unknown> {
+    const response = await this.#send(method, path, body, options);
+    const answer = await readAnswer(response);
+    const status = response.statusCode ?? 0;
+    if (status !== 200) throw decodeError(status, answer);
+    return answer;
+  }
+
+  #send(
+    method: string,
+    path: string,
+    body: unknown,
+    { signal }: ControlOptions,
+  ): Promise<IncomingMessage> {
+    const text = body === undefined ? '' : JSON.stringify(body);
+    return new Promise((resolve, reject) => {
+      const request = httpRequest({
+        socketPath: this.#socket,
+        method,
+        path,
+        agent: false,
+        headers: { 'content-length': Buffer.byteLength(text), host: 'shoal' },
+        ...(signal === undefined ? {} : { signal }),
+      });
+      request.once('response', resolve);
+      request.once('error', (error) => reject(connectFailure(error, this.#socket)));
+      request.end(text);
+    });
+  }
+}
+
+function connectFailure(error: Error, socket: string): Error {
+  switch (errorCode(error)) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return new DaemonNotRunningError(socket, { cause: error });
+    case 'EACCES':
+      return new NotRootError('talking to the daemon');
+    default:
+      return error;
+  }
+}
+
+async function readAnswer(response: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of response) {
+    const bytes: Buffer = Buffer.from(part);
+    length += bytes.length;
+    if (length > ANSWER_BYTES_MAX) throw new ControlProtocolError('the answer is too large');
+    parts.push(bytes);
+  }
+  try {
+    return JSON.parse(Buffer.concat(parts).toString('utf8'));
+  } catch (error) {
+    throw new ControlProtocolError('the answer is not JSON', { cause: error });
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Bootstraps on disk: fetched once, walked completely by our decoder before the kernel may see
+ * them, then kept read-only under `<root>/images/<digest of the layer>/`. That a bootstrap was
+ * walked is remembered by the digest of its layer, together with the digest of the file: one that was
+ * changed on the disk since counts as absent, and is fetched and walked again.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readBootstrapLayer } from '@shoal/blob-store';
+import type { Descriptor, Digest } from '@shoal/oci';
+import { digestHex, finishDigest, parseDigest } from '@shoal/oci';
+import type { BootstrapLayer } from '@shoal/rafs';
+import type { ImageStore } from '@shoal/registry-client';
+import { orDiskFull } from '../state/disk-full.ts';
+import { readSealed, seal, writeDurably } from '../state/durable-file.ts';
+import { makePrivateDirectory } from '../state/private-directory.ts';
+import type { StateStore, VerifiedBootstrap } from '../state/state-store.ts';
+import { walkBootstrap } from './bootstrap-walk.ts';
+
+/** Raised when the walk checks more than before: what older versions found good is walked again. */
+export const WALK_VERSION = 2;
+
+const BOOTSTRAP_FILE = 'image.boot';
+const OVERLAY_BOOTSTRAP_FILE = 'overlay.boot';
+
+export type StoredBootstrap = {
+  /** The metadata file the kernel mounts. */
+  readonly file: string;
+  /** The same, or a copy without instructions to overlayfs: for mounts with an overlay on top. */
+  readonly overlayFile: string;
+  readonly verified: VerifiedBootstrap;
+};
+
+/** Metadata that is stored under the digest of its files, not of the layer they came in. */
+export type KeptBootstrap = { readonly digest: Digest; readonly stored: StoredBootstrap };
+
+/** What tells where the chunks of a blob are and which digests they have. */
+export type BlobTables = {
+  readonly blobMeta: Buffer | undefined;
+  readonly digestSection: Buffer | undefined;
+};
+
+export class BootstrapStore {
+  readonly #directory: string;
+  readonly #state: StateStore;
+  /** Fetches that run, so that mounts of one image at once fetch it once. */
+  readonly #fetching = new Map<string, Promise<StoredBootstrap>>();
+
+  constructor(root: string, state: StateStore) {
+    this.#directory = join(root, 'images');
+    this.#state = state;
+    makePrivateDirectory(this.#directory);
+  }
+
+  /** What is stored for a bootstrap layer; undefined when it must be fetched. */
+  async find(layerDigest: string): Promise<StoredBootstrap | undefined> {
+    const verified = await this.#state.readVerified(layerDigest);
+    if (verified === undefined || verified.walkVersion !== WALK_VERSION) return undefined;
+    const stored = describeStored(this.#imageDirectory(layerDigest), verified);
+    return (await isIntact(stored)) ? stored : undefined;
+  }
+
+  /** Fetches, walks and stores a bootstrap layer. @throws BootstrapLayerError, RAFS errors */
+  async fetch(store: ImageStore, layer: Descriptor, signal: AbortSignal): Promise<StoredBootstrap> {
+    const running = this.#fetching.get(layer.digest);
+    if (running !== undefined) {
+      // The one who fetches may be cancelled; that must not fail the others.
+      const stored = await running.catch(() => undefined);
+      if (stored !== undefined) return stored;
+    }
+    const fetching = this.#fetch(store, layer, signal);
+    this.#fetching.set(layer.digest, fetching);
+    try {
+      return await fetching;
+    } finally {
+      if (this.#fetching.get(layer.digest) === fetching) this.#fetching.delete(layer.digest);
+    }
+  }
+
+  read(stored: StoredBootstrap): Promise<Buffer> {
+    return readFile(stored.file);
+  }
+
+  /** Tables of a blob that came with the bootstrap or were saved beside it. */
+  async readBlobTables(layerDigest: string, blobId: string): Promise<BlobTables> {
+    const directory = this.#imageDirectory(layerDigest);
+    return {
+      blobMeta: await readSealed(join(directory, metaName(blobId))),
+      digestSection: await readSealed(join(directory, digestName(blobId))),
+    };
+  }
+
+  async writeBlobTables(layerDigest: string, blobId: string, tables: BlobTables): Promise<void> {
+    const directory = this.#imageDirectory(layerDigest);
+    const { blobMeta, digestSection } = tables;
+    if (blobMeta !== undefined) await writeDurably(directory, metaName(blobId), seal(blobMeta));
+    if (digestSection !== undefined) {
+      await writeDurably(directory, digestName(blobId), seal(digestSection));
+    }
+  }
+
+  async #fetch(
+    store: ImageStore,
+    layer: Descriptor,
+    signal: AbortSignal,
+  ): Promise<StoredBootstrap> {
+    return this.#keep(layer.digest, await readBootstrapLayer(store, layer, signal));
+  }
+
+  /** Names the files of a bootstrap layer by what is in them. */
+  digestOf({ bootstrap, metaFiles }: BootstrapLayer): Digest {
+    const hash = createHash('sha256').update(hashOf(bootstrap));
+    for (const [blobId, meta] of [...metaFiles].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+      hash.update(blobId).update(hashOf(meta));
+    }
+    return finishDigest('sha256', hash);
+  }
+
+  /** Walks and stores what somebody else has fetched and unpacked. @throws RAFS errors */
+  async keep(digest: Digest, layer: BootstrapLayer): Promise<KeptBootstrap> {
+    const stored = (await this.find(digest)) ?? (await this.#keep(digest, layer));
+    return { digest, stored };
+  }
+
+  async #keep(
+    layerDigest: string,
+    { bootstrap: bytes, metaFiles }: BootstrapLayer,
+  ): Promise<StoredBootstrap> {
+    const { inodes, blobIds, overlayBytes } = await walkBootstrap(bytes);
+    const directory = this.#imageDirectory(layerDigest);
+    await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      throw orDiskFull(error, directory);
+    });
+    for (const [blobId, meta] of metaFiles) {
+      if (blobIds.includes(blobId)) await writeDurably(directory, metaName(blobId), seal(meta));
+    }
+    if (overlayBytes !== undefined) {
+      await writeDurably(directory, OVERLAY_BOOTSTRAP_FILE, overlayBytes);
+    }
+    await writeDurably(directory, BOOTSTRAP_FILE, bytes);
+    const verified = {
+      walkVersion: WALK_VERSION,
+      sizeBytes: bytes.length,
+      fileDigest: await digestOf(bytes),
+      ...(overlayBytes === undefined ? {} : { overlayDigest: await digestOf(overlayBytes) }),
+      inodes,
+      blobIds: [...blobIds],
+    };
+    await this.#state.putVerified(layerDigest, verified);
+    return describeStored(directory, verified);
+  }
+
+  #imageDirectory(layerDigest: string): string {
+    return join(this.#directory, digestHex(parseDigest(layerDigest)));
+  }
+}
+
+function describeStored(directory: string, verified: VerifiedBootstrap): StoredBootstrap {
+  const file = join(directory, BOOTSTRAP_FILE);
+  const overlayFile =
+    verified.overlayDigest === undefined ? file : join(directory, OVERLAY_BOOTSTRAP_FILE);
+  return { file, overlayFile, verified };
+}
+
+function hashOf(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
+/** The kernel must get the very bytes that were walked. */
+async function isIntact({ file, overlayFile, verified }: StoredBootstrap): Promise<boolean> {
+  const { fileDigest, overlayDigest } = verified;
+  if (!(await hasDigest(file, fileDigest))) return false;
+  return overlayDigest === undefined || hasDigest(overlayFile, overlayDigest);
+}
+
+async function hasDigest(file: string, digest: string): Promise<boolean> {
+  return existsSync(file) && (await digestOf(await readFile(file))) === digest;
+}
+
+/** In a thread of the pool: readers of other mounts wait for this one. */
+async function digestOf(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new Uint8Array(bytes));
+  return Buffer.from(digest).toString('hex');
+}
+
+function digestName(blobId: string): string {
+  return `${blobId}.blob.digest`;
+}
+
+function metaName(blobId: string): string {
+  return `${blobId}.blob.meta`;
+}

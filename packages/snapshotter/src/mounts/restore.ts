@@ -1,0 +1,108 @@
+/**
+ * What a starting daemon finds: records of mounts that survived it, that a reboot ended, that were
+ * half made, or that somebody unmounted by hand. From local files only; one mount that cannot be
+ * restored does not keep the others away.
+ */
+import { isMountpoint, listMounts } from '@shoal/linux';
+import { type DriverName, type MountDriver, unmountApart } from '../driver/index.ts';
+import { RESTORE_PARALLEL_MAX } from '../limits.ts';
+import { errorFields, type ServiceLog } from '../service-log.ts';
+import { currentBootId } from '../state/boot-id.ts';
+import type { MountRecord } from '../state/mount-record.ts';
+import type { StateStore } from '../state/state-store.ts';
+import type { MountPlan, MountPlans } from './mount-plan.ts';
+
+export type RestoreComponents = {
+  readonly state: StateStore;
+  readonly planner: MountPlans;
+  readonly drivers: ReadonlyMap<DriverName, MountDriver>;
+  readonly log: ServiceLog;
+};
+
+export type BrokenMount = { readonly record: MountRecord; readonly reason: string };
+
+export type RestoredMounts = {
+  readonly plans: readonly MountPlan[];
+  /** Mounts that could not be restored: their records are kept until somebody unmounts them. */
+  readonly broken: readonly BrokenMount[];
+  /** One sentence for each record that does not decode. */
+  readonly problems: readonly string[];
+};
+
+export async function restoreMounts(components: RestoreComponents): Promise<RestoredMounts> {
+  const { state, log } = components;
+  const { records, damaged } = await state.readMounts();
+  const problems = damaged.map(({ key, error }) => `${key}: ${error.message}`);
+  const plans = new Map<string, MountPlan>();
+  const broken: BrokenMount[] = [];
+  const table = listMounts();
+  const queue = records.values();
+  const planQueue = async () => {
+    for (const record of queue) {
+      if (!(await isWanted(record, isMountpoint(record.mountpoint, table), components))) continue;
+      try {
+        plans.set(record.id, await components.planner.fromRecord(record));
+      } catch (error) {
+        broken.push({ record, reason: errorFields(error).reason });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: RESTORE_PARALLEL_MAX }, planQueue));
+  for (const [name, driver] of components.drivers) {
+    const own = [...plans.values()].filter(({ record }) => record.driver === name);
+    const { failures } = await driver.restore(own.map((plan) => plan.driverRequest));
+    for (const { mountId, error } of failures) {
+      const plan = plans.get(mountId);
+      if (plan === undefined) continue;
+      plans.delete(mountId);
+      await plan.release();
+      broken.push({ record: plan.record, reason: errorFields(error).reason });
+    }
+  }
+  await rememberBoot([...plans.values()], state);
+  for (const problem of problems) log.error({ problem }, 'a record was not read');
+  for (const { record, reason } of broken) {
+    log.error({ mountpoint: record.mountpoint, reason }, 'a mount was not restored');
+  }
+  log.info({ mounts: plans.size, broken: broken.length }, 'restored');
+  return { plans: [...plans.values()], broken, problems };
+}
+
+/** Takes away what may be left of a mount that could not be restored, and its record. */
+export async function forgetBroken(
+  { record }: BrokenMount,
+  { state, log }: Pick<RestoreComponents, 'state' | 'log'>,
+): Promise<void> {
+  if (isMountpoint(record.mountpoint)) await unmountApart(record.mountpoint, { lazy: true });
+  await state.deleteMount(record.id);
+  log.info({ mountpoint: record.mountpoint }, 'a broken mount is forgotten');
+}
+
+/** False for what never became a mount and for what somebody ended while no daemon ran. */
+async function isWanted(
+  record: MountRecord,
+  isThere: boolean,
+  { state, log }: Pick<RestoreComponents, 'state' | 'log'>,
+): Promise<boolean> {
+  const { mountpoint } = record;
+  if (record.state === 'mounted' && (isThere || record.bootId !== currentBootId())) return true;
+  if (record.state === 'mounting' && isThere) {
+    try {
+      await unmountApart(mountpoint, { lazy: true });
+    } catch (error) {
+      log.warn({ mountpoint, ...errorFields(error) }, 'a half made mount stays');
+    }
+  }
+  const why = record.state === 'mounting' ? 'was not finished' : 'was unmounted by somebody else';
+  log.warn({ mountpoint, reference: record.reference }, `a mount ${why}: forgotten`);
+  await state.deleteMount(record.id);
+  return false;
+}
+
+/** After a reboot the mounts are this boot's. */
+async function rememberBoot(plans: readonly MountPlan[], state: StateStore): Promise<void> {
+  const bootId = currentBootId();
+  for (const { record } of plans) {
+    if (record.bootId !== bootId) await state.putMount({ ...record, bootId });
+  }
+}
