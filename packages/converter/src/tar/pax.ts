@@ -93,9 +93,3 @@ export function formatPaxTime(time: Timestamp): string {
   if (fraction === 0) return whole;
   return `${whole}.${String(fraction).padStart(9, '0').replace(/0+$/, '')}`;
 }
-
-/** The text of a GNU long-name record: up to its NUL. */
-export function textOfRecord(body: Buffer): Buffer {
-  const nul = body.indexOf(0);
-  return nul === -1 ? body : body.subarray(0, nul);
-}

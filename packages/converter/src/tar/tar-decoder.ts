@@ -16,9 +16,8 @@ import {
   TarTruncatedError,
   TarTypeError,
 } from '../errors.ts';
-import { TAR_RECORD_BYTES_MAX, TAR_SPARSE_MAP_BYTES_MAX } from '../limits.ts';
-import type { PaxRecord } from './pax.ts';
-import { mergeGlobal, parsePaxRecords, textOfRecord } from './pax.ts';
+import { TAR_SPARSE_MAP_BYTES_MAX } from '../limits.ts';
+import { ExtensionHeaders, isExtensionHeader } from './extension-headers.ts';
 import {
   checkSparseMap,
   readGnuSparseBlock,
@@ -27,11 +26,11 @@ import {
 } from './sparse.ts';
 import { TarContent } from './tar-content.ts';
 import type { TarDraft } from './tar-draft.ts';
-import { applyPax, DraftProblem, draftOfBlock, finishDraft, typeOfDraft } from './tar-draft.ts';
+import { DraftProblem, draftOfBlock, finishDraft, typeOfDraft } from './tar-draft.ts';
 import type { TarHandler } from './tar-entry.ts';
 import { TarEntryType } from './tar-entry.ts';
 
-type State = 'header' | 'record' | 'sparse-block' | 'sparse-map' | 'data' | 'padding' | 'end';
+type State = 'header' | 'extension' | 'sparse-block' | 'sparse-map' | 'data' | 'padding' | 'end';
 
 export class TarDecoder {
   readonly #handler: TarHandler;
@@ -41,12 +40,7 @@ export class TarDecoder {
   #blockFill = 0;
   /** Archive offset of the next byte to be read. */
   #offset = 0;
-  #globalRecords: readonly PaxRecord[] = [];
-  #localRecords: readonly PaxRecord[] = [];
-  #longName: Buffer | undefined;
-  #longLink: Buffer | undefined;
-  /** An extension header whose body is being collected. */
-  #record: { readonly flag: string; readonly body: Buffer; fill: number } | undefined;
+  readonly #extensions = new ExtensionHeaders();
   #draft: TarDraft | undefined;
   #sparseMap: SparseMapReader | undefined;
   readonly #content: TarContent;
@@ -86,8 +80,7 @@ export class TarDecoder {
   end(): void {
     const isBetween = this.#state === 'header' && this.#blockFill === 0;
     const clean = this.#state === 'end' || this.#state === 'padding' || isBetween;
-    const pending = this.#longName ?? this.#longLink ?? this.#localRecords[0];
-    if (!clean || pending !== undefined) {
+    if (!clean || this.#extensions.hasPending) {
       throw new TarTruncatedError(this.#place(), 'the archive ends here');
     }
     this.#state = 'end';
@@ -103,8 +96,8 @@ export class TarDecoder {
       case 'sparse-block':
       case 'sparse-map':
         return this.#fillBlock(bytes, at);
-      case 'record':
-        return this.#fillRecord(bytes, at);
+      case 'extension':
+        return this.#extension(bytes, at);
       case 'end':
         return bytes.length - at;
     }
@@ -136,60 +129,31 @@ export class TarDecoder {
       throw new TarChecksumError(this.#place('(header)', start), detail);
     }
     const draft = this.#guard(() => draftOfBlock(block, start), this.#place('(header)', start));
-    if ('xgLK'.includes(draft.typeflag)) {
-      this.#openRecord(draft);
+    if (isExtensionHeader(draft)) {
+      this.#openExtension(draft);
       return;
     }
     this.#draft = draft;
     this.#guard(() => this.#assemble(draft));
   }
 
-  #openRecord(draft: TarDraft): void {
-    const size = draft.storedSize;
-    if (size < 0 || size > TAR_RECORD_BYTES_MAX) {
-      const place = this.#place(`(extension header ${draft.typeflag})`, draft.offset);
-      throw new TarLimitError(place, `${size} bytes; at most ${TAR_RECORD_BYTES_MAX} are read`);
-    }
-    this.#record = { flag: draft.typeflag, body: Buffer.alloc(size), fill: 0 };
-    this.#paddingLeft = tarPadding(size);
-    this.#state = 'record';
-    if (size === 0) this.#closeRecord();
+  #openExtension(draft: TarDraft): void {
+    const place = this.#place(`(extension header ${draft.typeflag})`, draft.offset);
+    this.#guard(() => this.#extensions.open(draft), place);
+    this.#paddingLeft = tarPadding(draft.storedSize);
+    this.#state = 'extension';
+    if (this.#extensions.isComplete) this.#pad();
   }
 
-  #fillRecord(bytes: Buffer, at: number): number {
-    const record = this.#record;
-    if (record === undefined) throw new TypeError('no record is open');
-    const copied = bytes.copy(record.body, record.fill, at);
-    record.fill += copied;
-    if (record.fill === record.body.length) this.#closeRecord();
-    return copied;
-  }
-
-  #closeRecord(): void {
-    const record = this.#record;
-    if (record === undefined) throw new TypeError('no record is open');
-    this.#record = undefined;
-    this.#state = this.#paddingLeft > 0 ? 'padding' : 'header';
-    if (record.flag === 'L') this.#longName = textOfRecord(record.body);
-    else if (record.flag === 'K') this.#longLink = textOfRecord(record.body);
-    else {
-      const records = parsePaxRecords(record.body);
-      const isLocal = typeof records === 'string' || record.flag === 'x';
-      const all = isLocal ? records : mergeGlobal(this.#globalRecords, records);
-      if (typeof all === 'string') throw new TarHeaderError(this.#place(), all);
-      if (record.flag === 'x') this.#localRecords = all;
-      else this.#globalRecords = all;
-    }
+  #extension(bytes: Buffer, at: number): number {
+    const length = this.#guard(() => this.#extensions.write(bytes, at));
+    if (this.#extensions.isComplete) this.#pad();
+    return length;
   }
 
   /** All headers are there: apply them, find the sparse map if any, hand the entry out. */
   #assemble(draft: TarDraft): void {
-    if (this.#longName !== undefined) draft.name = this.#longName;
-    if (this.#longLink !== undefined) draft.linkName = this.#longLink;
-    applyPax(draft, this.#globalRecords, this.#localRecords);
-    this.#longName = undefined;
-    this.#longLink = undefined;
-    this.#localRecords = [];
+    this.#extensions.apply(draft);
     const type = typeOfDraft(draft);
     if (type === undefined) {
       throw new TarTypeError(
@@ -267,6 +231,11 @@ export class TarDecoder {
   #close(): void {
     this.#content.close();
     this.#draft = undefined;
+    this.#pad();
+  }
+
+  /** To the next header, past the padding of what was read. */
+  #pad(): void {
     this.#state = this.#paddingLeft > 0 ? 'padding' : 'header';
   }
 
