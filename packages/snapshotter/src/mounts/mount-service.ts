@@ -7,12 +7,9 @@ import { listMounts } from '@shoal/linux';
 import { NotMountedError, ServiceClosedError } from '../errors.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import { DRAIN_PARALLEL_MAX, UNREAD_WAIT_MS } from '../limits.ts';
-import { RunningTasks } from '../running-tasks.ts';
-import { errorFields } from '../service-log.ts';
 import type { MountRecord } from '../state/mount-record.ts';
 import { drainMounts, toDrain } from './drain.ts';
-import { driverOf } from './driver-choice.ts';
-import { refuseOverlaid } from './lower-users.ts';
+import { MountLifecycle } from './mount-lifecycle.ts';
 import type { MountPlan, PlanRequest } from './mount-plan.ts';
 import { MountMeter } from './mount-progress.ts';
 import { describeMount, mountUsage, serviceStatus, upperDirectoryOf } from './mount-status.ts';
@@ -30,19 +27,18 @@ import type {
 } from './mount-types.ts';
 import { checkMountpoint, refuseTaken } from './mountpoint.ts';
 import { orphanProblems } from './orphan-mounts.ts';
-import { type BrokenMount, forgetBroken, restoreMounts } from './restore.ts';
+import { type BrokenMount, restoreMounts } from './restore.ts';
 import type { MountServiceComponents, MountServiceOptions } from './service-components.ts';
 import { discardWritable } from './writable.ts';
 
 export class MountService implements AsyncDisposable {
   readonly #components: MountServiceComponents;
   readonly #options: MountServiceOptions;
+  readonly #lifecycle: MountLifecycle;
   readonly #mounts = new Map<string, MountPlan>();
   readonly #locks = new KeyedLock();
   readonly #broken = new Map<string, BrokenMount>();
   #problems: readonly string[] = [];
-  /** Blobs of lazily unmounted images that are being read. */
-  readonly #lingering = new RunningTasks();
   readonly #meters = new Set<MountMeter>();
   #refusesMounts = false;
   #closing: Promise<void> | undefined;
@@ -50,6 +46,9 @@ export class MountService implements AsyncDisposable {
   constructor(options: MountServiceOptions, components: MountServiceComponents) {
     this.#options = options;
     this.#components = components;
+    this.#lifecycle = new MountLifecycle(components, () =>
+      [...this.#broken.values()].map(({ record }) => record.bootstrapDigest),
+    );
   }
 
   /** Once, before anything else: takes over what an earlier daemon mounted. Needs no network. */
@@ -61,7 +60,7 @@ export class MountService implements AsyncDisposable {
     const orphans = orphanProblems(listMounts(), this.#options.root, known);
     for (const problem of orphans) this.#components.log.error({ problem }, 'a mount has no record');
     this.#problems = [...restored.problems, ...orphans];
-    this.#collect();
+    this.#lifecycle.collect();
   }
 
   /** Returns when the mount is usable and recorded. */
@@ -127,13 +126,12 @@ export class MountService implements AsyncDisposable {
     options: { readonly signal: AbortSignal; readonly meter: MountMeter },
   ): Promise<MountAnswer> {
     const plan = await this.#components.planner.fromRequest(request, mountpoint, options);
-    try {
-      await this.#attach(plan, options.signal);
-    } catch (error) {
-      await plan.release();
-      throw error;
-    }
-    return describeMount(plan.record);
+    await this.#lifecycle.attach(plan, options.signal);
+    this.#mounts.set(mountpoint, plan);
+    plan.startPrefetch();
+    const answer = describeMount(plan.record);
+    this.#components.log.info(answer, 'mounted');
+    return answer;
   }
 
   mounting(): readonly MountProgress[] {
@@ -158,7 +156,7 @@ export class MountService implements AsyncDisposable {
 
   /** Nothing is mounted, and no request runs. */
   get isIdle(): boolean {
-    const used = [this.#mounts, this.#broken, this.#lingering, this.#meters];
+    const used = [this.#mounts, this.#broken, this.#lifecycle.lingering, this.#meters];
     return used.every(({ size }) => size === 0);
   }
 
@@ -177,13 +175,13 @@ export class MountService implements AsyncDisposable {
     const unmount = (mountpoint: string) => this.unmount({ mountpoint, isLazy });
     const drained = await drainMounts(mounted, unmount, DRAIN_PARALLEL_MAX);
     this.#refusesMounts = drained.busy.length === 0;
-    await this.#lingering.endedWithin(UNREAD_WAIT_MS);
-    return { ...drained, lingering: this.#lingering.size };
+    await this.#lifecycle.lingering.endedWithin(UNREAD_WAIT_MS);
+    return { ...drained, lingering: this.#lifecycle.lingering.size };
   }
 
   /** Resolves when no image that was unmounted lazily is read any more. */
   async untilUnread(): Promise<void> {
-    await this.#lingering.ended();
+    await this.#lifecycle.lingering.ended();
   }
 
   status(): ServiceStatus {
@@ -213,7 +211,7 @@ export class MountService implements AsyncDisposable {
       if (!inUse.has(name)) await driver.shutDown();
       else await driver.close();
     }
-    await this.#lingering.ended();
+    await this.#lifecycle.lingering.ended();
     for (const part of owned) await part.close();
     await state.close();
   }
@@ -226,68 +224,25 @@ export class MountService implements AsyncDisposable {
     if (this.#closing !== undefined || this.#refusesMounts) throw new ServiceClosedError();
   }
 
-  async #attach(plan: MountPlan, signal: AbortSignal): Promise<void> {
-    const { state, log } = this.#components;
-    const { record } = plan;
-    const driver = driverOf(record, this.#components.drivers);
-    await state.putMount(record);
-    try {
-      await driver.mount(plan.driverRequest, { signal });
-      signal.throwIfAborted();
-      await state.putMount({ ...record, state: 'mounted' });
-    } catch (error) {
-      await driver.unmount(record.id, { lazy: true }).catch(() => {});
-      // A record that stays is of a mount that is half made: the next start takes it away.
-      await state.deleteMount(record.id).catch((later: unknown) => {
-        log.warn({ id: record.id, ...errorFields(later) }, 'the record of a failed mount stays');
-      });
-      throw error;
-    }
-    this.#mounts.set(record.mountpoint, plan);
-    plan.startPrefetch();
-    log.info(describeMount(record), 'mounted');
-  }
-
   async #end(mountpoint: string, request: UnmountRequest): Promise<MountRecord> {
     const plan = this.#mounts.get(mountpoint);
     if (plan !== undefined) {
-      await this.#detach(plan, request.isLazy === true);
+      await this.#endMounted(plan, { lazy: request.isLazy === true });
       return plan.record;
     }
     const broken = this.#broken.get(mountpoint);
     if (broken === undefined) throw new NotMountedError(request.mountpoint);
-    await forgetBroken(broken, this.#components);
+    await this.#lifecycle.forget(broken);
     this.#broken.delete(mountpoint);
     return broken.record;
   }
 
-  async #detach(plan: MountPlan, lazy: boolean): Promise<void> {
-    const { state, log } = this.#components;
-    const { record } = plan;
-    const driver = driverOf(record, this.#components.drivers);
-    if (record.isLower === true && !lazy) refuseOverlaid(record.mountpoint);
-    await driver.unmount(record.id, { lazy });
-    await state.deleteMount(record.id);
-    this.#mounts.delete(record.mountpoint);
-    // Overlays have the image of their own, unseen from here.
-    if (lazy || record.isLower === true)
-      this.#lingering.add(driver.whenUnread(plan.blobs).then(() => this.#release(plan)));
-    else await this.#release(plan);
-    log.info({ mountpoint: record.mountpoint, reference: record.reference }, 'unmounted');
-  }
-
-  async #release(plan: MountPlan): Promise<void> {
-    await plan.release().catch((error: unknown) => {
-      this.#components.log.warn(errorFields(error), 'blobs of an unmounted image did not close');
-    });
-    if (plan.record.isLower === true) this.#components.onImageRemoved?.(plan);
-    this.#collect();
-  }
-
-  #collect(): void {
-    this.#components.collector.collectSometimes(
-      [...this.#broken.values()].map(({ record }) => record.bootstrapDigest),
-    );
+  async #endMounted(plan: MountPlan, options: { readonly lazy: boolean }): Promise<void> {
+    const { mountpoint, reference } = plan.record;
+    await this.#lifecycle.detach(plan, options);
+    this.#mounts.delete(mountpoint);
+    await this.#lifecycle.retire(plan, options);
+    this.#components.log.info({ mountpoint, reference }, 'unmounted');
   }
 
   /** As given, or behind a symbolic link. */

@@ -68,16 +68,6 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
   return { plans: [...plans.values()], broken, problems };
 }
 
-/** Takes away what may be left of a mount that could not be restored, and its record. */
-export async function forgetBroken(
-  { record }: BrokenMount,
-  { state, log }: Pick<RestoreComponents, 'state' | 'log'>,
-): Promise<void> {
-  if (isMountpoint(record.mountpoint)) await unmountApart(record.mountpoint, { lazy: true });
-  await state.deleteMount(record.id);
-  log.info({ mountpoint: record.mountpoint }, 'a broken mount is forgotten');
-}
-
 /** False for what never became a mount and for what somebody ended while no daemon ran. */
 async function isWanted(
   record: MountRecord,
