@@ -48,8 +48,8 @@ export class ControlClient {
     return checkBody(pingSchema, await this.#get(CONTROL_PATH.ping, options), 'ping');
   }
 
-  // The answers below are the daemon's own types: it is the same code on both sides, and the
-  // version was compared by `ping`.
+  // The answers below are taken as they come: a path names the protocol's version (/v1), and
+  // answers of one version have at least the fields of these types.
   async status(options: ControlOptions = {}): Promise<StatusAnswer> {
     return (await this.#get(CONTROL_PATH.status, options)) as StatusAnswer;
   }
