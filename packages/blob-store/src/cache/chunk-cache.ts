@@ -3,27 +3,22 @@
  * for the files, what survives a crash, what is evicted, and what happens on a full disk.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { LRUCache } from 'lru-cache';
 import type { CodecPool } from '../codec/codec-pool.ts';
-import { BlobLayoutError, CacheDirectoryError, CacheFullError, ClosedError } from '../errors.ts';
-import { DURABLE_DELAY_MS_MAX, PASS_THROUGH_BYTES_MAX, READAHEAD_BYTES_MAX } from '../limits.ts';
+import { BlobLayoutError, CacheDirectoryError, ClosedError } from '../errors.ts';
+import { DURABLE_DELAY_MS_MAX, READAHEAD_BYTES_MAX } from '../limits.ts';
 import type { BlobSource } from '../source/blob-source.ts';
 import { ReadGate } from '../source/read-gate.ts';
 import type { FetchSink } from './blob-counters.ts';
-import { BlobEntry } from './blob-entry.ts';
-import { BlobFiles, type DeviceIo, REAL_DEVICE_IO } from './blob-files.ts';
-import { keepBlobMeta } from './blob-meta-file.ts';
+import { type DeviceIo, REAL_DEVICE_IO } from './blob-files.ts';
 import { lockCacheDirectory } from './cache-directory.ts';
-import { adoptedEvent, type CacheEvent, type CacheEventSink } from './cache-event.ts';
+import type { CacheEvent, CacheEventSink } from './cache-event.ts';
 import { CacheSpace } from './cache-space.ts';
 import { CacheUpkeep, type OpenEntry } from './cache-upkeep.ts';
 import type { BlobDescription, CachedBlob } from './cached-blob.ts';
 import { CachedBlobHandle } from './cached-blob-handle.ts';
 import { checkDescription } from './check-description.ts';
-import { countBits } from './chunk-map.ts';
-import { completeDigests, isSameBlob, layoutBytes, ownDescription } from './description-match.ts';
-import { DiskState, isDiskFull } from './disk-state.ts';
-import { blobPaths } from './file-names.ts';
+import { completeDigests, isSameBlob, layoutBytes } from './description-match.ts';
+import { EntryOpener } from './entry-opener.ts';
 import { hashInPieces } from './hash-in-pieces.ts';
 import { Turns } from './turns.ts';
 
@@ -58,16 +53,9 @@ export type ChunkCacheComponents = {
 export class ChunkCache implements AsyncDisposable {
   readonly directory: string;
   readonly upkeep: CacheUpkeep;
-  readonly #options: ChunkCacheOptions;
-  readonly #components: ChunkCacheComponents;
   readonly #lock: FileHandle;
   readonly #space: CacheSpace;
-  readonly #gate: ReadGate;
-  readonly #disk: DiskState;
-  readonly #loose = new LRUCache<string, Uint8Array>({
-    maxSize: PASS_THROUGH_BYTES_MAX,
-    sizeCalculation: (bytes) => Math.max(1, bytes.length),
-  });
+  readonly #opener: EntryOpener;
   /** Entries in use, by file key. */
   readonly #entries = new Map<string, OpenEntry>();
   readonly #handles = new Set<CachedBlobHandle>();
@@ -90,27 +78,30 @@ export class ChunkCache implements AsyncDisposable {
         components.pool.warmUp();
         await space.startEviction();
       }
-      return new ChunkCache(options, components, lock, space);
+      const opener = new EntryOpener({
+        directory: options.directory,
+        space,
+        pool: components.pool,
+        gate: components.gate ?? new ReadGate(),
+        io: components.io ?? REAL_DEVICE_IO,
+        readaheadBytesMax: options.readaheadBytesMax ?? READAHEAD_BYTES_MAX,
+        durableDelayMs: options.durableDelayMs ?? DURABLE_DELAY_MS_MAX,
+        onEvent: tell,
+        onFetched: components.onFetched,
+      });
+      return new ChunkCache(options.directory, lock, space, opener);
     } catch (error) {
       await lock.close();
       throw error;
     }
   }
 
-  private constructor(
-    options: ChunkCacheOptions,
-    components: ChunkCacheComponents,
-    lock: FileHandle,
-    space: CacheSpace,
-  ) {
-    this.directory = options.directory;
-    this.#options = options;
-    this.#components = components;
+  private constructor(directory: string, lock: FileHandle, space: CacheSpace, opener: EntryOpener) {
+    this.directory = directory;
     this.#lock = lock;
-    this.#gate = components.gate ?? new ReadGate();
     this.#space = space;
+    this.#opener = opener;
     this.upkeep = new CacheUpkeep(space, this.#entries);
-    this.#disk = new DiskState(options.directory, (event) => this.#tell(event));
   }
 
   /** Bytes the files of the cache take on the disk. */
@@ -171,11 +162,7 @@ export class ChunkCache implements AsyncDisposable {
     open.users--;
     if (open.users > 0) return;
     this.#entries.delete(key);
-    try {
-      await open.entry.close();
-    } finally {
-      await this.#space.release(key);
-    }
+    await this.#opener.close(key, open.entry);
   }
 
   /**
@@ -188,9 +175,9 @@ export class ChunkCache implements AsyncDisposable {
     const variants = this.#space.variantsOf(blobId);
     const isUsual = this.#agrees(blobId, description);
     if (isUsual && variants.length === 0) return blobId;
-    const layout = await this.#hash(layoutBytes(description.chunks));
-    const digests = await this.#hash(description.chunks.digests);
-    const both = await this.#hash(Buffer.concat([layout, digests]));
+    const layout = await hashInPieces(layoutBytes(description.chunks));
+    const digests = await hashInPieces(description.chunks.digests);
+    const both = await hashInPieces(Buffer.concat([layout, digests]));
     const key = `${blobId}-${both.toString('hex', 0, 8)}`;
     if (isUsual && !variants.includes(key)) return blobId;
     if (this.#agrees(key, description)) return key;
@@ -210,87 +197,9 @@ export class ChunkCache implements AsyncDisposable {
     return open === undefined || isSameBlob(open.entry.description, description);
   }
 
-  async #openEntry(key: string, described: BlobDescription): Promise<OpenEntry> {
-    const description = ownDescription(described);
-    const paths = blobPaths(this.directory, key);
-    await this.#space.acquire(key);
-    try {
-      const layoutDigest = await this.#hash(layoutBytes(description.chunks));
-      const files = await this.#withRoom(() =>
-        BlobFiles.open({
-          paths,
-          sizeBytes: description.sizeBytes,
-          chunks: description.chunks,
-          layoutDigest,
-          io: this.#components.io ?? REAL_DEVICE_IO,
-          onDamage: (error) =>
-            this.#tell({ kind: 'damaged-record', message: error.message, error }),
-        }),
-      );
-      const open = await this.#enter(key, description, files);
-      this.#entries.set(key, open);
-      return open;
-    } catch (error) {
-      await this.#space.release(key);
-      throw error;
-    }
-  }
-
-  /** On failure the files are closed. */
-  async #enter(key: string, description: BlobDescription, files: BlobFiles): Promise<OpenEntry> {
-    try {
-      await keepBlobMeta(blobPaths(this.directory, key).meta, description.blobMeta);
-      const adopted = countBits(files.claimed);
-      if (adopted > 0) this.#tell(adoptedEvent(this.directory, key, adopted));
-      return { entry: this.#entryOf(key, description, files), users: 0 };
-    } catch (error) {
-      await files.close();
-      throw error;
-    }
-  }
-
-  #entryOf(key: string, description: BlobDescription, files: BlobFiles): BlobEntry {
-    const { readaheadBytesMax = READAHEAD_BYTES_MAX, durableDelayMs = DURABLE_DELAY_MS_MAX } =
-      this.#options;
-    return new BlobEntry(description, {
-      fileKey: key,
-      paths: blobPaths(this.directory, key),
-      files,
-      pool: this.#components.pool,
-      gate: this.#gate,
-      readaheadBytesMax,
-      durableDelayMs,
-      looseChunks: this.#loose,
-      onEvent: (event) => this.#tell(event),
-      onFetched: this.#components.onFetched,
-      onWritten: (bytes) => {
-        this.#disk.onWritten();
-        this.#space.grow(key, bytes);
-      },
-      onWriteFailed: (error) => this.#disk.onWriteFailed(error),
-      makeRoom: () => this.#space.evictOne(),
-    });
-  }
-
-  /** Files are made in full before a mount is; on a full disk unused blobs make room. */
-  async #withRoom<T>(make: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await make();
-      } catch (error) {
-        if (!isDiskFull(error)) throw error;
-        if (!(await this.#space.evictOne())) {
-          throw new CacheFullError(this.directory, { cause: error });
-        }
-      }
-    }
-  }
-
-  #hash(bytes: Uint8Array): Promise<Buffer> {
-    return hashInPieces(bytes);
-  }
-
-  #tell(event: CacheEvent): void {
-    this.#components.onEvent?.(event);
+  async #openEntry(key: string, description: BlobDescription): Promise<OpenEntry> {
+    const open = { entry: await this.#opener.open(key, description), users: 0 };
+    this.#entries.set(key, open);
+    return open;
   }
 }

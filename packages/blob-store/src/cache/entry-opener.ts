@@ -1,0 +1,134 @@
+/**
+ * How a blob of a cache comes to be open: its files in full, what they hold from before, and the entry
+ * that mounts share. Everything that the entries of one cache have in common is here.
+ */
+import { LRUCache } from 'lru-cache';
+import type { CodecPool } from '../codec/codec-pool.ts';
+import { CacheFullError } from '../errors.ts';
+import { PASS_THROUGH_BYTES_MAX } from '../limits.ts';
+import type { ReadGate } from '../source/read-gate.ts';
+import type { FetchSink } from './blob-counters.ts';
+import { BlobEntry } from './blob-entry.ts';
+import { BlobFiles, type DeviceIo } from './blob-files.ts';
+import { keepBlobMeta } from './blob-meta-file.ts';
+import { adoptedEvent, type CacheEventSink } from './cache-event.ts';
+import type { CacheSpace } from './cache-space.ts';
+import type { BlobDescription } from './cached-blob.ts';
+import { countBits } from './chunk-map.ts';
+import { layoutBytes, ownDescription } from './description-match.ts';
+import { DiskState, isDiskFull } from './disk-state.ts';
+import { blobPaths } from './file-names.ts';
+import { hashInPieces } from './hash-in-pieces.ts';
+
+export type EntryOpenerComponents = {
+  readonly directory: string;
+  readonly space: CacheSpace;
+  readonly pool: CodecPool;
+  readonly gate: ReadGate;
+  readonly io: DeviceIo;
+  readonly readaheadBytesMax: number;
+  readonly durableDelayMs: number;
+  readonly onEvent: CacheEventSink;
+  readonly onFetched: FetchSink | undefined;
+};
+
+export class EntryOpener {
+  readonly #components: EntryOpenerComponents;
+  readonly #disk: DiskState;
+  readonly #loose = new LRUCache<string, Uint8Array>({
+    maxSize: PASS_THROUGH_BYTES_MAX,
+    sizeCalculation: (bytes) => Math.max(1, bytes.length),
+  });
+
+  constructor(components: EntryOpenerComponents) {
+    this.#components = components;
+    this.#disk = new DiskState(components.directory, components.onEvent);
+  }
+
+  /** The blob in the files of `key`, which nobody has open. They are not evicted until `close`. */
+  async open(key: string, described: BlobDescription): Promise<BlobEntry> {
+    const { space } = this.#components;
+    const description = ownDescription(described);
+    await space.acquire(key);
+    try {
+      return await this.#enter(key, description, await this.#openFiles(key, description));
+    } catch (error) {
+      await space.release(key);
+      throw error;
+    }
+  }
+
+  /** After every user is gone. */
+  async close(key: string, entry: BlobEntry): Promise<void> {
+    try {
+      await entry.close();
+    } finally {
+      await this.#components.space.release(key);
+    }
+  }
+
+  async #openFiles(key: string, { sizeBytes, chunks }: BlobDescription): Promise<BlobFiles> {
+    const { directory, io, onEvent } = this.#components;
+    const layoutDigest = await hashInPieces(layoutBytes(chunks));
+    return await this.#withRoom(() =>
+      BlobFiles.open({
+        paths: blobPaths(directory, key),
+        sizeBytes,
+        chunks,
+        layoutDigest,
+        io,
+        onDamage: (error) => onEvent({ kind: 'damaged-record', message: error.message, error }),
+      }),
+    );
+  }
+
+  /** On failure the files are closed. */
+  async #enter(key: string, description: BlobDescription, files: BlobFiles): Promise<BlobEntry> {
+    const { directory, onEvent } = this.#components;
+    try {
+      await keepBlobMeta(blobPaths(directory, key).meta, description.blobMeta);
+      const adopted = countBits(files.claimed);
+      if (adopted > 0) onEvent(adoptedEvent(directory, key, adopted));
+      return this.#entryOf(key, description, files);
+    } catch (error) {
+      await files.close();
+      throw error;
+    }
+  }
+
+  #entryOf(key: string, description: BlobDescription, files: BlobFiles): BlobEntry {
+    const { directory, space, pool, gate, readaheadBytesMax, durableDelayMs, onEvent, onFetched } =
+      this.#components;
+    return new BlobEntry(description, {
+      fileKey: key,
+      paths: blobPaths(directory, key),
+      files,
+      pool,
+      gate,
+      readaheadBytesMax,
+      durableDelayMs,
+      looseChunks: this.#loose,
+      onEvent,
+      onFetched,
+      onWritten: (bytes) => {
+        this.#disk.onWritten();
+        space.grow(key, bytes);
+      },
+      onWriteFailed: (error) => this.#disk.onWriteFailed(error),
+      makeRoom: () => space.evictOne(),
+    });
+  }
+
+  /** Files are made in full before a mount is; on a full disk unused blobs make room. */
+  async #withRoom<T>(make: () => Promise<T>): Promise<T> {
+    const { directory, space } = this.#components;
+    for (;;) {
+      try {
+        return await make();
+      } catch (error) {
+        if (!isDiskFull(error)) throw error;
+        if (!(await space.evictOne())) throw new CacheFullError(directory, { cause: error });
+      }
+    }
+  }
+}
