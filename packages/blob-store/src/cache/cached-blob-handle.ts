@@ -5,7 +5,7 @@ import { BlobRangeError, CacheFullError, ClosedError } from '../errors.ts';
 import type { BlobSource } from '../source/blob-source.ts';
 import type { BlobEntry, LooseChunks } from './blob-entry.ts';
 import type { BlobStats, CachedBlob, EnsureOptions } from './cached-blob.ts';
-import { Callers } from './caller.ts';
+import { Callers } from './callers.ts';
 import { chunksOfRange } from './chunk-lookup.ts';
 
 export type HandleComponents = {

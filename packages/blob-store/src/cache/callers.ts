@@ -1,5 +1,5 @@
 /**
- * One caller of a shared thing: it may give up by its signal, or be given up when the thing closes,
+ * Callers of a shared thing: each may give up by its signal, or be given up when the thing closes,
  * and either way only its own waiting ends. No listener outlives the call.
  */
 export class Callers {
