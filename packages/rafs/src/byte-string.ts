@@ -39,6 +39,11 @@ export function childPath(parent: ByteString, name: ByteString): ByteString {
   return parent === '' ? name : (`${parent}/${name}` as ByteString);
 }
 
+/** The bytes from `start` on. */
+export function sliceByteString(bytes: ByteString, start: number): ByteString {
+  return bytes.slice(start) as ByteString;
+}
+
 /** Byte order, the order of RAFS directories. */
 export function compareByteStrings(a: ByteString, b: ByteString): number {
   return a < b ? -1 : a > b ? 1 : 0;

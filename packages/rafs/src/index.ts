@@ -40,6 +40,7 @@ export {
   joinPath,
   NO_BYTES,
   printableName,
+  sliceByteString,
   splitPath,
 } from './byte-string.ts';
 export { blobDataSize } from './check-blob-table-entry.ts';

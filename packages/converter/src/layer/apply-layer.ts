@@ -5,7 +5,7 @@
  * group down), and the epoch as its time, and creating it leaves its own parent's time alone.
  */
 import type { ByteString } from '@shoal/rafs';
-import { joinPath, NAME_BYTES_MAX, NO_BYTES, printableName } from '@shoal/rafs';
+import { joinPath, NAME_BYTES_MAX, NO_BYTES, printableName, sliceByteString } from '@shoal/rafs';
 import { LayerEntryError } from '../errors.ts';
 import { SYMLINK_TARGET_BYTES_MAX, TREE_DEPTH_MAX } from '../limits.ts';
 import type { Directory, Dirent, Inode } from './image-tree.ts';
@@ -182,7 +182,7 @@ export class LayerApplier {
       this.#removeUntouched(parent.directory);
       return;
     }
-    const victim = name.slice(WHITEOUT_PREFIX.length) as ByteString;
+    const victim = sliceByteString(name, WHITEOUT_PREFIX.length);
     if (victim === '' || victim === '.' || victim === '..') {
       throw this.#error(entry, 'whiteout of a directory from inside it');
     }

@@ -1,6 +1,6 @@
 /** One object of an image as a line (like `ls -l`) and as plain data for JSON. */
 import type { ByteString } from '@shoal/rafs';
-import { bytesOf } from '@shoal/rafs';
+import { bytesOf, joinPath, NO_BYTES } from '@shoal/rafs';
 import { printablePath } from '../image/printable-path.ts';
 import type { ImageNode } from '../image/tree-view.ts';
 import { EntryKind } from '../layer/layer-entry.ts';
@@ -66,7 +66,7 @@ export function formatLongEntry({ path, node }: ListedEntry): string {
 export function entryFacts({ path, node }: ListedEntry): Record<string, unknown> {
   const isDevice = node.kind === EntryKind.character || node.kind === EntryKind.block;
   return {
-    ...textFacts('path', `/${path}` as ByteString),
+    ...textFacts('path', joinPath([NO_BYTES, path])),
     type: kindName(node.kind),
     mode: node.mode.toString(8).padStart(4, '0'),
     uid: node.uid,
