@@ -5,7 +5,7 @@
 import { crc32 } from 'node:zlib';
 import * as z from 'zod';
 import { StateDamagedError } from '../errors.ts';
-import type { Labels, LazyMark } from './lazy-layers.ts';
+import type { CommittedSnapshot, Labels, LazyMark } from './lazy-layers.ts';
 
 declare const snapshotIdBrand: unique symbol;
 
@@ -99,6 +99,12 @@ export function decodeSnapshot(name: string, text: string, place: string): Snaps
     usage,
     mark: mark as LazyMark | undefined,
   };
+}
+
+/** What the lazy part sees of a snapshot. */
+export function committedSnapshot(snapshot: Snapshot, directory: string): CommittedSnapshot {
+  const { id, name, labels, mark } = snapshot;
+  return { id, name, labels, mark, directory };
 }
 
 /** Labels without those of an empty value, which containerd takes for absent. */

@@ -11,11 +11,17 @@ import { checkFields, checkLabels, checkName, checkTarget, isUnpackKey } from '.
 import type { CommittedSnapshot, Labels, LazyLayers, LazyMark } from './lazy-layers.ts';
 import { overlayFeatures } from './overlay-features.ts';
 import { type Mount, type OverlayFeatures, overlayMounts } from './overlay-mounts.ts';
+import { restoreSnapshots, sweepAfterStart, sweepSnapshots } from './restore-snapshots.ts';
 import { SnapshotDirectories } from './snapshot-directories.ts';
 import { matchesAny, parseFilters, selectionOf, snapshotFields } from './snapshot-filter.ts';
 import { targetOf } from './snapshot-keys.ts';
-import { labelsOf, type Snapshot, type Usage, updatedLabels } from './snapshot-record.ts';
-import { knownIds, requireRecords } from './snapshot-recovery.ts';
+import {
+  committedSnapshot,
+  labelsOf,
+  type Snapshot,
+  type Usage,
+  updatedLabels,
+} from './snapshot-record.ts';
 import { type SnapshotDraft, SnapshotStore } from './snapshot-store.ts';
 
 export type SnapshotServiceComponents = {
@@ -76,29 +82,13 @@ export class SnapshotService implements AsyncDisposable {
     try {
       store.skipIds(await directories.highestId());
       const service = new SnapshotService({ store, directories, lazy, log });
-      await service.#restore();
+      await restoreSnapshots({ store, directories }, lazy);
+      service.#sweeping = sweepAfterStart({ store, directories }, log);
       return service;
     } catch (error) {
       await store.close();
       throw error;
     }
-  }
-
-  async #restore(): Promise<void> {
-    const recorded = new Set<number>();
-    const marked: CommittedSnapshot[] = [];
-    for await (const snapshot of this.#store.list()) {
-      recorded.add(snapshot.id);
-      if (snapshot.kind === 'committed' && snapshot.mark !== undefined) {
-        marked.push(this.#committed(snapshot));
-      }
-    }
-    const removed = await this.#store.removedIds();
-    await requireRecords(this.#directories, { recorded, removed });
-    await this.#lazy.restored(marked);
-    this.#sweeping = this.cleanup().catch((error: unknown) => {
-      this.#log.warn(errorFields(error), 'what a crash left was not cleaned up');
-    });
   }
 
   /**
@@ -238,8 +228,7 @@ export class SnapshotService implements AsyncDisposable {
 
   /** Deletes the directories of snapshots that are gone. */
   async cleanup(): Promise<void> {
-    const gone = await this.#directories.sweep(() => knownIds(this.#store));
-    await this.#store.forgetRemoved(gone);
+    await sweepSnapshots({ store: this.#store, directories: this.#directories });
   }
 
   async #chain(parent: string | undefined): Promise<Snapshot[]> {
@@ -266,8 +255,8 @@ export class SnapshotService implements AsyncDisposable {
     return overlayMounts({ kind, labels, lowers, ...paths }, { ...features, mapsIds });
   }
 
-  #committed({ id, name, labels, mark }: Snapshot): CommittedSnapshot {
-    return { id, name, labels, mark, directory: this.#directories.directory(id) };
+  #committed(snapshot: Snapshot): CommittedSnapshot {
+    return committedSnapshot(snapshot, this.#directories.directory(snapshot.id));
   }
 
   close(): Promise<void> {
