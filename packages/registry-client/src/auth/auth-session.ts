@@ -12,7 +12,7 @@ import { type Challenge, parseChallenges } from './challenge.ts';
 import type { CredentialChain, CredentialLookup } from './credential-chain.ts';
 import type { CredentialPlace, Credentials } from './credential-source.ts';
 import { type Granted, GrantedTokens } from './granted-tokens.ts';
-import { RecentLookups } from './recent-lookups.ts';
+import { type Clock, RecentLookups } from './recent-lookups.ts';
 import type { RefusedCredentials } from './refused-credentials.ts';
 import { SentSecrets } from './sent-secrets.ts';
 import { basicHeader, fetchToken, type Token } from './token-service.ts';
@@ -22,6 +22,8 @@ export type AuthComponents = {
   readonly credentials: Pick<CredentialChain, 'lookup'>;
   readonly policy: RetryPolicy;
   readonly onAuthentication?: AuthenticationObserver | undefined;
+  /** Says how old a look-up is. @default `performance.now()` */
+  readonly clock?: Clock | undefined;
 };
 
 export class AuthSession {
@@ -36,7 +38,7 @@ export class AuthSession {
     onFailed: (error) => this.#tell(error),
   });
   #challenge: Challenge | undefined;
-  readonly #lookups = new RecentLookups((refused) => this.#lookUp(refused));
+  readonly #lookups: RecentLookups;
   /** The `Authorization` of a registry that wants a password or a fixed token. */
   #fixedHeader: string | undefined;
 
@@ -44,6 +46,7 @@ export class AuthSession {
   constructor(place: CredentialPlace, parts: AuthComponents) {
     this.#place = place;
     this.#parts = parts;
+    this.#lookups = new RecentLookups((refused) => this.#lookUp(refused), parts.clock);
   }
 
   /** What is known to be wanted; undefined before the first challenge. */

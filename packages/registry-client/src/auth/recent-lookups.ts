@@ -6,6 +6,9 @@ import { CREDENTIALS_LIFETIME_MS, CREDENTIALS_REFUSED_MAX } from '../limits.ts';
 import type { CredentialLookup } from './credential-chain.ts';
 import { type Credentials, isSameCredentials } from './credential-source.ts';
 
+/** Milliseconds that only grow, as `performance.now()` gives them. */
+export type Clock = () => number;
+
 type Recent = {
   readonly refused: readonly Credentials[];
   readonly lookup: Promise<CredentialLookup>;
@@ -14,15 +17,20 @@ type Recent = {
 
 export class RecentLookups {
   readonly #lookUp: (refused: readonly Credentials[]) => Promise<CredentialLookup>;
+  readonly #clock: Clock;
   #recent: Recent[] = [];
 
-  constructor(lookUp: (refused: readonly Credentials[]) => Promise<CredentialLookup>) {
+  constructor(
+    lookUp: (refused: readonly Credentials[]) => Promise<CredentialLookup>,
+    clock: Clock = () => performance.now(),
+  ) {
     this.#lookUp = lookUp;
+    this.#clock = clock;
   }
 
   /** What there is beside what was refused. */
   beside(refused: readonly Credentials[]): Promise<CredentialLookup> {
-    const nowMs = performance.now();
+    const nowMs = this.#clock();
     this.#recent = this.#recent.filter(({ endsAtMs }) => endsAtMs > nowMs);
     const known = this.#recent.find((recent) => isSameList(recent.refused, refused));
     if (known !== undefined) return known.lookup;

@@ -5,6 +5,7 @@
 import { CredentialChain, type CredentialLookup } from '../auth/credential-chain.ts';
 import type { CredentialPlace, Credentials } from '../auth/credential-source.ts';
 import { DockerCredentials } from '../auth/docker-config.ts';
+import type { Clock } from '../auth/recent-lookups.ts';
 import { hostKey, PLAIN_HOST, type RegistryHost } from '../hosts/registry-host.ts';
 import { ENDPOINTS_MAX } from '../limits.ts';
 import type { ClientOptions } from '../options.ts';
@@ -26,12 +27,15 @@ type Wire = { readonly connections: Connections; readonly exchange: Exchange };
 
 export class EndpointPool {
   readonly #options: ClientOptions;
+  readonly #clock: Clock | undefined;
   readonly #credentials: CredentialChain;
   readonly #wires = new Map<string, Wire>();
   readonly #endpoints = new Map<string, Endpoint>();
 
-  constructor(options: ClientOptions) {
+  /** @param clock how old what credential sources said is. @default `performance.now()` */
+  constructor(options: ClientOptions, clock?: Clock) {
     this.#options = options;
+    this.#clock = clock;
     this.#credentials = new CredentialChain(
       options.credentialSources ?? [new DockerCredentials(options)],
     );
@@ -62,6 +66,7 @@ export class EndpointPool {
         exchange: this.#wire(host).exchange,
         credentials: isMirror || own === undefined ? this.#credentials : this.#eitherPlace(own),
         onAuthentication: this.#options.onAuthentication,
+        clock: this.#clock,
         policy: resolveRetryOptions(isMirror ? { ...retry, attemptsMax: 1 } : retry),
       },
       this.#options,
