@@ -32,12 +32,15 @@ function systemError(code: string): Error {
 class HoldingPool extends CodecPool {
   held: Promise<void> | undefined;
   holds = 0;
+  /** Who writes what each job has verified. */
+  readonly writers: string[] = [];
 
   override async run<K extends CodecJobKind>(
     kind: K,
     job: CodecJobs[K]['job'],
     options: CodecRunOptions = {},
   ): Promise<CodecJobs[K]['result']> {
+    if (kind === 'verify-decompress') this.writers.push('places' in job ? 'thread' : 'cache');
     const result = await super.run(kind, job, options);
     this.holds += this.held === undefined ? 0 : 1;
     await this.held;
@@ -140,6 +143,7 @@ t.test('what a codec thread wrote while a sync failed is fetched and written aga
   await late;
   t.ok(isBlockReady(cached.readyMap, offsetOf(4) / 4096));
   t.equal(source.reads.length, 3, 'the second chunk was fetched twice');
+  t.same(pool.writers, ['thread', 'thread', 'cache'], 'and kept in memory until it was written');
   t.ok((await cached.read(0, sample.device.length)).equals(sample.device));
   await cached.flush();
   t.ok(readFileSync(cached.path).equals(sample.device));

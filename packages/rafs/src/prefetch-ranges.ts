@@ -7,6 +7,7 @@ import type { BlobRange } from './file-ranges.ts';
 import type { RafsInode } from './inode.ts';
 import { InodeKind } from './inode-kind.ts';
 import { BLOCK_SIZE } from './layout.ts';
+import { PREFETCH_INODES_MAX } from './limits.ts';
 
 /**
  * Neighbours in the table that are neighbours in a blob are one range.
@@ -28,12 +29,13 @@ export function* prefetchRanges(bootstrap: Bootstrap): Generator<BlobRange, void
   if (last !== undefined) yield last;
 }
 
-/** Regular files, each once. */
+/** Regular files, each once; the list ends where it has led to too many inodes. */
 function* prefetchedFiles(bootstrap: Bootstrap): Generator<RafsInode, void, undefined> {
   const seen = new Set<number>();
   const todo = bootstrap.prefetchNids.toReversed();
   for (let nid = todo.pop(); nid !== undefined; nid = todo.pop()) {
     if (seen.has(nid)) continue;
+    if (seen.size >= PREFETCH_INODES_MAX) return;
     seen.add(nid);
     const inode = bootstrap.inode(nid);
     if (inode.kind === InodeKind.regular) yield inode;

@@ -93,7 +93,8 @@ export class ChunkFetcher {
     collected: Collected,
   ): Promise<void> {
     try {
-      const bad = await this.#fetchOnce(request, call, collected);
+      const { direct } = this.#components;
+      const bad = await this.#fetchOnce(request, call, collected, direct);
       if (bad.size === 0) return;
       const again = request.units.filter((unit) => unit.chunks.some((chunk) => bad.has(chunk)));
       if (attempt >= CHUNK_ATTEMPTS_MAX) {
@@ -113,7 +114,7 @@ export class ChunkFetcher {
     request: FetchRequest,
     call: FetchCall,
     collected: Collected,
-    direct = this.#components.direct,
+    direct: FetcherComponents['direct'],
   ): Promise<Map<number, unknown>> {
     const { description, pool } = this.#components;
     const stored = await this.#read(request, call, collected.sources);

@@ -128,8 +128,16 @@ export class ServedBlob implements DriverBlob {
   }
 
   /** Ahead of any reader, who goes first; nobody is told, and nothing is tried twice. */
-  prefetch(offset: number, length: number, signal: AbortSignal): Promise<void> {
-    return this.#cached.ensure(offset, length, { priority: 'prefetch', signal });
+  async prefetch(offset: number, length: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const handle = this.#cached;
+      try {
+        return await handle.ensure(offset, length, { priority: 'prefetch', signal });
+      } catch (error) {
+        // The mount whose handle it was has gone; another one's goes on.
+        if (handle === this.#cached || signal.aborted) throw error;
+      }
+    }
   }
 
   #record(miss: Miss): void {
