@@ -38,7 +38,7 @@ export const STREAMS_PER_CONNECTION_MAX = 1000;
 export const UPSTREAM_CONNECT_TIMEOUT_MS = 5_000;
 /** Repositories whose credentials are remembered: images of a node. */
 export const REPOSITORIES_REMEMBERED_MAX = 2048;
-/** Different credentials for one repository: several pull secrets are tried one after the other. */
+/** Different credentials for one repository, tried one after the other: so many that pulls have proven, and so many others. */
 export const CREDENTIALS_PER_REPOSITORY_MAX = 4;
 /** Remembered credentials, sealed: 2048 times four tokens of 4 KiB. */
 export const SEALED_BYTES_MAX = 64 << 20;

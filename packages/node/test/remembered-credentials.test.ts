@@ -69,6 +69,31 @@ t.test('what a pull brings counts at once; a failed pull takes back its own', as
   t.equal(remembered.size, REPOSITORIES_REMEMBERED_MAX);
 });
 
+t.test('wrong secrets of other pulls displace nothing that is proven', async (t) => {
+  const { open } = setting(t);
+  const wrong = Array.from({ length: CREDENTIALS_PER_REPOSITORY_MAX + 1 }, (_, n) => `wrong ${n}`);
+  {
+    await using remembered = await open();
+    for (const secret of ['older', 'right']) {
+      remembered.begin(place, password(secret)).succeeded();
+    }
+    const trials = wrong.map((secret) => remembered.begin(place, password(secret)));
+    const found = await find(remembered);
+    t.same(found.slice(0, 3), [wrong.at(-1), 'right', 'older'], 'tried soon');
+    t.equal(found.length, 2 + CREDENTIALS_PER_REPOSITORY_MAX, 'those are bounded, too');
+    for (const trial of trials) trial.failed();
+    t.same(await find(remembered), ['right', 'older']);
+    for (let number = 0; number < 2 * REPOSITORIES_REMEMBERED_MAX; number++) {
+      remembered.begin({ ...place, repository: `x/${number}` }, password('wrong'));
+    }
+    t.same(await find(remembered), ['right', 'older'], 'nor does any number of repositories');
+    t.equal(remembered.size, REPOSITORIES_REMEMBERED_MAX);
+    remembered.begin({ ...place, repository: 'c' }, password('other')).succeeded();
+  }
+  await using remembered = await open();
+  t.same(await find(remembered), ['right', 'older'], 'and a restart has them');
+});
+
 t.test('a restart remembers them, and nobody can read them', async (t) => {
   const { file, keyFile, open } = setting(t);
   {

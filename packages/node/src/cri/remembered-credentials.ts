@@ -1,7 +1,8 @@
 /**
  * Credentials that pulls through the image service brought, by repository. They count at once, since
  * the pull itself wants its image mounted; those of a pull that failed go again. Bounded in number
- * and in time.
+ * and in time: what no pull has proven never displaces what one has, or wrong secrets would take
+ * running containers theirs.
  */
 import type {
   CredentialPlace,
@@ -98,19 +99,30 @@ export class RememberedCredentials implements CredentialSource {
     );
   }
 
+  /** `entries` the newest first; behind that one those that are proven, before a client tires of trying. */
   #put({ registry, repository }: CredentialPlace, entries: readonly RememberedEntry[]): void {
     const key = keyOf({ registry, repository });
     this.#places.delete(key);
-    const different = entries.filter(
-      (entry, index) =>
-        entries.findIndex(({ credentials }) => isSame(entry, credentials)) === index,
-    );
-    const kept = different.slice(0, CREDENTIALS_PER_REPOSITORY_MAX);
+    const different = differing(entries);
+    const proven = different.filter(({ isProven }) => isProven);
+    const unproven = different.filter(({ isProven }) => !isProven);
+    const kept = differing([
+      ...different.slice(0, 1),
+      ...proven.slice(0, CREDENTIALS_PER_REPOSITORY_MAX),
+      ...unproven.slice(0, CREDENTIALS_PER_REPOSITORY_MAX),
+    ]);
     if (kept.length > 0) this.#places.set(key, { registry, repository, entries: kept });
-    const [oldest] = this.#places.keys();
-    if (this.#places.size > REPOSITORIES_REMEMBERED_MAX && oldest !== undefined) {
-      this.#places.delete(oldest);
-    }
+    if (this.#places.size > REPOSITORIES_REMEMBERED_MAX) this.#forgetOne(key);
+  }
+
+  /** The oldest place for which nothing is proven; the oldest when that is only the newest. */
+  #forgetOne(newest: string): void {
+    const isProven = (place: RememberedPlace) =>
+      this.#entriesOf(place).some((entry) => entry.isProven);
+    const places = [...this.#places];
+    const unproven = places.find(([key, place]) => key !== newest && !isProven(place));
+    const [key] = unproven ?? places[0] ?? [newest];
+    this.#places.delete(key);
   }
 
   #keep(): void {
@@ -125,6 +137,13 @@ export class RememberedCredentials implements CredentialSource {
 
 function keyOf({ registry, repository }: CredentialPlace): string {
   return `${registry}/${repository ?? ''}`;
+}
+
+/** The first of each. */
+function differing(entries: readonly RememberedEntry[]): readonly RememberedEntry[] {
+  return entries.filter(
+    (entry, index) => entries.findIndex(({ credentials }) => isSame(entry, credentials)) === index,
+  );
 }
 
 function isSame(entry: RememberedEntry, credentials: Credentials): boolean {
