@@ -11,8 +11,6 @@ import {
   writeFiles,
 } from '../support/mounted-image.ts';
 
-const CODEC_THREAD = 'shoal-codec';
-
 t.test('a daemon that starts again needs neither network nor codec threads', async (t) => {
   if (!requireMounts(t)) return;
   const world = mountWorld(t);
@@ -26,12 +24,12 @@ t.test('a daemon that starts again needs neither network nor codec threads', asy
   const first = await digestBySha256sum(join(mountpoint, 'first'));
   t.equal(first, digestOfFile(join(source, 'first')));
   const before = footprint((await world.client.ping()).pid);
-  t.ok((before.threads[CODEC_THREAD] ?? 0) > 0, 'they have unpacked what was read');
+  t.ok(before.codecThreads > 0, 'they have unpacked what was read');
 
   process.kill((await world.client.ping()).pid, 'SIGKILL');
   await registry.close();
   await world.start();
   const { pid } = await world.client.ping();
   t.equal((await world.status()).mounts.length, 1);
-  t.equal(footprint(pid).threads[CODEC_THREAD], undefined, 'what is here needs none');
+  t.equal(footprint(pid).codecThreads, 0, 'what is here needs none');
 });
