@@ -4,12 +4,14 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { mock } from 'node:test';
 import { parseDigest } from '@shoal/oci';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { StateDamagedError } from '../src/errors.ts';
 import { ImageMounts, type LowerMounts } from '../src/images/image-mounts.ts';
 import type { ImageMark } from '../src/images/lazy-mark.ts';
+import { CLAIM_MS_MAX, CLAIMS_CHECK_MS } from '../src/images/limits.ts';
 import type { LowerMountRequest } from '../src/mounts/mount-types.ts';
 import { silentLog } from '../src/service-log.ts';
 
@@ -112,6 +114,44 @@ t.test('goes when the pull had given it up and unpacked the metadata itself', as
   mounts.use(unpacked, 1);
   await mounts.close();
   t.same([...service.mounted], [path]);
+});
+
+t.test('goes after a while when the snapshot it was mounted for never comes', async (t) => {
+  let now = performance.now();
+  t.intercept(performance, 'now', { value: () => now });
+  mock.timers.enable({ apis: ['setInterval'] });
+  t.teardown(() => mock.timers.reset());
+  const { mounts, service } = open(t);
+  const [used, gone, late] = [markOf('aa'), markOf('bb'), markOf('cc')];
+  mounts.use(used, 1);
+  for (const mark of [used, gone, late]) await mounts.ensure(mark, signal);
+  mounts.use(late, 2);
+  mock.timers.tick(CLAIMS_CHECK_MS);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(service.mounted.size, 3, 'not at once: its commit may be under way');
+  now += CLAIM_MS_MAX + 1;
+  mock.timers.tick(CLAIMS_CHECK_MS);
+  await mounts.close();
+  t.same([...service.mounted], [mounts.pathOf(used), mounts.pathOf(late)]);
+});
+
+t.test('a snapshot that goes while its image is mounted takes it along', async (t) => {
+  const { mounts, service } = open(t);
+  const mark = markOf('aa');
+  const begun = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  service.onMount = () => {
+    begun.resolve();
+    return finish.promise;
+  };
+  const ensured = mounts.ensure(mark, signal);
+  await begun.promise;
+  mounts.use(mark, 1);
+  const released = mounts.release(mark, 1);
+  finish.resolve();
+  await ensured;
+  await released;
+  t.equal(service.mounted.size, 0);
 });
 
 t.test('a restart keeps what snapshots stand for, and nothing else', async (t) => {

@@ -79,6 +79,8 @@ export class ImageMounts {
     if (await this.#isMounted(path)) return path;
     return this.#locks.run(id, async () => {
       if (await this.#isMounted(path)) return path;
+      // Its snapshots may never come, or be gone by now: nobody would unmount it then.
+      if (!this.#users.has(id)) this.#claims.set(id, performance.now() + CLAIM_MS_MAX);
       await this.#mount(mark, path, signal);
       return path;
     });
