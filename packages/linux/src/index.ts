@@ -22,7 +22,7 @@ export {
   stopHolder,
   stopStrayHolders,
 } from './holder/holder.ts';
-export { adoptFromHolder, watchHolder } from './holder/holder-fds.ts';
+export { adoptFromHolder, isHolderAlive, watchHolder } from './holder/holder-fds.ts';
 export type { HolderRecord } from './holder/holder-record.ts';
 export { mountErofs, mountOverlay, unmount } from './mount/mount.ts';
 export { isMountpoint, listMounts, parseMountInfo } from './mount/mount-table.ts';

@@ -128,6 +128,28 @@ export class ServiceClosedError extends ShoalError {
   }
 }
 
+const MOUNTS_NAMED_MAX = 8;
+
+/** Mounts survived the last daemon, and this start can serve none of them: nothing was ended. */
+export class SessionKeptError extends ShoalError {
+  override readonly code = 'ERR_SNAPSHOTTER_SESSION_KEPT';
+
+  constructor(mountpoints: readonly string[], cause: unknown) {
+    const more = mountpoints.length - MOUNTS_NAMED_MAX;
+    const named = mountpoints.slice(0, MOUNTS_NAMED_MAX).join(', ');
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(
+      `none of the mounts that wait for a daemon can be served: ${why}` +
+        ` (${named}${more > 0 ? `, ${more} more` : ''})`,
+      {
+        cause,
+        retryable: true,
+        remedy: `mend that (readers wait for the next start), or give mounts up: umount -l ${mountpoints[0]}`,
+      },
+    );
+  }
+}
+
 /** A driver was asked for something it cannot do: a malformed request, an incomplete blob. */
 export class DriverRequestError extends ShoalError {
   override readonly code = 'ERR_SNAPSHOTTER_DRIVER_REQUEST';

@@ -90,6 +90,33 @@ t.test('when session and holder are gone, images are mounted anew', async (t) =>
   await successor.unmount('m');
 });
 
+t.test('a session is not ended because this start can make nothing of its mounts', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const { stateDirectory } = fixture;
+  const request = fixture.request('m', [fixture.blob(4, 4)]);
+  const { mountpoint } = request;
+  const predecessor = await openBlobfsDriver({ stateDirectory });
+  await predecessor.mount(request);
+  await predecessor.close();
+  const lost = [{ mountpoint, error: new Error('EMFILE: too many open files') }];
+  await t.rejects((await openBlobfsDriver({ stateDirectory })).restore([], lost), {
+    code: 'ERR_SNAPSHOTTER_SESSION_KEPT',
+    message: /EMFILE: too many open files \(.*m-mnt\)$/,
+    retryable: true,
+    remedy: /umount -l .*m-mnt$/,
+  });
+  t.equal(fixture.holders().length, 1);
+  const successor = await openBlobfsDriver({ stateDirectory });
+  t.teardown(() => successor.shutDown());
+  t.match(await successor.restore([request], lost), { mounts: [{ origin: 'adopted' }] });
+  t.ok((await readFile(join(mountpoint, 'file-0'))).equals(blobBytes(4, 0, 4 * 4096)));
+  await successor.unmount('m');
+  await successor.shutDown();
+  const third = await openBlobfsDriver({ stateDirectory });
+  t.match(await third.restore([], lost), { mounts: [] }, 'without a session nobody waits');
+});
+
 t.test('one mount that cannot be restored does not keep the others away', async (t) => {
   if (!requireMounts(t)) return;
   const fixture = new DriverFixture(t);

@@ -6,7 +6,7 @@
 import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isMountpoint, listMounts, unmount } from '@shoal/linux';
-import { DriverClosedError } from '../errors.ts';
+import { DriverClosedError, DriverRequestError } from '../errors.ts';
 import { BlobfsSession, type BlobfsSessionOptions, endPredecessor } from './blobfs-session.ts';
 import {
   checkRequest,
@@ -21,6 +21,7 @@ import type {
   DriverMountFailure,
   DriverMountRequest,
   DriverStats,
+  LostMount,
   MountDriver,
 } from './mount-driver.ts';
 import { type ServedFile, ServedFiles } from './served-files.ts';
@@ -100,11 +101,14 @@ class BlobfsDriver implements MountDriver {
     await Promise.all(blobs.map((blob) => this.#files.untilUnused(servedKey(blob))));
   }
 
-  restore(requests: readonly DriverMountRequest[]): Promise<{
+  restore(
+    requests: readonly DriverMountRequest[],
+    lost: readonly LostMount[] = [],
+  ): Promise<{
     readonly mounts: readonly DriverMount[];
     readonly failures: readonly DriverMountFailure[];
   }> {
-    return this.#inTurn(() => this.#restore(requests));
+    return this.#inTurn(() => this.#restore(requests, lost));
   }
 
   stats(): DriverStats | undefined {
@@ -150,7 +154,7 @@ class BlobfsDriver implements MountDriver {
     return result;
   }
 
-  async #restore(requests: readonly DriverMountRequest[]) {
+  async #restore(requests: readonly DriverMountRequest[], lost: readonly LostMount[]) {
     removeLeftovers(this.#stateDirectory, (mountpoint, error) => {
       this.#report({ level: 'warn', message: `what was left at ${mountpoint} stays`, error });
     });
@@ -158,7 +162,7 @@ class BlobfsDriver implements MountDriver {
     const failures: DriverMountFailure[] = [];
     const table = listMounts();
     const survivors = requests.filter((request) => isImageMounted(request, table));
-    await this.#adopt(survivors, failures);
+    await this.#adopt(survivors, lost, failures);
     const isAdopted = this.#session !== undefined;
     for (const request of requests) {
       const { mountId, mountpoint } = request;
@@ -182,16 +186,21 @@ class BlobfsDriver implements MountDriver {
   /** Takes the predecessor's session over with the files of every mount that survived it. */
   async #adopt(
     survivors: readonly DriverMountRequest[],
+    lost: readonly LostMount[],
     failures: DriverMountFailure[],
   ): Promise<void> {
     const mounted = new Map<string, Mounted>();
+    const unusable = [...lost];
     for (const request of survivors) {
       try {
         checkRequest(request);
         const files = request.blobs.map((blob) => this.#files.use(blob).file);
         mounted.set(request.mountId, { mountpoint: request.mountpoint, files });
       } catch (error) {
-        failures.push({ mountId: request.mountId, error });
+        const { mountId, mountpoint } = request;
+        failures.push({ mountId, error });
+        // What the host refuses now it may allow the next start; a blob that is too short stays so.
+        if (!(error instanceof DriverRequestError)) unusable.push({ mountpoint, error });
       }
     }
     if (mounted.size > 0) {
@@ -200,7 +209,7 @@ class BlobfsDriver implements MountDriver {
     }
     if (this.#session === undefined) {
       this.#files.clear();
-      await endPredecessor(this.#sessionOptions);
+      await endPredecessor(this.#sessionOptions, mounted.size > 0 ? [] : unusable);
       return;
     }
     for (const [mountId, value] of mounted) this.#mounts.set(mountId, value);

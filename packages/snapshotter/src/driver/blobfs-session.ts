@@ -11,6 +11,7 @@ import {
   type FlatFile,
   type FlatFuseSession,
   type FlatSessionOptions,
+  isHolderAlive,
   openFlatFuseSession,
   type StartHolderOptions,
   startHolder,
@@ -18,10 +19,17 @@ import {
   stopStrayHolders,
   watchHolder,
 } from '@shoal/linux';
-import { DriverClosedError } from '../errors.ts';
+import { DriverClosedError, SessionKeptError } from '../errors.ts';
 import { HOLDER_RETRY_DELAY_MS, HOLDER_RETRY_DELAY_MS_MAX } from '../limits.ts';
 import { currentBootId } from '../state/boot-id.ts';
-import { type FdStore, forgetSession, keepSession, takeSessionFds } from './session-fds.ts';
+import type { LostMount } from './mount-driver.ts';
+import {
+  type FdStore,
+  forgetSession,
+  isSessionStored,
+  keepSession,
+  takeSessionFds,
+} from './session-fds.ts';
 import type { DriverEvent } from './session-log.ts';
 import {
   readSessionState,
@@ -174,10 +182,24 @@ async function hold(
   }
 }
 
-/** Ends what a predecessor left that cannot be taken over, so that nobody waits for it. */
-export async function endPredecessor(options: BlobfsSessionOptions): Promise<void> {
+/**
+ * Ends what a predecessor left that cannot be taken over, so that nobody waits for it.
+ *
+ * @param lost mounts that only this start could not make anything of
+ * @throws SessionKeptError when their session lives: it ends for good, and the next start may do better
+ */
+export async function endPredecessor(
+  options: BlobfsSessionOptions,
+  lost: readonly LostMount[] = [],
+): Promise<void> {
   const { stateDirectory, fdStore } = options;
   const state = readSessionState(stateDirectory);
+  const [first] = lost;
+  if (first !== undefined && state !== undefined) {
+    const isAlive = isHolderAlive(state.holder) || isSessionStored(state.sessionId, fdStore);
+    const mountpoints = lost.map(({ mountpoint }) => mountpoint);
+    if (isAlive) throw new SessionKeptError(mountpoints, first.error);
+  }
   fdStore?.dropRest();
   if (state !== undefined) {
     forgetSession(state.sessionId, options);

@@ -12,6 +12,7 @@ export {
   type DriverMountRequest,
   type DriverName,
   type DriverStats,
+  type LostMount,
   type MountDriver,
 } from './mount-driver.ts';
 export type { DriverEvent } from './session-log.ts';

@@ -55,6 +55,9 @@ export type DriverMount = {
   readonly origin: 'mounted' | 'adopted' | 'remounted';
 };
 
+/** A mount that is there and of which no request could be made. */
+export type LostMount = { readonly mountpoint: string; readonly error: unknown };
+
 export type DriverMountFailure = { readonly mountId: string; readonly error: unknown };
 
 export interface MountDriver extends AsyncDisposable {
@@ -73,8 +76,13 @@ export interface MountDriver extends AsyncDisposable {
   /**
    * Once, before the first `mount`, with every mount that should exist: adopts what survived and
    * mounts the rest again. Never needs the network. One failing mount does not stop the others.
+   *
+   * @throws SessionKeptError when every mount that survived is `lost`: the next start may do better
    */
-  restore(requests: readonly DriverMountRequest[]): Promise<{
+  restore(
+    requests: readonly DriverMountRequest[],
+    lost?: readonly LostMount[],
+  ): Promise<{
     readonly mounts: readonly DriverMount[];
     readonly failures: readonly DriverMountFailure[];
   }>;

@@ -54,6 +54,13 @@ export function forgetSession(sessionId: string, { fdStore, report }: Stored): v
   }
 }
 
+/** Whether the store handed it back at this start. Takes it: only for who starts no further. */
+export function isSessionStored(sessionId: string, fdStore: FdStore | undefined): boolean {
+  const fds = NAMES.map((name) => fdStore?.takeFd(storedName(name, sessionId)));
+  for (const fd of fds) if (fd !== undefined) closeSync(fd);
+  return fds.every((fd) => fd !== undefined);
+}
+
 /** From the holder or, when that is gone, from the store. @throws ERR_LINUX_HOLDER */
 export function takeSessionFds(state: SessionState, { fdStore, report }: Stored): SessionFds {
   const [fuse, mount] = NAMES.map((name) => fdStore?.takeFd(storedName(name, state.sessionId)));

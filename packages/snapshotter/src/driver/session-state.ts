@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '@shoal/errors';
 import { type HolderRecord, type InitAgreement, parseInitAgreement } from '@shoal/linux';
 import * as z from 'zod';
 import { currentBootId } from '../state/boot-id.ts';
@@ -42,16 +43,30 @@ const schema = z.strictObject({
   init: z.unknown(),
 });
 
-/** The state of a predecessor in this boot; undefined when there is none that can be used. */
+/**
+ * The state of a predecessor in this boot; undefined when there is none that can be used. Throws when
+ * the file cannot be read now, such as EMFILE: there may be one.
+ */
 export function readSessionState(directory: string): SessionState | undefined {
+  const text = readStateFile(directory);
+  if (text === undefined) return undefined;
   try {
-    const parsed = schema.parse(JSON.parse(readFileSync(join(directory, STATE_FILE), 'utf8')));
+    const parsed = schema.parse(JSON.parse(text));
     const { bootId, sessionId, holder } = parsed;
     if (bootId !== currentBootId()) return undefined;
     return { bootId, sessionId, holder, init: parseInitAgreement(parsed.init) };
   } catch {
-    // Absent, cut short, or of another version: its session cannot be taken over either way.
+    // Cut short, or of another version: its session cannot be taken over either way.
     return undefined;
+  }
+}
+
+function readStateFile(directory: string): string | undefined {
+  try {
+    return readFileSync(join(directory, STATE_FILE), 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

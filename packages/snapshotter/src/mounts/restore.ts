@@ -3,8 +3,13 @@
  * half made, or that somebody unmounted by hand. From local files only; one mount that cannot be
  * restored does not keep the others away.
  */
-import { isMountpoint, listMounts } from '@shoal/linux';
-import { type DriverName, type MountDriver, unmountApart } from '../driver/index.ts';
+import { isMountpoint, listMounts, type MountEntry } from '@shoal/linux';
+import {
+  type DriverName,
+  type LostMount,
+  type MountDriver,
+  unmountApart,
+} from '../driver/index.ts';
 import { RESTORE_PARALLEL_MAX } from '../limits.ts';
 import { errorFields, type ServiceLog } from '../service-log.ts';
 import { currentBootId } from '../state/boot-id.ts';
@@ -21,6 +26,8 @@ export type RestoreComponents = {
 
 export type BrokenMount = { readonly record: MountRecord; readonly reason: string };
 
+type Unplanned = { readonly record: MountRecord; readonly error: unknown };
+
 export type RestoredMounts = {
   readonly plans: readonly MountPlan[];
   /** Mounts that could not be restored: their records are kept until somebody unmounts them. */
@@ -35,6 +42,7 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
   const problems = damaged.map(({ key, error }) => `${key}: ${error.message}`);
   const plans = new Map<string, MountPlan>();
   const broken: BrokenMount[] = [];
+  const unplanned: Unplanned[] = [];
   const table = listMounts();
   const queue = records.values();
   const planQueue = async () => {
@@ -44,13 +52,15 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
         plans.set(record.id, await components.planner.fromRecord(record));
       } catch (error) {
         broken.push({ record, reason: errorFields(error).reason });
+        unplanned.push({ record, error });
       }
     }
   };
   await Promise.all(Array.from({ length: RESTORE_PARALLEL_MAX }, planQueue));
   for (const [name, driver] of components.drivers) {
     const own = [...plans.values()].filter(({ record }) => record.driver === name);
-    const { failures } = await driver.restore(own.map((plan) => plan.driverRequest));
+    const requests = own.map((plan) => plan.driverRequest);
+    const { failures } = await driver.restore(requests, lostMounts(name, unplanned, table));
     for (const { mountId, error } of failures) {
       const plan = plans.get(mountId);
       if (plan === undefined) continue;
@@ -66,6 +76,17 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
   }
   log.info({ mounts: plans.size, broken: broken.length }, 'restored');
   return { plans: [...plans.values()], broken, problems };
+}
+
+/** Those of a driver that are there and may still have readers. */
+function lostMounts(
+  name: DriverName,
+  unplanned: readonly Unplanned[],
+  table: readonly MountEntry[],
+): LostMount[] {
+  return unplanned
+    .filter(({ record }) => record.driver === name && isMountpoint(record.mountpoint, table))
+    .map(({ record: { mountpoint }, error }) => ({ mountpoint, error }));
 }
 
 /** False for what never became a mount and for what somebody ended while no daemon ran. */
