@@ -26,8 +26,9 @@ const cEventfd = libc.func('eventfd', INT, ['uint', INT]);
 const cFlock = libc.func('flock', INT, [INT, INT]);
 const cSyncfs = libc.func('syncfs', INT, [INT]);
 const sysFlags = libc.func('syscall', LONG, [LONG, LONG, LONG, LONG]);
+const sysSignal = libc.func('syscall', LONG, [LONG, LONG, LONG, LONG, LONG]);
 
-const NR = { pidfdOpen: 434, closeRange: 436, pidfdGetfd: 438 } as const;
+const NR = { pidfdSendSignal: 424, pidfdOpen: 434, closeRange: 436, pidfdGetfd: 438 } as const;
 
 const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
 // Node has no names for these; the numbers are the same on x86 and ARM.
@@ -118,6 +119,11 @@ export function openEventFd(): number {
 /** A descriptor that stands for a process, whatever happens to its number. */
 export function pidfdOpen(pid: number): number {
   return checked(sysFlags(NR.pidfdOpen, pid, 0, 0), 'pidfd_open', `of process ${pid}`);
+}
+
+/** Sends a signal to exactly that process. @throws SyscallError; ESRCH when it has ended */
+export function pidfdSendSignal(pidfd: number, signal: number): void {
+  checked(sysSignal(NR.pidfdSendSignal, pidfd, signal, 0, 0), 'pidfd_send_signal', `of ${signal}`);
 }
 
 /** A copy of descriptor `fd` of that process. Needs ptrace rights over it. */

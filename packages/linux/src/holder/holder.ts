@@ -8,12 +8,13 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { HolderError } from '../errors.ts';
+import { HolderError, SyscallError } from '../errors.ts';
 import { HOLDER_FDS_MAX } from '../limits.ts';
-import { closeFd } from '../syscalls.ts';
+import { closeFd, pidfdOpen, pidfdSendSignal } from '../syscalls.ts';
 import { bindUnixSocket, listenUnixSocket, openPipe, openUnixSocket } from '../syscalls-socket.ts';
 import { adoptFromHolder, isHolderAlive } from './holder-fds.ts';
 import { type LaunchedProcess, launchApart } from './holder-launch.ts';
@@ -134,9 +135,25 @@ const STOP_WAIT_MS = 5000;
 export async function stopHolder(record: HolderRecord): Promise<void> {
   if (record.socket !== undefined) rmSync(record.socket, { force: true });
   if (!isHolderAlive(record)) return;
-  kill(record.pid);
+  killExactly(record);
   const endsAt = performance.now() + STOP_WAIT_MS;
   while (isHolderAlive(record) && performance.now() < endsAt) await sleep(STOP_CHECK_MS);
+}
+
+/** Whoever has the number by now is left alone. */
+function killExactly(record: HolderRecord): void {
+  let pidfd: number | undefined;
+  try {
+    pidfd = pidfdOpen(record.pid);
+    // After pidfd_open: from here on the pidfd means this process or none.
+    if (isHolderAlive(record)) pidfdSendSignal(pidfd, constants.signals.SIGKILL);
+  } catch (error) {
+    const isGone = error instanceof SyscallError && error.errnoName === 'ESRCH';
+    // Where the calls are refused, the number is all there is.
+    if (!isGone && isHolderAlive(record)) kill(record.pid);
+  } finally {
+    if (pidfd !== undefined) closeFd(pidfd);
+  }
 }
 
 function kill(pid: number): void {
