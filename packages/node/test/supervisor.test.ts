@@ -72,3 +72,12 @@ t.test('a signal reaches the daemon, also one that comes while it is being start
   );
   t.ok(early.every(({ status, starts }) => status === 0 && starts === 1));
 });
+
+t.test('no daemon leaves a core file, the first and the next', async (t) => {
+  // The hard limit, too: else a program could raise it again.
+  const script = 'ulimit -c >&2; ulimit -Hc >&2; [ "$(wc -l < "$0")" -ge 2 ] || kill -9 $$';
+  const { log, starts } = await supervise(t, script);
+  t.equal(starts, 2);
+  const limits = log.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+  t.same(limits, ['0', '0', '0', '0']);
+});

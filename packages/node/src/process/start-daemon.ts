@@ -27,6 +27,8 @@ const NODE_OPTIONS = [
   '--max-semi-space-size=4',
   '--expose-gc',
 ];
+/** Without core files, as in supervisor.sh: Node cannot set a limit, a shell can. */
+const NO_CORE = ['sh', '-c', 'ulimit -c 0; exec "$@"', 'sh'];
 /** Of the C library's allocator: one for each thread keeps a multiple of what is in use. */
 const ARENAS = '2';
 
@@ -131,7 +133,7 @@ async function launch(
   if (configFile !== undefined) daemon.push('--config', configFile);
   const [command = '', ...argv] = isSupervised
     ? ['sh', SUPERVISOR, paths.run, ...daemon]
-    : [...daemon, '--ready-fd', String(READY_FD)];
+    : [...NO_CORE, ...daemon, '--ready-fd', String(READY_FD)];
   const child = spawn(command, argv, {
     detached: true,
     cwd: '/',

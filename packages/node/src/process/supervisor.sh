@@ -43,6 +43,8 @@ say() {
 supervise() {
   run=$1
   shift
+  # A core file of a daemon would hold pull secrets and the key that seals them.
+  ulimit -c 0
   is_stopping=0
   daemon=
   pause=0
