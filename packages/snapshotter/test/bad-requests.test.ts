@@ -10,7 +10,8 @@ import t from 'tap';
 import { ContainerdEndpoint } from '../src/grpc/containerd-endpoint.ts';
 import { SnapshotsService } from '../src/grpc/gen/snapshots.ts';
 import { silentLog } from '../src/service-log.ts';
-import { type LazyLayers, type LazyMark, noLazyImages } from '../src/snapshots/lazy-layers.ts';
+import type { LazyLayers, LazyMark } from '../src/snapshots/lazy-layers.ts';
+import { noLazyImages } from './support/no-lazy-images.ts';
 import { answer, TestClient } from './support/snapshots-client.ts';
 
 type Tap = Parameters<typeof temporaryDirectory>[0];

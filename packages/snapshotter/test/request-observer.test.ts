@@ -6,7 +6,7 @@ import { ContainerdEndpoint } from '../src/grpc/containerd-endpoint.ts';
 import type { FinishedRequest } from '../src/grpc/request-observer.ts';
 import { currentRequest } from '../src/request-context.ts';
 import { silentLog } from '../src/service-log.ts';
-import { noLazyImages } from '../src/snapshots/lazy-layers.ts';
+import { noLazyImages } from './support/no-lazy-images.ts';
 import { TestClient } from './support/snapshots-client.ts';
 
 t.test('requests are observed', async (t) => {

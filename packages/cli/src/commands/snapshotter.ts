@@ -50,9 +50,8 @@ function serve({ address, ...options }: SnapshotterOptions, context: CliContext)
 
 async function repair(options: SnapshotterOptions, context: CliContext): Promise<void> {
   const { root } = await nodePathsOf(options, context);
-  const { repairSnapshots } = await import('@shoal/snapshotter');
-  const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
-  const report = await repairSnapshots(root, log);
+  const { repairSnapshots, silentLog } = await import('@shoal/snapshotter');
+  const report = await repairSnapshots(root, silentLog);
   if (options.json === true) return context.output.json(report);
   const { output } = context;
   await output.line(
@@ -61,5 +60,3 @@ async function repair(options: SnapshotterOptions, context: CliContext): Promise
   for (const problem of report.problems) await output.line(`wrong was: ${problem}`);
   for (const path of report.setAside) await output.line(`files without a record: ${path}`);
 }
-
-function ignore(): void {}

@@ -56,7 +56,8 @@ export interface LazyLayers {
   /**
    * Asked in Prepare when the labels carry `containerd.io/snapshot.ref` or the key is that of an
    * unpack (`extract-...`). Takes bounded time, whatever the registry does. Never rejects for what
-   * is wrong with a registry or an image: that layer is unpacked.
+   * is wrong with a registry or an image: that layer is unpacked. Rejects (FailedPrecondition) for a
+   * layer that nobody can unpack when the client does not say what it is.
    */
   decide(request: LayerRequest): Promise<LayerDecision>;
   /**
@@ -81,14 +82,3 @@ export interface LazyLayers {
   /** Once, at start, before anything else, with every committed snapshot that has a mark. */
   restored(snapshots: readonly CommittedSnapshot[]): Promise<void>;
 }
-
-/** For a service that knows ordinary images only. */
-export const noLazyImages: LazyLayers = {
-  decide: async () => ({ kind: 'unpack' }),
-  committing: async ({ mark }) => mark,
-  committed: () => {},
-  lower: async () => undefined,
-  usage: async () => undefined,
-  removed: async () => {},
-  restored: async () => {},
-};

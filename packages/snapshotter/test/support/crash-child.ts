@@ -34,7 +34,7 @@ syncBuiltinESMExports();
 Level.prototype.batch = faulty(Level.prototype.batch as never) as never;
 
 const { SnapshotService } = await import('../../src/snapshots/snapshot-service.ts');
-const { noLazyImages } = await import('../../src/snapshots/lazy-layers.ts');
+const { noLazyImages } = await import('./no-lazy-images.ts');
 const { silentLog } = await import('../../src/service-log.ts');
 const service = await SnapshotService.open({ root, lazy: noLazyImages, log: silentLog });
 const { signal } = new AbortController();

@@ -2,10 +2,11 @@
 import { join } from 'node:path';
 import { temporaryDirectory } from '@shoal/test-kit';
 import { silentLog } from '../../src/service-log.ts';
-import { type Labels, type LazyLayers, noLazyImages } from '../../src/snapshots/lazy-layers.ts';
+import type { Labels, LazyLayers } from '../../src/snapshots/lazy-layers.ts';
 import type { Mount } from '../../src/snapshots/overlay-mounts.ts';
 import type { Snapshot } from '../../src/snapshots/snapshot-record.ts';
 import { SnapshotService } from '../../src/snapshots/snapshot-service.ts';
+import { noLazyImages } from './no-lazy-images.ts';
 
 type TestScope = Parameters<typeof temporaryDirectory>[0];
 
