@@ -20,6 +20,7 @@ export async function renderCliPage(): Promise<string> {
     output,
     diagnostics: output,
     env: {},
+    uid: undefined,
     signal: new AbortController().signal,
     finish: () => {},
   });
@@ -27,6 +28,7 @@ export async function renderCliPage(): Promise<string> {
     output,
     diagnostics: output,
     env: {},
+    uid: undefined,
     signal: new AbortController().signal,
     finish: () => {},
   });

@@ -11,6 +11,8 @@ export type CliContext = {
   /** Standard error: progress, warnings, errors. */
   readonly diagnostics: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Of who runs the command; undefined where there are no users. */
+  readonly uid: number | undefined;
   /** Aborted by SIGINT and SIGTERM. Commands pass it on and clean up. */
   readonly signal: AbortSignal;
   /** Ends the command with this code although nothing was thrown, e.g. differences were found. */

@@ -17,6 +17,7 @@ export async function runProcess(): Promise<never> {
     output: new Output(process.stdout),
     diagnostics: new Output(process.stderr),
     env: process.env,
+    uid: process.getuid?.(),
     signal: listenForSignals(),
     finish: (code) => {
       finished = code;

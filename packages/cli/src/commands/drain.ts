@@ -53,7 +53,7 @@ async function runDrain(options: DrainOptions, context: CliContext): Promise<voi
   if (options.keepMounts === true) return stopDaemon(paths, options, context);
   const { findOrStartDaemon, NotRootError } = await import('@shoal/node');
   // Without it the state cannot even be looked for.
-  if (process.getuid?.() !== 0) throw new NotRootError('ending the daemon');
+  if (context.uid !== 0) throw new NotRootError('ending the daemon');
   // Also what an earlier daemon left: only a daemon can end it in order.
   if (!existsSync(join(paths.root, 'state'))) {
     return context.output.line(`no daemon has kept anything in ${paths.root}`);

@@ -80,11 +80,11 @@ async function upgradeHere(
 }
 
 /** A version that cannot even say its name must not cost the one that runs. */
-async function checkStarts(target: string, { signal }: CliContext): Promise<void> {
+async function checkStarts(target: string, context: CliContext): Promise<void> {
   const { programOf, UpgradeTargetError } = await import('@shoal/node');
   const program = programOf(target);
   if (!existsSync(program)) throw new UpgradeTargetError(target, 'there is no bin/shoal');
-  const code = await run(program, ['--version'], 'ignore', signal);
+  const code = await run(program, ['--version'], 'ignore', context);
   if (code === 0) return;
   throw new UpgradeTargetError(target, `its command does not start (version ${VERSION} runs on)`);
 }
@@ -93,22 +93,22 @@ async function upgradeThere(
   target: string,
   { root, run: runDirectory }: DaemonPaths,
   { json }: UpgradeOptions,
-  { signal }: CliContext,
+  context: CliContext,
 ): Promise<number> {
   const { programOf } = await import('@shoal/node');
   const argv = ['upgrade', '--root', root, '--run', runDirectory];
   if (json === true) argv.push('--json');
-  return run(programOf(target), argv, 'inherit', signal);
+  return run(programOf(target), argv, 'inherit', context);
 }
 
 function run(
   program: string,
   argv: readonly string[],
   stdio: 'inherit' | 'ignore',
-  signal: AbortSignal,
+  { env, signal }: CliContext,
 ): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(program, argv, { stdio, signal });
+    const child = spawn(program, argv, { stdio, env, signal });
     child.once('error', () => resolve(ExitCode.failed));
     child.once('close', (code) => resolve(code ?? ExitCode.failed));
   });

@@ -28,6 +28,7 @@ export async function shoalHere(...args: string[]): Promise<Outcome> {
     output: collect(stdout),
     diagnostics: collect(stderr),
     env: process.env,
+    uid: process.getuid?.(),
     signal: new AbortController().signal,
     finish: (code: number) => {
       finished = code;
