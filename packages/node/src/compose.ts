@@ -57,6 +57,29 @@ export type Composed = {
 };
 
 export async function composeService(input: ComposeInput): Promise<Composed> {
+  const fetching = composeFetching(input);
+  const { caches } = fetching;
+  const drivers = await openDrivers(input);
+  const service = composeMounts(input, fetching, drivers);
+  await service.restore();
+  await caches.startEviction();
+  const lazy = composeLazy(input, fetching, service);
+  watchDaemon(input.metrics, { service, drivers, caches, lazy });
+  return { service, lazy, caches };
+}
+
+/** What bytes come through: registries, codec threads, caches, and the blobs open over them. */
+type Fetching = {
+  readonly access: ImageAccess;
+  readonly codecs: CodecPool;
+  readonly caches: Caches;
+  readonly pool: BlobPool;
+  readonly bootstraps: BootstrapStore;
+  /** Of a mount that names none. */
+  readonly cacheDirectory: string;
+};
+
+function composeFetching(input: ComposeInput): Fetching {
   const { paths, config, state, log, metrics } = input;
   const codecs = new CodecPool({
     idleMs: CODEC_IDLE_MS,
@@ -69,37 +92,47 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
     hostsDirectories: input.registries.hostsDirectories,
     onAuthentication: input.credentials.observe,
   });
-  const defaultDirectory = cacheDirectoryOf(config, paths);
+  const cacheDirectory = cacheDirectoryOf(config, paths);
   const caches = new Caches({
-    ...{ defaultDirectory, config, codecs, log },
+    ...{ defaultDirectory: cacheDirectory, config, codecs, log },
     onFetched: metrics.fetched,
     onEvent: metrics.cacheEvent,
   });
-  const pool = new BlobPool({
+  const pool = composePool(input, caches);
+  const bootstraps = new BootstrapStore(paths.root, state);
+  return { access, codecs, caches, pool, bootstraps, cacheDirectory };
+}
+
+function composePool({ config, log, metrics, memory }: ComposeInput, caches: Caches): BlobPool {
+  return new BlobPool({
     openCache: (directory) => caches.open(directory),
     wrapSource: (source) => shapeFetches(source, config),
     observer: {
       missed: (miss) => {
         metrics.missed(miss);
-        input.memory.touch();
+        memory.touch();
       },
       stalled: metrics.stalled,
     },
     log,
   });
-  const bootstraps = new BootstrapStore(paths.root, state);
-  const collector = new BootstrapCollector(paths.root, state, log);
+}
+
+/** The service owns what fetches for it, and closes it. */
+function composeMounts(
+  { paths, config, state, log }: ComposeInput,
+  { access, codecs, caches, pool, bootstraps, cacheDirectory }: Fetching,
+  drivers: ReadonlyMap<DriverName, MountDriver>,
+): MountService {
+  const { root } = paths;
+  const collector = new BootstrapCollector(root, state, log);
+  const images = new ImageBlobs(pool, bootstraps);
   const planner = new MountPlanner(
-    {
-      root: paths.root,
-      defaultCacheDirectory: defaultDirectory,
-      defaultMissPolicy: config.missPolicy,
-    },
-    { access, bootstraps, collector, images: new ImageBlobs(pool, bootstraps), log },
+    { root, defaultCacheDirectory: cacheDirectory, defaultMissPolicy: config.missPolicy },
+    { access, bootstraps, collector, images, log },
   );
-  const drivers = await openDrivers(input);
-  const service = new MountService(
-    { root: paths.root, reserved: [paths.root, paths.run, defaultDirectory] },
+  return new MountService(
+    { root, reserved: [root, paths.run, cacheDirectory] },
     {
       state,
       planner,
@@ -114,9 +147,15 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
       owned: [pool, access, codecs, collector],
     },
   );
-  await service.restore();
-  await caches.startEviction();
-  const lazy = openLazyImages({
+}
+
+function composeLazy(
+  { paths, config, log }: ComposeInput,
+  { access, bootstraps }: Fetching,
+  service: MountService,
+): LazyImages {
+  const { containerdAddress } = config;
+  return openLazyImages({
     root: paths.root,
     service,
     access,
@@ -124,13 +163,8 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
     log,
     lookupDeadlineMs: config.lookupDeadlineMs,
     findConverted: config.findConverted,
-    content:
-      config.containerdAddress === undefined
-        ? undefined
-        : containerdContent(config.containerdAddress),
+    content: containerdAddress === undefined ? undefined : containerdContent(containerdAddress),
   });
-  watchDaemon(metrics, { service, drivers, caches, lazy });
-  return { service, lazy, caches };
 }
 
 /** All registries together stay within the bandwidth; order and bounds are the gate's. */
