@@ -4,7 +4,15 @@
  * else a *holder* process has it, as another one has the FUSE session. A record beside says which socket
  * that is: one whose file was removed or replaced is given up.
  */
-import { closeSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -214,8 +222,10 @@ function readRecord(directory: string): ListenerRecord | undefined {
   }
 }
 
-/** Not synced: it is worth nothing after the boot. */
-function writeRecord(directory: string, path: string, holder: HolderRecord | undefined): void {
-  const record = { bootId: currentBootId(), path, file: fileAt(path), holder };
-  writeFileSync(join(directory, RECORD), JSON.stringify(record), { mode: 0o600 });
+/** Not synced: it is worth nothing after the boot. By rename: half a record would cost the socket. */
+function writeRecord(directory: string, socket: string, holder: HolderRecord | undefined): void {
+  const record = { bootId: currentBootId(), path: socket, file: fileAt(socket), holder };
+  const path = join(directory, RECORD);
+  writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
 }
