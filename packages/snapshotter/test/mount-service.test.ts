@@ -4,8 +4,9 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isMountpoint, unmount } from '@shoal/linux';
 import { parseDigest } from '@shoal/oci';
-import { temporaryDirectory } from '@shoal/test-kit';
+import { requireMounts, runChecked, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import type { DriverName, MountDriver } from '../src/driver/index.ts';
 import type { MountPlan, MountPlans } from '../src/mounts/mount-plan.ts';
@@ -267,6 +268,31 @@ t.test('a mount that the driver cannot restore is a problem of its own', async (
   await service.unmount({ mountpoint: '/nowhere/m' });
   t.match(service.status(), { mounts: [], problems: [] });
   t.same((await state.readMounts()).records, []);
+});
+
+t.test("where somebody else's file system is mounted nothing is touched", async (t) => {
+  if (!requireMounts(t)) return;
+  const state = await StateStore.open(temporaryDirectory(t));
+  const { service, driver, place } = await makeService(t, state);
+  const records = [
+    recordOf('1111111111111111', place('half'), { state: 'mounting' }),
+    recordOf('2222222222222222', place('whole'), { state: 'mounted' }),
+    recordOf('3333333333333333', place('reboot'), { state: 'mounted', bootId: 'earlier' }),
+  ];
+  const mountpoints = records.map(({ mountpoint }) => mountpoint);
+  for (const mountpoint of mountpoints) {
+    await runChecked('mount', ['-t', 'tmpfs', 'of-others', mountpoint]);
+    t.teardown(() => unmount(mountpoint, { lazy: true }));
+  }
+  for (const record of records) await state.putMount(record);
+  await service.restore();
+  t.same(driver.events, ['restore ']);
+  const [, whole = '', reboot = ''] = mountpoints;
+  const reason = 'tmpfs (of-others) is mounted there';
+  t.same([...service.status().problems].sort(), [`${reboot}: ${reason}`, `${whole}: ${reason}`]);
+  await service.unmount({ mountpoint: whole });
+  t.same(service.status().problems, [`${reboot}: ${reason}`], 'the record is forgotten');
+  for (const mountpoint of mountpoints) t.ok(isMountpoint(mountpoint), 'the mount stays');
 });
 
 t.test(

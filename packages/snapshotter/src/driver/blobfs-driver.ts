@@ -5,7 +5,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
-import { isMountpoint, listMounts, unmount } from '@shoal/linux';
+import { isMountpoint, listMounts } from '@shoal/linux';
 import { DriverClosedError, DriverRequestError } from '../errors.ts';
 import { BlobfsSession, type BlobfsSessionOptions, endPredecessor } from './blobfs-session.ts';
 import {
@@ -27,7 +27,7 @@ import type {
 import { type ServedFile, ServedFiles } from './served-files.ts';
 import type { FdStore } from './session-fds.ts';
 import { type DriverEvent, describeEvent } from './session-log.ts';
-import { unmountApart } from './unmount-apart.ts';
+import { unmountApart, unmountDead } from './unmount-apart.ts';
 
 export type BlobfsDriverOptions = {
   /** Keeps `session.json` (holder, INIT agreement) and the directories of lower mounts. */
@@ -174,7 +174,7 @@ class BlobfsDriver implements MountDriver {
       }
       try {
         // Its server is dead for good: whoever is still in there gets errors.
-        if (!isAdopted && survivors.includes(request)) unmount(mountpoint, { lazy: true });
+        if (!isAdopted && survivors.includes(request)) unmountDead(mountpoint);
         mounts.push(await this.#mount(request, 'remounted'));
       } catch (error) {
         failures.push({ mountId, error });

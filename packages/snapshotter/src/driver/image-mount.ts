@@ -99,14 +99,15 @@ function adoptRootAttributes(
   utimesSync(upper, atime, mtime);
 }
 
-/** True when an image (or an overlay over one) is mounted there. */
+/** True when an image (or an overlay over one) is mounted there, whatever lies over it. */
 export function isImageMounted(
   request: DriverMountRequest,
   table: readonly MountEntry[] = listMounts(),
 ): boolean {
   const fileSystem = request.writable === undefined ? 'erofs' : 'overlay';
-  const top = table.findLast((entry) => entry.mountpoint === request.mountpoint);
-  return top?.fileSystem === fileSystem;
+  return table.some(
+    (entry) => entry.mountpoint === request.mountpoint && entry.fileSystem === fileSystem,
+  );
 }
 
 /**

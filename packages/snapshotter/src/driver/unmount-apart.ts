@@ -6,7 +6,14 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { isMountpoint, listMounts, MountBusyError, MountFailedError, whoUses } from '@shoal/linux';
+import {
+  isMountpoint,
+  listMounts,
+  MountBusyError,
+  MountFailedError,
+  unmount,
+  whoUses,
+} from '@shoal/linux';
 
 /** How often to look whether the kernel waits for reads that nobody waits for any more. */
 const STALL_CHECK_MS = 300;
@@ -38,6 +45,12 @@ export async function unmountApart(
   // Somebody else was faster.
   if (!isMountpoint(mountpoint)) return;
   throw new MountFailedError(`cannot unmount ${mountpoint}: ${ending.errors.trim()}`, 'EIO');
+}
+
+/** Out of sight, at once: its server has gone, so that nobody is waited for. @throws ERR_LINUX_MOUNT_FAILED */
+export function unmountDead(mountpoint: string): void {
+  refuseCovered(mountpoint);
+  unmount(mountpoint, { lazy: true });
 }
 
 /** The kernel takes the topmost away, and ours was the first at this place. */

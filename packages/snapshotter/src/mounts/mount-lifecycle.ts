@@ -3,7 +3,6 @@
  * record goes: what is mounted is on record, wherever a crash falls. The caller holds the lock of
  * the mountpoint and keeps the list of mounts.
  */
-import { isMountpoint } from '@shoal/linux';
 import type { Digest } from '@shoal/oci';
 import { unmountApart } from '../driver/index.ts';
 import { RunningTasks } from '../running-tasks.ts';
@@ -11,6 +10,7 @@ import { errorFields } from '../service-log.ts';
 import { driverOf } from './driver-choice.ts';
 import { refuseOverlaid } from './lower-users.ts';
 import type { MountPlan } from './mount-plan.ts';
+import { mountsAt } from './own-mounts.ts';
 import type { BrokenMount } from './restore.ts';
 import type { MountServiceComponents } from './service-components.ts';
 
@@ -88,10 +88,10 @@ export class MountLifecycle {
     this.collect();
   }
 
-  /** Takes away what may be left of a mount that could not be restored, and its record. */
+  /** Takes away what may be left of a mount that could not be restored, nothing else, and its record. */
   async forget({ record }: BrokenMount): Promise<void> {
     const { state, log } = this.#components;
-    if (isMountpoint(record.mountpoint)) await unmountApart(record.mountpoint, { lazy: true });
+    if (mountsAt(record).isOwnThere) await unmountApart(record.mountpoint, { lazy: true });
     await state.deleteMount(record.id);
     log.info({ mountpoint: record.mountpoint }, 'a broken mount is forgotten');
   }

@@ -3,7 +3,7 @@
  * half made, or that somebody unmounted by hand. From local files only; one mount that cannot be
  * restored does not keep the others away.
  */
-import { isMountpoint, listMounts, type MountEntry } from '@shoal/linux';
+import { listMounts, type MountEntry } from '@shoal/linux';
 import {
   type DriverName,
   type LostMount,
@@ -16,6 +16,7 @@ import { currentBootId } from '../state/boot-id.ts';
 import type { MountRecord } from '../state/mount-record.ts';
 import type { StateStore } from '../state/state-store.ts';
 import type { MountPlan, MountPlans } from './mount-plan.ts';
+import { type MountsAt, mountsAt } from './own-mounts.ts';
 
 export type RestoreComponents = {
   readonly state: StateStore;
@@ -47,7 +48,12 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
   const queue = records.values();
   const planQueue = async () => {
     for (const record of queue) {
-      if (!(await isWanted(record, isMountpoint(record.mountpoint, table), components))) continue;
+      const there = mountsAt(record, table);
+      if (!(await isWanted(record, there, components))) continue;
+      if (!there.isOwnThere && there.stranger !== undefined) {
+        broken.push({ record, reason: `${there.stranger} is mounted there` });
+        continue;
+      }
       try {
         plans.set(record.id, await components.planner.fromRecord(record));
       } catch (error) {
@@ -85,19 +91,20 @@ function lostMounts(
   table: readonly MountEntry[],
 ): LostMount[] {
   return unplanned
-    .filter(({ record }) => record.driver === name && isMountpoint(record.mountpoint, table))
+    .filter(({ record }) => record.driver === name && mountsAt(record, table).isOwnThere)
     .map(({ record: { mountpoint }, error }) => ({ mountpoint, error }));
 }
 
 /** False for what never became a mount and for what somebody ended while no daemon ran. */
 async function isWanted(
   record: MountRecord,
-  isThere: boolean,
+  { isOwnThere, stranger }: MountsAt,
   { state, log }: Pick<RestoreComponents, 'state' | 'log'>,
 ): Promise<boolean> {
   const { mountpoint } = record;
+  const isThere = isOwnThere || stranger !== undefined;
   if (record.state === 'mounted' && (isThere || record.bootId !== currentBootId())) return true;
-  if (record.state === 'mounting' && isThere) {
+  if (record.state === 'mounting' && isOwnThere) {
     try {
       await unmountApart(mountpoint, { lazy: true });
     } catch (error) {
