@@ -143,6 +143,27 @@ t.test('a client without annotations gets a clear error', async (t) => {
   t.match(error, { details: /does not say which registry.*snapshot annotations/ });
 });
 
+t.test("an image that claims another's layers is not taken for it", async (t) => {
+  if (!requireMounts(t)) return;
+  const { registry, layout, containers, connect, convert } = await lazyWorld(t);
+  await convert('evil:nydus');
+  await pushLayout(layout, `${registry.host}/app:plain`);
+  const victim = await unpackImageOf(`${registry.host}/app:plain`);
+  const evil = await unpackImageOf(`${registry.host}/evil:nydus`);
+  const apply = () => Promise.reject(new Error('wrong diff id calculated on extraction'));
+  const diffIds = victim.layers.map(({ diffId }) => diffId);
+  // Its data layers under the victim's diff ids; its bootstrap alone under the lowest one's.
+  for (const layers of [evil.layers, evil.layers.slice(-1)]) {
+    const forged = layers.map((layer, n) => ({ ...layer, diffId: diffIds[n] ?? '', apply }));
+    const pull = connect().pull({ ...evil, layers: forged });
+    await t.rejects(pull, { message: /wrong diff id/ }, 'containerd compares it');
+  }
+  const containerd = connect();
+  const { chainId, fetched } = await containerd.pull(victim);
+  t.same(fetched, [true, true, true]);
+  t.equal(await runMounted(await containerd.prepare('c', chainId), containers, LOOK), SEEN);
+});
+
 t.test('killed and started again without a network: containers go on', async (t) => {
   if (!requireMounts(t)) return;
   const { world, registry, containers, connect, convert } = await lazyWorld(t);

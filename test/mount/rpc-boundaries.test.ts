@@ -6,7 +6,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import { requireMounts } from '@shoal/test-kit';
+import { digestOf, requireMounts } from '@shoal/test-kit';
 import t from 'tap';
 import { TestClient } from '../../packages/snapshotter/test/support/snapshots-client.ts';
 import { BOUNDARIES, type Boundary, startMortalSnapshotter } from '../support/boundaries.ts';
@@ -29,7 +29,8 @@ const labels = (fields: Readonly<Record<string, string>>) => new Map(Object.entr
 const layer = (key: string) => ({
   key: `default/1/extract-1 ${key}`,
   labels: labels({
-    'containerd.io/snapshot.ref': `sha256:${key}`,
+    'containerd.io/snapshot.ref': digestOf(Buffer.from(key)),
+    'containerd.io/snapshot/cri.layer-digest': digestOf(Buffer.from(key)),
     'containerd.io/snapshot/nydus-blob': 'true',
   }),
 });
@@ -46,7 +47,7 @@ const REQUESTS: readonly Request[] = [
     method: 'Prepare',
     // A layer that is not fetched: committed at once.
     ask: (client, key) => client.prepare(layer(key)),
-    adds: (key) => `lazy sha256:${key} 3`,
+    adds: (key) => `lazy ${digestOf(Buffer.from(key))} 3`,
     again: status.ALREADY_EXISTS,
     code: status.ALREADY_EXISTS,
   },

@@ -12,7 +12,7 @@ export * from './codec/codec-jobs.ts';
 export * from './codec/codec-pool.ts';
 export * from './errors.ts';
 export * from './source/blob-source.ts';
-export { readBootstrapLayer } from './source/bootstrap-layer.ts';
+export { type FetchedBootstrapLayer, readBootstrapLayer } from './source/bootstrap-layer.ts';
 export * from './source/exact-source.ts';
 export * from './source/rate-limited-source.ts';
 export * from './source/read-gate.ts';

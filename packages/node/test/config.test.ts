@@ -37,6 +37,17 @@ t.test('the example holds every key, with comments taken away too', (t) => {
   t.end();
 });
 
+t.test('where converted images are looked for: everywhere, nowhere, or a list', (t) => {
+  const decode = (value: string) =>
+    decodeConfig(`[snapshotter]\nfind_converted = ${value}`).findConverted;
+  t.equal(decode('false'), false);
+  t.same(decode('["a.example:5000", "b.example/team"]'), ['a.example:5000', 'b.example/team']);
+  for (const value of ['"a"', '[""]', '["a.example/"]', '["a b"]', '[1]']) {
+    t.throws(() => decode(value), { code: 'ERR_NODE_CONFIG', message: /find_converted/ }, value);
+  }
+  t.end();
+});
+
 t.test('what is wrong is named', (t) => {
   const cases = [
     ['nonsense = 1', /unknown key nonsense/],

@@ -3,6 +3,7 @@
  * bytes and text in, objects out.
  */
 export { type BlobId, blobIdOfDigest, digestOfBlobId, parseBlobId } from './blob-id.ts';
+export { chainId } from './chain-id.ts';
 export { bootstrapLayerOf, imagesOfIndex, isMarkedConverted } from './converted-image.ts';
 export { type Descriptor, digestSchema } from './descriptor.ts';
 export {

@@ -75,6 +75,11 @@ t.test('asked over the socket, in the namespace of the pull', async (t) => {
   const { signal } = new AbortController();
   const found = await containerdContent(address).findImage('k8s.io', [blob('b0')], signal);
   t.match(found, { manifestDigest: digest('aa') });
+  const isB1 = (text: string) => text === digest('b1');
+  t.equal(await containerdContent(address).findLayer('k8s.io', isB1, signal), digest('b1'));
+  const none = await containerdContent(address).findLayer('k8s.io', () => false, signal);
+  t.equal(none, undefined);
+  asked.splice(1);
   t.same(asked, [{ namespace: 'k8s.io', filters: [MANIFEST_FILTER] }]);
 });
 

@@ -4,7 +4,7 @@
  */
 import { parseDigest } from '@shoal/oci';
 import t from 'tap';
-import { ImageLabel, parseLayerLabels } from '../src/images/image-labels.ts';
+import { ImageLabel, isSearched, parseLayerLabels } from '../src/images/image-labels.ts';
 import { layerKindOf, Reason } from '../src/images/layer-kind.ts';
 import { decodeMark, encodeMark, type MarkContent } from '../src/images/lazy-mark.ts';
 import type { LazyMark } from '../src/snapshots/lazy-layers.ts';
@@ -32,6 +32,17 @@ t.test('what the labels of containerd say', async (t) => {
   t.equal(parseLayerLabels({ ...FULL, [ImageLabel.imageLayers]: '' }).isTopmost, false);
 });
 
+t.test('where converted images are looked for', async (t) => {
+  const { image } = parseLayerLabels(FULL);
+  if (image === undefined) throw new Error('no image');
+  for (const allowed of [true, ['registry.example'], ['x', 'registry.example/team/app']]) {
+    t.ok(isSearched(allowed, image), `${allowed}`);
+  }
+  for (const allowed of [false, [], ['registry'], ['registry.example/te'], ['team/app']]) {
+    t.notOk(isSearched(allowed, image), `${allowed}`);
+  }
+});
+
 t.test('kinds of layers', async (t) => {
   t.match(layerKindOf(FULL), { kind: 'original', isTopmost: false, layerDigest: B });
   t.same(layerKindOf({}), {
@@ -41,7 +52,8 @@ t.test('kinds of layers', async (t) => {
   });
   t.match(layerKindOf({ [ImageLabel.target]: A }), { kind: 'ordinary', reason: Reason.noLabels });
   const blob = { [ImageLabel.target]: A, 'containerd.io/snapshot/nydus-blob': 'true' };
-  t.same(layerKindOf(blob), { kind: 'data' });
+  t.match(layerKindOf(blob), { kind: 'data', layerDigest: undefined });
+  t.match(layerKindOf({ ...FULL, ...blob }), { kind: 'data', layerDigest: B });
   const boot = { [ImageLabel.target]: A, 'containerd.io/snapshot/nydus-bootstrap': 'true' };
   t.match(layerKindOf(boot), { kind: 'bootstrap', image: undefined });
   t.match(layerKindOf({ ...FULL, ...boot }), { kind: 'bootstrap', image: { manifestDigest: A } });

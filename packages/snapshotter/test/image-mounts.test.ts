@@ -55,6 +55,10 @@ class BookService implements LowerMounts {
     return this.mounted.has(mountpoint);
   }
 
+  bootstrapOf() {
+    return undefined;
+  }
+
   usageOf(mountpoint: string) {
     return this.mounted.has(mountpoint) ? { size: 4096, inodes: 2 } : undefined;
   }

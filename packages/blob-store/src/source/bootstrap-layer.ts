@@ -5,7 +5,7 @@
  */
 import { promisify } from 'node:util';
 import { gunzip, zstdDecompress } from 'node:zlib';
-import type { Descriptor } from '@shoal/oci';
+import { type Descriptor, type Digest, sha256Digest } from '@shoal/oci';
 import { type BootstrapLayer, decodeBootstrapLayerTar } from '@shoal/rafs';
 import { collectBounded, type ImageStore } from '@shoal/registry-client';
 import { BootstrapLayerError } from '../errors.ts';
@@ -13,6 +13,11 @@ import { BOOTSTRAP_LAYER_BYTES_MAX } from '../limits.ts';
 
 const GZIP_MAGIC = 0x8b1f;
 const ZSTD_MAGIC = 0xfd2fb528;
+
+export type FetchedBootstrapLayer = BootstrapLayer & {
+  /** Of the uncompressed tar, as an image's configuration names it. */
+  readonly diffId: Digest;
+};
 
 /**
  * Nothing is decompressed before its digest was checked. The bootstrap itself is not verified yet.
@@ -22,14 +27,15 @@ export async function readBootstrapLayer(
   store: ImageStore,
   layer: Descriptor,
   signal?: AbortSignal,
-): Promise<BootstrapLayer> {
+): Promise<FetchedBootstrapLayer> {
   const where = `${store.description}: bootstrap layer ${layer.digest}`;
   if (layer.size > BOOTSTRAP_LAYER_BYTES_MAX) {
     throw new BootstrapLayerError(where, `it has ${layer.size} bytes, more than are read`);
   }
   const stored = await collectBounded(await store.readBlob(layer, { signal }), layer.size, where);
   signal?.throwIfAborted();
-  return decodeBootstrapLayerTar(await unpack(stored, where));
+  const tar = await unpack(stored, where);
+  return { ...decodeBootstrapLayerTar(tar), diffId: sha256Digest(tar) };
 }
 
 async function unpack(stored: Buffer, where: string): Promise<Buffer> {

@@ -65,7 +65,9 @@ const fileSchema = z.strictObject({
   snapshotter: z
     .strictObject({
       lookup_timeout_ms: z.number().int().min(1).max(60_000).optional(),
-      find_converted: z.boolean().optional(),
+      find_converted: z
+        .union([z.boolean(), z.array(z.string().regex(/^[^/\s]+(?:\/[^/\s]+)*$/)).max(1000)])
+        .optional(),
       containerd_address: absolutePath.optional(),
       address: absolutePath.optional(),
     })
@@ -94,8 +96,8 @@ export type NodeConfig = RegistryConfig & {
   readonly metricsAddress: MetricsAddress | undefined;
   /** How long a pull waits to hear whether an image is converted. */
   readonly lookupDeadlineMs: number | undefined;
-  /** Look for converted images when an original name is pulled. */
-  readonly findConverted: boolean | undefined;
+  /** Original names for which a converted image is looked for: all, none, hosts and prefixes. */
+  readonly findConverted: boolean | readonly string[] | undefined;
   /** Socket that containerd connects to. */
   readonly snapshotterAddress: string | undefined;
   /** Socket of the containerd whose content store is asked where images come from. */

@@ -24,6 +24,8 @@ export const WALK_VERSION = 2;
 
 const BOOTSTRAP_FILE = 'image.boot';
 const OVERLAY_BOOTSTRAP_FILE = 'overlay.boot';
+/** Digest of the uncompressed layer; a file of its own, which older versions do not miss. */
+const DIFF_ID_FILE = 'layer.diffid';
 
 export type StoredBootstrap = {
   /** The metadata file the kernel mounts. */
@@ -106,7 +108,17 @@ export class BootstrapStore {
     layer: Descriptor,
     signal: AbortSignal,
   ): Promise<StoredBootstrap> {
-    return this.#keep(layer.digest, await readBootstrapLayer(store, layer, signal));
+    const fetched = await readBootstrapLayer(store, layer, signal);
+    const stored = await this.#keep(layer.digest, fetched);
+    const directory = this.#imageDirectory(layer.digest);
+    await writeDurably(directory, DIFF_ID_FILE, seal(Buffer.from(fetched.diffId)));
+    return stored;
+  }
+
+  /** Of a layer that was fetched here; undefined when an older version did, or nobody. */
+  async diffIdOf(layerDigest: Digest): Promise<Digest | undefined> {
+    const text = await readSealed(join(this.#imageDirectory(layerDigest), DIFF_ID_FILE));
+    return text === undefined ? undefined : parseDigest(text.toString());
   }
 
   /** Names the files of a bootstrap layer by what is in them. */

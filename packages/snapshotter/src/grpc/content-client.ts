@@ -7,6 +7,7 @@ import {
   addressIn,
   type ContentInfo,
   type ContentStore,
+  layerIn,
   MANIFEST_FILTER,
 } from '../images/content-store.ts';
 import type { ImageAddress } from '../images/image-labels.ts';
@@ -26,13 +27,29 @@ export class ContainerdContent implements ContentStore {
     blobIds: readonly string[],
     signal: AbortSignal,
   ): Promise<ImageAddress | undefined> {
+    return this.#ask(namespace, (infos) => addressIn(infos, blobIds), signal);
+  }
+
+  async findLayer(
+    namespace: string,
+    isIt: (digest: string) => boolean,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    return this.#ask(namespace, (infos) => layerIn(infos, isIt), signal);
+  }
+
+  async #ask<T>(
+    namespace: string,
+    find: (infos: AsyncIterable<ContentInfo>) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
     const client = new ContentClient(`unix://${this.#address}`, credentials.createInsecure(), {
       'grpc.max_receive_message_length': CONTENT_MESSAGE_BYTES_MAX,
     });
     const end = () => client.close();
     signal.addEventListener('abort', end, { once: true });
     try {
-      return await addressIn(this.#manifests(client, namespace), blobIds);
+      return await find(this.#manifests(client, namespace));
     } finally {
       signal.removeEventListener('abort', end);
       client.close();

@@ -35,11 +35,14 @@ export class BootstrapCommits {
 
   /** @throws LazyImageError */
   async identify(layer: UnpackedLayer, signal: AbortSignal): Promise<ImageMark> {
-    const { image, imageRef } = parseLayerLabels(layer.labels);
+    const { image, imageRef, layerDigest } = parseLayerLabels(layer.labels);
     if (image !== undefined && imageRef !== undefined) {
       // The look-up may have been late for Prepare only.
+      const { mounts } = this.#parts;
       const mark = markOf(image, imageRef);
-      if (await this.#parts.mounts.isMounted(mark)) return mark;
+      // containerd has compared what it unpacked with the chain id: only that may stand for it.
+      const isThis = (await mounts.isMounted(mark)) && mounts.bootstrapOf(mark) === layerDigest;
+      if (isThis) return mark;
     }
     const kept = await this.#keep(layer, imageRef ?? 'the image');
     const asking = { key: layer.key, signal };

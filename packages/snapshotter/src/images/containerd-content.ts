@@ -8,5 +8,9 @@ export function containerdContent(address: string): ContentStore {
       const { ContainerdContent } = await import('../grpc/content-client.ts');
       return new ContainerdContent(address).findImage(namespace, blobIds, signal);
     },
+    findLayer: async (namespace, isIt, signal) => {
+      const { ContainerdContent } = await import('../grpc/content-client.ts');
+      return new ContainerdContent(address).findLayer(namespace, isIt, signal);
+    },
   };
 }

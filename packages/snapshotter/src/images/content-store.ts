@@ -16,6 +16,13 @@ export interface ContentStore {
     blobIds: readonly string[],
     signal: AbortSignal,
   ): Promise<ImageAddress | undefined>;
+
+  /** The first layer of any manifest for which `isIt` holds. Rejects as above. */
+  findLayer(
+    namespace: string,
+    isIt: (digest: string) => boolean,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
 }
 
 export type ContentInfo = {
@@ -39,6 +46,18 @@ export async function addressIn(
     const isIt = entries.some(([key, value]) => LAYER_LABEL.test(key) && wanted.has(value));
     const reference = isIt ? sourceOf(entries) : undefined;
     if (reference !== undefined && isDigest(digest)) return { reference, manifestDigest: digest };
+  }
+  return undefined;
+}
+
+export async function layerIn(
+  infos: AsyncIterable<ContentInfo>,
+  isIt: (digest: string) => boolean,
+): Promise<string | undefined> {
+  for await (const { labels } of infos) {
+    const entries = Object.entries(labels).slice(0, CONTENT_LABELS_MAX);
+    const found = entries.find(([key, value]) => LAYER_LABEL.test(key) && isIt(value));
+    if (found !== undefined) return found[1];
   }
   return undefined;
 }

@@ -58,6 +58,15 @@ export function parseLayerLabels(labels: Labels): LayerLabels {
   };
 }
 
+/** Original names for which a converted image is looked for: all, none, hosts and `host/name` prefixes. */
+export type FindConverted = boolean | readonly string[];
+
+export function isSearched(allowed: FindConverted, { reference }: ImageAddress): boolean {
+  if (typeof allowed === 'boolean') return allowed;
+  const name = repositoryOf(reference);
+  return allowed.some((prefix) => name === prefix || name.startsWith(`${prefix}/`));
+}
+
 /** `host/name` of a reference. */
 export function repositoryOf({ registry, repository }: RegistryReference): string {
   return `${registry}/${repository}`;

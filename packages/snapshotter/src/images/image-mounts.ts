@@ -11,6 +11,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode } from '@shoal/errors';
+import type { Digest } from '@shoal/oci';
 import { KeyedLock } from '../keyed-lock.ts';
 import type { MountService } from '../mounts/mount-service.ts';
 import { errorFields, type ServiceLog } from '../service-log.ts';
@@ -20,7 +21,7 @@ import { CLAIM_MS_MAX, CLAIMS_CHECK_MS } from './limits.ts';
 /** What is needed of the mount service. */
 export type LowerMounts = Pick<
   MountService,
-  'mountLower' | 'unmount' | 'isMounted' | 'isKnown' | 'usageOf'
+  'mountLower' | 'unmount' | 'isMounted' | 'isKnown' | 'usageOf' | 'bootstrapOf'
 >;
 
 export type ImageMountParts = {
@@ -60,6 +61,11 @@ export class ImageMounts {
   /** What is here of the image; undefined while it is not mounted. */
   usageOf(mark: ImageMark): { size: number; inodes: number } | undefined {
     return this.#parts.service.usageOf(this.pathOf(mark));
+  }
+
+  /** Digest of the bootstrap layer that is mounted; undefined while the image is not. */
+  bootstrapOf(mark: ImageMark): Digest | undefined {
+    return this.#parts.service.bootstrapOf(this.pathOf(mark));
   }
 
   isMounted(mark: ImageMark): Promise<boolean> {

@@ -7,7 +7,11 @@ import { type ImageAddress, ImageLabel, parseLayerLabels } from './image-labels.
 
 export type LayerKind =
   /** Data of a converted image: chunks are fetched one by one, the layer never. */
-  | { readonly kind: 'data' }
+  | {
+      readonly kind: 'data';
+      readonly imageRef: string | undefined;
+      readonly layerDigest: Digest | undefined;
+    }
   /** The metadata of a converted image. */
   | {
       readonly kind: 'bootstrap';
@@ -34,14 +38,17 @@ export const Reason = {
     'the client does not say which image a layer belongs to; turn snapshot annotations on (disable_snapshot_annotations = false)',
   notRegistry: 'the name of the image is not one of a registry',
   incomplete: 'the labels name no manifest or no layer',
-  turnedOff: 'converted images of ordinary names are not looked for (find_converted = false)',
+  notCompared: 'it is not known what the fetched metadata unpack to: containerd compares it',
+  otherChain:
+    "the image's configuration names other layers than its manifest; convert the image again if you trust it",
+  turnedOff: 'converted images of this name are not looked for (find_converted)',
 } as const;
 
 export function layerKindOf(labels: Labels): LayerKind {
   const { image, imageRef, layerDigest, isTopmost, nydus } = parseLayerLabels(labels);
   const ordinary = (reason: string) => ({ kind: 'ordinary', imageRef, reason }) as const;
   if (labels[ImageLabel.target] === undefined) return ordinary(Reason.fetchedFirst);
-  if (nydus === 'data-blob') return { kind: 'data' };
+  if (nydus === 'data-blob') return { kind: 'data', imageRef, layerDigest };
   if (nydus === 'bootstrap') return { kind: 'bootstrap', imageRef, image, layerDigest };
   if (imageRef === undefined) return ordinary(Reason.noLabels);
   if (image === undefined || layerDigest === undefined) {

@@ -16,10 +16,13 @@ import type {
   UnpackedLayer,
 } from '../snapshots/lazy-layers.ts';
 import type { BootstrapCommits } from './bootstrap-commits.ts';
+import { hasChainId } from './chain-proof.ts';
+import type { ContentStore } from './content-store.ts';
 import { LazyImageError, LazyImageUnreachableError } from './errors.ts';
 import type { Finding, ImageFinder } from './image-finder.ts';
-import { ImageLabel, parseLayerLabels } from './image-labels.ts';
+import { type FindConverted, ImageLabel, isSearched, parseLayerLabels } from './image-labels.ts';
 import type { ImageMounts } from './image-mounts.ts';
+import { askLayerDigest } from './layer-digest.ts';
 import { type LayerKind, layerKindOf, Reason } from './layer-kind.ts';
 import type { LayerRestorer } from './layer-restorer.ts';
 import { decodeMark, encodeMark, type ImageMark, type MarkContent } from './lazy-mark.ts';
@@ -36,12 +39,15 @@ export type LazyImageParts = {
   readonly mounts: ImageMounts;
   readonly commits: BootstrapCommits;
   readonly restorer: LayerRestorer;
+  /** Where clients send no labels; absent: containerd's address is not configured. */
+  readonly content?: ContentStore | undefined;
+  /** Digest of the uncompressed bootstrap layer, as it was fetched; undefined: not known. */
+  readonly diffIdOf: (bootstrapLayer: Digest) => Promise<Digest | undefined>;
   readonly log: ServiceLog;
 };
 
 export type LazyImageOptions = {
-  /** Look for converted images when an original name is pulled. */
-  readonly findConverted: boolean;
+  readonly findConverted: FindConverted;
 };
 
 export class LazyImages implements LazyLayers, AsyncDisposable {
@@ -67,28 +73,48 @@ export class LazyImages implements LazyLayers, AsyncDisposable {
   async #decide(kind: LayerKind, request: LayerRequest): Promise<LayerDecision> {
     switch (kind.kind) {
       case 'data':
-        return skip({ kind: 'data' });
+        return this.#decideData(kind, request);
       case 'ordinary':
         return unpack(kind.imageRef, kind.reason);
-      case 'bootstrap': {
-        const { image, imageRef } = kind;
-        if (image === undefined || imageRef === undefined) return { kind: 'unpack' };
-        const layer = layerOf(request.labels);
-        const wanted = { image, imageRef, isConverted: true, layer };
-        const found = await this.#parts.finder.find(wanted, request.signal);
-        if (found.kind === 'ready') return skip(found.mark);
-        return unpack(imageRef, found.reason);
-      }
+      case 'bootstrap':
+        return this.#decideBootstrap(kind, request);
       case 'original':
         return this.#decideOriginal(kind, request);
     }
+  }
+
+  async #decideData(
+    { imageRef, layerDigest }: Extract<LayerKind, { kind: 'data' }>,
+    request: LayerRequest,
+  ): Promise<LayerDecision> {
+    const diffId = layerDigest ?? (await askLayerDigest(this.#parts.content, request, imageRef));
+    return hasChainId(request, diffId)
+      ? skip({ kind: 'data' })
+      : unpack(imageRef, Reason.otherChain);
+  }
+
+  async #decideBootstrap(
+    { image, imageRef, layerDigest }: Extract<LayerKind, { kind: 'bootstrap' }>,
+    request: LayerRequest,
+  ): Promise<LayerDecision> {
+    if (image === undefined || imageRef === undefined) return { kind: 'unpack' };
+    const wanted = { image, imageRef, isConverted: true, layer: layerOf(request.labels) };
+    const found = await this.#parts.finder.find(wanted, request.signal);
+    if (found.kind !== 'ready') return unpack(imageRef, found.reason);
+    // What is mounted must be this layer, and this layer what the chain id says.
+    const { mounts, diffIdOf } = this.#parts;
+    const mounted = mounts.bootstrapOf(found.mark);
+    const diffId =
+      mounted === undefined || mounted !== layerDigest ? undefined : await diffIdOf(mounted);
+    if (hasChainId(request, diffId)) return skip(found.mark);
+    return unpack(imageRef, diffId === undefined ? Reason.notCompared : Reason.otherChain);
   }
 
   async #decideOriginal(
     { image, imageRef, layerDigest, isTopmost }: Extract<LayerKind, { kind: 'original' }>,
     { parents, labels, signal }: LayerRequest,
   ): Promise<LayerDecision> {
-    if (!this.#options.findConverted) return unpack(imageRef, Reason.turnedOff);
+    if (!isSearched(this.#options.findConverted, image)) return unpack(imageRef, Reason.turnedOff);
     // Layers of the image that were not fetched bind the ones above them, whatever the registry says.
     const begun = begunImage(parents[0], image.manifestDigest, imageRef);
     const request = { image, imageRef, isConverted: false, layer: layerOf(labels) };

@@ -7,6 +7,7 @@ import { BootstrapCommits } from './bootstrap-commits.ts';
 import type { ContentStore } from './content-store.ts';
 import { findCounterpart } from './converted-counterpart.ts';
 import { ImageFinder } from './image-finder.ts';
+import type { FindConverted } from './image-labels.ts';
 import { ImageMounts, type LowerMounts } from './image-mounts.ts';
 import { LayerRestorer } from './layer-restorer.ts';
 import { LazyImages } from './lazy-images.ts';
@@ -24,8 +25,8 @@ export type LazyImagesInput = {
   readonly log: ServiceLog;
   /** How long a pull waits for a registry's answer. @default 2000 */
   readonly lookupDeadlineMs?: number | undefined;
-  /** Look for converted images when an original name is pulled. @default true */
-  readonly findConverted?: boolean | undefined;
+  /** Original names for which a converted image is looked for. @default true */
+  readonly findConverted?: FindConverted | undefined;
 };
 
 export function openLazyImages(input: LazyImagesInput): LazyImages {
@@ -51,6 +52,8 @@ export function openLazyImages(input: LazyImagesInput): LazyImages {
       finder,
       mounts,
       commits: new BootstrapCommits({ bootstraps, mounts, content }),
+      content,
+      diffIdOf: (layer) => bootstraps.diffIdOf(layer),
       restorer: new LayerRestorer({ open: fetch, log }),
       log,
     },

@@ -91,6 +91,11 @@ export class MountService implements AsyncDisposable {
     return plan === undefined ? undefined : mountUsage(plan);
   }
 
+  /** The bootstrap of a mounted image. */
+  bootstrapOf(mountpoint: string): MountRecord['bootstrapDigest'] | undefined {
+    return this.#mounts.get(mountpoint)?.record.bootstrapDigest;
+  }
+
   /** Reads that waited, of the mounts with one of these names. */
   traces(names: ReadonlySet<string>): readonly MountTrace[] {
     return traceMounts(this.#mounts.values(), names);
