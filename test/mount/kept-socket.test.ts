@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
-import { listHolders } from '@shoal/linux';
+import { fileLockHolder, listHolders } from '@shoal/linux';
 import type { TestScope } from '@shoal/test-kit';
 import t from 'tap';
 import { replaceDaemon } from '../../packages/node/src/process/start-daemon.ts';
@@ -73,6 +73,19 @@ t.test('who connects right after the daemon was killed is answered by the next o
   await runShoal(['drain', '--keep-mounts'], { env: world.daemon.env });
   await until('the socket is gone', () => !existsSync(addressOf(world)));
   await until('so is its holder', () => holdersOf(world).length === 0);
+});
+
+t.test('the socket goes before the state is free for another daemon', async (t) => {
+  const world = mountWorld(t);
+  await world.start();
+  await until('the socket is held', () => holdersOf(world).length === 1);
+  const lock = join(world.daemon.root, 'state', 'LOCK');
+  const { pid } = await world.client.ping();
+  t.equal(fileLockHolder(lock), pid);
+  process.kill(pid, 'SIGTERM');
+  while (fileLockHolder(lock) !== undefined) await sleep(0);
+  t.notOk(existsSync(addressOf(world)));
+  t.same(holdersOf(world), []);
 });
 
 t.test('another version takes the socket over', async (t) => {

@@ -63,9 +63,11 @@ export async function openParts(
   parts.use(listener);
   const memory = parts.use(new IdleMemory());
   const observers = { metrics, credentials, registries, memory };
-  const composed = await openService(options, observers, state);
+  const composed = await openService(options, observers, { state, listener });
   parts.use(composed.service);
   parts.use(composed.lazy);
+  // Before the state is anybody's: the next daemon must not adopt a socket that is being taken away.
+  parts.defer(() => listener.close());
   await openServing(options, parts, { ...observers, composed, listener, address, stop });
   return address;
 }
@@ -150,11 +152,12 @@ type Observers = Pick<ComposeInput, 'metrics' | 'credentials' | 'registries' | '
 async function openService(
   options: DaemonOptions,
   observers: Observers,
-  state: StateStore,
+  { state, listener }: { readonly state: StateStore; readonly listener: KeptListener },
 ): Promise<Composed> {
   try {
     return await composeService({ ...options, ...observers, state });
   } catch (error) {
+    await listener.close();
     await state.close();
     throw error;
   }
