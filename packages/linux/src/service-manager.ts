@@ -38,6 +38,11 @@ export class ServiceManager {
     return this.#socket !== undefined;
   }
 
+  /** Something of an earlier process was handed back, and nobody has taken it yet. */
+  get hasStoredFds(): boolean {
+    return this.#passed.size > 0;
+  }
+
   /** Assignments such as `READY=1`, one per line. @throws SyscallError */
   notify(state: string): void {
     this.#send(state, []);

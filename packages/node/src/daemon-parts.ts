@@ -19,6 +19,7 @@ import { IdleMemory } from './idle-memory.ts';
 import { LOCK_TIMEOUT_MS, REPLACE_TIMEOUT_MS } from './limits.ts';
 import type { Log } from './log/log.ts';
 import { serveMetrics } from './metrics/serve-metrics.ts';
+import { claimRun } from './process/run-owner.ts';
 import { ServingMark } from './process/state-holder.ts';
 import { takeStopMark } from './process/stop-mark.ts';
 import { openRegistryAccess } from './registry-access.ts';
@@ -165,12 +166,13 @@ async function openService(
 
 /** The lock of a daemon that was just killed goes with its last thread, a moment later. */
 async function openState(options: DaemonOptions): Promise<StateStore> {
-  const { paths, isReplacing, isRestart } = options;
+  const { paths, isReplacing, isRestart, manager } = options;
   const state = await waitForState(
     paths.root,
     isReplacing === true ? REPLACE_TIMEOUT_MS : LOCK_TIMEOUT_MS,
   );
   try {
+    claimRun(paths, manager);
     takeStopMark(paths.run, isRestart === true);
     return state;
   } catch (error) {

@@ -88,6 +88,17 @@ export class DaemonRunningError extends ShoalError {
   }
 }
 
+/** What another root's daemon left in the run directory waits for its next one. */
+export class RunTakenError extends ShoalError {
+  override readonly code = 'ERR_NODE_RUN_TAKEN';
+
+  constructor(run: string, owner: string, root: string) {
+    super(`${run} is in use for the mounts of ${owner}: a daemon of ${root} would end them`, {
+      remedy: `give this one its own --run, or start the other and drain it: shoal drain --root ${owner} --run ${run}`,
+    });
+  }
+}
+
 /** The daemon was started and did not come up. */
 export class DaemonStartError extends ShoalError {
   override readonly code = 'ERR_NODE_START';
