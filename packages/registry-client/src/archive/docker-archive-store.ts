@@ -2,7 +2,6 @@
  * Reads an archive of `docker save`. One that also is an OCI layout (Docker 25 and later, Shoal) is
  * read as such; in older ones an OCI manifest is made from the configuration and the layers.
  */
-import type { Readable } from 'node:stream';
 import type { Descriptor, Digest } from '@shoal/oci';
 import type { CallOptions, ImageStore } from '../image-store.ts';
 import { checkRange } from '../layout/blob-place.ts';
@@ -39,21 +38,6 @@ export class DockerArchiveStore extends TreeStore implements ImageStore {
     });
   }
 
-  readBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<Readable> {
-    return this.run(options, async () =>
-      this.streamOf(await this.#nameOf(descriptor), descriptor, options),
-    );
-  }
-
-  readBlobPieces(
-    descriptor: Descriptor,
-    options: CallOptions = {},
-  ): Promise<AsyncIterable<Buffer>> {
-    return this.run(options, async () =>
-      this.piecesOf(await this.#nameOf(descriptor), descriptor, options),
-    );
-  }
-
   async readBlobRange(
     descriptor: Descriptor,
     offset: number,
@@ -62,11 +46,11 @@ export class DockerArchiveStore extends TreeStore implements ImageStore {
   ): Promise<Buffer> {
     checkRange(descriptor, offset, length);
     return this.run(options, async () =>
-      this.tree.readRange(await this.#nameOf(descriptor), offset, length),
+      this.tree.readRange(await this.nameOf(descriptor), offset, length),
     );
   }
 
-  async #nameOf(descriptor: Descriptor): Promise<string> {
+  protected async nameOf(descriptor: Descriptor): Promise<string> {
     const { names } = await this.#load();
     const name = names.get(descriptor.digest);
     const size = name === undefined ? undefined : await this.tree.sizeOf(name);

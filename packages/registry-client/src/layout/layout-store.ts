@@ -1,7 +1,6 @@
 /**
  * Reads an OCI image layout, from a directory or from inside an archive.
  */
-import type { Readable } from 'node:stream';
 import {
   type Descriptor,
   type Digest,
@@ -56,23 +55,7 @@ export class LayoutStore extends TreeStore implements ImageStore {
     throw this.missing(descriptor.digest);
   }
 
-  readBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<Readable> {
-    return this.run(options, async () =>
-      this.streamOf(await this.#nameOf(descriptor), descriptor, options),
-    );
-  }
-
-  readBlobPieces(
-    descriptor: Descriptor,
-    options: CallOptions = {},
-  ): Promise<AsyncIterable<Buffer>> {
-    return this.run(options, async () =>
-      this.piecesOf(await this.#nameOf(descriptor), descriptor, options),
-    );
-  }
-
-  /** Of a blob that has the size it should have. */
-  async #nameOf(descriptor: Descriptor): Promise<string> {
+  protected async nameOf(descriptor: Descriptor): Promise<string> {
     const size = await this.#sizeOf(descriptor);
     checkSize(this.description, descriptor.digest, descriptor.size, size);
     return blobName(descriptor.digest);

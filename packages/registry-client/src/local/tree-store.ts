@@ -32,19 +32,27 @@ export abstract class TreeStore implements AsyncDisposable {
     });
   }
 
-  /** The file as a stream whose digest is verified at its end. */
-  protected streamOf(name: string, descriptor: Descriptor, { signal }: CallOptions): Readable {
-    const pieces = verifiedPieces(this.tree.pieces(name, signal), descriptor, this.description);
-    return Readable.from(pieces, { objectMode: false });
+  /** The file of a blob that has the size it should have. Throws ERR_REGISTRY_CLIENT_NOT_FOUND. */
+  protected abstract nameOf(descriptor: Descriptor): Promise<string>;
+
+  /** A stream whose digest is verified at its end. */
+  readBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<Readable> {
+    return this.run(options, async () => {
+      const pieces = this.tree.pieces(await this.nameOf(descriptor), options.signal);
+      const verified = verifiedPieces(pieces, descriptor, this.description);
+      return Readable.from(verified, { objectMode: false });
+    });
   }
 
   /** The same in pieces, each valid until the next is asked for. */
-  protected piecesOf(
-    name: string,
+  readBlobPieces(
     descriptor: Descriptor,
-    { signal }: CallOptions,
-  ): AsyncIterable<Buffer> {
-    return verifiedPieces(this.tree.borrowedPieces(name, signal), descriptor, this.description);
+    options: CallOptions = {},
+  ): Promise<AsyncIterable<Buffer>> {
+    return this.run(options, async () => {
+      const pieces = this.tree.borrowedPieces(await this.nameOf(descriptor), options.signal);
+      return verifiedPieces(pieces, descriptor, this.description);
+    });
   }
 
   protected missing(digest: Digest): NotFoundError {
