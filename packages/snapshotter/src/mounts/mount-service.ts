@@ -139,6 +139,7 @@ export class MountService implements AsyncDisposable {
     return answer;
   }
 
+  /** Mount requests that run. */
   mounting(): readonly MountProgress[] {
     return [...this.#meters].map((meter) => meter.progress());
   }
