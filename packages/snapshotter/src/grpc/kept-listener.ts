@@ -4,15 +4,7 @@
  * else a *holder* process has it, as another one has the FUSE session. A record beside says which socket
  * that is: one whose file was removed or replaced is given up.
  */
-import {
-  closeSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -29,6 +21,7 @@ import type { FdStore } from '../driver/session-fds.ts';
 import { HOLDER_END_MS_MAX } from '../limits.ts';
 import { errorFields, type ServiceLog } from '../service-log.ts';
 import { currentBootId } from '../state/boot-id.ts';
+import { makePrivateDirectory } from '../state/private-directory.ts';
 import { SnapshotSocketError } from './errors.ts';
 import { freeSocketPath } from './unix-socket.ts';
 
@@ -80,9 +73,9 @@ export class KeptListener implements AsyncDisposable {
     this.#file = fileAt(options.path);
   }
 
-  /** Of the last daemon where it left one. Only for who has the state. @throws SnapshotSocketError */
+  /** Of the last daemon where it left one. Only for who has the state. @throws SnapshotSocketError, DirectoryError */
   static async open(options: KeptListenerOptions): Promise<KeptListener> {
-    mkdirSync(options.stateDirectory, { recursive: true, mode: 0o700 });
+    makePrivateDirectory(options.stateDirectory);
     const left = takeLeft(options);
     if (left !== undefined) return new KeptListener(left.fd, left.holder, options);
     await endStrayHolders(options.stateDirectory);
