@@ -89,8 +89,8 @@ export class KeptListener implements AsyncDisposable {
   keep(): Promise<void> {
     this.#keeping = this.#keep().catch((error: unknown) => {
       const { log, path } = this.#options;
-      const message = 'while no daemon runs containerd will be refused';
-      log.warn({ address: path, ...errorFields(error) }, message);
+      const fields = { address: path, ...errorFields(error) };
+      log.warn(fields, 'while no daemon runs containerd will be refused');
     });
     return this.#keeping;
   }

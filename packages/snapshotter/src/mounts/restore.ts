@@ -111,8 +111,9 @@ async function isWanted(
       log.warn({ mountpoint, ...errorFields(error) }, 'a half made mount stays');
     }
   }
-  const why = record.state === 'mounting' ? 'was not finished' : 'was unmounted by somebody else';
-  log.warn({ mountpoint, reference: record.reference }, `a mount ${why}: forgotten`);
+  const fields = { mountpoint, reference: record.reference };
+  if (record.state === 'mounting') log.warn(fields, 'a mount was not finished: forgotten');
+  else log.warn(fields, 'a mount was unmounted by somebody else: forgotten');
   await state.deleteMount(record.id);
   return false;
 }
