@@ -1,5 +1,7 @@
 /** Options of every command that talks to the daemon. */
-import type { DaemonPaths } from '@shoal/node';
+import { resolve } from 'node:path';
+import { errorCode } from '@shoal/errors';
+import type { DaemonPaths, PathChoice } from '@shoal/node';
 import type { Command } from 'commander';
 import type { CliContext } from './context.ts';
 
@@ -8,18 +10,34 @@ export type DaemonOptionValues = {
   readonly run?: string;
 };
 
+/** `--config`, of commands that may start a daemon. */
+export type ConfigOptionValue = { readonly config?: string };
+
 export function addDaemonOptions(command: Command): Command {
   return command
     .option('--root <dir>', 'state and cache of the daemon [SHOAL_ROOT] (default: /var/lib/shoal)')
     .option('--run <dir>', 'socket directory of the daemon [SHOAL_RUN] (default: /run/shoal)');
 }
 
+/** By the options, then the environment, then the configuration, then the defaults. */
 export async function daemonPathsOf(
-  options: DaemonOptionValues,
-  context: CliContext,
+  options: DaemonOptionValues & ConfigOptionValue,
+  { env }: CliContext,
 ): Promise<DaemonPaths> {
   const { daemonPaths } = await import('@shoal/node');
-  return daemonPaths(options, context.env);
+  return daemonPaths(options, env, await configuredPaths(options.config));
+}
+
+/** The usual file is the daemon's to complain about: what runs has read an earlier one, perhaps. */
+async function configuredPaths(file: string | undefined): Promise<PathChoice> {
+  const { readConfig } = await import('@shoal/node');
+  if (file !== undefined) return readConfig(resolve(file));
+  try {
+    return readConfig(undefined);
+  } catch (error) {
+    if (errorCode(error) !== 'ERR_NODE_CONFIG') throw error;
+    return {};
+  }
 }
 
 /** What a command says while it waits for a daemon that does not answer yet. */

@@ -33,7 +33,7 @@ export type {
 export { whoUses } from './mount/mount-users.ts';
 export { makeOpaque, makeWhiteout } from './mount/overlay-marks.ts';
 export { pseudoFileSystemOf } from './mount/pseudo-file-system.ts';
-export { type ProbeResult, probeHost } from './probes.ts';
+export { type Finding, probeHost } from './probes.ts';
 export { ServiceManager } from './service-manager.ts';
 export { flockExclusive, syncFileSystem, trimAllocator } from './syscalls.ts';
 export { bindUnixSocket, listenUnixSocket, openUnixSocket } from './syscalls-socket.ts';

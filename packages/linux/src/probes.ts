@@ -15,15 +15,15 @@ import { mountErofs, mountOverlay, unmount } from './mount/mount.ts';
 import { closeFd } from './syscalls.ts';
 import { EROFS_BLOCK_BYTES, encodeTinyErofs, wholeDeviceFile } from './tiny-erofs.ts';
 
-/** One fact about this host for `doctor`. */
-export type ProbeResult = {
-  /** Stable name: `root`, `fuse-device`, `fuse-session`, `erofs-file`, `overlay`, `take-over`, ... */
+/** One fact about this host, as `doctor` tells it. */
+export type Finding = {
+  /** Stable name; of probes `kernel`, `root`, `erofs-file`, `fuse-session`, `overlay`, `take-over`. */
   readonly name: string;
   readonly ok: boolean;
   /** One sentence with the measured fact. */
   readonly detail: string;
   /** What the user can do when it is not ok. */
-  readonly remedy?: string;
+  readonly remedy?: string | undefined;
 };
 
 type Probe = {
@@ -64,7 +64,7 @@ async function mountAndRead(directory: string, device: string): Promise<boolean>
   }
 }
 
-function probeRoot(): ProbeResult {
+function probeRoot(): Finding {
   const name = 'root';
   const uid = process.getuid?.();
   if (uid !== 0) {
@@ -184,7 +184,7 @@ const PROBES: readonly Probe[] = [
   },
 ];
 
-async function runProbe(probe: Probe, parent: string): Promise<ProbeResult> {
+async function runProbe(probe: Probe, parent: string): Promise<Finding> {
   const { name, remedy } = probe;
   let directory: string;
   try {
@@ -210,15 +210,15 @@ function messageOf(error: unknown): string {
  * Runs every probe in a directory of its own below `directory`: use the one that will hold data.
  * Where nothing may be mounted nothing else is tried: every attempt would fail for that one reason.
  */
-export async function probeHost(directory: string): Promise<ProbeResult[]> {
+export async function probeHost(directory: string): Promise<Finding[]> {
   const root = probeRoot();
-  const results: ProbeResult[] = [{ name: 'kernel', ok: true, detail: `Linux ${release()}` }, root];
+  const results: Finding[] = [{ name: 'kernel', ok: true, detail: `Linux ${release()}` }, root];
   for (const probe of PROBES) {
     results.push(root.ok ? await runProbe(probe, directory) : notTried(probe));
   }
   return results;
 }
 
-function notTried({ name }: Probe): ProbeResult {
+function notTried({ name }: Probe): Finding {
   return { name, ok: false, detail: 'not tried: nothing can be mounted' };
 }

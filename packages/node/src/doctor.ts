@@ -6,18 +6,13 @@ import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ShoalError } from '@shoal/errors';
+import type { Finding } from '@shoal/linux';
 import { type DriverFacts, listDrivers } from '@shoal/snapshotter';
+import { readConfig } from './config/config.ts';
 import type { DaemonPaths } from './config/paths.ts';
 import { type ContainerdReport, examineContainerd } from './containerd/examine-containerd.ts';
 import { ControlClient } from './control/control-client.ts';
 import type { PingAnswer } from './control/control-protocol.ts';
-
-export type DoctorFact = {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-  readonly remedy?: string | undefined;
-};
 
 export type DoctorReport = {
   readonly kernel: string;
@@ -28,7 +23,7 @@ export type DoctorReport = {
   readonly picked: string | undefined;
   /** Drivers that are not taken, each with its reason. */
   readonly notPicked: readonly { readonly name: string; readonly reason: string }[];
-  readonly facts: readonly DoctorFact[];
+  readonly facts: readonly Finding[];
   /** Absent: there is none here. */
   readonly containerd?: ContainerdReport | undefined;
   readonly isHealthy: boolean;
@@ -53,6 +48,7 @@ export async function examineHost(
   { containerdConfig: configFile }: Examination = {},
 ): Promise<DoctorReport> {
   const { daemon, problem } = await askDaemon(paths.socket);
+  const { address, complaint } = snapshotterAddress(paths, daemon?.configFile);
   const drivers = await listDrivers(nearestDirectory(paths.root));
   const picked = drivers.find(({ name, usable }) => name === 'blobfs' && usable);
   const notPicked = drivers
@@ -62,13 +58,12 @@ export async function examineHost(
       reason: usable && name === 'complete' ? 'only for images whose every blob is here' : reason,
     }));
   const facts = [
-    ...[openFilesFact(), userFact(), directoryFact(paths.root), directoryFact(paths.run)],
+    ...[openFilesFact(), directoryFact(paths.root), directoryFact(paths.run)],
     spaceFact(paths.root),
+    ...[problem, complaint].filter((one) => one !== undefined),
   ];
-  const address = join(paths.run, 'snapshotter.sock');
   const containerd = await examineContainerd({ configFile, address, root: paths.root });
   const isContainerdRight = containerd?.isWanted !== true || containerd.isReady;
-  if (problem !== undefined) facts.push(problem);
   return {
     kernel: release(),
     node: process.version,
@@ -85,7 +80,7 @@ export async function examineHost(
 type DaemonAnswer = {
   readonly daemon?: DoctorReport['daemon'];
   /** Why it is not known whether one runs, or that it does not answer. */
-  readonly problem?: DoctorFact;
+  readonly problem?: Finding;
 };
 
 async function askDaemon(socket: string): Promise<DaemonAnswer> {
@@ -99,8 +94,27 @@ async function askDaemon(socket: string): Promise<DaemonAnswer> {
   }
 }
 
+type OwnAddress = {
+  /** Where containerd connects. */
+  readonly address: string;
+  /** Why the configuration was not read. */
+  readonly complaint?: Finding;
+};
+
+/** As the configuration has it: that of the daemon that runs, or the one that the next will read. */
+function snapshotterAddress({ run }: DaemonPaths, configFile: string | undefined): OwnAddress {
+  const usual = join(run, 'snapshotter.sock');
+  try {
+    return { address: readConfig(configFile).snapshotterAddress ?? usual };
+  } catch (error) {
+    if (!(error instanceof ShoalError)) throw error;
+    const { message: detail, remedy } = error;
+    return { address: usual, complaint: { name: 'configuration', ok: false, detail, remedy } };
+  }
+}
+
 /** Node raises its soft limit to the hard one at start: the hard one is what counts. */
-function openFilesFact(): DoctorFact {
+function openFilesFact(): Finding {
   const line = /^Max open files\s+(\S+)\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
   const hard = line?.[2] === 'unlimited' ? Number.POSITIVE_INFINITY : Number(line?.[2] ?? 0);
   return {
@@ -111,17 +125,7 @@ function openFilesFact(): DoctorFact {
   };
 }
 
-function userFact(): DoctorFact {
-  const uid = process.getuid?.();
-  return {
-    name: 'root',
-    ok: uid === 0,
-    detail: uid === 0 ? 'this command runs as root' : `this command runs as user ${uid}`,
-    remedy: 'mounting needs root: run it as root',
-  };
-}
-
-function directoryFact(path: string): DoctorFact {
+function directoryFact(path: string): Finding {
   const there = existsSync(path);
   const parent = nearestDirectory(path);
   return {
@@ -132,7 +136,7 @@ function directoryFact(path: string): DoctorFact {
 }
 
 /** A full disk refuses new mounts; what is fetched is not kept. */
-function spaceFact(root: string): DoctorFact {
+function spaceFact(root: string): Finding {
   const { bavail, bsize, blocks } = statfsSync(nearestDirectory(root));
   const freeBytes = bavail * bsize;
   const mebibytes = Math.floor(freeBytes / 2 ** 20);

@@ -114,7 +114,7 @@ t.test('miss policies as text', (t) => {
   t.end();
 });
 
-t.test('paths: options, then the environment, then the defaults', (t) => {
+t.test('paths: options, then the environment, then the configuration, then the defaults', (t) => {
   const env = { SHOAL_ROOT: '/a', SHOAL_RUN: '' };
   t.same(daemonPaths({ run: '/c' }, env), {
     root: '/a',
@@ -124,5 +124,6 @@ t.test('paths: options, then the environment, then the defaults', (t) => {
   });
   t.match(daemonPaths({}, env), { root: '/a', run: '/run/shoal' });
   t.match(daemonPaths({ root: '/x' }, env), { root: '/x' });
+  t.match(daemonPaths({}, env, { root: '/y', run: '/z' }), { root: '/a', run: '/z' });
   t.end();
 });

@@ -5,13 +5,19 @@ import type { MountAnswer } from '@shoal/snapshotter';
 import type { Command } from 'commander';
 import { addClientOptions } from '../client-options.ts';
 import type { CliContext } from '../context.ts';
-import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from '../daemon-options.ts';
+import {
+  addDaemonOptions,
+  type ConfigOptionValue,
+  type DaemonOptionValues,
+  daemonPathsOf,
+} from '../daemon-options.ts';
 import { UsageError } from '../errors.ts';
 import { mountAtDaemon } from './mount-at-daemon.ts';
 import { type MountRequestOptions, mountRequest } from './mount-request.ts';
 
 type MountOptions = DaemonOptionValues &
-  MountRequestOptions & { readonly config?: string; readonly json?: boolean };
+  MountRequestOptions &
+  ConfigOptionValue & { readonly json?: boolean };
 
 const EXAMPLES = `
 Examples:

@@ -2,9 +2,13 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { addDaemonOptions, type DaemonOptionValues } from '../daemon-options.ts';
+import {
+  addDaemonOptions,
+  type ConfigOptionValue,
+  type DaemonOptionValues,
+} from '../daemon-options.ts';
 
-export type NodeOptions = DaemonOptionValues & { readonly config?: string };
+export type NodeOptions = DaemonOptionValues & ConfigOptionValue;
 
 const EXAMPLES = `
 Examples:
@@ -33,20 +37,13 @@ export async function runNode(
   await runDaemon({ root, run, configFile, address, signal: context.signal });
 }
 
-/** The directories by the options, then the environment, then the file. */
+/** The directories of the daemon to be, and the file, which has to be right. */
 export async function nodePathsOf(
   options: NodeOptions,
   { env }: CliContext,
 ): Promise<{ root: string; run: string; configFile: string | undefined }> {
   const { daemonPaths, readConfig } = await import('@shoal/node');
   const configFile = options.config === undefined ? undefined : resolve(options.config);
-  const config = readConfig(configFile);
-  const { root, run } = daemonPaths(
-    {
-      root: options.root ?? (env['SHOAL_ROOT'] || config.root),
-      run: options.run ?? (env['SHOAL_RUN'] || config.run),
-    },
-    env,
-  );
+  const { root, run } = daemonPaths(options, env, readConfig(configFile));
   return { root, run, configFile };
 }

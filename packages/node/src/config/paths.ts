@@ -13,13 +13,16 @@ export type DaemonPaths = {
 
 export type PathChoice = { readonly root?: string | undefined; readonly run?: string | undefined };
 
-/** The paths from options, then `SHOAL_ROOT` and `SHOAL_RUN`, then the defaults. */
+/** By options, then `SHOAL_ROOT` and `SHOAL_RUN`, then the configuration, then the defaults. */
 export function daemonPaths(
   choice: PathChoice = {},
   env: NodeJS.ProcessEnv = process.env,
+  configured: PathChoice = {},
 ): DaemonPaths {
-  const root = resolve(choice.root ?? nonEmpty(env['SHOAL_ROOT']) ?? '/var/lib/shoal');
-  const run = resolve(choice.run ?? nonEmpty(env['SHOAL_RUN']) ?? '/run/shoal');
+  const chosenRoot = choice.root ?? nonEmpty(env['SHOAL_ROOT']) ?? configured.root;
+  const chosenRun = choice.run ?? nonEmpty(env['SHOAL_RUN']) ?? configured.run;
+  const root = resolve(chosenRoot ?? '/var/lib/shoal');
+  const run = resolve(chosenRun ?? '/run/shoal');
   return { root, run, socket: join(run, 'shoal.sock'), log: join(run, 'shoal.log') };
 }
 

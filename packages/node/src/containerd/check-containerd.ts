@@ -2,15 +2,11 @@
  * Whether a containerd configuration lets this snapshotter work, and what to change where it does
  * not. Pure: the configuration goes in, findings come out.
  */
+import type { Finding } from '@shoal/linux';
 import type { ContainerdConfig, ProxyPlugin } from './containerd-config.ts';
 import { isTwoOrNewer } from './containerd-files.ts';
 
-export type ContainerdFinding = {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-  /** What to do. */
-  readonly remedy?: string | undefined;
+export type ContainerdFinding = Finding & {
   /** Lines of TOML to write. */
   readonly write?: readonly string[] | undefined;
 };

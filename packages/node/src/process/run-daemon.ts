@@ -39,10 +39,7 @@ export async function runDaemon(options: RunDaemonOptions): Promise<void> {
   const manager = ServiceManager.fromEnvironment(process.env, process.pid);
   try {
     config = readConfig(options.configFile);
-    paths = daemonPaths({
-      root: options.root ?? config.root,
-      run: options.run ?? config.run,
-    });
+    paths = daemonPaths(options, process.env, config);
     const { configFile, address, isDetached, isReplacing } = options;
     log = openLog(config.logLevel, 2, { path: isDetached === true ? paths.log : undefined });
     // Who waits for the first one gives a descriptor; a supervisor's later ones have none.

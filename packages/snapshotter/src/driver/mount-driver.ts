@@ -2,7 +2,7 @@
  * What a mount driver is: it brings a verified image metadata file and its blobs to a mount point.
  * Mount records, mountpoint checks and the choice of images are the mount service's.
  */
-import type { MountFlags, ProbeResult } from '@shoal/linux';
+import type { Finding, MountFlags } from '@shoal/linux';
 
 export const DRIVER_NAMES = ['blobfs', 'complete'] as const;
 export type DriverName = (typeof DRIVER_NAMES)[number];
@@ -109,5 +109,5 @@ export type DriverFacts = {
   readonly usable: boolean;
   /** Why it can or cannot be used here. */
   readonly reason: string;
-  readonly probes: readonly ProbeResult[];
+  readonly probes: readonly Finding[];
 };
