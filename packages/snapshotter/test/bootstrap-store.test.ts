@@ -9,6 +9,7 @@ import type { ImageStore } from '@shoal/registry-client';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { BootstrapStore } from '../src/bootstraps/bootstrap-store.ts';
+import { writeDurably } from '../src/state/durable-file.ts';
 import { StateStore } from '../src/state/state-store.ts';
 import { emptyBootstrap } from './support/tiny-bootstrap.ts';
 
@@ -76,6 +77,30 @@ t.test('fetched once, stored read-only, found again', async (t) => {
     rmSync(one.file);
     t.equal(await bootstraps.find(layer.digest), undefined, 'what was deleted is fetched again');
   }
+});
+
+t.test('when the one who fetches fails, one of those who waited fetches for all', async (t) => {
+  const root = temporaryDirectory(t);
+  await using state = await StateStore.open(root);
+  const bootstraps = new BootstrapStore(root, state);
+  const { store, layer, calls } = storeOf(gzipSync(layerTar(emptyBootstrap())));
+  const failing: ImageStore = { ...store, readBlob: () => Promise.reject(new Error('gone')) };
+  const first = bootstraps.fetch(failing, layer, signal);
+  const others = [1, 2, 3].map(() => bootstraps.fetch(store, layer, signal));
+  await t.rejects(first, { message: 'gone' });
+  const [stored] = await Promise.all(others);
+  t.equal(calls.reads, 1);
+  t.same(await bootstraps.find(layer.digest), stored);
+  t.same(readdirSync(dirname(stored?.file ?? '')), ['image.boot', 'layer.diffid']);
+});
+
+t.test('two who write the same file at once leave a whole one, and nothing else', async (t) => {
+  const directory = temporaryDirectory(t);
+  const contents = Array.from({ length: 8 }, (_, at) => Buffer.alloc(1 << 20, at));
+  const paths = await Promise.all(contents.map((bytes) => writeDurably(directory, 'f', bytes)));
+  const there = readFileSync(paths[0] ?? '');
+  t.ok(contents.some((bytes) => bytes.equals(there)));
+  t.same(readdirSync(directory), ['f']);
 });
 
 t.test('what breaks a rule is never stored', async (t) => {

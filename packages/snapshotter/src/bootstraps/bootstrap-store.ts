@@ -5,7 +5,6 @@
  * changed on the disk since counts as absent, and is fetched and walked again.
  */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBootstrapLayer } from '@shoal/blob-store';
@@ -14,7 +13,13 @@ import { digestHex, finishDigest, parseDigest } from '@shoal/oci';
 import type { BootstrapLayer } from '@shoal/rafs';
 import type { ImageStore } from '@shoal/registry-client';
 import { orDiskFull } from '../state/disk-full.ts';
-import { readSealed, seal, writeDurably } from '../state/durable-file.ts';
+import {
+  readIfThere,
+  readSealed,
+  seal,
+  syncDirectory,
+  writeDurably,
+} from '../state/durable-file.ts';
 import { makePrivateDirectory } from '../state/private-directory.ts';
 import type { StateStore, VerifiedBootstrap } from '../state/state-store.ts';
 import { walkBootstrap } from './bootstrap-walk.ts';
@@ -66,11 +71,13 @@ export class BootstrapStore {
 
   /** Fetches, walks and stores a bootstrap layer. @throws BootstrapLayerError, RAFS errors */
   async fetch(store: ImageStore, layer: Descriptor, signal: AbortSignal): Promise<StoredBootstrap> {
-    const running = this.#fetching.get(layer.digest);
-    if (running !== undefined) {
-      // The one who fetches may be cancelled; that must not fail the others.
+    for (;;) {
+      const running = this.#fetching.get(layer.digest);
+      if (running === undefined) break;
+      // The one who fetches may be cancelled; that must not fail the others, of whom one goes on.
       const stored = await running.catch(() => undefined);
       if (stored !== undefined) return stored;
+      signal.throwIfAborted();
     }
     const fetching = this.#fetch(store, layer, signal);
     this.#fetching.set(layer.digest, fetching);
@@ -145,6 +152,7 @@ export class BootstrapStore {
     await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
       throw orDiskFull(error, directory);
     });
+    await syncDirectory(this.#directory);
     for (const [blobId, meta] of metaFiles) {
       if (blobIds.includes(blobId)) await writeDurably(directory, metaName(blobId), seal(meta));
     }
@@ -188,7 +196,8 @@ async function isIntact({ file, overlayFile, verified }: StoredBootstrap): Promi
 }
 
 async function hasDigest(file: string, digest: string): Promise<boolean> {
-  return existsSync(file) && (await digestOf(await readFile(file))) === digest;
+  const bytes = await readIfThere(file);
+  return bytes !== undefined && (await digestOf(bytes)) === digest;
 }
 
 /** In a thread of the pool: readers of other mounts wait for this one. */
