@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mountOverlay, unmount } from '@shoal/linux';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
+import { until } from '@shoal/test-kit';
 import type { Mount } from '../../packages/snapshotter/src/grpc/gen/types/mount.ts';
 import {
   convertDirectory,
   type MountWorld,
   mountWorld,
-  until,
   writeFiles,
 } from '../../test/support/mounted-image.ts';
 import { unpackImageOf } from '../../test/support/pushed-image.ts';

@@ -11,10 +11,10 @@ import {
   runChecked,
   runCommand,
   temporaryDirectory,
+  until,
 } from '@shoal/test-kit';
 import t from 'tap';
 import { startDockerRegistry } from '../support/docker-registry.ts';
-import { until } from '../support/mounted-image.ts';
 import { startSnapshotter } from '../support/own-snapshotter.ts';
 import { runShoal } from '../support/shoal-command.ts';
 import { buildBusyboxLayout, LARGE_BYTES, largeContent, OUTPUT } from './support/busybox-image.ts';

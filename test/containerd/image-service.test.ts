@@ -14,6 +14,7 @@ import {
   startDockerRegistry,
   type TestScope,
   temporaryDirectory,
+  until,
 } from '@shoal/test-kit';
 import pino from 'pino';
 import t from 'tap';
@@ -24,7 +25,6 @@ import {
   RememberedCredentials,
 } from '../../packages/node/src/cri/remembered-credentials.ts';
 import { requireContainerd, startContainerd } from '../support/containerd.ts';
-import { until } from '../support/mounted-image.ts';
 
 const users = { ann: 'secret' };
 const forgetful: CredentialKeeper = {

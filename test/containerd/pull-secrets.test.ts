@@ -19,11 +19,11 @@ import {
   runCommand,
   startDockerRegistry,
   temporaryDirectory,
+  until,
   writeTar,
 } from '@shoal/test-kit';
 import t from 'tap';
 import { ImageServiceClient } from '../../packages/node/src/cri/gen/image-service.ts';
-import { until } from '../support/mounted-image.ts';
 import { startSnapshotter } from '../support/own-snapshotter.ts';
 import { buildBusyboxLayout, largeContent, OUTPUT } from './support/busybox-image.ts';
 import { CriPod } from './support/cri-pod.ts';

@@ -1,10 +1,9 @@
 /** An image is converted after it was pulled: the next pull of its name, a moment later, is lazy. */
 import { join } from 'node:path';
 import { ControlClient, daemonPaths } from '@shoal/node';
-import { requireTool, temporaryDirectory } from '@shoal/test-kit';
+import { requireTool, temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
 import { startDockerRegistry } from '../support/docker-registry.ts';
-import { until } from '../support/mounted-image.ts';
 import { startSnapshotter } from '../support/own-snapshotter.ts';
 import { runShoal } from '../support/shoal-command.ts';
 import { buildBusyboxLayout, OUTPUT, pushLayout } from './support/busybox-image.ts';

@@ -6,10 +6,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ControlClient, daemonPaths } from '@shoal/node';
-import { requireTool, temporaryDirectory } from '@shoal/test-kit';
+import { requireTool, temporaryDirectory, until } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { startDockerRegistry } from '../support/docker-registry.ts';
-import { until } from '../support/mounted-image.ts';
 import { type OwnSnapshotter, startSnapshotter } from '../support/own-snapshotter.ts';
 import {
   openRegistryGate,

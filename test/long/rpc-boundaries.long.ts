@@ -7,7 +7,14 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { noise, requireTool, type TarSpec, temporaryDirectory, writeTar } from '@shoal/test-kit';
+import {
+  noise,
+  requireTool,
+  type TarSpec,
+  temporaryDirectory,
+  until,
+  writeTar,
+} from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { TestClient } from '../../packages/snapshotter/test/support/snapshots-client.ts';
 import { buildBusyboxLayout } from '../containerd/support/busybox-image.ts';
@@ -24,7 +31,6 @@ import {
   startMortalSnapshotter,
 } from '../support/boundaries.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
-import { until } from '../support/mounted-image.ts';
 import { runShoal } from '../support/shoal-command.ts';
 
 t.setTimeout(1_700_000);

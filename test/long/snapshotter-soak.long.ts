@@ -8,14 +8,13 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { requireTool, temporaryDirectory } from '@shoal/test-kit';
+import { requireTool, temporaryDirectory, until } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { buildBusyboxLayout, OUTPUT, pushLayout } from '../containerd/support/busybox-image.ts';
 import { containerName, removeEverything } from '../containerd/support/containers.ts';
 import { type Installation, startRelease } from '../containerd/support/releases.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { formatFootprint, leftBehind, quietFootprint } from '../support/footprint.ts';
-import { until } from '../support/mounted-image.ts';
 import { type OwnSnapshotter, startSnapshotter } from '../support/own-snapshotter.ts';
 import { runShoal } from '../support/shoal-command.ts';
 

@@ -14,6 +14,7 @@ import {
   requireTool,
   startDockerRegistry,
   temporaryDirectory,
+  until,
 } from '@shoal/test-kit';
 import t from 'tap';
 import { TestClient } from '../../packages/snapshotter/test/support/snapshots-client.ts';
@@ -21,7 +22,6 @@ import {
   digestBySha256sum,
   digestOfFile,
   mountWorld,
-  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 

@@ -1,9 +1,9 @@
 /** No daemon leaves a core file: one would hold pull secrets and the key that seals them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { requireMounts } from '@shoal/test-kit';
+import { requireMounts, until } from '@shoal/test-kit';
 import t from 'tap';
-import { mountWorld, until } from '../support/mounted-image.ts';
+import { mountWorld } from '../support/mounted-image.ts';
 import { root } from '../support/source-files.ts';
 
 /** The soft and the hard limit. */

@@ -14,13 +14,13 @@ import {
   startDockerRegistry,
   type TestScope,
   temporaryDirectory,
+  until,
 } from '@shoal/test-kit';
 import t from 'tap';
 import {
   digestBySha256sum,
   digestOfFile,
   mountWorld,
-  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 

@@ -8,7 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listHolders } from '@shoal/linux';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireMounts, requireTool, runChecked } from '@shoal/test-kit';
+import { requireMounts, requireTool, runChecked, until } from '@shoal/test-kit';
 import t from 'tap';
 import { openFaultGate } from '../support/fault-gate.ts';
 import {
@@ -17,7 +17,6 @@ import {
   digestOfFile,
   type MountWorldOptions,
   mountWorld,
-  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 import { processesNaming } from '../support/own-daemon.ts';

@@ -1,7 +1,7 @@
 /** A deadline holds whatever a read shares its way with: readahead that hangs, other readers. */
 import { join } from 'node:path';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireMounts, runCommand } from '@shoal/test-kit';
+import { requireMounts, runCommand, until } from '@shoal/test-kit';
 import t from 'tap';
 import { openFaultGate } from '../support/fault-gate.ts';
 import {
@@ -9,7 +9,6 @@ import {
   digestBySha256sum,
   digestOfFile,
   mountWorld,
-  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 

@@ -5,14 +5,13 @@
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireMounts, requireTool, runChecked, runCommand } from '@shoal/test-kit';
+import { requireMounts, requireTool, runChecked, runCommand, until } from '@shoal/test-kit';
 import t from 'tap';
 import {
   convertDirectory,
   digestBySha256sum,
   digestOfFile,
   mountWorld,
-  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 

@@ -5,16 +5,10 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compareTrees, requireMounts, requireTool, runChecked } from '@shoal/test-kit';
+import { compareTrees, requireMounts, requireTool, runChecked, until } from '@shoal/test-kit';
 import t from 'tap';
 import { startDockerRegistry } from '../support/docker-registry.ts';
-import {
-  digestOfFile,
-  mountWorld,
-  readRange,
-  until,
-  writeFiles,
-} from '../support/mounted-image.ts';
+import { digestOfFile, mountWorld, readRange, writeFiles } from '../support/mounted-image.ts';
 import { runShoal, tryShoal } from '../support/shoal-command.ts';
 
 const CHUNK = 1 << 20;

@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireMounts, requireTool, runChecked, runCommand } from '@shoal/test-kit';
+import { requireMounts, requireTool, runChecked, runCommand, until } from '@shoal/test-kit';
 import t from 'tap';
 import { type GateMode, openFaultGate } from '../support/fault-gate.ts';
 import {
@@ -13,7 +13,6 @@ import {
   digestBySha256sum,
   digestOfFile,
   mountWorld,
-  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 import { runShoal, tryShoal } from '../support/shoal-command.ts';

@@ -6,11 +6,17 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { parseReference } from '@shoal/oci';
-import { buildLayout, digestOf, requireMounts, requireTool, writeTar } from '@shoal/test-kit';
+import {
+  buildLayout,
+  digestOf,
+  requireMounts,
+  requireTool,
+  until,
+  writeTar,
+} from '@shoal/test-kit';
 import t from 'tap';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { BIG, killDaemon, LAYERS, LOOK, lazyWorld, SEEN } from '../support/lazy-world.ts';
-import { until } from '../support/mounted-image.ts';
 import { mountsBelow } from '../support/own-daemon.ts';
 import { pushLayout, unpackImageOf } from '../support/pushed-image.ts';
 import { isStatus, runMounted } from '../support/unpacker.ts';

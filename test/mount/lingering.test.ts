@@ -4,14 +4,13 @@
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { requireMounts } from '@shoal/test-kit';
+import { requireMounts, until } from '@shoal/test-kit';
 import t from 'tap';
 import {
   convertDirectory,
   digestOfFile,
   type MountWorld,
   mountWorld,
-  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 import { mountsBelow } from '../support/own-daemon.ts';

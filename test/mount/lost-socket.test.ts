@@ -1,9 +1,9 @@
 /** The control socket is gone and the daemon lives: it makes a new one; commands say what is wrong. */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { requireMounts } from '@shoal/test-kit';
+import { requireMounts, until } from '@shoal/test-kit';
 import t from 'tap';
-import { mountWorld, until } from '../support/mounted-image.ts';
+import { mountWorld } from '../support/mounted-image.ts';
 import { runShoal, tryShoal } from '../support/shoal-command.ts';
 
 t.test('a daemon whose socket was removed is found again', async (t) => {

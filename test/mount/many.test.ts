@@ -10,6 +10,7 @@ import {
   plainLayers,
   requireMounts,
   temporaryDirectory,
+  until,
   writeTar,
 } from '@shoal/test-kit';
 import t from 'tap';
@@ -18,7 +19,6 @@ import {
   digestBySha256sum,
   digestOfFile,
   mountWorld,
-  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 import { runShoal, tryShoal } from '../support/shoal-command.ts';

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { listHolders } from '@shoal/linux';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireMounts, runCommand } from '@shoal/test-kit';
+import { requireMounts, runCommand, until } from '@shoal/test-kit';
 import { Level } from 'level';
 import t from 'tap';
 import { openFaultGate } from '../support/fault-gate.ts';
@@ -15,7 +15,6 @@ import {
   digestOfFile,
   type MountWorld,
   mountWorld,
-  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 import { tryShoal } from '../support/shoal-command.ts';

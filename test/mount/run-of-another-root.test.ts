@@ -1,14 +1,13 @@
 /** A daemon of another root takes nothing away from mounts that wait in the same run directory. */
 import { join } from 'node:path';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireMounts } from '@shoal/test-kit';
+import { requireMounts, until } from '@shoal/test-kit';
 import t from 'tap';
 import {
   convertDirectory,
   digestBySha256sum,
   digestOfFile,
   mountWorld,
-  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 import { tryShoal } from '../support/shoal-command.ts';

@@ -6,14 +6,13 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findOrStartDaemon } from '@shoal/node';
-import { requireMounts } from '@shoal/test-kit';
+import { requireMounts, until } from '@shoal/test-kit';
 import t from 'tap';
 import {
   convertDirectory,
   digestBySha256sum,
   digestOfFile,
   mountWorld,
-  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 import { processesNaming } from '../support/own-daemon.ts';

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireMounts, temporaryDirectory } from '@shoal/test-kit';
+import { requireMounts, temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
 import {
   CommitSnapshotRequest,
@@ -11,7 +11,7 @@ import {
   SnapshotsClient,
 } from '../../packages/snapshotter/src/grpc/gen/snapshots.ts';
 import { openFaultGate } from '../support/fault-gate.ts';
-import { convertDirectory, mountWorld, until, writeFiles } from '../support/mounted-image.ts';
+import { convertDirectory, mountWorld, writeFiles } from '../support/mounted-image.ts';
 import { runShoal } from '../support/shoal-command.ts';
 
 const PASSWORD = 'do-not-print-this';

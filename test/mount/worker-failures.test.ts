@@ -5,14 +5,13 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { requireMounts } from '@shoal/test-kit';
+import { requireMounts, until } from '@shoal/test-kit';
 import t from 'tap';
 import {
   convertDirectory,
   digestBySha256sum,
   digestOfFile,
   mountWorld,
-  until,
   writeFiles,
 } from '../support/mounted-image.ts';
 

@@ -13,11 +13,12 @@ import {
   runCommand,
   type TestScope,
   temporaryDirectory,
+  until,
 } from '@shoal/test-kit';
 import t from 'tap';
 import { type BuiltRelease, buildRelease, unpackRelease } from '../support/built-release.ts';
 import { requireContainerd, startContainerd } from '../support/containerd.ts';
-import { digestBySha256sum, digestOfFile, until, writeFiles } from '../support/mounted-image.ts';
+import { digestBySha256sum, digestOfFile, writeFiles } from '../support/mounted-image.ts';
 import { ownDaemon, processesNaming } from '../support/own-daemon.ts';
 import { startSnapshotter } from '../support/own-snapshotter.ts';
 import { root } from '../support/source-files.ts';

@@ -6,8 +6,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
-import { until } from './mounted-image.ts';
+import { type TestScope, temporaryDirectory, until } from '@shoal/test-kit';
 import { root } from './source-files.ts';
 
 export type HeapTeller = {

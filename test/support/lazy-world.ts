@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { convertImage } from '@shoal/converter';
 import { parseReference } from '@shoal/oci';
 import { type AccessRecord, EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { buildLayout, digestOf, noise, temporaryDirectory, writeTar } from '@shoal/test-kit';
+import { buildLayout, digestOf, noise, temporaryDirectory, until, writeTar } from '@shoal/test-kit';
 import { openFaultGate } from './fault-gate.ts';
-import { type MountWorld, mountWorld, until } from './mounted-image.ts';
+import { type MountWorld, mountWorld } from './mounted-image.ts';
 import { Unpacker } from './unpacker.ts';
 
 export const BIG = noise(3_000_000, 'big');

@@ -6,7 +6,6 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { convertImage } from '@shoal/converter';
 import { ControlClient, daemonPaths, ensureDaemon, type StatusAnswer } from '@shoal/node';
 import { parseReference } from '@shoal/oci';
@@ -109,12 +108,4 @@ export async function readRange(path: string, offset: number, length: number): P
     String(length),
   ]);
   return stdout.slice(0, 64);
-}
-
-export async function until(what: string, condition: () => Promise<boolean> | boolean) {
-  const giveUpAt = Date.now() + WAIT_MS_MAX;
-  while (!(await condition())) {
-    if (Date.now() > giveUpAt) throw new Error(`waited too long: ${what}`);
-    await sleep(25);
-  }
 }

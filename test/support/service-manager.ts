@@ -7,7 +7,7 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { bindUnixSocket, openUnixSocket, receiveWithFds } from '@shoal/linux/syscalls-socket';
 import type { TestScope } from '@shoal/test-kit';
-import { until } from './mounted-image.ts';
+import { until } from '@shoal/test-kit';
 import { root } from './source-files.ts';
 
 export type TestServiceManager = {

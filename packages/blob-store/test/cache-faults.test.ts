@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { REAL_DEVICE_IO } from '../src/cache/blob-files.ts';
 import { READAHEAD_BYTES_MAX } from '../src/limits.ts';
 import { openCache, openSample } from './support/cache-fixture.ts';
 import { readyBlocks, sampleBlob } from './support/sample-blob.ts';
-import { FaultError, hang, ScriptedSource, until } from './support/scripted-source.ts';
+import { FaultError, hang, ScriptedSource } from './support/scripted-source.ts';
 
 const sizes = [5000, 4096, 100_000, 12_345, 70_000, 8192];
 const blob = sampleBlob({ sizes });
@@ -79,7 +80,7 @@ t.test('one slow chunk does not hold up readers of others', async (t) => {
   const controller = new AbortController();
   const stuck = cached.ensure(0, 1, { signal: controller.signal });
   stuck.catch(() => {});
-  await until(() => source.reads.length === 1);
+  await until('it is read', () => source.reads.length === 1);
   t.ok(isRight(await cached.read(offsetOf(4), 70_000), offsetOf(4)));
   controller.abort(new Error('deadline'));
   await t.rejects(stuck, { message: 'deadline' });
@@ -98,7 +99,7 @@ t.test('a caller that gives up leaves the others alone', async (t) => {
   const controllers = Array.from({ length: 5 }, () => new AbortController());
   const given = controllers.map(({ signal }) => cached.ensure(0, 1, { signal }));
   const kept = cached.ensure(0, 1);
-  await until(() => source.reads.length === 1);
+  await until('it is read', () => source.reads.length === 1);
   for (const controller of controllers) controller.abort(new Error('bye'));
   for (const call of given) await t.rejects(call, { message: 'bye' });
   t.equal(seen?.aborted, false);
@@ -114,7 +115,7 @@ t.test('a caller that gives up leaves the others alone', async (t) => {
   };
   const only = new AbortController();
   const call = cached.ensure(offsetOf(1), 1, { signal: only.signal });
-  await until(() => source.reads.length === 2);
+  await until('it is read again', () => source.reads.length === 2);
   only.abort(new Error('bye'));
   await t.rejects(call, { message: 'bye' });
   t.equal(seen?.aborted, true, 'with the last caller the request ends');
@@ -130,7 +131,7 @@ t.test('a failing or closing user of a blob does not fail another', async (t) =>
   one.source.script = () => gate;
   const first = one.blob.ensure(0, 1);
   first.catch(() => {});
-  await until(() => one.source.reads.length === 1);
+  await until('it is read', () => one.source.reads.length === 1);
   const second = other.blob.ensure(0, 1);
   fail(new FaultError('this mount may not read that repository'));
   await t.rejects(first, { message: 'this mount may not read that repository' });
@@ -139,7 +140,7 @@ t.test('a failing or closing user of a blob does not fail another', async (t) =>
   one.source.script = (_r, _b, signal) => hang(signal);
   const left = one.blob.ensure(offsetOf(2), 1);
   left.catch(() => {});
-  await until(() => one.source.reads.length === 2);
+  await until('it is read again', () => one.source.reads.length === 2);
   const joined = other.blob.ensure(offsetOf(2), 1);
   await Promise.all([one.blob.close(), t.rejects(left, { code: 'ERR_BLOB_STORE_CLOSED' })]);
   await joined;
@@ -153,7 +154,9 @@ t.test('readahead that hangs is not joined for ever', async (t) => {
   source.script = ({ priority }) => (priority === 'prefetch' ? new Promise(() => {}) : undefined);
   // The first read at a place is read ahead, too.
   await cached.ensure(0, 1);
-  await until(() => source.reads.some(({ priority }) => priority === 'prefetch'));
+  await until('a prefetch reads', () =>
+    source.reads.some(({ priority }) => priority === 'prefetch'),
+  );
   const demands = () => source.reads.filter(({ priority }) => priority === 'demand').length;
   t.equal(demands(), 1);
   const controller = new AbortController();

@@ -3,7 +3,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { temporaryDirectory } from '@shoal/test-kit';
+import { temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
 import { REAL_DEVICE_IO } from '../src/cache/blob-files.ts';
 import { hashInPieces } from '../src/cache/hash-in-pieces.ts';
@@ -17,7 +17,7 @@ import {
 import { HASH_HERE_BYTES_MAX } from '../src/limits.ts';
 import { openCache, openSample, withOtherDigest } from './support/cache-fixture.ts';
 import { isBlockReady, sampleBlob, sha256 } from './support/sample-blob.ts';
-import { ScriptedSource, until } from './support/scripted-source.ts';
+import { ScriptedSource } from './support/scripted-source.ts';
 
 const sizes = [5000, 4096, 100_000, 12_345, 70_000, 8192];
 const sample = sampleBlob({ sizes });
@@ -96,14 +96,14 @@ t.test('what was written while a sync failed is written again', async (t) => {
   const { blob: cached } = await openSample(fixture, sample);
   const present = (chunk: number) => isBlockReady(cached.readyMap, offsetOf(chunk) / 4096);
   await cached.ensure(offsetOf(2), 1);
-  await until(() => syncs === 1);
+  await until('it is synced', () => syncs === 1);
   await cached.ensure(offsetOf(3), 1);
   slow = offsetOf(4);
   const late = cached.ensure(offsetOf(4), 1);
-  await until(() => written.includes(offsetOf(4)));
+  await until('chunk 4 is written', () => written.includes(offsetOf(4)));
   t.same([2, 3, 4].map(present), [true, true, false]);
   fail();
-  await until(() => fixture.events.some(({ kind }) => kind === 'sync-failed'));
+  await until('it is said', () => fixture.events.some(({ kind }) => kind === 'sync-failed'));
   t.same([2, 3, 4].map(present), [false, false, false], 'the one of the next batch too');
   t.equal(written.filter((position) => position === offsetOf(4)).length, 1);
   write();
@@ -133,12 +133,12 @@ t.test('what a codec thread wrote while a sync failed is fetched and written aga
   const fixture = await openCache(t, { durableDelayMs: 1 }, { io, pool });
   const { blob: cached, source } = await openSample(fixture, sample);
   await cached.ensure(offsetOf(2), 1);
-  await until(() => syncs === 1);
+  await until('it is synced', () => syncs === 1);
   pool.held = held;
   const late = cached.ensure(offsetOf(4), 1);
-  await until(() => pool.holds === 1);
+  await until('the pool is held', () => pool.holds === 1);
   fail();
-  await until(() => fixture.events.some(({ kind }) => kind === 'sync-failed'));
+  await until('it is said', () => fixture.events.some(({ kind }) => kind === 'sync-failed'));
   letGo();
   await late;
   t.ok(isBlockReady(cached.readyMap, offsetOf(4) / 4096));

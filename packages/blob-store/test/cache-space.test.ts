@@ -1,12 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { temporaryDirectory } from '@shoal/test-kit';
+import { temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
 import { ChunkCache, CodecPool } from '../src/index.ts';
 import { openCache, openSample } from './support/cache-fixture.ts';
 import { sampleBlob } from './support/sample-blob.ts';
-import { until } from './support/scripted-source.ts';
 
 const SIZE = 100_000;
 const sampleOf = (seed: number) => sampleBlob({ seed, sizes: [SIZE, SIZE], compressor: 'none' });
@@ -66,16 +65,16 @@ t.test('the limit: unused blobs go, the longest unused first, used ones never', 
   await again.blob.close();
   const next = await openSample(fixture, four);
   await next.blob.ensure(0, four.device.length);
-  await until(() => evicted() === 1);
+  await until('one is evicted', () => evicted() === 1);
   t.notOk(existsSync(`${fixture.directory}/${three.blobId}.blob.data`), 'three was unused longest');
   t.ok(existsSync(`${fixture.directory}/${two.blobId}.blob.data`));
   t.notOk(readdirSync(fixture.directory).some((name) => name.startsWith(three.blobId)));
   const last = await openSample(fixture, five);
   await last.blob.ensure(0, five.device.length);
-  await until(() => evicted() === 2);
+  await until('another is evicted', () => evicted() === 2);
   const more = await openSample(fixture, sampleOf(6));
   await more.blob.ensure(0, 1);
-  await until(() => fixture.events.at(-1)?.kind === 'over-limit');
+  await until('it is said that nothing can go', () => fixture.events.at(-1)?.kind === 'over-limit');
   t.equal(evicted(), 2, 'nothing is taken from mounts');
   t.ok((await kept.blob.read(0, one.device.length)).equals(one.device));
   for (const { blob } of [kept, next, last, more]) await blob.close();
@@ -111,7 +110,7 @@ t.test('a blob that cannot be removed is named, and the next one goes', async (t
   }
   const { blob } = await openSample(fixture, two);
   await blob.ensure(0, two.device.length);
-  await until(() => fixture.events.length >= 2);
+  await until('two events are told', () => fixture.events.length >= 2);
   t.same(
     fixture.events.slice(0, 2).map(({ kind }) => kind),
     ['evict-failed', 'evicted'],

@@ -1,9 +1,9 @@
 /** Upkeep with real files: what may go, what is used stays, watermarks, damaged chunks. */
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { openCache, openSample } from './support/cache-fixture.ts';
 import { sampleBlob } from './support/sample-blob.ts';
-import { until } from './support/scripted-source.ts';
 
 const SIZE = 100_000;
 const sampleOf = (seed: number) => sampleBlob({ seed, sizes: [SIZE, SIZE], compressor: 'none' });
@@ -73,7 +73,7 @@ t.test('above the high mark blobs go down to the low one', async (t) => {
   await blob.ensure(0, sample.device.length);
   await blob.close();
   // What was over while the blob was written may still be going.
-  await until(() => fixture.cache.bytes <= 2 * 2 * SIZE);
+  await until('it has shrunk', () => fixture.cache.bytes <= 2 * 2 * SIZE);
 });
 
 t.test('damaged chunks are found, and fetched again', async (t) => {

@@ -1,9 +1,10 @@
 /** In what order, and how many at once, the blobs of a cache are fetched. */
+import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { ReadGate } from '../src/index.ts';
 import { openCache, openSample } from './support/cache-fixture.ts';
 import { sampleBlob } from './support/sample-blob.ts';
-import { hang, until } from './support/scripted-source.ts';
+import { hang } from './support/scripted-source.ts';
 
 const blob = sampleBlob({ sizes: [5000, 4096, 100_000] });
 
@@ -20,9 +21,9 @@ t.test('demand goes before prefetch, and raises what it joins', async (t) => {
   const prefetches = Array.from({ length: 16 }, (_, at) =>
     cached.ensure(at * 8192, 1, { priority: 'background' }),
   );
-  await until(() => source.reads.length === 12);
+  await until('the queue is full', () => source.reads.length === 12);
   const demands = [cached.ensure(17 * 8192, 1), cached.ensure(15 * 8192, 1)];
-  await until(() => source.reads.length === 14);
+  await until('two more are sent', () => source.reads.length === 14);
   t.same(
     source.reads.slice(12).map(({ offset, priority }) => [offset, priority]),
     [
@@ -45,9 +46,9 @@ t.test('caches that share a gate share its bounds', async (t) => {
     return bytes;
   };
   const first = one.blob.ensure(0, 1);
-  await until(() => one.source.reads.length === 1);
+  await until('it is asked for', () => one.source.reads.length === 1);
   const second = other.blob.ensure(0, 1);
-  await until(() => gate.waiting === 1);
+  await until('the second waits', () => gate.waiting === 1);
   t.equal(other.source.reads.length, 0);
   release();
   await Promise.all([first, second]);
@@ -75,7 +76,7 @@ t.test('a registry that is dead stops only its own readers', async (t) => {
   for (let at = 0; at < 15; at++) {
     waiting.push(background.blob.ensure(at * 8192, 1, { signal, priority: 'background' }));
   }
-  await until(() => background.source.reads.length === 12);
+  await until('the background reads fill the queue', () => background.source.reads.length === 12);
   for (let turn = 0; turn < 5; turn++) await other.blob.read(turn * 8192, 1);
   t.equal(background.source.reads.length, 12, 'what nobody waits for lends nothing');
   controller.abort(new Error('enough'));

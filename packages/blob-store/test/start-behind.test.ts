@@ -1,8 +1,8 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { startBehind } from '../src/cache/start-behind.ts';
 import { READAHEAD_DELAY_MS } from '../src/limits.ts';
-import { until } from './support/scripted-source.ts';
 
 t.test('behind a quick read: once it is over and answered', async (t) => {
   let starts = 0;
@@ -18,7 +18,7 @@ t.test('beside a slow read: once, while it goes on', async (t) => {
   const { promise: read, resolve } = Promise.withResolvers<void>();
   let starts = 0;
   const over = startBehind(read, () => starts++);
-  await until(() => starts === 1);
+  await until('the first starts', () => starts === 1);
   resolve();
   await over;
   await turn();

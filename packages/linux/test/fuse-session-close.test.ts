@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fstatSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { requireMounts } from '@shoal/test-kit';
+import { requireMounts, until } from '@shoal/test-kit';
 import t from 'tap';
 import { RestartPolicy } from '../src/fuse/restart-policy.ts';
 import { adoptFlatFuseSession } from '../src/fuse/session.ts';
@@ -14,7 +14,7 @@ import { WORKER_FAILURES_PER_MINUTE_MAX } from '../src/limits.ts';
 import { FileSystemContext, unmount } from '../src/mount/mount.ts';
 import { isMountpoint } from '../src/mount/mount-table.ts';
 import { moveMount } from '../src/syscalls-mount.ts';
-import { patternBytes, until } from './support/fixtures.ts';
+import { patternBytes } from './support/fixtures.ts';
 import { FIRST_FILE_ID, mountAbove, openFixture } from './support/session-fixture.ts';
 
 const MIB = 1 << 20;

@@ -1,7 +1,7 @@
 /** Descriptors that go from process to process: holders with a socket, the store of a manager. */
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { requireTool, runChecked } from '@shoal/test-kit';
+import { requireTool, runChecked, until } from '@shoal/test-kit';
 import t from 'tap';
 import {
   holderKind,
@@ -13,7 +13,6 @@ import {
 import { adoptFromHolder, watchHolder } from '../src/holder/holder-fds.ts';
 import { ServiceManager } from '../src/service-manager.ts';
 import { bindUnixSocket, openUnixSocket, receiveWithFds } from '../src/syscalls-socket.ts';
-import { until } from './support/fixtures.ts';
 
 t.setTimeout(120_000);
 

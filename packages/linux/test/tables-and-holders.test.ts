@@ -1,5 +1,6 @@
 /** mountinfo lines, ready maps, and records of holders: no root needed. */
 import { openSync, readdirSync } from 'node:fs';
+import { until } from '@shoal/test-kit';
 import fc from 'fast-check';
 import koffi from 'koffi';
 import t from 'tap';
@@ -8,7 +9,6 @@ import { listHolders, startHolder, stopHolder } from '../src/holder/holder.ts';
 import { adoptFromHolder, isHolderAlive, watchHolder } from '../src/holder/holder-fds.ts';
 import { isMountpoint, listMounts, parseMountInfo } from '../src/mount/mount-table.ts';
 import { closeFd, flockExclusive } from '../src/syscalls.ts';
-import { until } from './support/fixtures.ts';
 
 t.setTimeout(120_000);
 

@@ -1,14 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { IdleMemory } from '../src/idle-memory.ts';
 import { TRIM_BYTES_MIN } from '../src/limits.ts';
-
-const WAIT_MS_MAX = 60_000;
-
-async function until(condition: () => boolean): Promise<void> {
-  const giveUpAt = performance.now() + WAIT_MS_MAX;
-  while (!condition() && performance.now() < giveUpAt) await sleep(5);
-}
 
 t.test('memory is given back once after there was something to do', async (t) => {
   let [resident, looks, collections] = [100 << 20, 0, 0];
@@ -23,16 +17,14 @@ t.test('memory is given back once after there was something to do', async (t) =>
       resident = 80 << 20;
     },
   });
-  await until(() => collections === 1);
-  t.equal(collections, 1, 'after the start');
+  await until('it is given back after the start', () => collections === 1);
   const before = looks;
   memory.touch();
-  await until(() => looks > before);
+  await until('somebody looks', () => looks > before);
   t.equal(collections, 1, 'not for nothing');
   resident += TRIM_BYTES_MIN;
   memory.touch();
-  await until(() => collections === 2);
-  t.equal(collections, 2, 'again when it has grown');
+  await until('it is given back when it has grown', () => collections === 2);
   const after = looks;
   await sleep(50);
   t.equal(looks, after, 'nothing runs while nothing happens');
@@ -52,6 +44,6 @@ t.test('the real thing', async (t) => {
       return process.memoryUsage.rss();
     },
   });
-  await until(() => collected >= 2);
+  await until('it is measured', () => collected >= 2);
   t.equal(collected, 2, 'measured before and after');
 });

@@ -5,11 +5,11 @@ import { chmodSync, chownSync, statSync } from 'node:fs';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listMounts } from '@shoal/linux';
-import { requireMounts } from '@shoal/test-kit';
+import { requireMounts, until } from '@shoal/test-kit';
 import t from 'tap';
 import { type DriverEvent, openBlobfsDriver } from '../src/driver/index.ts';
 import { blobBytes } from './support/driver-blob.ts';
-import { DriverFixture, until } from './support/driver-fixture.ts';
+import { DriverFixture } from './support/driver-fixture.ts';
 
 t.setTimeout(120_000);
 

@@ -13,11 +13,11 @@ import {
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startHolder, unmount } from '@shoal/linux';
-import { requireMounts } from '@shoal/test-kit';
+import { requireMounts, until } from '@shoal/test-kit';
 import t from 'tap';
 import { type DriverEvent, openBlobfsDriver } from '../src/driver/index.ts';
 import { blobBytes } from './support/driver-blob.ts';
-import { DriverFixture, until } from './support/driver-fixture.ts';
+import { DriverFixture } from './support/driver-fixture.ts';
 
 t.setTimeout(120_000);
 

@@ -42,3 +42,4 @@ export type { TestScope } from './test-scope.ts';
 export { type ProcessFigures, timeCommand } from './timed-command.ts';
 export { buildTortureLayout, noise, tortureLayers } from './torture-layers.ts';
 export { listTree, type TreeRecord } from './tree-listing.ts';
+export { until } from './until.ts';

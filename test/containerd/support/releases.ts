@@ -7,6 +7,7 @@ import {
   runChecked,
   runCommand,
   type TestScope,
+  until,
 } from '@shoal/test-kit';
 import {
   type Containerd,
@@ -15,7 +16,6 @@ import {
   requireContainerd,
   startContainerd,
 } from '../../support/containerd.ts';
-import { until } from '../../support/mounted-image.ts';
 import type { OwnSnapshotter } from '../../support/own-snapshotter.ts';
 
 export const RELEASES = ['1.6', '2'] as const;

@@ -94,12 +94,3 @@ export class LazyDevice {
     closeSync(this.#fd);
   }
 }
-
-/** Waits until a condition holds; gives up after a minute. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  const endsAt = Date.now() + 60_000;
-  while (!condition()) {
-    if (Date.now() > endsAt) throw new Error(`waited a minute for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}

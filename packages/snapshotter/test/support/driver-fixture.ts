@@ -82,11 +82,3 @@ export class DriverFixture {
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
-
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  const endsAt = Date.now() + 60_000;
-  while (!condition()) {
-    if (Date.now() > endsAt) throw new Error(`waited a minute for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
