@@ -1,5 +1,5 @@
 /** The complete driver: plain device files, no daemon; and the list of drivers. */
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unmount } from '@shoal/linux';
@@ -39,6 +39,20 @@ t.test('a complete image needs no session', async (t) => {
   await successor.unmount('m');
   await successor.unmount('n');
   t.same(fixture.mounts(), []);
+});
+
+t.test('what somebody else has unmounted is unmounted, whatever its path says', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const driver = await openCompleteDriver({ stateDirectory: fixture.stateDirectory });
+  t.teardown(() => driver.shutDown());
+  const request = fixture.request('busy', []);
+  await driver.mount(request);
+  const user = openSync(request.mountpoint, 'r');
+  await t.rejects(driver.unmount('busy'), { code: 'ERR_LINUX_MOUNT_BUSY' });
+  closeSync(user);
+  unmount(request.mountpoint);
+  await driver.unmount('busy');
 });
 
 t.test('a mount that lies over an image is not taken away in its place', async (t) => {

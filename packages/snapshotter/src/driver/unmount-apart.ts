@@ -17,6 +17,8 @@ import {
 
 /** How often to look whether the kernel waits for reads that nobody waits for any more. */
 const STALL_CHECK_MS = 300;
+/** util-linux and BusyBox have it behind the path, in which anything may stand. */
+const BUSY = /: (?:target is busy|Device or resource busy)\.?\s*$/m;
 /** After this long the kernel finishes by itself; it holds no name any more. */
 const GIVE_UP_MS = 5_000;
 
@@ -36,14 +38,14 @@ export async function unmountApart(
   refuseCovered(mountpoint);
   const ending = await runUnmount(mountpoint, options);
   if (ending === 'still-running' || ending.exitCode === 0) return;
-  if (/busy/.test(ending.errors)) {
+  // Somebody else was faster.
+  if (!isMountpoint(mountpoint)) return;
+  if (BUSY.test(ending.errors)) {
     const below = listMounts()
       .map((entry) => entry.mountpoint)
       .filter((path) => path.startsWith(`${mountpoint}/`));
     throw new MountBusyError(mountpoint, whoUses(mountpoint), below);
   }
-  // Somebody else was faster.
-  if (!isMountpoint(mountpoint)) return;
   throw new MountFailedError(`cannot unmount ${mountpoint}: ${ending.errors.trim()}`, 'EIO');
 }
 
