@@ -312,6 +312,18 @@ t.test(
   },
 );
 
+t.test('an unmount that comes with the end of the service takes no record away', async (t) => {
+  const state = await StateStore.open(temporaryDirectory(t));
+  const { service, driver, place } = await makeService(t, state);
+  const mountpoint = place('m');
+  await service.mount({ reference: 'host/name:tag', mountpoint }, { signal });
+  t.intercept(state, 'close', { value: () => Promise.resolve() });
+  const unmounting = service.unmount({ mountpoint });
+  await Promise.all([t.rejects(unmounting, { code: 'ERR_SNAPSHOTTER_CLOSED' }), service.close()]);
+  t.same(driver.events, ['mount 0000000000000001', 'close']);
+  t.equal((await state.readMounts()).records.length, 1);
+});
+
 t.test('draining: no mounts meanwhile, and the service goes on when one is busy', async (t) => {
   const { service, driver, place } = await makeService(t);
   const [one, two] = [place('one'), place('two')];

@@ -149,6 +149,8 @@ export class MountService implements AsyncDisposable {
     this.#checkOpen();
     const mountpoint = await this.#findMountpoint(request.mountpoint);
     return this.#locks.run(mountpoint, async () => {
+      // Closing waits for the locks, not for who still looks for the mountpoint.
+      this.#checkOpen();
       const record = await this.#end(mountpoint, request);
       const { writableDirectory } = record;
       if (writableDirectory === undefined) return { mountpoint };
