@@ -8,6 +8,7 @@ import t from 'tap';
 import { LatencyHistogram } from '../src/blobs/latency.ts';
 import { LazySource } from '../src/blobs/lazy-source.ts';
 import { SourceRouter } from '../src/blobs/source-router.ts';
+import { MissFailedError } from '../src/errors.ts';
 import { KeyedLock } from '../src/keyed-lock.ts';
 import { makePrivateDirectory } from '../src/state/private-directory.ts';
 
@@ -96,6 +97,24 @@ t.test('a read fails over to the source of another mount, which is then preferre
   router.remove(BLOB.blobId, 'mount-b');
   router.remove(BLOB.blobId, 'mount-a');
   await t.rejects(router.read(BLOB, 0, 1), { code: 'ERR_SNAPSHOTTER_SOURCE_CLOSED' });
+});
+
+t.test('a read fails for good only when every source of the blob says so', async (t) => {
+  const failing = (name: string, retryable: boolean) =>
+    source(name, () => Promise.reject(new MissFailedError(name, { retryable })));
+  for (const order of [
+    [true, false],
+    [false, true],
+  ]) {
+    const router = new SourceRouter();
+    for (const retryable of order) {
+      const name = retryable ? 'unreachable' : 'deleted there';
+      router.add(BLOB.blobId, name, failing(name, retryable));
+    }
+    await t.rejects(router.read(BLOB, 0, 1), { message: 'unreachable', retryable: true });
+    router.remove(BLOB.blobId, 'unreachable');
+    await t.rejects(router.read(BLOB, 0, 1), { message: 'deleted there', retryable: false });
+  }
 });
 
 t.test('private directories are made step by step and must be ours', async (t) => {

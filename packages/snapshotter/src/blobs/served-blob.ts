@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CachedBlob } from '@shoal/blob-store';
-import { errorCode, isRetryable } from '@shoal/errors';
+import { errorCode } from '@shoal/errors';
 import type { DriverBlob } from '../driver/index.ts';
 import { MissFailedError } from '../errors.ts';
 import {
@@ -16,6 +16,7 @@ import {
 } from '../limits.ts';
 import { errorFields, type ServiceLog } from '../service-log.ts';
 import type { BlobStatus, FailureStatus, MissPolicy } from './blob-types.ts';
+import { canHeal } from './can-heal.ts';
 import { LatencyHistogram } from './latency.ts';
 import { type Miss, MissTrace, type ReadObserver, type TracedMisses } from './miss-trace.ts';
 import { RecentFailures } from './recent-failures.ts';
@@ -255,15 +256,4 @@ export class ServedBlob implements DriverBlob {
 /** Short text that is equal for equal policies. */
 export function policyKey(policy: MissPolicy): string {
   return policy.kind === 'deadline' ? `d${policy.timeoutMs}` : policy.kind;
-}
-
-/**
- * Whether a reader that waits may get its bytes at last. Beside what the client calls retryable:
- * credentials that have ended are renewed, a certificate too, and a clock that was wrong is set.
- */
-function canHeal(error: unknown): boolean {
-  const code = errorCode(error);
-  const isRenewed =
-    code === 'ERR_REGISTRY_CLIENT_UNAUTHORIZED' || code === 'ERR_REGISTRY_CLIENT_TLS';
-  return isRenewed || isRetryable(error);
 }

@@ -4,6 +4,7 @@
  */
 import type { BlobKey, BlobReadOptions, BlobSource } from '@shoal/blob-store';
 import { SourceClosedError } from '../errors.ts';
+import { canHeal } from './can-heal.ts';
 
 export class SourceSet {
   /** By mount id, the one that worked last in front. */
@@ -35,7 +36,8 @@ export class SourceSet {
         this.#prefer(entry.owner);
         return bytes;
       } catch (error) {
-        failure = error;
+        // Of one that cannot answer now it is worth waiting, whatever the others say.
+        if (failure === undefined || !canHeal(failure)) failure = error;
         if (options.signal?.aborted === true) break;
       }
     }
