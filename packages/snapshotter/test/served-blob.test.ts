@@ -1,53 +1,15 @@
 /** Miss policies: a reader gets bytes, waits, or gets an error; never something else. */
-import type { CachedBlob } from '@shoal/blob-store';
 import { ShoalError } from '@shoal/errors';
-import { parseBlobId } from '@shoal/oci';
 import t from 'tap';
 import type { MissPolicy } from '../src/blobs/blob-types.ts';
 import { RecentFailures } from '../src/blobs/recent-failures.ts';
 import { policyKey, ServedBlob } from '../src/blobs/served-blob.ts';
 import { RECENT_FAILURE_MS, RECENT_FAILURES_MAX } from '../src/limits.ts';
 import { silentLog } from '../src/service-log.ts';
+import { cachedBlob, type Ensure } from './support/cached-blob.ts';
 
 class Hiccup extends ShoalError {
   override readonly code = 'ERR_TEST_HICCUP';
-}
-
-type Ensure = CachedBlob['ensureOrRead'];
-
-/** A cached blob of which only `ensureOrRead` is alive. */
-function cachedBlob(ensureOrRead: Ensure): CachedBlob {
-  const blobId = parseBlobId('ab'.repeat(32));
-  return {
-    blobId,
-    fileKey: blobId,
-    path: '/nowhere',
-    sizeBytes: 4096,
-    readyMap: new SharedArrayBuffer(8),
-    isComplete: false,
-    ensure: () => Promise.reject(new Error('not used')),
-    ensureOrRead,
-    read: () => Promise.reject(new Error('not used')),
-    flush: () => Promise.resolve(),
-    stats: () => ({
-      blobId,
-      bytesTotal: 4096,
-      bytesPresent: 0,
-      bytesDurable: 0,
-      chunksTotal: 1,
-      chunksPresent: 0,
-      bytesFetchedBySource: {},
-      bytesFetchedByCause: { demand: 0, readahead: 0, prefetch: 0, background: 0 },
-      requests: 0,
-      misses: 0,
-      missMsP50: 0,
-      missMsP99: 0,
-      errors: 0,
-      bytesPassedThrough: 0,
-    }),
-    close: () => Promise.resolve(),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
 }
 
 function served(policy: MissPolicy, ensure: Ensure): ServedBlob {

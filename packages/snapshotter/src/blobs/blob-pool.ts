@@ -68,7 +68,10 @@ export class BlobPool {
 
   async release(owner: string, served: ServedBlob): Promise<void> {
     await served.detach(owner);
-    if (!served.isUsed) this.#served.delete(served.servedAs);
+    if (served.isUsed) return;
+    // While the handle closed another may have taken its place.
+    const { servedAs } = served;
+    if (this.#served.get(servedAs) === served) this.#served.delete(servedAs);
   }
 
   async close(): Promise<void> {
@@ -77,7 +80,11 @@ export class BlobPool {
     await Promise.all(all.map((served) => served.close()));
     const caches = [...this.#caches.values()];
     this.#caches.clear();
-    await Promise.all(caches.map(async (cache) => (await cache).close()));
+    // Whoever asked for one that does not open has heard of it.
+    const opened = await Promise.allSettled(caches);
+    await Promise.all(
+      opened.map((cache) => (cache.status === 'fulfilled' ? cache.value.close() : undefined)),
+    );
     await this.source.close();
   }
 
@@ -87,7 +94,7 @@ export class BlobPool {
     try {
       return await opening;
     } catch (error) {
-      this.#caches.delete(directory);
+      if (this.#caches.get(directory) === opening) this.#caches.delete(directory);
       throw error;
     }
   }
