@@ -83,6 +83,33 @@ t.test('asked over the socket, in the namespace of the pull', async (t) => {
   t.same(asked, [{ namespace: 'k8s.io', filters: [MANIFEST_FILTER] }]);
 });
 
+t.test('a containerd that hangs is waited for as long as the signal says', async (t) => {
+  const address = join(temporaryDirectory(t), 'containerd.sock');
+  const server = new Server();
+  const asked = Promise.withResolvers<void>();
+  const left = Promise.withResolvers<void>();
+  server.addService(ContentService, {
+    list: (call: ServerWritableStream<ListContentRequest, ListContentResponse>) => {
+      call.once('cancelled', () => left.resolve());
+      asked.resolve();
+    },
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(`unix://${address}`, ServerCredentials.createInsecure(), (error) =>
+      error === null ? resolve() : reject(error),
+    );
+  });
+  t.teardown(() => server.forceShutdown());
+  const deadline = new AbortController();
+  const found = containerdContent(address).findImage('k8s.io', [blob('b0')], deadline.signal);
+  await asked.promise;
+  deadline.abort(new Error('the time is over'));
+  await t.rejects(found, { message: 'the time is over' });
+  await left.promise;
+  const late = containerdContent(address).findImage('k8s.io', [blob('b0')], deadline.signal);
+  await t.rejects(late, { message: 'the time is over' });
+});
+
 t.test('no containerd there is an error, and soon', async (t) => {
   const content = containerdContent(join(temporaryDirectory(t), 'nothing.sock'));
   await t.rejects(content.findImage('k8s.io', [blob('b0')], new AbortController().signal));

@@ -11,7 +11,7 @@ import {
   MANIFEST_FILTER,
 } from '../images/content-store.ts';
 import type { ImageAddress } from '../images/image-labels.ts';
-import { ContentClient } from './gen/content.ts';
+import { ContentClient, type ListContentResponse } from './gen/content.ts';
 import { CONTENT_MESSAGE_BYTES_MAX } from './limits.ts';
 
 export class ContainerdContent implements ContentStore {
@@ -43,29 +43,32 @@ export class ContainerdContent implements ContentStore {
     find: (infos: AsyncIterable<ContentInfo>) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T> {
+    signal.throwIfAborted();
     const client = new ContentClient(`unix://${this.#address}`, credentials.createInsecure(), {
       'grpc.max_receive_message_length': CONTENT_MESSAGE_BYTES_MAX,
     });
-    const end = () => client.close();
-    signal.addEventListener('abort', end, { once: true });
+    const metadata = new Metadata();
+    metadata.set('containerd-namespace', namespace);
+    const answers = client.list({ filters: [MANIFEST_FILTER] }, metadata);
+    // Closing the client would leave a call that runs to a containerd that hangs.
+    const cancel = () => answers.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
     try {
-      return await find(this.#manifests(client, namespace));
+      return await find(manifestsOf(answers));
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error;
     } finally {
-      signal.removeEventListener('abort', end);
+      signal.removeEventListener('abort', cancel);
+      cancel();
       client.close();
     }
   }
+}
 
-  async *#manifests(client: ContentClient, namespace: string): AsyncGenerator<ContentInfo> {
-    const metadata = new Metadata();
-    metadata.set('containerd-namespace', namespace);
-    const stream = client.list({ filters: [MANIFEST_FILTER] }, metadata);
-    try {
-      for await (const { info } of stream) {
-        for (const { digest, labels } of info) yield { digest, labels: Object.fromEntries(labels) };
-      }
-    } finally {
-      stream.cancel();
-    }
+async function* manifestsOf(
+  answers: AsyncIterable<ListContentResponse>,
+): AsyncGenerator<ContentInfo> {
+  for await (const { info } of answers) {
+    for (const { digest, labels } of info) yield { digest, labels: Object.fromEntries(labels) };
   }
 }
