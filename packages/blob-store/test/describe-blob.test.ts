@@ -92,8 +92,11 @@ t.test('tables that contradict each other', async (t) => {
   const bootstrap = openBootstrap(image.bootstrap);
   await t.rejects(describeBlob(bootstrap, 1, sourceOf()), { code: 'ERR_BLOB_STORE_BLOB_LAYOUT' });
   const shifted = sampleBlob({ sizes: [4096, 5000, 100_000, 12_345, 8192] });
-  const blobMeta = sampleImage(shifted).metaFile;
-  await t.rejects(describeBlob(bootstrap, 0, noNetwork(), { blobMeta }));
+  const lying = openBootstrap(sampleImage(shifted, [], () => image.entry).bootstrap);
+  await t.rejects(describeBlob(lying, 0, noNetwork(), { blobMeta: image.metaFile }), {
+    code: 'ERR_BLOB_STORE_BLOB_LAYOUT',
+    message: /its chunk 0 lies elsewhere/,
+  });
   await t.rejects(describeBlob(bootstrap, 0, noNetwork(), { blobMeta: Buffer.alloc(10) }), {
     code: 'ERR_RAFS_CORRUPT',
   });

@@ -20,9 +20,13 @@ import { FIRST_FILE_ID, mountAbove, openFixture } from './support/session-fixtur
 const MIB = 1 << 20;
 
 function isReading(pid: number | undefined, path: string): boolean {
-  return readdirSync(`/proc/${pid}/fd`).some(
-    (fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === path,
-  );
+  return readdirSync(`/proc/${pid}/fd`).some((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`) === path;
+    } catch {
+      return false; // Closed meanwhile.
+    }
+  });
 }
 
 t.setTimeout(120_000);

@@ -40,7 +40,7 @@ async function supervise(
     }
   });
   const starts = () => readFileSync(notes, 'utf8').split('\n').length - 1;
-  while (starts() === 0 && child.exitCode === null) await sleep(5);
+  while (starts() === 0 && child.exitCode === null && child.signalCode === null) await sleep(5);
   whenStarted(Number(child.pid));
   const [status] = await ended;
   return { status, starts: starts(), log };

@@ -64,14 +64,17 @@ const healing: readonly (readonly [string, Fault])[] = [
 for (const [name, fault] of healing) {
   t.test(`heals: ${name}`, async (t) => {
     const { proxy, source, layer } = await scene(t);
-    proxy.inject({ fault, times: 2 });
+    // What only slows an answer down leaves no second try to strike.
+    const times = fault.kind === 'slow' ? 1 : 2;
+    proxy.inject({ fault, times });
     const resolved = await source.resolve();
     t.ok((await source.readManifest(resolved)).length > 0);
-    proxy.inject({ fault, times: 2, matches: isBlobRead });
+    proxy.inject({ fault, times, matches: isBlobRead });
     t.ok((await buffer(await source.readBlob(layer))).equals(content), 'the whole blob');
-    proxy.inject({ fault, times: 2, matches: isBlobRead });
+    proxy.inject({ fault, times, matches: isBlobRead });
     const range = await source.readBlobRange(layer, 500_000, 2_000_000);
     t.ok(range.equals(content.subarray(500_000, 2_500_000)), 'a range');
+    t.equal(proxy.unused, 0, 'all faults have come');
   });
 }
 
@@ -138,7 +141,7 @@ t.test('wrong bytes and wrong lengths never pass', async (t) => {
   proxy.inject({ fault: { kind: 'shorten', bytes: 1000 }, times: 1, matches: isBlobRead });
   await t.rejects(source.readBlob(layer).then(buffer), { code: 'ERR_REGISTRY_CLIENT_SIZE' });
   proxy.inject({ fault: { kind: 'corrupt', atByte: 20 }, times: 1 });
-  await t.rejects(source.resolve(), /./);
+  await t.rejects(source.resolve(), { code: 'ERR_REGISTRY_CLIENT_DIGEST' });
   const resolved = await source.resolve();
   proxy.heal();
   t.ok((await source.readManifest(resolved)).length > 0);
@@ -204,6 +207,7 @@ t.test('a push survives resets, lost answers and bad statuses', async (t) => {
       await using target = await openTarget(parseReference(`${proxy.host}/push/x:v1`), options);
       const stored = await writeBlob(target, big, 'application/x-test');
       t.ok(await target.hasBlob(stored), `${fault.kind} at ${method}`);
+      t.equal(proxy.unused, 0);
     }
   }
   t.equal(registry.openUploads, 1, 'one session was opened twice: its answer was lost');
@@ -253,13 +257,14 @@ t.test('a server that sends a byte now and then is given up, whatever is read', 
 });
 
 t.test('who reads slowly is not taken for a slow server', async (t) => {
-  const { source, layer } = await scene(t, { timeouts: { rateWindowMs: 1 } });
+  const { proxy, source, layer } = await scene(t, { timeouts: { rateWindowMs: 1 } });
   let size = 0;
   for await (const piece of await source.readBlob(layer)) {
     size += piece.length;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   t.equal(size, content.byteLength);
+  t.equal(proxy.seen.filter(({ url }) => url.includes('/blobs/')).length, 1, 'one request');
 });
 
 t.test('a head that comes a byte now and then is given up', async (t) => {

@@ -54,6 +54,12 @@ export class FaultProxy {
     this.#rules.push({ rule, left: rule.times ?? Number.POSITIVE_INFINITY });
   }
 
+  /** How often rules with an end have not struck yet: 0 when all they stand for has happened. */
+  get unused(): number {
+    const lefts = this.#rules.map(({ left }) => left).filter(Number.isFinite);
+    return lefts.reduce((sum, left) => sum + left, 0);
+  }
+
   /** Back to passing everything on. */
   heal(): void {
     this.#rules = [];
