@@ -2,7 +2,7 @@
  * Real Nydus accepts what Shoal writes: nydus-image checks, inspects and unpacks it, and nydusd
  * mounts it with every byte and attribute as umoci unpacks the original.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   buildLayout,
@@ -29,6 +29,7 @@ const NYDUS_REFUSES = ['acl'];
 
 const VARIANTS = [
   { name: 'the defaults', options: [] },
+  { name: 'a list of first reads', options: ['--prefetch-patterns', 'LIST'] },
   { name: 'lz4_block, blake3', options: ['--compressor', 'lz4_block', '--digester', 'blake3'] },
   { name: 'none, chunks of 64 KiB', options: ['--compressor', 'none', '--chunk-size', '65536'] },
 ] as const;
@@ -43,13 +44,11 @@ t.test('nydusd shows our image as umoci unpacks the original', async (t) => {
     await t.test(name, async (t) => {
       const work = temporaryDirectory(t);
       const target = join(work, 'converted');
+      const list = join(work, 'list');
+      writeFileSync(list, '/many\n/etc/passwd\n');
       await runShoal([
-        'convert',
-        '--source',
-        `oci:${source}`,
-        '--target',
-        `oci:${target}`,
-        ...options,
+        ...['convert', '--source', `oci:${source}`, '--target', `oci:${target}`],
+        ...options.map((option) => (option === 'LIST' ? list : option)),
       ]);
       const files = takeApart(target, work);
       const check = await runCommand(nydus.image, [

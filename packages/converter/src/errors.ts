@@ -177,6 +177,19 @@ export class OptionFileError extends ShoalError {
   }
 }
 
+/** The disk for temporary files refused what a conversion keeps there for a while. */
+export class TemporaryFileError extends ShoalError {
+  override readonly code = 'ERR_CONVERTER_TEMPORARY_FILE';
+
+  constructor(directory: string, detail: string, options: ShoalErrorOptions = {}) {
+    super(`a temporary file in ${directory}: ${detail}`, {
+      remedy:
+        'free space there, name another directory by TMPDIR, or give a shorter list of what is read first',
+      ...options,
+    });
+  }
+}
+
 /** A file given instead of an image reference cannot be read as a bootstrap. */
 export class ImageFileError extends ShoalError {
   override readonly code = 'ERR_CONVERTER_IMAGE_FILE';

@@ -57,7 +57,9 @@ export const CHUNK_DICTS_MAX = 16;
 /** A file of prefetch patterns: tens of thousands of paths. */
 export const PREFETCH_FILE_BYTES_MAX = 4 << 20;
 /** Entries of the prefetch table: 256 KiB of it, more than a start-up reads. */
-export const PREFETCH_PATHS_MAX = 1 << 16;
+export const PREFETCH_PATTERNS_MAX = 1 << 16;
+/** Stored bytes of first reads that one layer's blob puts together: those of many starts. */
+export const FIRST_READS_STORED_BYTES_MAX = 1 << 30;
 /** A layer's record in the build cache, uncompressed; more is converted again. */
 export const CACHE_RECORD_BYTES_MAX = 512 << 20;
 /** Records of one build cache image; the oldest go first. */

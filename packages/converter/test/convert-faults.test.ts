@@ -156,7 +156,7 @@ const WRONG: Readonly<Record<string, Partial<ConvertOptions>>> = {
   'chunk size too large': { chunkSizeBytes: 32 << 20 },
   'target a directory': { target: parseReference(`dir:${directory}`) },
   'target a digest': { target: parseReference(`localhost:5000/a@sha256:${'0'.repeat(64)}`) },
-  'relative prefetch path': { prefetchPaths: ['etc/passwd'] },
+  'relative prefetch path': { prefetchPatterns: [{ path: 'etc/passwd', part: undefined }] },
   'dictionary a directory': { chunkDicts: [parseReference(`dir:${directory}`)] },
   'merging a directory': { source: parseReference(`dir:${directory}`), mergePlatform: true },
 };
@@ -185,8 +185,14 @@ t.test('a build cache that cannot be one', async (t) => {
 
 t.test('prefetch files: lines, comments; only regular files of some size', async (t) => {
   const path = join(directory, 'patterns');
-  writeFileSync(path, '# comment\n/bin\r\n\n/etc/passwd');
-  t.same(await readPrefetchFile(path), ['/bin', '/etc/passwd']);
+  writeFileSync(path, '# comment\n/bin\r\n\n/etc/passwd\n/large\t4096\t100\n/a\tb');
+  const whole = { part: undefined };
+  t.same(await readPrefetchFile(path), [
+    { path: '/bin', ...whole },
+    { path: '/etc/passwd', ...whole },
+    { path: '/large', part: { offset: 4096, length: 100 } },
+    { path: '/a\tb', ...whole },
+  ]);
   writeFileSync(path, Buffer.from([0x2f, 0xff]));
   for (const bad of [path, directory, '/dev/zero', `${directory}/nothing`]) {
     await t.rejects(readPrefetchFile(bad), { code: 'ERR_CONVERTER_OPTION_FILE' }, bad);

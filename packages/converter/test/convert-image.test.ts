@@ -123,7 +123,10 @@ t.test('--prefetch-patterns: paths that exist, once each; the others are told', 
   const report = await convertImage({
     source: torture,
     target: layout('prefetch'),
-    prefetchPaths: ['/many', '/etc/passwd', '/etc/../etc/passwd', '/nothing'],
+    prefetchPatterns: ['/many', '/etc/passwd', '/etc/../etc/passwd', '/nothing'].map((path) => ({
+      path,
+      part: undefined,
+    })),
   });
   t.match(report.warnings, [/\/nothing/]);
   await using image = await openConvertedImage(layout('prefetch'));

@@ -36,15 +36,26 @@ export const BLOB_TABLE_ENTRY_FIELD = {
   metaSize: 200,
   cipherIv: 208,
   cipher: 216,
-  reserved: 220,
+  firstReadsMagic: 220,
+  firstReadsBlock: 224,
+  firstReadsBlocks: 228,
+  reserved: 232,
 } as const;
 const AT = BLOB_TABLE_ENTRY_FIELD;
 const WHERE = 'blob table entry';
 export const DIGEST_SIZE = 32;
 const CIPHER_IV_SIZE = 16;
+/** "SFR1": the two fields after it are Shoal's; Nydus leaves these bytes 0 and ignores them. */
+const FIRST_READS_MAGIC = 0x31_52_46_53;
 
 /** Key and IV of an encrypted blob; as secret as the bootstrap they are read from. */
 export type BlobCipher = { readonly key: Buffer; readonly iv: Buffer };
+
+/**
+ * The part of a blob that holds what a program reads first, in the order of its reads: 4 KiB blocks
+ * of the device file.
+ */
+export type FirstReads = { readonly block: number; readonly blocks: number };
 
 export type BlobTableEntry = {
   /** Hex of the blob's layer digest, or `SELF_BLOB_ID`. */
@@ -73,6 +84,7 @@ export type BlobTableEntry = {
   readonly metaDigest: Buffer;
   readonly metaSize: number;
   readonly cipher: BlobCipher | undefined;
+  readonly firstReads: FirstReads | undefined;
 };
 
 export function encodeBlobTableEntry(entry: BlobTableEntry, bytes: Buffer, offset: number): void {
@@ -93,6 +105,10 @@ export function encodeBlobTableEntry(entry: BlobTableEntry, bytes: Buffer, offse
   writeU64(at, entry.ciUncompressedSize, AT.ciUncompressedSize);
   entry.tocDigest.copy(at, AT.tocDigest, 0, DIGEST_SIZE);
   encodeSecretOrMeta(entry, at);
+  if (entry.firstReads === undefined) return;
+  at.writeUInt32LE(FIRST_READS_MAGIC, AT.firstReadsMagic);
+  at.writeUInt32LE(entry.firstReads.block, AT.firstReadsBlock);
+  at.writeUInt32LE(entry.firstReads.blocks, AT.firstReadsBlocks);
 }
 
 /** Reads 256 bytes at `offset`. Whether the numbers make sense is for `checkBlobTableEntry`. */
@@ -120,6 +136,15 @@ export function decodeBlobTableEntry(bytes: Buffer, offset: number): BlobTableEn
     metaDigest: isEncrypted ? Buffer.alloc(DIGEST_SIZE) : digestOrKey,
     metaSize: isEncrypted ? 0 : readU64(at, AT.metaSize, WHERE),
     cipher: isEncrypted ? { key: digestOrKey, iv } : undefined,
+    firstReads: decodeFirstReads(at),
+  };
+}
+
+function decodeFirstReads(at: Buffer): FirstReads | undefined {
+  if (at.readUInt32LE(AT.firstReadsMagic) !== FIRST_READS_MAGIC) return undefined;
+  return {
+    block: at.readUInt32LE(AT.firstReadsBlock),
+    blocks: at.readUInt32LE(AT.firstReadsBlocks),
   };
 }
 

@@ -51,6 +51,10 @@ export function checkBlobTableEntry(
   if (entry.uncompressedSize !== slot.blocks * BLOCK_SIZE) {
     fail(`${entry.uncompressedSize} bytes, but ${slot.blocks} blocks in its device slot`);
   }
+  const { firstReads } = entry;
+  if (firstReads !== undefined && firstReads.block + firstReads.blocks > slot.blocks) {
+    fail(`its first reads end at block ${firstReads.block + firstReads.blocks} of ${slot.blocks}`);
+  }
   checkSizes(entry);
   checkChunkInfo(entry, fail);
 }

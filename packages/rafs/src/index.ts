@@ -28,7 +28,7 @@ export {
   hasBlobFeature,
 } from './blob-features.ts';
 export { SELF_BLOB_ID } from './blob-id.ts';
-export type { BlobCipher, BlobTableEntry } from './blob-table-entry.ts';
+export type { BlobCipher, BlobTableEntry, FirstReads } from './blob-table-entry.ts';
 export { Bootstrap, openBootstrap } from './bootstrap.ts';
 export type { ByteString } from './byte-string.ts';
 export {
@@ -56,7 +56,7 @@ export {
   encodeBootstrapLayerTar,
 } from './layer-tar.ts';
 export * from './limits.ts';
-export { prefetchRanges } from './prefetch-ranges.ts';
+export { firstReadRanges, prefetchRanges } from './prefetch-ranges.ts';
 export type { Superblock } from './superblock.ts';
 export type { BootstrapSummary } from './verify/bootstrap-summary.ts';
 export { verifyBootstrap } from './verify/verify-bootstrap.ts';

@@ -1,6 +1,6 @@
 /**
- * What an image's prefetch table asks for, as parts of its blobs, in the order of the table: whole
- * files, and everything below a directory.
+ * What an image asks to have fetched first, as parts of its blobs: those that its builder set apart as
+ * first reads, and what its prefetch table names: whole files, and everything below a directory.
  */
 import type { Bootstrap } from './bootstrap.ts';
 import type { BlobRange } from './file-ranges.ts';
@@ -9,15 +9,27 @@ import { InodeKind } from './inode-kind.ts';
 import { BLOCK_SIZE } from './layout.ts';
 import { PREFETCH_INODES_MAX } from './limits.ts';
 
+/** At most one part of each blob. */
+export function firstReadRanges({ blobs }: Bootstrap): BlobRange[] {
+  return blobs.flatMap(({ firstReads }, blobIndex) => {
+    if (firstReads === undefined) return [];
+    const { block, blocks } = firstReads;
+    return [{ blobIndex, offset: block * BLOCK_SIZE, length: blocks * BLOCK_SIZE }];
+  });
+}
+
 /**
- * Neighbours in the table that are neighbours in a blob are one range.
+ * What the prefetch table names and no first reads hold, in the order of the table. Neighbours there
+ * that are neighbours in a blob are one range.
  *
  * @throws ERR_RAFS_CORRUPT for a bootstrap that nobody has verified
  */
 export function* prefetchRanges(bootstrap: Bootstrap): Generator<BlobRange, void, undefined> {
+  const setApart = new Map(firstReadRanges(bootstrap).map((range) => [range.blobIndex, range]));
   let last: BlobRange | undefined;
   for (const inode of prefetchedFiles(bootstrap)) {
     for (const range of rangesOf(bootstrap, inode)) {
+      if (isWithin(range, setApart.get(range.blobIndex))) continue;
       if (last !== undefined && isNext(last, range)) {
         last = { ...last, length: range.offset + range.length - last.offset };
         continue;
@@ -27,6 +39,11 @@ export function* prefetchRanges(bootstrap: Bootstrap): Generator<BlobRange, void
     }
   }
   if (last !== undefined) yield last;
+}
+
+function isWithin({ offset, length }: BlobRange, outer: BlobRange | undefined): boolean {
+  if (outer === undefined) return false;
+  return offset >= outer.offset && offset + length <= outer.offset + outer.length;
 }
 
 /** Regular files, each once; the list ends where it has led to too many inodes. */

@@ -1,5 +1,5 @@
 /** The parts of blobs that a prefetch table asks for. */
-import { encodeBootstrap, openBootstrap, prefetchRanges } from '@shoal/rafs';
+import { encodeBootstrap, firstReadRanges, openBootstrap, prefetchRanges } from '@shoal/rafs';
 import t from 'tap';
 import { directory, file, inputOf, symlink, TestBlob } from './support/build-image.ts';
 
@@ -32,4 +32,20 @@ t.test('files in the order of the table, directories whole, neighbours together'
     true,
     'the root stands for all',
   );
+});
+
+t.test('first reads of a blob come apart, and are not in the table a second time', async (t) => {
+  const blob = new TestBlob();
+  const files = [file(blob, 'one'), file(blob, 'two'), file(blob, 'three')];
+  const root = directory(Object.fromEntries(files.map((inode, index) => [`f${index}`, inode])));
+  const encode = (firstReads: { block: number; blocks: number } | undefined) => {
+    const input = inputOf(root, blob);
+    const blobs = input.blobs.map((entry) => ({ ...entry, firstReads }));
+    return encodeBootstrap({ ...input, blobs, prefetch: files });
+  };
+  const bootstrap = openBootstrap(encode({ block: 1, blocks: 2 }));
+  t.same(firstReadRanges(bootstrap), [{ blobIndex: 0, offset: 4096, length: 8192 }]);
+  t.same([...prefetchRanges(bootstrap)], [{ blobIndex: 0, offset: 0, length: 3 }]);
+  t.same(firstReadRanges(openBootstrap(encode(undefined))), []);
+  t.throws(() => encode({ block: 1, blocks: 3 }), { code: 'ERR_RAFS_CORRUPT' }, 'outside');
 });

@@ -27,6 +27,7 @@ const plainEntry: BlobTableEntry = {
   metaDigest: Buffer.alloc(32, 0x22),
   metaSize: 0x55,
   cipher: undefined,
+  firstReads: undefined,
 };
 const ENTRY_RUNS = {
   0: '6162'.repeat(32),
@@ -76,6 +77,24 @@ t.test('blob table entry of an encrypted blob holds key and IV', async (t) => {
   encodeBlobTableEntry(entry, encoded, 0);
   t.same(encoded, bytes);
   t.same(decodeBlobTableEntry(bytes, 0), entry);
+});
+
+t.test('blob table entry of a blob with first reads', async (t) => {
+  const entry = { ...plainEntry, firstReads: { block: 0x0102, blocks: 7 } };
+  const bytes = golden(256, {
+    ...ENTRY_RUNS,
+    168: '22'.repeat(32),
+    200: '5500000000000000',
+    220: '53465231',
+    224: '02010000',
+    228: '07000000',
+  });
+  const encoded = Buffer.alloc(256);
+  encodeBlobTableEntry(entry, encoded, 0);
+  t.same(encoded, bytes);
+  t.same(decodeBlobTableEntry(bytes, 0), entry);
+  bytes[220] = 0x54;
+  t.equal(decodeBlobTableEntry(bytes, 0).firstReads, undefined, "somebody else's use of the bytes");
 });
 
 t.test('chunk record', async (t) => {

@@ -74,7 +74,7 @@ export function registerConvert(program: Command, context: CliContext): void {
     .option('--chunk-dict <REF...>', 'converted images whose chunks are not stored again')
     .option('--merge-platform', 'one index with the original and the converted image')
     .option('--with-referrer', 'make the converted image a referrer of the original')
-    .option('--prefetch-patterns <file>', 'paths to fetch first after a mount, one per line')
+    .option('--prefetch-patterns <file>', 'what to fetch first after a mount, one path per line')
     .option('--build-cache <DIR|REF>', 'keep records of converted layers there')
     .option('--output-json <file>', 'write a report: sizes, ratios, deduplication, times');
   addClientOptions(command)
@@ -146,7 +146,7 @@ async function convertOptionsOf(flags: ConvertFlags, context: CliContext): Promi
     chunkDicts: (flags.chunkDict ?? []).map(parseReference),
     mergePlatform: flags.mergePlatform,
     withReferrer: flags.withReferrer,
-    prefetchPaths:
+    prefetchPatterns:
       flags.prefetchPatterns === undefined ? [] : await readPrefetchFile(flags.prefetchPatterns),
     buildCache: flags.buildCache === undefined ? undefined : await cacheOf(flags.buildCache),
     signal: context.signal,

@@ -21,8 +21,8 @@ Examples:
 Reads of bytes that were not here, in the order they began: seconds since the first one, how long it
 waited, who delivered, size, file and offset. What the page cache or the blob cache answered is not
 listed: start with an empty cache (shoal mount --cache DIR) to see all. Images that share a blob share
-its reads. Prefetch patterns leave out files above 4 MiB of which less than half was read: a pattern
-means the whole file. Kept are the first 2048 and the last reads of each blob since the daemon opened it.`;
+its reads. Prefetch patterns name whole files, and of files above 4 MiB of which less than half was
+read the parts: path, offset and length, with tabs between. Kept are the first 2048 and the last reads of each blob since the daemon opened it.`;
 
 export function registerTrace(program: Command, context: CliContext): void {
   const command = program
@@ -30,7 +30,10 @@ export function registerTrace(program: Command, context: CliContext): void {
     .summary('which files of a mounted image were waited for, in order')
     .description('Print the reads of a mounted image that had to wait, in order.')
     .argument('<IMAGE|MOUNTPOINT>', 'what is mounted: a reference or a directory')
-    .option('--prefetch-patterns', "only paths, as 'shoal convert --prefetch-patterns' takes them")
+    .option(
+      '--prefetch-patterns',
+      "only what was read, as 'shoal convert --prefetch-patterns' takes it",
+    )
     .option('--json', 'print JSON');
   addDaemonOptions(command)
     .addHelpText('after', EXAMPLES)

@@ -3,7 +3,13 @@
  * the command, so that a large image costs the daemon nothing.
  */
 import { readFile } from 'node:fs/promises';
-import { bytesOf, type FileRange, findFileRanges, openBootstrap } from '@shoal/rafs';
+import {
+  type ByteString,
+  bytesOf,
+  type FileRange,
+  findFileRanges,
+  openBootstrap,
+} from '@shoal/rafs';
 import type { MountTrace } from '@shoal/snapshotter';
 
 export type TracedRead = {
@@ -49,29 +55,33 @@ export async function tracedReads(trace: MountTrace): Promise<TracedMount> {
   return { mountpoint: trace.mountpoint, reference: trace.reference, reads, dropped };
 }
 
-/** A list names whole files: of larger ones a start usually reads a part. */
-const LISTED_FILE_BYTES_MAX = 4 << 20;
+/** Of larger files a start usually reads a part. */
+const WHOLE_FILE_BYTES_MAX = 4 << 20;
 
 /**
- * The files in the order of their first read, as `convert --prefetch-patterns` takes them. Left out are
- * large files of which less than half was read, and names that such a file cannot hold: those with line
- * breaks, and those that are no UTF-8.
+ * What was read in the order of the first reads, as `convert --prefetch-patterns` takes it: files, and of
+ * large ones of which less than half was read the parts. Left out are names that such a list cannot
+ * hold: those with tabs or line breaks, and those that are no UTF-8.
  */
 export function prefetchPatterns(mounts: readonly TracedMount[]): readonly string[] {
   const files = mounts.flatMap(({ reads }) => reads).flatMap((read) => read.files);
-  const paths = new Set<string>();
+  const isWhole = new Map<ByteString, boolean>();
   for (const [path, ranges] of Map.groupBy(files, (file) => file.path)) {
+    isWhole.set(path, isReadAsWhole(ranges));
+  }
+  const patterns = new Set<string>();
+  for (const { path, offset, length } of files) {
     const bytes = bytesOf(path);
     const text = bytes.toString('utf8');
-    const isNameable = Buffer.from(text, 'utf8').equals(bytes) && !/[\r\n]/.test(text);
-    if (isNameable && isWorthListing(ranges)) paths.add(`/${text}`);
+    if (!Buffer.from(text, 'utf8').equals(bytes) || /[\t\r\n]/.test(text)) continue;
+    patterns.add(isWhole.get(path) === true ? `/${text}` : `/${text}\t${offset}\t${length}`);
   }
-  return [...paths];
+  return [...patterns];
 }
 
-function isWorthListing(ranges: readonly FileRange[]): boolean {
+function isReadAsWhole(ranges: readonly FileRange[]): boolean {
   const [first] = ranges;
   if (first === undefined) return false;
   const bytesRead = ranges.reduce((sum, { length }) => sum + length, 0);
-  return first.fileBytes <= LISTED_FILE_BYTES_MAX || bytesRead * 2 >= first.fileBytes;
+  return first.fileBytes <= WHOLE_FILE_BYTES_MAX || bytesRead * 2 >= first.fileBytes;
 }

@@ -3,7 +3,7 @@
  * and table of contents, in the sections of the format's "data blob".
  */
 import { createHash } from 'node:crypto';
-import type { BlobTableEntry } from '@shoal/rafs';
+import type { BlobTableEntry, FirstReads } from '@shoal/rafs';
 import { encodeBlobTail } from '@shoal/rafs';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
 import type { ImageFormat } from './image-format.ts';
@@ -16,6 +16,8 @@ export type BlobChunks = {
   readonly storedBytes: number;
   /** Size of the uncompressed address space, 4 KiB aligned. */
   readonly uncompressedBytes: number;
+  /** How many of the chunks, the last ones, are first reads. */
+  readonly firstReadChunks: number;
 };
 
 /** What stays known of a blob's end once it is written. */
@@ -29,6 +31,8 @@ export type BlobEndFacts = {
   /** SHA-256 of everything after the chunk data, hex: to compare with what reads back. */
   readonly sha256: string;
 };
+
+const BLOCK_SIZE = 4096;
 
 export type BlobEnd = {
   /** In order; the first is the tar header that `dataDigest` covers. */
@@ -46,6 +50,7 @@ export function encodeBlobEnd(
     dataSize: chunks.storedBytes,
     dataDigest,
     uncompressedSize: chunks.uncompressedBytes,
+    firstReads: firstReadsOf(index, chunks),
     chunkSize: format.chunkSizeBytes,
     compressor: format.compressor,
     digester: format.digester,
@@ -66,4 +71,11 @@ export function encodeBlobEnd(
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
   return { parts, facts: { dataDigest, entry, metaFile, sha256: hash.digest('hex') } };
+}
+
+function firstReadsOf(index: ChunkIndex, chunks: BlobChunks): FirstReads | undefined {
+  if (chunks.firstReadChunks === 0) return undefined;
+  const first = chunks.firstChunk + chunks.chunkCount - chunks.firstReadChunks;
+  const block = index.place(first).offset / BLOCK_SIZE;
+  return { block, blocks: chunks.uncompressedBytes / BLOCK_SIZE - block };
 }

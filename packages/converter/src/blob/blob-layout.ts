@@ -18,6 +18,8 @@ export class BlobLayout {
   readonly #firstChunk: number;
   #storedBytes = 0;
   #uncompressedBytes = 0;
+  /** The chunk the first reads start with. */
+  #firstRead: number | undefined;
 
   /** A blob whose chunks get the index's next numbers. */
   constructor(index: ChunkIndex, format: ImageFormat, blobNumber: number) {
@@ -51,6 +53,11 @@ export class BlobLayout {
     return number;
   }
 
+  /** What is added from here on belongs to the first reads. */
+  startFirstReads(): void {
+    this.#firstRead = this.#index.count;
+  }
+
   /** What follows the chunk data in the blob; the digest is of the data and its tar header. */
   encodeEnd(dataDigest: Buffer): BlobEnd {
     return encodeBlobEnd(this.#index, this.#chunks(), this.#format, dataDigest);
@@ -66,6 +73,7 @@ export class BlobLayout {
       chunkCount: this.#index.count - this.#firstChunk,
       storedBytes: this.#storedBytes,
       uncompressedBytes: this.#uncompressedBytes,
+      firstReadChunks: this.#index.count - (this.#firstRead ?? this.#index.count),
     };
   }
 }

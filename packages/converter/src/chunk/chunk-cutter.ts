@@ -13,6 +13,9 @@ import {
 } from '../limits.ts';
 import type { BatchPipeline } from './batch-pipeline.ts';
 
+/** Position in the list of first reads of a part of a file; undefined when it is not listed. */
+export type RankOfPart = (offset: number, length: number) => number | undefined;
+
 export class ChunkCutter {
   readonly #pipeline: BatchPipeline;
   readonly #chunkSize: number;
@@ -31,6 +34,10 @@ export class ChunkCutter {
   #chunkLeft = 0;
   #chunkFill = 0;
   #fileChunks: number[] = [];
+  #fileSize = 0;
+  #rankOf: RankOfPart | undefined;
+  /** Ranks of the chunks that belong to the first reads, by local number. */
+  readonly ranks = new Map<number, number>();
 
   /** `source` is the layer or image the files are of, for messages. */
   constructor(pipeline: BatchPipeline, chunkSize: number, source: string) {
@@ -45,8 +52,11 @@ export class ChunkCutter {
     return this.#nextNumber;
   }
 
-  /** Starts a file of exactly `size` bytes. Throws when it has too many chunks. */
-  openFile(size: number): void {
+  /**
+   * Starts a file of exactly `size` bytes, parts of which may belong to the first reads. Throws when it
+   * has too many chunks.
+   */
+  openFile(size: number, rankOf?: RankOfPart): void {
     const chunks = Math.ceil(size / this.#chunkSize);
     this.#references += chunks;
     if (chunks > FILE_CHUNKS_MAX || this.#references > LAYER_CHUNK_REFERENCES_MAX) {
@@ -57,7 +67,9 @@ export class ChunkCutter {
         },
       );
     }
+    this.#fileSize = size;
     this.#fileLeft = size;
+    this.#rankOf = rankOf;
     this.#fileChunks = [];
     this.#chunkLeft = 0;
   }
@@ -136,6 +148,8 @@ export class ChunkCutter {
     if (this.#chunkLeft > 0) return;
     this.#lengths[this.#lengthCount++] = this.#chunkFill;
     this.#fill += this.#chunkFill;
+    const rank = this.#rankOf?.(this.#fileSize - this.#fileLeft - this.#chunkFill, this.#chunkFill);
+    if (rank !== undefined) this.ranks.set(this.#nextNumber, rank);
     this.#fileChunks.push(this.#nextNumber++);
     if (this.#nextNumber > CHUNKS_PER_BLOB_MAX) {
       throw new ImageLimitError(`${this.#source}: more than ${CHUNKS_PER_BLOB_MAX} chunks`, {

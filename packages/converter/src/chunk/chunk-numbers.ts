@@ -20,6 +20,11 @@ export class ChunkNumbers {
     this.#numbers[this.#count++] = number;
   }
 
+  /** Another number for a chunk that was pushed. */
+  set(position: number, number: number): void {
+    this.#numbers[position] = number;
+  }
+
   /** The numbers so far, as a copy of their exact size. */
   finish(): Uint32Array {
     return this.#numbers.slice(0, this.#count);

@@ -41,7 +41,7 @@ export function usedBlobs(content: ImageContent): Map<number, UsedBlob> {
     const blobIndex = used.size;
     const entry =
       blob.kind === 'dict'
-        ? { ...blob.blob.entry, blobIndex }
+        ? { ...blob.blob.entry, blobIndex, firstReads: undefined }
         : {
             ...blob.blob.end.entry,
             blobId: blobIdOfDigest(blob.blob.descriptor.digest),
@@ -66,7 +66,7 @@ export function bootstrapInput(
     digester: settings.format.digester,
     blobs,
     chunks: renumbered(content.index, used),
-    prefetch: findPrefetched(content.root, settings.prefetchPaths, onWarning),
+    prefetch: findPrefetched(content.root, settings.prefetchPatterns, onWarning),
     hasInlinedDigests: blobs.every(({ features }) =>
       hasBlobFeature(features, 'inlinedChunkDigest'),
     ),

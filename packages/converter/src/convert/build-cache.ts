@@ -26,10 +26,14 @@ export interface BuildCache extends AsyncDisposable {
 /** The key below the first layer: whatever decides how bytes are made. */
 export function rootCacheKey(
   versions: { readonly shoal: string; readonly zstd: string },
-  { format }: ConvertSettings,
+  { format, prefetchPatterns }: ConvertSettings,
   dictIdentities: readonly string[],
 ): CacheKey {
-  return keyOf(JSON.stringify([versions.shoal, versions.zstd, format, dictIdentities]));
+  const parts = [versions.shoal, versions.zstd, format, dictIdentities];
+  // What is listed goes to other places in the blobs.
+  return keyOf(
+    JSON.stringify(prefetchPatterns.length === 0 ? parts : [...parts, prefetchPatterns]),
+  );
 }
 
 /** The key of a layer on top of what `below` stands for. */

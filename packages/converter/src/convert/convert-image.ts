@@ -6,6 +6,7 @@ import type { ImageConfig, ImageReference, Platform } from '@shoal/oci';
 import { hostPlatform } from '@shoal/oci';
 import type { ClientOptions, ImageStore } from '@shoal/registry-client';
 import { openSource, openTarget } from '@shoal/registry-client/stores';
+import { FirstReads } from '../layer/first-reads.ts';
 import { archiveLayer, directoryLayer } from '../layer/layer-source.ts';
 import type { CacheKey } from './build-cache.ts';
 import { layerCacheKey, rootCacheKey } from './build-cache.ts';
@@ -100,6 +101,7 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
     threads: resources.use(options.threads ?? new ConvertThreads()),
     dicts,
     cache,
+    firstReads: new FirstReads(settings.prefetchPatterns),
     warnings,
     onProgress,
     signal,

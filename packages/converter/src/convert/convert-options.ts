@@ -7,6 +7,7 @@ import type { Digest, ImageReference, Platform } from '@shoal/oci';
 import type { Digester } from '@shoal/rafs';
 import type { ClientOptions } from '@shoal/registry-client';
 import type { Compressor } from '../blob/image-format.ts';
+import type { PrefetchPattern } from '../layer/first-reads.ts';
 import type { ConvertThreads } from './convert-threads.ts';
 
 /** Which manifests of an index are converted. */
@@ -38,8 +39,8 @@ export type ConvertOptions = {
   readonly mergePlatform?: boolean | undefined;
   /** The converted manifest names the original as its subject. @default false */
   readonly withReferrer?: boolean | undefined;
-  /** Absolute paths inside the image to read first; a directory stands for all below it. */
-  readonly prefetchPaths?: readonly string[] | undefined;
+  /** What is read first, in that order; a directory stands for all below it. */
+  readonly prefetchPatterns?: readonly PrefetchPattern[] | undefined;
   readonly buildCache?: BuildCacheLocation | undefined;
   /** Threads that run already, taken over. @default started when the first layer needs them */
   readonly threads?: ConvertThreads | undefined;

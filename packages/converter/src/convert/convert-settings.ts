@@ -9,7 +9,8 @@ import { CHUNK_SIZE_MAX, CHUNK_SIZE_MIN, isChunkSize } from '@shoal/rafs';
 import { isPathWithin, isSameReference } from '@shoal/registry-client/stores';
 import type { Compressor, ImageFormat } from '../blob/image-format.ts';
 import { ConvertOptionsError } from '../errors.ts';
-import { CHUNK_DICTS_MAX, PREFETCH_PATHS_MAX } from '../limits.ts';
+import type { PrefetchPattern } from '../layer/first-reads.ts';
+import { CHUNK_DICTS_MAX, PREFETCH_PATTERNS_MAX } from '../limits.ts';
 import type { ConvertOptions, PlatformChoice } from './convert-options.ts';
 
 const CHUNK_SIZE_BYTES = 1 << 20;
@@ -23,7 +24,7 @@ export type ConvertSettings = {
   readonly platforms: PlatformChoice;
   readonly mergePlatform: boolean;
   readonly withReferrer: boolean;
-  readonly prefetchPaths: readonly string[];
+  readonly prefetchPatterns: readonly PrefetchPattern[];
   readonly chunkDicts: readonly ImageReference[];
 };
 
@@ -51,7 +52,7 @@ export function checkConvertOptions(options: ConvertOptions): ConvertSettings {
     platforms: options.platforms ?? { kind: 'host' },
     mergePlatform: options.mergePlatform ?? false,
     withReferrer: options.withReferrer ?? false,
-    prefetchPaths: checkPrefetchPaths(options.prefetchPaths ?? []),
+    prefetchPatterns: checkPrefetchPatterns(options.prefetchPatterns ?? []),
     chunkDicts,
   };
 }
@@ -128,18 +129,18 @@ function checkBuildCache({ buildCache, source, target }: ConvertOptions): void {
   }
 }
 
-function checkPrefetchPaths(paths: readonly string[]): readonly string[] {
-  if (paths.length > PREFETCH_PATHS_MAX) {
-    throw wrong(`${paths.length} prefetch patterns`, `give at most ${PREFETCH_PATHS_MAX}`);
+function checkPrefetchPatterns(patterns: readonly PrefetchPattern[]): readonly PrefetchPattern[] {
+  if (patterns.length > PREFETCH_PATTERNS_MAX) {
+    throw wrong(`${patterns.length} prefetch patterns`, `give at most ${PREFETCH_PATTERNS_MAX}`);
   }
-  const relative = paths.find((path) => !path.startsWith('/') || path.includes('\0'));
+  const relative = patterns.find(({ path }) => !path.startsWith('/') || path.includes('\0'));
   if (relative !== undefined) {
     throw wrong(
-      `prefetch pattern ${JSON.stringify(relative)} is not an absolute path`,
+      `prefetch pattern ${JSON.stringify(relative.path)} is not an absolute path`,
       'write one path of the image per line, each starting with /',
     );
   }
-  return paths;
+  return patterns;
 }
 
 function wrong(message: string, remedy: string): ConvertOptionsError {

@@ -111,6 +111,7 @@ async function obtainLayer(
     index,
     dictChunks,
     blobNumber: blobs.length,
+    firstReads: session.firstReads,
     onBytes: (bytes: number) => {
       bytesRead += bytes;
       session.onProgress({ kind: 'layer-bytes', layer, bytes: bytesRead });

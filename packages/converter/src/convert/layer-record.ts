@@ -18,7 +18,7 @@ import type { LayerUnit } from '../layer/layer-unit.ts';
 import { CACHE_RECORD_BYTES_MAX } from '../limits.ts';
 
 const MAGIC = 0x4c4c4853;
-const VERSION = 1;
+const VERSION = 2;
 const HEAD = [
   'entryBytes',
   'entryCount',
@@ -29,6 +29,8 @@ const HEAD = [
   'dictBytes',
   'blobChunks',
   'blobSize',
+  /** How many of the blob's chunks, its last ones, are first reads. */
+  'firstReadChunks',
 ] as const;
 const HEAD_OFFSET = 8;
 const DIGEST_OFFSET = HEAD_OFFSET + 8 * HEAD.length;
@@ -53,6 +55,7 @@ export function encodeLayerRecord(unit: LayerUnit, index: ChunkIndex): Buffer | 
     chunkNumbers: chunkNumbers.length,
     blobChunks,
     blobSize: blob?.descriptor.size ?? 0,
+    firstReadChunks: blob?.firstReadChunks ?? 0,
   };
   for (const [position, name] of HEAD.entries()) {
     bytes.writeDoubleLE(head[name], HEAD_OFFSET + position * 8);
@@ -104,7 +107,7 @@ export async function decodeLayerRecord(
   const digest = parseDigest(`sha256:${bytes.toString('hex', DIGEST_OFFSET, DATA_DIGEST_OFFSET)}`);
   const descriptor = { digest, size: head.blobSize, mediaType: MediaType.nydusBlob };
   if (!(await hasBlob(descriptor))) return undefined;
-  addChunks(chunks, layout);
+  addChunks(chunks, layout, head.blobChunks - head.firstReadChunks);
   const end = layout.encodeEnd(Buffer.from(bytes.subarray(DATA_DIGEST_OFFSET, BODY_OFFSET)));
   return { ...unit, blob: layout.toBlob(descriptor, end) };
 }
@@ -120,8 +123,9 @@ function decodeNumbers(bytes: Buffer, count: number): Uint32Array {
   return numbers;
 }
 
-function addChunks(chunks: Buffer, layout: BlobLayout): void {
+function addChunks(chunks: Buffer, layout: BlobLayout, firstRead: number): void {
   for (let at = 0; at < chunks.length; at += CHUNK_SIZE) {
+    if (at === firstRead * CHUNK_SIZE) layout.startFirstReads();
     const size = chunks.readUInt32LE(at + DIGEST_SIZE);
     layout.add(chunks, at, size, chunks.readUInt32LE(at + DIGEST_SIZE + 4));
   }
@@ -156,8 +160,12 @@ function decodeHead(bytes: Buffer): Head {
     dictBytes: read('dictBytes'),
     blobChunks: read('blobChunks'),
     blobSize: read('blobSize'),
+    firstReadChunks: read('firstReadChunks'),
   };
-  const isBounded = head.chunkNumbers * 4 <= bytes.length && head.blobChunks <= CHUNKS_PER_BLOB_MAX;
+  const isBounded =
+    head.chunkNumbers * 4 <= bytes.length &&
+    head.blobChunks <= CHUNKS_PER_BLOB_MAX &&
+    head.firstReadChunks <= head.blobChunks;
   if (!isBounded) throw new LayerRecordError('it has too many chunks');
   return head;
 }

@@ -2,6 +2,7 @@
  * What all steps of one conversion share. Opened and closed by `convertImage` only.
  */
 import type { ImageTarget } from '@shoal/registry-client';
+import type { FirstReads } from '../layer/first-reads.ts';
 import { WARNINGS_MAX } from '../limits.ts';
 import type { BuildCache } from './build-cache.ts';
 import type { ChunkDict } from './chunk-dict.ts';
@@ -15,6 +16,7 @@ export type ConvertSession = {
   readonly threads: ConvertThreads;
   readonly dicts: readonly ChunkDict[];
   readonly cache: BuildCache | undefined;
+  readonly firstReads: FirstReads;
   readonly warnings: Warnings;
   readonly onProgress: (event: ConvertProgress) => void;
   readonly signal: AbortSignal;

@@ -11,6 +11,7 @@ import { BatchPipeline } from '../chunk/batch-pipeline.ts';
 import { ChunkCutter } from '../chunk/chunk-cutter.ts';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
 import { EntryWriter } from './entry-codec.ts';
+import type { FirstReads } from './first-reads.ts';
 import type { LayerSource } from './layer-source.ts';
 import type { LayerUnit } from './layer-unit.ts';
 
@@ -24,6 +25,8 @@ export type LayerComponents = {
   readonly blobNumber: number;
   /** Chunks below this number are in dictionaries. */
   readonly dictChunks: number;
+  /** What goes together at the end of the blob. */
+  readonly firstReads: FirstReads;
   readonly onBytes: (bytes: number) => void;
 };
 
@@ -33,19 +36,20 @@ export async function convertLayer(
   components: LayerComponents,
   signal: AbortSignal,
 ): Promise<LayerUnit> {
-  const { pool, format } = components;
+  const { pool, format, firstReads } = components;
   const layout = new BlobLayout(components.index, format, components.blobNumber);
-  const blob = new BlobBuilder(components, layout, signal);
   // What is still in the pool when something fails is not waited for.
   const abort = new AbortController();
   const either = AbortSignal.any([signal, abort.signal]);
   const pipeline = new BatchPipeline(pool, format, (result) => blob.add(result), either);
   const cutter = new ChunkCutter(pipeline, format.chunkSizeBytes, source.name);
+  const blob = new BlobBuilder({ ...components, ranks: cutter.ranks }, layout, signal);
   const entries = new EntryWriter(source.name);
   try {
     const sink = {
       entries,
       cutter,
+      firstReads,
       isFull: () => pipeline.isFull,
       whenReady: () => pipeline.whenReady(),
       onBytes: components.onBytes,

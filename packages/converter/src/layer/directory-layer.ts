@@ -23,6 +23,7 @@ import type { ChunkCutter } from '../chunk/chunk-cutter.ts';
 import { ImageLimitError, SourceTreeError } from '../errors.ts';
 import { DIRECTORY_LOOKAHEAD, LAYER_ENTRIES_MAX, SMALL_FILE_BYTES_MAX } from '../limits.ts';
 import type { EntryWriter } from './entry-codec.ts';
+import type { FirstReads } from './first-reads.ts';
 import { NO_XATTRS } from './image-tree.ts';
 import type { LayerEntry, XattrEntry } from './layer-entry.ts';
 import { EntryKind } from './layer-entry.ts';
@@ -38,6 +39,7 @@ export type ReadXattrs = (path: Buffer) => readonly { name: Buffer; value: Buffe
 export type DirectoryLayerComponents = {
   readonly entries: EntryWriter;
   readonly cutter: ChunkCutter;
+  readonly firstReads: FirstReads;
   readonly readXattrs: ReadXattrs;
   /** Waits until the next bytes may be cut. */
   readonly whenReady: () => Promise<void>;
@@ -181,11 +183,11 @@ async function readSmall(path: Buffer, size: number): Promise<Buffer> {
 async function cutFile(
   root: Buffer,
   found: Found,
-  { cutter, whenReady, onBytes }: DirectoryLayerComponents,
+  { cutter, firstReads, whenReady, onBytes }: DirectoryLayerComponents,
   signal: AbortSignal,
 ): Promise<void> {
   const size = Number(found.stats.size);
-  cutter.openFile(size);
+  cutter.openFile(size, firstReads.ranksOf(found.path));
   onBytes(size);
   if (size === 0) return;
   if (found.content !== undefined) {

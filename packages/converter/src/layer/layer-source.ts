@@ -11,6 +11,7 @@ import { TarDecoder } from '../tar/tar-decoder.ts';
 import type { ReadXattrs } from './directory-layer.ts';
 import { readDirectoryLayer } from './directory-layer.ts';
 import type { EntryWriter } from './entry-codec.ts';
+import type { FirstReads } from './first-reads.ts';
 import { readLayer, readStoredLayer } from './layer-stream.ts';
 import type { LayerCounts } from './tar-layer.ts';
 import { TarLayerHandler } from './tar-layer.ts';
@@ -19,6 +20,7 @@ import { TarLayerHandler } from './tar-layer.ts';
 export type LayerSink = {
   readonly entries: EntryWriter;
   readonly cutter: ChunkCutter;
+  readonly firstReads: FirstReads;
   readonly isFull: () => boolean;
   /** Resolves when more may be cut; throws what went wrong further down. */
   readonly whenReady: () => Promise<void>;
@@ -47,7 +49,7 @@ export function archiveLayer(store: ImageStore, layer: Descriptor, diffId: Diges
       // The store checks the digest of what is stored: for an uncompressed layer that is the diff id.
       const hash = diffId === layer.digest ? undefined : createHash(digestAlgorithm(diffId));
       let rawBytes = 0;
-      const handler = new TarLayerHandler(sink.entries, sink.cutter);
+      const handler = new TarLayerHandler(sink.entries, sink.cutter, sink.firstReads);
       const decoder = new TarDecoder(handler, `layer ${layer.digest}`);
       for await (const bytes of readLayer(stored, layer.digest, sink.onBytes)) {
         signal.throwIfAborted();
@@ -76,9 +78,7 @@ export function directoryLayer(path: string, readXattrs: ReadXattrs): LayerSourc
     storedBytes: undefined,
     isLiteral: true,
     read(sink, signal) {
-      const { entries, cutter, whenReady, onBytes } = sink;
-      const components = { entries, cutter, readXattrs, whenReady, onBytes };
-      return readDirectoryLayer(Buffer.from(path), components, signal);
+      return readDirectoryLayer(Buffer.from(path), { ...sink, readXattrs }, signal);
     },
   };
 }

@@ -9,6 +9,7 @@ import { LAYER_ENTRIES_MAX } from '../limits.ts';
 import type { TarEntry, TarHandler } from '../tar/tar-entry.ts';
 import { TarEntryType } from '../tar/tar-entry.ts';
 import type { EntryWriter } from './entry-codec.ts';
+import { type FirstReads, NO_FIRST_READS } from './first-reads.ts';
 import type { LayerEntry } from './layer-entry.ts';
 import { EntryKind } from './layer-entry.ts';
 
@@ -28,12 +29,14 @@ export class TarLayerHandler implements TarHandler {
   readonly counts: LayerCounts = { entries: 0, fileBytes: 0 };
   readonly #entries: EntryWriter;
   readonly #cutter: ChunkCutter;
+  readonly #firstReads: FirstReads;
   #entry: TarEntry | undefined;
   #hasContent = false;
 
-  constructor(entries: EntryWriter, cutter: ChunkCutter) {
+  constructor(entries: EntryWriter, cutter: ChunkCutter, firstReads = NO_FIRST_READS) {
     this.#entries = entries;
     this.#cutter = cutter;
+    this.#firstReads = firstReads;
   }
 
   onEntry(entry: TarEntry): void {
@@ -47,7 +50,7 @@ export class TarLayerHandler implements TarHandler {
     this.#hasContent = entry.type === TarEntryType.regular && !isWhiteout(entry.name);
     if (!this.#hasContent) return;
     this.counts.fileBytes += entry.size;
-    this.#cutter.openFile(entry.size);
+    this.#cutter.openFile(entry.size, this.#firstReads.ranksOf(byteString(entry.name)));
   }
 
   onData(bytes: Buffer): void {

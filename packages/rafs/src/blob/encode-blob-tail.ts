@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import type { Compressor, Digester } from '../algorithms.ts';
 import { WRITTEN_BLOB_FEATURES } from '../blob-features.ts';
-import type { BlobTableEntry } from '../blob-table-entry.ts';
+import type { BlobTableEntry, FirstReads } from '../blob-table-entry.ts';
 import { DIGEST_SIZE } from '../blob-table-entry.ts';
 import { RafsInputError } from '../errors.ts';
 import { CHUNKS_PER_BLOB_MAX } from '../limits.ts';
@@ -37,6 +37,8 @@ export type BlobTailInput = {
   readonly chunks: BlobChunks;
   /** Whether the chunk-info array is compressed with zstd where that helps. @default true */
   readonly compressChunkInfo?: boolean;
+  /** @default unknown */
+  readonly firstReads?: FirstReads | undefined;
 };
 
 export type BlobTail = {
@@ -186,6 +188,7 @@ function describe(
     metaDigest: Buffer.alloc(DIGEST_SIZE),
     metaSize: 0,
     cipher: undefined,
+    firstReads: input.firstReads,
   };
 }
 

@@ -84,6 +84,7 @@ export function sampleChunkInfo(options: SampleOptions): SampleChunkInfo {
     metaDigest: Buffer.alloc(32),
     metaSize: 0,
     cipher,
+    firstReads: undefined,
   };
   return { entry, stored: Buffer.concat([storedArray, encrypt(header)]) };
 }

@@ -3,7 +3,7 @@
  * reader goes first, and it ends with the first failure, since whoever needs the bytes asks again.
  */
 import type { BlobRange, Bootstrap } from '@shoal/rafs';
-import { prefetchRanges } from '@shoal/rafs';
+import { firstReadRanges, prefetchRanges } from '@shoal/rafs';
 import {
   PREFETCH_BYTES_MAX,
   PREFETCH_PARALLEL_MAX,
@@ -19,16 +19,22 @@ export type PrefetchedBlob = {
 };
 
 /**
- * The list of a verified image in its order, cut at its bounds. Neighbours in a blob that are near each
- * other in the list become one range: they are one request.
+ * The list of a verified image in its order, cut at its bounds: what its builder put together as first
+ * reads, then the rest of its table. Neighbours in a blob that are near each other in the list become one
+ * range: they are one request.
  */
 export function prefetchListOf(bootstrap: Bootstrap): readonly BlobRange[] {
   const { prefetchNids, rootNid } = bootstrap;
-  // What builders write that were given no list: it tells nothing of what comes first.
-  if (prefetchNids.length === 1 && prefetchNids[0] === rootNid) return [];
   const list: BlobRange[] = [];
-  let window: BlobRange[] = [];
   let bytes = 0;
+  for (const step of firstReadRanges(bootstrap).values().flatMap(steps)) {
+    bytes += step.length;
+    if (bytes > PREFETCH_BYTES_MAX) return list;
+    list.push(step);
+  }
+  // What builders write that were given no list: it tells nothing of what comes first.
+  if (prefetchNids.length === 1 && prefetchNids[0] === rootNid) return list;
+  let window: BlobRange[] = [];
   const close = () => {
     for (const range of joined(window)) list.push(...steps(range));
     window = [];
