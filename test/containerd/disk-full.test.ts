@@ -3,18 +3,12 @@
  * be fetched; a new one is refused in words; with room again all goes on, and both sides know the same.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  requireMounts,
-  requireTool,
-  runChecked,
-  runCommand,
-  temporaryDirectory,
-  until,
-} from '@shoal/test-kit';
+import { requireMounts, requireTool, temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
 import { startDockerRegistry } from '../support/docker-registry.ts';
+import { mountSmallDisk } from '../support/full-disk.ts';
 import { startSnapshotter } from '../support/own-snapshotter.ts';
 import { runShoal } from '../support/shoal-command.ts';
 import { buildBusyboxLayout, LARGE_BYTES, largeContent, OUTPUT } from './support/busybox-image.ts';
@@ -31,11 +25,7 @@ t.test('a full disk below a running container', async (t) => {
   const registry = await startDockerRegistry(t, join(directory, 'registry'));
   const node = join(directory, 'node');
   const state = join(node, 'state');
-  mkdirSync(state, { recursive: true, mode: 0o700 });
-  await runChecked('truncate', ['-s', '48M', join(directory, 'disk')]);
-  await runChecked('mkfs.ext4', ['-q', '-O', '^has_journal', '-m', '0', join(directory, 'disk')]);
-  await runChecked('mount', ['-o', 'loop', join(directory, 'disk'), state]);
-  t.teardown(() => runCommand('umount', ['-l', state]));
+  const disk = await mountSmallDisk(t, join(directory, 'disk'), state, '48M');
   const snapshotter = await startSnapshotter(t, { directory: node, config: CONFIG });
   const containerd = await startRelease(t, '2', snapshotter);
   if (containerd === undefined) return;
@@ -46,7 +36,7 @@ t.test('a full disk below a running container', async (t) => {
   const name = containerName();
   const run = ['run', '--detach', '--snapshotter', 'shoal', image, name, 'sleep', '10000'];
   await containerd.ctr(run);
-  fill(join(state, 'ballast'));
+  disk.fill();
 
   const sum = ['tasks', 'exec', '--exec-id', containerName(), name, 'sha256sum', '/unread'];
   const digest = createHash('sha256').update(largeContent()).digest('hex');
@@ -59,7 +49,7 @@ t.test('a full disk below a running container', async (t) => {
     'a new container is refused, and it is said why',
   );
 
-  rmSync(join(state, 'ballast'));
+  rmSync(disk.ballast);
   await until('a new container starts', async () => {
     const { exitCode, stdout } = await containerd.tryClient(['run', image, containerName()]);
     return exitCode === 0 && stdout === OUTPUT;
@@ -69,19 +59,3 @@ t.test('a full disk below a running container', async (t) => {
   await removeEverything(t, containerd, snapshotter);
   t.same(readdirSync(join(state, 'snapshots')), []);
 });
-
-/** Until not a byte more goes in. */
-function fill(path: string): void {
-  const fd = openSync(path, 'w');
-  try {
-    for (const length of [1 << 20, 1 << 12, 1]) {
-      try {
-        for (;;) writeSync(fd, Buffer.alloc(length, 1));
-      } catch {
-        // It is full for pieces of this length.
-      }
-    }
-  } finally {
-    closeSync(fd);
-  }
-}

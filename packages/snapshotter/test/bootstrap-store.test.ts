@@ -9,9 +9,9 @@ import type { ImageStore } from '@shoal/registry-client';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { BootstrapStore } from '../src/bootstraps/bootstrap-store.ts';
-import { writeDurably } from '../src/state/durable-file.ts';
 import { walkBootstrap } from '../src/bootstraps/bootstrap-walk.ts';
 import { WALK_INLINE_BYTES_MAX } from '../src/limits.ts';
+import { writeDurably } from '../src/state/durable-file.ts';
 import { StateStore } from '../src/state/state-store.ts';
 import { emptyBootstrap } from './support/tiny-bootstrap.ts';
 
