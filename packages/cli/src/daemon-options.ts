@@ -41,6 +41,14 @@ async function configuredPaths(file: string | undefined): Promise<PathChoice> {
 }
 
 /** What a command says while it waits for a daemon that does not answer yet. */
-export function waitingLine(command: string, { diagnostics }: CliContext): (what: string) => void {
-  return (what) => void diagnostics.line(`shoal ${command}: ${what}`);
+export function waitingLine(
+  command: string,
+  { diagnostics }: Pick<CliContext, 'diagnostics'>,
+): (what: string) => void {
+  // At once, not with the rest of the output; who closed standard error does without.
+  return (what) =>
+    void diagnostics
+      .line(`shoal ${command}: ${what}`)
+      .then(() => diagnostics.flush())
+      .catch(() => undefined);
 }

@@ -1,6 +1,7 @@
 /** What is printed: escapes, JSON, closed readers, and failures as one sentence. */
 import { ShoalError } from '@shoal/errors';
 import t from 'tap';
+import { waitingLine } from '../src/daemon-options.ts';
 import {
   describeFailure,
   ExitCode,
@@ -34,6 +35,16 @@ t.test('nothing a terminal obeys is printed', async (t) => {
   const json = formatJson({ [hostile]: [hostile] });
   t.same(JSON.parse(json), { [hostile]: [hostile] });
   t.notMatch(json.replaceAll('\n', ''), /\p{Cc}|[\u202e\u2028]/u);
+});
+
+t.test('that a command waits is said while it waits, and no closed stream ends it', async (t) => {
+  const { written, output } = collector();
+  waitingLine('mount', { diagnostics: output })('the daemon starts');
+  await new Promise((resolve) => setImmediate(resolve));
+  t.same(written, ['shoal mount: the daemon starts\n']);
+  const closed = new Output({ write: (_, callback) => callback(new Error('gone')) });
+  waitingLine('mount', { diagnostics: closed })('the daemon starts');
+  await new Promise((resolve) => setImmediate(resolve));
 });
 
 t.test('lines, JSON lists and bytes keep their order', async (t) => {
