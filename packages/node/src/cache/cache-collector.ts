@@ -1,6 +1,6 @@
 /** Collects what the policy condemns from the caches of a daemon: now and then, and when asked. */
 import { statfs } from 'node:fs/promises';
-import { errorFields } from '@shoal/snapshotter';
+import { DirectoryError, errorFields } from '@shoal/snapshotter';
 import type { Caches } from '../caches.ts';
 import { COLLECT_INTERVAL_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
@@ -32,21 +32,28 @@ export type CollectedCache = {
   readonly blobs: readonly CollectedBlob[];
 };
 
+/** What is needed of a daemon's caches. */
+type CollectedCaches = Pick<Caches, 'all' | 'defaultDirectory'>;
+
 export class CacheCollector implements AsyncDisposable {
-  readonly #caches: Caches;
+  readonly #caches: CollectedCaches;
   readonly #policy: CollectionPolicy;
   readonly #log: Log;
   readonly #timer: NodeJS.Timeout;
   #running: Promise<unknown> = Promise.resolve();
 
-  constructor(caches: Caches, policy: CollectionPolicy, log: Log) {
+  constructor(caches: CollectedCaches, policy: CollectionPolicy, log: Log) {
     this.#caches = caches;
     this.#policy = policy;
     this.#log = log;
     this.#timer = setInterval(() => void this.#collectSometimes(), COLLECT_INTERVAL_MS).unref();
   }
 
-  /** One after the other: two must not condemn the same blobs. */
+  /**
+   * One after the other: two must not condemn the same blobs.
+   *
+   * @throws ERR_SNAPSHOTTER_DIRECTORY when a cache cannot be looked at; the others were collected
+   */
   collect(request: CollectRequest = {}): Promise<readonly CollectedCache[]> {
     const done = this.#running.then(() => this.#collectAll(request));
     this.#running = done.catch(() => undefined);
@@ -75,7 +82,16 @@ export class CacheCollector implements AsyncDisposable {
 
   async #collectAll(request: CollectRequest): Promise<CollectedCache[]> {
     const collected: CollectedCache[] = [];
-    for (const cache of this.#caches.all()) collected.push(await this.#collectOne(cache, request));
+    const failures: DirectoryError[] = [];
+    for (const cache of this.#caches.all()) {
+      try {
+        collected.push(await this.#collectOne(cache, request));
+      } catch (error) {
+        failures.push(collectionFailure(cache.directory, error));
+      }
+    }
+    const [first] = failures;
+    if (first !== undefined) throw first;
     return collected;
   }
 
@@ -112,6 +128,14 @@ export class CacheCollector implements AsyncDisposable {
       blobs,
     };
   }
+}
+
+/** A directory that somebody took away, say. */
+function collectionFailure(directory: string, error: unknown): DirectoryError {
+  return new DirectoryError(directory, errorFields(error).reason, {
+    cause: error,
+    remedy: 'put it back, or unmount the images whose blobs are kept there',
+  });
 }
 
 /**
