@@ -1,6 +1,6 @@
 /** The control socket: answers, errors with their codes, bounds, callers that leave, closing. */
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ShoalError } from '@shoal/errors';
@@ -64,6 +64,21 @@ t.test('an error keeps its code, words and remedy; a bug does not leak', async (
     code: 'ERR_NODE_CONTROL_PROTOCOL',
     message: /unknown request/,
   });
+});
+
+t.test('a daemon that dies in the middle of its answer is none that runs', async (t) => {
+  const socket = join(temporaryDirectory(t), 's');
+  const server = createServer((connection) => {
+    connection.on('error', () => undefined);
+    connection.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"pid":', () =>
+      connection.destroy(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  t.teardown(() => server.close());
+  const client = new ControlClient(socket);
+  await t.rejects(client.status(), { code: 'ERR_NODE_NOT_RUNNING', retryable: true });
+  await t.rejects(client.mount(REQUEST), { code: 'ERR_NODE_NOT_RUNNING' });
 });
 
 t.test(

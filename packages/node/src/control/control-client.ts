@@ -119,7 +119,9 @@ export class ControlClient {
     options: ControlOptions,
   ): Promise<unknown> {
     const response = await this.#send(method, path, body, options);
-    const answer = await readAnswer(response);
+    const answer = await readAnswer(response).catch((error: unknown) => {
+      throw connectFailure(error, this.#socket);
+    });
     const status = response.statusCode ?? 0;
     if (status !== 200) throw decodeError(status, answer);
     return answer;
@@ -148,7 +150,8 @@ export class ControlClient {
   }
 }
 
-function connectFailure(error: Error, socket: string): Error {
+/** Also of a daemon that ends in the middle of its answer. */
+function connectFailure(error: unknown, socket: string): unknown {
   switch (errorCode(error)) {
     case 'ENOENT':
     case 'ECONNREFUSED':
