@@ -82,9 +82,7 @@ export class SealedKeeper implements CredentialKeeper {
   changed(snapshot: () => readonly RememberedPlace[]): void {
     if (this.#key === undefined) return;
     this.#next = snapshot;
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#writeAll();
   }
 
   /** One write after the other; changes that come meanwhile share the next one. */
@@ -98,6 +96,8 @@ export class SealedKeeper implements CredentialKeeper {
         log.warn({ file, reason: String(error) }, 'credentials of pulls could not be kept');
       }
     }
+    // With the last look at what is next: a change that comes a moment later begins anew.
+    this.#writing = undefined;
   }
 
   async #write(places: readonly RememberedPlace[]): Promise<void> {
