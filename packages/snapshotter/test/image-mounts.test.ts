@@ -2,7 +2,8 @@
  * One mount per image, for as long as a snapshot stands for it: shared, found again after a restart,
  * mounted again when somebody took it away, and gone when nobody needs it.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { mock } from 'node:test';
 import { parseDigest } from '@shoal/oci';
@@ -31,12 +32,13 @@ function markOf(pair: string): ImageMark {
 class BookService implements LowerMounts {
   readonly mounted = new Set<string>();
   readonly events: string[] = [];
-  onMount: (request: LowerMountRequest) => Promise<void> = async () => {};
+  onMount: (request: LowerMountRequest, options: { signal: AbortSignal }) => Promise<void> =
+    async () => {};
 
-  async mountLower(request: LowerMountRequest) {
+  async mountLower(request: LowerMountRequest, options: { signal: AbortSignal }) {
     const { mountpoint, reference } = request;
     this.events.push(`mount ${reference}`);
-    await this.onMount(request);
+    await this.onMount(request, options);
     this.mounted.add(mountpoint);
     return { mountpoint, reference, manifestDigest: '', driver: '', driverReason: '' };
   }
@@ -67,7 +69,7 @@ class BookService implements LowerMounts {
 function open(t: Tap, service = new BookService(), directory = temporaryDirectory(t)) {
   // A directory of a test is on the same device as what is "mounted" in it.
   const isThere = async (path: string) => service.isMounted(path) && existsSync(path);
-  const mounts = new ImageMounts(directory, { service, log: silentLog, isThere });
+  const mounts = ImageMounts.open(directory, { service, log: silentLog, isThere });
   t.teardown(() => mounts.close());
   return { mounts, service, directory };
 }
@@ -175,6 +177,32 @@ t.test('mounted again when somebody has unmounted it', async (t) => {
   service.mounted.delete(path);
   t.equal(await mounts.ensure(markOf('aa'), signal), path);
   t.equal(service.events.filter((event) => event.startsWith('mount')).length, 2);
+});
+
+t.test('mounted again also when the directory has gone with it', async (t) => {
+  const service = new BookService();
+  const directory = temporaryDirectory(t);
+  const mounts = ImageMounts.open(directory, { service, log: silentLog });
+  t.teardown(() => mounts.close());
+  const path = await mounts.ensure(markOf('aa'), signal);
+  rmdirSync(path);
+  t.equal(await mounts.ensure(markOf('aa'), signal), path);
+  t.ok(existsSync(path));
+  t.equal(service.events.filter((event) => event.startsWith('mount')).length, 2);
+});
+
+t.test('closing waits for no registry', async (t) => {
+  const { mounts, service } = open(t);
+  const begun = Promise.withResolvers<void>();
+  service.onMount = (_request, options) => {
+    begun.resolve();
+    return once(options.signal, 'abort').then(() => options.signal.throwIfAborted());
+  };
+  const gaveUp = t.rejects(mounts.ensure(markOf('aa'), signal), { name: 'AbortError' });
+  await begun.promise;
+  await Promise.all([gaveUp, mounts.close(), mounts.close()]);
+  await t.rejects(mounts.ensure(markOf('bb'), signal), { name: 'AbortError' });
+  t.equal(service.events.length, 1);
 });
 
 t.test('a mount that fails is tried again by the next', async (t) => {

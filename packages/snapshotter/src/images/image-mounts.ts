@@ -15,6 +15,7 @@ import type { Digest } from '@shoal/oci';
 import { KeyedLock } from '../keyed-lock.ts';
 import type { MountService } from '../mounts/mount-service.ts';
 import { errorFields, type ServiceLog } from '../service-log.ts';
+import { makePrivateDirectory } from '../state/private-directory.ts';
 import type { ImageMark } from './lazy-mark.ts';
 import { CLAIM_MS_MAX, CLAIMS_CHECK_MS } from './limits.ts';
 
@@ -33,7 +34,7 @@ export type ImageMountParts = {
 
 const ID = /^[0-9a-f]{32}$/;
 
-export class ImageMounts {
+export class ImageMounts implements AsyncDisposable {
   readonly #directory: string;
   readonly #parts: ImageMountParts;
   readonly #locks = new KeyedLock();
@@ -41,13 +42,20 @@ export class ImageMounts {
   readonly #users = new Map<string, Set<number>>();
   /** By image without users: until when (`performance.now`) a pull may need it. */
   readonly #claims = new Map<string, number>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #ending = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(directory: string, parts: ImageMountParts) {
+  private constructor(directory: string, parts: ImageMountParts) {
     this.#directory = directory;
     this.#parts = parts;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    this.#timer = setInterval(() => void this.#unmountUnclaimed(), CLAIMS_CHECK_MS).unref();
+  }
+
+  /** Looks through the claims from now on. @throws DirectoryError */
+  static open(directory: string, parts: ImageMountParts): ImageMounts {
+    makePrivateDirectory(directory);
+    const mounts = new ImageMounts(directory, parts);
+    mounts.#timer = setInterval(() => void mounts.#unmountUnclaimed(), CLAIMS_CHECK_MS).unref();
+    return mounts;
   }
 
   pathOf(mark: ImageMark): string {
@@ -87,7 +95,7 @@ export class ImageMounts {
       if (await this.#isMounted(path)) return path;
       // Its snapshots may never come, or be gone by now: nobody would unmount it then.
       if (!this.#users.has(id)) this.#claims.set(id, performance.now() + CLAIM_MS_MAX);
-      await this.#mount(mark, path, signal);
+      await this.#mount(mark, path, AbortSignal.any([signal, this.#ending.signal]));
       return path;
     });
   }
@@ -119,9 +127,15 @@ export class ImageMounts {
     for (const id of known) await this.#unmountUnused(id);
   }
 
+  /** Gives up mounts that are under way: they may wait for a registry. Idempotent. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#ending.abort();
     await this.#locks.drain();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   /** Also when somebody unmounted it by hand: the empty directory must not pass for the image. */
@@ -131,6 +145,7 @@ export class ImageMounts {
   }
 
   async #mount(mark: ImageMark, path: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     const { service, log } = this.#parts;
     if (service.isKnown(path)) {
       log.warn({ mountpoint: path }, 'an image was unmounted by somebody else: mounted again');
@@ -194,6 +209,12 @@ function idOf({ repository, manifestDigest, bootstrapDigest }: ImageMark): strin
 
 /** The root of a mounted image answers from memory, whatever has become of its registry. */
 async function isOtherDevice(path: string): Promise<boolean> {
-  const [there, above] = await Promise.all([stat(path), stat(dirname(path))]);
-  return there.dev !== above.dev;
+  try {
+    const [there, above] = await Promise.all([stat(path), stat(dirname(path))]);
+    return there.dev !== above.dev;
+  } catch (error) {
+    // Who unmounted it may have removed the directory, too.
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
 }

@@ -31,7 +31,7 @@ export type LazyImagesInput = {
 
 export function openLazyImages(input: LazyImagesInput): LazyImages {
   const { root, service, access, bootstraps, content, log } = input;
-  const mounts = new ImageMounts(join(root, 'lazy'), { service, log });
+  const mounts = ImageMounts.open(join(root, 'lazy'), { service, log });
   // A pull waits for a look-up: two tries at most.
   const look = (reference: string) =>
     access.open({ reference, source: {}, missPolicy: { kind: 'fail' } });
