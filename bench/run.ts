@@ -1,13 +1,22 @@
 /**
  * `npm run bench -- SCENARIO [--small] [--runs N] [--only PART] [--save]`: measures Shoal beside what
  * a user would pick instead, in one run, and prints ratios. `--save` puts the table and its JSON into
- * bench/results/ under today's date; rows of work that is not measured in this run stay there, so a
- * scenario with parts can be measured part by part. Times are never asserted anywhere.
+ * bench/results/ under today's date. A scenario with parts can be measured part by part: its rows of
+ * work that is not measured in this run stay there. Times are never asserted anywhere.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { formatReport, makeReport, mergeReports, type Report } from './harness/report.ts';
+import { commitOf } from '../scripts/test-runner/long-report.ts';
+import { mountsBelow } from '../test/support/own-daemon.ts';
+import { REPOSITORY_ROOT } from './harness/input.ts';
+import {
+  formatReport,
+  makeReport,
+  mergeReports,
+  type Report,
+  type ScenarioResult,
+} from './harness/report.ts';
 import type { Scenario } from './harness/scenario.ts';
 import { disposeOpenScopes } from './harness/scope.ts';
 import { convertScenario } from './scenario/convert.bench.ts';
@@ -48,33 +57,37 @@ async function main(): Promise<void> {
   const { only } = values;
   const isPart = only === undefined || scenario?.parts?.includes(only) === true;
   const isRuns = Number.isInteger(runs) && runs >= 1 && runs <= 100;
-  if (values.help || scenario === undefined || !isRuns || !isPart) {
+  // What a small input shows is no result.
+  const isUsable = isRuns && isPart && !(values.small && values.save);
+  if (values.help || scenario === undefined || !isUsable) {
     console.error(isPart ? USAGE : `${USAGE}\nparts of ${name}: ${scenario?.parts?.join(', ')}`);
     process.exitCode = values.help ? 0 : 2;
     return;
   }
   // On the disk, not in a tmpfs: EROFS refuses metadata files there, and ext4 is the reference.
   const directory = mkdtempSync('/var/tmp/shoal-bench-');
-  const clear = () => rmSync(directory, { recursive: true, force: true });
+  const clear = () => clearDirectory(directory);
   endWhenInterrupted(clear);
   try {
     const say = (text: string) => console.error(`# ${text}`);
-    const keep = (part: Report) => {
-      if (values.save) save(part);
+    const commit = commitOf(REPOSITORY_ROOT);
+    const keep = (part: ScenarioResult): Report => {
+      const report = makeReport(name, commit, part);
+      if (values.save) save(report, scenario.parts !== undefined);
+      return report;
     };
-    const result = await scenario.run(
-      {
-        ...{ isSmall: values.small, runs, only, say },
-        keep: (part) => keep(makeReport(name, part)),
-      },
-      directory,
-    );
-    const report = makeReport(name, result);
-    console.log(formatReport(report));
-    keep(report);
+    const options = { isSmall: values.small, runs, only, say, keep };
+    console.log(formatReport(keep(await scenario.run(options, directory))));
   } finally {
     if (!isEnding) clear();
   }
+}
+
+/** Never through a mount that could not be taken away. */
+function clearDirectory(directory: string): void {
+  const mounts = mountsBelow(directory);
+  if (mounts.length === 0) rmSync(directory, { recursive: true, force: true });
+  else console.error(`# ${directory} stays: something is mounted at ${mounts.join(', ')}`);
 }
 
 let isEnding = false;
@@ -89,18 +102,20 @@ function endWhenInterrupted(clear: () => void): void {
     clear();
     process.exit(130);
   };
-  process.on('SIGINT', () => void end());
-  process.on('SIGTERM', () => void end());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => void end());
+  // Who read what is said has gone.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => void end());
 }
 
-function save(report: Report): void {
+function save(report: Report, hasParts: boolean): void {
   const results = join(import.meta.dirname, 'results');
   mkdirSync(results, { recursive: true });
   const stem = join(results, `${report.date.slice(0, 10)}-${report.scenario}`);
-  const before = existsSync(`${stem}.json`)
-    ? (JSON.parse(readFileSync(`${stem}.json`, 'utf8')) as Report)
-    : undefined;
-  const merged = before === undefined ? report : mergeReports(before, report);
+  const merged =
+    hasParts && existsSync(`${stem}.json`)
+      ? mergeReports(JSON.parse(readFileSync(`${stem}.json`, 'utf8')) as Report, report)
+      : report;
   writeFileSync(`${stem}.md`, formatReport(merged));
   writeFileSync(`${stem}.json`, `${JSON.stringify(merged, undefined, 2)}\n`);
 }

@@ -7,6 +7,7 @@ import { runChecked } from '@shoal/test-kit';
 import { measureInTurn } from './figures.ts';
 import { compareRounds, type Row } from './report.ts';
 import type { ScenarioOptions } from './scenario.ts';
+import { BenchScope } from './scope.ts';
 import { dropCaches } from './tree-reader.ts';
 
 const BLOCK_BYTES = 4096;
@@ -19,11 +20,13 @@ export async function fuseThroughput(directory: string, options: ScenarioOptions
   await runChecked('dd', ['if=/dev/urandom', `of=${path}`, 'bs=1M', `count=${sizeBytes >> 20}`]);
   const readyMap = new SharedArrayBuffer(Math.ceil(sizeBytes / BLOCK_BYTES / 8));
   new Uint8Array(readyMap).fill(0xff);
-  await using session = await openFlatFuseSession({
+  await using scope = new BenchScope();
+  const session = await openFlatFuseSession({
     files: [{ fileId: FILE_ID, name: 'device', sizeBytes, path, readyMap }],
     onMiss: () => Promise.reject(new Error('every block is ready')),
     errnoOf: () => 5,
   });
+  scope.teardown(() => session.close());
   const served = session.pathOf(FILE_ID);
   const contestants = new Map([
     ['page cache', () => megabytesPerSecond(path)],
@@ -65,6 +68,10 @@ async function rateOf(script: string, reader: number): Promise<number> {
   child.stdout?.on('data', (bytes: Buffer) => chunks.push(bytes));
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   child.on('error', reject);
-  child.on('close', () => resolve(Number(Buffer.concat(chunks).toString())));
+  child.on('close', (code) => {
+    const rate = Number(Buffer.concat(chunks).toString());
+    if (code === 0 && rate > 0) resolve(rate);
+    else reject(new Error(`the reader ended with ${code}`));
+  });
   return promise;
 }

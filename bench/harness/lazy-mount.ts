@@ -1,7 +1,8 @@
 /** Converts a layout and mounts the result with a daemon of its own, through the real command. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { runChecked, runCommand } from '@shoal/test-kit';
+import { runChecked, type TestScope } from '@shoal/test-kit';
+import { ownDaemon } from '../../test/support/own-daemon.ts';
 import { SHOAL } from './input.ts';
 import { driverAt } from './miss-figures.ts';
 
@@ -11,7 +12,8 @@ export type LazyMount = {
   again(mountpoint: string): Promise<string>;
   /** What `shoal status --json` says. */
   status(): Promise<unknown>;
-  close(): Promise<void>;
+  /** What `shoal trace --json` says. */
+  trace(): Promise<unknown>;
 };
 
 export async function convertLayout(layout: string, directory: string): Promise<string> {
@@ -22,26 +24,23 @@ export async function convertLayout(layout: string, directory: string): Promise<
   return target;
 }
 
+/** Mount and daemon go with the scope. */
 export async function mountLazily(
+  scope: TestScope,
   reference: string,
   directory: string,
   flags: readonly string[] = [],
 ): Promise<LazyMount> {
-  const mountpoint = join(directory, 'mount');
-  const env = {
-    ...process.env,
-    SHOAL_ROOT: join(directory, 'state'),
-    SHOAL_RUN: join(directory, 'run'),
-  };
-  const mountpoints = new Set<string>();
+  const { env } = ownDaemon(scope, directory);
   const mount = async (place: string) => {
     mkdirSync(place, { recursive: true });
     await runChecked(SHOAL, ['mount', ...flags, reference, place], { env });
-    mountpoints.add(place);
   };
+  const mountpoint = join(directory, 'mount');
   await mount(mountpoint);
-  const status = async () =>
-    JSON.parse((await runChecked(SHOAL, ['status', '--json'], { env })).stdout);
+  const ask = async (...words: readonly string[]): Promise<unknown> =>
+    JSON.parse((await runChecked(SHOAL, [...words, '--json'], { env })).stdout);
+  const status = () => ask('status');
   return {
     mountpoint,
     again: async (place) => {
@@ -49,9 +48,6 @@ export async function mountLazily(
       return driverAt(await status(), place);
     },
     status,
-    close: async () => {
-      for (const place of mountpoints) await runCommand(SHOAL, ['unmount', place], { env });
-      await runCommand('pkill', ['-TERM', '-f', '--', `--root ${join(directory, 'state')}`]);
-    },
+    trace: () => ask('trace', mountpoint),
   };
 }

@@ -1,4 +1,4 @@
-/** Reads figures out of what `shoal status --json` prints. */
+/** Reads figures out of what `shoal status --json` and `shoal trace --json` print. */
 
 export type MissFigures = {
   /** Stored bytes fetched from all sources. */
@@ -19,6 +19,24 @@ export function daemonFigures(status: unknown): MissFigures {
     p50Ms: Number(member(misses, 'p50Ms')),
     p99Ms: Number(member(misses, 'p99Ms')),
   };
+}
+
+/** Bytes of a blob's uncompressed address space that a reader waited for. */
+export type WaitedRange = {
+  readonly blobId: string;
+  readonly offset: number;
+  readonly length: number;
+};
+
+/** The reads of a trace; throws when it has none. */
+export function waitedRanges(trace: unknown): readonly WaitedRange[] {
+  const reads = member(first(trace), 'reads');
+  if (!Array.isArray(reads)) throw new Error('the trace is not as expected');
+  return reads.map((read) => ({
+    blobId: String(member(read, 'blobId')),
+    offset: Number(member(read, 'offset')),
+    length: Number(member(read, 'length')),
+  }));
 }
 
 /** The driver of the mount at a place; throws when the status has none. */

@@ -11,6 +11,8 @@ export type StoredChunk = {
   readonly offset: number;
   readonly bytes: number;
   readonly isCompressed: boolean;
+  /** Where it begins in the uncompressed address space of the blob. */
+  readonly rawOffset: number;
   readonly rawBytes: number;
   /** SHA-256 of the raw bytes. */
   readonly digest: Buffer;
@@ -54,11 +56,13 @@ export async function placesOf(reference: string, count: number): Promise<Place[
 
 function storedChunk(blobId: string, record: ChunkRecord): StoredChunk {
   const { compressedOffset: offset, compressedSize: bytes, uncompressedSize: rawBytes } = record;
+  const rawOffset = record.uncompressedOffset;
   return {
     blobId,
     offset,
     bytes,
     rawBytes,
+    rawOffset,
     isCompressed: bytes !== rawBytes,
     digest: record.digest,
   };

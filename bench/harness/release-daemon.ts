@@ -3,13 +3,12 @@
  * ends is started again at once. What a host runs is a release; from sources a start takes longer.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestScope } from '@shoal/test-kit';
-import { readManifest } from '../../scripts/release/npm-package.ts';
-import { readSourceState, stageRelease } from '../../scripts/release/stage.ts';
 import type { OwnDaemon } from '../../test/support/own-daemon.ts';
-import { root } from '../../test/support/source-files.ts';
+import { stageOwnRelease } from './staged-release.ts';
 
 const TICKS_PER_SECOND = 100;
 
@@ -17,14 +16,10 @@ const TICKS_PER_SECOND = 100;
 export async function startReleaseDaemon(
   scope: TestScope,
   directory: string,
-  { root: stateRoot, run }: OwnDaemon,
+  { root, run }: OwnDaemon,
 ): Promise<void> {
-  const stage = join(directory, 'release');
-  mkdirSync(stage, { recursive: true });
-  const { version } = readManifest(root);
-  await stageRelease({ root, version, arch: 'x64', ...readSourceState(root, true) }, stage);
-  const program = join(stage, 'bin', 'shoal');
-  const args = ['snapshotter', '--root', stateRoot, '--run', run];
+  const program = await stageOwnRelease(join(directory, 'release'));
+  const args = ['snapshotter', '--root', root, '--run', run];
   let isOver = false;
   let daemon: ChildProcess | undefined;
   const start = () => {
@@ -36,9 +31,12 @@ export async function startReleaseDaemon(
     });
   };
   start();
-  scope.teardown(() => {
+  scope.teardown(async () => {
     isOver = true;
-    daemon?.kill();
+    if (daemon?.exitCode !== null || daemon.signalCode !== null) return;
+    const ended = once(daemon, 'exit');
+    daemon.kill();
+    await ended;
   });
 }
 

@@ -21,6 +21,8 @@ export type Row = {
 export type Report = {
   readonly scenario: string;
   readonly date: string;
+  /** What was measured; told when the tree was not exactly that. */
+  readonly commit?: string;
   readonly machine: {
     readonly cpu: string;
     readonly cores: number;
@@ -37,10 +39,11 @@ export type Report = {
 
 export type ScenarioResult = Pick<Report, 'parameters' | 'rows' | 'notes'>;
 
-export function makeReport(scenario: string, result: ScenarioResult): Report {
+export function makeReport(scenario: string, commit: string, result: ScenarioResult): Report {
   return {
     scenario,
     date: new Date().toISOString(),
+    commit,
     machine: {
       cpu: cpus()[0]?.model ?? 'unknown',
       cores: cpus().length,
@@ -61,7 +64,7 @@ export function formatReport(report: Report): string {
     row.work,
     row.contestant,
     `${formatFigure(row.value)} ${row.unit}`,
-    row.ratio === undefined ? '1 (reference)' : row.ratio.toFixed(2),
+    ratioText(row, report.rows),
     row.bar ?? '',
   ]);
   const widths = header.map((title, column) =>
@@ -70,7 +73,8 @@ export function formatReport(report: Report): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
   return [
-    `# ${report.scenario}, ${report.date.slice(0, 10)}`,
+    `# ${report.scenario}, ${report.date.slice(0, 10)}` +
+      (report.commit === undefined ? '' : `, ${report.commit}`),
     '',
     `${machine.cores} cores (${machine.cpu}), ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, ` +
       `Linux ${machine.kernel}, Node ${machine.node}` +
@@ -86,6 +90,12 @@ export function formatReport(report: Report): string {
     ...report.notes.map((note) => `- ${note}`),
     '',
   ].join('\n');
+}
+
+/** Nothing for work that only one contestant did. */
+function ratioText({ work, ratio }: Row, rows: readonly Row[]): string {
+  if (ratio !== undefined) return ratio.toFixed(2);
+  return rows.filter((row) => row.work === work).length > 1 ? '1 (reference)' : '';
 }
 
 function formatFigure(value: number): string {

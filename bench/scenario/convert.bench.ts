@@ -14,18 +14,11 @@ import {
   runChecked,
   timeCommand,
 } from '@shoal/test-kit';
-import { readManifest } from '../../scripts/release/npm-package.ts';
-import { readSourceState, stageRelease } from '../../scripts/release/stage.ts';
 import { measureInTurn } from '../harness/figures.ts';
-import {
-  type BenchInput,
-  makeInput,
-  makeLargeInput,
-  REPOSITORY_ROOT,
-  SHOAL,
-} from '../harness/input.ts';
+import { type BenchInput, makeInput, makeLargeInput, SHOAL } from '../harness/input.ts';
 import { compareRounds, type Row, type ScenarioResult } from '../harness/report.ts';
 import type { Scenario, ScenarioOptions } from '../harness/scenario.ts';
+import { stageOwnRelease } from '../harness/staged-release.ts';
 
 type Contestants = Map<string, () => Promise<ProcessFigures>>;
 
@@ -41,7 +34,8 @@ export const convertScenario: Scenario = {
 };
 
 async function run(options: ScenarioOptions, directory: string): Promise<ScenarioResult> {
-  const release = options.isSmall ? undefined : await stage(options, directory);
+  if (!options.isSmall) options.say('building the release');
+  const release = options.isSmall ? undefined : await stageOwnRelease(join(directory, 'release'));
   const notes = [
     'The reference of each figure is its first row; ratios are of rounds, in the middle.',
   ];
@@ -62,18 +56,6 @@ async function run(options: ScenarioOptions, directory: string): Promise<Scenari
     rmSync(place, { recursive: true, force: true });
   }
   return { parameters, rows, notes };
-}
-
-/** The `shoal` of a release made from this tree. */
-async function stage(options: ScenarioOptions, directory: string): Promise<string> {
-  options.say('building the release');
-  const place = join(directory, 'release');
-  mkdirSync(place);
-  const { version } = readManifest(REPOSITORY_ROOT);
-  const source = readSourceState(REPOSITORY_ROOT, true);
-  const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
-  await stageRelease({ root: REPOSITORY_ROOT, version, arch, ...source }, place);
-  return join(place, 'bin', 'shoal');
 }
 
 function nydusImage(): string | undefined {

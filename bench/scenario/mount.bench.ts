@@ -13,6 +13,7 @@ import { makeInput } from '../harness/input.ts';
 import { convertLayout, mountLazily } from '../harness/lazy-mount.ts';
 import { compareRounds, type Row, type ScenarioResult } from '../harness/report.ts';
 import type { Scenario, ScenarioOptions } from '../harness/scenario.ts';
+import { BenchScope } from '../harness/scope.ts';
 import {
   dropCaches,
   largestFiles,
@@ -47,32 +48,13 @@ async function run(options: ScenarioOptions, directory: string): Promise<Scenari
   mkdirSync(plain);
   await runChecked('tar', ['--extract', '--numeric-owner', '--file', input.tar, '-C', plain]);
   options.say('converting and mounting');
-  const mount = await mountLazily(await convertLayout(input.layout, directory), directory);
-  const rows: Row[] = [];
-  try {
-    const files = listFiles(plain);
-    options.say(`${files.length} files; reading all of them once`);
-    sequentialMs(mount.mountpoint, files);
-    const again = join(directory, 'again');
-    const driver = await mount.again(again);
-    const roots = new Map([
-      ['ext4', plain],
-      ['shoal mount', mount.mountpoint],
-      [`mounted again (${driver})`, again],
-    ]);
-    for (const work of workOf(files, options.isSmall)) {
-      options.say(work.name);
-      const rounds = work.isCold ? COLD_ROUNDS : WARM_ROUNDS;
-      rows.push(...(await compareWork(work, roots, roundsOf(options, rounds))));
-    }
-  } finally {
-    await mount.close();
-  }
+  const image = await convertLayout(input.layout, directory);
+  const rows = await measureTrees(plain, image, options, directory);
   options.say('FUSE throughput');
   const runs = roundsOf(options, FUSE_ROUNDS);
   rows.push(...(await fuseThroughput(directory, { ...options, runs })));
   return {
-    parameters: { input: input.description, bytes: input.tarBytes, runs: options.runs },
+    parameters: { input: input.description, bytes: input.tarBytes },
     rows,
     notes: [
       'All trees lie on the same disk. Time: less is better; throughput: more is better.',
@@ -81,6 +63,34 @@ async function run(options: ScenarioOptions, directory: string): Promise<Scenari
         ' medians, ratios the medians of the ratios of each round.',
     ],
   };
+}
+
+/** The tree on ext4 beside mounts of the same image, all of whose bytes are here. */
+async function measureTrees(
+  plain: string,
+  image: string,
+  options: ScenarioOptions,
+  directory: string,
+): Promise<Row[]> {
+  await using scope = new BenchScope();
+  const mount = await mountLazily(scope, image, directory);
+  const files = listFiles(plain);
+  options.say(`${files.length} files; reading all of them once`);
+  sequentialMs(mount.mountpoint, files);
+  const again = join(directory, 'again');
+  const driver = await mount.again(again);
+  const roots = new Map([
+    ['ext4', plain],
+    ['shoal mount', mount.mountpoint],
+    [`mounted again (${driver})`, again],
+  ]);
+  const rows: Row[] = [];
+  for (const work of workOf(files, options.isSmall)) {
+    options.say(work.name);
+    const rounds = work.isCold ? COLD_ROUNDS : WARM_ROUNDS;
+    rows.push(...(await compareWork(work, roots, roundsOf(options, rounds))));
+  }
+  return rows;
 }
 
 function workOf(files: readonly TreeFile[], isSmall: boolean): Work[] {

@@ -13,8 +13,8 @@ export function writeLongReport(root: string, lines: readonly string[]): string 
   return path;
 }
 
-/** What was tested, marked when it was not exactly that commit. */
-function commitOf(root: string): string {
+/** The commit that is checked out at `root`, marked when the tree is not exactly that. */
+export function commitOf(root: string): string {
   const git = (...words: string[]) =>
     execFileSync('git', ['-C', root, ...words], { encoding: 'utf8' }).trim();
   try {
