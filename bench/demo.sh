@@ -13,12 +13,12 @@
 # (${SHOAL_TEST_CACHE:-~/.cache/shoal-test}, 575 MB). SHOAL_DEMO_DIR says where it works: 2 GB on a
 # disk file system (default /var/tmp, without root your home directory).
 set -eu
-cd "$(dirname -- "$0")/.."
+root=$(cd "$(dirname -- "$0")/.." && pwd)
 case " $* " in
   *' --help '* | *' -h '*)
-    sed -n '2,/^set/s/^# \{0,1\}//p' bench/demo.sh
+    sed -n '2,/^set/s/^# \{0,1\}//p' "$root/bench/demo.sh"
     exit 0
     ;;
 esac
-scripts/set-up.sh --demo
-exec node_modules/node/bin/node --disable-warning=ExperimentalWarning bench/demo/main.ts "$@"
+"$root/scripts/set-up.sh" --demo
+exec "$root/node_modules/node/bin/node" --disable-warning=ExperimentalWarning "$root/bench/demo/main.ts" "$@"

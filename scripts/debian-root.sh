@@ -22,8 +22,11 @@ if [ ! -s "$final" ]; then
   flock 9
   if [ ! -s "$final" ]; then
     echo "debian-root: making $final, once: takes a few minutes" >&2
-    draft="$cache/debian-$key.draft-$$.tar"
+    # One name, below the lock: what a killed run left is written over.
+    draft="$cache/debian-$key.draft.tar"
     trap 'rm -f "$draft"' EXIT
+    # Without this a shell that a signal ends passes EXIT over.
+    trap 'exit 130' INT TERM HUP
     # Anything but root uses a user namespace; the archive is the same.
     tries=1
     until SOURCE_DATE_EPOCH=1700000000 mmdebstrap --quiet --variant=apt \

@@ -1,7 +1,6 @@
 /** The two ways to start a program from an image, measured the same way. */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { mustRun, runProgram } from './run-program.ts';
 import type { SlowLink } from './slow-link.ts';
 
@@ -64,18 +63,8 @@ export async function measureLazyMount(context: MeasureContext): Promise<Measure
       ],
     };
   } finally {
-    await runProgram(shoal, ['unmount', mountpoint], environment);
-    await endDaemon(context);
+    await runProgram(shoal, ['drain', '--lazy'], environment);
   }
-}
-
-/** Asks the demo's own daemon to end; with nothing mounted it takes its holder with it. */
-async function endDaemon({ shoal, environment }: MeasureContext): Promise<void> {
-  const status = await runProgram(shoal, ['status', '--json'], environment);
-  if (status.exitCode !== 0) return;
-  const { daemon }: { daemon: { pid: number } } = JSON.parse(status.stdout);
-  process.kill(daemon.pid, 'SIGTERM');
-  for (let left = 200; left > 0 && existsSync(`/proc/${daemon.pid}`); left--) await sleep(50);
 }
 
 /** Pulls everything, unpacks everything, runs the program. */

@@ -6,8 +6,6 @@ export type SlowLinkOptions = {
   readonly upstream: string;
   /** Payload bytes per second towards the client, all connections together. */
   readonly bytesPerSecond: number;
-  /** Time one way, added before each connection's first bytes. @default 0 */
-  readonly delayMs?: number;
 };
 
 /** Bytes are released in slices of this size so that many connections share the link fairly. */
@@ -87,7 +85,7 @@ export class SlowLink implements AsyncDisposable {
     const now = performance.now();
     const start = Math.max(now, this.#freeAt);
     this.#freeAt = start + (length / this.#options.bytesPerSecond) * 1000;
-    const waitMs = this.#freeAt - now + (this.#options.delayMs ?? 0);
+    const waitMs = this.#freeAt - now;
     // Timers are no finer than a millisecond; the debt is kept in #freeAt, so no time is lost.
     if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
