@@ -13,9 +13,11 @@ import {
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startHolder, unmount } from '@shoal/linux';
-import { requireMounts, until } from '@shoal/test-kit';
+import { requireMounts, requireTool, runChecked, until } from '@shoal/test-kit';
 import t from 'tap';
+import { BlobfsSession } from '../src/driver/blobfs-session.ts';
 import { type DriverEvent, openBlobfsDriver } from '../src/driver/index.ts';
+import { readSessionState } from '../src/driver/session-state.ts';
 import { blobBytes } from './support/driver-blob.ts';
 import { DriverFixture } from './support/driver-fixture.ts';
 
@@ -115,6 +117,67 @@ t.test('a session is not ended because this start can make nothing of its mounts
   await successor.shutDown();
   const third = await openBlobfsDriver({ stateDirectory });
   t.match(await third.restore([], lost), { mounts: [] }, 'without a session nobody waits');
+});
+
+t.test('a session is not ended because this process may open no more files', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'prlimit')) return;
+  const fixture = new DriverFixture(t);
+  const { stateDirectory } = fixture;
+  const request = fixture.request('m', [fixture.blob(4, 4)]);
+  const predecessor = await openBlobfsDriver({ stateDirectory });
+  await predecessor.mount(request);
+  await predecessor.close();
+  const successor = await openBlobfsDriver({ stateDirectory });
+  const files = await fewFiles();
+  try {
+    await t.rejects(successor.restore([request]), {
+      code: 'ERR_SNAPSHOTTER_SESSION_KEPT',
+      message: /EMFILE.*m-mnt\)$/,
+    });
+  } finally {
+    await files.again();
+  }
+  t.equal(fixture.holders().length, 1);
+  const next = await openBlobfsDriver({ stateDirectory });
+  t.teardown(() => next.shutDown());
+  t.match(await next.restore([request]), { mounts: [{ origin: 'adopted' }], failures: [] });
+  await next.unmount('m');
+});
+
+/** One more file may be open than is now, until `again`. */
+async function fewFiles(): Promise<{ again(): Promise<void> }> {
+  const pid = String(process.pid);
+  const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+  // Started now: later it could not be.
+  const undo = spawn('sh', ['-c', `read line; exec prlimit --pid ${pid} --nofile=${soft}:`], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  await once(undo, 'spawn');
+  const free = openSync('/dev/null', 'r');
+  closeSync(free);
+  await runChecked('prlimit', ['--pid', pid, `--nofile=${free + 1}:`]);
+  return {
+    again: async () => {
+      undo.stdin?.end('\n');
+      await once(undo, 'close');
+    },
+  };
+}
+
+t.test('the record of a session stays when one before it ends', async (t) => {
+  if (!requireMounts(t)) return;
+  const { stateDirectory } = new DriverFixture(t);
+  const options = {
+    ...{ stateDirectory, holderKind: undefined, fdStore: undefined, report: () => undefined },
+    session: { onMiss: () => Promise.resolve(undefined), errnoOf: () => 5 },
+  };
+  const first = await BlobfsSession.open(options);
+  const second = await BlobfsSession.open(options);
+  const record = readSessionState(stateDirectory);
+  await first.end();
+  t.same(readSessionState(stateDirectory), record);
+  await second.end();
+  t.equal(readSessionState(stateDirectory), undefined);
 });
 
 t.test('one mount that cannot be restored does not keep the others away', async (t) => {

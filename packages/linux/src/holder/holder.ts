@@ -135,22 +135,22 @@ const STOP_WAIT_MS = 5000;
 export async function stopHolder(record: HolderRecord): Promise<void> {
   if (record.socket !== undefined) rmSync(record.socket, { force: true });
   if (!isHolderAlive(record)) return;
-  killExactly(record);
+  killExactly(record.pid, () => isHolderAlive(record));
   const endsAt = performance.now() + STOP_WAIT_MS;
   while (isHolderAlive(record) && performance.now() < endsAt) await sleep(STOP_CHECK_MS);
 }
 
-/** Whoever has the number by now is left alone. */
-function killExactly(record: HolderRecord): void {
+/** `isIt` looks at the process of that number: whoever else has it by now is left alone. */
+function killExactly(pid: number, isIt: () => boolean): void {
   let pidfd: number | undefined;
   try {
-    pidfd = pidfdOpen(record.pid);
+    pidfd = pidfdOpen(pid);
     // After pidfd_open: from here on the pidfd means this process or none.
-    if (isHolderAlive(record)) pidfdSendSignal(pidfd, constants.signals.SIGKILL);
+    if (isIt()) pidfdSendSignal(pidfd, constants.signals.SIGKILL);
   } catch (error) {
     const isGone = error instanceof SyscallError && error.errnoName === 'ESRCH';
     // Where the calls are refused, the number is all there is.
-    if (!isGone && isHolderAlive(record)) kill(record.pid);
+    if (!isGone && isIt()) kill(pid);
   } finally {
     if (pidfd !== undefined) closeFd(pidfd);
   }
@@ -166,17 +166,19 @@ function kill(pid: number): void {
 
 /** The running holders that were started for this purpose, also those nobody remembers. */
 export function listHolders(purpose: string): number[] {
-  const mark = `${ENVIRONMENT_MARK}=${purpose}`;
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(mark);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
+    .map(Number)
+    .filter((pid) => isHolder(pid, purpose));
+}
+
+function isHolder(pid: number, purpose: string): boolean {
+  try {
+    const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
+    return environment.split('\0').includes(`${ENVIRONMENT_MARK}=${purpose}`);
+  } catch {
+    return false;
+  }
 }
 
 /** Ends every holder of this purpose but one: those a daemon started and died before recording. */
@@ -186,7 +188,7 @@ export function stopStrayHolders(
 ): void {
   const { keep, socketDirectory } = options;
   for (const pid of listHolders(purpose)) {
-    if (pid !== keep?.pid) kill(pid);
+    if (pid !== keep?.pid) killExactly(pid, () => isHolder(pid, purpose));
   }
   if (socketDirectory === undefined) return;
   for (const name of readdirSync(socketDirectory)) {

@@ -6,8 +6,9 @@
 import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isMountpoint, listMounts } from '@shoal/linux';
-import { DriverClosedError, DriverRequestError } from '../errors.ts';
-import { BlobfsSession, type BlobfsSessionOptions, endPredecessor } from './blobfs-session.ts';
+import { DriverClosedError, DriverRequestError, SessionKeptError } from '../errors.ts';
+import type { BlobfsSessionOptions } from './blobfs-session.ts';
+import { hostShortageOf } from './host-shortage.ts';
 import {
   checkRequest,
   isImageMounted,
@@ -27,6 +28,7 @@ import type {
 import { type ServedFile, ServedFiles } from './served-files.ts';
 import type { FdStore } from './session-fds.ts';
 import { type DriverEvent, describeEvent } from './session-log.ts';
+import { type SessionEnd, SessionOwner } from './session-owner.ts';
 import { unmountApart, unmountDead } from './unmount-apart.ts';
 
 export type BlobfsDriverOptions = {
@@ -49,19 +51,15 @@ type Mounted = { readonly mountpoint: string; readonly files: readonly ServedFil
 class BlobfsDriver implements MountDriver {
   readonly name = 'blobfs';
   readonly #stateDirectory: string;
-  readonly #sessionOptions: BlobfsSessionOptions;
+  readonly #owner: SessionOwner;
   readonly #report: (event: DriverEvent) => void;
   readonly #files = new ServedFiles();
   readonly #mounts = new Map<string, Mounted>();
-  #session: BlobfsSession | undefined;
-  /** Mounts and unmounts change the session's files one after the other. */
-  #queue: Promise<unknown> = Promise.resolve();
-  #ending: Promise<void> | undefined;
 
   constructor(options: BlobfsDriverOptions) {
     this.#stateDirectory = options.stateDirectory;
     this.#report = options.onEvent ?? (() => undefined);
-    this.#sessionOptions = {
+    this.#owner = new SessionOwner({
       stateDirectory: options.stateDirectory,
       report: this.#report,
       holderKind: options.holderKind,
@@ -76,22 +74,22 @@ class BlobfsDriver implements MountDriver {
           if (event.kind === 'workers-keep-failing') options.onUnableToServe?.(event.error);
         },
       },
-    };
+    });
   }
 
   mount(request: DriverMountRequest): Promise<DriverMount> {
-    return this.#inTurn(() => this.#mount(request, 'mounted'));
+    return this.#owner.inTurn(() => this.#mount(request, 'mounted'));
   }
 
   async unmount(mountId: string, options: { readonly lazy?: boolean } = {}): Promise<void> {
-    const mounted = await this.#inTurn(async () => this.#mounts.get(mountId));
+    const mounted = await this.#owner.inTurn(async () => this.#mounts.get(mountId));
     if (mounted === undefined) return;
     // Not in turn: it may wait for reads, and other mounts must not wait for that.
     await unmountApart(mounted.mountpoint, {
       ...options,
       onStall: () => this.#giveUpReads(mounted.files),
     });
-    await this.#inTurn(async () => {
+    await this.#owner.inTurn(async () => {
       this.#mounts.delete(mountId);
       this.#release(mounted.files);
     });
@@ -108,35 +106,28 @@ class BlobfsDriver implements MountDriver {
     readonly mounts: readonly DriverMount[];
     readonly failures: readonly DriverMountFailure[];
   }> {
-    return this.#inTurn(() => this.#restore(requests, lost));
+    return this.#owner.inTurn(() => this.#restore(requests, lost));
   }
 
   stats(): DriverStats | undefined {
-    return this.#session?.fuse.stats();
+    return this.#owner.fuse?.stats();
   }
 
   /** Leaves the session to a successor, unless nothing is mounted any more. */
   close(): Promise<void> {
-    return this.#end((session) => (this.#isInUse() ? session.detach() : session.end()));
+    return this.#end(() => (this.#isInUse() ? 'detached' : 'ended'));
   }
 
   shutDown(): Promise<void> {
-    return this.#end((session) => session.end());
+    return this.#end(() => 'ended');
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #end(how: (session: BlobfsSession) => Promise<void>): Promise<void> {
-    this.#ending ??= this.#finish(how);
-    return this.#ending;
-  }
-
-  async #finish(how: (session: BlobfsSession) => Promise<void>): Promise<void> {
-    await this.#queue;
-    if (this.#session !== undefined) await how(this.#session);
-    this.#session = undefined;
+  async #end(how: () => SessionEnd): Promise<void> {
+    await this.#owner.end(how);
     this.#files.clear();
     this.#mounts.clear();
   }
@@ -144,14 +135,6 @@ class BlobfsDriver implements MountDriver {
   /** Somebody may have unmounted by hand what is on our books. */
   #isInUse(): boolean {
     return [...this.#mounts.values()].some(({ mountpoint }) => isMountpoint(mountpoint));
-  }
-
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#ending !== undefined)
-      return Promise.reject(new DriverClosedError('the blobfs driver is closed'));
-    const result = this.#queue.then(task);
-    this.#queue = result.catch(() => undefined);
-    return result;
   }
 
   async #restore(requests: readonly DriverMountRequest[], lost: readonly LostMount[]) {
@@ -162,8 +145,7 @@ class BlobfsDriver implements MountDriver {
     const failures: DriverMountFailure[] = [];
     const table = listMounts();
     const survivors = requests.filter((request) => isImageMounted(request, table));
-    await this.#adopt(survivors, lost, failures);
-    const isAdopted = this.#session !== undefined;
+    const isAdopted = await this.#adopt(survivors, lost, failures);
     for (const request of requests) {
       const { mountId, mountpoint } = request;
       if (failures.some((failure) => failure.mountId === mountId)) continue;
@@ -188,7 +170,7 @@ class BlobfsDriver implements MountDriver {
     survivors: readonly DriverMountRequest[],
     lost: readonly LostMount[],
     failures: DriverMountFailure[],
-  ): Promise<void> {
+  ): Promise<boolean> {
     const mounted = new Map<string, Mounted>();
     const unusable = [...lost];
     for (const request of survivors) {
@@ -203,22 +185,31 @@ class BlobfsDriver implements MountDriver {
         if (!(error instanceof DriverRequestError)) unusable.push({ mountpoint, error });
       }
     }
-    if (mounted.size > 0) {
-      const flats = this.#files.all().map((file) => file.flat);
-      this.#session = await BlobfsSession.adopt(flats, this.#sessionOptions);
-    }
-    if (this.#session === undefined) {
+    const isAdopted = mounted.size > 0 && (await this.#adoptSession([...mounted.values()]));
+    if (!isAdopted) {
       this.#files.clear();
-      await endPredecessor(this.#sessionOptions, mounted.size > 0 ? [] : unusable);
-      return;
+      await this.#owner.endPredecessor(mounted.size > 0 ? [] : unusable);
+      return false;
     }
     for (const [mountId, value] of mounted) this.#mounts.set(mountId, value);
+    return true;
+  }
+
+  /** @throws SessionKeptError when the next start may be able to take it over */
+  async #adoptSession(mounted: readonly Mounted[]): Promise<boolean> {
+    try {
+      return await this.#owner.adopt(this.#files.all().map((file) => file.flat));
+    } catch (error) {
+      const shortage = hostShortageOf(error);
+      if (shortage === undefined) throw error;
+      const mountpoints = mounted.map(({ mountpoint }) => mountpoint);
+      throw new SessionKeptError(mountpoints, shortage);
+    }
   }
 
   async #mount(request: DriverMountRequest, origin: DriverMount['origin']): Promise<DriverMount> {
     checkRequest(request);
-    this.#session ??= await BlobfsSession.open(this.#sessionOptions);
-    const { fuse } = this.#session;
+    const fuse = await this.#owner.open();
     const files: ServedFile[] = [];
     try {
       for (const blob of request.blobs) {
@@ -248,9 +239,9 @@ class BlobfsDriver implements MountDriver {
 
   async #forgetWhenClosed(file: ServedFile): Promise<void> {
     const { uses, flat } = file;
-    await this.#session?.fuse.untilClosed(flat.fileId);
-    await this.#inTurn(async () => {
-      if (this.#files.forgetIfUnused(file, uses)) await this.#session?.fuse.removeFile(flat.fileId);
+    await this.#owner.fuse?.untilClosed(flat.fileId);
+    await this.#owner.inTurn(async () => {
+      if (this.#files.forgetIfUnused(file, uses)) await this.#owner.fuse?.removeFile(flat.fileId);
     });
   }
 
@@ -270,21 +261,17 @@ class BlobfsDriver implements MountDriver {
   #giveUpReads(files: readonly ServedFile[]): void {
     for (const file of files) {
       // Rejects when the driver closes meanwhile, which leaves the reads to a successor.
-      if (file.mounts <= 1)
-        this.#session?.fuse.failWaiting(file.flat.fileId).catch(() => undefined);
+      if (file.mounts <= 1) this.#owner.fuse?.failWaiting(file.flat.fileId).catch(() => undefined);
     }
   }
 
   /** The next mount gets a new session; what is mounted fails its readers until it is unmounted. */
   #dropSession(): void {
     // The one who closes ends it.
-    if (this.#ending !== undefined) return;
-    const dead = this.#session;
-    this.#session = undefined;
+    if (!this.#owner.drop()) return;
     this.#files.clear();
     for (const [id, { mountpoint }] of this.#mounts)
       this.#mounts.set(id, { mountpoint, files: [] });
-    void this.#inTurn(async () => dead?.end()).catch(() => undefined);
   }
 
   #nameOf(fileId: number): string {

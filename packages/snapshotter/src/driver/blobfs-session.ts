@@ -22,6 +22,7 @@ import {
 import { DriverClosedError, SessionKeptError } from '../errors.ts';
 import { HOLDER_RETRY_DELAY_MS, HOLDER_RETRY_DELAY_MS_MAX } from '../limits.ts';
 import { currentBootId } from '../state/boot-id.ts';
+import { hostShortageOf } from './host-shortage.ts';
 import type { LostMount } from './mount-driver.ts';
 import {
   type FdStore,
@@ -78,7 +79,8 @@ export class BlobfsSession {
   /**
    * The predecessor's session; undefined when there is none or it cannot be taken over.
    *
-   * @throws ERR_LINUX_FUSE_WORKERS when only this process cannot serve it
+   * @throws ERR_LINUX_FUSE_WORKERS when only this process cannot serve it; what a lack of descriptors
+   *   or memory kept from being done
    */
   static async adopt(
     files: readonly FlatFile[],
@@ -96,7 +98,8 @@ export class BlobfsSession {
       return session;
     } catch (error) {
       // The session is in order, and ours to keep: another process may be able to serve it.
-      if (errorCode(error) === 'ERR_LINUX_FUSE_WORKERS') throw error;
+      const isOurs = errorCode(error) === 'ERR_LINUX_FUSE_WORKERS';
+      if (isOurs || hostShortageOf(error) !== undefined) throw error;
       report({
         level: 'warn',
         message:
@@ -119,7 +122,7 @@ export class BlobfsSession {
     await this.fuse.close();
     forgetSession(this.#state.sessionId, this.#options);
     await stopHolder(this.#state.holder);
-    removeSessionState(this.#options.stateDirectory);
+    removeSessionState(this.#options.stateDirectory, this.#state.sessionId);
   }
 
   #watch(): () => void {

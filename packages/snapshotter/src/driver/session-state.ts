@@ -82,6 +82,8 @@ export function writeSessionState(directory: string, state: SessionState): void 
   renameSync(`${path}.new`, path);
 }
 
-export function removeSessionState(directory: string): void {
+/** Given a session, only the record of that one: another may have followed it. */
+export function removeSessionState(directory: string, sessionId?: string): void {
+  if (sessionId !== undefined && readSessionState(directory)?.sessionId !== sessionId) return;
   rmSync(join(directory, STATE_FILE), { force: true });
 }
