@@ -3,6 +3,7 @@
  * half made, or that somebody unmounted by hand. From local files only; one mount that cannot be
  * restored does not keep the others away.
  */
+import { errorCode } from '@shoal/errors';
 import { listMounts, type MountEntry } from '@shoal/linux';
 import {
   type DriverName,
@@ -84,13 +85,20 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
   return { plans: [...plans.values()], broken, problems };
 }
 
-/** Those of a driver that are there and may still have readers. */
+/** Of files of ours that are gone or were changed: no later start can make anything of the mount. */
+const DAMAGE: readonly (string | undefined)[] = [
+  'ERR_SNAPSHOTTER_STATE_DAMAGED',
+  'ERR_SNAPSHOTTER_OFFLINE',
+];
+
+/** Those of a driver that are there, may still have readers, and may be served by a later start. */
 function lostMounts(
   name: DriverName,
   unplanned: readonly Unplanned[],
   table: readonly MountEntry[],
 ): LostMount[] {
   return unplanned
+    .filter(({ error }) => !DAMAGE.includes(errorCode(error)))
     .filter(({ record }) => record.driver === name && mountsAt(record, table).isOwnThere)
     .map(({ record: { mountpoint }, error }) => ({ mountpoint, error }));
 }

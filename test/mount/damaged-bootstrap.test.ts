@@ -1,0 +1,49 @@
+/**
+ * The bootstrap of a mount that survived its daemon is gone or was changed: no start can serve it, and
+ * it keeps none from starting. Its readers get errors, and the status says why.
+ */
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
+import { requireMounts, runCommand, until } from '@shoal/test-kit';
+import t from 'tap';
+import {
+  convertDirectory,
+  digestBySha256sum,
+  digestOfFile,
+  mountWorld,
+  writeFiles,
+} from '../support/mounted-image.ts';
+import { tryShoal } from '../support/shoal-command.ts';
+
+t.setTimeout(300_000);
+
+t.test('the only mount is damaged: the daemon starts, and says so', async (t) => {
+  if (!requireMounts(t)) return;
+  const world = mountWorld(t);
+  const registry = await EmbeddedRegistry.listen();
+  t.teardown(() => registry.close());
+  const source = join(world.directory, 'source');
+  writeFiles(source, { file: 700_000 });
+  const reference = `${registry.host}/image:latest`;
+  await convertDirectory(source, reference, 0x10000);
+  const mountpoint = world.mountpoint('m');
+  await world.mount({ reference, mountpoint });
+  process.kill((await world.client.ping()).pid, 'SIGKILL');
+  await until('the daemon has gone', async () => {
+    return (await world.client.ping().catch(() => undefined)) === undefined;
+  });
+  const file = join(mountpoint, 'file');
+  const reading = runCommand('cat', [file], { timeoutMs: 240_000 });
+  const images = join(world.daemon.root, 'images');
+  for (const image of readdirSync(images)) rmSync(join(images, image, 'image.boot'));
+  await world.start();
+  const problem = /\/m: the state in .* is damaged: the bootstrap .* is missing or was changed/;
+  t.match(await world.status(), { mounts: [], problems: [problem] });
+  t.match(await reading, { exitCode: 1, stderr: /Input\/output error/ });
+  const { exitCode } = await tryShoal(['unmount', mountpoint], { env: world.daemon.env });
+  t.equal(exitCode, 0);
+  await world.mount({ reference, mountpoint });
+  t.equal(await digestBySha256sum(file), digestOfFile(join(source, 'file')));
+  t.match(await world.status(), { mounts: [{ mountpoint }], problems: [] });
+});
