@@ -1,3 +1,4 @@
+/** What a daemon that only starts again costs: it opens what is on the disk, and no more. */
 import { join } from 'node:path';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { requireMounts } from '@shoal/test-kit';

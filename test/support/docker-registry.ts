@@ -37,12 +37,18 @@ export async function startDockerRegistry(
   const [program, ...args] = [...(place.launcher ?? []), 'docker-registry', 'serve', config];
   const child = spawn(program ?? '', args, { stdio: ['ignore', fd, fd] });
   closeSync(fd);
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  let hasEnded = false;
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      hasEnded = true;
+      resolve();
+    });
+  });
   t.teardown(async () => {
     child.kill('SIGKILL');
     await ended;
   });
-  const host = await untilListening(log, () => child.exitCode !== null);
+  const host = await untilListening(log, () => hasEnded);
   const told = () => readFileSync(log, 'utf8');
   return {
     host,

@@ -2,11 +2,15 @@
  * A registry's bad days: an HTTP proxy in the test's process that passes requests on, or fails them
  * as told. Only reads of blobs suffer; so a mount can be made before anything is broken.
  */
-
-import type { ServerResponse } from 'node:http';
-import { type ClientRequest, createServer, type IncomingMessage, request } from 'node:http';
+import {
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  request,
+  type ServerResponse,
+} from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TestScope } from '@shoal/test-kit';
+import { serveOnLoopback, type TestScope } from '@shoal/test-kit';
 
 export type GateMode =
   | 'pass'
@@ -53,15 +57,7 @@ export async function openFaultGate(
     else if (mode === 'error') answer.writeHead(503).end('not today');
     else forward(upstream, incoming, answer, mode);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const gate: FaultGate = { host: `127.0.0.1:${address.port}`, mode: 'pass', blobReads: 0 };
-  t.teardown(async () => {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeAllConnections();
-    await closed;
-  });
+  const gate: FaultGate = { host: await serveOnLoopback(t, server), mode: 'pass', blobReads: 0 };
   return gate;
 }
 

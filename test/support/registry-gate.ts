@@ -3,7 +3,7 @@
  * everything on for others, and fails every request of Shoal's as told, manifests included.
  */
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import type { TestScope } from '@shoal/test-kit';
+import { serveOnLoopback, type TestScope } from '@shoal/test-kit';
 
 export type RegistryFault =
   /** 401, as from a registry that takes other credentials now. */
@@ -38,15 +38,11 @@ export async function openRegistryGate(t: TestScope, upstream: string): Promise<
     if (fault !== undefined) gate.faults += 1;
     serve(upstream, incoming, answer, fault);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const gate: RegistryGate = { host: `127.0.0.1:${address.port}`, fault: undefined, faults: 0 };
-  t.teardown(async () => {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeAllConnections();
-    await closed;
-  });
+  const gate: RegistryGate = {
+    host: await serveOnLoopback(t, server),
+    fault: undefined,
+    faults: 0,
+  };
   return gate;
 }
 

@@ -1,3 +1,4 @@
+/** A process that ends while a thread loads a native module. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -5,19 +6,21 @@ import t from 'tap';
 
 const MODULE = new URL('../src/codec/native-load.ts', import.meta.url).href;
 
-/** A thread that takes its time to load something, in a process that exits meanwhile. */
+/**
+ * A thread that is loading something when the process begins to exit, and goes on for a while; then it
+ * begins another. Threads end where the process does not wait for them.
+ */
 const THREAD = `
 import { writeSync } from 'node:fs';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { loadNative } from '${MODULE}';
-const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 loadNative(() => {
   writeSync(1, 'begun ');
   parentPort.postMessage('loading');
-  pause(300);
+  Atomics.wait(workerData.exits, 0, 0);
+  Atomics.wait(workerData.exits, 0, 1, 100);
   writeSync(1, 'loaded ');
 });
-pause(50);
 try {
   loadNative(() => writeSync(1, 'late '));
 } catch (error) {
@@ -30,7 +33,12 @@ function program(exit: string): string {
 import { Worker } from 'node:worker_threads';
 import { nativeLoads } from '${MODULE}';
 const thread = new URL('data:text/javascript,' + encodeURIComponent(${JSON.stringify(THREAD)}));
-const worker = new Worker(thread, { workerData: nativeLoads() });
+const exits = new Int32Array(new SharedArrayBuffer(4));
+process.on('exit', () => {
+  Atomics.store(exits, 0, 1);
+  Atomics.notify(exits, 0);
+});
+const worker = new Worker(thread, { workerData: { ...nativeLoads(), exits } });
 worker.unref();
 worker.once('message', () => { ${exit} });
 setTimeout(() => {}, 60_000);

@@ -13,11 +13,28 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { requireMounts, requireTool, runChecked, temporaryDirectory } from '@shoal/test-kit';
+import {
+  requireMounts,
+  requireTool,
+  runChecked,
+  type TestScope,
+  temporaryDirectory,
+} from '@shoal/test-kit';
 import t from 'tap';
 import { openLog } from '../src/log/log.ts';
 
 const MODULE = new URL('../src/log/log.ts', import.meta.url).href;
+
+/** A log's file where there is room for 64 KiB. */
+async function logOnSmallDisk(t: TestScope) {
+  const small = temporaryDirectory(t);
+  await runChecked('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', small]);
+  t.teardown(() => runChecked('umount', ['-l', small]));
+  const path = join(small, 'log');
+  const fd = openSync(path, 'a');
+  t.teardown(() => closeSync(fd));
+  return { small, path, fd };
+}
 
 t.test('a full disk does not end the process', async (t) => {
   const program = `
@@ -44,12 +61,7 @@ console.log('alive');
 
 t.test('when there is room again the log goes on', async (t) => {
   if (!requireMounts(t) || !requireTool(t, 'mount')) return;
-  const small = temporaryDirectory(t);
-  await runChecked('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', small]);
-  t.teardown(() => runChecked('umount', ['-l', small]));
-  const path = join(small, 'log');
-  const fd = openSync(path, 'a');
-  t.teardown(() => closeSync(fd));
+  const { small, path, fd } = await logOnSmallDisk(t);
   const log = openLog('info', fd);
   const ballast = join(small, 'ballast');
   t.throws(() => writeFileSync(ballast, Buffer.alloc(1 << 20)), { code: 'ENOSPC' });
@@ -98,12 +110,7 @@ t.test('a log is kept bounded, for all who write to it, and no line is broken', 
 
 t.test('a full disk does not keep a log from being bounded', async (t) => {
   if (!requireMounts(t) || !requireTool(t, 'mount')) return;
-  const small = temporaryDirectory(t);
-  await runChecked('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', small]);
-  t.teardown(() => runChecked('umount', ['-l', small]));
-  const path = join(small, 'log');
-  const fd = openSync(path, 'a');
-  t.teardown(() => closeSync(fd));
+  const { path, fd } = await logOnSmallDisk(t);
   const log = openLog('info', fd, { path, bytesMax: 40_000 });
   for (let at = 0; at < 2000; at += 1) log.info({ at }, 'a line');
   const last = readFileSync(path, 'utf8').trim().split('\n').at(-1) ?? '';

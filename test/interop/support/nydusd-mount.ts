@@ -48,7 +48,7 @@ export async function mountWithNydusd(t: TestScope, options: NydusdOptions): Pro
   });
   for (const endsAt = Date.now() + START_MS_MAX; Date.now() < endsAt; await sleep(50)) {
     if (isMountpoint(mountpoint)) return mountpoint;
-    if (child.exitCode !== null) break;
+    if (child.exitCode !== null || child.signalCode !== null) break;
   }
   throw new Error(`nydusd did not mount:\n${Buffer.concat(log).toString()}`);
 }
