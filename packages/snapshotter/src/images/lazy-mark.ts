@@ -4,7 +4,7 @@
  */
 import { digestSchema } from '@shoal/oci';
 import * as z from 'zod';
-import type { LazyMark } from '../snapshots/lazy-layers.ts';
+import { type LazyMark, lazyMark } from '../snapshots/lazy-layers.ts';
 import { LazyMarkError } from './errors.ts';
 import { LAZY_MARK_BYTES_MAX } from './limits.ts';
 
@@ -49,7 +49,7 @@ export type ImageMark = Extract<MarkContent, { kind: 'image' }>;
 export type AbsentMark = Extract<MarkContent, { kind: 'absent' }>;
 
 export function encodeMark(content: MarkContent): LazyMark {
-  return JSON.stringify(content) as LazyMark;
+  return lazyMark(JSON.stringify(content));
 }
 
 /** @throws LazyMarkError */

@@ -12,6 +12,11 @@ export type Labels = Readonly<Record<string, string>>;
 /** At most 4096 bytes; only the lazy part looks inside. */
 export type LazyMark = string & { readonly __brand: 'LazyMark' };
 
+/** Of what the lazy part made, or a record holds. It is looked into when its content is wanted. */
+export function lazyMark(text: string): LazyMark {
+  return text as LazyMark;
+}
+
 /** A committed snapshot, as far as the lazy part looks at it. */
 export type CommittedSnapshot = {
   readonly id: number;

@@ -5,7 +5,7 @@
 import { crc32 } from 'node:zlib';
 import * as z from 'zod';
 import { StateDamagedError } from '../errors.ts';
-import type { CommittedSnapshot, Labels, LazyMark } from './lazy-layers.ts';
+import { type CommittedSnapshot, type Labels, type LazyMark, lazyMark } from './lazy-layers.ts';
 
 declare const snapshotIdBrand: unique symbol;
 
@@ -50,7 +50,7 @@ const recordSchema = z.strictObject({
   created: integer,
   updated: integer,
   usage: z.strictObject({ size: integer, inodes: integer }).optional(),
-  mark: z.string().optional(),
+  mark: z.string().transform(lazyMark).optional(),
 });
 
 const CHECKSUM_CHARS = 8;
@@ -97,7 +97,7 @@ export function decodeSnapshot(name: string, text: string, place: string): Snaps
     createdMicros: created,
     updatedMicros: updated,
     usage,
-    mark: mark as LazyMark | undefined,
+    mark,
   };
 }
 
