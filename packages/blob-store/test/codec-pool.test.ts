@@ -1,41 +1,21 @@
+/** What the codec's threads make of chunks: compressed, verified, decrypted, written. */
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { zstdDecompressSync } from 'node:zlib';
 import type { Compressor, Digester } from '@shoal/rafs';
 import { encryptUnit } from '@shoal/rafs/xts';
+import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { compressChunk } from '../src/codec/compression.ts';
 import type { CipherKey } from '../src/index.ts';
 import { CodecPool, DIGEST_BYTES } from '../src/index.ts';
+import { CHUNKS, packed } from './support/packed-chunks.ts';
 
-const CHUNKS = [
-  Buffer.alloc(1 << 20, 'shoal of fish '),
-  randomBytes(70_000),
-  Buffer.from('x'),
-  Buffer.alloc(4097, 0),
-];
 const BLAKE3_OF_ABC = '6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85';
 
 function sha256(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();
-}
-
-function packed(chunks: readonly Buffer[], spare = 0) {
-  const all = Buffer.concat(chunks);
-  const raw = new ArrayBuffer(all.length + spare);
-  new Uint8Array(raw).set(all);
-  return { raw, lengths: Uint32Array.from(chunks, (chunk) => chunk.length) };
 }
 
 t.test('what is compressed comes back, verified', async (t) => {
@@ -142,8 +122,7 @@ t.test('damaged units fail alone', async (t) => {
 });
 
 t.test('what is verified is written where the job says, and nothing else', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'shoal-codec-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory(t);
   const path = join(directory, 'device');
   writeFileSync(path, Buffer.alloc(20_480, 'x'));
   await using pool = new CodecPool({ threads: 1 });
@@ -224,8 +203,7 @@ t.test('encrypted units, short ones too', async (t) => {
 
 t.test('chunks in a file', async (t) => {
   await using pool = new CodecPool({ threads: 1 });
-  const directory = mkdtempSync(join(tmpdir(), 'shoal-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory(t);
   const path = join(directory, 'device');
   writeFileSync(path, Buffer.concat([Buffer.alloc(4096, 'a'), Buffer.alloc(100, 'b')]));
   const { verified } = await pool.run('verify-file', {
@@ -240,69 +218,3 @@ t.test('chunks in a file', async (t) => {
   });
   t.same(verified, [true, true, false, false]);
 });
-
-t.test('a cancelled or wrong job harms no other', async (t) => {
-  const pool = new CodecPool({ threads: 1 });
-  const compress = (signal?: AbortSignal) =>
-    pool.run(
-      'compress',
-      { ...packed(CHUNKS), compressor: 'zstd', digester: 'sha256', withCrc32c: false },
-      signal === undefined ? {} : { signal },
-    );
-  const controllers = [new AbortController(), new AbortController(), new AbortController()];
-  const cancelled = controllers.map(({ signal }) => compress(signal));
-  const kept = compress();
-  for (const controller of controllers) controller.abort(new Error('changed my mind'));
-  for (const job of cancelled) await t.rejects(job, { message: 'changed my mind' });
-  await t.rejects(compress(AbortSignal.abort(new Error('before'))), { message: 'before' });
-  const wrong = { ...packed([Buffer.from('abc')]), digester: 'sha256' as const };
-  await t.rejects(pool.run('digest', { ...wrong, lengths: Uint32Array.of(4) }), {
-    code: 'ERR_BLOB_STORE_CODEC_JOB',
-  });
-  const twice = packed([Buffer.from('abc')]);
-  await pool.run('digest', { ...twice, digester: 'sha256' });
-  await t.rejects(pool.run('digest', { ...twice, digester: 'sha256' }), {
-    code: 'ERR_BLOB_STORE_CODEC_JOB',
-  });
-  const last = compress();
-  await Promise.all([pool.close(), pool.close()]);
-  t.equal((await kept).storedLengths.length, CHUNKS.length);
-  t.equal((await last).storedLengths.length, CHUNKS.length, 'close waits for what runs');
-  await t.rejects(compress(), { code: 'ERR_BLOB_STORE_CODEC_POOL' });
-});
-
-t.test('a job that writes is waited for once a thread has it, whoever gives up', async (t) => {
-  await using pool = new CodecPool({ threads: 1 });
-  const controller = new AbortController();
-  const options = { signal: controller.signal, endsWithJob: true };
-  const hash = () => pool.run('digest', { ...packed(CHUNKS), digester: 'sha256' }, options);
-  const [runs, waitsInThread, queued] = [hash(), hash(), hash()];
-  controller.abort(new Error('gave up'));
-  await t.rejects(queued, { message: 'gave up' }, 'no thread has it');
-  for (const job of [runs, waitsInThread]) t.ok((await job).digests.length > 0);
-});
-
-t.test('threads that nobody needs end, and start again for the next job', async (t) => {
-  await using pool = new CodecPool({ threads: 2, idleMs: 1 });
-  const before = codecThreads();
-  for (let round = 0; round < 2; round++) {
-    const { digests } = await pool.run('digest', { ...packed(CHUNKS), digester: 'sha256' });
-    t.equal(digests.length, CHUNKS.length * DIGEST_BYTES);
-    const giveUpAt = Date.now() + 60_000;
-    while (codecThreads() > before && Date.now() < giveUpAt) await sleep(5);
-    t.equal(codecThreads(), before, 'no thread is left');
-  }
-  pool.warmUp();
-});
-
-/** Threads of this process; Linux keeps the first 15 characters of a name. */
-function codecThreads(): number {
-  const names = readdirSync('/proc/self/task').map((id) => {
-    try {
-      return readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim();
-    } catch {
-      return 'gone';
-    }
-  });
-  return names.filter((name) => name === 'shoal-codec').length;
-}
