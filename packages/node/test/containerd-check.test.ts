@@ -225,6 +225,32 @@ t.test('imports, files that do not decode, nothing there', async (t) => {
   t.end();
 });
 
+t.test('containerd is asked where its files have it listen', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'config.toml');
+  const more = join(directory, 'more.toml');
+  const table4 = '[plugins."io.containerd.server.v1.grpc"]';
+  const cases = [
+    ['version = 2', '', '/run/containerd/containerd.sock'],
+    ['[grpc]\naddress = "/a.sock"', '', '/a.sock'],
+    ['[grpc]\naddress = "/a.sock"', '[grpc]\naddress = "/b.sock"', '/b.sock'],
+    ['[grpc]\naddress = "/a.sock"', '[grpc]\nuid = 1', '/a.sock'],
+    [`version = 4\n${table4}\naddress = "/c.sock"`, '[grpc]\naddress = ""', '/c.sock'],
+    [
+      'grpc = 4',
+      '[plugins]\n"io.containerd.server.v1.grpc" = 4',
+      '/run/containerd/containerd.sock',
+    ],
+    ['version = = 2', '', '/run/containerd/containerd.sock'],
+  ] as const;
+  for (const [main, imported, address] of cases) {
+    writeFileSync(file, `imports = ["more.toml"]\n${main}`);
+    writeFileSync(more, imported);
+    const report = await examineContainerd({ ...CONTEXT, configFile: file });
+    t.equal(report?.address, address, main);
+  }
+});
+
 t.test('strange values are not taken for what they are not', (t) => {
   const strange = {
     version: 'two',

@@ -69,11 +69,12 @@ async function printReport(report: DoctorReport, { output }: CliContext): Promis
 
 function containerdLines({ containerd }: DoctorReport): readonly string[] {
   if (containerd === undefined) return ['no containerd here'];
-  const { version, configFile, findings, isWanted } = containerd;
+  const { address, version, configFile, findings, isWanted } = containerd;
   const lines = findings.flatMap(({ ok, name, detail, remedy, write = [] }) => {
     const steps = [...(remedy === undefined ? [] : [remedy]), ...write];
     const mark = ok ? 'ok  ' : isWanted ? 'FAIL' : 'no  ';
     return [`  ${mark} ${name}: ${detail}`, ...(ok ? [] : steps.map((step) => `         ${step}`))];
   });
-  return [`containerd ${version ?? '(none answers)'}, ${configFile}`, ...lines];
+  const what = version ?? `(none answers at ${address})`;
+  return [`containerd ${what}, ${configFile}`, ...lines];
 }

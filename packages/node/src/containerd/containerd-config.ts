@@ -36,6 +36,7 @@ export type ContainerdConfig = {
 export const CRI_TABLE_2 = 'io.containerd.grpc.v1.cri';
 export const IMAGES_TABLE_3 = 'io.containerd.cri.v1.images';
 export const RUNTIME_TABLE_3 = 'io.containerd.cri.v1.runtime';
+const GRPC_TABLE_4 = 'io.containerd.server.v1.grpc';
 
 /** `isTwo`: for containerd 2.x, which does not look at the old table of CRI when it runs. */
 export function decodeContainerdConfig(config: Table, isTwo: boolean): ContainerdConfig {
@@ -64,6 +65,13 @@ export function decodeContainerdConfig(config: Table, isTwo: boolean): Container
       }),
     ),
   };
+}
+
+/** Where containerd listens by one of its files: `[grpc]`, since version 4 a table of a plugin. */
+export function addressOf(config: Table): string | undefined {
+  const tables = [config['grpc'], tableOf(config['plugins'])[GRPC_TABLE_4]];
+  const addresses = tables.map((table) => textOf(tableOf(table)['address']));
+  return addresses.findLast((address) => address !== undefined && address !== '');
 }
 
 /** A file that does not say it is of version 1. */

@@ -9,6 +9,7 @@ import { parse } from 'smol-toml';
 import { ConfigError } from '../errors.ts';
 import { CONFIG_BYTES_MAX, CONTAINERD_IMPORTS_MAX } from '../limits.ts';
 import {
+  addressOf,
   type ContainerdConfig,
   CRI_TABLE_2,
   decodeContainerdConfig,
@@ -39,6 +40,13 @@ export function isTwoOrNewer(version: string | undefined, fileVersion: number): 
 /** The version that a file itself states. @throws ConfigError */
 export function readFileVersion(file: string): number {
   return versionOf(readTable(file));
+}
+
+/** Where it has containerd listen; undefined: it says nothing of it. @throws ConfigError */
+export function readContainerdAddress(file: string): string | undefined {
+  return readTables(file)
+    .map(addressOf)
+    .findLast((address) => address !== undefined);
 }
 
 /** Each file once, in the order in which later ones win. */

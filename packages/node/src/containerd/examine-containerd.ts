@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { errorFields } from '@shoal/snapshotter';
 import { type ContainerdFinding, checkContainerd, ownProxy } from './check-containerd.ts';
 import { dumpContainerdConfig } from './containerd-dump.ts';
-import { readContainerdConfig } from './containerd-files.ts';
+import { readContainerdAddress, readContainerdConfig } from './containerd-files.ts';
 import { askContainerdVersion, isServing } from './containerd-socket.ts';
 
 export const CONTAINERD_CONFIG = '/etc/containerd/config.toml';
@@ -12,6 +12,8 @@ export const CONTAINERD_ADDRESS = '/run/containerd/containerd.sock';
 
 export type ContainerdReport = {
   readonly configFile: string;
+  /** Where containerd was asked. */
+  readonly address: string;
   /** Of the containerd that runs; absent: none answers. */
   readonly version?: string | undefined;
   readonly findings: readonly ContainerdFinding[];
@@ -23,7 +25,7 @@ export type ContainerdReport = {
 export type ContainerdExamination = {
   /** @default CONTAINERD_CONFIG, if it exists */
   readonly configFile?: string | undefined;
-  /** @default CONTAINERD_ADDRESS */
+  /** @default what the file says, or CONTAINERD_ADDRESS */
   readonly containerdAddress?: string | undefined;
   /** The containerd that runs, asked how it reads its file. @default the one in PATH */
   readonly containerdProgram?: string | undefined;
@@ -37,7 +39,8 @@ export async function examineContainerd(
   asked: ContainerdExamination,
 ): Promise<ContainerdReport | undefined> {
   const { address, root, configFile = CONTAINERD_CONFIG } = asked;
-  const version = await askContainerdVersion(asked.containerdAddress ?? CONTAINERD_ADDRESS);
+  const containerdAddress = asked.containerdAddress ?? addressIn(configFile);
+  const version = await askContainerdVersion(containerdAddress);
   const isAsked = asked.configFile !== undefined;
   if (!isAsked && version === undefined && !existsSync(configFile)) return undefined;
   const findings: ContainerdFinding[] = [];
@@ -54,7 +57,17 @@ export async function examineContainerd(
     findings.push({ name: 'configuration', ok: false, detail, remedy: 'repair or write the file' });
   }
   if (isWanted) findings.push(await socketFinding(address));
-  return { configFile, version, findings, isWanted, isReady: findings.every(({ ok }) => ok) };
+  const isReady = findings.every(({ ok }) => ok);
+  return { configFile, address: containerdAddress, version, findings, isWanted, isReady };
+}
+
+/** What is wrong with the file is said when its content is looked at. */
+function addressIn(configFile: string): string {
+  try {
+    return readContainerdAddress(configFile) ?? CONTAINERD_ADDRESS;
+  } catch {
+    return CONTAINERD_ADDRESS;
+  }
 }
 
 async function socketFinding(address: string): Promise<ContainerdFinding> {
