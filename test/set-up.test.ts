@@ -1,4 +1,4 @@
-/** scripts/install-npm-packages.sh: what it tries again, what it gives up on, what it says. */
+/** What sets the machine up: which packages and why; what an npm that fails is told of. */
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand, temporaryDirectory } from '@shoal/test-kit';
@@ -54,4 +54,16 @@ t.test('it says that it still works', async (t) => {
   const { exitCode, stderr } = await install(t, '/bin/sleep 1', 1);
   t.equal(exitCode, 0);
   t.match(stderr, /npm is still installing, 1 s so far/);
+});
+
+t.test('every Debian package stands in docs/dependencies.md', async (t) => {
+  const script = readFileSync(join(root, 'scripts/set-up.sh'), 'utf8');
+  const [, list = ''] = /^packages="([^"]+)"/m.exec(script) ?? [];
+  const packages = list.split(/\s+/);
+  t.ok(packages.length > 20, `${packages.length} packages`);
+  const page = readFileSync(join(root, 'docs/dependencies.md'), 'utf8');
+  t.same(
+    packages.filter((name) => !page.includes(`\`${name}\``)),
+    [],
+  );
 });
