@@ -2,6 +2,7 @@
  * Lazily loaded images when something is wrong: with the image, with the registry, with what others
  * do to the mounts. A pull fails alone, with its reason, and no container sees wrong files.
  */
+import { gunzipSync } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
 import { parseReference, sha256Digest } from '@shoal/oci';
 import { decodeBootstrapLayerTar, encodeBootstrapLayerTar } from '@shoal/rafs';
@@ -22,7 +23,6 @@ async function pushBroken(from: string, to: string): Promise<void> {
   if (manifest.kind !== 'manifest') throw new Error('one image');
   const top = manifest.layers.at(-1);
   if (top === undefined) throw new Error('no bootstrap');
-  const { gunzipSync } = await import('node:zlib');
   const packed = await collectBounded(await source.readBlob(top), 1 << 26, 'bootstrap');
   const layer = decodeBootstrapLayerTar(gunzipSync(packed));
   const bootstrap = Buffer.from(layer.bootstrap);

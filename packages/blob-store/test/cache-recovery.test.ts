@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   copyFileSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -81,7 +83,6 @@ t.test('the device file is on the disk before any record vouches for it', async 
   const fixture = await openCache(t, { durableDelayMs: 60_000 }, { io });
   const sample = sampleBlob({ sizes: [5000, 6000] });
   const { blob: cached } = await openSample(fixture, sample);
-  const { readdirSync, readlinkSync } = await import('node:fs');
   for (const suffix of ['.blob.data', '.blob.data.chunk_map', '.shoal.digests']) {
     const path = `${fixture.directory}/${sample.blobId}${suffix}`;
     const fd = readdirSync('/proc/self/fd').find((name) => {

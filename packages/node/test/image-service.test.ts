@@ -1,4 +1,5 @@
 /** The image service passes on whatever comes, as it is: streams, unknown fields, ends and failures. */
+import { existsSync, statSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http2';
 import { join } from 'node:path';
 import {
@@ -199,7 +200,6 @@ t.test('a caller that gives up ends the call at the runtime', async (t) => {
 t.test('the socket: private, refused when another listens, gone at the end', async (t) => {
   const directory = temporaryDirectory(t);
   const { proxy, address, remembered, upstream } = await startProxy(t, directory);
-  const { statSync, existsSync } = await import('node:fs');
   t.equal(statSync(address).mode & 0o777, 0o600);
   const log = pino({ level: 'silent' });
   await t.rejects(ImageServiceProxy.listen({ address, upstream, remembered, log }), {

@@ -1,5 +1,5 @@
 /** The socket as containerd sees it: all RPCs, their status codes, bounds, health, closing. */
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { credentials, makeGenericClientConstructor, status } from '@grpc/grpc-js';
@@ -259,7 +259,6 @@ t.test('the path of the socket: stale ones go, all else stays', async (t) => {
   t.notOk(existsSync(address));
   const stale = createServer();
   await new Promise<void>((resolve) => stale.listen(`${address}.tmp`, resolve));
-  const { linkSync } = await import('node:fs');
   linkSync(`${address}.tmp`, address);
   await new Promise((resolve) => stale.close(resolve));
   t.ok(existsSync(address), 'nobody listens there');

@@ -1,4 +1,5 @@
 /** A snapshot service in a directory of the test's own, and short ways to ask it. */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryDirectory } from '@shoal/test-kit';
 import { silentLog } from '../../src/service-log.ts';
@@ -19,6 +20,8 @@ export type SnapshotFixture = {
   /** Prepares and commits. */
   layer(name: string, parent?: string, labels?: Labels): Promise<void>;
   list(...filters: string[]): Promise<Snapshot[]>;
+  /** Names of what lies where snapshots have their directories. */
+  directories(): string[];
   /** Closes it and opens it again. */
   reopened(): Promise<SnapshotFixture>;
 };
@@ -54,6 +57,7 @@ export async function snapshotFixture(
       for await (const snapshot of service.list(filters)) found.push(snapshot);
       return found;
     },
+    directories: () => readdirSync(join(root, 'snapshots')),
     reopened: async () => {
       await close();
       return snapshotFixture(t, lazy, root);
