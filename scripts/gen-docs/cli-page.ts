@@ -16,22 +16,12 @@ const COLUMNS = 100;
 export async function renderCliPage(): Promise<string> {
   const nowhere = { write: (_: unknown, callback: (error?: Error | null) => void) => callback() };
   const output = new Output(nowhere);
-  const program = createProgram({
-    output,
-    diagnostics: output,
-    env: {},
-    uid: undefined,
-    signal: new AbortController().signal,
-    finish: () => {},
-  });
-  await registerCommands(program, {
-    output,
-    diagnostics: output,
-    env: {},
-    uid: undefined,
-    signal: new AbortController().signal,
-    finish: () => {},
-  });
+  const context = {
+    ...{ output, diagnostics: output, env: {}, uid: undefined },
+    ...{ signal: new AbortController().signal, finish: () => {} },
+  };
+  const program = createProgram(context);
+  await registerCommands(program, context);
   const parts = [INTRODUCTION, block(helpOf(program))];
   for (const command of program.commands) {
     parts.push(`## shoal ${command.name()}\n`, block(helpOf(command)));
