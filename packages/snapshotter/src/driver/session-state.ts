@@ -2,20 +2,16 @@
  * What a `blobfs` driver leaves for its successor in `session.json`: who holds the descriptors, and
  * what INIT agreed. Written before the first mount, replaced by rename, valid for one boot.
  */
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from '@shoal/errors';
 import { type HolderRecord, type InitAgreement, parseInitAgreement } from '@shoal/linux';
 import * as z from 'zod';
-import { currentBootId } from '../state/boot-id.ts';
+import {
+  bootIdSchema,
+  holderSchema,
+  readBootRecord,
+  writeBootRecord,
+} from '../state/boot-record.ts';
 
 export type SessionState = {
   readonly bootId: string;
@@ -28,19 +24,12 @@ export type SessionState = {
 const STATE_VERSION = 2;
 const STATE_FILE = 'session.json';
 
-const descriptor = z.number().int().min(0).max(65_535);
 const schema = z.strictObject({
   version: z.literal(STATE_VERSION),
-  bootId: z.string().max(64),
+  bootId: bootIdSchema,
   sessionId: z.string().regex(/^[0-9a-f]{16}$/),
-  holder: z.strictObject({
-    pid: z.number().int().positive(),
-    startTime: z.string().regex(/^\d{1,20}$/),
-    fds: z.strictObject({ fuse: descriptor, mount: descriptor }),
-    lifeFd: descriptor,
-    socket: z.string().max(4096).optional(),
-  }),
-  init: z.unknown(),
+  holder: holderSchema('fuse', 'mount'),
+  init: z.unknown().transform(parseInitAgreement),
 });
 
 /**
@@ -48,38 +37,14 @@ const schema = z.strictObject({
  * the file cannot be read now, such as EMFILE: there may be one.
  */
 export function readSessionState(directory: string): SessionState | undefined {
-  const text = readStateFile(directory);
-  if (text === undefined) return undefined;
-  try {
-    const parsed = schema.parse(JSON.parse(text));
-    const { bootId, sessionId, holder } = parsed;
-    if (bootId !== currentBootId()) return undefined;
-    return { bootId, sessionId, holder, init: parseInitAgreement(parsed.init) };
-  } catch {
-    // Cut short, or of another version: its session cannot be taken over either way.
-    return undefined;
-  }
-}
-
-function readStateFile(directory: string): string | undefined {
-  try {
-    return readFileSync(join(directory, STATE_FILE), 'utf8');
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const record = readBootRecord(join(directory, STATE_FILE), schema);
+  if (record === undefined) return undefined;
+  const { bootId, sessionId, holder, init } = record;
+  return { bootId, sessionId, holder, init };
 }
 
 export function writeSessionState(directory: string, state: SessionState): void {
-  const path = join(directory, STATE_FILE);
-  const fd = openSync(`${path}.new`, 'w', 0o600);
-  try {
-    writeSync(fd, JSON.stringify({ version: STATE_VERSION, ...state }));
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(`${path}.new`, path);
+  writeBootRecord(join(directory, STATE_FILE), { version: STATE_VERSION, ...state });
 }
 
 /** Given a session, only the record of that one: another may have followed it. */

@@ -4,7 +4,7 @@
  * else a *holder* process has it, as another one has the FUSE session. A record beside says which socket
  * that is: one whose file was removed or replaced is given up.
  */
-import { closeSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, lstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -21,6 +21,12 @@ import type { FdStore } from '../driver/session-fds.ts';
 import { HOLDER_END_MS_MAX } from '../limits.ts';
 import { errorFields, type ServiceLog } from '../service-log.ts';
 import { currentBootId } from '../state/boot-id.ts';
+import {
+  bootIdSchema,
+  holderSchema,
+  readBootRecord,
+  writeBootRecord,
+} from '../state/boot-record.ts';
 import { makePrivateDirectory } from '../state/private-directory.ts';
 import { SnapshotSocketError } from './errors.ts';
 import { freeSocketPath } from './unix-socket.ts';
@@ -37,20 +43,12 @@ export type KeptListenerOptions = {
 const NAME = 'shoal-listener';
 const RECORD = 'listener.json';
 
-const descriptor = z.number().int().min(0).max(65_535);
 const schema = z.strictObject({
-  bootId: z.string().max(64),
+  bootId: bootIdSchema,
   path: z.string().max(4096),
   /** Device and inode of the socket's file. */
   file: z.string().max(64),
-  holder: z
-    .strictObject({
-      pid: z.number().int().positive(),
-      startTime: z.string().regex(/^\d{1,20}$/),
-      fds: z.strictObject({ [NAME]: descriptor }),
-      lifeFd: descriptor,
-    })
-    .optional(),
+  holder: holderSchema(NAME).optional(),
 });
 type ListenerRecord = Readonly<z.infer<typeof schema>>;
 
@@ -136,8 +134,8 @@ export class KeptListener implements AsyncDisposable {
     const { path, stateDirectory, fdStore } = this.#options;
     if (this.#file !== undefined && fileAt(path) === this.#file) rmSync(path, { force: true });
     rmSync(join(stateDirectory, RECORD), { force: true });
-    fdStore?.forgetFd(NAME);
     if (this.#holder !== undefined) await stopHolder(this.#holder);
+    fdStore?.forgetFd(NAME);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -205,20 +203,11 @@ function fileAt(path: string): string | undefined {
   return facts?.isSocket() === true ? `${facts.dev} ${facts.ino}` : undefined;
 }
 
-/** Of this boot; undefined when there is none that can be read. */
 function readRecord(directory: string): ListenerRecord | undefined {
-  try {
-    const record = schema.parse(JSON.parse(readFileSync(join(directory, RECORD), 'utf8')));
-    return record.bootId === currentBootId() ? record : undefined;
-  } catch {
-    return undefined;
-  }
+  return readBootRecord(join(directory, RECORD), schema);
 }
 
-/** Not synced: it is worth nothing after the boot. By rename: half a record would cost the socket. */
 function writeRecord(directory: string, socket: string, holder: HolderRecord | undefined): void {
   const record = { bootId: currentBootId(), path: socket, file: fileAt(socket), holder };
-  const path = join(directory, RECORD);
-  writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  writeBootRecord(join(directory, RECORD), record);
 }
