@@ -40,6 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'test-kit': ['errors', 'oci', 'rafs', 'linux', 'registry-client'],
 };
 
+const PACKAGES = Object.keys(MAY_IMPORT).toSorted();
 const LINES_MAX = 300;
 const VAGUE_NAMES = /(^|-)(utils?|helpers?|common|misc)\.ts$|^(shared|types)\.ts$/;
 const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|long|bench|fuzz))?\.ts$/;
@@ -62,6 +63,12 @@ t.test('the import scanner sees every form', async (t) => {
     "const x = await import('g');",
   ].join('\n');
   t.same(importsOf(text), ['a', 'b', 'c', 'd', 'e', 'f', 'g']);
+});
+
+t.test('the files are found', async (t) => {
+  t.same([...new Set(sources.map(({ path }) => packageOf(path)))].toSorted(), PACKAGES);
+  t.ok(sources.length > 300, `${sources.length} source files`);
+  t.ok(files.length > sources.length + 200, `${files.length} files with the tests`);
 });
 
 t.test('packages import only what lies below them', async (t) => {
@@ -133,7 +140,7 @@ t.test('only the linux package talks to koffi', async (t) => {
 });
 
 t.test('files are small', async (t) => {
-  const big = sources
+  const big = files
     .filter((file) => file.lineCount > LINES_MAX)
     .map((file) => `${file.path}: ${file.lineCount} lines`);
   t.same(big, []);

@@ -1,4 +1,5 @@
 /** What a part runs, and in which order. */
+import { globSync } from 'node:fs';
 import { resolve } from 'node:path';
 import t from 'tap';
 import { EXTRA_PART_NAMES, LONGEST, PART_NAMES, planPart } from './parts.ts';
@@ -13,6 +14,18 @@ t.test('the longest come first, and are there', async (t) => {
     return longest;
   });
   t.same(planned, LONGEST);
+});
+
+t.test('every test file of the checkout belongs to one part', async (t) => {
+  const planned = [...PART_NAMES, ...EXTRA_PART_NAMES].flatMap((name) =>
+    planPart(root, name, undefined).steps.flatMap((step) => (step.kind === 'tap' ? step.name : [])),
+  );
+  const found = globSync('**/*.{test,long}.ts', {
+    cwd: root,
+    exclude: (name) => name === 'node_modules' || name.startsWith('.'),
+  });
+  t.ok(found.length > 200, `${found.length} files`);
+  t.same(planned.toSorted(), found.toSorted());
 });
 
 t.test('a filter', async (t) => {
