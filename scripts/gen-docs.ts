@@ -16,7 +16,7 @@ import { renderMetricsPage } from './gen-docs/metrics-page.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** Every generated page: path from the root, and what it should hold now. */
-export async function renderPages(root = ROOT): Promise<ReadonlyMap<string, string>> {
+async function renderPages(root = ROOT): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['docs/errors.md', renderErrorsPage(root)],
     ['docs/limits.md', renderLimitsPage(root)],

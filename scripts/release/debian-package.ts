@@ -47,7 +47,7 @@ export function debianFileName({
   return `shoal_${debianVersion(version)}_${DEBIAN_ARCHITECTURE[arch]}.deb`;
 }
 
-export function debianVersion(version: string): string {
+function debianVersion(version: string): string {
   return version.replace('-', '~');
 }
 

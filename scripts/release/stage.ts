@@ -38,7 +38,7 @@ export type StagedRelease = {
   readonly sbom: string;
 };
 
-export const SBOM_FILE = 'share/sbom.cdx.json';
+const SBOM_FILE = 'share/sbom.cdx.json';
 const EXECUTABLES = new Set(['bin/shoal', 'libexec/node']);
 /** Copied as they are, by what they are called in the release. */
 const DOCUMENTS = {
