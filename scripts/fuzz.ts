@@ -19,6 +19,12 @@ async function main(): Promise<number> {
       list: { type: 'boolean', default: false },
     },
   });
+  const seed = Number(values.seed);
+  const seconds = Number(values.seconds);
+  if (!Number.isInteger(seed) || !(seconds > 0)) {
+    console.error('fuzz: --seed wants a whole number, --seconds a number above 0');
+    return 2;
+  }
   const all = await collectTargets();
   const chosen = all.filter(
     ({ fullName }) =>
@@ -32,8 +38,7 @@ async function main(): Promise<number> {
     for (const { fullName } of chosen) console.log(fullName);
     return 0;
   }
-  const seed = Number(values.seed);
-  const milliseconds = (Number(values.seconds) * 1000) / chosen.length;
+  const milliseconds = (seconds * 1000) / chosen.length;
   let findings = 0;
   for (const target of chosen) {
     const report = await fuzzTarget(target, { milliseconds, seed });

@@ -38,11 +38,13 @@ async function main(): Promise<void> {
     options: { filter: { type: 'string' }, timeout: { type: 'string' } },
   });
   const names = positionals.length === 0 ? [...PART_NAMES] : positionals;
+  const given = values.timeout === undefined ? undefined : Number(values.timeout);
+  if (given !== undefined && !(given > 0)) throw new Error('--timeout wants seconds above 0');
   const outcomes: Outcome[] = [];
   for (const name of names) {
     if (!isPartName(name)) throw new Error(`there is no test part ${JSON.stringify(name)}`);
     const part = planPart(root, name, values.filter);
-    const seconds = Number(values.timeout ?? TIMEOUT_SECONDS[name]);
+    const seconds = given ?? TIMEOUT_SECONDS[name];
     const ofPart = await runPart(part, seconds);
     outcomes.push(...ofPart);
     if (name === 'long' && values.filter === undefined) keepLongReport(ofPart);
