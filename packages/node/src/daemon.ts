@@ -3,12 +3,13 @@
  * without anybody's mount noticing.
  */
 import { errorCode } from '@shoal/errors';
-import { ContainerdEndpoint, makePrivateDirectory } from '@shoal/snapshotter';
+import { ContainerdEndpoint, errorFields, makePrivateDirectory } from '@shoal/snapshotter';
 import type { DaemonPaths } from './config/paths.ts';
 import { ControlClient } from './control/control-client.ts';
 import { type DaemonOptions, openParts } from './daemon-parts.ts';
 import { DaemonRunningError, NotRootError } from './errors.ts';
 import type { Log } from './log/log.ts';
+import { closeFailures } from './process/close-failures.ts';
 import { VERSION } from './version.ts';
 
 export class Daemon implements AsyncDisposable {
@@ -46,7 +47,7 @@ export class Daemon implements AsyncDisposable {
     return new Daemon(parts.move(), log, stop.promise);
   }
 
-  /** Answers running requests, then leaves the mounts to a successor. Idempotent. */
+  /** Answers running requests, then leaves the mounts to a successor; what fails is logged. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -54,7 +55,13 @@ export class Daemon implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#log.info({ event: 'stopping' }, 'stopping');
-    await this.#parts.disposeAsync();
+    try {
+      await this.#parts.disposeAsync();
+    } catch (error) {
+      for (const failure of closeFailures(error)) {
+        this.#log.error(errorFields(failure), 'a part of the daemon did not close');
+      }
+    }
     this.#log.info({ event: 'stopped' }, 'stopped; mounts stay');
   }
 

@@ -4,7 +4,7 @@
 export const REQUEST_BYTES_MAX = 256 << 10;
 /** Body of an answer: the status of 10,000 mounts of ten blobs. */
 export const ANSWER_BYTES_MAX = 256 << 20;
-/** Requests answered at the same time; more wait in the kernel's backlog. */
+/** Connections at the same time; more are closed, and commands try again. */
 export const CONNECTIONS_MAX = 256;
 /** `sun_path` of unix(7) without its terminating zero. */
 export const SOCKET_PATH_BYTES_MAX = 107;

@@ -37,6 +37,20 @@ t.test('a start sorts out what it finds', async (t) => {
   t.same(released, []);
 });
 
+t.test('a start goes on when the database takes nothing', async (t) => {
+  const state = await StateStore.open(temporaryDirectory(t));
+  const { service } = await makeService(t, state);
+  const changes = { state: 'mounted', bootId: 'earlier' } as const;
+  await state.putMount(recordOf('1111111111111111', '/nowhere/half', { state: 'mounting' }));
+  await state.putMount(recordOf('2222222222222222', '/nowhere/reboot', changes));
+  const full = { value: () => Promise.reject(new Error('disk full')) };
+  t.intercept(state, 'deleteMount', full);
+  t.intercept(state, 'putMount', full);
+  await service.restore();
+  t.match(service.status().mounts, [{ mountpoint: '/nowhere/reboot' }]);
+  t.equal((await state.readMounts()).records.length, 2);
+});
+
 t.test('a mount that the driver cannot restore is a problem of its own', async (t) => {
   const state = await StateStore.open(temporaryDirectory(t));
   const { service, driver, released } = await makeService(t, state);

@@ -42,6 +42,17 @@ t.test('why a mount failed is said also when its record cannot be taken away', a
   t.equal(released.length, 1);
 });
 
+t.test('the record of a mount that failed and stays is kept for the next start', async (t) => {
+  const { service, driver, state, place } = await makeService(t);
+  driver.onMount = async () => {
+    driver.failing = 'unmount';
+    throw new Error('the kernel refuses');
+  };
+  const request = { reference: 'host/name:tag', mountpoint: place('m') };
+  await t.rejects(service.mount(request, { signal }), /the kernel refuses/);
+  t.match((await state.readMounts()).records, [{ state: 'mounting' }]);
+});
+
 t.test('who gave up meanwhile gets no mount', async (t) => {
   const { service, driver, state, place } = await makeService(t);
   const controller = new AbortController();

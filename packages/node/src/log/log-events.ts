@@ -8,6 +8,7 @@ import type { CacheEvent } from '@shoal/blob-store';
 export const LOG_EVENT: Readonly<Record<string, string>> = {
   'the daemon did not start': 'start-failed',
   'an unexpected error ends the daemon; mounts stay': 'crash',
+  'a part of the daemon did not close': 'stop-failed',
   'configuration read again': 'reloaded',
   'the configuration was not read again': 'reload-failed',
   'the service manager was not told': 'service-manager-silent',
@@ -33,6 +34,7 @@ export const LOG_EVENT: Readonly<Record<string, string>> = {
   'a mount was not finished: forgotten': 'half-mount-forgotten',
   'a mount was unmounted by somebody else: forgotten': 'foreign-unmount',
   'the record of a failed mount stays': 'half-mount-record-stays',
+  'the record of a mount stays as it was': 'record-stays',
   'blobs of an unmounted image did not close': 'blobs-not-closed',
   'bootstraps that nobody uses were not deleted': 'bootstraps-not-deleted',
   'a reader waits for bytes': 'reader-waits',

@@ -50,11 +50,13 @@ export class MountLifecycle {
       signal.throwIfAborted();
       await state.putMount({ ...record, state: 'mounted' });
     } catch (error) {
-      await driver.unmount(record.id, { lazy: true }).catch(() => {});
-      // A record that stays is of a mount that is half made: the next start takes it away.
-      await state.deleteMount(record.id).catch((later: unknown) => {
+      try {
+        await driver.unmount(record.id, { lazy: true });
+        await state.deleteMount(record.id);
+      } catch (later) {
+        // It is of a mount that is half made: the next start takes that away.
         log.warn({ id: record.id, ...errorFields(later) }, 'the record of a failed mount stays');
-      });
+      }
       throw error;
     }
   }

@@ -76,7 +76,7 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
       broken.push({ record: plan.record, reason: errorFields(error).reason });
     }
   }
-  await rememberBoot([...plans.values()], state);
+  await rememberBoot([...plans.values()], components);
   for (const problem of problems) log.error({ problem }, 'a record was not read');
   for (const { record, reason } of broken) {
     log.error({ mountpoint: record.mountpoint, reason }, 'a mount was not restored');
@@ -122,14 +122,29 @@ async function isWanted(
   const fields = { mountpoint, reference: record.reference };
   if (record.state === 'mounting') log.warn(fields, 'a mount was not finished: forgotten');
   else log.warn(fields, 'a mount was unmounted by somebody else: forgotten');
-  await state.deleteMount(record.id);
+  await state.deleteMount(record.id).catch((error: unknown) => staysAsItWas(record, error, log));
   return false;
 }
 
 /** After a reboot the mounts are this boot's. */
-async function rememberBoot(plans: readonly MountPlan[], state: StateStore): Promise<void> {
+async function rememberBoot(
+  plans: readonly MountPlan[],
+  { state, log }: Pick<RestoreComponents, 'state' | 'log'>,
+): Promise<void> {
   const bootId = currentBootId();
   for (const { record } of plans) {
-    if (record.bootId !== bootId) await state.putMount({ ...record, bootId });
+    if (record.bootId === bootId) continue;
+    await state
+      .putMount({ ...record, bootId })
+      .catch((error: unknown) => staysAsItWas(record, error, log));
   }
+}
+
+/** A full disk, say: no reason to leave everybody's readers alone. The next start looks again. */
+function staysAsItWas(
+  { id, mountpoint }: MountRecord,
+  error: unknown,
+  log: RestoreComponents['log'],
+): void {
+  log.warn({ id, mountpoint, ...errorFields(error) }, 'the record of a mount stays as it was');
 }
