@@ -4,7 +4,7 @@
  * AlreadyExists by listing. Names here are the client's; the socket sees `namespace/sequence/name`.
  */
 import { createHash } from 'node:crypto';
-import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { runChecked } from '@shoal/test-kit';
 import {
   type Info,
@@ -210,11 +210,6 @@ export class Unpacker {
       start((error, answer) => (error === null ? resolve(answer) : reject(error)));
     });
   }
-}
-
-/** Waits for the socket instead of failing at once: a daemon may be on its way. */
-export function waitingMetadata(): Metadata {
-  return new Metadata({ waitForReady: true });
 }
 
 export function isStatus(error: unknown, code: status): error is ServiceError {
