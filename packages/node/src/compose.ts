@@ -63,6 +63,7 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
   const service = composeMounts(input, fetching, drivers);
   await service.restore();
   await caches.startEviction();
+  service.resumePrefetch();
   const lazy = composeLazy(input, fetching, service);
   watchDaemon(input.metrics, { service, drivers, caches, lazy });
   return { service, lazy, caches };
@@ -128,7 +129,10 @@ function composeMounts(
   const collector = new BootstrapCollector(root, state, log);
   const images = new ImageBlobs(pool, bootstraps);
   const planner = new MountPlanner(
-    { root, defaultCacheDirectory: cacheDirectory, defaultMissPolicy: config.missPolicy },
+    {
+      ...{ root, defaultCacheDirectory: cacheDirectory, defaultMissPolicy: config.missPolicy },
+      prefetches: config.prefetches,
+    },
     { access, bootstraps, collector, images, log },
   );
   return new MountService(

@@ -45,6 +45,7 @@ const fileSchema = z.strictObject({
         .string()
         .refine((text) => parseMissPolicy(text) !== undefined, `must be ${MISS_POLICY_HELP}`)
         .optional(),
+      prefetch: z.boolean().optional(),
     })
     .optional(),
   fuse: z
@@ -89,6 +90,8 @@ export type NodeConfig = RegistryConfig & {
   /** Blobs unused for longer go. */
   readonly cacheUnusedDaysMax: number | undefined;
   readonly missPolicy: MissPolicy;
+  /** Whether what an image's list names first is fetched ahead of its readers. */
+  readonly prefetches: boolean;
   readonly fuseThreads: number | undefined;
   readonly fuseHolder: 'auto' | 'traced' | 'socket';
   readonly codecThreads: number | undefined;
@@ -132,6 +135,7 @@ export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConf
     ),
     cacheUnusedDaysMax: data.cache?.unused_days_max,
     missPolicy: parseMissPolicy(data.mount?.miss_policy ?? 'wait') ?? { kind: 'wait' },
+    prefetches: data.mount?.prefetch ?? true,
     fuseThreads: data.fuse?.threads,
     fuseHolder: data.fuse?.holder ?? 'auto',
     codecThreads: data.codec?.threads,

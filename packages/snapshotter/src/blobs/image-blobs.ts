@@ -114,7 +114,7 @@ export class ImageBlobs {
   ): Promise<readonly BlobDescription[]> {
     const { layerDigest, stored, layers, isOffline } = request;
     const bootstrap = openBootstrap(await this.#bootstraps.read(stored));
-    if (!isOffline) onPrefetchList(prefetchListOf(bootstrap));
+    onPrefetchList(prefetchListOf(bootstrap));
     const source = isOffline ? offlineSource : this.#pool.source;
     return Promise.all(
       stored.verified.blobIds.map(async (blobId, index) => {

@@ -32,6 +32,8 @@ export type PlannerOptions = {
   readonly root: string;
   readonly defaultCacheDirectory: string;
   readonly defaultMissPolicy: MissPolicy;
+  /** Whether what an image's list names first is fetched ahead of its readers. */
+  readonly prefetches: boolean;
 };
 
 export type PlannerComponents = {
@@ -176,9 +178,10 @@ export class MountPlanner {
       const { blobs, prefetchList } = opened;
       const record = asked === undefined ? draft : this.#complete(draft, asked.request, blobs);
       const prefetch = new ImagePrefetch(blobs, this.#components.log);
+      const list = this.#options.prefetches ? prefetchList : [];
       return {
         ...{ record, blobs, driverRequest: driverRequest(record, stored, blobs) },
-        startPrefetch: () => prefetch.start(prefetchList),
+        startPrefetch: () => prefetch.start(list),
         release: async () => {
           await prefetch.stop();
           await opened.close();

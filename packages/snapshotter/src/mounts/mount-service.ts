@@ -63,6 +63,11 @@ export class MountService implements AsyncDisposable {
     this.#lifecycle.collect();
   }
 
+  /** After `restore`, when there is room in the caches: goes on with what images want first. Returns at once. */
+  resumePrefetch(): void {
+    for (const plan of this.#mounts.values()) plan.startPrefetch();
+  }
+
   /** Returns when the mount is usable and recorded. */
   async mount(request: MountRequest, options: { signal: AbortSignal }): Promise<MountAnswer> {
     this.#checkTakesMounts();
