@@ -20,8 +20,6 @@ import {
   resendRequests,
 } from './fuse-mount.ts';
 import { MissRunner } from './miss-runner.ts';
-import { RestartPolicy } from './restart-policy.ts';
-import { statsOf } from './session-stats.ts';
 import type {
   AdoptSessionOptions,
   FlatFile,
@@ -32,7 +30,8 @@ import type {
   SessionEvent,
   SessionStats,
 } from './session-types.ts';
-import { WorkerHandle, type WorkerListener } from './worker-handle.ts';
+import { WorkerGroup } from './worker-group.ts';
+import type { WorkerHandle } from './worker-handle.ts';
 import type { FromWorker, WorkerFile } from './worker-messages.ts';
 
 const THREADS_DEFAULT = 2;
@@ -54,15 +53,10 @@ class Session implements FlatFuseSession {
   readonly #files = new Map<number, WorkerFile>();
   readonly #misses: MissRunner;
   readonly #forgets: ForgetWatch;
-  #workers: WorkerHandle[] = [];
+  readonly #workers: WorkerGroup;
   #connection: number | undefined;
-  readonly #restarts = new RestartPolicy();
   #ending: Promise<void> | undefined;
   #saidDisconnected = false;
-  readonly #listener: WorkerListener = {
-    message: (from, message) => this.#onMessage(from, message),
-    failed: (from, error) => this.#onWorkerFailed(from, error),
-  };
 
   constructor(connection: Connection, options: FlatSessionOptions) {
     this.fd = connection.fd;
@@ -75,8 +69,17 @@ class Session implements FlatFuseSession {
     this.#forgets = new ForgetWatch({
       fuseFd: this.fd,
       pathOf: (fileId) => this.pathOf(fileId),
-      settle: () =>
-        this.#tellAll((worker) => worker.request((ticket) => ({ kind: 'settle', ticket }))),
+      settle: () => this.#workers.tellAll((ticket) => ({ kind: 'settle', ticket })),
+    });
+    this.#workers = new WorkerGroup({
+      fuseFd: this.fd,
+      files: () => [...this.#files.values()],
+      onMessage: (from, message) => this.#onMessage(from, message),
+      onFailed: (failed, error, isTooMany) => this.#onWorkerFailed(failed, error, isTooMany),
+      onReplaced: () => {
+        resendRequests(this.fd);
+        void this.#forgets.askAgain();
+      },
     });
   }
 
@@ -85,8 +88,7 @@ class Session implements FlatFuseSession {
     try {
       if (adopts) assertConnected(this.fd);
       for (const file of files) this.#open(file);
-      this.#workers = Array.from({ length: this.#threads }, () => this.#spawn());
-      await Promise.all(this.#workers.map((worker) => worker.started)).catch((cause: unknown) => {
+      await this.#workers.start(this.#threads).catch((cause: unknown) => {
         throw new FuseWorkersError({ cause });
       });
       if (adopts) resendRequests(this.fd);
@@ -100,9 +102,7 @@ class Session implements FlatFuseSession {
   async addFile(file: FlatFile): Promise<void> {
     this.#assertOpen();
     const opened = this.#open(file);
-    await this.#tellAll((worker) =>
-      worker.request((ticket) => ({ kind: 'add', ticket, file: opened })),
-    );
+    await this.#workers.tellAll((ticket) => ({ kind: 'add', ticket, file: opened }));
   }
 
   async replaceFile(file: FlatFile): Promise<void> {
@@ -115,9 +115,7 @@ class Session implements FlatFuseSession {
     }
     const opened = openFlatFile(file);
     this.#files.set(file.fileId, opened);
-    await this.#tellAll((worker) =>
-      worker.request((ticket) => ({ kind: 'add', ticket, file: opened })),
-    );
+    await this.#workers.tellAll((ticket) => ({ kind: 'add', ticket, file: opened }));
     closeFd(before.fd);
   }
 
@@ -126,9 +124,7 @@ class Session implements FlatFuseSession {
     const file = this.#files.get(fileId);
     if (file === undefined) return;
     this.#files.delete(fileId);
-    await this.#tellAll((worker) =>
-      worker.request((ticket) => ({ kind: 'remove', ticket, fileId })),
-    );
+    await this.#workers.tellAll((ticket) => ({ kind: 'remove', ticket, fileId }));
     closeFd(file.fd);
   }
 
@@ -140,9 +136,7 @@ class Session implements FlatFuseSession {
 
   async failWaiting(fileId: number): Promise<void> {
     this.#assertOpen();
-    await this.#tellAll((worker) =>
-      worker.request((ticket) => ({ kind: 'fail-waiting', ticket, fileId })),
-    );
+    await this.#workers.tellAll((ticket) => ({ kind: 'fail-waiting', ticket, fileId }));
   }
 
   pathOf(fileId: number): string {
@@ -152,7 +146,7 @@ class Session implements FlatFuseSession {
   }
 
   stats(): SessionStats {
-    return statsOf(this.#workers, this.#files.size);
+    return this.#workers.stats(this.#files.size);
   }
 
   detach(): Promise<void> {
@@ -170,12 +164,19 @@ class Session implements FlatFuseSession {
   }
 
   async #end(final: boolean): Promise<void> {
+    this.#workers.leave();
     await Promise.resolve();
     this.#misses.close();
     this.#forgets.close();
-    await Promise.all(this.#workers.map((worker) => worker.stop(final)));
+    await this.#workers.stop(final);
     if (final && this.#connection !== undefined) abortConnection(this.#connection);
     if (final && this.#mountpoint !== undefined) removeMount(this.#mountpoint);
+    // A thread that hangs would answer into whatever has the descriptor's number by then.
+    if (this.#workers.haveEnded) this.#closeDescriptors();
+    else void this.#workers.ended().then(() => this.#closeDescriptors());
+  }
+
+  #closeDescriptors(): void {
     closeFd(this.fd);
     if (this.mountFd !== undefined) closeFd(this.mountFd);
     for (const file of this.#files.values()) closeFd(file.fd);
@@ -196,14 +197,6 @@ class Session implements FlatFuseSession {
     const opened = openFlatFile(file);
     this.#files.set(file.fileId, opened);
     return opened;
-  }
-
-  #spawn(): WorkerHandle {
-    return new WorkerHandle(this.fd, [...this.#files.values()], this.#listener);
-  }
-
-  async #tellAll(tell: (worker: WorkerHandle) => Promise<void>): Promise<void> {
-    await Promise.all(this.#workers.map(tell));
   }
 
   #onMessage(from: WorkerHandle, message: FromWorker): void {
@@ -231,28 +224,11 @@ class Session implements FlatFuseSession {
     this.#onEvent(event);
   }
 
-  /** A worker that threw is replaced, and what it had in hand is sent again by the kernel. */
-  #onWorkerFailed(failed: WorkerHandle, error: unknown): void {
+  /** What it had in hand is sent again by the kernel when another one has taken its place. */
+  #onWorkerFailed(failed: WorkerHandle, error: unknown, isTooMany: boolean): void {
     this.#onEvent({ kind: 'worker-failed', error });
     this.#misses.abandonAll(failed);
-    this.#workers = this.#workers.filter((worker) => worker !== failed);
-    const { pauseMs, isTooMany } = this.#restarts.failed(performance.now());
-    setTimeout(() => this.#replaceWorker(), pauseMs).unref();
     if (isTooMany) this.#report({ kind: 'workers-keep-failing', error });
-  }
-
-  #replaceWorker(): void {
-    if (this.#ending !== undefined) return;
-    const replacement = this.#spawn();
-    this.#workers.push(replacement);
-    replacement.started.then(
-      () => {
-        if (this.#ending !== undefined) return;
-        resendRequests(this.fd);
-        void this.#forgets.askAgain();
-      },
-      () => undefined,
-    );
   }
 }
 

@@ -1,5 +1,4 @@
 /** One worker thread as the main thread sees it: start, talk, stop. */
-import { once } from 'node:events';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { FuseSessionClosedError } from '../errors.ts';
 import { closeFd, openEventFd, signalEvent } from '../syscalls.ts';
@@ -34,7 +33,8 @@ export class WorkerHandle {
   readonly #eventFd = openEventFd();
   readonly #port: MessagePort;
   readonly #worker: Worker;
-  readonly #exited: Promise<unknown>;
+  /** Resolves when the thread has ended. */
+  readonly exited: Promise<void>;
   readonly #tickets = new Map<number, () => void>();
   readonly #listener: WorkerListener;
   readonly #leaveAtExit = () => this.#leaveNow();
@@ -59,10 +59,14 @@ export class WorkerHandle {
       transferList: [channel.port2],
       execArgv: [],
     });
-    this.#exited = once(this.#worker, 'exit').catch(() => undefined);
+    this.exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
     process.on('exit', this.#leaveAtExit);
     this.started = this.#listen();
     this.started.catch(() => undefined);
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   send(message: ToWorker): void {
@@ -91,7 +95,7 @@ export class WorkerHandle {
     const late = new Promise((resolve) => {
       timer = setTimeout(resolve, STOP_WAIT_MS);
     });
-    await Promise.race([this.#exited, late]);
+    await Promise.race([this.exited, late]);
     clearTimeout(timer);
     if (!this.#hasEnded) this.#worker.unref();
   }
