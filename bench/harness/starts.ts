@@ -105,7 +105,8 @@ export async function pushListed(
 ): Promise<string> {
   await using scope = new BenchScope();
   const task: StartTask = { snapshotter: 'shoal', name: image.lazy, registry, warmUp, directory };
-  const host = await openHost(scope, task);
+  // What is fetched ahead is not in a trace.
+  const host = await openHost(scope, task, '[cache]\nreadahead = false\n');
   await host.pull(image.lazy);
   await host.run(image.lazy, program.command);
   const { stdout } = await runChecked(SHOAL, ['trace', '--prefetch-patterns', image.lazy], {
@@ -139,10 +140,10 @@ type Host = {
   ): Promise<{ readonly outputMs: number; readonly output: string }>;
 };
 
-async function openHost(scope: BenchScope, task: StartTask): Promise<Host> {
+async function openHost(scope: BenchScope, task: StartTask, settings = ''): Promise<Host> {
   const { registry, snapshotter, directory, warmUp } = task;
   const shoal = await startSnapshotter(scope, {
-    config: `[registry]\nconfig_path = "${hostsDirectory(directory, registry.host)}"\n`,
+    config: `${settings}[registry]\nconfig_path = "${hostsDirectory(directory, registry.host)}"\n`,
   });
   const containerd = await startRelease(scope, '1.6', shoal);
   if (containerd === undefined) throw new Error('containerd 1.6 cannot run here');

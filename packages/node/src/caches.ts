@@ -35,8 +35,9 @@ export class Caches {
     const { codecs, config, defaultDirectory, log, onFetched, onEvent } = this.#input;
     const evictsAtOnce = this.#isRestored;
     const limits = directory === defaultDirectory ? limitsOf(config) : {};
+    const readahead = config.readsAhead ? {} : { readaheadBytesMax: 0 };
     const cache = await ChunkCache.open(
-      { directory, evictsAtOnce, ...limits },
+      { directory, evictsAtOnce, ...limits, ...readahead },
       {
         pool: codecs,
         gate: this.#gate,

@@ -37,6 +37,7 @@ const fileSchema = z.strictObject({
       high_percent: z.number().min(1).max(100).optional(),
       low_percent: z.number().min(1).max(100).optional(),
       unused_days_max: z.number().min(0).max(36_500).optional(),
+      readahead: z.boolean().optional(),
     })
     .optional(),
   mount: z
@@ -89,6 +90,8 @@ export type NodeConfig = RegistryConfig & {
   readonly cacheLowPercent: number;
   /** Blobs unused for longer go. */
   readonly cacheUnusedDaysMax: number | undefined;
+  /** Whether the caches fetch ahead of readers; without, each read shows in a trace. */
+  readonly readsAhead: boolean;
   readonly missPolicy: MissPolicy;
   /** Whether what an image's list names first is fetched ahead of its readers. */
   readonly prefetches: boolean;
@@ -134,6 +137,7 @@ export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConf
       data.cache?.high_percent ?? CACHE_HIGH_PERCENT_DEFAULT,
     ),
     cacheUnusedDaysMax: data.cache?.unused_days_max,
+    readsAhead: data.cache?.readahead ?? true,
     missPolicy: parseMissPolicy(data.mount?.miss_policy ?? 'wait') ?? { kind: 'wait' },
     prefetches: data.mount?.prefetch ?? true,
     fuseThreads: data.fuse?.threads,
