@@ -28,6 +28,8 @@ import { VERSION } from './version.ts';
 
 export type DaemonOptions = {
   readonly paths: DaemonPaths;
+  /** What commands call the root, whose path may lead over symbolic links. @default the path itself */
+  readonly namedRoot?: string | undefined;
   readonly config: NodeConfig;
   /** Where the configuration came from; absent: the default file, if it exists. */
   readonly configFile?: string | undefined;
@@ -195,12 +197,12 @@ async function waitForState(root: string, timeoutMs: number): Promise<StateStore
 }
 
 function factsOf(options: DaemonOptions): PingAnswer {
-  const { paths, config, configFile, manager, isDetached } = options;
+  const { paths, namedRoot, config, configFile, manager, isDetached } = options;
   const isManaged = manager?.isPresent === true;
   return {
     pid: process.pid,
     version: VERSION,
-    root: paths.root,
+    root: namedRoot ?? paths.root,
     run: paths.run,
     startedAt: new Date().toISOString(),
     configFile,

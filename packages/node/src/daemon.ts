@@ -2,6 +2,7 @@
  * The daemon of a host: takes the lock, restores the mounts, opens the control socket, and stops
  * without anybody's mount noticing.
  */
+import { realpathSync } from 'node:fs';
 import { errorCode } from '@shoal/errors';
 import { ContainerdEndpoint, errorFields, makePrivateDirectory } from '@shoal/snapshotter';
 import type { DaemonPaths } from './config/paths.ts';
@@ -39,10 +40,13 @@ export class Daemon implements AsyncDisposable {
     if (options.isReplacing === true) await replaceOther(paths, log);
     else await refuseSecond(paths);
     makePrivateDirectory(paths.root);
+    // The kernel names mounts so: by another name a restart would not find its images again.
+    const root = realpathSync(paths.root);
     await using parts = new AsyncDisposableStack();
     const stop = Promise.withResolvers<void>();
-    const address = await openParts(options, parts, stop.resolve);
-    const { root, socket } = paths;
+    const real = { ...options, paths: { ...paths, root }, namedRoot: paths.root };
+    const address = await openParts(real, parts, stop.resolve);
+    const { socket } = paths;
     log.info({ event: 'ready', version: VERSION, root, socket, address }, 'ready');
     return new Daemon(parts.move(), log, stop.promise);
   }

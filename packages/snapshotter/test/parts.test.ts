@@ -1,5 +1,5 @@
 /** The small parts: latencies, locks by key, sources that open late or fail over, directories. */
-import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobKey, BlobSource } from '@shoal/blob-store';
 import { parseBlobId } from '@shoal/oci';
@@ -129,6 +129,10 @@ t.test('private directories are made step by step and must be ours', async (t) =
   t.throws(() => makePrivateDirectory(file), refused);
   t.throws(() => makePrivateDirectory(join(file, 'below')), refused);
   t.throws(() => makePrivateDirectory('/proc/shoal/state'), refused);
+  const link = join(directory, 'link');
+  await symlink('a', link);
+  t.throws(() => makePrivateDirectory(link), { ...refused, remedy: /leads to, .*\/a$/ });
+  makePrivateDirectory(join(link, 'b'));
   const open = join(directory, 'open');
   await mkdir(open);
   await chmod(open, 0o777);

@@ -2,6 +2,7 @@
  * The conversation of `shoal mount` with the daemon: starts one if need be, shows what is fetched,
  * and takes the daemon away again when it was started for a mount that failed.
  */
+import { existsSync, realpathSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
 import type { ControlClient, DaemonPaths, FoundDaemon } from '@shoal/node';
@@ -69,13 +70,17 @@ async function stopIfStarted({ client, isStarted }: FoundDaemon): Promise<void> 
 /** A daemon that runs already may keep its things elsewhere than the caller believes. */
 async function requireRoot(client: ControlClient, paths: DaemonPaths): Promise<void> {
   const { root } = await client.ping();
-  if (root === paths.root) return;
+  if (root === paths.root || realPathOf(root) === realPathOf(paths.root)) return;
   throw new UsageError(
     `the daemon at ${paths.run} keeps its things in ${root}, not ${paths.root}`,
     {
       remedy: 'leave --root and SHOAL_ROOT out, or give a second daemon its own --run',
     },
   );
+}
+
+function realPathOf(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
 }
 
 async function mountWithProgress(

@@ -2,11 +2,13 @@
  * Mounts of this root that no record speaks of, after the database lost some. Nobody serves them:
  * whoever reads absent bytes there gets errors. They are named and left to the administrator.
  */
+import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MountEntry } from '@shoal/linux';
 
-/** Where images of this root are mounted, also while no daemon runs. */
-export function mountsOfRoot(mounts: readonly MountEntry[], root: string): string[] {
+/** Where images of this root are mounted, also while no daemon runs; its path may lead over symbolic links. */
+export function mountsOfRoot(mounts: readonly MountEntry[], path: string): string[] {
+  const root = existsSync(path) ? realpathSync(path) : path;
   const own = mounts.filter((entry) => isOfRoot(entry, root)).map(({ mountpoint }) => mountpoint);
   return [...new Set(own)];
 }

@@ -2,7 +2,7 @@
  * Directories only root may look into: 0700 and ours. Built step by step, because a recursive
  * mkdir below a pseudo file system never ends in Node.
  */
-import { lstatSync, mkdirSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { DirectoryError } from '../errors.ts';
@@ -44,6 +44,10 @@ function isDirectory(path: string): boolean {
 
 function checkOwner(path: string): void {
   const facts = lstatSync(path);
+  if (facts.isSymbolicLink()) {
+    const remedy = `give the directory that it leads to, ${realpathSync(path)}`;
+    throw new DirectoryError(path, 'it is a symbolic link', { remedy });
+  }
   const uid = process.getuid?.();
   if (uid !== undefined && facts.uid !== uid) {
     throw new DirectoryError(path, `it belongs to user ${facts.uid}`);
