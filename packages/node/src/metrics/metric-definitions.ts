@@ -26,7 +26,7 @@ export type MetricDefinition = {
 const REQUEST_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const MISS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 const DRIVER = { driver: '`blobfs`, `complete`' };
-const SOURCE = '`registry`, `peer`; `other` for names that are none of these';
+const SOURCE = '`registry`, also for a layout or an archive; `other` for names of later versions';
 
 export const METRIC = {
   requestSeconds: {
