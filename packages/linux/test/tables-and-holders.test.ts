@@ -30,6 +30,10 @@ t.test('mountinfo lines', async (t) => {
       superOptions: ['rw', 'errors=continue'],
     },
   ]);
+  const [overlay] = parseMountInfo(
+    '1 2 0:1 / / rw - overlay o rw,lowerdir=/a\\040b:/c\\054d,upperdir=/e\\134f',
+  );
+  t.same(overlay?.superOptions, ['rw', 'lowerdir=/a b:/c,d', 'upperdir=/e\\f']);
   t.same(parseMountInfo('1 2 0:1 / / rw - tmpfs  rw')[0]?.source, '', 'an empty source');
   for (const line of ['', '1 2 3', '1 2 x:0 / / rw - a b c', 'a b 0:1 / / rw - a b c']) {
     if (line === '') t.same(parseMountInfo(line), []);

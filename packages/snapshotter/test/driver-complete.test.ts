@@ -1,5 +1,5 @@
 /** The complete driver: plain device files, no daemon; and the list of drivers. */
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unmount } from '@shoal/linux';
@@ -98,6 +98,13 @@ t.test(
     t.match(events, [{ level: 'warn', message: /half-made stays/, error: { code: 'ENOTEMPTY' } }]);
     await blobfs.unmount('m');
     t.same(fixture.mounts(), []);
+    const another = join(fixture.stateDirectory, 'lower', 'another');
+    mkdirSync(another);
+    await runChecked('mount', ['-t', 'tmpfs', 'left', another]);
+    const link = join(fixture.directory, 'link');
+    symlinkSync(fixture.stateDirectory, link);
+    await (await openCompleteDriver({ stateDirectory: link })).restore([]);
+    t.same(fixture.mounts(), [], 'also when the way there leads over a link');
   },
 );
 

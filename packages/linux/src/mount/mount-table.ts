@@ -44,7 +44,8 @@ function parseLine(line: string): MountEntry {
     propagation: before.slice(FIELDS_BEFORE_OPTIONAL),
     fileSystem,
     source: unescapeOctal(source),
-    superOptions: superOptions.split(','),
+    // A comma inside a path is escaped, too.
+    superOptions: superOptions.split(',').map(unescapeOctal),
   };
 }
 

@@ -8,8 +8,10 @@
 import {
   chmodSync,
   chownSync,
+  existsSync,
   mkdirSync,
   readdirSync,
+  realpathSync,
   rmdirSync,
   statSync,
   utimesSync,
@@ -118,7 +120,9 @@ export function removeLeftovers(
   stateDirectory: string,
   onFailure: (mountpoint: string, error: unknown) => void = () => undefined,
 ): void {
-  const below = `${join(stateDirectory, 'lower')}/`;
+  // The kernel names mounts by their real paths.
+  const real = existsSync(stateDirectory) ? realpathSync(stateDirectory) : stateDirectory;
+  const below = `${join(real, 'lower')}/`;
   for (const entry of listMounts().toReversed()) {
     if (!entry.mountpoint.startsWith(below)) continue;
     try {
