@@ -2,7 +2,7 @@
  * Credentials and mirrors of a running daemon: what its configuration says counts for mounts, and
  * credentials that have ended never keep anybody from bytes that are here.
  */
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { convertImage } from '@shoal/converter';
 import { parseReference } from '@shoal/oci';
@@ -17,6 +17,7 @@ import {
   until,
 } from '@shoal/test-kit';
 import t from 'tap';
+import { killDaemon } from '../support/image-world.ts';
 import {
   digestBySha256sum,
   digestOfFile,
@@ -95,9 +96,7 @@ if (requireMounts(t) && requireTool(t, 'docker-registry', 'openssl')) {
     });
     t.equal(await digestBySha256sum(join(mountpoint, 'first')), digest('first'));
     writeFileSync(secret, 'ended\n');
-    const { pid } = await world.client.ping();
-    process.kill(pid, 'SIGTERM');
-    await until('the daemon has gone', () => !existsSync(`/proc/${pid}`));
+    await killDaemon(world, 'SIGTERM');
     await world.start();
     t.equal((await world.status()).mounts.length, 1, 'the mount is restored');
     t.equal(await digestBySha256sum(join(mountpoint, 'first')), digest('first'), 'it is here');

@@ -4,46 +4,31 @@
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listHolders } from '@shoal/linux';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { requireMounts, requireTool, runChecked, until } from '@shoal/test-kit';
 import t from 'tap';
 import { openFaultGate } from '../support/fault-gate.ts';
+import { imageWorld } from '../support/image-world.ts';
 import {
   convertDirectory,
   digestBySha256sum,
   digestOfFile,
-  type MountWorldOptions,
   mountWorld,
   writeFiles,
 } from '../support/mounted-image.ts';
-import { processesNaming } from '../support/own-daemon.ts';
+import { isAlive, processesNaming } from '../support/own-daemon.ts';
 import { startServiceManager } from '../support/service-manager.ts';
 import { runShoal, tryShoal } from '../support/shoal-command.ts';
 import { root } from '../support/source-files.ts';
 
 const FILES = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`file-${at}`, 700_000]));
 
-async function prepared(t: Parameters<typeof mountWorld>[0], options: MountWorldOptions = {}) {
-  const world = mountWorld(t, options);
-  const registry = await EmbeddedRegistry.listen();
-  t.teardown(() => registry.close());
-  const gate = await openFaultGate(t, registry.host);
-  const source = join(world.directory, 'source');
-  writeFiles(source, FILES);
-  await convertDirectory(source, `${registry.host}/image:latest`, 0x10000);
-  return { world, gate, source, reference: `${gate.host}/image:latest` };
-}
-
-function isAlive(pid: number): boolean {
-  return existsSync(`/proc/${pid}`);
-}
-
 t.test('killed under a reader, nobody does anything: the reader has its bytes', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, gate, source, reference } = await prepared(t, { isSupervised: true });
+  const { world, gate, source, reference } = await imageWorld(t, FILES, { isSupervised: true });
   const mountpoint = world.mountpoint('m');
   await world.mount({ reference, mountpoint });
   // Backwards: nothing of the second is read ahead with the first.
@@ -87,7 +72,7 @@ t.test('a daemon that cannot start is not started again and again', async (t) =>
 
 t.test('daemon and holder dead together: the service manager has the session', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, gate, source, reference } = await prepared(t);
+  const { world, gate, source, reference } = await imageWorld(t, FILES);
   const mountpoint = world.mountpoint('m');
   const { root: stateRoot, run } = world.daemon;
   const manager = startServiceManager(t, join(world.directory, 'notify'));
@@ -122,7 +107,7 @@ t.test('daemon and holder dead together: the service manager has the session', a
 
 t.test('drain: what is busy keeps the daemon, and is named', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, reference } = await prepared(t, { isSupervised: true });
+  const { world, reference } = await imageWorld(t, FILES, { isSupervised: true });
   const { env, run } = world.daemon;
   const [busy, idle] = [world.mountpoint('busy'), world.mountpoint('idle')];
   await world.mount({ reference, mountpoint: busy });
@@ -147,7 +132,7 @@ t.test('drain: what is busy keeps the daemon, and is named', async (t) => {
 
 t.test('a mount that fails leaves no daemon behind; one that ran stays', async (t) => {
   if (!requireMounts(t) || !requireTool(t, 'mount')) return;
-  const { world, reference } = await prepared(t);
+  const { world, reference } = await imageWorld(t, FILES);
   const { run } = world.daemon;
   const memory = join(world.directory, 'memory');
   await runChecked('mkdir', [memory]);
@@ -168,7 +153,7 @@ t.test('--config beside a daemon that runs: the same settings, or exit status 2'
     writeFileSync(path, text);
     return path;
   };
-  const { world, reference } = await prepared(t);
+  const { world, reference } = await imageWorld(t, FILES);
   const { env } = world.daemon;
   const mountpoint = world.mountpoint('m');
   const first = configFile('first.toml', '[mount]\nmiss_policy = "30s"\n');

@@ -4,35 +4,20 @@
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireMounts, runCommand, until } from '@shoal/test-kit';
+import { requireMounts, runCommand } from '@shoal/test-kit';
 import t from 'tap';
-import {
-  convertDirectory,
-  digestBySha256sum,
-  digestOfFile,
-  mountWorld,
-  writeFiles,
-} from '../support/mounted-image.ts';
+import { imageWorld, killDaemon } from '../support/image-world.ts';
+import { digestBySha256sum, digestOfFile } from '../support/mounted-image.ts';
 import { tryShoal } from '../support/shoal-command.ts';
 
 t.setTimeout(300_000);
 
 t.test('the only mount is damaged: the daemon starts, and says so', async (t) => {
   if (!requireMounts(t)) return;
-  const world = mountWorld(t);
-  const registry = await EmbeddedRegistry.listen();
-  t.teardown(() => registry.close());
-  const source = join(world.directory, 'source');
-  writeFiles(source, { file: 700_000 });
-  const reference = `${registry.host}/image:latest`;
-  await convertDirectory(source, reference, 0x10000);
+  const { world, source, reference } = await imageWorld(t, { file: 700_000 });
   const mountpoint = world.mountpoint('m');
   await world.mount({ reference, mountpoint });
-  process.kill((await world.client.ping()).pid, 'SIGKILL');
-  await until('the daemon has gone', async () => {
-    return (await world.client.ping().catch(() => undefined)) === undefined;
-  });
+  await killDaemon(world);
   const file = join(mountpoint, 'file');
   const reading = runCommand('cat', [file], { timeoutMs: 240_000 });
   const images = join(world.daemon.root, 'images');

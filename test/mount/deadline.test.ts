@@ -1,16 +1,9 @@
 /** A deadline holds whatever a read shares its way with: readahead that hangs, other readers. */
 import { join } from 'node:path';
-import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { requireMounts, runCommand, until } from '@shoal/test-kit';
 import t from 'tap';
-import { openFaultGate } from '../support/fault-gate.ts';
-import {
-  convertDirectory,
-  digestBySha256sum,
-  digestOfFile,
-  mountWorld,
-  writeFiles,
-} from '../support/mounted-image.ts';
+import { imageWorld } from '../support/image-world.ts';
+import { digestBySha256sum, digestOfFile } from '../support/mounted-image.ts';
 
 const FILE_BYTES = 16 << 20;
 const CHUNK_BYTES = 0x10000;
@@ -20,16 +13,13 @@ const ROUNDS = 2;
 
 t.test('a sequential reader whose readahead hangs has its error, and goes on after', async (t) => {
   if (!requireMounts(t)) return;
-  const world = mountWorld(t);
-  const registry = await EmbeddedRegistry.listen();
-  t.teardown(() => registry.close());
-  const gate = await openFaultGate(t, registry.host);
-  const source = join(world.directory, 'source');
-  writeFiles(source, { large: FILE_BYTES });
-  await convertDirectory(source, `${registry.host}/image:latest`, CHUNK_BYTES);
+  const files = { large: FILE_BYTES };
+  const { world, gate, source, reference } = await imageWorld(t, files, {
+    chunkBytes: CHUNK_BYTES,
+  });
   const mountpoint = world.mountpoint('m');
   await world.mount({
-    reference: `${gate.host}/image:latest`,
+    reference,
     mountpoint,
     missPolicy: { kind: 'deadline', timeoutMs: TIMEOUT_MS },
   });

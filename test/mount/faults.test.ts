@@ -4,17 +4,12 @@
  */
 import { mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireMounts, requireTool, runChecked, runCommand, until } from '@shoal/test-kit';
+import { requireMounts, requireTool, runCommand, until } from '@shoal/test-kit';
 import t from 'tap';
 import { type GateMode, openFaultGate } from '../support/fault-gate.ts';
-import {
-  convertDirectory,
-  digestBySha256sum,
-  digestOfFile,
-  mountWorld,
-  writeFiles,
-} from '../support/mounted-image.ts';
+import { mountSmallDisk } from '../support/full-disk.ts';
+import { imageWorld, killDaemon } from '../support/image-world.ts';
+import { convertDirectory, digestBySha256sum, digestOfFile } from '../support/mounted-image.ts';
 import { runShoal, tryShoal } from '../support/shoal-command.ts';
 
 /** Read from the last to the first: nothing is read ahead that way. */
@@ -23,23 +18,9 @@ const FILES = Object.fromEntries(
 );
 const LAST = 9;
 
-async function prepared(
-  t: Parameters<typeof mountWorld>[0],
-  files: Readonly<Record<string, number>> = FILES,
-) {
-  const world = mountWorld(t);
-  const registry = await EmbeddedRegistry.listen();
-  t.teardown(() => registry.close());
-  const gate = await openFaultGate(t, registry.host);
-  const source = join(world.directory, 'source');
-  writeFiles(source, files);
-  await convertDirectory(source, `${registry.host}/image:latest`, 0x10000);
-  return { world, registry, gate, source, reference: `${gate.host}/image:latest` };
-}
-
 t.test('a policy that gives up: EIO, a reason, a log line, and right bytes later', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, gate, source, reference } = await prepared(t);
+  const { world, gate, source, reference } = await imageWorld(t, FILES);
   const mountpoint = world.mountpoint('fail');
   await world.mount({ reference, mountpoint, missPolicy: { kind: 'fail' } });
   const bad: readonly GateMode[] = ['down', 'truncate', 'lie', 'zeros', 'error'];
@@ -63,7 +44,7 @@ t.test('a policy that gives up: EIO, a reason, a log line, and right bytes later
 
 t.test('deadline: EIO when it has passed, also when nothing answers at all', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, gate, source, reference } = await prepared(t);
+  const { world, gate, source, reference } = await imageWorld(t, FILES);
   const mountpoint = world.mountpoint('deadline');
   await world.mount({ reference, mountpoint, missPolicy: { kind: 'deadline', timeoutMs: 2000 } });
   gate.mode = 'hang';
@@ -82,7 +63,7 @@ t.test('deadline: EIO when it has passed, also when nothing answers at all', asy
 
 t.test('two policies on one blob: one reader waits, the other has its error', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, gate, source, reference } = await prepared(t);
+  const { world, gate, source, reference } = await imageWorld(t, FILES);
   const patient = world.mountpoint('patient');
   const hasty = world.mountpoint('hasty');
   await world.mount({ reference, mountpoint: patient });
@@ -102,13 +83,9 @@ t.test('two policies on one blob: one reader waits, the other has its error', as
 t.test('disk full: reads still work, and the log says so', async (t) => {
   if (!requireMounts(t) || !requireTool(t, 'mkfs.ext4')) return;
   const files = { ...FILES, large: 24 << 20 };
-  const { world, source, reference } = await prepared(t, files);
+  const { world, source, reference } = await imageWorld(t, files);
   const cache = join(world.directory, 'small');
-  const image = join(world.directory, 'small.ext4');
-  mkdirSync(cache);
-  await runChecked('truncate', ['-s', '16M', image]);
-  await runChecked('mkfs.ext4', ['-q', '-O', '^has_journal', '-m', '0', image]);
-  await runChecked('mount', ['-o', 'loop', image, cache]);
+  await mountSmallDisk(t, join(world.directory, 'small.ext4'), cache, '16M');
   const mountpoint = world.mountpoint('m');
   await world.mount({ reference, mountpoint, cacheDirectory: join(cache, 'blobs') });
   t.equal(await digestBySha256sum(join(mountpoint, 'large')), digestOfFile(join(source, 'large')));
@@ -122,10 +99,7 @@ t.test('disk full: reads still work, and the log says so', async (t) => {
   t.ok((blob?.bytesPassedThrough ?? 0) > 0);
   t.match(readFileSync(join(world.daemon.run, 'shoal.log'), 'utf8'), /"kind":"disk-full"/);
   await world.client.unmount({ mountpoint });
-  process.kill((await world.client.ping()).pid, 'SIGTERM');
-  await until('the daemon has gone', async () => {
-    return (await world.client.ping().catch(() => undefined)) === undefined;
-  });
+  await killDaemon(world, 'SIGTERM');
   await until('the cache can be unmounted', async () => {
     return (await runCommand('umount', [cache])).exitCode === 0;
   });
@@ -133,7 +107,7 @@ t.test('disk full: reads still work, and the log says so', async (t) => {
 
 t.test('bad requests: one clear sentence, nothing left behind', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, source, reference, gate } = await prepared(t);
+  const { world, source, reference, gate } = await imageWorld(t, FILES);
   const { env } = world.daemon;
   const mountpoint = world.mountpoint('m');
   const file = join(world.directory, 'file');
@@ -175,7 +149,7 @@ t.test(
   "the caller's credentials are used, now and after a restart, and kept nowhere",
   async (t) => {
     if (!requireMounts(t)) return;
-    const { world, source, registry } = await prepared(t);
+    const { world, source, registry } = await imageWorld(t, FILES);
     const password = 'correct-horse-battery';
     const gate = await openFaultGate(t, registry.host, { user: 'me', password });
     const reference = `${gate.host}/image:latest`;
@@ -191,10 +165,7 @@ t.test(
     writeFileSync(join(config, 'config.json'), JSON.stringify({ auths }));
     const env = { ...world.daemon.env, DOCKER_CONFIG: config };
     await runShoal(['mount', reference, mountpoint], { env });
-    process.kill((await world.client.ping()).pid, 'SIGKILL');
-    await until('the daemon has gone', async () => {
-      return (await world.client.ping().catch(() => undefined)) === undefined;
-    });
+    await killDaemon(world);
     await world.start();
     t.equal(
       await digestBySha256sum(join(mountpoint, 'file-9')),

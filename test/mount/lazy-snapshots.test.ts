@@ -16,7 +16,8 @@ import {
 } from '@shoal/test-kit';
 import t from 'tap';
 import { startDockerRegistry } from '../support/docker-registry.ts';
-import { BIG, killDaemon, LAYERS, LOOK, lazyWorld, SEEN } from '../support/lazy-world.ts';
+import { killDaemon } from '../support/image-world.ts';
+import { BIG, LAYERS, LOOK, lazyWorld, SEEN } from '../support/lazy-world.ts';
 import { mountsBelow } from '../support/own-daemon.ts';
 import { pushLayout, unpackImageOf } from '../support/pushed-image.ts';
 import { isStatus, runMounted } from '../support/unpacker.ts';

@@ -6,6 +6,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { requireMounts, until } from '@shoal/test-kit';
 import t from 'tap';
+import { killDaemon } from '../support/image-world.ts';
 import {
   convertDirectory,
   digestOfFile,
@@ -13,7 +14,7 @@ import {
   mountWorld,
   writeFiles,
 } from '../support/mounted-image.ts';
-import { mountsBelow } from '../support/own-daemon.ts';
+import { isAlive, mountsBelow } from '../support/own-daemon.ts';
 import { holdOpen } from '../support/slow-reader.ts';
 
 const FILES = { one: 600_000, two: 600_000, three: 600_000 };
@@ -28,11 +29,7 @@ async function prepared(t: Parameters<typeof mountWorld>[0]) {
 }
 
 async function restart(world: MountWorld): Promise<void> {
-  const { pid } = await world.client.ping();
-  process.kill(pid, 'SIGKILL');
-  await until('the daemon has gone', async () => {
-    return (await world.client.ping().catch(() => undefined)) === undefined;
-  });
+  await killDaemon(world);
   await world.start();
 }
 
@@ -75,12 +72,3 @@ t.test('a daemon that nobody needs ends, however often it was killed', async (t)
     await until('the daemon has ended', () => !isAlive(pid));
   }
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

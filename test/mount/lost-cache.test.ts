@@ -6,8 +6,9 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireMounts, until } from '@shoal/test-kit';
+import { requireMounts } from '@shoal/test-kit';
 import t from 'tap';
+import { killDaemon } from '../support/image-world.ts';
 import {
   convertDirectory,
   digestBySha256sum,
@@ -64,10 +65,7 @@ for (const [name, { lose, isRefusing = false }] of Object.entries(LOSSES)) {
     const mounted = world.mount({ reference, mountpoint });
     if (isRefusing) await t.rejects(mounted, { message: /was deleted while in use/ });
     else await mounted;
-    process.kill((await world.client.ping()).pid, 'SIGKILL');
-    await until('the daemon has gone', async () => {
-      return (await world.client.ping().catch(() => undefined)) === undefined;
-    });
+    await killDaemon(world);
     await world.start();
     if (isRefusing) await world.mount({ reference, mountpoint });
     for (const file of ['file-7', 'file-5', 'file-1']) await check(first, file, 'after a restart');

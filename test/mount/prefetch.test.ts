@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { requireMounts, temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
+import { killDaemon } from '../support/image-world.ts';
 import {
   digestBySha256sum,
   digestOfFile,
@@ -36,10 +37,7 @@ t.test('the list of an image is a matter of the configuration, and of a restart'
   await world.mount({ reference, mountpoint });
   t.equal(await digestBySha256sum(join(mountpoint, 'read')), digestOfFile(join(source, 'read')));
   t.equal(await prefetched(), 0, 'turned off');
-  process.kill((await world.client.ping()).pid, 'SIGKILL');
-  await until('the daemon has gone', async () => {
-    return (await world.client.ping().catch(() => undefined)) === undefined;
-  });
+  await killDaemon(world);
   writeFileSync(configFile, '');
   await world.start();
   await until('the list is here', async () => (await prefetched()) >= 3_000_000);

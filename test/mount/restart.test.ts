@@ -4,67 +4,42 @@
  */
 import { join } from 'node:path';
 import { listHolders } from '@shoal/linux';
-import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { requireMounts, runCommand, until } from '@shoal/test-kit';
 import { Level } from 'level';
 import t from 'tap';
-import { openFaultGate } from '../support/fault-gate.ts';
-import {
-  convertDirectory,
-  digestBySha256sum,
-  digestOfFile,
-  type MountWorld,
-  mountWorld,
-  writeFiles,
-} from '../support/mounted-image.ts';
+import { imageWorld, killDaemon } from '../support/image-world.ts';
+import { digestBySha256sum, digestOfFile, mountWorld } from '../support/mounted-image.ts';
+import { isAlive } from '../support/own-daemon.ts';
 import { tryShoal } from '../support/shoal-command.ts';
 
 const FILES = Object.fromEntries(Array.from({ length: 24 }, (_, at) => [`file-${at}`, 700_000]));
-
-async function prepared(t: Parameters<typeof mountWorld>[0]) {
-  const world = mountWorld(t);
-  const registry = await EmbeddedRegistry.listen();
-  t.teardown(() => registry.close());
-  const gate = await openFaultGate(t, registry.host);
-  const source = join(world.directory, 'source');
-  writeFiles(source, FILES);
-  await convertDirectory(source, `${registry.host}/image:latest`, 0x10000);
-  return { world, gate, source, reference: `${gate.host}/image:latest` };
-}
-
-async function killDaemon(world: MountWorld, signal: NodeJS.Signals): Promise<void> {
-  const { pid } = await world.client.ping();
-  process.kill(pid, signal);
-  await until('the daemon has gone', () => !isAlive(pid));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const ROUNDS = 3;
 
 t.test('killed under readers, restarted: every byte is right', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, source, reference } = await prepared(t);
+  const { world, gate, source, reference } = await imageWorld(t, FILES);
   const mountpoint = world.mountpoint('m');
   await world.mount({ reference, mountpoint });
-  const digests = Promise.all(
-    Object.keys(FILES).map((name) => digestBySha256sum(join(mountpoint, name))),
-  );
-  for (let round = 0; round < 3; round++) {
-    await until('some bytes are there', async () => {
-      const [mount] = (await world.status()).mounts;
-      return (mount?.bytesPresent ?? 0) >= Math.min(round * 3_000_000, 9_000_000);
+  const names = Object.keys(FILES);
+  const digests: Promise<string | undefined>[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    // Bytes are on their way while it is killed: a file would take a quarter of a minute.
+    gate.mode = 'slow';
+    const some = names.slice(
+      (round * names.length) / ROUNDS,
+      ((round + 1) * names.length) / ROUNDS,
+    );
+    digests.push(...some.map((name) => digestBySha256sum(join(mountpoint, name))));
+    await until('readers wait', async () => {
+      const [blob] = (await world.status()).mounts[0]?.blobs ?? [];
+      return (blob?.waiting ?? 0) > 0;
     });
-    await killDaemon(world, 'SIGKILL');
+    await killDaemon(world);
+    gate.mode = 'pass';
     await world.start();
   }
-  const expected = Object.keys(FILES).map((name) => digestOfFile(join(source, name)));
-  t.same(await digests, expected);
+  const expected = names.map((name) => digestOfFile(join(source, name)));
+  t.same(await Promise.all(digests), expected);
   const status = await world.status();
   t.same(status.problems, []);
   t.equal(status.mounts[0]?.mountpoint, mountpoint);
@@ -72,7 +47,7 @@ t.test('killed under readers, restarted: every byte is right', async (t) => {
 
 t.test('stopped and started without network: reads of what is here go on', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, gate, source, reference } = await prepared(t);
+  const { world, gate, source, reference } = await imageWorld(t, FILES);
   const mountpoint = world.mountpoint('m');
   await world.mount({ reference, mountpoint });
   const first = join(mountpoint, 'file-0');
@@ -97,7 +72,7 @@ t.test('stopped and started without network: reads of what is here go on', async
 
 t.test('daemon and holder dead together: errors, never zeros, and all is well again', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, source, reference } = await prepared(t);
+  const { world, source, reference } = await imageWorld(t, FILES);
   const mountpoint = world.mountpoint('m');
   await world.mount({ reference, mountpoint });
   const holders = listHolders(join(world.daemon.run, 'blobfs'));
@@ -128,7 +103,7 @@ t.test('two daemons on one root: the second refuses', async (t) => {
 
 t.test('what a user unmounted by hand is forgotten, a damaged record is named', async (t) => {
   if (!requireMounts(t)) return;
-  const { world, source, reference } = await prepared(t);
+  const { world, source, reference } = await imageWorld(t, FILES);
   const kept = world.mountpoint('kept');
   const gone = world.mountpoint('gone');
   await world.mount({ reference, mountpoint: kept });

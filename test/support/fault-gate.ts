@@ -109,6 +109,7 @@ async function trickle(response: IncomingMessage, answer: ServerResponse): Promi
   for await (const part of response) {
     const bytes = Buffer.from(part);
     for (let at = 0; at < bytes.length; at += TRICKLE_BYTES) {
+      if (answer.destroyed) return;
       answer.write(bytes.subarray(at, at + TRICKLE_BYTES));
       await sleep(TRICKLE_MS);
     }

@@ -2,14 +2,14 @@
  * A node whose containerd is played: a registry behind a gate, a daemon, and an image of three layers
  * with what container images have: whiteouts, an opaque directory, a set-uid program.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { convertImage } from '@shoal/converter';
 import { parseReference } from '@shoal/oci';
 import { type AccessRecord, EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { buildLayout, digestOf, noise, temporaryDirectory, until, writeTar } from '@shoal/test-kit';
+import { buildLayout, digestOf, noise, temporaryDirectory, writeTar } from '@shoal/test-kit';
 import { openFaultGate } from './fault-gate.ts';
-import { type MountWorld, mountWorld } from './mounted-image.ts';
+import { mountWorld } from './mounted-image.ts';
 import { Unpacker } from './unpacker.ts';
 
 export const BIG = noise(3_000_000, 'big');
@@ -66,12 +66,6 @@ export async function lazyWorld(t: Parameters<typeof mountWorld>[0]) {
       ...how,
     });
   return { world, registry, requests, gate, layout, containers, connect, convert };
-}
-
-export async function killDaemon(world: MountWorld): Promise<void> {
-  const { pid } = await world.client.ping();
-  process.kill(pid, 'SIGKILL');
-  await until('the daemon has gone', () => !existsSync(`/proc/${pid}`));
 }
 
 /** Reads the image as a container sees it. */

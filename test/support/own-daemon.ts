@@ -60,9 +60,18 @@ export function processesNaming(directory: string): number[] {
     .filter((pid) => pid !== process.pid && pid !== process.ppid && isNaming(pid, directory));
 }
 
-function isNaming(pid: number, directory: string): boolean {
+/** Whether a process runs; one that waits to be reaped does not. */
+export function isAlive(pid: number): boolean {
   try {
-    if (/^Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, ''))) return false;
+    return !/^Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, ''));
+  } catch {
+    return false;
+  }
+}
+
+function isNaming(pid: number, directory: string): boolean {
+  if (!isAlive(pid)) return false;
+  try {
     return ['cmdline', 'environ'].some((file) =>
       readFileSync(`/proc/${pid}/${file}`, 'latin1').includes(directory),
     );

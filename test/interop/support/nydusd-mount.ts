@@ -17,6 +17,8 @@ export type NydusdOptions = {
   readonly backend: NydusBackend;
   /** An empty directory for configuration, cache and mountpoint. */
   readonly directory: string;
+  /** What an image lists as first. @default false */
+  readonly prefetches?: boolean;
 };
 
 const START_MS_MAX = 60_000;
@@ -27,7 +29,7 @@ export async function mountWithNydusd(t: TestScope, options: NydusdOptions): Pro
   const cache = join(options.directory, 'cache');
   for (const path of [mountpoint, cache]) mkdirSync(path, { recursive: true });
   const config = join(options.directory, 'nydusd.json');
-  writeFileSync(config, JSON.stringify(configuration(options.backend, cache)));
+  writeFileSync(config, JSON.stringify(configuration(options, cache)));
   const log: Buffer[] = [];
   const child = spawn(
     options.program,
@@ -53,7 +55,7 @@ export async function mountWithNydusd(t: TestScope, options: NydusdOptions): Pro
   throw new Error(`nydusd did not mount:\n${Buffer.concat(log).toString()}`);
 }
 
-function configuration(backend: NydusBackend, cache: string) {
+function configuration({ backend, prefetches = false }: NydusdOptions, cache: string) {
   const part =
     backend.type === 'localfs'
       ? { type: 'localfs', config: { dir: backend.directory } }
@@ -70,7 +72,7 @@ function configuration(backend: NydusBackend, cache: string) {
     digest_validate: false,
     iostats_files: false,
     enable_xattr: true,
-    fs_prefetch: { enable: false },
+    fs_prefetch: { enable: prefetches, threads_count: 4 },
   };
 }
 
