@@ -10,6 +10,8 @@ export type LazyMount = {
   readonly mountpoint: string;
   /** Mounts the image at a second place as well, and tells by which driver. */
   again(mountpoint: string): Promise<string>;
+  /** Mounts another image by the same daemon. */
+  mountAlso(reference: string, mountpoint: string): Promise<void>;
   /** What `shoal status --json` says. */
   status(): Promise<unknown>;
   /** What `shoal trace --json` says. */
@@ -32,10 +34,11 @@ export async function mountLazily(
   flags: readonly string[] = [],
 ): Promise<LazyMount> {
   const { env } = ownDaemon(scope, directory);
-  const mount = async (place: string) => {
+  const mountAlso = async (name: string, place: string) => {
     mkdirSync(place, { recursive: true });
-    await runChecked(SHOAL, ['mount', ...flags, reference, place], { env });
+    await runChecked(SHOAL, ['mount', ...flags, name, place], { env });
   };
+  const mount = (place: string) => mountAlso(reference, place);
   const mountpoint = join(directory, 'mount');
   await mount(mountpoint);
   const ask = async (...words: readonly string[]): Promise<unknown> =>
@@ -47,6 +50,7 @@ export async function mountLazily(
       await mount(place);
       return driverAt(await status(), place);
     },
+    mountAlso,
     status,
     trace: () => ask('trace', mountpoint),
   };

@@ -13,6 +13,7 @@ import {
 } from '../harness/applications.ts';
 import { measureInTurn, median } from '../harness/figures.ts';
 import { type LimitedRegistry, startLimitedRegistry } from '../harness/limited-registry.ts';
+import { hasNydusd, type MountedStart, measureMountedStart } from '../harness/mounted-starts.ts';
 import { compareRows, type Row, type ScenarioResult } from '../harness/report.ts';
 import type { Scenario, ScenarioOptions } from '../harness/scenario.ts';
 import { BenchScope } from '../harness/scope.ts';
@@ -83,6 +84,7 @@ function resultOf(
       'With a list: converted with --prefetch-patterns, the list from a start on another empty host.',
       'Bytes are those on the link, all headers counted; requests those the registry answered.',
       'Steady reads: all of /usr/bin, once it is on the host; from the disk, then from the page cache.',
+      'Mounted: the same converted image without containerd, from the order to mount to the end of the program; nydusd 2.2.0 has its metadata already.',
       'nydus-snapshotter and stargz-snapshotter are not measured: they are not on this machine.',
       ...images,
     ],
@@ -117,6 +119,8 @@ async function measureImage(
         return measureStart({ ...around, ...entry, program });
       });
       rows.push(...startRows(image, program, link, starts));
+      if (hasNydusd())
+        rows.push(...(await measureMounted(image, { program, link, name }, around, options)));
     }
   }
   options.say(`${image.name}, steady reads`);
@@ -130,10 +134,43 @@ async function measureImage(
   ];
 }
 
-function inTurn<T>(
+type MountedWork = {
+  readonly program: Program;
+  readonly link: number;
+  /** The image with the program's list. */
+  readonly name: string;
+};
+
+/** Without containerd, beside nydusd. */
+async function measureMounted(
+  image: PushedApplication,
+  { program, link, name }: MountedWork,
+  around: Surroundings,
+  options: ScenarioOptions,
+): Promise<Row[]> {
+  const work = `${image.name}, ${program.name}, ${link} Mbit/s, mounted`;
+  const entries = [
+    { who: 'nydusd', by: 'nydusd', name: image.lazy },
+    { who: 'shoal', by: 'shoal', name: image.lazy },
+    { who: 'nydusd, with a list', by: 'nydusd', name },
+    { who: 'shoal, with a list', by: 'shoal', name },
+  ] as const;
+  const starts = await inTurn(options.runs, entries, ({ who, ...entry }) => {
+    options.say(`${work}, ${who}`);
+    return measureMountedStart({ ...around, ...entry, program, link });
+  });
+  const pick = picker(starts);
+  return [
+    ...compareRows(`${work}: program done`, 's', pick('seconds')),
+    ...compareRows(`${work}: moved`, 'MB', pick('megabytes')),
+    ...compareRows(`${work}: requests`, '', pick('requests')),
+  ];
+}
+
+function inTurn<T, E extends { readonly who: string }>(
   runs: number,
-  entries: readonly Entry[],
-  measure: (entry: Entry) => Promise<T>,
+  entries: readonly E[],
+  measure: (entry: E) => Promise<T>,
 ): Promise<Map<string, T[]>> {
   const work = entries.map((entry) => [entry.who, () => measure(entry)] as const);
   return measureInTurn(runs, new Map(work));
