@@ -2,8 +2,9 @@
 
 import type { BuildInode, ByteString } from '@shoal/rafs';
 import { encodeBootstrap, verifyBootstrap } from '@shoal/rafs';
+import { directory } from '@shoal/test-kit/plain-inode';
 import t from 'tap';
-import { directory, file, inputOf, TestBlob } from './support/build-image.ts';
+import { file, inputOf, TestBlob } from './support/build-image.ts';
 
 const DIRECTORIES = 100;
 const FILES_EACH = 200;

@@ -1,7 +1,9 @@
 /** The parts of blobs that a prefetch table asks for. */
+
 import { encodeBootstrap, firstReadRanges, openBootstrap, prefetchRanges } from '@shoal/rafs';
+import { directory } from '@shoal/test-kit/plain-inode';
 import t from 'tap';
-import { directory, file, inputOf, symlink, TestBlob } from './support/build-image.ts';
+import { file, inputOf, symlink, TestBlob } from './support/build-image.ts';
 
 t.test('files in the order of the table, directories whole, neighbours together', async (t) => {
   const blob = new TestBlob();

@@ -11,9 +11,10 @@ import {
   type RafsInode,
   verifyBootstrap,
 } from '@shoal/rafs';
+import { directory } from '@shoal/test-kit/plain-inode';
 import fc from 'fast-check';
 import t from 'tap';
-import { directory, file, inputOf, TestBlob } from './support/build-image.ts';
+import { file, inputOf, TestBlob } from './support/build-image.ts';
 
 const CHUNK_SIZE = 4096;
 

@@ -9,8 +9,9 @@ import {
   type RafsInode,
   verifyBootstrap,
 } from '@shoal/rafs';
+import { directory } from '@shoal/test-kit/plain-inode';
 import t from 'tap';
-import { directory, file, inputOf, special, symlink, TestBlob } from './support/build-image.ts';
+import { file, inputOf, special, symlink, TestBlob } from './support/build-image.ts';
 import { everythingImage } from './support/sample-images.ts';
 
 const name = byteStringFromText;

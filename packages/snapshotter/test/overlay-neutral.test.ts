@@ -1,4 +1,5 @@
 /** What overlayfs would obey is taken away, and nothing else changes. */
+
 import {
   type Bootstrap,
   byteStringFromText,
@@ -6,9 +7,10 @@ import {
   openBootstrap,
   verifyBootstrap,
 } from '@shoal/rafs';
+import { directory, PLAIN_INODE } from '@shoal/test-kit/plain-inode';
 import t from 'tap';
 import { neutralizeForOverlay } from '../src/bootstraps/overlay-neutral.ts';
-import { bootstrapOf, directory, PLAIN, xattr } from './support/tiny-bootstrap.ts';
+import { bootstrapOf, xattr } from './support/tiny-bootstrap.ts';
 
 function lookup(bootstrap: Bootstrap, name: string) {
   const entry = bootstrap.lookup(bootstrap.root(), byteStringFromText(name));
@@ -17,19 +19,24 @@ function lookup(bootstrap: Bootstrap, name: string) {
 }
 
 t.test('attributes and whiteouts lose their meaning', (t) => {
-  const character = { ...PLAIN, kind: InodeKind.character };
+  const character = { ...PLAIN_INODE, kind: InodeKind.character };
   const original = bootstrapOf(
     directory(
       {
         whiteout: { ...character, rdev: 0 },
         null: { ...character, rdev: 0x103 },
-        opaque: directory({}, [
-          xattr('trusted.overlay.opaque', 'y'),
-          xattr('trusted.overlay', 'not an order'),
-          xattr('user.kept', 'value'),
-        ]),
+        opaque: directory(
+          {},
+          {
+            xattrs: [
+              xattr('trusted.overlay.opaque', 'y'),
+              xattr('trusted.overlay', 'not an order'),
+              xattr('user.kept', 'value'),
+            ],
+          },
+        ),
       },
-      [xattr('trusted.overlay.redirect', '/etc')],
+      { xattrs: [xattr('trusted.overlay.redirect', '/etc')] },
     ),
   );
   const before = Buffer.from(original);

@@ -2,6 +2,7 @@
  * A real bootstrap over one blob, written by the rafs package: a root directory with one file for
  * each chunk. Chunks can be left out of the tree, and with it out of the chunk table.
  */
+
 import { createHash } from 'node:crypto';
 import {
   type BlobTableEntry,
@@ -12,6 +13,7 @@ import {
   InodeKind,
   imageBlobHeader,
 } from '@shoal/rafs';
+import { PLAIN_INODE } from '@shoal/test-kit/plain-inode';
 import type { SampleBlob } from './sample-blob.ts';
 import { sha256 } from './sample-blob.ts';
 
@@ -25,20 +27,6 @@ export type SampleImage = {
 };
 
 const CHUNK_SIZE = 0x10_0000;
-const PLAIN = {
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  seconds: 0,
-  nanoseconds: 0,
-  rdev: 0,
-  xattrs: [],
-  size: 0,
-  chunks: undefined,
-  target: byteStringFromText(''),
-  children: undefined,
-};
-
 /** `change` may falsify the blob table entry. */
 export function sampleImage(
   sample: SampleBlob,
@@ -82,10 +70,20 @@ export function sampleImage(
   const files = new Map<ReturnType<typeof byteStringFromText>, { inode: BuildInode }>();
   for (let index = 0; index < chunks.count; index++) {
     if (unreferenced.includes(index)) continue;
-    const inode = { ...PLAIN, kind: InodeKind.regular, size: placeOf(index).size, chunks: index };
+    const inode = {
+      ...PLAIN_INODE,
+      kind: InodeKind.regular,
+      size: placeOf(index).size,
+      chunks: index,
+    };
     files.set(byteStringFromText(`file-${String(index).padStart(5, '0')}`), { inode });
   }
-  const root: BuildInode = { ...PLAIN, kind: InodeKind.directory, mode: 0o755, children: files };
+  const root: BuildInode = {
+    ...PLAIN_INODE,
+    kind: InodeKind.directory,
+    mode: 0o755,
+    children: files,
+  };
   const bootstrap = encodeBootstrap({
     root,
     chunkSize: CHUNK_SIZE,

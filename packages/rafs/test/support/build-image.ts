@@ -1,14 +1,9 @@
 /** Small images for the tests: trees by hand or by fast-check, with blobs that really hold them. */
+
 import { createHash } from 'node:crypto';
-import type {
-  BlobTail,
-  BootstrapInput,
-  BuildInode,
-  ByteString,
-  ChunkSource,
-  Compressor,
-} from '@shoal/rafs';
+import type { BlobTail, BootstrapInput, BuildInode, ChunkSource, Compressor } from '@shoal/rafs';
 import { byteStringFromText, encodeBlobTail, InodeKind, imageBlobHeader } from '@shoal/rafs';
+import { PLAIN_INODE } from '@shoal/test-kit/plain-inode';
 
 export type StoredChunk = {
   readonly bytes: Buffer;
@@ -101,36 +96,7 @@ export class TestBlob {
   }
 }
 
-export type Children = Readonly<Record<string, BuildInode>>;
-
-const PLAIN = {
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  seconds: 0,
-  nanoseconds: 0,
-  rdev: 0,
-  xattrs: [],
-  size: 0,
-  chunks: undefined,
-  target: '' as ByteString,
-  children: undefined,
-};
-
 type Attributes = Partial<Omit<BuildInode, 'kind'>>;
-
-export function directory(children: Children, attributes: Attributes = {}): BuildInode {
-  const entries = Object.entries(children).map(
-    ([name, inode]) => [byteStringFromText(name), { inode }] as const,
-  );
-  return {
-    ...PLAIN,
-    kind: InodeKind.directory,
-    mode: 0o755,
-    children: new Map(entries),
-    ...attributes,
-  };
-}
 
 export function file(
   blob: TestBlob,
@@ -140,7 +106,7 @@ export function file(
   const bytes = Buffer.from(content);
   const chunks = blob.add(bytes);
   return {
-    ...PLAIN,
+    ...PLAIN_INODE,
     kind: InodeKind.regular,
     size: bytes.length,
     chunks: chunks.length === 1 ? chunks[0] : Uint32Array.from(chunks),
@@ -149,11 +115,16 @@ export function file(
 }
 
 export function symlink(target: string): BuildInode {
-  return { ...PLAIN, kind: InodeKind.symlink, mode: 0o777, target: byteStringFromText(target) };
+  return {
+    ...PLAIN_INODE,
+    kind: InodeKind.symlink,
+    mode: 0o777,
+    target: byteStringFromText(target),
+  };
 }
 
 export function special(kind: InodeKind, rdev = 0, attributes: Attributes = {}): BuildInode {
-  return { ...PLAIN, kind, rdev, ...attributes };
+  return { ...PLAIN_INODE, kind, rdev, ...attributes };
 }
 
 export const TEST_BLOB_ID = 'b10b'.repeat(16);

@@ -1,8 +1,10 @@
 /** Bootstraps with one of everything, for fuzzing and for tests that break them on purpose. */
+
 import { zstdCompressSync } from 'node:zlib';
 import type { BuildInode } from '@shoal/rafs';
 import { byteStringFromText, encodeBootstrap, InodeKind } from '@shoal/rafs';
-import { directory, file, inputOf, special, symlink, TestBlob } from './build-image.ts';
+import { directory } from '@shoal/test-kit/plain-inode';
+import { file, inputOf, special, symlink, TestBlob } from './build-image.ts';
 
 export type SampleImage = { readonly bootstrap: Buffer; readonly blob: TestBlob };
 

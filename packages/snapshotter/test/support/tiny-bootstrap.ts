@@ -1,39 +1,10 @@
 /** Bootstraps of trees without file content, for tests. */
-import {
-  type BuildInode,
-  type ByteString,
-  byteString,
-  byteStringFromText,
-  encodeBootstrap,
-  InodeKind,
-} from '@shoal/rafs';
 
-export const PLAIN = {
-  mode: 0o755,
-  uid: 0,
-  gid: 0,
-  seconds: 0,
-  nanoseconds: 0,
-  rdev: 0,
-  xattrs: [],
-  size: 0,
-  chunks: undefined,
-  target: byteString(Buffer.alloc(0)),
-  children: undefined,
-};
+import { type BuildInode, type ByteString, byteStringFromText, encodeBootstrap } from '@shoal/rafs';
+import { directory } from '@shoal/test-kit/plain-inode';
 
 export function xattr(name: string, value: string): { name: ByteString; value: ByteString } {
   return { name: byteStringFromText(name), value: byteStringFromText(value) };
-}
-
-export function directory(
-  children: Record<string, BuildInode>,
-  xattrs: BuildInode['xattrs'],
-): BuildInode {
-  const entries = Object.entries(children).map(
-    ([name, inode]) => [byteStringFromText(name), { inode }] as const,
-  );
-  return { ...PLAIN, kind: InodeKind.directory, children: new Map(entries), xattrs };
 }
 
 export function bootstrapOf(root: BuildInode): Buffer {
@@ -62,5 +33,5 @@ export function bootstrapOf(root: BuildInode): Buffer {
 
 /** Just a root directory. */
 export function emptyBootstrap(): Buffer {
-  return bootstrapOf(directory({}, []));
+  return bootstrapOf(directory({}));
 }
