@@ -13,7 +13,7 @@ import {
 } from '../harness/applications.ts';
 import { measureInTurn, median } from '../harness/figures.ts';
 import { type LimitedRegistry, startLimitedRegistry } from '../harness/limited-registry.ts';
-import { hasNydusd, type MountedStart, measureMountedStart } from '../harness/mounted-starts.ts';
+import { hasNydusd, measureMountedStart } from '../harness/mounted-starts.ts';
 import { compareRows, type Row, type ScenarioResult } from '../harness/report.ts';
 import type { Scenario, ScenarioOptions } from '../harness/scenario.ts';
 import { BenchScope } from '../harness/scope.ts';
