@@ -36,10 +36,6 @@ export class ServedFiles {
     return this.#byId.get(fileId);
   }
 
-  byKey(key: string): ServedFile | undefined {
-    return this.#byKey.get(key);
-  }
-
   all(): ServedFile[] {
     return [...this.#byId.values()];
   }

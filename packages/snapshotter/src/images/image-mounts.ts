@@ -62,10 +62,6 @@ export class ImageMounts implements AsyncDisposable {
     return join(this.#directory, idOf(mark));
   }
 
-  snapshotsOf(mark: ImageMark): number {
-    return this.#users.get(idOf(mark))?.size ?? 0;
-  }
-
   /** What is here of the image; undefined while it is not mounted. */
   usageOf(mark: ImageMark): { size: number; inodes: number } | undefined {
     return this.#parts.service.usageOf(this.pathOf(mark));
