@@ -1,7 +1,7 @@
 /** The parts of a daemon, opened one after the other: state, listener, mounts, what answers requests. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorCode } from '@shoal/errors';
+import { errorCode, isRetryable } from '@shoal/errors';
 import type { ServiceManager } from '@shoal/linux';
 import { ContainerdEndpoint, KeptListener, StateStore } from '@shoal/snapshotter';
 import { CacheCollector } from './cache/cache-collector.ts';
@@ -160,6 +160,8 @@ async function openService(
   try {
     return await composeService({ ...options, ...observers, state });
   } catch (error) {
+    // Whoever waits at the socket waits for the next start, if that may do better.
+    if (isRetryable(error)) listener.leave();
     await listener.close();
     await state.close();
     throw error;
