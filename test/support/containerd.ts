@@ -2,10 +2,8 @@
  * A containerd of the test's own: configuration, state, socket and log lie in a directory of its
  * own, and whatever it started or mounted goes away with the test.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type CommandOptions,
   type CommandResult,
@@ -18,6 +16,7 @@ import {
   temporaryDirectory,
 } from '@shoal/test-kit';
 import { clearContainerdLeftovers, endTasks } from './containerd-leftovers.ts';
+import { OwnProgram } from './own-program.ts';
 
 export type ContainerdOptions = {
   /** Directory of containerd 2.x, its ctr and its shim. @default Debian's 1.6 in PATH */
@@ -59,7 +58,6 @@ export type Containerd = {
   stop(signal?: NodeJS.Signals): Promise<void>;
 };
 
-const START_MS_MAX = 180_000;
 const STOP_MS_MAX = 30_000;
 
 /** CRI wants a network set-up; `opt` and NRI use directories of the whole machine. */
@@ -92,11 +90,8 @@ class OwnContainerd implements Containerd {
   readonly directory: string;
   readonly address: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly #program: string;
   readonly #ctr: string;
-  readonly #config: string;
-  readonly #logFile: string;
-  #child: ChildProcess | undefined;
+  readonly #child: OwnProgram;
 
   constructor(directory: string, options: ContainerdOptions) {
     this.directory = directory;
@@ -107,20 +102,25 @@ class OwnContainerd implements Containerd {
     if (programs2 !== undefined) this.env['PATH'] = `${programs2}:${this.env['PATH'] ?? ''}`;
     const programOf = (name: string) =>
       programs2 === undefined ? (findTool(name) ?? name) : join(programs2, name);
-    this.#program = programOf('containerd');
     this.#ctr = programOf('ctr');
-    this.#config = join(directory, 'config.toml');
-    this.#logFile = join(directory, 'log');
+    const config = join(directory, 'config.toml');
     for (const name of ['root', 'state']) mkdirSync(join(directory, name));
-    writeFileSync(this.#config, configuration(directory, this.address, options));
+    writeFileSync(config, configuration(directory, this.address, options));
+    this.#child = new OwnProgram({
+      name: 'containerd',
+      program: programOf('containerd'),
+      args: ['--config', config],
+      env: this.env,
+      logFile: join(directory, 'log'),
+    });
   }
 
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#child.pid;
   }
 
   log(): string {
-    return readFileSync(this.#logFile, 'utf8');
+    return this.#child.log();
   }
 
   ctr(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
@@ -131,41 +131,17 @@ class OwnContainerd implements Containerd {
     return runCommand(this.#ctr, args, { env: this.env, ...options });
   }
 
-  async start(): Promise<void> {
-    const fd = openSync(this.#logFile, 'a');
-    const child = spawn(this.#program, ['--config', this.#config], {
-      env: this.env,
-      stdio: ['ignore', fd, fd],
-    });
-    closeSync(fd);
-    this.#child = child;
-    const forget = () => {
-      if (this.#child === child) this.#child = undefined;
-    };
-    child.once('error', forget);
-    child.once('exit', forget);
-    const giveUpAt = Date.now() + START_MS_MAX;
-    while (!(await this.#answers())) {
-      if (this.#child !== child || Date.now() > giveUpAt) {
-        throw new Error(`containerd does not start\n${this.log()}`);
-      }
-      await sleep(25);
-    }
+  start(): Promise<void> {
+    return this.#child.start(() => this.#answers());
   }
 
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    const child = this.#child;
-    if (child === undefined) return;
-    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    child.kill(signal);
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
-    await ended;
-    clearTimeout(timer);
+  stop(signal?: NodeJS.Signals): Promise<void> {
+    return this.#child.stop(signal, { killAfterMs: STOP_MS_MAX });
   }
 
   /** Ends everything: containers, shims, containerd, mounts. */
   async end(): Promise<void> {
-    if (this.#child !== undefined) await endTasks((args) => this.tryCtr(args));
+    if (this.pid !== undefined) await endTasks((args) => this.tryCtr(args));
     await this.stop();
     await clearContainerdLeftovers(this.directory);
   }

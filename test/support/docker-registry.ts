@@ -1,9 +1,8 @@
 /** Debian's `docker-registry` in a process of its own, with its access log at hand. */
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestScope } from '@shoal/test-kit';
+import { OwnProgram } from './own-program.ts';
 
 export type DockerRegistry = {
   /** `127.0.0.1:PORT`, or what was asked for. */
@@ -21,8 +20,6 @@ export type DockerRegistryPlace = {
   readonly launcher?: readonly string[];
 };
 
-const READY_MS_MAX = 60_000;
-
 /** Starts it in `directory`; it ends with the test. */
 export async function startDockerRegistry(
   t: TestScope,
@@ -32,24 +29,19 @@ export async function startDockerRegistry(
   mkdirSync(directory, { recursive: true });
   const config = join(directory, 'config.yml');
   writeFileSync(config, configuration(place.host ?? '127.0.0.1:0', join(directory, 'data')));
-  const log = join(directory, 'log');
-  const fd = openSync(log, 'w');
-  const [program, ...args] = [...(place.launcher ?? []), 'docker-registry', 'serve', config];
-  const child = spawn(program ?? '', args, { stdio: ['ignore', fd, fd] });
-  closeSync(fd);
-  let hasEnded = false;
-  const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => {
-      hasEnded = true;
-      resolve();
-    });
+  const logFile = join(directory, 'log');
+  // What an earlier one in this directory has said is not of this one.
+  writeFileSync(logFile, '');
+  const [program = '', ...args] = [...(place.launcher ?? []), 'docker-registry', 'serve', config];
+  const { env } = process;
+  const registry = new OwnProgram({ name: 'docker-registry', program, args, env, logFile });
+  t.teardown(() => registry.stop('SIGKILL'));
+  let host = '';
+  await registry.start(() => {
+    host = addressIn(registry.log());
+    return host !== '';
   });
-  t.teardown(async () => {
-    child.kill('SIGKILL');
-    await ended;
-  });
-  const host = await untilListening(log, () => hasEnded);
-  const told = () => readFileSync(log, 'utf8');
+  const told = () => registry.log();
   return {
     host,
     blobBytesSent: () => sentBytes(told()),
@@ -76,13 +68,7 @@ function sentBytes(log: string): number {
   return sum;
 }
 
-/** The address it says it listens at, with the port that the kernel has given it. */
-async function untilListening(log: string, hasEnded: () => boolean): Promise<string> {
-  const giveUpAt = Date.now() + READY_MS_MAX;
-  while (!hasEnded() && Date.now() < giveUpAt) {
-    const address = /listening on ([\d.]+:\d+)/.exec(readFileSync(log, 'utf8'))?.[1];
-    if (address !== undefined) return address;
-    await sleep(25);
-  }
-  throw new Error(`docker-registry does not start\n${readFileSync(log, 'utf8')}`);
+/** The address it says it listens at, with the port that the kernel has given it; empty before. */
+function addressIn(log: string): string {
+  return /listening on ([\d.]+:\d+)/.exec(log)?.[1] ?? '';
 }
