@@ -6,8 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { bindUnixSocket, openUnixSocket, receiveWithFds } from '@shoal/linux/syscalls-socket';
-import type { TestScope } from '@shoal/test-kit';
-import { until } from '@shoal/test-kit';
+import { type TestScope, until } from '@shoal/test-kit';
 import { root } from './source-files.ts';
 
 export type TestServiceManager = {
