@@ -23,6 +23,7 @@ export {
   stopStrayHolders,
 } from './holder/holder.ts';
 export { adoptFromHolder, isHolderAlive, watchHolder } from './holder/holder-fds.ts';
+export { startTimeOf } from './holder/holder-launch.ts';
 export type { HolderRecord } from './holder/holder-record.ts';
 export { mountErofs, mountOverlay, unmount } from './mount/mount.ts';
 export { isMountpoint, listMounts, parseMountInfo } from './mount/mount-table.ts';

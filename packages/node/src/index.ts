@@ -8,6 +8,7 @@ export { ControlClient } from './control/control-client.ts';
 export type { StatusAnswer } from './control/control-protocol.ts';
 export { type DoctorReport, examineHost } from './doctor.ts';
 export * from './errors.ts';
+export { untilProcessEnds } from './process/process-end.ts';
 export { readStatus } from './process/read-status.ts';
 export { runDaemon } from './process/run-daemon.ts';
 export { ensureDaemon, type FoundDaemon, findOrStartDaemon } from './process/start-daemon.ts';

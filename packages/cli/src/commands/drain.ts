@@ -1,7 +1,6 @@
 /** `shoal drain`: unmounts everything and ends the daemon. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
 import type { ControlClient, DaemonPaths } from '@shoal/node';
 import type { DrainAnswer } from '@shoal/snapshotter';
@@ -25,8 +24,6 @@ const EXAMPLES = `
 Examples:
   shoal drain
   shoal drain --keep-mounts`;
-
-const CHECK_MS = 50;
 
 const BUSY_REMEDY =
   "The daemon stays for them. End these processes and run 'shoal drain' again; 'shoal drain --lazy'" +
@@ -102,7 +99,8 @@ async function pidOf(client: ControlClient, { signal }: CliContext): Promise<num
 }
 
 async function untilGone(pid: number, { signal }: CliContext): Promise<void> {
-  while (existsSync(`/proc/${pid}`)) await sleep(CHECK_MS, undefined, { signal });
+  const { untilProcessEnds } = await import('@shoal/node');
+  await untilProcessEnds(pid, signal);
 }
 
 async function printAnswer(
