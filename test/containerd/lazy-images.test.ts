@@ -2,6 +2,7 @@
  * Converted images with `shoal snapshotter` below containerd 1.6 and 2.x: a pull fetches no file,
  * a container reads what it needs, and ordinary images are on the same node.
  */
+import { until } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { LARGE_BYTES, OUTPUT } from './support/busybox-image.ts';
 import { containerName, removeEverything, runInside } from './support/containers.ts';
@@ -15,6 +16,7 @@ for (const release of RELEASES) {
     await t.test('a pull as CRI does', (t) => lazyPull(t, node));
     await t.test('ctr images pull', (t) => pullByCtr(t, node));
     await t.test('both kinds on one node', (t) => bothKinds(t, node));
+    await t.test('what is pruned beside a container', (t) => pruning(t, node));
   });
 }
 
@@ -69,5 +71,40 @@ async function bothKinds(t: Test, node: Node): Promise<void> {
     await containerd.ctr(['tasks', 'delete', '--force', name]);
     await containerd.ctr(['containers', 'delete', name]);
   }
+  await removeEverything(t, containerd, snapshotter);
+}
+
+/** Since 2.0 images that no container uses; before, only content that is unpacked already. */
+async function pruning(t: Test, node: Node): Promise<void> {
+  const { containerd, converted, ordinary, snapshotter } = node;
+  const linesOf = async (args: readonly string[]) =>
+    (await containerd.ctr(args)).stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .toSorted();
+  const snapshots = () => linesOf(['snapshots', '--snapshotter', 'shoal', 'list']);
+  const name = containerName();
+  await containerd.client(['pull', converted]);
+  await containerd.ctr([
+    ...['run', '--detach', '--snapshotter', 'shoal'],
+    ...[converted, name, 'sleep', '1000'],
+  ]);
+  const before = await snapshots();
+  await containerd.client(['pull', ordinary]);
+  const isOld = containerd.release === '1.6';
+  const kind = isOld ? ['content', 'prune', 'references'] : ['images', 'prune', '--all'];
+  await containerd.ctr(kind);
+  const kept = isOld ? [converted, ordinary] : [converted];
+  t.same(await linesOf(['images', 'list', '--quiet']), kept);
+  if (!isOld) {
+    await until('snapshots of the other image have gone', async () => {
+      return (await snapshots()).join() === before.join();
+    });
+  }
+  t.equal(await runInside(containerd, name, 'cat /data/*'), OUTPUT, 'it notices nothing');
+  const next = await containerd.client(['run', converted, containerName()]);
+  t.equal(next.stdout, OUTPUT, 'another one starts');
+  await containerd.ctr(['tasks', 'delete', '--force', name]);
+  await containerd.ctr(['containers', 'delete', name]);
   await removeEverything(t, containerd, snapshotter);
 }
