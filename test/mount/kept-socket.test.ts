@@ -139,12 +139,12 @@ t.test('a socket whose file or holder has gone is made anew', async (t) => {
   await killDaemon(world);
   rmSync(addressOf(world));
   await world.start();
-  await prepareAnew(world, 'without the file');
+  await t.resolves(prepareAnew(world, 'without the file'));
   await until('the first holder has gone', () => !holdersOf(world).includes(first));
   process.kill(await untilHeld(world), 'SIGKILL');
   await killDaemon(world);
   await world.start();
-  await prepareAnew(world, 'without the holder');
+  await t.resolves(prepareAnew(world, 'without the holder'));
   await untilHeld(world);
 });
 
@@ -174,6 +174,6 @@ t.test('a socket that only the store of another service has is made anew', async
   await until('the socket is in the store', () => manager.names().includes('shoal-listener'));
   await killDaemon(world);
   await world.start();
-  await prepareAnew(world, 'by a daemon that a command started');
+  await t.resolves(prepareAnew(world, 'by a daemon that a command started'));
   await untilHeld(world);
 });

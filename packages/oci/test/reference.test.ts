@@ -85,7 +85,7 @@ t.test('what is no reference', async (t) => {
   t.throws(() => parseReference('a\u001b[31m'), { message: /^[\x20-\x7e]+$/ });
 });
 
-t.test('whatever is read is written and read back the same', async () => {
+t.test('whatever is read is written and read back the same', async (t) => {
   const part = fc.stringMatching(/^[a-z0-9]+([._-][a-z0-9]+)?$/);
   const host = fc.stringMatching(/^[a-z0-9]+(-[a-z0-9]+)?$/);
   const text = fc
@@ -95,12 +95,14 @@ t.test('whatever is read is written and read back the same', async () => {
       fc.stringMatching(/^\w[\w.-]{0,20}$/),
     )
     .map(([first, names, tag]) => `${first}.example:80/${names.join('/')}:${tag}`);
-  fc.assert(
-    fc.property(text, (value) => {
-      const parsed = parseReference(value);
-      return formatReference(parseReference(formatReference(parsed))) === formatReference(parsed);
-    }),
-    { seed: 7 },
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(text, (value) => {
+        const parsed = parseReference(value);
+        return formatReference(parseReference(formatReference(parsed))) === formatReference(parsed);
+      }),
+      { seed: 7 },
+    ),
   );
 });
 

@@ -46,5 +46,5 @@ t.test('fsck.erofs accepts an image without data', async (t) => {
   if (!requireTool(t, 'fsck.erofs')) return;
   const image = join(temporaryDirectory(t), 'image');
   writeFileSync(image, datalessImage().bootstrap);
-  await runChecked('fsck.erofs', [image]);
+  t.match(await runChecked('fsck.erofs', [image]), { exitCode: 0 });
 });

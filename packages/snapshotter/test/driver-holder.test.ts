@@ -13,6 +13,11 @@ import { DriverFixture } from './support/driver-fixture.ts';
 
 t.setTimeout(120_000);
 
+/** The process that a successor would ask. */
+function recorded(stateDirectory: string): unknown {
+  return JSON.parse(readFileSync(join(stateDirectory, 'session.json'), 'utf8')).holder.pid;
+}
+
 t.test('a lost holder is replaced while the driver runs', async (t) => {
   if (!requireMounts(t)) return;
   const fixture = new DriverFixture(t);
@@ -23,8 +28,7 @@ t.test('a lost holder is replaced while the driver runs', async (t) => {
   const [before] = fixture.holders();
   if (before !== undefined) process.kill(before, 'SIGKILL');
   await until('there is another holder', () => fixture.holders().some((pid) => pid !== before));
-  const record = () => JSON.parse(readFileSync(join(stateDirectory, 'session.json'), 'utf8'));
-  await until('it is recorded', () => record().holder.pid === fixture.holders()[0]);
+  await until('it is recorded', () => recorded(stateDirectory) === fixture.holders()[0]);
   t.equal(fixture.holders().length, 1);
   await driver.unmount('m');
 });
@@ -46,7 +50,8 @@ t.test('a holder that cannot be replaced at once is tried again', async (t) => {
   for (const pid of fixture.holders()) process.kill(pid, 'SIGKILL');
   await until('it failed', () => events.some(({ message }) => /no new holder/.test(message)));
   rmdirSync(obstacle);
-  await until('there is a holder again', () => fixture.holders().length === 1);
+  await until('there is a holder again', () => recorded(stateDirectory) === fixture.holders()[0]);
+  t.equal(fixture.holders().length, 1);
   await driver.unmount('m');
 });
 
