@@ -1,9 +1,10 @@
 /** The way to a daemon's root leads over a symbolic link, to a larger disk say: its images survive it as any other's. */
-import { existsSync, mkdirSync, realpathSync, symlinkSync } from 'node:fs';
+import { mkdirSync, realpathSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { daemonPaths, readStatus } from '@shoal/node';
-import { requireMounts, runCommand, temporaryDirectory, until } from '@shoal/test-kit';
+import { requireMounts, runCommand, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
+import { killDaemon } from '../support/image-world.ts';
 import { LOOK, lazyWorld, SEEN } from '../support/lazy-world.ts';
 import { mountsBelow } from '../support/own-daemon.ts';
 import { unpackImageOf } from '../support/pushed-image.ts';
@@ -33,9 +34,7 @@ t.test('images below a linked directory are found again', async (t) => {
   const { chainId } = await containerd.pull(await unpackImageOf(`${registry.host}/app:nydus`));
   const mounts = await containerd.prepare('c', chainId);
   t.equal(await runMounted(mounts, containers, 'cat etc/name'), 'top\n');
-  const { pid } = await world.client.ping();
-  process.kill(pid, 'SIGKILL');
-  await until('the daemon has gone', () => !existsSync(`/proc/${pid}`));
+  await killDaemon(world);
   const paths = daemonPaths({ root: world.daemon.root, run: world.daemon.run });
   await t.rejects(readStatus(paths), { code: 'ERR_NODE_MOUNTS_WAIT' });
   await world.start();
