@@ -141,12 +141,16 @@ t.test('a reboot forgets them, and so does time', async (t) => {
 });
 
 t.test('a run directory on a disk keeps nothing', async (t) => {
-  const { root, file } = setting(t);
-  if (isInMemory(root)) {
-    t.pass('needs a disk', { skip: 'the temporary directory is in memory' });
+  // Beside the sources: temporary directories may be in memory.
+  const directory = t.testdir({});
+  if (isInMemory(directory)) {
+    t.pass('needs a disk', { skip: 'the checkout is in memory' });
     return;
   }
-  const keyFile = join(root, 'credentials.key');
+  const [file, keyFile] = [
+    join(directory, 'credentials.sealed'),
+    join(directory, 'credentials.key'),
+  ];
   const keeper = await SealedKeeper.open({ file, keyFile, log });
   await using remembered = await RememberedCredentials.open(keeper, DAY_MS);
   remembered.begin(place, password('one')).succeeded();
