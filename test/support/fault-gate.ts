@@ -26,7 +26,7 @@ export type GateMode =
   | 'error'
   /** The head of the answer, and never a byte. */
   | 'hang'
-  /** Some 40 KiB a second. */
+  /** Some 40 KiB a second, until the mode changes. */
   | 'slow';
 
 export type FaultGate = {
@@ -55,17 +55,24 @@ export async function openFaultGate(
     const mode = isBlobRead ? gate.mode : 'pass';
     if (mode === 'down') incoming.socket.destroy();
     else if (mode === 'error') answer.writeHead(503).end('not today');
-    else forward(upstream, incoming, answer, mode);
+    else forward(upstream, incoming, answer, { mode, isOver: () => gate.mode !== mode });
   });
   const gate: FaultGate = { host: await serveOnLoopback(t, server), mode: 'pass', blobReads: 0 };
   return gate;
 }
 
+/** Of one request: as the gate was when it came. */
+type Treatment = {
+  readonly mode: GateMode;
+  /** Whether the gate has another mode now. */
+  readonly isOver: () => boolean;
+};
+
 function forward(
   upstream: string,
   incoming: IncomingMessage,
   answer: ServerResponse,
-  mode: GateMode,
+  how: Treatment,
 ): void {
   const passed: ClientRequest = request(`http://${upstream}${incoming.url ?? ''}`, {
     method: incoming.method ?? 'GET',
@@ -74,7 +81,7 @@ function forward(
   passed.once('error', () => answer.destroy());
   // Either side may leave in the middle.
   passed.once('response', (response) => {
-    void reply(response, answer, mode).catch(() => answer.destroy());
+    void reply(response, answer, how).catch(() => answer.destroy());
   });
   incoming.pipe(passed);
 }
@@ -82,7 +89,7 @@ function forward(
 async function reply(
   response: IncomingMessage,
   answer: ServerResponse,
-  mode: GateMode,
+  { mode, isOver }: Treatment,
 ): Promise<void> {
   answer.writeHead(response.statusCode ?? 502, response.headers);
   if (mode === 'pass') {
@@ -90,7 +97,7 @@ async function reply(
     return;
   }
   if (mode === 'slow') {
-    await trickle(response, answer);
+    await trickle(response, answer, isOver);
     return;
   }
   const parts: Buffer[] = [];
@@ -105,13 +112,17 @@ async function reply(
 const TRICKLE_BYTES = 2048;
 const TRICKLE_MS = 50;
 
-async function trickle(response: IncomingMessage, answer: ServerResponse): Promise<void> {
+async function trickle(
+  response: IncomingMessage,
+  answer: ServerResponse,
+  isOver: () => boolean,
+): Promise<void> {
   for await (const part of response) {
     const bytes = Buffer.from(part);
     for (let at = 0; at < bytes.length; at += TRICKLE_BYTES) {
       if (answer.destroyed) return;
       answer.write(bytes.subarray(at, at + TRICKLE_BYTES));
-      await sleep(TRICKLE_MS);
+      if (!isOver()) await sleep(TRICKLE_MS);
     }
   }
   answer.end();
