@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { REAL_DEVICE_IO } from '../src/cache/blob-files.ts';
-import { READAHEAD_BYTES_MAX } from '../src/limits.ts';
+import { READAHEAD_BYTES_MAX, READAHEAD_FIRST_BYTES } from '../src/limits.ts';
 import { openCache, openSample } from './support/cache-fixture.ts';
 import { readyBlocks, sampleBlob } from './support/sample-blob.ts';
 import { FaultError, hang, ScriptedSource } from './support/scripted-source.ts';
@@ -152,23 +152,26 @@ t.test('readahead that hangs is not joined for ever', async (t) => {
   const fixture = await openCache(t, { readaheadBytesMax: READAHEAD_BYTES_MAX });
   const { blob: cached, source } = await openSample(fixture, sample);
   source.script = ({ priority }) => (priority === 'prefetch' ? new Promise(() => {}) : undefined);
-  // The first read at a place is read ahead, too.
+  // What comes with the first read, then a read that goes on from there.
   await cached.ensure(0, 1);
+  const goesOn = 65_536 + READAHEAD_FIRST_BYTES;
+  await cached.ensure(goesOn, 1);
   await until('a prefetch reads', () =>
     source.reads.some(({ priority }) => priority === 'prefetch'),
   );
   const demands = () => source.reads.filter(({ priority }) => priority === 'demand').length;
-  t.equal(demands(), 1);
+  t.equal(demands(), 2);
+  const next = goesOn + 65_536;
   const controller = new AbortController();
-  const stuck = cached.ensure(65_536, 1, { signal: controller.signal });
+  const stuck = cached.ensure(next, 1, { signal: controller.signal });
   stuck.catch(() => {});
   await new Promise((resolve) => setImmediate(resolve));
-  t.equal(demands(), 1, 'it joins what is on its way');
+  t.equal(demands(), 2, 'it joins what is on its way');
   controller.abort(new Error('deadline'));
   await t.rejects(stuck, { message: 'deadline' });
-  const bytes = await cached.read(65_536, 100);
-  t.equal(demands(), 2);
-  t.ok(bytes.equals(sample.device.subarray(65_536, 65_536 + 100)), 'the next one asks anew');
+  const bytes = await cached.read(next, 100);
+  t.equal(demands(), 3);
+  t.ok(bytes.equals(sample.device.subarray(next, next + 100)), 'the next one asks anew');
 });
 
 t.test('disk full: what nobody uses goes, then reads go on without being kept', async (t) => {

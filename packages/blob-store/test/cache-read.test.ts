@@ -113,6 +113,23 @@ t.test('readahead: a little for random reads, bounded for sequential ones', asyn
   t.ok(source.bytesRead <= readTo + READAHEAD_BYTES_MAX);
 });
 
+t.test('a read at a new place brings what lies close behind in one request', async (t) => {
+  const sizes = Array.from({ length: 40 }, () => 64 * KIB);
+  const sample = sampleBlob({ seed: 3, sizes, compressor: 'none' });
+  const fixture = await openCache(t, { readaheadBytesMax: READAHEAD_BYTES_MAX });
+  const { blob: cached, source } = await openSample(fixture, sample);
+  await cached.ensure(10 * 64 * KIB, 100);
+  const read = { offset: 10 * 64 * KIB, length: 64 * KIB + READAHEAD_FIRST_BYTES };
+  t.match(source.reads, [{ ...read, priority: 'demand' }]);
+  t.equal(source.reads.length, 1);
+  t.match(cached.stats().bytesFetchedByCause, {
+    demand: 64 * KIB,
+    readahead: READAHEAD_FIRST_BYTES,
+  });
+  await cached.ensure(10 * 64 * KIB, 64 * KIB + READAHEAD_FIRST_BYTES);
+  t.equal(source.reads.length, 1, 'it is here');
+});
+
 t.test('batches come whole, encrypted chunks come decrypted', async (t) => {
   const cipherKey = {
     cipher: 'aes-128-xts' as const,

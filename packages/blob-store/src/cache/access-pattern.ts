@@ -1,11 +1,20 @@
 /**
  * How far to read ahead of a demand read. A read that goes on where an earlier one ended belongs to
  * a stream, and a stream is read ahead at most as far as it has come. Any other read starts a new
- * stream with a little readahead: what lies behind it are the next files of the same directory,
- * which a program that starts reads next. Beyond that little, what is fetched in vain is never more
- * than what was read.
+ * stream, and a little behind it comes with it in one request: those are the next files of the same
+ * directory, which a program that starts reads next. Beyond that little, what is fetched in vain is
+ * never more than what was read.
  */
 import { READAHEAD_BYTES_MAX, READAHEAD_FIRST_BYTES, READAHEAD_STREAMS_MAX } from '../limits.ts';
+
+export type Readahead = {
+  /** Bytes behind the read. */
+  readonly bytes: number;
+  /** Together with the read, in its request; otherwise after it. */
+  readonly isWithRead: boolean;
+};
+
+export const NO_READAHEAD: Readahead = { bytes: 0, isWithRead: false };
 
 type Stream = { readonly start: number; end: number; window: number; lastUse: number };
 
@@ -23,28 +32,28 @@ export class AccessPattern {
   }
 
   /**
-   * Bytes to read ahead behind a demand read of [start, end), widened to its chunks. A stream also
-   * goes on anywhere inside its window, since what was read ahead is read without asking.
+   * What to read ahead of a demand read of [start, end), widened to its chunks. A stream also goes on
+   * anywhere inside its window, since what was read ahead is read without asking.
    */
-  readaheadFor(start: number, end: number): number {
+  readaheadFor(start: number, end: number): Readahead {
     this.#clock++;
     // Another piece of the chunks read last: neither a step on nor a new stream.
     const same = this.#streams.find((known) => known.end === end);
     if (same !== undefined) {
       same.lastUse = this.#clock;
-      return 0;
+      return NO_READAHEAD;
     }
     const stream = this.#streams.find((known) => isNext(known, start, end));
     if (stream === undefined) {
       const window = Math.min(this.#bytesMax, READAHEAD_FIRST_BYTES);
       this.#remember({ start, end, window, lastUse: this.#clock });
-      return window;
+      return { bytes: window, isWithRead: true };
     }
     stream.end = end;
     stream.lastUse = this.#clock;
     const come = Math.max(end - stream.start, READAHEAD_FIRST_BYTES);
     stream.window = Math.min(this.#bytesMax, come);
-    return stream.window;
+    return { bytes: stream.window, isWithRead: false };
   }
 
   #remember(stream: Stream): void {

@@ -3,25 +3,20 @@
  * way, and how a range becomes readable. Handles of several mounts share one entry.
  */
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
-import { ChunkUnknownError, ClosedError } from '../errors.ts';
-import {
-  ENSURE_STEP_BYTES,
-  READAHEAD_REQUEST_BYTES_MAX,
-  READAHEAD_WAITING_MAX,
-} from '../limits.ts';
-import type { BlobSource, FetchCause, Priority } from '../source/blob-source.ts';
-import { AccessPattern } from './access-pattern.ts';
+import { ClosedError } from '../errors.ts';
+import { ENSURE_STEP_BYTES } from '../limits.ts';
+import type { BlobSource, Priority } from '../source/blob-source.ts';
+import { AccessPattern, NO_READAHEAD } from './access-pattern.ts';
 import { AdoptedChunks } from './adopted-chunks.ts';
 import { BlobCounters } from './blob-counters.ts';
 import type { BlobDescription } from './cached-blob.ts';
-import { ChunkFetcher, type DirectFile } from './chunk-fetcher.ts';
+import { ChunkFetcher, type DirectFile, type FetchOutcome } from './chunk-fetcher.ts';
 import { ChunkFlights, type Flight } from './chunk-flights.ts';
 import { blockEnd, type ChunkRun, chunksOfRange } from './chunk-lookup.ts';
 import { ChunkPresence } from './chunk-presence.ts';
+import { ChunkRequests } from './chunk-requests.ts';
 import { paddedSize } from './decompress-plan.ts';
-import { isDigestKnown } from './description-match.ts';
 import type { EntryComponents } from './entry-components.ts';
-import { type FetchRequest, planFetch } from './fetch-plan.ts';
 import { startBehind } from './start-behind.ts';
 
 /** One reader's call. */
@@ -50,7 +45,7 @@ export class BlobEntry {
   readonly counters: BlobCounters;
   readonly components: EntryComponents;
   readonly #flights: ChunkFlights;
-  readonly #fetcher: ChunkFetcher;
+  readonly #requests: ChunkRequests;
   readonly #adopted: AdoptedChunks;
   readonly #pattern: AccessPattern;
 
@@ -63,7 +58,7 @@ export class BlobEntry {
     this.presence = presence;
     this.#flights = new ChunkFlights(components.gate);
     this.#pattern = new AccessPattern(components.readaheadBytesMax);
-    this.#fetcher = new ChunkFetcher({
+    const fetcher = new ChunkFetcher({
       description,
       pool,
       counters: this.counters,
@@ -80,6 +75,15 @@ export class BlobEntry {
       claimed: files.claimed,
       onVerified: (chunks) => presence.confirm(chunks),
       onRefuted: (chunks) => presence.refute(chunks),
+    });
+    this.#requests = new ChunkRequests({
+      ...{ description, flights: this.#flights, gate: components.gate },
+      isAbsent: (chunk) => !presence.isPresent(chunk) && !this.#adopted.isClaimed(chunk),
+      fetch: async (request, call) => {
+        const outcome = await fetcher.fetch(request, call);
+        this.#keepPassedThrough(outcome);
+        return outcome;
+      },
     });
   }
 
@@ -127,82 +131,28 @@ export class BlobEntry {
     if (this.components.looseChunks.size > 0) await this.#keepLoose(run, loose);
     const missing = select(run, (chunk) => !this.#isHere(chunk, loose));
     if (missing.length === 0) return undefined;
-    const flights = this.#fetchOrJoin(missing, call);
+    const { chunks } = this.description;
+    const end = blockEnd(chunks, run.end - 1);
+    const ahead =
+      call.priority === 'demand'
+        ? this.#pattern.readaheadFor(chunks.offset[run.first] ?? 0, end)
+        : NO_READAHEAD;
+    const near = ahead.isWithRead ? this.#requests.chunksAhead(run.end, end + ahead.bytes) : [];
+    const flights = this.#requests.fetchOrJoin(missing, near, call);
     const landing = this.#flights.wait(flights, call.priority, call.signal);
-    await (call.priority === 'demand' ? this.#thenReadAhead(landing, run, call) : landing);
+    const isBehind = ahead.bytes > 0 && !ahead.isWithRead;
+    await (isBehind ? this.#thenReadAhead(landing, run.end, end + ahead.bytes, call) : landing);
     return this.#collect(new Set(missing), flights, call, loose);
   }
 
-  async #thenReadAhead(landing: Promise<void>, run: ChunkRun, call: EntryCall): Promise<void> {
-    const { chunks } = this.description;
-    const end = blockEnd(chunks, run.end - 1);
-    const window = this.#pattern.readaheadFor(chunks.offset[run.first] ?? 0, end);
-    if (window === 0) return await landing;
-    await startBehind(landing, () => {
-      if (call.mayStart()) this.#readAhead(run.end, end + window, call);
-    });
-  }
-
-  #fetchOrJoin(missing: readonly number[], call: EntryCall): Set<Flight> {
-    const flights = new Set<Flight>();
-    const toFetch: number[] = [];
-    for (const chunk of missing) {
-      if (!isDigestKnown(this.description.chunks, chunk)) {
-        throw new ChunkUnknownError(this.description.blobId, chunk);
-      }
-      const flight = this.#flights.find(chunk);
-      if (flight === undefined) toFetch.push(chunk);
-      else flights.add(flight);
-    }
-    const { priority } = call;
-    for (const request of this.#plan(toFetch)) {
-      flights.add(this.#start(request, call, priority, priority, false));
-    }
-    return flights;
-  }
-
-  /** The only bytes that nobody asked for: at most READAHEAD_BYTES_MAX behind a sequential read. */
-  #readAhead(first: number, end: number, call: EntryCall): void {
-    const { chunks } = this.description;
-    const ahead: number[] = [];
-    for (let chunk = first; chunk < chunks.count; chunk++) {
-      if (blockEnd(chunks, chunk) > end) break;
-      if (this.#isFetchable(chunk)) ahead.push(chunk);
-    }
-    for (const request of this.#plan(ahead, READAHEAD_REQUEST_BYTES_MAX)) {
-      // Where reads must wait, nothing that nobody asked for stands in the queue.
-      if (this.components.gate.waiting > READAHEAD_WAITING_MAX) return;
-      this.#start(request, call, 'prefetch', 'readahead', true);
-    }
-  }
-
-  #plan(wanted: readonly number[], storedBytesMax?: number): FetchRequest[] {
-    const limits = storedBytesMax === undefined ? {} : { storedBytesMax };
-    const isMissing = (chunk: number) => this.#isFetchable(chunk);
-    return planFetch(this.description.chunks, wanted, isMissing, limits);
-  }
-
-  #start(
-    request: FetchRequest,
+  async #thenReadAhead(
+    landing: Promise<void>,
+    first: number,
+    end: number,
     call: EntryCall,
-    priority: Priority,
-    cause: FetchCause,
-    isAhead: boolean,
-  ): Flight {
-    const { source, owner } = call;
-    return this.#flights.start({
-      request,
-      priority,
-      owner,
-      isAhead,
-      run: async (flight) => {
-        const outcome = await this.#fetcher.fetch(request, { source, cause, ...flight });
-        for (const [chunk, bytes] of outcome.passedThrough) {
-          this.components.looseChunks.set(this.#looseKey(chunk), bytes);
-          this.counters.bytesPassedThrough += bytes.length;
-        }
-        return outcome;
-      },
+  ): Promise<void> {
+    await startBehind(landing, () => {
+      if (call.mayStart()) this.#requests.readAhead(first, end, call);
     });
   }
 
@@ -243,14 +193,11 @@ export class BlobEntry {
     return this.#adopted.isClaimed(chunk) && !this.presence.isPresent(chunk);
   }
 
-  /** Absent, not on its way, and verifiable. */
-  #isFetchable(chunk: number): boolean {
-    return (
-      !this.presence.isPresent(chunk) &&
-      this.#flights.find(chunk) === undefined &&
-      !this.#adopted.isClaimed(chunk) &&
-      isDigestKnown(this.description.chunks, chunk)
-    );
+  #keepPassedThrough({ passedThrough }: FetchOutcome): void {
+    for (const [chunk, bytes] of passedThrough) {
+      this.components.looseChunks.set(this.#looseKey(chunk), bytes);
+      this.counters.bytesPassedThrough += bytes.length;
+    }
   }
 
   /** What was fetched while the disk was full is written now if that has changed. */

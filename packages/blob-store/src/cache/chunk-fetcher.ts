@@ -7,7 +7,7 @@ import { orAbort } from '@shoal/registry-client';
 import type { CodecPool } from '../codec/codec-pool.ts';
 import { ChunkCorruptError } from '../errors.ts';
 import { CHUNK_ATTEMPTS_MAX } from '../limits.ts';
-import type { BlobSource, FetchCause, Priority } from '../source/blob-source.ts';
+import type { BlobSource, Priority } from '../source/blob-source.ts';
 import { exactSource } from '../source/exact-source.ts';
 import type { BlobCounters } from './blob-counters.ts';
 import type { BlobDescription } from './cached-blob.ts';
@@ -56,7 +56,9 @@ export type FlightCall = {
 
 export type FetchCall = FlightCall & {
   readonly source: BlobSource;
-  readonly cause: FetchCause;
+  readonly cause: Priority;
+  /** Stored bytes at the request's start that somebody asked for; the rest is readahead. */
+  readonly askedBytes: number;
 };
 
 type Collected = {
@@ -151,12 +153,16 @@ export class ChunkFetcher {
     const { blobId, storedBytes } = description;
     const blob = storedBytes > 0 ? { blobId, sizeBytes: storedBytes } : { blobId };
     const { storedOffset, storedBytes: length } = request;
+    let askedLeft = call.askedBytes;
     const reading = exactSource(call.source).read(blob, storedOffset, length, {
       signal: call.signal,
       priority: call.priority,
       onFetched: (name, bytes) => {
         sources.add(name);
-        counters.countFetched(name, call.cause, bytes);
+        const asked = Math.min(bytes, askedLeft);
+        askedLeft -= asked;
+        if (asked > 0) counters.countFetched(name, call.cause, asked);
+        if (bytes > asked) counters.countFetched(name, 'readahead', bytes - asked);
       },
     });
     // A source that ignores its signal must not keep anybody.
