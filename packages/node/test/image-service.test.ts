@@ -1,6 +1,15 @@
 /** The image service passes on whatever comes, as it is: streams, unknown fields, ends and failures. */
+
+import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders } from 'node:http2';
+import {
+  connect,
+  constants,
+  createServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import {
   Client,
@@ -14,7 +23,7 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
-import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
+import { type TestScope, temporaryDirectory, until } from '@shoal/test-kit';
 import pino from 'pino';
 import t from 'tap';
 import { PullImageRequest } from '../src/cri/gen/image-service.ts';
@@ -195,6 +204,41 @@ t.test('a caller that gives up ends the call at the runtime', async (t) => {
   await arrived;
   call.cancel();
   t.equal(await given, 8, 'CANCEL');
+});
+
+t.test('a caller that leaves while its request is on the way harms nobody', async (t) => {
+  const { upstream, address } = await startProxy(t, temporaryDirectory(t));
+  const asked: ServerHttp2Stream[] = [];
+  const runtime = createServer();
+  // It reads nothing of the request: the rest of it stays with the proxy.
+  runtime.on('stream', (stream) => asked.push(stream.on('error', () => undefined)));
+  await new Promise<void>((resolve) => runtime.listen(upstream, resolve));
+  t.teardown(() => runtime.close());
+  const session = connect('http://localhost', { createConnection: () => connectSocket(address) });
+  t.teardown(() => session.destroy());
+  const begin = async () => {
+    const stream = session.request({ ':method': 'POST', ':path': '/x/Echo', te: 'trailers' });
+    stream.on('error', () => undefined);
+    stream.write(Buffer.alloc(1 << 20));
+    const before = asked.length;
+    await until('the runtime is asked', () => asked.length > before);
+    return stream;
+  };
+  for (const answer of [{ 'grpc-status': '0' }, undefined]) {
+    const leaving = await begin();
+    const call = asked.at(-1);
+    leaving.close(constants.NGHTTP2_NO_ERROR);
+    // What comes on the connection behind the reset: the proxy has seen it then.
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    session.ping((error) => (error === null ? resolve() : reject(error)));
+    await promise;
+    if (answer === undefined) call?.close(constants.NGHTTP2_INTERNAL_ERROR);
+    else call?.respond({ ':status': 200, ...answer }, { endStream: true });
+  }
+  const served = await begin();
+  asked.at(-1)?.respond({ ':status': 200, 'grpc-status': '7' }, { endStream: true });
+  const [headers] = await once(served, 'response');
+  t.equal(headers['grpc-status'], '7', 'the next call is served');
 });
 
 t.test('the socket: private, refused when another listens, gone at the end', async (t) => {

@@ -18,9 +18,14 @@ export type CallObserver = {
 /** Spec: gRPC status codes. */
 const UNAVAILABLE = '14';
 
+/** Nothing can be sent any more. Who left may still have bytes here that nobody has read. */
+export function isGone(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed;
+}
+
 /** Answers as a gRPC server that cannot do it now. */
 export function refuseCall(stream: ServerHttp2Stream, message: string): void {
-  if (stream.destroyed || stream.headersSent) {
+  if (isGone(stream) || stream.headersSent) {
     stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     return;
   }
@@ -50,7 +55,7 @@ export function forwardAnswer(
     status = statusOf(headers);
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     if (endStream) finish();
-    if (downstream.destroyed) return;
+    if (isGone(downstream)) return;
     downstream.respond(withoutSymbols(headers), { endStream, waitForTrailers: !endStream });
     if (!endStream) upstream.pipe(downstream);
   });
@@ -59,12 +64,14 @@ export function forwardAnswer(
     trailers = withoutSymbols(headers);
     finish();
   });
-  downstream.on('wantTrailers', () => downstream.sendTrailers(trailers));
+  downstream.on('wantTrailers', () => {
+    if (!isGone(downstream)) downstream.sendTrailers(trailers);
+  });
   upstream.on('error', () => undefined);
   downstream.on('error', () => undefined);
   upstream.on('close', () => {
     finish();
-    if (downstream.destroyed || downstream.writableEnded) return;
+    if (isGone(downstream) || downstream.writableEnded) return;
     if (upstream.rstCode === constants.NGHTTP2_NO_ERROR && downstream.headersSent) return;
     refuseCall(downstream, 'the container runtime ended the call');
   });

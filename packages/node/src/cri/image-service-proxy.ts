@@ -18,7 +18,13 @@ import {
   STREAMS_PER_CONNECTION_MAX,
 } from '../limits.ts';
 import type { Log } from '../log/log.ts';
-import { type CallObserver, forwardAnswer, refuseCall, withoutSymbols } from './forward-call.ts';
+import {
+  type CallObserver,
+  forwardAnswer,
+  isGone,
+  refuseCall,
+  withoutSymbols,
+} from './forward-call.ts';
 import { decodeGrpcMessage } from './grpc-message.ts';
 import { decodePullCredentials } from './pull-request.ts';
 import type { RememberedCredentials } from './remembered-credentials.ts';
@@ -76,7 +82,7 @@ export class ImageServiceProxy implements AsyncDisposable {
       const isPull = PULL_PATH.test(headers[':path'] ?? '');
       const body = isPull ? await wholeBody(stream) : { bytes: Buffer.alloc(0), isWhole: false };
       const session = await this.#upstream.session();
-      if (stream.destroyed) return;
+      if (isGone(stream)) return;
       const upstream = session.request(withoutSymbols(headers));
       const observer = body.isWhole ? this.#watchPull(body.bytes, headers) : undefined;
       forwardAnswer(stream, upstream, observer);

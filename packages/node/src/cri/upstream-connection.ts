@@ -6,6 +6,8 @@ import { UPSTREAM_CONNECT_TIMEOUT_MS } from '../limits.ts';
 export class UpstreamConnection {
   readonly #socketPath: string;
   #session: Promise<ClientHttp2Session> | undefined;
+  /** Also those that take no new calls and still have some. */
+  readonly #open = new Set<ClientHttp2Session>();
   #isClosed = false;
 
   constructor(socketPath: string) {
@@ -28,6 +30,8 @@ export class UpstreamConnection {
     const { promise, resolve, reject } = Promise.withResolvers<ClientHttp2Session>();
     const socket = connectSocket(this.#socketPath);
     const session = connect('http://localhost', { createConnection: () => socket });
+    this.#open.add(session);
+    session.once('close', () => this.#open.delete(session));
     const timer = setTimeout(
       () => session.destroy(new Error('no connection in time')),
       UPSTREAM_CONNECT_TIMEOUT_MS,
@@ -51,7 +55,7 @@ export class UpstreamConnection {
   /** Calls that run are cut. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    const session = await this.#session?.catch(() => undefined);
-    session?.destroy();
+    for (const session of this.#open) session.destroy();
+    await this.#session?.catch(() => undefined);
   }
 }
