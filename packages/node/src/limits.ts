@@ -4,7 +4,7 @@
 export const REQUEST_BYTES_MAX = 256 << 10;
 /** Body of an answer: the status of 10,000 mounts of ten blobs. */
 export const ANSWER_BYTES_MAX = 256 << 20;
-/** Connections at the same time; more are closed, and commands try again. */
+/** Connections at the same time; more are closed at once. */
 export const CONNECTIONS_MAX = 256;
 /** `sun_path` of unix(7) without its terminating zero. */
 export const SOCKET_PATH_BYTES_MAX = 107;

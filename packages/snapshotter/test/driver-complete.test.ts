@@ -1,5 +1,5 @@
 /** The complete driver: plain device files, no daemon; and the list of drivers. */
-import { closeSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unmount } from '@shoal/linux';
@@ -53,6 +53,23 @@ t.test('what somebody else has unmounted is unmounted, whatever its path says', 
   closeSync(user);
   unmount(request.mountpoint);
   await driver.unmount('busy');
+});
+
+t.test('a host that takes long to start a process unmounts all the same', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = new DriverFixture(t);
+  const driver = await openCompleteDriver({ stateDirectory: fixture.stateDirectory });
+  t.teardown(() => driver.shutDown());
+  await driver.mount(fixture.request('m', []));
+  const path = process.env['PATH'];
+  const script = `#!/bin/sh\nPATH='${path}'\nsleep 6\nexec umount "$@"\n`;
+  writeFileSync(join(fixture.directory, 'umount'), script, { mode: 0o755 });
+  process.env['PATH'] = `${fixture.directory}:${path}`;
+  t.teardown(() => {
+    process.env['PATH'] = path;
+  });
+  await driver.unmount('m');
+  t.same(fixture.mounts(), []);
 });
 
 t.test('a mount that lies over an image is not taken away in its place', async (t) => {

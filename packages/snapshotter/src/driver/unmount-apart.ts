@@ -19,8 +19,10 @@ import {
 const STALL_CHECK_MS = 300;
 /** util-linux and BusyBox have it behind the path, in which anything may stand. */
 const BUSY = /: (?:target is busy|Device or resource busy)\.?\s*$/m;
-/** After this long the kernel finishes by itself; it holds no name any more. */
+/** After this long the kernel finishes by itself, if it holds no name any more. */
 const GIVE_UP_MS = 5_000;
+/** A host that has not even unmounted by then is stuck: nothing shall be unmounted later. */
+const NO_ANSWER_MS = 30_000;
 
 export type UnmountApartOptions = {
   readonly lazy?: boolean | undefined;
@@ -100,10 +102,17 @@ async function runUnmount(mountpoint: string, options: UnmountApartOptions): Pro
       });
       child.once('error', reject);
       child.once('close', (code) => resolve({ exitCode: code ?? 1, errors }));
-      giveUp = setTimeout(() => {
+      let waitedMs = 0;
+      const look = () => {
+        waitedMs += GIVE_UP_MS;
         if (!isMountpoint(mountpoint)) resolve('still-running');
-        else reject(new MountFailedError(`cannot unmount ${mountpoint}: no answer`, 'ETIMEDOUT'));
-      }, GIVE_UP_MS);
+        else if (waitedMs < NO_ANSWER_MS) giveUp = setTimeout(look, GIVE_UP_MS);
+        else {
+          child.kill('SIGKILL');
+          reject(new MountFailedError(`cannot unmount ${mountpoint}: no answer`, 'ETIMEDOUT'));
+        }
+      };
+      giveUp = setTimeout(look, GIVE_UP_MS);
     });
   } finally {
     clearInterval(stall);
