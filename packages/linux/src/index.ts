@@ -4,7 +4,6 @@ export {
   MountFailedError,
   NotMountedError,
 } from './errors.ts';
-export { fileLockHolder } from './file-lock-holder.ts';
 export { parseInitAgreement } from './fuse/init.ts';
 export { adoptFlatFuseSession, openFlatFuseSession } from './fuse/session.ts';
 export type {
@@ -23,18 +22,14 @@ export {
   stopStrayHolders,
 } from './holder/holder.ts';
 export { adoptFromHolder, isHolderAlive, watchHolder } from './holder/holder-fds.ts';
-export { startTimeOf } from './holder/holder-launch.ts';
 export type { HolderRecord } from './holder/holder-record.ts';
 export { mountErofs, mountOverlay, unmount } from './mount/mount.ts';
-export { isMountpoint, listMounts, parseMountInfo } from './mount/mount-table.ts';
-export type {
-  MountEntry,
-  MountFlags,
-} from './mount/mount-types.ts';
+export type { MountFlags } from './mount/mount-types.ts';
 export { whoUses } from './mount/mount-users.ts';
 export { makeOpaque, makeWhiteout } from './mount/overlay-marks.ts';
 export { pseudoFileSystemOf } from './mount/pseudo-file-system.ts';
 export { type Finding, probeHost } from './probes.ts';
+export * from './proc.ts';
 export { ServiceManager } from './service-manager.ts';
 export { flockExclusive, syncFileSystem, trimAllocator } from './syscalls.ts';
 export { bindUnixSocket, listenUnixSocket, openUnixSocket } from './syscalls-socket.ts';

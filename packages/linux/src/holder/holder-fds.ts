@@ -2,9 +2,9 @@
 import { Socket } from 'node:net';
 import { HolderError } from '../errors.ts';
 import { HOLDER_MESSAGE_BYTES_MAX } from '../limits.ts';
+import { startTimeOf } from '../process-start-time.ts';
 import { closeFd, PollSet, pidfdGetfd, pidfdOpen } from '../syscalls.ts';
 import { connectUnixSocket, openUnixSocket, receiveWithFds } from '../syscalls-socket.ts';
-import { startTimeOf } from './holder-launch.ts';
 import { FIRST_FD, type HolderRecord } from './holder-record.ts';
 
 /** The holder answers in microseconds; on a machine that swaps it may take a while. */

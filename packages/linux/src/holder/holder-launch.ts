@@ -7,9 +7,9 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { errorCode } from '@shoal/errors';
 import { HolderError } from '../errors.ts';
 import { listMounts } from '../mount/mount-table.ts';
+import { startTimeOf } from '../process-start-time.ts';
 import { keepDescriptorsFromChildren } from '../syscalls.ts';
 import { FIRST_FD } from './holder-record.ts';
 
@@ -50,25 +50,6 @@ export async function launchApart(
 }
 
 const REMEDY = 'install coreutils or busybox';
-
-/**
- * Start time in clock ticks of a running process; undefined when it is gone or a zombie. Throws when it
- * cannot be looked at now, such as EMFILE: it may well run.
- */
-export function startTimeOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The command in parentheses may itself contain parentheses and spaces.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
-  } catch (error) {
-    if (GONE.includes(errorCode(error))) return undefined;
-    throw error;
-  }
-}
-
-/** Before it is looked for, and while it is read. */
-const GONE: readonly (string | undefined)[] = ['ENOENT', 'ESRCH'];
 
 function attempt(change: () => void): void {
   try {
