@@ -41,11 +41,22 @@ export function resolveImport(from: string, specifier: string): string | undefin
   if (specifier.startsWith('.')) {
     return relative(root, resolve(root, dirname(from), specifier));
   }
-  const match = /^@shoal\/([^/]+)(?:\/(.+))?$/.exec(specifier);
-  if (match === null) return undefined;
-  const [, name = '', inner] = match;
-  const entry = join('packages', name, 'src', inner === undefined ? 'index.ts' : `${inner}.ts`);
-  return existsSync(join(root, entry)) ? entry : undefined;
+  const [, name = '', inner] = /^@shoal\/([^/]+)(?:\/(.+))?$/.exec(specifier) ?? [];
+  if (name === '') return undefined;
+  const entry = exportsOf(name).get(inner === undefined ? '.' : `./${inner}`);
+  const path = join('packages', name, entry ?? `src/${inner}.ts`);
+  return existsSync(join(root, path)) ? path : undefined;
+}
+
+/** The entries of one of our packages as its package.json has them: `./client` -> `./src/client.ts`. */
+function exportsOf(name: string): ReadonlyMap<string, string> {
+  const file = join(root, 'packages', name, 'package.json');
+  if (!existsSync(file)) return new Map();
+  const manifest: { exports: string | Record<string, string> } = JSON.parse(
+    readFileSync(file, 'utf8'),
+  );
+  const { exports } = manifest;
+  return new Map(typeof exports === 'string' ? [['.', exports]] : Object.entries(exports));
 }
 
 /** `packages/rafs/src/x.ts` -> `rafs`; undefined outside of packages. */

@@ -1,7 +1,7 @@
 /** Options of every command that talks to the daemon. */
 import { resolve } from 'node:path';
 import { errorCode } from '@shoal/errors';
-import type { DaemonPaths, PathChoice } from '@shoal/node';
+import type { DaemonPaths, PathChoice } from '@shoal/node/client';
 import type { Command } from 'commander';
 import type { CliContext } from './context.ts';
 
@@ -24,13 +24,13 @@ export async function daemonPathsOf(
   options: DaemonOptionValues & ConfigOptionValue,
   { env }: CliContext,
 ): Promise<DaemonPaths> {
-  const { daemonPaths } = await import('@shoal/node');
+  const { daemonPaths } = await import('@shoal/node/client');
   return daemonPaths(options, env, await configuredPaths(options.config));
 }
 
 /** The usual file is the daemon's to complain about: what runs has read an earlier one, perhaps. */
 async function configuredPaths(file: string | undefined): Promise<PathChoice> {
-  const { readConfig } = await import('@shoal/node');
+  const { readConfig } = await import('@shoal/node/client');
   if (file !== undefined) return readConfig(resolve(file));
   try {
     return readConfig(undefined);

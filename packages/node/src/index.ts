@@ -1,16 +1,6 @@
 /** The daemon of a host and the client of its control socket. */
-export type { CollectedCache } from './cache/cache-collector.ts';
-export type { VerifiedCache } from './cache/verify-caches.ts';
-export { readConfig } from './config/config.ts';
-export { MISS_POLICY_HELP, parseMissPolicy } from './config/miss-policy-text.ts';
-export { type DaemonPaths, daemonPaths, type PathChoice } from './config/paths.ts';
-export { ControlClient } from './control/control-client.ts';
-export type { StatusAnswer } from './control/control-protocol.ts';
+export * from './client.ts';
 export { type DoctorReport, examineHost } from './doctor.ts';
-export * from './errors.ts';
-export { untilProcessEnds } from './process/process-end.ts';
-export { readStatus } from './process/read-status.ts';
 export { runDaemon } from './process/run-daemon.ts';
-export { ensureDaemon, type FoundDaemon, findOrStartDaemon } from './process/start-daemon.ts';
 export { newestBeside, ownHome, programOf } from './upgrade/installed-versions.ts';
 export { takeOverWaiting, upgradeToThis } from './upgrade/upgrade.ts';

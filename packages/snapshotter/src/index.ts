@@ -6,6 +6,7 @@ export { ImageBlobs } from './blobs/image-blobs.ts';
 export type { Miss, ReadObserver } from './blobs/miss-trace.ts';
 export { BootstrapCollector } from './bootstraps/bootstrap-collector.ts';
 export { BootstrapStore } from './bootstraps/bootstrap-store.ts';
+export * from './client.ts';
 export * from './driver/index.ts';
 export * from './errors.ts';
 export { ContainerdEndpoint } from './grpc/containerd-endpoint.ts';
@@ -21,18 +22,13 @@ export type {
   OrdinaryImageStatus,
 } from './images/lazy-report.ts';
 export { openLazyImages } from './images/open-lazy-images.ts';
-export { MISS_DEADLINE_MS_MAX } from './limits.ts';
 export { MountPlanner } from './mounts/mount-plan.ts';
 export { MountService } from './mounts/mount-service.ts';
 export type { MountTrace } from './mounts/mount-trace.ts';
 export type * from './mounts/mount-types.ts';
-export { DRIVER_CHOICES } from './mounts/mount-types.ts';
-export { mountsOfRoot } from './mounts/orphan-mounts.ts';
 export { currentRequest, newRequest, runInRequest } from './request-context.ts';
 export { errorFields, type ServiceLog, silentLog } from './service-log.ts';
 export type { LazyLayers } from './snapshots/lazy-layers.ts';
 export { type RepairReport, repairSnapshots } from './snapshots/snapshot-recovery.ts';
 export type { SnapshotService } from './snapshots/snapshot-service.ts';
-export { missPolicySchema, sourceOptionsSchema } from './state/mount-record.ts';
-export { makePrivateDirectory } from './state/private-directory.ts';
 export { StateStore } from './state/state-store.ts';

@@ -1,5 +1,5 @@
 /** `shoal cache gc` and `shoal cache verify`: what the caches hold that may go, and whether it is right. */
-import type { CollectedCache, VerifiedCache } from '@shoal/node';
+import type { CollectedCache, VerifiedCache } from '@shoal/node/client';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from '../daemon-options.ts';
@@ -43,7 +43,7 @@ export function registerCache(program: Command, context: CliContext): void {
 }
 
 async function clientOf(options: CacheOptions, context: CliContext) {
-  const { ControlClient } = await import('@shoal/node');
+  const { ControlClient } = await import('@shoal/node/client');
   return new ControlClient((await daemonPathsOf(options, context)).socket);
 }
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '@shoal/errors';
-import type { ControlClient, DaemonPaths } from '@shoal/node';
+import type { ControlClient, DaemonPaths } from '@shoal/node/client';
 import type { DrainAnswer } from '@shoal/snapshotter';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
@@ -48,7 +48,7 @@ export function registerDrain(program: Command, context: CliContext): void {
 async function runDrain(options: DrainOptions, context: CliContext): Promise<void> {
   const paths = await daemonPathsOf(options, context);
   if (options.keepMounts === true) return stopDaemon(paths, options, context);
-  const { findOrStartDaemon, NotRootError } = await import('@shoal/node');
+  const { findOrStartDaemon, NotRootError } = await import('@shoal/node/client');
   // Without it the state cannot even be looked for.
   if (context.uid !== 0) throw new NotRootError('ending the daemon');
   // Also what an earlier daemon left: only a daemon can end it in order.
@@ -74,7 +74,7 @@ async function stopDaemon(
   options: DrainOptions,
   context: CliContext,
 ): Promise<void> {
-  const { ControlClient } = await import('@shoal/node');
+  const { ControlClient } = await import('@shoal/node/client');
   const client = new ControlClient(paths.socket);
   const pid = await pidOf(client, context);
   if (pid === undefined) return context.output.line(`no daemon answers at ${paths.socket}`);
@@ -99,7 +99,7 @@ async function pidOf(client: ControlClient, { signal }: CliContext): Promise<num
 }
 
 async function untilGone(pid: number, { signal }: CliContext): Promise<void> {
-  const { untilProcessEnds } = await import('@shoal/node');
+  const { untilProcessEnds } = await import('@shoal/node/client');
   await untilProcessEnds(pid, signal);
 }
 

@@ -5,7 +5,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
-import type { ControlClient, DaemonPaths, FoundDaemon } from '@shoal/node';
+import type { ControlClient, DaemonPaths, FoundDaemon } from '@shoal/node/client';
 import type { MountAnswer, MountRequest } from '@shoal/snapshotter';
 import { ByteProgress } from '../byte-progress.ts';
 import type { CliContext } from '../context.ts';
@@ -47,7 +47,7 @@ async function mountOnce(
   { paths, configFile, isRootChosen }: DaemonChoice,
   context: CliContext,
 ): Promise<MountAnswer> {
-  const { findOrStartDaemon } = await import('@shoal/node');
+  const { findOrStartDaemon } = await import('@shoal/node/client');
   const { signal } = context;
   const onWait = waitingLine('mount', context);
   const found = await findOrStartDaemon({ paths, configFile, signal, onWait });

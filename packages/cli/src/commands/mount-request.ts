@@ -66,7 +66,7 @@ function dockerConfigDirectory(env: CliContext['env']): string {
 }
 
 async function driverChoice(text: string): Promise<DriverChoice> {
-  const { DRIVER_CHOICES } = await import('@shoal/snapshotter');
+  const { DRIVER_CHOICES } = await import('@shoal/snapshotter/client');
   const choice = DRIVER_CHOICES.find((name) => name === text);
   if (choice !== undefined) return choice;
   throw new UsageError(`there is no driver ${text}`, {
@@ -76,7 +76,7 @@ async function driverChoice(text: string): Promise<DriverChoice> {
 
 async function missPolicy(text: string | undefined): Promise<MissPolicy | undefined> {
   if (text === undefined) return undefined;
-  const { MISS_POLICY_HELP, parseMissPolicy } = await import('@shoal/node');
+  const { MISS_POLICY_HELP, parseMissPolicy } = await import('@shoal/node/client');
   const policy = parseMissPolicy(text);
   if (policy === undefined)
     throw new InvalidArgumentError(`--miss-policy must be ${MISS_POLICY_HELP}`);

@@ -1,6 +1,6 @@
 /** `shoal mount`: mounts a converted image and returns when it is usable. */
 import { resolve } from 'node:path';
-import type { DaemonPaths } from '@shoal/node';
+import type { DaemonPaths } from '@shoal/node/client';
 import type { MountAnswer } from '@shoal/snapshotter';
 import type { Command } from 'commander';
 import { addClientOptions } from '../client-options.ts';

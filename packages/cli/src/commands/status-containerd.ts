@@ -1,5 +1,5 @@
 /** The part of `shoal status` that is about containerd: its images, why some are not lazy, credentials. */
-import type { StatusAnswer } from '@shoal/node';
+import type { StatusAnswer } from '@shoal/node/client';
 import { formatCount } from '../quantity-text.ts';
 
 /** Lines to print; none when containerd has nothing from here. */

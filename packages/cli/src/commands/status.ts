@@ -1,5 +1,5 @@
 /** `shoal status`: the daemon and its mounts, how much is here and what it cost. */
-import type { StatusAnswer } from '@shoal/node';
+import type { StatusAnswer } from '@shoal/node/client';
 import type { BlobStatus, MountStatus } from '@shoal/snapshotter';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
@@ -26,7 +26,7 @@ export function registerStatus(program: Command, context: CliContext): void {
   addDaemonOptions(command)
     .addHelpText('after', EXAMPLES)
     .action(async (options: StatusOptions) => {
-      const { readStatus } = await import('@shoal/node');
+      const { readStatus } = await import('@shoal/node/client');
       const paths = await daemonPathsOf(options, context);
       const status = await readStatus(paths, { signal: context.signal });
       if (options.json === true) return context.output.json(status);

@@ -42,7 +42,7 @@ export function registerTrace(program: Command, context: CliContext): void {
 }
 
 async function runTrace(name: string, options: TraceOptions, context: CliContext): Promise<void> {
-  const { ControlClient } = await import('@shoal/node');
+  const { ControlClient } = await import('@shoal/node/client');
   const { prefetchPatterns, tracedReads } = await import('./traced-reads.ts');
   const { output, signal } = context;
   const client = new ControlClient((await daemonPathsOf(options, context)).socket);
@@ -58,7 +58,7 @@ async function runTrace(name: string, options: TraceOptions, context: CliContext
     );
     return;
   }
-  const { printablePath } = await import('@shoal/converter');
+  const { printablePath } = await import('@shoal/converter/printable-path');
   const shown = (path: Parameters<typeof printablePath>[0]) => `/${printablePath(path)}`;
   if (options.json === true) await output.json(mounts.map((mount) => withPaths(mount, shown)));
   else for (const mount of mounts) await printMount(mount, shown, context);

@@ -34,7 +34,7 @@ export function registerUnmount(program: Command, context: CliContext): void {
   addDaemonOptions(command)
     .addHelpText('after', EXAMPLES)
     .action(async (mountpoint: string, options: UnmountOptions) => {
-      const { ControlClient, ensureDaemon } = await import('@shoal/node');
+      const { ControlClient, ensureDaemon } = await import('@shoal/node/client');
       const paths = await daemonPathsOf(options, context);
       // A daemon that was stopped left its mounts behind: only a daemon can end them.
       const client = existsSync(join(paths.root, 'state'))

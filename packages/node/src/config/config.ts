@@ -15,7 +15,7 @@ import {
   CACHE_LOW_PERCENT_DEFAULT,
   CONFIG_BYTES_MAX,
 } from '../limits.ts';
-import { LOG_LEVELS, type LogLevel } from '../log/log.ts';
+import { LOG_LEVELS, type LogLevel } from '../log/log-levels.ts';
 import { type MetricsAddress, parseMetricsAddress } from '../metrics/metrics-address.ts';
 import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
 import { type RegistryConfig, registryConfigOf, registryTables } from './registry-config.ts';

@@ -1,5 +1,6 @@
 /** Miss policies as text, the same in options and in the configuration: `wait`, `fail`, `30s`. */
-import { MISS_DEADLINE_MS_MAX, type MissPolicy } from '@shoal/snapshotter';
+import type { MissPolicy } from '@shoal/snapshotter';
+import { MISS_DEADLINE_MS_MAX } from '@shoal/snapshotter/client';
 
 export const MISS_POLICY_HELP = "'wait', 'fail', or a deadline such as '500ms', '30s', '5m'";
 

@@ -17,7 +17,7 @@ import type {
   UnmountAnswer,
   UnmountRequest,
 } from '@shoal/snapshotter';
-import { DRIVER_CHOICES, missPolicySchema, sourceOptionsSchema } from '@shoal/snapshotter';
+import { DRIVER_CHOICES, missPolicySchema, sourceOptionsSchema } from '@shoal/snapshotter/client';
 import * as z from 'zod';
 import type { CollectRequest } from '../cache/cache-collector.ts';
 import type { CredentialStatus } from '../credential-states.ts';

@@ -6,9 +6,8 @@ import { currentRequest } from '@shoal/snapshotter';
 import pino from 'pino';
 import { eventOf } from './log-events.ts';
 import { LogFile, type LogFileOptions } from './log-file.ts';
+import type { LogLevel } from './log-levels.ts';
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 export type Log = pino.Logger;
 
 /** Opens a log on a descriptor, standard error by default; with its path it is kept bounded. */

@@ -1,6 +1,6 @@
 /** Waiting for the end of a process that is no child of this one. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startTimeOf } from '@shoal/linux';
+import { startTimeOf } from '@shoal/linux/proc';
 
 const CHECK_MS = 50;
 

@@ -1,7 +1,7 @@
 /** The status of a daemon, or what is known without one. */
 import { errorCode } from '@shoal/errors';
-import { listMounts } from '@shoal/linux';
-import { mountsOfRoot } from '@shoal/snapshotter';
+import { listMounts } from '@shoal/linux/proc';
+import { mountsOfRoot } from '@shoal/snapshotter/client';
 import type { DaemonPaths } from '../config/paths.ts';
 import { ControlClient, type ControlOptions } from '../control/control-client.ts';
 import type { StatusAnswer } from '../control/control-protocol.ts';

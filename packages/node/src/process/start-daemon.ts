@@ -6,7 +6,7 @@ import { closeSync, fstatSync, openSync, renameSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { errorCode } from '@shoal/errors';
-import { makePrivateDirectory } from '@shoal/snapshotter';
+import { makePrivateDirectory } from '@shoal/snapshotter/client';
 import { configDigest, DEFAULT_CONFIG_FILE, readConfig } from '../config/config.ts';
 import type { DaemonPaths } from '../config/paths.ts';
 import { ControlClient } from '../control/control-client.ts';

@@ -4,7 +4,7 @@
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileLockHolder } from '@shoal/linux';
+import { fileLockHolder } from '@shoal/linux/proc';
 import type { DaemonPaths } from '../config/paths.ts';
 
 const FILE = 'serving.pid';
