@@ -119,7 +119,7 @@ async function measureImage(
         return measureStart({ ...around, ...entry, program });
       });
       rows.push(...startRows(image, program, link, starts));
-      if (hasNydusd())
+      if (hasNydusd() && link === LINKS[0])
         rows.push(...(await measureMounted(image, { program, link, name }, around, options)));
     }
   }
