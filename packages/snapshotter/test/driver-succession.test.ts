@@ -1,11 +1,11 @@
 /** One blobfs driver after another: closed and killed predecessors, lost holders, lost sessions. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startHolder } from '@shoal/linux';
-import { requireMounts, requireTool, runChecked, until } from '@shoal/test-kit';
+import { allowFewFiles, requireMounts, requireTool, until } from '@shoal/test-kit';
 import t from 'tap';
 import { BlobfsSession } from '../src/driver/blobfs-session.ts';
 import { type DriverEvent, openBlobfsDriver } from '../src/driver/index.ts';
@@ -120,7 +120,7 @@ t.test('a session is not ended because this process may open no more files', asy
   await predecessor.mount(request);
   await predecessor.close();
   const successor = await openBlobfsDriver({ stateDirectory });
-  const files = await fewFiles();
+  const files = await allowFewFiles(1);
   try {
     await t.rejects(successor.restore([request]), {
       code: 'ERR_SNAPSHOTTER_SESSION_KEPT',
@@ -135,26 +135,6 @@ t.test('a session is not ended because this process may open no more files', asy
   t.match(await next.restore([request]), { mounts: [{ origin: 'adopted' }], failures: [] });
   await next.unmount('m');
 });
-
-/** One more file may be open than is now, until `again`. */
-async function fewFiles(): Promise<{ again(): Promise<void> }> {
-  const pid = String(process.pid);
-  const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
-  // Started now: later it could not be.
-  const undo = spawn('sh', ['-c', `read line; exec prlimit --pid ${pid} --nofile=${soft}:`], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  await once(undo, 'spawn');
-  const free = openSync('/dev/null', 'r');
-  closeSync(free);
-  await runChecked('prlimit', ['--pid', pid, `--nofile=${free + 1}:`]);
-  return {
-    again: async () => {
-      undo.stdin?.end('\n');
-      await once(undo, 'close');
-    },
-  };
-}
 
 t.test('the record of a session stays when one before it ends', async (t) => {
   if (!requireMounts(t)) return;

@@ -36,7 +36,9 @@ export async function launchApart(
   const failed = new Promise<never>((_, reject) => shell.once('error', reject));
   let pid: number;
   try {
-    pid = Number(await Promise.race([shell.stdout === null ? '' : text(shell.stdout), failed]));
+    // Without a process there may be no streams: the error says why (EMFILE).
+    const said = shell.pid === undefined || shell.stdout === null ? failed : text(shell.stdout);
+    pid = Number(await Promise.race([said, failed]));
   } catch (cause) {
     throw new HolderError('cannot start the holder of descriptors', { cause, remedy: REMEDY });
   }

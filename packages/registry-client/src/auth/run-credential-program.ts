@@ -48,6 +48,8 @@ export function runCredentialProgram(options: CredentialProgram): Promise<Progra
       clearTimeout(timer);
       reject(new CredentialHelperError(`${program} cannot be run`, { cause: error, remedy }));
     });
+    // without a process there may be no streams: the error says why (EMFILE)
+    if (child.pid === undefined) return;
     child.stdout.on('data', (piece: Buffer) => {
       sizeBytes += piece.byteLength;
       if (sizeBytes > HELPER_ANSWER_BYTES_MAX) giveUp('too much');

@@ -97,11 +97,13 @@ async function runUnmount(mountpoint: string, options: UnmountApartOptions): Pro
   try {
     return await new Promise<Ending>((resolve, reject) => {
       let errors = '';
+      child.once('error', reject);
+      child.once('close', (code) => resolve({ exitCode: code ?? 1, errors }));
+      // Without a process there may be no streams: the error says why (EMFILE).
+      if (child.pid === undefined) return;
       child.stderr.on('data', (bytes) => {
         errors += String(bytes);
       });
-      child.once('error', reject);
-      child.once('close', (code) => resolve({ exitCode: code ?? 1, errors }));
       let waitedMs = 0;
       const look = () => {
         waitedMs += GIVE_UP_MS;
@@ -117,7 +119,7 @@ async function runUnmount(mountpoint: string, options: UnmountApartOptions): Pro
   } finally {
     clearInterval(stall);
     clearTimeout(giveUp);
-    child.stderr.destroy();
+    if (child.pid !== undefined) child.stderr.destroy();
     child.unref();
   }
 }

@@ -58,13 +58,18 @@ async function extract(
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' },
     signal,
   });
-  let errors = '';
-  tar.stderr.setEncoding('utf8').on('data', (text: string) => {
-    if (errors.length < ERRORS_CHARS_MAX) errors += text;
-  });
   const ended = new Promise<number>((resolve, reject) => {
     tar.once('error', reject);
     tar.once('close', (code) => resolve(code ?? 1));
+  });
+  // Without a process there may be no streams: the error says why (EMFILE).
+  if (tar.pid === undefined) {
+    layer.destroy();
+    throw tarFailed(directory, String(await ended.catch((error: unknown) => error)));
+  }
+  let errors = '';
+  tar.stderr.setEncoding('utf8').on('data', (text: string) => {
+    if (errors.length < ERRORS_CHARS_MAX) errors += text;
   });
   const steps = compression === 'none' ? [] : [decompressor(compression)];
   const [fed, exit] = await Promise.allSettled([

@@ -20,13 +20,15 @@ export async function runTool(
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' },
     ...(signal === undefined ? {} : { signal }),
   });
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  child.once('error', reject);
+  child.once('close', (code) => resolve(code ?? 1));
+  // Without a process there may be no streams: the error says why (EMFILE).
+  if (child.pid === undefined) return { exitCode: await promise, output: '' };
   let output = '';
   child.stdout.setEncoding('utf8');
   child.stdout.on('data', (text: string) => {
     if (output.length < OUTPUT_CHARS_MAX) output += text;
   });
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  child.once('error', reject);
-  child.once('close', (code) => resolve(code ?? 1));
   return { exitCode: await promise, output };
 }
