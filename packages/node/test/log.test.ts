@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { newRequest, runInRequest } from '@shoal/snapshotter';
 import {
   requireMounts,
   requireTool,
@@ -35,6 +36,26 @@ async function logOnSmallDisk(t: TestScope) {
   t.teardown(() => closeSync(fd));
   return { small, path, fd };
 }
+
+t.test('what a line of a request says is not said of its next lines', async (t) => {
+  const path = join(temporaryDirectory(t), 'log');
+  const fd = openSync(path, 'a');
+  t.teardown(() => closeSync(fd));
+  const log = openLog('info', fd);
+  runInRequest(newRequest('control', 'GET /v1/status'), () => {
+    log.warn({ code: 'ERR_A', reason: 'of the first' }, 'first');
+    log.info('second');
+  });
+  log.info('third');
+  const [first, second, third] = readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.match(first, { requestId: /^control-/, code: 'ERR_A', reason: 'of the first' });
+  t.equal(second.requestId, first.requestId);
+  t.notOk('code' in second || 'reason' in second);
+  t.notOk('requestId' in third);
+});
 
 t.test('a full disk does not end the process', async (t) => {
   const program = `

@@ -18,8 +18,8 @@ export function openLog(level: LogLevel, fd = 2, options: LogFileOptions = {}): 
       base: { pid: process.pid },
       messageKey: 'message',
       timestamp: pino.stdTimeFunctions.isoTime,
-      // Which request a line belongs to.
-      mixin: () => currentRequest() ?? {},
+      // Which request a line belongs to; a copy, since what the line says is added to it.
+      mixin: () => ({ ...currentRequest() }),
       hooks: {
         logMethod([first, ...rest], write) {
           write.apply(this, namedEvent(first, rest));
