@@ -3,7 +3,6 @@
  */
 export * from './cache/cache-event.ts';
 export type { UnusedBlob } from './cache/cache-space.ts';
-export type { CacheUpkeep } from './cache/cache-upkeep.ts';
 export * from './cache/cached-blob.ts';
 export * from './cache/chunk-cache.ts';
 export * from './cache/describe-blob.ts';
@@ -12,7 +11,7 @@ export * from './codec/codec-jobs.ts';
 export * from './codec/codec-pool.ts';
 export * from './errors.ts';
 export * from './source/blob-source.ts';
-export { type FetchedBootstrapLayer, readBootstrapLayer } from './source/bootstrap-layer.ts';
+export { readBootstrapLayer } from './source/bootstrap-layer.ts';
 export * from './source/exact-source.ts';
 export * from './source/rate-limited-source.ts';
 export * from './source/read-gate.ts';

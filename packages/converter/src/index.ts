@@ -5,13 +5,8 @@
 export type { Digester } from '@shoal/rafs';
 export type { Compressor } from './blob/image-format.ts';
 export { catFile } from './cat/cat-file.ts';
-export { type CheckOptions, checkAllPlatforms, checkImages } from './check/check-images.ts';
-export type {
-  AllowedChange,
-  CheckedSide,
-  CheckReport,
-  Difference,
-} from './check/check-report.ts';
+export { checkAllPlatforms, checkImages } from './check/check-images.ts';
+export type { CheckReport, Difference } from './check/check-report.ts';
 export { convertImage } from './convert/convert-image.ts';
 export type {
   BuildCacheLocation,
@@ -19,8 +14,6 @@ export type {
   ConvertProgress,
   ConvertReport,
   LayerReport,
-  ManifestReport,
-  PlatformChoice,
 } from './convert/convert-options.ts';
 export { readPrefetchFile } from './convert/prefetch.ts';
 export { dumpInode } from './dump/dump-inode.ts';
@@ -34,22 +27,11 @@ export {
 } from './dump/dump-structures.ts';
 export * from './errors.ts';
 export { type BootstrapFile, isImageFile, openBootstrapFile } from './image/bootstrap-file.ts';
-export { ConvertedImage, type ReadFileOptions } from './image/converted-image.ts';
-export {
-  type OpenedImage,
-  type OpenImageOptions,
-  openConvertedImage,
-  openImage,
-} from './image/open-image.ts';
+export { ConvertedImage } from './image/converted-image.ts';
+export { type OpenedImage, openConvertedImage, openImage } from './image/open-image.ts';
 export { printablePath } from './image/printable-path.ts';
-export {
-  type FileFacts,
-  type ImageFacts,
-  inspectFile,
-  inspectImage,
-} from './inspect/inspect-image.ts';
+export { inspectFile, inspectImage } from './inspect/inspect-image.ts';
 export { entryFacts, formatLongEntry } from './list/format-entry.ts';
-export { type ListedEntry, type ListOptions, listTree } from './list/list-tree.ts';
-export type { LeftOut } from './unpack/layer-archive.ts';
+export { listTree } from './list/list-tree.ts';
 export { LAYER_COMPRESSIONS, type LayerCompression } from './unpack/layer-compression.ts';
-export { type UnpackOptions, type UnpackReport, unpackImage } from './unpack/unpack-image.ts';
+export { type UnpackReport, unpackImage } from './unpack/unpack-image.ts';
