@@ -50,6 +50,8 @@ t.test('an error keeps its code, words and remedy; a bug does not leak', async (
   const { client } = await listen(t, {
     'POST /v1/mount': () => Promise.reject(new Teapot('short and stout', { remedy: 'pour' })),
     'POST /v1/unmount': () => Promise.reject(new TypeError('x is undefined')),
+    'POST /v1/drain': () =>
+      Promise.reject(Object.assign(new Error('EMFILE: open /x'), { code: 'EMFILE' })),
   });
   await t.rejects(client.mount(REQUEST), {
     code: 'ERR_TEST_TEAPOT',
@@ -59,6 +61,11 @@ t.test('an error keeps its code, words and remedy; a bug does not leak', async (
   await t.rejects(client.unmount({ mountpoint: '/mnt/x' }), {
     code: 'ERR_NODE_INTERNAL',
     message: /x is undefined/,
+  });
+  await t.rejects(client.drain({}), {
+    message: 'the daemon lacks something: EMFILE: open /x',
+    remedy: /LimitNOFILE/,
+    retryable: true,
   });
   await t.rejects(client.status(), {
     code: 'ERR_NODE_CONTROL_PROTOCOL',

@@ -2,7 +2,7 @@
  * The one place where errors meet the control socket: an error of ours becomes a status and a
  * body, and a body becomes an error again on the other side.
  */
-import { ShoalError } from '@shoal/errors';
+import { errorCode, ShoalError } from '@shoal/errors';
 import * as z from 'zod';
 import { ControlProtocolError, RemoteError } from '../errors.ts';
 import type { ErrorBody } from './control-protocol.ts';
@@ -26,13 +26,25 @@ export function encodeError(error: unknown): { status: number; body: ErrorBody }
     };
     return { status: STATUS_BY_CODE[code] ?? 422, body };
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const code = 'ERR_NODE_INTERNAL';
+  const words = error instanceof Error ? error.message : String(error);
+  const lacks = SHORTAGES[errorCode(error) ?? ''];
+  if (lacks !== undefined) {
+    const message = `the daemon lacks something: ${words}`;
+    return { status: 500, body: { error: { code, message, remedy: lacks, retryable: true } } };
+  }
   const remedy = 'this is a bug in shoal: please report it with the lines of the daemon log';
-  return {
-    status: 500,
-    body: { error: { code: 'ERR_NODE_INTERNAL', message: `internal error: ${message}`, remedy } },
-  };
+  return { status: 500, body: { error: { code, message: `internal error: ${words}`, remedy } } };
 }
+
+/** What a host refuses anybody, by the system's code: no bug. */
+const SHORTAGES: Readonly<Record<string, string | undefined>> = {
+  EMFILE:
+    'raise the limit of open files of the daemon (LimitNOFILE= of its unit), then start it again',
+  ENFILE: 'raise the limit of open files of the host (fs.file-max)',
+  ENOMEM: 'free memory, or give the daemon more',
+  ENOSPC: 'free space on that file system',
+};
 
 /** The error behind a body that came with a status of 400 or more. */
 export function decodeError(status: number, body: unknown): ShoalError {
