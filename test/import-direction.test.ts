@@ -139,6 +139,14 @@ t.test('only the linux package talks to koffi', async (t) => {
   t.same(importers, []);
 });
 
+t.test('neither commands nor the daemon import node:http, which loads much else', async (t) => {
+  const importers = sources
+    .filter(({ text }) => /^import (?!type )[^;]*'node:https?';/m.test(text))
+    .map((file) => file.path)
+    .filter((path) => !/^packages\/(?:test-kit|registry-client\/src\/embedded)\//.test(path));
+  t.same(importers, [], 'packages/node/src/node-http.ts has it');
+});
+
 t.test('files are small', async (t) => {
   const big = files
     .filter((file) => file.lineCount > LINES_MAX)

@@ -3,7 +3,7 @@
  * because a daemon may be stopped or stuck; requests that change something have none (a mount over a
  * slow link takes what it takes; the caller's signal ends it).
  */
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { errorCode } from '@shoal/errors';
 import type { MountRequest, UnmountRequest } from '@shoal/snapshotter';
 import type { CollectedCache, CollectRequest } from '../cache/cache-collector.ts';
@@ -15,6 +15,7 @@ import {
   NotRootError,
 } from '../errors.ts';
 import { ANSWER_BYTES_MAX, ANSWER_TIMEOUT_MS } from '../limits.ts';
+import { request as httpRequest } from '../node-http.ts';
 import { checkBody, decodeError } from './control-errors.ts';
 import {
   CONTROL_PATH,

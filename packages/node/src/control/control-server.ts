@@ -4,7 +4,7 @@
  * somebody removed is made anew.
  */
 import { chmodSync, existsSync, type FSWatcher, rmSync, watch } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { basename, dirname } from 'node:path';
 import { newRequest, runInRequest } from '@shoal/snapshotter';
 import { ControlProtocolError, SocketPathError } from '../errors.ts';
@@ -16,6 +16,7 @@ import {
   SOCKET_PATH_BYTES_MAX,
 } from '../limits.ts';
 import type { Log } from '../log/log.ts';
+import { createServer } from '../node-http.ts';
 import { encodeError } from './control-errors.ts';
 
 export type RouteHandler = (body: unknown, signal: AbortSignal) => Promise<unknown>;

@@ -2,10 +2,11 @@
  * `GET /metrics` on a TCP address, for scrapers that cannot reach the control socket. Off unless it
  * is configured; it answers nothing else.
  */
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { MetricsAddressError } from '../errors.ts';
 import { METRICS_CONNECTIONS_MAX } from '../limits.ts';
 import type { Log } from '../log/log.ts';
+import { createServer } from '../node-http.ts';
 import type { Metrics } from './metrics.ts';
 import { formatMetricsAddress, type MetricsAddress } from './metrics-address.ts';
 
