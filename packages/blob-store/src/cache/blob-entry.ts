@@ -170,9 +170,9 @@ export class BlobEntry {
       for (const [chunk, bytes] of passedThrough) {
         if (missing.has(chunk)) loose.set(chunk, bytes);
       }
-      const isOthers = flight.owner !== call.owner || flight.isAhead;
       for (const [chunk, error] of failures) {
         if (!missing.has(chunk) || this.#isHere(chunk, loose)) continue;
+        const isOthers = flight.owner !== call.owner || !flight.asked.has(chunk);
         if (failure === undefined || failure.isOthers) failure = { error, isOthers };
       }
     }

@@ -57,8 +57,8 @@ export type FlightCall = {
 export type FetchCall = FlightCall & {
   readonly source: BlobSource;
   readonly cause: Priority;
-  /** Stored bytes at the request's start that somebody asked for; the rest is readahead. */
-  readonly askedBytes: number;
+  /** Chunks that somebody asked for; whatever else a request brings is readahead. */
+  readonly asked: ReadonlySet<number>;
 };
 
 type Collected = {
@@ -97,12 +97,14 @@ export class ChunkFetcher {
     try {
       const { direct } = this.#components;
       const bad = await this.#fetchOnce(request, call, collected, direct);
-      if (bad.size === 0) return;
-      const again = request.units.filter((unit) => unit.chunks.some((chunk) => bad.has(chunk)));
-      if (attempt >= CHUNK_ATTEMPTS_MAX) {
-        for (const [chunk, error] of bad) collected.failures.set(chunk, error);
-        return;
+      for (const [chunk, error] of bad) {
+        // Whoever waits for this request did not ask for it: no second attempt keeps him.
+        const isAside = call.asked.size > 0 && !call.asked.has(chunk);
+        if (attempt < CHUNK_ATTEMPTS_MAX && !isAside) continue;
+        collected.failures.set(chunk, error);
+        bad.delete(chunk);
       }
+      const again = request.units.filter((unit) => unit.chunks.some((chunk) => bad.has(chunk)));
       for (const retry of groupUnits(onlyBad(again, bad), this.#components.description.chunks)) {
         await this.#attempt(retry, call, attempt + 1, collected);
       }
@@ -153,7 +155,7 @@ export class ChunkFetcher {
     const { blobId, storedBytes } = description;
     const blob = storedBytes > 0 ? { blobId, sizeBytes: storedBytes } : { blobId };
     const { storedOffset, storedBytes: length } = request;
-    let askedLeft = call.askedBytes;
+    let askedLeft = askedBytes(request, call.asked);
     const reading = exactSource(call.source).read(blob, storedOffset, length, {
       signal: call.signal,
       priority: call.priority,
@@ -205,6 +207,12 @@ export class ChunkFetcher {
       }
     }
   }
+}
+
+/** Stored bytes; they are the first of a request. */
+function askedBytes({ units }: FetchRequest, asked: ReadonlySet<number>): number {
+  const own = units.filter((unit) => unit.chunks.some((chunk) => asked.has(chunk)));
+  return own.reduce((sum, { storedSize }) => sum + storedSize, 0);
 }
 
 function onlyBad(

@@ -18,6 +18,8 @@ export type Flight = {
   /** Who started it; only to tell own flights from joined ones. */
   readonly owner: unknown;
   readonly isAhead: boolean;
+  /** Chunks that its owner asked for; it tries harder for them than for the others. */
+  readonly asked: ReadonlySet<number>;
   waiters: number;
 };
 
@@ -27,6 +29,7 @@ export type FlightPlan = {
   readonly owner: unknown;
   /** True: nobody waits for it yet, and it goes on when nobody does. */
   readonly isAhead: boolean;
+  readonly asked: ReadonlySet<number>;
   readonly run: (call: FlightCall) => Promise<FetchOutcome>;
 };
 
@@ -52,7 +55,7 @@ export class ChunkFlights {
       isAdmitted = true;
       admission.resolve();
     };
-    const { request, priority, owner, isAhead } = plan;
+    const { request, priority, owner, isAhead, asked } = plan;
     const bytes = request.storedBytes + request.rawBytes;
     const ticket: ReadTicket = { priority, bytes, admit };
     const controller = new AbortController();
@@ -60,7 +63,8 @@ export class ChunkFlights {
     // Most are admitted at once, and are on their way before anything else happens.
     const admitted = isAdmitted ? undefined : admission.promise;
     const landed = this.#fly(plan, ticket, controller.signal, admitted);
-    const flight: Flight = { request, ticket, controller, landed, owner, isAhead, waiters: 0 };
+    const of = { owner, isAhead, asked };
+    const flight: Flight = { request, ticket, controller, landed, ...of, waiters: 0 };
     for (const chunk of request.chunks) this.#byChunk.set(chunk, flight);
     this.#all.add(flight);
     void landed.then(() => this.#forget(flight));

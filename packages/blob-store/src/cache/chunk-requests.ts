@@ -93,12 +93,11 @@ export class ChunkRequests {
   /** `asked`: the chunks somebody wants; whatever else is in the request is readahead. */
   #start(request: FetchRequest, call: RequestCall, asked: ReadonlySet<number>): Flight {
     const { source, owner, priority: cause } = call;
-    const own = request.units.filter((unit) => unit.chunks.some((chunk) => asked.has(chunk)));
-    const askedBytes = own.reduce((sum, { storedSize }) => sum + storedSize, 0);
-    const isAhead = own.length === 0;
+    const own = new Set(request.chunks.filter((chunk) => asked.has(chunk)));
+    const isAhead = own.size === 0;
     return this.#components.flights.start({
-      ...{ request, owner, isAhead, priority: isAhead ? 'prefetch' : cause },
-      run: (flight) => this.#components.fetch(request, { source, cause, askedBytes, ...flight }),
+      ...{ request, owner, isAhead, asked: own, priority: isAhead ? 'prefetch' : cause },
+      run: (flight) => this.#components.fetch(request, { source, cause, asked: own, ...flight }),
     });
   }
 
