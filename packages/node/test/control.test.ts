@@ -1,5 +1,13 @@
 /** The control socket: answers, errors with their codes, bounds, callers that leave, closing. */
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,13 +34,15 @@ const PING = {
 };
 const REQUEST = { reference: 'host/name:tag', mountpoint: '/mnt/x' };
 
-async function listen(t: Tap, routes: Routes): Promise<{ client: ControlClient; socket: string }> {
-  const socket = join(temporaryDirectory(t), 's');
-  const log = openLog('error');
-  log.level = 'silent';
-  const server = await ControlServer.listen(socket, routes, log);
+async function listen(t: Tap, routes: Routes) {
+  const directory = temporaryDirectory(t);
+  const [socket, logFile] = [join(directory, 's'), join(directory, 'log')];
+  const fd = openSync(logFile, 'a');
+  t.teardown(() => closeSync(fd));
+  const server = await ControlServer.listen(socket, routes, openLog('error', fd));
   t.teardown(() => server.close());
-  return { client: new ControlClient(socket), socket };
+  const errors = () => readFileSync(logFile, 'utf8');
+  return { client: new ControlClient(socket), socket, server, errors };
 }
 type Tap = Parameters<typeof temporaryDirectory>[0];
 
@@ -47,7 +57,7 @@ t.test('answers come back, the socket is private', async (t) => {
 });
 
 t.test('an error keeps its code, words and remedy; a bug does not leak', async (t) => {
-  const { client } = await listen(t, {
+  const { client, errors } = await listen(t, {
     'POST /v1/mount': () => Promise.reject(new Teapot('short and stout', { remedy: 'pour' })),
     'POST /v1/unmount': () => Promise.reject(new TypeError('x is undefined')),
     'POST /v1/drain': () =>
@@ -62,6 +72,7 @@ t.test('an error keeps its code, words and remedy; a bug does not leak', async (
     code: 'ERR_NODE_INTERNAL',
     message: /x is undefined/,
   });
+  t.match(errors(), /"event":"control-request-crashed".*x is undefined/);
   await t.rejects(client.drain({}), {
     message: 'the daemon lacks something: EMFILE: open /x',
     remedy: /LimitNOFILE/,
@@ -127,7 +138,7 @@ t.test('requests are checked and bounded', async (t) => {
 
 t.test('who leaves aborts what he asked for', async (t) => {
   const aborted = Promise.withResolvers<void>();
-  const { client } = await listen(t, {
+  const { client, server, errors } = await listen(t, {
     'POST /v1/mount': (_body, signal) =>
       new Promise((_resolve, reject) => {
         signal.addEventListener('abort', () => {
@@ -144,6 +155,8 @@ t.test('who leaves aborts what he asked for', async (t) => {
   controller.abort();
   await t.rejects(mounting, { name: 'AbortError' });
   await aborted.promise;
+  await server.close();
+  t.equal(errors(), '', 'it is no failure of the daemon');
 });
 
 t.test('nobody there', async (t) => {

@@ -6,6 +6,7 @@
 import { chmodSync, existsSync, type FSWatcher, rmSync, watch } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { basename, dirname } from 'node:path';
+import { errorCode } from '@shoal/errors';
 import { newRequest, runInRequest } from '@shoal/snapshotter';
 import { ControlProtocolError, SocketPathError } from '../errors.ts';
 import {
@@ -139,6 +140,7 @@ export class ControlServer implements AsyncDisposable {
       const answer = await runInRequest(context, () => handler(question, left.signal));
       send(response, 200, answer);
     } catch (error) {
+      if (left.signal.aborted && isOfLeaving(error)) return;
       const { status, body } = encodeError(error);
       if (status === 500) this.#log.error({ err: error }, 'a request failed unexpectedly');
       send(response, status, body);
@@ -162,6 +164,12 @@ export class ControlServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Whoever asked has left: nobody waits for an answer, and nothing went wrong here. */
+function isOfLeaving(error: unknown): boolean {
+  const isAbort = error instanceof Error && error.name === 'AbortError';
+  return isAbort || errorCode(error) === 'ECONNRESET';
 }
 
 /** Stops listening at once. */
