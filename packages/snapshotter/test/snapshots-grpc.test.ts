@@ -148,6 +148,7 @@ t.test('a client that leaves ends what it asked for, and nothing else', async (t
       throw signal.reason;
     },
   };
+  const errors = t.capture(silentLog, 'error');
   const { client } = await serve(t, lazy);
   const request = PrepareSnapshotRequest.fromPartial({ key: 'default/1/extract-1 sha256:1' });
   const refused = answer((done) => {
@@ -168,6 +169,7 @@ t.test('a client that leaves ends what it asked for, and nothing else', async (t
   listing.once('data', () => listing.cancel());
   t.match(await ended, code(status.CANCELLED));
   t.equal((await client.list()).length, 31);
+  t.same(errors(), [], 'nor is it an error of the daemon');
 });
 
 t.test('a layer that is not fetched: the exact handshake', async (t) => {

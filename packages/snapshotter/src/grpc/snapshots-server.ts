@@ -1,10 +1,11 @@
 /** containerd's snapshot service over the service of ours: takes messages apart, nothing more. */
-import type {
-  handleUnaryCall,
-  ServerUnaryCall,
-  ServerWritableStream,
-  StatusObject,
-  sendUnaryData,
+import {
+  type handleUnaryCall,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type StatusObject,
+  type sendUnaryData,
+  status,
 } from '@grpc/grpc-js';
 import { errorFields, type ServiceLog } from '../service-log.ts';
 import { SnapshotRequestError } from '../snapshots/errors.ts';
@@ -118,14 +119,15 @@ function drained(
   return promise;
 }
 
-/** What the daemon did not expect is in its log; the client's own mistakes are not. */
+/** What the daemon did not expect is in its log; a client's mistakes are not, nor that it has left. */
 function reported(
   name: string,
   error: unknown,
   log: ServiceLog,
 ): Pick<StatusObject, 'code' | 'details'> {
   const answer = statusOf(error);
-  const level = errorFields(error).code?.startsWith('ERR_') === true ? 'debug' : 'error';
+  const isCoded = errorFields(error).code?.startsWith('ERR_') === true;
+  const level = isCoded || answer.code === status.CANCELLED ? 'debug' : 'error';
   log[level]({ operation: name, status: answer.code, ...errorFields(error) }, 'a request failed');
   return answer;
 }
