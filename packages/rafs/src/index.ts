@@ -55,6 +55,7 @@ export {
   decodeBootstrapLayerTar,
   encodeBootstrapLayerTar,
 } from './layer-tar.ts';
+export { BLOCK_SIZE } from './layout.ts';
 export * from './limits.ts';
 export { firstReadRanges, prefetchRanges } from './prefetch-ranges.ts';
 export type { Superblock } from './superblock.ts';

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { BlobTableEntry, FirstReads } from '@shoal/rafs';
-import { encodeBlobTail } from '@shoal/rafs';
+import { BLOCK_SIZE, encodeBlobTail } from '@shoal/rafs';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
 import type { ImageFormat } from './image-format.ts';
 
@@ -31,8 +31,6 @@ export type BlobEndFacts = {
   /** SHA-256 of everything after the chunk data, hex: to compare with what reads back. */
   readonly sha256: string;
 };
-
-const BLOCK_SIZE = 4096;
 
 export type BlobEnd = {
   /** In order; the first is the tar header that `dataDigest` covers. */

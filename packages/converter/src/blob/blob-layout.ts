@@ -3,13 +3,12 @@
  * 4 KiB. Registers each chunk in the image's index, and encodes the blob's end from there.
  */
 import type { Descriptor } from '@shoal/oci';
+import { BLOCK_SIZE } from '@shoal/rafs';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
 import type { BlobChunks, BlobEnd } from './blob-end.ts';
 import { encodeBlobEnd } from './blob-end.ts';
 import type { ImageFormat } from './image-format.ts';
 import type { LayerBlob } from './layer-blob.ts';
-
-const BLOCK_SIZE = 4096;
 
 export class BlobLayout {
   readonly #index: ChunkIndex;

@@ -8,6 +8,7 @@ import { registryBlobSource } from '@shoal/blob-store';
 import { errorCode } from '@shoal/errors';
 import type { Descriptor } from '@shoal/oci';
 import { bootstrapLayerOf, digestHex } from '@shoal/oci';
+import { BLOCK_SIZE } from '@shoal/rafs';
 import { EntryKind } from '../layer/layer-entry.ts';
 import { READ_GAP_BYTES_MAX } from '../limits.ts';
 import { BlobStream } from './blob-stream.ts';
@@ -122,7 +123,7 @@ class ContentVerification {
           this.#problems.push({ blobId, chunk, detail: 'the blob has no such chunk' });
           continue;
         }
-        if (flags[chunk] === 0 && address !== blockAddress * 4096) {
+        if (flags[chunk] === 0 && address !== blockAddress * BLOCK_SIZE) {
           const detail = `block address ${blockAddress} does not fit its place ${address}`;
           this.#problems.push({ blobId, chunk, detail });
         }

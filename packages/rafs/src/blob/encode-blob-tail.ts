@@ -9,6 +9,8 @@ import { WRITTEN_BLOB_FEATURES } from '../blob-features.ts';
 import type { BlobTableEntry, FirstReads } from '../blob-table-entry.ts';
 import { DIGEST_SIZE } from '../blob-table-entry.ts';
 import { RafsInputError } from '../errors.ts';
+import { roundUp } from '../integers.ts';
+import { BLOCK_SIZE } from '../layout.ts';
 import { CHUNKS_PER_BLOB_MAX } from '../limits.ts';
 import type { ChunkExtent } from './chunk-info.ts';
 import { CHUNK_INFO_V1_SIZE, encodeChunkInfoV1 } from './chunk-info.ts';
@@ -94,7 +96,7 @@ export function encodeBlobTail(input: BlobTailInput): BlobTail {
 
 /** The cache-file shape of chunk-info: the array uncompressed, padded to 4 KiB, then its header. */
 export function encodeBlobMetaFile(array: Buffer, header: Buffer): Buffer {
-  const padding = Buffer.alloc((4096 - (array.length % 4096)) % 4096);
+  const padding = Buffer.alloc(roundUp(array.length, BLOCK_SIZE) - array.length);
   return Buffer.concat([array, padding, header]);
 }
 

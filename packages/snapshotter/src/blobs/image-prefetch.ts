@@ -3,7 +3,7 @@
  * reader goes first, and it ends with the first failure, since whoever needs the bytes asks again.
  */
 import type { BlobRange, Bootstrap } from '@shoal/rafs';
-import { firstReadRanges, prefetchRanges } from '@shoal/rafs';
+import { BLOCK_SIZE, firstReadRanges, prefetchRanges } from '@shoal/rafs';
 import {
   PREFETCH_BYTES_MAX,
   PREFETCH_PARALLEL_MAX,
@@ -96,7 +96,10 @@ export class ImagePrefetch {
   }
 }
 
-/** In the order of the blobs; what overlaps or touches is one. */
+/**
+ * In the order of the blobs; what overlaps or touches is one. The rest of a file's last block belongs
+ * to nobody: what comes next begins at the next block.
+ */
 function joined(ranges: readonly BlobRange[]): BlobRange[] {
   const result: BlobRange[] = [];
   const sorted = ranges.toSorted((a, b) => a.blobIndex - b.blobIndex || a.offset - b.offset);
@@ -104,7 +107,7 @@ function joined(ranges: readonly BlobRange[]): BlobRange[] {
     const last = result.at(-1);
     const lastEnd = last === undefined ? 0 : last.offset + last.length;
     const gap = range.offset - lastEnd;
-    if (last === undefined || last.blobIndex !== range.blobIndex || gap >= BLOCK_BYTES) {
+    if (last === undefined || last.blobIndex !== range.blobIndex || gap >= BLOCK_SIZE) {
       result.push(range);
       continue;
     }
@@ -113,9 +116,6 @@ function joined(ranges: readonly BlobRange[]): BlobRange[] {
   }
   return result;
 }
-
-/** The rest of a file's last block belongs to nobody: what comes next begins at the next block. */
-const BLOCK_BYTES = 4096;
 
 /** Pieces that a reader who joins one need not wait for long. */
 function* steps({ blobIndex, offset, length }: BlobRange): Generator<BlobRange, void, undefined> {

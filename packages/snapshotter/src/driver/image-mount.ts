@@ -18,10 +18,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { listMounts, type MountEntry, mountErofs, mountOverlay, unmount } from '@shoal/linux';
+import { BLOCK_SIZE } from '@shoal/rafs';
 import { DriverRequestError } from '../errors.ts';
 import type { DriverBlob, DriverMountRequest } from './mount-driver.ts';
 
-const BLOCK_BYTES = 4096;
 const PERMISSION_BITS = 0o7777;
 const MOUNT_ID = /^[a-z0-9-]{1,64}$/;
 const SERVED_AS = /^[0-9a-z-]{1,80}$/;
@@ -48,7 +48,7 @@ export function checkRequest(request: DriverMountRequest): void {
       );
     }
     // EROFS answers EIO for the last block of such a device (measured on Linux 6.18).
-    if (blob.sizeBytes % BLOCK_BYTES !== 0) {
+    if (blob.sizeBytes % BLOCK_SIZE !== 0) {
       throw new DriverRequestError(
         `blob ${blob.blobId}: its device has ${blob.sizeBytes} bytes, not whole 4 KiB blocks`,
         { remedy: 'the image is damaged: convert it again' },
