@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFlatFuseSession } from '@shoal/linux';
+import { ReadyMap } from '@shoal/linux/ready-map';
 import { runChecked } from '@shoal/test-kit';
 import { measureInTurn } from './figures.ts';
 import { compareRounds, type Row } from './report.ts';
@@ -10,7 +11,6 @@ import type { ScenarioOptions } from './scenario.ts';
 import { BenchScope } from './scope.ts';
 import { dropCaches } from './tree-reader.ts';
 
-const BLOCK_BYTES = 4096;
 const READ_BYTES = 1 << 20;
 const FILE_ID = 2;
 
@@ -18,11 +18,11 @@ export async function fuseThroughput(directory: string, options: ScenarioOptions
   const sizeBytes = options.isSmall ? 16 << 20 : 1 << 30;
   const path = join(directory, 'device');
   await runChecked('dd', ['if=/dev/urandom', `of=${path}`, 'bs=1M', `count=${sizeBytes >> 20}`]);
-  const readyMap = new SharedArrayBuffer(Math.ceil(sizeBytes / BLOCK_BYTES / 8));
-  new Uint8Array(readyMap).fill(0xff);
+  const ready = new ReadyMap(sizeBytes);
+  ready.set(0, sizeBytes);
   await using scope = new BenchScope();
   const session = await openFlatFuseSession({
-    files: [{ fileId: FILE_ID, name: 'device', sizeBytes, path, readyMap }],
+    files: [{ fileId: FILE_ID, name: 'device', sizeBytes, path, readyMap: ready.shared }],
     onMiss: () => Promise.reject(new Error('every block is ready')),
     errnoOf: () => 5,
   });

@@ -1,4 +1,6 @@
 /** The decoders of this package, for the fuzz runner: each returns or throws a coded error. */
+
+import { ReadyMap } from '@shoal/linux/ready-map';
 import type { FuzzTarget } from '@shoal/test-kit';
 import { chunksOfRange } from '../src/cache/chunk-lookup.ts';
 import {
@@ -10,7 +12,6 @@ import {
 import { decodeDigestRecord, encodeDigestRecordHeader } from '../src/cache/digest-record.ts';
 import { planFetch } from '../src/cache/fetch-plan.ts';
 import { keyOfFile } from '../src/cache/file-names.ts';
-import { ReadyMap } from '../src/cache/ready-map.ts';
 import { runDecompress } from '../src/codec/run-decompress.ts';
 import { DIGEST_BYTES } from '../src/index.ts';
 import { sampleBlob } from './support/sample-blob.ts';

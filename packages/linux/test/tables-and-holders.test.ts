@@ -1,10 +1,8 @@
-/** mountinfo lines, ready maps, and records of holders: no root needed. */
+/** mountinfo lines and records of holders: no root needed. */
 import { openSync, readdirSync } from 'node:fs';
 import { until } from '@shoal/test-kit';
-import fc from 'fast-check';
 import koffi from 'koffi';
 import t from 'tap';
-import { isRangeReady, readyMapBytes } from '../src/fuse/ready-map.ts';
 import { listHolders, startHolder, stopHolder } from '../src/holder/holder.ts';
 import { adoptFromHolder, isHolderAlive, watchHolder } from '../src/holder/holder-fds.ts';
 import { isMountpoint, listMounts, parseMountInfo } from '../src/mount/mount-table.ts';
@@ -42,31 +40,6 @@ t.test('mountinfo lines', async (t) => {
   t.ok(listMounts().length > 0);
   t.ok(isMountpoint('/proc'));
   t.notOk(isMountpoint('/proc/self'));
-});
-
-t.test('a range is ready when each of its blocks is', async (t) => {
-  t.equal(readyMapBytes(0), 0);
-  t.equal(readyMapBytes(4096 * 8), 1);
-  t.equal(readyMapBytes(4096 * 8 + 1), 2);
-  fc.assert(
-    fc.property(
-      fc.uint8Array({ minLength: 4, maxLength: 8 }),
-      fc.nat(300_000),
-      fc.nat(100_000),
-      (bytes, offset, length) => {
-        const map = new Uint8Array(bytes.map((byte) => (byte > 100 ? 255 : byte)));
-        let expected = true;
-        for (let at = offset; at < offset + length; at += 1) {
-          const block = Math.floor(at / 4096);
-          expected &&= ((map[block >> 3] ?? 0) & (1 << (block & 7))) !== 0;
-          at = (block + 1) * 4096 - 1;
-        }
-        return isRangeReady(map, offset, length) === expected;
-      },
-    ),
-    { numRuns: 2000 },
-  );
-  t.pass('2000 random ranges');
 });
 
 t.test('a holder keeps what it was given, until it is stopped', async (t) => {

@@ -1,12 +1,16 @@
 /**
  * Whether a description can be a blob: the cache's arithmetic relies on it, whoever made it.
  */
-import { BLOB_UNCOMPRESSED_BYTES_MAX, CHUNK_SIZE_MAX, CHUNKS_PER_BLOB_MAX } from '@shoal/rafs';
+import {
+  BLOB_UNCOMPRESSED_BYTES_MAX,
+  BLOCK_SIZE,
+  CHUNK_SIZE_MAX,
+  CHUNKS_PER_BLOB_MAX,
+} from '@shoal/rafs';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
 import { BlobKindError, BlobLayoutError } from '../errors.ts';
 import type { BlobDescription, ChunkColumns } from './cached-blob.ts';
 import { CHUNK_FLAG } from './cached-blob.ts';
-import { BLOCK_BYTES } from './ready-map.ts';
 
 /** Encryption pads units shorter than a cipher block to 18 bytes; nothing else makes them larger. */
 const STORED_BYTES_MAX = CHUNK_SIZE_MAX + 18;
@@ -43,7 +47,7 @@ function problemOf(
   const size = chunks.size[chunk] ?? 0;
   const storedSize = chunks.storedSize[chunk] ?? 0;
   const unitSize = chunks.unitSize[chunk] ?? 0;
-  if (offset % BLOCK_BYTES !== 0 || offset < end) return 'overlaps the one before';
+  if (offset % BLOCK_SIZE !== 0 || offset < end) return 'overlaps the one before';
   if (size < 1 || offset + size > sizeBytes) return 'lies outside the device';
   if (unitSize > CHUNK_SIZE_MAX || storedSize > STORED_BYTES_MAX) return 'is too large';
   if (storedSize < 1 || !((chunks.storedOffset[chunk] ?? 0) >= 0)) return 'is stored nowhere';

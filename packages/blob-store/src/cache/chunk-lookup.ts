@@ -1,9 +1,9 @@
 /**
  * From ranges of the device file to chunks, and from chunks to the units they are stored in.
  */
+import { BLOCK_SIZE } from '@shoal/rafs';
 import type { ChunkColumns } from './cached-blob.ts';
 import { CHUNK_FLAG } from './cached-blob.ts';
-import { alignToBlock } from './ready-map.ts';
 
 /** A run of chunk numbers, `end` excluded. */
 export type ChunkRun = { readonly first: number; readonly end: number };
@@ -27,6 +27,11 @@ export function chunksOfUnit(chunks: ChunkColumns, index: number): ChunkRun {
   while (first > 0 && isSame(first - 1)) first--;
   while (end < chunks.count && isSame(end)) end++;
   return { first, end };
+}
+
+/** The bytes of the blocks that so many bytes take. */
+export function alignToBlock(bytes: number): number {
+  return Math.ceil(bytes / BLOCK_SIZE) * BLOCK_SIZE;
 }
 
 export function blockEnd(chunks: ChunkColumns, index: number): number {

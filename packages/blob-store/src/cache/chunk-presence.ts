@@ -3,12 +3,12 @@
  * write, readers are answered from the device file. *Durable*: in the files, set in batches after
  * the device file is on the disk; only these count after a restart.
  */
+import { ReadyMap } from '@shoal/linux/ready-map';
 import type { BlobDescription } from './cached-blob.ts';
-import { blockEnd } from './chunk-lookup.ts';
+import { alignToBlock, blockEnd } from './chunk-lookup.ts';
 import { hasBit } from './chunk-map.ts';
 import { DurableQueue } from './durable-queue.ts';
 import type { EntryComponents } from './entry-components.ts';
-import { alignToBlock, ReadyMap } from './ready-map.ts';
 
 export class ChunkPresence {
   readonly ready: ReadyMap;

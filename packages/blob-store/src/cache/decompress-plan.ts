@@ -6,8 +6,8 @@ import type { DecompressJob, PartPlaces, StoredUnit, UnitPart } from '../codec/c
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
 import type { BlobDescription } from './cached-blob.ts';
 import { CHUNK_FLAG } from './cached-blob.ts';
+import { alignToBlock } from './chunk-lookup.ts';
 import type { FetchRequest, PlannedUnit } from './fetch-plan.ts';
-import { alignToBlock } from './ready-map.ts';
 
 export type PlacedChunk = {
   readonly chunk: number;

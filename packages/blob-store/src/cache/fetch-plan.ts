@@ -4,8 +4,7 @@
  */
 import { REQUEST_CHUNKS_MAX, REQUEST_RAW_BYTES_MAX, REQUEST_STORED_BYTES_MAX } from '../limits.ts';
 import type { ChunkColumns } from './cached-blob.ts';
-import { chunksOfUnit } from './chunk-lookup.ts';
-import { alignToBlock } from './ready-map.ts';
+import { alignToBlock, chunksOfUnit } from './chunk-lookup.ts';
 
 /** One unit to fetch, and those of its chunks that are wanted from it, ascending. */
 export type PlannedUnit = {

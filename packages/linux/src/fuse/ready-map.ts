@@ -1,5 +1,8 @@
-/** The map of blocks that may be read: one bit per 4 KiB block, least significant bit first. */
-
+/**
+ * Which blocks of a device file may be read: one bit for each block of 4 KiB, least significant
+ * first, in memory that the threads that answer reads share. Who fills the file sets a bit after the
+ * bytes are verified and written, never before.
+ */
 export const READY_BLOCK_BYTES = 4096;
 
 /** Bytes a map needs for a file. */
@@ -14,13 +17,51 @@ export function isRangeReady(map: Uint8Array, offset: number, length: number): b
   const last = Math.floor((offset + length - 1) / READY_BLOCK_BYTES);
   if (last >= map.length * 8) return false;
   for (let block = first; block <= last; ) {
-    const byte = Atomics.load(map, block >> 3);
+    const byte = Atomics.load(map, block >>> 3);
     if (byte === 0xff) {
-      block = (block | 7) + 1;
+      block += 8 - (block & 7);
     } else {
       if ((byte & (1 << (block & 7))) === 0) return false;
       block += 1;
     }
   }
   return true;
+}
+
+/** The map of one file, in the hands of who fills it. */
+export class ReadyMap {
+  readonly shared: SharedArrayBuffer;
+  readonly #bytes: Uint8Array<SharedArrayBuffer>;
+  readonly #sizeBytes: number;
+
+  constructor(sizeBytes: number) {
+    this.#sizeBytes = sizeBytes;
+    this.shared = new SharedArrayBuffer(readyMapBytes(sizeBytes));
+    this.#bytes = new Uint8Array(this.shared);
+  }
+
+  /** Sets the bits of every block that the range touches. */
+  set(offset: number, length: number): void {
+    this.#update(offset, length, (at, mask) => Atomics.or(this.#bytes, at, mask));
+  }
+
+  clear(offset: number, length: number): void {
+    this.#update(offset, length, (at, mask) => Atomics.and(this.#bytes, at, ~mask & 0xff));
+  }
+
+  /** What lies behind the file's end needs no block. */
+  isReady(offset: number, length: number): boolean {
+    return isRangeReady(this.#bytes, offset, Math.min(length, this.#sizeBytes - offset));
+  }
+
+  #update(offset: number, length: number, change: (at: number, mask: number) => void): void {
+    if (length <= 0) return;
+    const end = Math.ceil(Math.min(offset + length, this.#sizeBytes) / READY_BLOCK_BYTES);
+    for (let block = Math.floor(offset / READY_BLOCK_BYTES); block < end; ) {
+      const low = block & 7;
+      const count = Math.min(8 - low, end - block);
+      change(block >>> 3, ((1 << count) - 1) << low);
+      block += count;
+    }
+  }
 }

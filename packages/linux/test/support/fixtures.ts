@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { READY_BLOCK_BYTES, readyMapBytes } from '../../src/fuse/ready-map.ts';
+import { READY_BLOCK_BYTES, ReadyMap } from '../../src/fuse/ready-map.ts';
 import type { FlatFile } from '../../src/fuse/session-types.ts';
 import { listMounts } from '../../src/mount/mount-table.ts';
 import { UmountFlag, umount2 } from '../../src/syscalls-mount.ts';
@@ -53,6 +53,7 @@ export class LazyDevice {
   readonly path: string;
   readonly sizeBytes: number;
   readonly readyMap: SharedArrayBuffer;
+  readonly #ready: ReadyMap;
   readonly #fd: number;
   readonly #content: (offset: number, length: number) => Buffer;
 
@@ -60,7 +61,8 @@ export class LazyDevice {
   constructor(path: string, source: number | Buffer, sizeBytes: number) {
     this.path = path;
     this.sizeBytes = sizeBytes;
-    this.readyMap = new SharedArrayBuffer(readyMapBytes(sizeBytes));
+    this.#ready = new ReadyMap(sizeBytes);
+    this.readyMap = this.#ready.shared;
     // Not truncated: what a dead server left there must do no harm.
     this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     ftruncateSync(this.#fd, sizeBytes);
@@ -79,10 +81,7 @@ export class LazyDevice {
     );
     const start = first * READY_BLOCK_BYTES;
     writeSync(this.#fd, this.#content(start, end - start), 0, end - start, start);
-    const map = new Uint8Array(this.readyMap);
-    for (let block = first; block * READY_BLOCK_BYTES < end; block += 1) {
-      Atomics.or(map, block >> 3, 1 << (block & 7));
-    }
+    this.#ready.set(offset, length);
   }
 
   asFlatFile(fileId: number): FlatFile {
