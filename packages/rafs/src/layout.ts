@@ -2,7 +2,6 @@
 
 /** Bytes of a block, in a bootstrap and in the uncompressed address space of a blob alike. */
 export const BLOCK_SIZE = 4096;
-/** Bytes of a block, in a bootstrap and in the uncompressed address space of a blob alike. */
 export const BLOCK_SIZE_BITS = 12;
 /** Unit of inode numbers (nid): an inode starts at a multiple of 32 bytes. */
 export const INODE_SLOT_SIZE = 32;
