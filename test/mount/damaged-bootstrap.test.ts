@@ -23,7 +23,8 @@ t.test('the only mount is damaged: the daemon starts, and says so', async (t) =>
   const images = join(world.daemon.root, 'images');
   for (const image of readdirSync(images)) rmSync(join(images, image, 'image.boot'));
   await world.start();
-  const problem = /\/m: the state in .* is damaged: the bootstrap .* is missing or was changed/;
+  const problem =
+    /\/m: the state in .* is damaged: the bootstrap .* is missing or was changed; shoal unmount /;
   t.match(await world.status(), { mounts: [], problems: [problem] });
   t.match(await reading, { exitCode: 1, stderr: /Input\/output error/ });
   const { exitCode } = await tryShoal(['unmount', mountpoint], { env: world.daemon.env });

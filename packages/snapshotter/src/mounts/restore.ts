@@ -3,7 +3,7 @@
  * half made, or that somebody unmounted by hand. From local files only; one mount that cannot be
  * restored does not keep the others away.
  */
-import { errorCode } from '@shoal/errors';
+import { errorCode, ShoalError } from '@shoal/errors';
 import { listMounts, type MountEntry } from '@shoal/linux';
 import {
   type DriverName,
@@ -58,7 +58,7 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
       try {
         plans.set(record.id, await components.planner.fromRecord(record));
       } catch (error) {
-        broken.push({ record, reason: errorFields(error).reason });
+        broken.push({ record, reason: inWords(error) });
         unplanned.push({ record, error });
       }
     }
@@ -73,7 +73,7 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
       if (plan === undefined) continue;
       plans.delete(mountId);
       await plan.release();
-      broken.push({ record: plan.record, reason: errorFields(error).reason });
+      broken.push({ record: plan.record, reason: inWords(error) });
     }
   }
   await rememberBoot([...plans.values()], components);
@@ -83,6 +83,13 @@ export async function restoreMounts(components: RestoreComponents): Promise<Rest
   }
   log.info({ mounts: plans.size, broken: broken.length }, 'restored');
   return { plans: [...plans.values()], broken, problems };
+}
+
+/** As people read it in the status: what is wrong, and what they can do. */
+function inWords(error: unknown): string {
+  const { reason } = errorFields(error);
+  const remedy = error instanceof ShoalError ? error.remedy : undefined;
+  return remedy === undefined ? reason : `${reason}; ${remedy}`;
 }
 
 /** Of files of ours that are gone or were changed: no later start can make anything of the mount. */
