@@ -60,6 +60,8 @@ export const PREFETCH_FILE_BYTES_MAX = 4 << 20;
 export const PREFETCH_PATTERNS_MAX = 1 << 16;
 /** Stored bytes of first reads that one layer's blob puts together: those of many starts. */
 export const FIRST_READS_STORED_BYTES_MAX = 1 << 30;
+/** Chunks of them, which are held in memory until the layer's end: about 70 MiB, when files are tiny. */
+export const FIRST_READS_CHUNKS_MAX = 1 << 17;
 /** A layer's record in the build cache, uncompressed; more is converted again. */
 export const CACHE_RECORD_BYTES_MAX = 512 << 20;
 /** Records of one build cache image; the oldest go first. */

@@ -80,6 +80,21 @@ t.test('the chunks of a list, of each layer, in the order of the list', async (t
   t.equal(bootstrap.prefetchNids.length, 3, 'for nydusd: what is listed whole');
 });
 
+t.test('what is listed under several names comes where the first of them is listed', async (t) => {
+  const patterns = ['/copy-of-late', '/a', '/late'].map(whole);
+  const { target } = await converted('names', { prefetchPatterns: patterns });
+  t.same((await checkImages({ source, target })).differences, []);
+  await using image = await openConvertedImage(target);
+  const { bootstrap, tree } = image;
+  const [late, a] = ['/late', '/a'].map((path) => {
+    const inode = bootstrap.inode(resolveImagePath(tree, path, false).handle);
+    return bootstrap.chunkEntries(inode)[0]?.blockAddress;
+  });
+  const [first] = firstReadRanges(bootstrap);
+  t.equal(late, (first?.offset ?? 0) / BLOCK_BYTES);
+  t.equal(a, (late ?? 0) + 2);
+});
+
 t.test('the same bytes every time, also from the build cache', async (t) => {
   const buildCache = { kind: 'directory', path: `${directory}/cache` } as const;
   const { report: plain } = await converted('again');

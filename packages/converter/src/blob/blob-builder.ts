@@ -21,8 +21,8 @@ export type BlobBuilderComponents = {
   readonly index: ChunkIndex;
   /** Chunks below this number are in dictionaries. */
   readonly dictChunks: number;
-  /** Of the chunks that belong to the first reads, by their number in the layer. */
-  readonly ranks: ReadonlyMap<number, number>;
+  /** Of a chunk that belongs to the first reads, by its number in the layer; asked once for each. */
+  readonly takeRank: (chunk: number) => number | undefined;
 };
 
 /** Stands for the number of a chunk that is written later. */
@@ -88,8 +88,11 @@ export class BlobBuilder {
 
   /** Leaves nothing at the target. */
   async abort(): Promise<void> {
-    await this.#deferred.close();
-    await this.#writer?.abort();
+    try {
+      await this.#deferred.close();
+    } finally {
+      await this.#writer?.abort();
+    }
   }
 
   /** Moves the new chunks of a batch to its front and registers them; their length together. */
@@ -101,11 +104,12 @@ export class BlobBuilder {
     for (const [position, size] of lengths.entries()) {
       const storedSize = storedLengths[position] ?? 0;
       const at = position * DIGEST_SIZE;
+      const rank = this.#components.takeRank(this.#numbers.count);
       const known = index.find(digests, at, size);
       if (known !== undefined) {
         this.#numbers.push(known);
         this.#countDeduped(known, size);
-      } else if (!this.#defer(bytes.subarray(from, from + storedSize), digests, at, size)) {
+      } else if (!this.#defer(bytes.subarray(from, from + storedSize), rank, digests, at, size)) {
         if (kept !== from) bytes.copyWithin(kept, from, from + storedSize);
         this.#numbers.push(this.#layout.add(digests, at, size, storedSize));
         kept += storedSize;
@@ -116,14 +120,20 @@ export class BlobBuilder {
   }
 
   /** Keeps a chunk of the first reads for later; false when it is none. */
-  #defer(stored: Uint8Array, digests: Uint8Array, at: number, size: number): boolean {
+  #defer(
+    stored: Uint8Array,
+    rank: number | undefined,
+    digests: Uint8Array,
+    at: number,
+    size: number,
+  ): boolean {
     const local = this.#numbers.count;
     const twin = this.#deferred.find(digests, at, size);
     if (twin !== undefined) {
       twin.locals.push(local);
+      twin.rank = Math.min(twin.rank, rank ?? Infinity);
       this.#countDeduped(UNKNOWN_YET, size);
     } else {
-      const rank = this.#components.ranks.get(local);
       if (rank === undefined || this.#deferred.isFull) return false;
       const digest = Buffer.from(digests.subarray(at, at + DIGEST_SIZE));
       this.#deferred.add({ rank, locals: [local], digest, size }, Buffer.from(stored));

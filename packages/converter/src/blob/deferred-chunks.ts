@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { DIGEST_SIZE } from '../chunk/chunk-index.ts';
 import { TemporaryFileError } from '../errors.ts';
-import { FIRST_READS_STORED_BYTES_MAX } from '../limits.ts';
+import { FIRST_READS_CHUNKS_MAX, FIRST_READS_STORED_BYTES_MAX } from '../limits.ts';
 
 export type DeferredChunk = {
-  /** Position in the list of first reads. */
-  readonly rank: number;
+  /** Position in the list of first reads; the lowest of all that hold the chunk. */
+  rank: number;
   /** Numbers the chunk has in its layer. */
   readonly locals: number[];
   readonly digest: Buffer;
@@ -33,7 +33,9 @@ export class DeferredChunks {
 
   /** No more are taken. */
   get isFull(): boolean {
-    return this.#position >= FIRST_READS_STORED_BYTES_MAX;
+    return (
+      this.#position >= FIRST_READS_STORED_BYTES_MAX || this.#chunks.size >= FIRST_READS_CHUNKS_MAX
+    );
   }
 
   get count(): number {

@@ -36,8 +36,8 @@ export class ChunkCutter {
   #fileChunks: number[] = [];
   #fileSize = 0;
   #rankOf: RankOfPart | undefined;
-  /** Ranks of the chunks that belong to the first reads, by local number. */
-  readonly ranks = new Map<number, number>();
+  /** Of chunks that nobody has asked for yet, by local number. */
+  readonly #ranks = new Map<number, number>();
 
   /** `source` is the layer or image the files are of, for messages. */
   constructor(pipeline: BatchPipeline, chunkSize: number, source: string) {
@@ -50,6 +50,13 @@ export class ChunkCutter {
   /** Chunks numbered so far. */
   get count(): number {
     return this.#nextNumber;
+  }
+
+  /** Position of a chunk in the list of first reads; it is told once, and only until then known. */
+  takeRank(chunk: number): number | undefined {
+    const rank = this.#ranks.get(chunk);
+    if (rank !== undefined) this.#ranks.delete(chunk);
+    return rank;
   }
 
   /**
@@ -149,7 +156,7 @@ export class ChunkCutter {
     this.#lengths[this.#lengthCount++] = this.#chunkFill;
     this.#fill += this.#chunkFill;
     const rank = this.#rankOf?.(this.#fileSize - this.#fileLeft - this.#chunkFill, this.#chunkFill);
-    if (rank !== undefined) this.ranks.set(this.#nextNumber, rank);
+    if (rank !== undefined) this.#ranks.set(this.#nextNumber, rank);
     this.#fileChunks.push(this.#nextNumber++);
     if (this.#nextNumber > CHUNKS_PER_BLOB_MAX) {
       throw new ImageLimitError(`${this.#source}: more than ${CHUNKS_PER_BLOB_MAX} chunks`, {

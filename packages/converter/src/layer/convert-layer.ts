@@ -43,7 +43,8 @@ export async function convertLayer(
   const either = AbortSignal.any([signal, abort.signal]);
   const pipeline = new BatchPipeline(pool, format, (result) => blob.add(result), either);
   const cutter = new ChunkCutter(pipeline, format.chunkSizeBytes, source.name);
-  const blob = new BlobBuilder({ ...components, ranks: cutter.ranks }, layout, signal);
+  const takeRank = (chunk: number) => cutter.takeRank(chunk);
+  const blob = new BlobBuilder({ ...components, takeRank }, layout, signal);
   const entries = new EntryWriter(source.name);
   try {
     const sink = {
