@@ -31,6 +31,8 @@ export const XATTR_AREA_BYTES_MAX = 12 + 4 * 65534;
 export const INODES_MAX = 2 ** 26;
 /** Inodes that a prefetch table may lead to before its rest is left out: they are read in one go. */
 export const PREFETCH_INODES_MAX = 32768;
+/** Chunks of these files, likewise: 4 GiB of the smallest, more than anybody fetches ahead. */
+export const PREFETCH_CHUNKS_MAX = 1 << 20;
 /** `ceil(size / chunk size)` entries of one file must fit a bootstrap; also keeps sizes exact in a double. */
 export const FILE_BYTES_MAX = 2 ** 48;
 /** Chunk-info array of one blob, uncompressed: 2^24 entries of 24 bytes and as many batch contexts of 40. */

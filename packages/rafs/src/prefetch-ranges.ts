@@ -7,7 +7,12 @@ import type { BlobRange } from './file-ranges.ts';
 import type { RafsInode } from './inode.ts';
 import { InodeKind } from './inode-kind.ts';
 import { BLOCK_SIZE } from './layout.ts';
-import { PREFETCH_INODES_MAX } from './limits.ts';
+import { PREFETCH_CHUNKS_MAX, PREFETCH_INODES_MAX } from './limits.ts';
+
+export type PrefetchLimits = {
+  /** @default PREFETCH_CHUNKS_MAX */
+  readonly chunksMax?: number;
+};
 
 /** At most one part of each blob. */
 export function firstReadRanges({ blobs }: Bootstrap): BlobRange[] {
@@ -20,23 +25,25 @@ export function firstReadRanges({ blobs }: Bootstrap): BlobRange[] {
 
 /**
  * What the prefetch table names and no first reads hold, in the order of the table. Neighbours there
- * that are neighbours in a blob are one range.
+ * that are neighbours in a blob are one range. The list ends where it has led to too many chunks.
  *
  * @throws ERR_RAFS_CORRUPT for a bootstrap that nobody has verified
  */
-export function* prefetchRanges(bootstrap: Bootstrap): Generator<BlobRange, void, undefined> {
+export function* prefetchRanges(
+  bootstrap: Bootstrap,
+  limits: PrefetchLimits = {},
+): Generator<BlobRange, void, undefined> {
   const setApart = new Map(firstReadRanges(bootstrap).map((range) => [range.blobIndex, range]));
   let last: BlobRange | undefined;
-  for (const inode of prefetchedFiles(bootstrap)) {
-    for (const range of rangesOf(bootstrap, inode)) {
-      if (isWithin(range, setApart.get(range.blobIndex))) continue;
-      if (last !== undefined && isNext(last, range)) {
-        last = { ...last, length: range.offset + range.length - last.offset };
-        continue;
-      }
-      if (last !== undefined) yield last;
-      last = range;
+  const chunks = prefetchedFiles(bootstrap).flatMap((inode) => rangesOf(bootstrap, inode));
+  for (const range of chunks.take(limits.chunksMax ?? PREFETCH_CHUNKS_MAX)) {
+    if (isWithin(range, setApart.get(range.blobIndex))) continue;
+    if (last !== undefined && isNext(last, range)) {
+      last = { ...last, length: range.offset + range.length - last.offset };
+      continue;
     }
+    if (last !== undefined) yield last;
+    last = range;
   }
   if (last !== undefined) yield last;
 }

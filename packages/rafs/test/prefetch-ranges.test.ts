@@ -36,6 +36,25 @@ t.test('files in the order of the table, directories whole, neighbours together'
   );
 });
 
+t.test('a list that leads to too many chunks ends there', async (t) => {
+  const blob = new TestBlob();
+  const chunk = Buffer.alloc(blob.chunkSize, 1);
+  const large = file(blob, Buffer.concat([chunk, chunk, chunk]));
+  const last = file(blob, 'last');
+  const input = inputOf(directory({ large, last }), blob);
+  const firstReads = { block: 0, blocks: (3 * blob.chunkSize) / 4096 };
+  const blobs = input.blobs.map((entry) => ({ ...entry, firstReads }));
+  const bytes = encodeBootstrap({ ...input, blobs, prefetch: [large, last] });
+  const bootstrap = openBootstrap(bytes);
+  const lengths = (chunksMax?: number) =>
+    [...prefetchRanges(bootstrap, chunksMax === undefined ? {} : { chunksMax })].map(
+      ({ length }) => length,
+    );
+  t.same(lengths(), [4], 'what is set apart is left out');
+  t.same(lengths(4), [4]);
+  t.same(lengths(3), []);
+});
+
 t.test('first reads of a blob come apart, and are not in the table a second time', async (t) => {
   const blob = new TestBlob();
   const files = [file(blob, 'one'), file(blob, 'two'), file(blob, 'three')];
