@@ -1,7 +1,7 @@
 /** Everything `shoal status` shows, put together from the parts of a daemon. */
 import { existsSync } from 'node:fs';
 import type { LazyImages, MountService, SnapshotService } from '@shoal/snapshotter';
-import { CONTAINERD_ADDRESS } from './containerd/examine-containerd.ts';
+import { containerdAddressIn } from './containerd/examine-containerd.ts';
 import type { PingAnswer, SnapshotCounts, StatusAnswer } from './control/control-protocol.ts';
 import type { CredentialStates } from './credential-states.ts';
 
@@ -13,13 +13,13 @@ export type StatusSources = {
   readonly credentials: CredentialStates;
   /** Where containerd connects. */
   readonly address: string;
-  /** Where containerd itself listens. @default CONTAINERD_ADDRESS */
+  /** Where containerd itself listens. @default where its own configuration has it listen */
   readonly containerdAddress: string | undefined;
 };
 
 export async function daemonStatus(sources: StatusSources): Promise<StatusAnswer> {
   const { facts, service, lazy, snapshots, credentials, address } = sources;
-  const containerd = sources.containerdAddress ?? CONTAINERD_ADDRESS;
+  const containerd = sources.containerdAddress ?? containerdAddressIn();
   return {
     daemon: facts,
     ...service.status(),

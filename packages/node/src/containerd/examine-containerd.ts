@@ -39,7 +39,7 @@ export async function examineContainerd(
   asked: ContainerdExamination,
 ): Promise<ContainerdReport | undefined> {
   const { address, root, configFile = CONTAINERD_CONFIG } = asked;
-  const containerdAddress = asked.containerdAddress ?? addressIn(configFile);
+  const containerdAddress = asked.containerdAddress ?? containerdAddressIn(configFile);
   const version = await askContainerdVersion(containerdAddress);
   const isAsked = asked.configFile !== undefined;
   if (!isAsked && version === undefined && !existsSync(configFile)) return undefined;
@@ -61,8 +61,8 @@ export async function examineContainerd(
   return { configFile, address: containerdAddress, version, findings, isWanted, isReady };
 }
 
-/** What is wrong with the file is said when its content is looked at. */
-function addressIn(configFile: string): string {
+/** Where containerd listens by its file. What is wrong with that is said when its content is looked at. */
+export function containerdAddressIn(configFile = CONTAINERD_CONFIG): string {
   try {
     return readContainerdAddress(configFile) ?? CONTAINERD_ADDRESS;
   } catch {
