@@ -92,9 +92,15 @@ if [ -n "$missing" ]; then
   fi
 fi
 
-# npm ci replaces node_modules, so it runs only when the lock file is not what is installed.
-if ! cmp -s package-lock.json node_modules/.shoal-lock.json ||
-  [ ! -x node_modules/node/bin/node ]; then
+# npm ci replaces node_modules, so it runs only when the lock file is not what is installed: by us, or
+# by npm itself, which writes its .package-lock.json last.
+installed() {
+  [ -x node_modules/node/bin/node ] || return 1
+  cmp -s package-lock.json node_modules/.shoal-lock.json ||
+    [ node_modules/.package-lock.json -nt package-lock.json ]
+}
+
+if ! installed; then
   command -v npm >/dev/null 2>&1 || {
     say "npm is missing: install it (on Debian: apt-get install npm)."
     exit 1

@@ -1,5 +1,12 @@
-/** What sets the machine up: which packages and why; what an npm that fails is told of. */
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+/** What sets the machine up: which packages and why; when npm is asked, and what one that fails is told of. */
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { runCommand, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
@@ -66,4 +73,41 @@ t.test('every Debian package stands in docs/dependencies.md', async (t) => {
     packages.filter((name) => !page.includes(`\`${name}\``)),
     [],
   );
+});
+
+/** A checkout with npm's packages, whose lock file and npm's own record are of these seconds. */
+function checkout(t: Tap, lockedAt: number, installedAt: number) {
+  const directory = temporaryDirectory(t);
+  const program = (path: string, line: string) => {
+    writeFileSync(join(directory, path), `#!/bin/sh\n${line}\n`);
+    chmodSync(join(directory, path), 0o755);
+  };
+  const file = (path: string, seconds: number) => {
+    writeFileSync(join(directory, path), '{}\n');
+    utimesSync(join(directory, path), seconds, seconds);
+  };
+  for (const name of ['scripts', 'bin', 'node_modules/node/bin']) {
+    mkdirSync(join(directory, name), { recursive: true });
+  }
+  copyFileSync(join(root, 'scripts/set-up.sh'), join(directory, 'scripts/set-up.sh'));
+  program('bin/dpkg-query', 'echo installed');
+  program('node_modules/node/bin/node', 'exit 0');
+  program('scripts/install-npm-packages.sh', 'echo installs >&2');
+  file('package-lock.json', lockedAt);
+  file('node_modules/.package-lock.json', installedAt);
+  return directory;
+}
+
+t.test('what npm ci has installed by itself is not installed again', async (t) => {
+  const setUp = async (directory: string) => {
+    const env = { ...process.env, PATH: `${join(directory, 'bin')}:${process.env['PATH']}` };
+    const script = join(directory, 'scripts/set-up.sh');
+    const { exitCode, stderr } = await runCommand('sh', [script, '--demo'], { env });
+    t.equal(exitCode, 0, stderr);
+    return stderr;
+  };
+  t.equal(await setUp(checkout(t, 1_000, 2_000)), '');
+  const outdated = checkout(t, 2_000, 1_000);
+  t.match(await setUp(outdated), /installs/);
+  t.equal(await setUp(outdated), '', 'the lock file is the one that was installed');
 });
