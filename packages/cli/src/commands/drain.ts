@@ -35,7 +35,7 @@ export function registerDrain(program: Command, context: CliContext): void {
     .summary('unmount everything and end the daemon')
     .description(
       'Unmount every image and end the daemon. When some are busy the daemon stays for them (exit' +
-        ' status 3). The cache and what was written stay.',
+        ' status 3, or 1 when all are). The cache and what was written stay.',
     )
     .option('--lazy', 'detach busy mounts, too; the daemon ends when their files are closed')
     .option('--keep-mounts', 'only end the daemon: mounts stay and wait for the next one')

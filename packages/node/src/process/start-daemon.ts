@@ -2,7 +2,7 @@
  * Starts a daemon that outlives the command and its terminal, or finds the one that runs.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, fstatSync, openSync, renameSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, renameSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { errorCode } from '@shoal/errors';
@@ -100,7 +100,8 @@ async function requireConfig(
   const asked = configDigest(readConfig(configFile));
   const running = await client.ping();
   if (running.configDigest === asked) return;
-  throw new ConfigDiffersError(configFile, running.configFile ?? DEFAULT_CONFIG_FILE, paths.run);
+  const unnamed = existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : 'the defaults';
+  throw new ConfigDiffersError(configFile, running.configFile ?? unnamed, paths.run);
 }
 
 async function answers(client: ControlClient): Promise<boolean> {

@@ -33,7 +33,7 @@ export type LayerKind =
 
 export const Reason = {
   fetchedFirst:
-    'the client fetched every layer before it asked (as ctr of containerd 1.6 does); pull through CRI, nerdctl or a newer ctr',
+    'the client fetched every layer before it asked (as ctr of containerd 1.6 does); pull through CRI, or with a client that docs/containerd.md names',
   noLabels:
     'the client does not say which image a layer belongs to; turn snapshot annotations on (disable_snapshot_annotations = false)',
   notRegistry: 'the name of the image is not one of a registry',

@@ -21,7 +21,7 @@ export function chooseDriver(choice: DriverChoice, isComplete: boolean): ChosenD
     name: 'blobfs',
     reason:
       'missing bytes are fetched on demand through FUSE files, and readers wait when the daemon is' +
-      ' away; complete needs every blob here; fanotify is not part of this version',
+      ' away; complete needs every blob here',
   };
 }
 
