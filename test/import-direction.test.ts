@@ -18,13 +18,14 @@ import {
 /** What each package may import of ours. Lower layers first; ARCHITECTURE.md shows the figure. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
+  concurrency: [],
   oci: ['errors'],
   rafs: ['errors', 'oci'],
   linux: ['errors'],
-  'registry-client': ['errors', 'oci', 'linux'],
-  'blob-store': ['errors', 'oci', 'rafs', 'linux', 'registry-client'],
+  'registry-client': ['errors', 'concurrency', 'oci', 'linux'],
+  'blob-store': ['errors', 'concurrency', 'oci', 'rafs', 'linux', 'registry-client'],
   converter: ['errors', 'oci', 'rafs', 'linux', 'registry-client', 'blob-store'],
-  snapshotter: ['errors', 'oci', 'rafs', 'linux', 'registry-client', 'blob-store'],
+  snapshotter: ['errors', 'concurrency', 'oci', 'rafs', 'linux', 'registry-client', 'blob-store'],
   node: ['errors', 'oci', 'rafs', 'linux', 'registry-client', 'blob-store', 'snapshotter'],
   cli: [
     'errors',

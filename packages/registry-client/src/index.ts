@@ -21,7 +21,6 @@ export type {
 } from './image-store.ts';
 export { openSource, openTarget } from './open.ts';
 export type { ClientOptions, RequestEvent } from './options.ts';
-export { orAbort } from './or-abort.ts';
 export { isPathWithin, isSameReference } from './same-reference.ts';
 export { type ConvertedSelection, findConvertedImage } from './select/find-converted-image.ts';
 export { imagesBelow } from './select/images-of-index.ts';

@@ -2,11 +2,12 @@
  * One look-up for all layers of a pull, whatever the registry does, and no pull that waits for it
  * longer than the deadline.
  */
+
+import { Semaphore } from '@shoal/concurrency';
 import { parseDigest } from '@shoal/oci';
 import t from 'tap';
 import { ImageFinder } from '../src/images/image-finder.ts';
 import { LOOKUP_STUCK_MS } from '../src/images/limits.ts';
-import { Semaphore } from '../src/images/semaphore.ts';
 import { silentLog } from '../src/service-log.ts';
 
 const ORIGINAL = parseDigest(`sha256:${'aa'.repeat(32)}`);

@@ -9,7 +9,6 @@ import { LatencyHistogram } from '../src/blobs/latency.ts';
 import { LazySource } from '../src/blobs/lazy-source.ts';
 import { SourceRouter } from '../src/blobs/source-router.ts';
 import { MissFailedError } from '../src/errors.ts';
-import { KeyedLock } from '../src/keyed-lock.ts';
 import { makePrivateDirectory } from '../src/state/private-directory.ts';
 
 const BLOB: BlobKey = { blobId: parseBlobId('ab'.repeat(32)) };
@@ -39,24 +38,6 @@ t.test('percentiles are within a bucket of the truth', (t) => {
   histogram.add(Number.MAX_SAFE_INTEGER);
   t.equal(histogram.summary().count, 102);
   t.end();
-});
-
-t.test('tasks of a key follow each other, a failed one too', async (t) => {
-  const lock = new KeyedLock();
-  const order: string[] = [];
-  const gate = Promise.withResolvers<void>();
-  const first = lock.run('a', async () => {
-    await gate.promise;
-    order.push('first');
-    throw new Error('fails');
-  });
-  const second = lock.run('a', async () => order.push('second'));
-  await lock.run('b', async () => order.push('other'));
-  gate.resolve();
-  await t.rejects(first, /fails/);
-  await second;
-  await lock.drain();
-  t.same(order, ['other', 'first', 'second']);
 });
 
 t.test('a lazy source opens at the first read and forgets a failed opening', async (t) => {

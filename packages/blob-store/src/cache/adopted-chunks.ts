@@ -2,7 +2,7 @@
  * Chunks a chunk map claims to be in the device file without our record of their digest: left by
  * nydusd, or by an image that expected other bytes. They are verified when somebody wants them.
  */
-import { orAbort } from '@shoal/registry-client';
+import { orAbort } from '@shoal/concurrency';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
 import type { CodecPool } from '../codec/codec-pool.ts';
 import { ADOPT_BYTES_PER_JOB_MAX, ADOPT_CHUNKS_PER_JOB_MAX } from '../limits.ts';

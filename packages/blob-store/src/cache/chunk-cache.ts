@@ -3,6 +3,7 @@
  * for the files, what survives a crash, what is evicted, and what happens on a full disk.
  */
 import type { FileHandle } from 'node:fs/promises';
+import { KeyedLock } from '@shoal/concurrency';
 import type { CodecPool } from '../codec/codec-pool.ts';
 import { BlobLayoutError, CacheDirectoryError, ClosedError } from '../errors.ts';
 import { DURABLE_DELAY_MS_MAX, READAHEAD_BYTES_MAX } from '../limits.ts';
@@ -20,7 +21,6 @@ import { checkDescription } from './check-description.ts';
 import { completeDigests, isSameBlob, layoutBytes } from './description-match.ts';
 import { EntryOpener } from './entry-opener.ts';
 import { hashInPieces } from './hash-in-pieces.ts';
-import { Turns } from './turns.ts';
 
 export type ChunkCacheOptions = {
   readonly directory: string;
@@ -60,7 +60,7 @@ export class ChunkCache implements AsyncDisposable {
   readonly #entries = new Map<string, OpenEntry>();
   readonly #handles = new Set<CachedBlobHandle>();
   /** By blob: opening and closing happen one after the other. */
-  readonly #turns = new Turns();
+  readonly #turns = new KeyedLock();
   #closing: Promise<void> | undefined;
 
   /** Throws ERR_BLOB_STORE_CACHE_LOCKED when another process has the directory. */
@@ -115,7 +115,7 @@ export class ChunkCache implements AsyncDisposable {
    */
   async openBlob(description: BlobDescription, source: BlobSource): Promise<CachedBlob> {
     checkDescription(description);
-    return await this.#turns.take(description.blobId, async () => {
+    return await this.#turns.run(description.blobId, async () => {
       if (this.#closing !== undefined) throw new ClosedError(`cache ${this.directory}`);
       await this.#checkDirectory();
       const key = await this.#keyFor(description);
@@ -127,7 +127,7 @@ export class ChunkCache implements AsyncDisposable {
         source,
         directory: this.directory,
         onClosed: () =>
-          this.#turns.take(description.blobId, () => this.#closeHandle(handle, key, open)),
+          this.#turns.run(description.blobId, () => this.#closeHandle(handle, key, open)),
       });
       this.#handles.add(handle);
       return handle;
@@ -150,7 +150,7 @@ export class ChunkCache implements AsyncDisposable {
   }
 
   async #closeAll(): Promise<void> {
-    await this.#turns.over();
+    await this.#turns.drain();
     const closed = await Promise.allSettled([...this.#handles].map((handle) => handle.close()));
     // Whatever a blob's files say at their end: the directory is free again.
     await this.#lock.close();

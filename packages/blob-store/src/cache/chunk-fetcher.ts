@@ -3,7 +3,7 @@
  * to the device file, tell who is present. A chunk that is wrong costs only itself; it is fetched
  * again a few times. What the disk refuses is handed over in memory.
  */
-import { orAbort } from '@shoal/registry-client';
+import { orAbort } from '@shoal/concurrency';
 import type { CodecPool } from '../codec/codec-pool.ts';
 import { ChunkCorruptError } from '../errors.ts';
 import { CHUNK_ATTEMPTS_MAX } from '../limits.ts';

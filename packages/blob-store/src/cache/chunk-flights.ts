@@ -3,7 +3,7 @@
  * a higher priority raises the whole request. When the last one who waits gives up, the request is
  * given up too; one that was started ahead of any reader goes on until a reader gave up on it.
  */
-import { orAbort } from '@shoal/registry-client';
+import { orAbort } from '@shoal/concurrency';
 import type { Priority } from '../source/blob-source.ts';
 import type { ReadGate, ReadTicket } from '../source/read-gate.ts';
 import type { FetchOutcome, FlightCall } from './chunk-fetcher.ts';

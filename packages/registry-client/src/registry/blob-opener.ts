@@ -2,13 +2,14 @@
  * Opens the body of a blob: directly, or at the URL the registry redirects to. Such a URL is used
  * until it expires or is refused, and asked for once for however many readers wait for it.
  */
+
+import { orAbort } from '@shoal/concurrency';
 import type { Descriptor, Digest } from '@shoal/oci';
 import { discardBody } from '../http/body-pieces.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { isRedirect, redirectTarget } from '../http/redirect.ts';
 import { BLOB_ROUNDS_MAX } from '../limits.ts';
-import { orAbort } from '../or-abort.ts';
 import { type BlobLocation, BlobLocations } from './blob-locations.ts';
 
 export type BlobRequest = {

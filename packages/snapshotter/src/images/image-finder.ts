@@ -8,9 +8,10 @@
  * there now, and a registry that hung may answer: it is looked for anew.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Semaphore } from '@shoal/concurrency';
+import { orAbort } from '@shoal/concurrency';
 import { isRetryable } from '@shoal/errors';
 import type { Digest } from '@shoal/oci';
-import { orAbort } from '@shoal/registry-client';
 import { errorFields, type ServiceLog } from '../service-log.ts';
 import { type ImageAddress, repositoryOf } from './image-labels.ts';
 import type { ImageMark } from './lazy-mark.ts';
@@ -22,7 +23,6 @@ import {
   LOOKUP_TOTAL_MS_MAX,
 } from './limits.ts';
 import { LookupProgress } from './lookup-progress.ts';
-import type { Semaphore } from './semaphore.ts';
 
 export type FinderParts = {
   /** The converted image that stands for an ordinary one. */

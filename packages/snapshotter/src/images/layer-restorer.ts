@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Semaphore } from '@shoal/concurrency';
 import { isRetryable } from '@shoal/errors';
 import { type ImageStore, readDocument } from '@shoal/registry-client';
 import * as z from 'zod';
@@ -18,7 +19,6 @@ import { LayerAbsentError } from './errors.ts';
 import { compressionOf, unpackLayer } from './layer-unpack.ts';
 import { type AbsentMark, decodeMark } from './lazy-mark.ts';
 import { RESTORE_MS_MAX, RESTORES_PARALLEL_MAX } from './limits.ts';
-import { Semaphore } from './semaphore.ts';
 
 /** Beside `fs`: the layer is complete in it, and takes so much. */
 const DONE = 'restored.json';

@@ -1,5 +1,6 @@
 /** Puts the lazy part of a snapshotter together from the parts of its daemon. */
 import { join } from 'node:path';
+import { Semaphore } from '@shoal/concurrency';
 import type { ImageAccess } from '../blobs/image-access.ts';
 import type { BootstrapStore } from '../bootstraps/bootstrap-store.ts';
 import type { ServiceLog } from '../service-log.ts';
@@ -12,7 +13,6 @@ import { ImageMounts, type LowerMounts } from './image-mounts.ts';
 import { LayerRestorer } from './layer-restorer.ts';
 import { LazyImages } from './lazy-images.ts';
 import { LOOKUP_DEADLINE_MS, LOOKUPS_PARALLEL_MAX } from './limits.ts';
-import { Semaphore } from './semaphore.ts';
 
 export type LazyImagesInput = {
   /** The daemon's root: images are mounted below `<root>/lazy`. */

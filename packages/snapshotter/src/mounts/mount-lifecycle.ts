@@ -3,9 +3,10 @@
  * record goes: what is mounted is on record, wherever a crash falls. The caller holds the lock of
  * the mountpoint and keeps the list of mounts.
  */
+
+import { RunningTasks } from '@shoal/concurrency';
 import type { Digest } from '@shoal/oci';
 import { unmountApart } from '../driver/index.ts';
-import { RunningTasks } from '../running-tasks.ts';
 import { errorFields } from '../service-log.ts';
 import { driverOf } from './driver-choice.ts';
 import { refuseOverlaid } from './lower-users.ts';

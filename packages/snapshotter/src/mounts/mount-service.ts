@@ -3,9 +3,9 @@
  * the daemon, over reboots. The record of a mount is on disk before its caller hears of it.
  */
 import { realpath } from 'node:fs/promises';
+import { KeyedLock } from '@shoal/concurrency';
 import { listMounts } from '@shoal/linux';
 import { NotMountedError, ServiceClosedError } from '../errors.ts';
-import { KeyedLock } from '../keyed-lock.ts';
 import { DRAIN_PARALLEL_MAX, UNREAD_WAIT_MS } from '../limits.ts';
 import type { MountRecord } from '../state/mount-record.ts';
 import { drainMounts, toDrain } from './drain.ts';

@@ -4,9 +4,10 @@
  *
  * Nothing is kept in memory but the next id.
  */
+
+import { KeyedLock } from '@shoal/concurrency';
 import { wallClockMicros } from '@shoal/linux';
 import { StateDamagedError } from '../errors.ts';
-import { KeyedLock } from '../keyed-lock.ts';
 import {
   SnapshotExistsError,
   SnapshotNotFoundError,
