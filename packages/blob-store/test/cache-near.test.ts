@@ -63,3 +63,15 @@ t.test('a second attempt at what was asked for counts as that, alone', async (t)
     readahead: READAHEAD_FIRST_BYTES,
   });
 });
+
+t.test('of a source whose blob is too short, whatever it has can be read', async (t) => {
+  const { blob, source, isRight } = await openDamaged(t, ASKED, 0);
+  const storedBytes = (ASKED + 2) * CHUNK_BYTES;
+  source.script = ({ offset }, bytes) => bytes.subarray(0, Math.max(0, storedBytes - offset));
+  t.ok(await isRight(ASKED));
+  t.equal(source.reads.length, 2);
+  await t.rejects(blob.read((ASKED + 2) * CHUNK_BYTES, 1), {
+    code: 'ERR_BLOB_STORE_SOURCE_LENGTH',
+  });
+  t.ok(await isRight(ASKED + 1), 'also where others came along');
+});

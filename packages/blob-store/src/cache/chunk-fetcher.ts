@@ -3,7 +3,9 @@
  * to the device file, tell who is present. A chunk that is wrong costs only itself; it is fetched
  * again a few times. What the disk refuses is handed over in memory.
  */
+
 import { orAbort } from '@shoal/concurrency';
+import { errorCode } from '@shoal/errors';
 import type { CodecPool } from '../codec/codec-pool.ts';
 import { ChunkCorruptError } from '../errors.ts';
 import { CHUNK_ATTEMPTS_MAX } from '../limits.ts';
@@ -14,6 +16,13 @@ import type { BlobDescription } from './cached-blob.ts';
 import { decompressJob, type PlacedChunk } from './decompress-plan.ts';
 import { isDiskFull } from './disk-state.ts';
 import { type FetchRequest, groupUnits, type PlannedUnit } from './fetch-plan.ts';
+
+/** Of a source whose blob is shorter than it should be. */
+const TOO_FAR: readonly (string | undefined)[] = [
+  'ERR_BLOB_STORE_RANGE',
+  'ERR_BLOB_STORE_SOURCE_LENGTH',
+  'ERR_REGISTRY_CLIENT_SIZE',
+];
 
 export type FetchOutcome = {
   readonly failures: ReadonlyMap<number, unknown>;
@@ -110,6 +119,14 @@ export class ChunkFetcher {
       }
     } catch (error) {
       for (const chunk of request.chunks) collected.failures.set(chunk, error);
+      if (!TOO_FAR.includes(errorCode(error))) return;
+      const own = unitsOf(request, call.asked);
+      if (own.length === 0 || own.length === request.units.length) return;
+      // What only came along may be what is not there.
+      for (const alone of groupUnits(own, this.#components.description.chunks)) {
+        for (const chunk of alone.chunks) collected.failures.delete(chunk);
+        await this.#attempt(alone, call, attempt, collected);
+      }
     }
   }
 
@@ -209,10 +226,14 @@ export class ChunkFetcher {
   }
 }
 
-/** Stored bytes; they are the first of a request. */
-function askedBytes({ units }: FetchRequest, asked: ReadonlySet<number>): number {
-  const own = units.filter((unit) => unit.chunks.some((chunk) => asked.has(chunk)));
-  return own.reduce((sum, { storedSize }) => sum + storedSize, 0);
+/** They are the first of a request. */
+function unitsOf({ units }: FetchRequest, asked: ReadonlySet<number>): PlannedUnit[] {
+  return units.filter((unit) => unit.chunks.some((chunk) => asked.has(chunk)));
+}
+
+/** Stored bytes. */
+function askedBytes(request: FetchRequest, asked: ReadonlySet<number>): number {
+  return unitsOf(request, asked).reduce((sum, { storedSize }) => sum + storedSize, 0);
 }
 
 function onlyBad(
