@@ -2,7 +2,6 @@
  * One look-up for all layers of a pull, whatever the registry does, and no pull that waits for it
  * longer than the deadline.
  */
-
 import { Semaphore } from '@shoal/concurrency';
 import { parseDigest } from '@shoal/oci';
 import t from 'tap';

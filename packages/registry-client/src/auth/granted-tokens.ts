@@ -2,7 +2,6 @@
  * The tokens of one registry, by key (its scopes): each is fetched once for however many requests wait
  * for it, kept until shortly before it ends, and not tied to the signal of the one who asked first.
  */
-
 import { orAbort } from '@shoal/concurrency';
 import { TOKEN_MARGIN_MS, TOKENS_MAX } from '../limits.ts';
 import type { CredentialLookup } from './credential-chain.ts';

@@ -2,7 +2,6 @@
  * Opens the body of a blob: directly, or at the URL the registry redirects to. Such a URL is used
  * until it expires or is refused, and asked for once for however many readers wait for it.
  */
-
 import { orAbort } from '@shoal/concurrency';
 import type { Descriptor, Digest } from '@shoal/oci';
 import { discardBody } from '../http/body-pieces.ts';

@@ -3,7 +3,6 @@
  * record goes: what is mounted is on record, wherever a crash falls. The caller holds the lock of
  * the mountpoint and keeps the list of mounts.
  */
-
 import { RunningTasks } from '@shoal/concurrency';
 import type { Digest } from '@shoal/oci';
 import { unmountApart } from '../driver/index.ts';

@@ -4,7 +4,6 @@
  *
  * Nothing is kept in memory but the next id.
  */
-
 import { KeyedLock } from '@shoal/concurrency';
 import { wallClockMicros } from '@shoal/linux';
 import { StateDamagedError } from '../errors.ts';
