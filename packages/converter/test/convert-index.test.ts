@@ -32,13 +32,17 @@ t.test('--merge-platform: one index with the original and the marked conversion'
 t.test('--with-referrer: the conversion is found from the original', async (t) => {
   const registry = await CountedRegistry.listen(t);
   const target = registry.reference('app:nydus');
-  const { digest } = await convertImage({ source: torture, target, withReferrer: true });
+  const { digest, warnings } = await convertImage({ source: torture, target, withReferrer: true });
+  t.match(warnings, [/only when the same original is in 127\.0\.0\.1:\d+\/app, too/]);
   const subject = rootDocument(`${directory}/torture`).descriptor.digest;
   await using store = await openSource(target, {});
   t.same(
     (await store.listReferrers(subject)).map((found) => found.digest),
     [digest],
   );
+  const beside = { ...torture, tag: 'nydus' };
+  const report = await convertImage({ source: torture, target: beside, withReferrer: true });
+  t.same(report.warnings, [], 'beside its original');
 });
 
 t.test('--all-platforms and --platform', async (t) => {

@@ -76,20 +76,13 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
   const { settings, client, signal, original, resources } = opened;
   const onProgress = options.onProgress ?? (() => {});
   const warnings = new Warnings(onProgress);
-  for (const platform of original?.leftOut ?? []) {
-    warnings.add(`the image for ${platform} was left out: only Linux images are converted`);
-  }
+  warnAhead(options, opened, warnings);
   const dicts = [];
   for (const reference of settings.chunkDicts) {
     const platform = original?.manifests[0]?.platform;
     const dict = await openChunkDict(reference, settings, { client, platform, signal });
     resources.defer(() => dict.close());
     dicts.push(dict);
-  }
-  if (options.buildCache !== undefined && settings.target.kind.endsWith('-archive')) {
-    warnings.add(
-      'the build cache spares nothing here: its records name blobs of the target, and an archive starts without any (write to oci:DIR or a registry)',
-    );
   }
   const cache =
     options.buildCache === undefined
@@ -106,6 +99,30 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
     onProgress,
     signal,
   };
+}
+
+/** What is known to be of little use before anything is converted. */
+function warnAhead(options: ConvertOptions, opened: Opened, warnings: Warnings): void {
+  const { source, target, withReferrer } = opened.settings;
+  for (const platform of opened.original?.leftOut ?? []) {
+    warnings.add(`the image for ${platform} was left out: only Linux images are converted`);
+  }
+  if (options.buildCache !== undefined && target.kind.endsWith('-archive')) {
+    warnings.add(
+      'the build cache spares nothing here: its records name blobs of the target, and an archive starts without any (write to oci:DIR or a registry)',
+    );
+  }
+  if (withReferrer && placeOf(source) !== placeOf(target)) {
+    warnings.add(
+      `a referrer is looked for beside its original: hosts find it only when the same original is in ${placeOf(target)}, too`,
+    );
+  }
+}
+
+/** The repository, layout or archive a reference lies in. */
+function placeOf(reference: ImageReference): string {
+  if (reference.kind === 'registry') return `${reference.registry}/${reference.repository}`;
+  return reference.path;
 }
 
 async function manifestInputs(
