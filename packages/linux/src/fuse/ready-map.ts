@@ -42,11 +42,11 @@ export class ReadyMap {
 
   /** Sets the bits of every block that the range touches. */
   set(offset: number, length: number): void {
-    this.#update(offset, length, (at, mask) => Atomics.or(this.#bytes, at, mask));
+    this.#update(offset, length, true);
   }
 
   clear(offset: number, length: number): void {
-    this.#update(offset, length, (at, mask) => Atomics.and(this.#bytes, at, ~mask & 0xff));
+    this.#update(offset, length, false);
   }
 
   /** What lies behind the file's end needs no block. */
@@ -54,14 +54,23 @@ export class ReadyMap {
     return isRangeReady(this.#bytes, offset, Math.min(length, this.#sizeBytes - offset));
   }
 
-  #update(offset: number, length: number, change: (at: number, mask: number) => void): void {
+  /** Whole bytes at once: nearly all of a large device may belong to no chunk, which is ready at once. */
+  #update(offset: number, length: number, isReady: boolean): void {
     if (length <= 0) return;
     const end = Math.ceil(Math.min(offset + length, this.#sizeBytes) / READY_BLOCK_BYTES);
     for (let block = Math.floor(offset / READY_BLOCK_BYTES); block < end; ) {
       const low = block & 7;
-      const count = Math.min(8 - low, end - block);
-      change(block >>> 3, ((1 << count) - 1) << low);
+      const wholeBytes = low === 0 ? Math.floor((end - block) / 8) : 0;
+      const count = wholeBytes > 0 ? wholeBytes * 8 : Math.min(8 - low, end - block);
+      const at = block >>> 3;
+      if (wholeBytes > 0) this.#bytes.fill(isReady ? 0xff : 0, at, at + wholeBytes);
+      else this.#updateByte(at, ((1 << count) - 1) << low, isReady);
       block += count;
     }
+  }
+
+  #updateByte(at: number, mask: number, isReady: boolean): void {
+    if (isReady) Atomics.or(this.#bytes, at, mask);
+    else Atomics.and(this.#bytes, at, ~mask & 0xff);
   }
 }
