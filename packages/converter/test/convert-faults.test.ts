@@ -185,13 +185,14 @@ t.test('a build cache that cannot be one', async (t) => {
 
 t.test('prefetch files: lines, comments; only regular files of some size', async (t) => {
   const path = join(directory, 'patterns');
-  writeFileSync(path, '# comment\n/bin\r\n\n/etc/passwd\n/large\t4096\t100\n/a\tb');
+  writeFileSync(path, '# comment\n/bin\r\n\n/etc/passwd\n/large\t4096\t100\n/a\tb\n/\u2028\t1\t2');
   const whole = { part: undefined };
   t.same(await readPrefetchFile(path), [
     { path: '/bin', ...whole },
     { path: '/etc/passwd', ...whole },
     { path: '/large', part: { offset: 4096, length: 100 } },
     { path: '/a\tb', ...whole },
+    { path: '/\u2028', part: { offset: 1, length: 2 } },
   ]);
   writeFileSync(path, Buffer.from([0x2f, 0xff]));
   for (const bad of [path, directory, '/dev/zero', `${directory}/nothing`]) {

@@ -145,3 +145,20 @@ t.test('ranks: exact paths, directories, parts, the first line that fits', async
   t.equal(rank('a/c', 0, 5), undefined, 'a part of a directory is nothing');
   t.equal(rank('elsewhere', 0, 5), undefined, 'the root says nothing of an order');
 });
+
+t.test(
+  'without a place for temporary files: an error that says so, and nothing is left',
+  async (t) => {
+    const before = process.env['TMPDIR'];
+    process.env['TMPDIR'] = `${directory}/missing`;
+    t.teardown(() => {
+      if (before === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = before;
+    });
+    await t.rejects(converted('unplaced'), {
+      code: 'ERR_CONVERTER_TEMPORARY_FILE',
+      message: /missing/,
+    });
+    await t.rejects(openConvertedImage(oci('unplaced')));
+  },
+);

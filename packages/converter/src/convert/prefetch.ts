@@ -15,7 +15,7 @@ import { PREFETCH_FILE_BYTES_MAX } from '../limits.ts';
 
 const OPTION = '--prefetch-patterns';
 const REMEDY = 'give a text file with one absolute path of the image per line';
-const PART = /^(.*)\t(\d{1,15})\t(\d{1,15})$/;
+const PART = /^(.*)\t(\d{1,15})\t(\d{1,15})$/s;
 
 /** The patterns of a file, one per line; empty lines and lines starting with `#` are left out. */
 export async function readPrefetchFile(path: string): Promise<readonly PrefetchPattern[]> {
