@@ -3,7 +3,6 @@
  * to the device file, tell who is present. A chunk that is wrong costs only itself; it is fetched
  * again a few times. What the disk refuses is handed over in memory.
  */
-
 import { orAbort } from '@shoal/concurrency';
 import { errorCode } from '@shoal/errors';
 import type { CodecPool } from '../codec/codec-pool.ts';
