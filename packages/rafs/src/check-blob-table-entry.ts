@@ -72,6 +72,14 @@ function checkSizes(entry: BlobTableEntry): void {
       throw new RafsLimitError(`blob ${entry.blobId} has ${size} ${what}, more than ${max}`);
     }
   }
+  // Readers keep a bit for each block: a few chunks must not stand for terabytes.
+  const { uncompressedSize, chunkCount, chunkSize } = entry;
+  if (uncompressedSize > chunkCount * chunkSize) {
+    throw new RafsCorruptError(
+      WHERE,
+      `blob ${entry.blobId}: ${uncompressedSize} bytes, but ${chunkCount} chunks of ${chunkSize}`,
+    );
+  }
 }
 
 function checkChunkInfo(entry: BlobTableEntry, fail: (detail: string) => never): void {

@@ -212,3 +212,18 @@ t.test('trees the format cannot hold are refused', async (t) => {
   const blobs = Array.from({ length: 255 }, () => input.blobs[0]).filter((x) => x !== undefined);
   t.throws(() => encodeBootstrap({ ...input, blobs }), { code: 'ERR_RAFS_LIMIT' });
 });
+
+t.test('a blob of few chunks that claims terabytes is refused', async (t) => {
+  const blob = new TestBlob();
+  const root = directory({ one: file(blob, 'one') });
+  const input = inputOf(root, blob);
+  const largest = blob.chunkSize;
+  const encode = (uncompressedSize: number) =>
+    encodeBootstrap({
+      ...input,
+      blobs: input.blobs.map((entry) => ({ ...entry, uncompressedSize })),
+    });
+  t.ok(encode(largest));
+  t.throws(() => encode(largest + 4096), { code: 'ERR_RAFS_CORRUPT' });
+  t.throws(() => encode(2 ** 40), { code: 'ERR_RAFS_CORRUPT', message: /1 chunks/ });
+});
