@@ -32,6 +32,21 @@ t.test('a file that skips itself as a whole', async (t) => {
   t.same(counts('1..0 # no tests found\n'), { passed: 0, failed: 0, skipped: 1 });
 });
 
+t.test('a test that asserts nothing is as good as skipped', async (t) => {
+  const text = [
+    '# Subtest: full',
+    '    ok 1 - asserted',
+    '    # Subtest: empty',
+    '        1..0',
+    '    ok 2 - empty # time=1ms',
+    '    1..2',
+    'ok 1 - full # time=2ms',
+    '1..1',
+  ].join('\n');
+  t.same(counts(text), { passed: 1, failed: 0, skipped: 1 });
+  t.same(summarizeTap(text).skips, ['empty: it asserts nothing']);
+});
+
 t.test('what a diagnostic quotes is not counted', async (t) => {
   const text = 'not ok 1 - a\n  ---\n  source: |\n  ok 1 - b # SKIP quoted\nok 2 - c\n  ...\n';
   t.same(counts(text), { passed: 0, failed: 1, skipped: 0 });
