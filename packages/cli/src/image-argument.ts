@@ -1,6 +1,6 @@
 /**
  * `REF|FILE` on the command line: an image anywhere, or a bare bootstrap file. What starts with
- * `/`, `./` or `../`, or exists on disk, is a file.
+ * `/`, `./` or `../`, ends with `.boot`, or exists on disk, is a file.
  */
 import type { BootstrapFile, ConvertedImage, OpenedImage } from '@shoal/converter';
 import type { Platform } from '@shoal/oci';

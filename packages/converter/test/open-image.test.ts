@@ -10,6 +10,7 @@ import {
   checkAllPlatforms,
   checkImages,
   convertImage,
+  isImageFile,
   openBootstrapFile,
   openConvertedImage,
   openImage,
@@ -111,6 +112,10 @@ t.test('errors name the image or file, and not ten thousand platforms', async (t
     message: /^[^:]*damaged\.boot: /,
   });
   await t.rejects(openBootstrapFile('/proc/self/mem'), { code: 'ERR_CONVERTER_IMAGE_FILE' });
+  for (const file of ['nothing.boot', './nothing', '/nothing']) t.ok(await isImageFile(file), file);
+  for (const image of ['nothing', 'boot', 'host/nothing.boot', 'nothing:1.boot']) {
+    t.notOk(await isImageFile(image), image);
+  }
 });
 
 t.test('an image without any content', async (t) => {

@@ -29,9 +29,12 @@ export type BootstrapFile = {
   readonly tree: BootstrapTreeView;
 };
 
-/** True when the text names something on disk rather than an image in a registry. */
+/**
+ * True when the text names something on disk rather than an image in a registry: a path, what is
+ * there, and any `NAME.boot`, which a registry would be asked for in vain.
+ */
 export async function isImageFile(text: string): Promise<boolean> {
-  if (/^(?:\/|\.\.?\/)/.test(text)) return true;
+  if (/^(?:\/|\.\.?\/)|^[^/:@]+\.boot$/.test(text)) return true;
   try {
     await stat(text);
     return true;
