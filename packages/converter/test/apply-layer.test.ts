@@ -4,7 +4,7 @@
  */
 import t from 'tap';
 import { ChunkIndexOfContent, replay } from './support/replay.ts';
-import { tarEntry, tarOf } from './support/tar-builder.ts';
+import { tarOf } from './support/tar-builder.ts';
 import { skipOptions } from './support/tools.ts';
 import type { Line } from './support/tree-listing.ts';
 import { listDirectory, listTree } from './support/tree-listing.ts';
@@ -222,5 +222,4 @@ t.test('an implicit parent inherits the group of a setgid directory', async (t) 
   );
   const made = tree.children.get('g' as never)?.inode.children?.get('new' as never)?.inode;
   t.match(made, { mode: 0o2755, gid: 9, seconds: 0 });
-  t.ok(tarEntry({ name: 'x' }).length === 512);
 });

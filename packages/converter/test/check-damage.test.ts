@@ -56,9 +56,7 @@ t.test('a sound image: every blob is read whole', async (t) => {
   t.equal(report.blobsVerified, 4, 'two on each side');
   const blobs = `${directory}/sound/blobs/sha256`;
   const stored = readdirSync(blobs).map((name) => statSync(`${blobs}/${name}`).size);
-  const [smallest = 0] = stored.toSorted((a, b) => a - b);
   t.ok(read > 600_000 && read <= 2 * stored.reduce((sum, size) => sum + size, 0), `${read} bytes`);
-  t.ok(smallest > 0);
 });
 
 t.test('one flipped byte', async (t) => {

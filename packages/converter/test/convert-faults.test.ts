@@ -41,10 +41,10 @@ function layerPath(path: string): string {
   return blobPath(path, layer ?? '');
 }
 
-const DAMAGE: Readonly<Record<string, [string | RegExp, (path: string) => void]>> = {
-  'truncated layer': [/^ERR_/, (path) => truncateSync(layerPath(path), 100_000)],
+const DAMAGE: Readonly<Record<string, [string, (path: string) => void]>> = {
+  'truncated layer': ['ERR_REGISTRY_CLIENT_SIZE', (path) => truncateSync(layerPath(path), 100_000)],
   'changed layer': [
-    /^ERR_/,
+    'ERR_REGISTRY_CLIENT_DIGEST',
     (path) => {
       const bytes = readFileSync(layerPath(path));
       bytes[50_000] = (bytes[50_000] ?? 0) ^ 0xff;
@@ -87,9 +87,6 @@ const DAMAGE: Readonly<Record<string, [string | RegExp, (path: string) => void]>
 for (const [what, [code, damage]] of Object.entries(DAMAGE)) {
   t.test(`${what}: refused, nothing tagged`, async (t) => {
     const path = freshImage();
-    if (what === 'not a container image') {
-      rewriteManifest(path, () => {});
-    }
     damage(path);
     const registry = await CountedRegistry.listen(t);
     const run = convertImage({
@@ -129,7 +126,7 @@ t.test('the target dies: an error, soon', async (t) => {
       if (event.kind === 'layer-bytes') void registry.registry.close();
     },
   });
-  await t.rejects(run, { code: /^ERR_REGISTRY_CLIENT/ });
+  await t.rejects(run, { code: 'ERR_REGISTRY_CLIENT_UNREACHABLE' });
 });
 
 t.test('interrupted: the reason comes back, nothing is tagged or left open', async (t) => {
