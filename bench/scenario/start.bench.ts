@@ -81,7 +81,7 @@ function resultOf(
       'An image is one gzip layer, converted with the defaults; containerd pulls as CRI does. Medians.',
       'Cold: nothing of the image on the host, page caches empty; the daemons have started a small image.',
       'Second start: another container of the image at once, everything it reads is on the host.',
-      'With a list: converted with --prefetch-patterns, the list from a start on another empty host.',
+      'With a list: converted with --prefetch-patterns, the list from a start on another empty host without readahead.',
       'Bytes are those on the link, all headers counted; requests those the registry answered.',
       'Steady reads: all of /usr/bin, once it is on the host; from the disk, then from the page cache.',
       'Mounted: the same converted image without containerd, from the order to mount to the end of the program; nydusd 2.2.0 has its metadata already.',
