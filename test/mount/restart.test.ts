@@ -111,6 +111,13 @@ t.test('what a user unmounted by hand is forgotten, a damaged record is named', 
   await killDaemon(world, 'SIGKILL');
   await runCommand('umount', [gone]);
   const database = new Level<string, string>(join(world.daemon.root, 'state'));
+  // The last thread of a killed process may hold its lock for a moment.
+  await until('the database is free', () =>
+    database.open().then(
+      () => true,
+      () => false,
+    ),
+  );
   await database.put('mount/ffffffffffffffff', '{"version":1}');
   await database.close();
   await world.start();
