@@ -45,7 +45,8 @@ export class AccessPattern {
     }
     const stream = this.#streams.find((known) => isNext(known, start, end));
     if (stream === undefined) {
-      const window = Math.min(this.#bytesMax, READAHEAD_FIRST_BYTES);
+      const together = Math.min(this.#bytesMax, READAHEAD_FIRST_BYTES);
+      const window = Math.max(0, together - (end - start));
       this.#remember({ start, end, window, lastUse: this.#clock });
       return { bytes: window, isWithRead: true };
     }
