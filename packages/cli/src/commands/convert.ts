@@ -85,8 +85,8 @@ export function registerConvert(program: Command, context: CliContext): void {
 }
 
 async function convert(flags: ConvertFlags, context: CliContext): Promise<void> {
-  const { ConvertThreads } = await import('@shoal/converter/threads');
-  await using threads = new ConvertThreads();
+  const { CodecThreads } = await import('@shoal/converter/threads');
+  await using threads = new CodecThreads();
   // They start on the other cores while this one loads the rest. With a build cache there may be
   // nothing for them to do.
   if (flags.buildCache === undefined) threads.open();

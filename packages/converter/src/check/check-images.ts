@@ -3,11 +3,11 @@
  * be an ordinary image or a converted one.
  */
 
-import { CodecPool } from '@shoal/blob-store';
 import type { ImageReference, Platform } from '@shoal/oci';
 import { digestHex, formatPlatform, formatReference } from '@shoal/oci';
 import type { ClientOptions } from '@shoal/registry-client';
 import { listPlatforms, openSource } from '@shoal/registry-client/stores';
+import { CodecThreads } from '../chunk/codec-threads.ts';
 import { Warnings } from '../convert/session.ts';
 import { verifyContent } from '../image/content-verification.ts';
 import type { ConvertedImage } from '../image/converted-image.ts';
@@ -118,13 +118,13 @@ class Comparison {
   }
 
   async #ordinaryTree({ facts }: OrdinaryImage, chunking: Chunking): Promise<HashedTree<unknown>> {
-    await using pool = new CodecPool();
+    await using threads = new CodecThreads();
     const { manifest, store } = facts;
     return await loadOrdinaryTree({
       layers: manifest.layers,
       store,
       chunking,
-      pool,
+      threads,
       signal: this.#signal,
       onWarning: (message) => this.#warnings.add(message),
       onBytes: this.#options.onBytes,

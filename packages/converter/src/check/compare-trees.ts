@@ -113,10 +113,8 @@ class LinkIdentities {
   /** Undefined when both objects are new; else the number of the first pair of each. */
   match(source: unknown, target: unknown): FirstSeen | undefined {
     const pair = this.#pairs++;
-    const sourceFirst = this.#sources.get(source);
-    const targetFirst = this.#targets.get(target);
-    if (sourceFirst === undefined) this.#sources.set(source, pair);
-    if (targetFirst === undefined) this.#targets.set(target, pair);
+    const sourceFirst = firstPair(this.#sources, source, pair);
+    const targetFirst = firstPair(this.#targets, target, pair);
     if (sourceFirst === undefined && targetFirst === undefined) return undefined;
     return { sourceFirst, targetFirst };
   }
@@ -129,6 +127,18 @@ class LinkIdentities {
   nameOf(pair: number): ByteString | undefined {
     return this.#names.get(pair);
   }
+}
+
+/** The pair at which the object was seen before; undefined and remembered when it is new. */
+function firstPair(
+  seen: Map<unknown, number>,
+  identity: unknown,
+  pair: number,
+): number | undefined {
+  if (identity === undefined) return undefined;
+  const first = seen.get(identity);
+  if (first === undefined) seen.set(identity, pair);
+  return first;
 }
 
 /** Children that both sides have; a name that only one has is a difference. */

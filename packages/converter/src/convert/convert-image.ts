@@ -6,6 +6,7 @@ import type { ImageConfig, ImageReference, Platform } from '@shoal/oci';
 import { hostPlatform } from '@shoal/oci';
 import type { ClientOptions, ImageStore } from '@shoal/registry-client';
 import { openSource, openTarget } from '@shoal/registry-client/stores';
+import { CodecThreads } from '../chunk/codec-threads.ts';
 import { FirstReads } from '../layer/first-reads.ts';
 import { archiveLayer, directoryLayer } from '../layer/layer-source.ts';
 import type { CacheKey } from './build-cache.ts';
@@ -16,7 +17,6 @@ import { convertManifest } from './convert-manifest.ts';
 import type { ConvertOptions, ConvertReport } from './convert-options.ts';
 import type { ConvertSettings } from './convert-settings.ts';
 import { checkConvertOptions } from './convert-settings.ts';
-import { ConvertThreads } from './convert-threads.ts';
 import { openBuildCache } from './open-build-cache.ts';
 import type { Original } from './publish.ts';
 import { publish } from './publish.ts';
@@ -91,7 +91,7 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
   return {
     settings,
     target: resources.use(await openTarget(settings.target, client)),
-    threads: resources.use(options.threads ?? new ConvertThreads()),
+    threads: resources.use(options.threads ?? new CodecThreads()),
     dicts,
     cache,
     firstReads: new FirstReads(settings.prefetchPatterns),

@@ -7,8 +7,8 @@ import type { Digest, ImageReference, Platform } from '@shoal/oci';
 import type { Digester } from '@shoal/rafs';
 import type { ClientOptions } from '@shoal/registry-client';
 import type { Compressor } from '../blob/image-format.ts';
+import type { CodecThreads } from '../chunk/codec-threads.ts';
 import type { PrefetchPattern } from '../layer/first-reads.ts';
-import type { ConvertThreads } from './convert-threads.ts';
 
 /** Which manifests of an index are converted. */
 export type PlatformChoice =
@@ -43,7 +43,7 @@ export type ConvertOptions = {
   readonly prefetchPatterns?: readonly PrefetchPattern[] | undefined;
   readonly buildCache?: BuildCacheLocation | undefined;
   /** Threads that run already, taken over. @default started when the first layer needs them */
-  readonly threads?: ConvertThreads | undefined;
+  readonly threads?: CodecThreads | undefined;
   readonly onProgress?: ((event: ConvertProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 };

@@ -2,18 +2,18 @@
  * What all steps of one conversion share. Opened and closed by `convertImage` only.
  */
 import type { ImageTarget } from '@shoal/registry-client';
+import type { CodecThreads } from '../chunk/codec-threads.ts';
 import type { FirstReads } from '../layer/first-reads.ts';
 import { WARNINGS_MAX } from '../limits.ts';
 import type { BuildCache } from './build-cache.ts';
 import type { ChunkDict } from './chunk-dict.ts';
 import type { ConvertProgress } from './convert-options.ts';
 import type { ConvertSettings } from './convert-settings.ts';
-import type { ConvertThreads } from './convert-threads.ts';
 
 export type ConvertSession = {
   readonly settings: ConvertSettings;
   readonly target: ImageTarget;
-  readonly threads: ConvertThreads;
+  readonly threads: CodecThreads;
   readonly dicts: readonly ChunkDict[];
   readonly cache: BuildCache | undefined;
   readonly firstReads: FirstReads;

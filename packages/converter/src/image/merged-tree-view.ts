@@ -47,7 +47,7 @@ export class MergedTreeView implements HashedTree<Inode> {
   }
 
   identity(inode: Inode): unknown {
-    return inode;
+    return this.#names.has(inode) ? inode : undefined;
   }
 
   digests(inode: Inode): Buffer {

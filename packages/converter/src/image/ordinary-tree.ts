@@ -3,12 +3,12 @@
  * content cut into chunks and hashed on all cores, nothing stored. Memory: the tree, 70 bytes a
  * chunk, and the bytes in flight.
  */
-import type { CodecPool } from '@shoal/blob-store';
 import type { Descriptor } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
 import { BatchPipeline } from '../chunk/batch-pipeline.ts';
 import { ChunkCutter } from '../chunk/chunk-cutter.ts';
 import { ChunkIndex, DIGEST_SIZE } from '../chunk/chunk-index.ts';
+import type { CodecThreads } from '../chunk/codec-threads.ts';
 import { EntryWriter } from '../layer/entry-codec.ts';
 import { implicitDirectory } from '../layer/image-tree.ts';
 import { readLayer, readStoredLayer } from '../layer/layer-stream.ts';
@@ -25,7 +25,8 @@ export type OrdinaryTreeOptions = {
   readonly layers: readonly Descriptor[];
   readonly store: ImageStore;
   readonly chunking: Chunking;
-  readonly pool: CodecPool;
+  /** Ended when the last layer has been read: the tree needs their memory. */
+  readonly threads: CodecThreads;
   readonly signal: AbortSignal;
   /** Told about every attribute that no image can hold. */
   readonly onWarning: (message: string) => void;
@@ -41,6 +42,7 @@ export async function loadOrdinaryTree(options: OrdinaryTreeOptions): Promise<Me
   for (const [index, layer] of options.layers.entries()) {
     const numbers: number[] = [];
     const entries = await readLayerEntries(layer, options, chunks, numbers);
+    if (index === options.layers.length - 1) await options.threads.close();
     const context = {
       layer: layer.digest,
       number: index + 1,
@@ -60,10 +62,10 @@ async function readLayerEntries(
   chunks: ChunkIndex,
   numbers: number[],
 ): Promise<Buffer> {
-  const { chunking, pool, signal } = options;
+  const { chunking, threads, signal } = options;
   const codec = { compressor: 'none', digester: chunking.digester } as const;
   const pipeline = new BatchPipeline(
-    pool,
+    threads.open(),
     codec,
     async ({ digests, lengths, stored }) => {
       for (const [index, size] of lengths.entries()) {

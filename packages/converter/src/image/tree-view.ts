@@ -33,7 +33,10 @@ export interface TreeView<Handle> {
   children(handle: Handle): readonly Child<Handle>[];
   /** The child with this name, if there is one. */
   child(handle: Handle, name: ByteString): Handle | undefined;
-  /** The same value for all names of one object (hard links), different for different objects. */
+  /**
+   * The same value for all names of one object (hard links), different for different objects;
+   * undefined for an object that is known to have one name only.
+   */
   identity(handle: Handle): unknown;
 }
 

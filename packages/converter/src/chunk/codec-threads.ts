@@ -1,14 +1,15 @@
 /**
- * The threads of a conversion: started when the first layer needs them, so that a conversion from
- * the build cache has none, and ended after the last, because their memory is a third of the whole.
- * A module of its own, so that a command can start them while everything else is still loaded.
+ * The threads of a command that reads whole layers: started when the first layer needs them, so
+ * that a conversion from the build cache has none, and ended after the last, because their memory
+ * is a third of the whole. A module of its own, so that a command can start them while everything
+ * else is still loaded.
  */
 import { CodecPool } from '@shoal/blob-store/codec-pool';
 
 /** With less memory than this in use, nothing is collected in advance. */
 const RESIDENT_BYTES_KEPT = 256 << 20;
 
-export class ConvertThreads implements AsyncDisposable {
+export class CodecThreads implements AsyncDisposable {
   #pool: CodecPool | undefined;
   #ending: Promise<void> | undefined;
 
