@@ -8,13 +8,14 @@ import { errorCode } from '@shoal/errors';
 import type { CodecPool } from '../codec/codec-pool.ts';
 import { ChunkCorruptError } from '../errors.ts';
 import { CHUNK_ATTEMPTS_MAX } from '../limits.ts';
-import type { BlobSource, Priority } from '../source/blob-source.ts';
+import type { BlobSource, Priority, VerdictListener } from '../source/blob-source.ts';
 import { exactSource } from '../source/exact-source.ts';
 import type { BlobCounters } from './blob-counters.ts';
 import type { BlobDescription } from './cached-blob.ts';
 import { decompressJob, type PlacedChunk } from './decompress-plan.ts';
 import { isDiskFull } from './disk-state.ts';
 import { type FetchRequest, groupUnits, type PlannedUnit } from './fetch-plan.ts';
+import { tellVerdicts } from './unit-verdicts.ts';
 
 /** Of a source whose blob is shorter than it should be. */
 const TOO_FAR: readonly (string | undefined)[] = [
@@ -137,7 +138,8 @@ export class ChunkFetcher {
     direct: FetcherComponents['direct'],
   ): Promise<Map<number, unknown>> {
     const { description, pool } = this.#components;
-    const stored = await this.#read(request, call, collected.sources);
+    const listeners: VerdictListener[] = [];
+    const stored = await this.#read(request, call, collected.sources, listeners);
     const { job, placed } = decompressJob(description, request, stored, direct?.fd);
     const isUrgent = call.priority() === 'demand';
     const syncFailures = direct?.syncFailures();
@@ -152,6 +154,7 @@ export class ChunkFetcher {
         reason === 'digest' ? 'its digest is another' : 'its bytes do not decompress to its size';
       bad.set(chunk, new ChunkCorruptError(description.blobId, chunk, detail));
     }
+    tellVerdicts(request, description.chunks, bad, listeners);
     const good = placed.filter(({ chunk }) => !bad.has(chunk));
     if (result.writtenBytes === undefined) {
       await this.#keep(new Uint8Array(result.raw), good, collected);
@@ -165,7 +168,12 @@ export class ChunkFetcher {
     return bad;
   }
 
-  async #read(request: FetchRequest, call: FetchCall, sources: Set<string>): Promise<Buffer> {
+  async #read(
+    request: FetchRequest,
+    call: FetchCall,
+    sources: Set<string>,
+    listeners: VerdictListener[],
+  ): Promise<Buffer> {
     const { description, counters } = this.#components;
     counters.requests++;
     const { blobId, storedBytes } = description;
@@ -175,6 +183,7 @@ export class ChunkFetcher {
     const reading = exactSource(call.source).read(blob, storedOffset, length, {
       signal: call.signal,
       priority: call.priority,
+      onVerdict: (listener) => listeners.push(listener),
       onFetched: (name, bytes) => {
         sources.add(name);
         const asked = Math.min(bytes, askedLeft);

@@ -16,6 +16,12 @@ export type BlobKey = {
   readonly sizeBytes?: number;
 };
 
+/** What a reader found stored bytes to be, once it had decoded them and compared their digests. */
+export type Verdict = 'right' | 'wrong';
+
+/** `offset` and `length` are of the stored blob, inside what one read brought. */
+export type VerdictListener = (offset: number, length: number, verdict: Verdict) => void;
+
 export type BlobReadOptions = {
   readonly signal?: AbortSignal;
   /**
@@ -25,6 +31,11 @@ export type BlobReadOptions = {
   readonly priority?: Priority | (() => Priority);
   /** Told once for each range that really crossed a wire: which source, how many bytes. */
   readonly onFetched?: (sourceName: string, bytes: number) => void;
+  /**
+   * Of a reader that verifies. A source that keeps what it reads, or knows who sent it, leaves a
+   * listener here before it answers; it hears later of each part that is verified, of no other.
+   */
+  readonly onVerdict?: (listener: VerdictListener) => void;
 };
 
 /** The priority of a read at this moment. */
