@@ -1,0 +1,13 @@
+/**
+ * Every maximum of this package, each with its reason. Other peers are strangers until their
+ * certificate and token are checked, and may be out of order after that.
+ */
+
+/** A piece between our peers: one read of a chunk rarely needs two. */
+export const PIECE_BYTES = 1 << 20;
+/** A block between our peers: 0.2 ms of a 10 Gbit/s link, so a demand read never waits long behind another. */
+export const BLOCK_BYTES_MAX = 128 << 10;
+/** A block to standard clients, which drop a connection above (BEP 3). */
+export const STANDARD_BLOCK_BYTES = 16 << 10;
+/** What has one home: small enough to spread a blob over all seeds, large enough for long origin reads. */
+export const EXTENT_BYTES = 16 << 20;
