@@ -1,15 +1,22 @@
-/** The 20 bytes by which a peer is known on the wire and to trackers (BEP 3, BEP 20). */
-import { randomBytes } from 'node:crypto';
+/**
+ * The 20 bytes by which a peer is known on the wire and to trackers (BEP 3, BEP 20). Those of our
+ * hosts follow from the host's name, so that one can be chosen before it was ever met; its
+ * certificate has to name that host. A process without a name takes a new one at each start.
+ */
+import { createHash, randomBytes } from 'node:crypto';
 import { PeerIdSyntaxError } from '../errors.ts';
+import type { HostName } from './host.ts';
 
 declare const peerIdBrand: unique symbol;
 
 /** 40 lowercase hexadecimal digits: 20 bytes. */
 export type PeerId = string & { readonly [peerIdBrand]: true };
 
-/** Client and version as BEP 20 writes them. */
-const CLIENT_PREFIX = '-SL0100-';
+/** Client and version as BEP 20 writes them; it stays, or ids would change with a release. */
+const CLIENT_PREFIX = Buffer.from('-SL0100-', 'latin1');
 const PEER_ID_BYTES = 20;
+/** Keeps ids apart from those of any later way to make them. */
+const DOMAIN = 'shoal host 1\n';
 
 function isPeerId(text: string): text is PeerId {
   return /^[0-9a-f]{40}$/.test(text);
@@ -21,9 +28,17 @@ export function parsePeerId(text: string): PeerId {
   return text;
 }
 
-/** A new one for each start of a peer. */
+/** The id of one of our hosts. */
+export function peerIdOf(host: HostName): PeerId {
+  return withPrefix(createHash('sha256').update(DOMAIN).update(host).digest());
+}
+
+/** Of a process that is no host. */
 export function newPeerId(): PeerId {
-  const prefix = Buffer.from(CLIENT_PREFIX, 'latin1');
-  const id = Buffer.concat([prefix, randomBytes(PEER_ID_BYTES - prefix.length)]);
-  return parsePeerId(id.toString('hex'));
+  return withPrefix(randomBytes(PEER_ID_BYTES));
+}
+
+function withPrefix(bytes: Buffer): PeerId {
+  const rest = bytes.subarray(0, PEER_ID_BYTES - CLIENT_PREFIX.length);
+  return parsePeerId(Buffer.concat([CLIENT_PREFIX, rest]).toString('hex'));
 }
