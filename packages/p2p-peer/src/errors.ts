@@ -36,3 +36,36 @@ export class HostNameSyntaxError extends ShoalError {
     });
   }
 }
+
+/** Two offsets between which no bytes lie. */
+export class ByteRangeError extends ShoalError {
+  override readonly code = 'ERR_P2P_BYTE_RANGE';
+
+  constructor(start: number, end: number) {
+    super(`${start} to ${end} is not a range of bytes`, {
+      remedy: 'a range starts at 0 or later and ends behind its start, both whole numbers',
+    });
+  }
+}
+
+/** More pieces of a blob than one set of ranges may have. */
+export class TooManyRangesError extends ShoalError {
+  override readonly code = 'ERR_P2P_RANGES_MAX';
+
+  constructor(rangesMax: number) {
+    super(`a set of ranges would have more than ${rangesMax}`, {
+      remedy: 'read larger pieces of the blob, or all of it',
+    });
+  }
+}
+
+/** Bytes from a peer or a record that are not a set of ranges. */
+export class RangeSetFormatError extends ShoalError {
+  override readonly code = 'ERR_P2P_RANGE_SET_FORMAT';
+
+  constructor(problem: string) {
+    super(`a set of ranges does not decode: ${problem}`, {
+      remedy: 'whoever wrote it is of another version, or out of order',
+    });
+  }
+}
