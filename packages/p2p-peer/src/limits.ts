@@ -13,3 +13,5 @@ export const STANDARD_BLOCK_BYTES = 16 << 10;
 export const EXTENT_BYTES = 16 << 20;
 /** Ranges of one set: a blob of 10 GiB half held in 60 KiB pieces has 87,382; each takes 16 bytes. */
 export const RANGES_MAX = 1 << 18;
+/** Ranges of one blob whose sender is remembered until they are verified: 32 MiB in blocks. */
+export const UNJUDGED_RANGES_MAX = 256;

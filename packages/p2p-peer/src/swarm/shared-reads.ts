@@ -1,0 +1,177 @@
+/**
+ * Reads that share their bytes: each byte of a blob is asked for once, however many wait for it.
+ * What is asked for in one turn of the event loop becomes one read where it touches, so that the
+ * blocks of a chunk, which come as many requests, cost one request further on. A home reads its
+ * origin through this, and a host reads its peers.
+ */
+import type { Priority } from '@shoal/blob-store';
+import type { ByteRange } from '../ranges/byte-range.ts';
+
+export type SharedReadOptions = {
+  readonly signal?: AbortSignal | undefined;
+  readonly priority: Priority;
+};
+
+export type SharedReadsInput = {
+  /** Reads the range itself; the buffer is not changed afterwards. */
+  readonly read: (
+    range: ByteRange,
+    options: { readonly signal: AbortSignal; readonly priority: () => Priority },
+  ) => Promise<Buffer>;
+  /** Longest range of one read, in bytes. */
+  readonly bytesMax: number;
+};
+
+type Waiter = { readonly priority: Priority };
+
+type Flight = {
+  readonly range: ByteRange;
+  readonly bytes: Promise<Buffer>;
+  readonly controller: AbortController;
+  readonly waiters: Set<Waiter>;
+};
+
+type Asked = {
+  readonly range: ByteRange;
+  readonly waiter: Waiter;
+  readonly start: (flights: readonly Flight[]) => void;
+};
+
+const ORDER: readonly Priority[] = ['demand', 'prefetch', 'background'];
+
+export class SharedReads {
+  readonly #input: SharedReadsInput;
+  /** Ascending, disjoint. */
+  #flights: Flight[] = [];
+  #asked: Asked[] = [];
+  #isScheduled = false;
+
+  constructor(input: SharedReadsInput) {
+    this.#input = input;
+  }
+
+  /** Reads that run. */
+  get count(): number {
+    return this.#flights.length;
+  }
+
+  /** The bytes of a range. Rejects as soon as one of its reads fails, or with the signal's reason. */
+  async read(range: ByteRange, options: SharedReadOptions): Promise<Buffer> {
+    const { signal, priority } = options;
+    signal?.throwIfAborted();
+    const waiter: Waiter = { priority };
+    const flights = await this.#ask(range, waiter);
+    const { promise: given, reject } = Promise.withResolvers<never>();
+    const giveUp = () => reject(signal?.reason);
+    signal?.addEventListener('abort', giveUp, { once: true });
+    if (signal?.aborted === true) giveUp();
+    try {
+      return await Promise.race([collect(flights, range), given]);
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
+      this.#leave(flights, waiter);
+    }
+  }
+
+  #ask(range: ByteRange, waiter: Waiter): Promise<readonly Flight[]> {
+    const { promise, resolve } = Promise.withResolvers<readonly Flight[]>();
+    this.#asked.push({ range, waiter, start: resolve });
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      setImmediate(() => this.#startAsked());
+    }
+    return promise;
+  }
+
+  #startAsked(): void {
+    this.#isScheduled = false;
+    const asked = this.#asked;
+    this.#asked = [];
+    const sorted = asked.map(({ range }) => range).sort((a, b) => a.start - b.start);
+    for (const range of mergeTouching(sorted)) {
+      for (const gap of this.#gapsOf(range)) this.#startFlights(gap);
+    }
+    this.#flights.sort((a, b) => a.range.start - b.range.start);
+    for (const { range, waiter, start } of asked) {
+      const own = this.#flights.filter((flight) => overlaps(flight.range, range));
+      for (const flight of own) flight.waiters.add(waiter);
+      start(own);
+    }
+  }
+
+  /** The parts of a range that no flight brings. */
+  #gapsOf(range: ByteRange): ByteRange[] {
+    const gaps: ByteRange[] = [];
+    let at = range.start;
+    for (const { range: known } of this.#flights) {
+      if (known.end <= at || known.start >= range.end) continue;
+      if (known.start > at) gaps.push({ start: at, end: known.start });
+      at = Math.max(at, known.end);
+    }
+    if (at < range.end) gaps.push({ start: at, end: range.end });
+    return gaps;
+  }
+
+  #startFlights(gap: ByteRange): void {
+    const { bytesMax } = this.#input;
+    for (let start = gap.start; start < gap.end; start += bytesMax) {
+      this.#flights.push(this.#startFlight({ start, end: Math.min(gap.end, start + bytesMax) }));
+    }
+  }
+
+  #startFlight(range: ByteRange): Flight {
+    const controller = new AbortController();
+    const waiters = new Set<Waiter>();
+    const priority = () => ORDER.find((each) => hasPriority(waiters, each)) ?? 'background';
+    const bytes = this.#input.read(range, { signal: controller.signal, priority });
+    const flight = { range, bytes, controller, waiters };
+    const end = () => {
+      this.#flights = this.#flights.filter((each) => each !== flight);
+    };
+    bytes.then(end, end);
+    return flight;
+  }
+
+  /** A flight that nobody waits for any more ends. */
+  #leave(flights: readonly Flight[], waiter: Waiter): void {
+    for (const { waiters, controller } of flights) {
+      waiters.delete(waiter);
+      if (waiters.size > 0) continue;
+      controller.abort();
+      // Whoever asks from now on starts another one.
+      this.#flights = this.#flights.filter((flight) => flight.controller !== controller);
+    }
+  }
+}
+
+function hasPriority(waiters: ReadonlySet<Waiter>, priority: Priority): boolean {
+  for (const waiter of waiters) if (waiter.priority === priority) return true;
+  return false;
+}
+
+function overlaps(a: ByteRange, b: ByteRange): boolean {
+  return a.start < b.end && b.start < a.end;
+}
+
+/** Of ranges in ascending order. */
+function mergeTouching(ranges: readonly ByteRange[]): ByteRange[] {
+  const merged: ByteRange[] = [];
+  for (const range of ranges) {
+    const last = merged.at(-1);
+    if (last === undefined || last.end < range.start) merged.push(range);
+    else merged[merged.length - 1] = { start: last.start, end: Math.max(last.end, range.end) };
+  }
+  return merged;
+}
+
+/** A copy of the range out of the flights that cover it. */
+async function collect(flights: readonly Flight[], range: ByteRange): Promise<Buffer> {
+  const parts = await Promise.all(flights.map(({ bytes }) => bytes));
+  const bytes = Buffer.allocUnsafe(range.end - range.start);
+  for (const [index, { range: own }] of flights.entries()) {
+    const start = Math.max(own.start, range.start);
+    const end = Math.min(own.end, range.end);
+    parts[index]?.copy(bytes, start - range.start, start - own.start, end - own.start);
+  }
+  return bytes;
+}
