@@ -19,8 +19,10 @@ import type { MissPolicy, SourceOptions } from './blob-types.ts';
 import { LazySource } from './lazy-source.ts';
 
 export type ImageAccessOptions = {
-  /** Wraps what fetches blobs: bandwidth limits and the like. */
-  readonly wrapSource?: ((source: BlobSource) => BlobSource) | undefined;
+  /** Wraps what fetches the blobs of an image: peers that may have them, bandwidth limits. */
+  readonly wrapSource?:
+    | ((source: BlobSource, reference: ImageReference) => BlobSource)
+    | undefined;
   /** Used for requests that bring none. */
   readonly dockerConfigDirectory?: string | undefined;
   readonly caFile?: string | undefined;
@@ -71,7 +73,7 @@ export class ImageAccess {
   lazySource(target: AccessTarget, layers: readonly Descriptor[]): BlobSource {
     return new LazySource('registry', async () => {
       const source = registryBlobSource(await this.open(target), { descriptors: layers });
-      return this.#options.wrapSource?.(source) ?? source;
+      return this.#options.wrapSource?.(source, parseReference(target.reference)) ?? source;
     });
   }
 
