@@ -20,9 +20,7 @@ import { LazySource } from './lazy-source.ts';
 
 export type ImageAccessOptions = {
   /** Wraps what fetches the blobs of an image: peers that may have them, bandwidth limits. */
-  readonly wrapSource?:
-    | ((source: BlobSource, reference: ImageReference) => BlobSource)
-    | undefined;
+  readonly wrapSource?: ((source: BlobSource, reference: ImageReference) => BlobSource) | undefined;
   /** Used for requests that bring none. */
   readonly dockerConfigDirectory?: string | undefined;
   readonly caFile?: string | undefined;
