@@ -69,3 +69,38 @@ export class RangeSetFormatError extends ShoalError {
     });
   }
 }
+
+/** Bytes that are not bencoded as BEP 3 says. */
+export class BencodeError extends ShoalError {
+  override readonly code = 'ERR_P2P_BENCODE';
+
+  constructor(problem: string) {
+    super(`bencoded bytes are wrong: ${problem}`, {
+      remedy: 'whoever wrote them is out of order; a torrent can be made again by converting again',
+    });
+  }
+}
+
+/** A torrent that is not that of a blob. */
+export class MetainfoError extends ShoalError {
+  override readonly code = 'ERR_P2P_METAINFO';
+
+  constructor(problem: string, options: { readonly cause?: unknown } = {}) {
+    super(`not a torrent of a blob: ${problem}`, {
+      ...options,
+      remedy: 'use the torrent that was published with the image, or convert it again',
+    });
+  }
+}
+
+/** Text that is not the magnet link of a blob. */
+export class MagnetSyntaxError extends ShoalError {
+  override readonly code = 'ERR_P2P_MAGNET';
+
+  constructor(text: string, options: { readonly cause?: unknown } = {}) {
+    super(`${quoted(text)} is not the magnet link of a blob`, {
+      ...options,
+      remedy: 'a link has an infohash (xt), a blob (dn) and its size (xl), each once',
+    });
+  }
+}

@@ -7,3 +7,4 @@ export * from './ranges/byte-range.ts';
 export * from './ranges/range-codec.ts';
 export * from './ranges/range-set.ts';
 export { type Cursor, readVarint, varintBytes, writeVarint } from './ranges/varint.ts';
+export * from './torrent/index.ts';

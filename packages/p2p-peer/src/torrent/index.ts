@@ -1,0 +1,10 @@
+/** Torrents of blobs, and nothing else of this package: what a conversion loads. */
+export { formatMagnet, type Magnet, parseMagnet } from './magnet.ts';
+export {
+  decodeMetainfo,
+  encodeMetainfo,
+  type Metainfo,
+  type MetainfoFields,
+  PIECE_HASH_BYTES,
+} from './metainfo.ts';
+export { pieceBytesOf, pieceCountOf } from './piece-length.ts';
