@@ -8,3 +8,25 @@ export * from './ranges/range-codec.ts';
 export * from './ranges/range-set.ts';
 export { type Cursor, readVarint, varintBytes, writeVarint } from './ranges/varint.ts';
 export * from './torrent/index.ts';
+export {
+  AuthorityFile,
+  createAuthority,
+  type IssuedCertificate,
+  issueCertificate,
+} from './trust/authority.ts';
+export * from './trust/certificate-identity.ts';
+export type { CertificateRequest } from './trust/certificate-request.ts';
+export * from './trust/errors.ts';
+export * from './trust/grant.ts';
+export * from './trust/identity-files.ts';
+export * from './trust/limits.ts';
+export { writePrivateFile } from './trust/private-file.ts';
+export {
+  type IdentityPaths,
+  identityPathsIn,
+  loadTlsIdentity,
+  TlsIdentity,
+} from './trust/tls-identity.ts';
+export * from './trust/token.ts';
+export * from './trust/token-keys.ts';
+export * from './trust/token-store.ts';
