@@ -14,8 +14,12 @@ export const HASH_HERE_BYTES_MAX = 64 << 10;
 export const JOB_BYTES_MAX = 64 << 20;
 /** Raw bytes a codec thread keeps room for between jobs: a few chunks, and no memory held for nothing. */
 export const SCRATCH_BYTES_MAX = 4 << 20;
+/** Read at a time by a thread that hashes a file: more is not faster, and each thread holds so much. */
+export const HASH_READ_BYTES = 1 << 20;
 /** Chunks of one job: as many as tiny files can fill a request. */
 export const JOB_CHUNKS_MAX = 1 << 16;
+/** The shortest piece of a torrent that is hashed: what clients know, and no hash for each byte. */
+export const PIECE_BYTES_MIN = 16 << 10;
 /** Ranges read from a source at once: enough to hide a round trip, few enough for a registry. */
 export const SOURCE_READS_MAX = 16;
 /** Of these, kept free for demand reads: prefetching must never make a program wait. */

@@ -125,12 +125,46 @@ export type DigestResult = {
   readonly digests: Uint8Array<ArrayBuffer>;
 };
 
+/** SHA-1 of pieces of a blob, as its torrent has them, for one length of pieces or several. */
+export type PieceHashJob = {
+  readonly raw: ArrayBuffer;
+  /** Bytes at the start of `raw` that are hashed. */
+  readonly length: number;
+  /** The first piece starts with `raw`; the last one may be shorter. */
+  readonly pieceBytes: readonly number[];
+};
+
+export type PieceHashResult = {
+  readonly raw: ArrayBuffer;
+  /** For each of `pieceBytes` its hashes, 20 bytes each. */
+  readonly hashes: readonly Uint8Array<ArrayBuffer>[];
+};
+
+/** SHA-256 of ranges of an open file, each by itself. */
+export type HashFileJob = {
+  /** Must stay open until the job is over. */
+  readonly fd: number;
+  /** Byte offsets in the file. */
+  readonly offsets: Float64Array<ArrayBuffer>;
+  /** Bytes of each; a range may be a whole blob. */
+  readonly lengths: Float64Array<ArrayBuffer>;
+  /** The job ends early once the first element is not 0: a large blob takes seconds. */
+  readonly stop?: Int32Array<SharedArrayBuffer>;
+};
+
+export type HashFileResult = {
+  /** DIGEST_BYTES for each range; undefined when it was stopped. */
+  readonly digests: Uint8Array<ArrayBuffer> | undefined;
+};
+
 /** Every job kind, what it takes and gives. */
 export type CodecJobs = {
   compress: { readonly job: CompressJob; readonly result: CompressResult };
   'verify-decompress': { readonly job: DecompressJob; readonly result: DecompressResult };
   'verify-file': { readonly job: VerifyFileJob; readonly result: VerifyFileResult };
   digest: { readonly job: DigestJob; readonly result: DigestResult };
+  'hash-file': { readonly job: HashFileJob; readonly result: HashFileResult };
+  'piece-hashes': { readonly job: PieceHashJob; readonly result: PieceHashResult };
 };
 
 export type CodecJobKind = keyof CodecJobs;

@@ -228,10 +228,12 @@ function transferOf(request: CodecRequest): ArrayBuffer[] {
   switch (request.kind) {
     case 'compress':
     case 'digest':
+    case 'piece-hashes':
       return [request.job.raw];
     case 'verify-decompress':
       return [request.job.stored];
     case 'verify-file':
+    case 'hash-file':
       return [];
   }
 }

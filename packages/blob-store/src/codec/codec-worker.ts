@@ -6,7 +6,8 @@ import { parentPort } from 'node:worker_threads';
 import { errorCode } from '@shoal/errors';
 import type { CodecJobKind, CodecJobs } from './codec-jobs.ts';
 import { runDecompress } from './run-decompress.ts';
-import { runCompress, runDigest, runVerifyFile } from './run-job.ts';
+import { runHashFile } from './run-hash-file.ts';
+import { runCompress, runDigest, runPieceHashes, runVerifyFile } from './run-job.ts';
 
 /** A job of any kind, kind and job matching. */
 export type CodecRequest = {
@@ -42,8 +43,16 @@ async function perform(request: CodecRequest): Promise<Outcome> {
       const result = await runDigest(request.job);
       return { result, transfer: [result.raw, result.digests.buffer] };
     }
+    case 'piece-hashes': {
+      const result = runPieceHashes(request.job);
+      return { result, transfer: [result.raw, ...result.hashes.map(({ buffer }) => buffer)] };
+    }
     case 'verify-file':
       return { result: await runVerifyFile(request.job), transfer: [] };
+    case 'hash-file': {
+      const result = runHashFile(request.job);
+      return { result, transfer: result.digests === undefined ? [] : [result.digests.buffer] };
+    }
   }
 }
 

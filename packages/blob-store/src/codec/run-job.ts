@@ -1,15 +1,18 @@
 /**
  * What a codec thread does with a job. Synchronous but for the first use of a WebAssembly hash.
  */
+import { hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { CodecJobError } from '../errors.ts';
-import { JOB_BYTES_MAX, JOB_CHUNKS_MAX } from '../limits.ts';
+import { JOB_BYTES_MAX, JOB_CHUNKS_MAX, PIECE_BYTES_MIN } from '../limits.ts';
 import { type ChunkDigest, openChunkCrc, openChunkDigest } from './chunk-hash.ts';
 import type {
   CompressJob,
   CompressResult,
   DigestJob,
   DigestResult,
+  PieceHashJob,
+  PieceHashResult,
   VerifyFileJob,
   VerifyFileResult,
 } from './codec-jobs.ts';
@@ -53,6 +56,30 @@ export async function runDigest(job: DigestJob): Promise<DigestResult> {
     from += length;
   }
   return { raw, digests };
+}
+
+const SHA1_BYTES = 20;
+
+export function runPieceHashes({ raw, length, pieceBytes }: PieceHashJob): PieceHashResult {
+  checkLengths(raw, Uint32Array.of(length));
+  if (pieceBytes.some((bytes) => !(bytes >= PIECE_BYTES_MIN))) {
+    throw new CodecJobError('pieces are too short');
+  }
+  return {
+    raw,
+    hashes: pieceBytes.map((bytes) => hashPieces(new Uint8Array(raw, 0, length), bytes)),
+  };
+}
+
+function hashPieces(bytes: Uint8Array, pieceBytes: number): Uint8Array<ArrayBuffer> {
+  const count = Math.ceil(bytes.length / pieceBytes);
+  const hashes = new Uint8Array(count * SHA1_BYTES);
+  for (let piece = 0; piece < count; piece++) {
+    const from = piece * pieceBytes;
+    const digest = hash('sha1', bytes.subarray(from, from + pieceBytes), 'buffer');
+    hashes.set(digest, piece * SHA1_BYTES);
+  }
+  return hashes;
 }
 
 /** Chunks that cannot be read count as not verified. */
