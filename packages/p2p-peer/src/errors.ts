@@ -1,7 +1,7 @@
 /**
  * Every condition this package reports, one class each. Codes are stable; callers test `code`.
  */
-import { ShoalError } from '@shoal/errors';
+import { ShoalError, type ShoalErrorOptions } from '@shoal/errors';
 import { quoted } from '@shoal/oci';
 
 /** Text that is not the id of a peer. */
@@ -101,6 +101,75 @@ export class MagnetSyntaxError extends ShoalError {
     super(`${quoted(text)} is not the magnet link of a blob`, {
       ...options,
       remedy: 'a link has an infohash (xt), a blob (dn) and its size (xl), each once',
+    });
+  }
+}
+
+/** The directory of a store cannot be used: not ours, a link, of something else, of another version. */
+export class StoreDirectoryError extends ShoalError {
+  override readonly code = 'ERR_P2P_STORE_DIRECTORY';
+
+  constructor(directory: string, problem: string, options: ShoalErrorOptions = {}) {
+    super(`${directory} cannot hold the bytes of blobs: ${problem}`, {
+      remedy: 'give the store a directory of its own',
+      ...options,
+    });
+  }
+}
+
+/** Two processes at one store. */
+export class StoreLockedError extends ShoalError {
+  override readonly code = 'ERR_P2P_STORE_LOCKED';
+
+  constructor(directory: string, options: ShoalErrorOptions = {}) {
+    super(`the store in ${directory} is in use by another process`, {
+      remedy: 'stop the other one, or give this one a directory of its own',
+      ...options,
+    });
+  }
+}
+
+/** A record of a store that does not decode; what it told of counts as not there. */
+export class StoreRecordError extends ShoalError {
+  override readonly code = 'ERR_P2P_STORE_RECORD';
+
+  constructor(key: string, problem: string, options: ShoalErrorOptions = {}) {
+    super(`record ${key} of the store does not decode: ${problem}`, {
+      remedy: 'nothing needs to be done: what it told of is fetched again',
+      ...options,
+    });
+  }
+}
+
+/** A file of a store that is not the one that was written; its blob counts as not there. */
+export class StoreFileError extends ShoalError {
+  override readonly code = 'ERR_P2P_STORE_FILE';
+
+  constructor(path: string, problem: string) {
+    super(`${path} is not what the store has written: ${problem}`, {
+      remedy: 'nothing needs to be done: the blob is fetched again',
+    });
+  }
+}
+
+/** A blob that is said to have another size than the stored one, or one that no blob has. */
+export class StoredBlobSizeError extends ShoalError {
+  override readonly code = 'ERR_P2P_STORED_BLOB_SIZE';
+
+  constructor(blobId: string, sizeBytes: number, problem: string) {
+    super(`blob ${blobId} cannot be stored with ${sizeBytes} bytes: ${problem}`, {
+      remedy: 'see which manifest tells this size; the blob can be read without the store',
+    });
+  }
+}
+
+/** A store that was closed, or has more blobs than it may. */
+export class StoreUnusableError extends ShoalError {
+  override readonly code = 'ERR_P2P_STORE_UNUSABLE';
+
+  constructor(directory: string, problem: string) {
+    super(`the store in ${directory} ${problem}`, {
+      remedy: 'the blob can be read without the store',
     });
   }
 }

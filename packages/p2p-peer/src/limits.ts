@@ -29,3 +29,29 @@ export const TRACKERS_MAX = 16;
 export const TRACKER_URL_LENGTH_MAX = 2048;
 /** Characters of a magnet link: all trackers, percent-encoded. */
 export const MAGNET_LENGTH_MAX = 128 << 10;
+/** The largest blob that is stored: 1 TiB has 16,384 segments. */
+export const STORED_BLOB_BYTES_MAX = 2 ** 40;
+/** Blobs of one store: each costs a record and a look at its file when the store is opened. */
+export const STORED_BLOBS_MAX = 1 << 16;
+/** What one record tells of a blob: 1,000 ranges of 60 KiB and 64 hashes are 8 KiB, written together. */
+export const SEGMENT_BYTES = 64 << 20;
+/** Descriptors of a store: more blobs than a host reads at a time. */
+export const STORE_FILES_OPEN_MAX = 64;
+/** Bytes that a store reads at a time: a large chunk; peers ask for less. */
+export const STORE_READ_BYTES_MAX = 64 << 20;
+/** What is right becomes durable so much later at most, since each time costs the disk two writes. */
+export const STORE_DURABLE_DELAY_MS_MAX = 100;
+/** Written bytes with which the store does not wait so long: a crash loses no more. */
+export const STORE_DURABLE_BYTES_MAX = 64 << 20;
+/** Blobs whose files are synced at once. */
+export const STORE_SYNCS_MAX = 4;
+/** Bytes that nobody has judged for so long are given up: their reader is gone, or never verifies. */
+export const UNJUDGED_MS_MAX = 60_000;
+/** Reads whose bytes wait for a verdict; with more the oldest are given up. */
+export const DEPOSITS_MAX = 4096;
+/** An eviction goes down to so much of the limit, so that the next one is not at once. */
+export const STORE_LOW_PERCENT = 90;
+/** Freed on a full disk at a time. */
+export const STORE_FULL_EVICT_BYTES = 64 << 20;
+/** A later use of a blob is recorded after so long: it decides nothing but what is evicted first. */
+export const LAST_USE_RECORD_MS = 60_000;
