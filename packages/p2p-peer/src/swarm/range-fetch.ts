@@ -1,0 +1,190 @@
+/**
+ * Carries out the read of one range: what `RangeRead` decides is done here, on wires, at the origin
+ * and by timers, and what comes of it is told to it. The first answer for a byte is the one that
+ * counts; later ones are counted as moved, and dropped.
+ */
+import type { Priority } from '@shoal/blob-store';
+import type { PeerId } from '../identity/peer-id.ts';
+import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import { RangeSet } from '../ranges/range-set.ts';
+import { RangeRead, type RefusalReason } from '../select/range-read.ts';
+import type { CancelReason, ReadAction, SwarmView } from '../select/read-action.ts';
+import type { ReadPolicy } from '../select/read-policy.ts';
+
+/** Who sent bytes. */
+export type Sender = PeerId | 'origin';
+
+export type RangeFetchInput = {
+  readonly view: SwarmView;
+  readonly policy: Partial<ReadPolicy>;
+  /** Asks a peer; connects to it first where there is no wire. Rejects with `PeerAskError`. */
+  readonly ask: (
+    peer: PeerId,
+    range: ByteRange,
+    options: { readonly signal: AbortSignal; readonly priority: Priority },
+  ) => Promise<Buffer>;
+  /** Reads the origin. */
+  readonly readOrigin: (
+    range: ByteRange,
+    options: { readonly signal: AbortSignal; readonly priority: () => Priority },
+  ) => Promise<Buffer>;
+  /** What it means that asking a peer failed. */
+  readonly failureOf: (error: unknown, peer: PeerId) => AskFailure;
+  /** Told of the bytes that count, once each. */
+  readonly onBytes: (sender: Sender, range: ByteRange, bytes: Buffer) => void;
+  /** A peer was given up. */
+  readonly onGivenUp: (peer: PeerId, reason: CancelReason) => void;
+  readonly nowMs: () => number;
+};
+
+export type AskFailure =
+  | { readonly kind: 'refused'; readonly reason: RefusalReason }
+  /** Its wire is closed, or there is none. */
+  | { readonly kind: 'lost' };
+
+export type RangeFetchOptions = {
+  readonly signal: AbortSignal;
+  readonly priority: () => Priority;
+};
+
+export class RangeFetch {
+  readonly #input: RangeFetchInput;
+  readonly #read: RangeRead;
+  readonly #bytes: Buffer;
+  readonly #filled = new RangeSet();
+  readonly #options: RangeFetchOptions;
+  /** Of the asks under way, by peer and first byte. */
+  readonly #asks = new Map<string, AbortController>();
+  /** Ends reads of the origin. */
+  readonly #origin = new AbortController();
+  readonly #outcome = Promise.withResolvers<Buffer>();
+  #timer: NodeJS.Timeout | undefined;
+  #originError: unknown;
+
+  constructor(range: ByteRange, input: RangeFetchInput, options: RangeFetchOptions) {
+    this.#input = input;
+    this.#options = options;
+    const isDemand = () => options.priority() === 'demand';
+    this.#read = new RangeRead(range, input.view, { isDemand, ...input.policy });
+    this.#bytes = Buffer.allocUnsafe(rangeBytes(range));
+  }
+
+  /** Once. Rejects with the origin's error when nobody has the bytes, or with the signal's reason. */
+  async run(): Promise<Buffer> {
+    const { signal } = this.#options;
+    signal.throwIfAborted();
+    const giveUp = () => this.#outcome.reject(signal.reason);
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      this.#do(this.#read.start(this.#input.nowMs()));
+      return await this.#outcome.promise;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+      this.#end();
+    }
+  }
+
+  /** Somebody has come, or has told that it holds more. */
+  holdersChanged(range?: ByteRange): void {
+    this.#do(this.#read.holdersChanged(this.#input.nowMs(), range));
+  }
+
+  joined(peer: PeerId): void {
+    this.#do(this.#read.joined(peer, this.#input.nowMs()));
+  }
+
+  lost(peer: PeerId): void {
+    this.#do(this.#read.lost(peer, this.#input.nowMs()));
+  }
+
+  #do(actions: readonly ReadAction[]): void {
+    for (const action of actions) {
+      switch (action.kind) {
+        case 'ask':
+          void this.#ask(action.peer, action.range);
+          break;
+        case 'cancel':
+          this.#cancel(action.peer, action.range, action.reason);
+          break;
+        case 'origin':
+          void this.#readOrigin(action.range);
+          break;
+        case 'wake':
+          this.#wakeAt(action.atMs);
+          break;
+        case 'fail':
+          this.#outcome.reject(this.#originError);
+          break;
+      }
+    }
+    if (this.#read.isDone) this.#outcome.resolve(this.#bytes);
+  }
+
+  async #ask(peer: PeerId, range: ByteRange): Promise<void> {
+    const key = keyOf(peer, range);
+    const controller = new AbortController();
+    this.#asks.set(key, controller);
+    const { ask, failureOf, nowMs } = this.#input;
+    try {
+      const priority = this.#options.priority();
+      const bytes = await ask(peer, range, { signal: controller.signal, priority });
+      this.#arrived(peer, range, bytes);
+    } catch (error) {
+      // Whoever cancelled knows.
+      if (controller.signal.aborted) return;
+      const failure = failureOf(error, peer);
+      if (failure.kind === 'lost') this.#do(this.#read.lost(peer, nowMs()));
+      else this.#do(this.#read.refused(peer, range, nowMs(), failure.reason));
+    } finally {
+      if (this.#asks.get(key) === controller) this.#asks.delete(key);
+    }
+  }
+
+  #cancel(peer: PeerId, range: ByteRange, reason: CancelReason): void {
+    this.#asks.get(keyOf(peer, range))?.abort();
+    if (reason === 'late' || reason === 'silent') this.#input.onGivenUp(peer, reason);
+  }
+
+  async #readOrigin(range: ByteRange): Promise<void> {
+    const { readOrigin, nowMs } = this.#input;
+    const { signal } = this.#origin;
+    try {
+      const { priority } = this.#options;
+      this.#arrived('origin', range, await readOrigin(range, { signal, priority }));
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#originError = error;
+      this.#do(this.#read.originFailed(range, nowMs()));
+    }
+  }
+
+  #arrived(sender: Sender, range: ByteRange, bytes: Buffer): void {
+    if (!this.#read.isDone) {
+      for (const part of this.#filled.missing(range)) {
+        const start = part.start - range.start;
+        const own = bytes.subarray(start, start + rangeBytes(part));
+        own.copy(this.#bytes, part.start - this.#read.range.start);
+        this.#filled.add(part);
+        this.#input.onBytes(sender, part, own);
+      }
+    }
+    this.#do(this.#read.arrived(sender, range, this.#input.nowMs()));
+  }
+
+  #wakeAt(atMs: number): void {
+    clearTimeout(this.#timer);
+    const delayMs = Math.max(0, Math.ceil(atMs - this.#input.nowMs()));
+    this.#timer = setTimeout(() => this.#do(this.#read.tick(this.#input.nowMs())), delayMs);
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#read.stop();
+    for (const controller of this.#asks.values()) controller.abort();
+    this.#origin.abort();
+  }
+}
+
+function keyOf(peer: PeerId, { start }: ByteRange): string {
+  return `${peer} ${start}`;
+}
