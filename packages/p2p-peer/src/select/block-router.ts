@@ -1,0 +1,115 @@
+/**
+ * Whom to ask for a block that nobody is asked for: a peer that holds it, else the home of its
+ * extent, else the next home, at last the origin, by lottery.
+ */
+import type { PeerId } from '../identity/peer-id.ts';
+import type { Block } from './block-state.ts';
+import type { Candidate } from './candidate.ts';
+import { chooseHolder } from './choose-holder.ts';
+import { OriginLottery } from './origin-lottery.ts';
+import type { PeerStandings } from './peer-standing.ts';
+import type { AskReason, SwarmView } from './read-action.ts';
+import type { ReadPolicy } from './read-policy.ts';
+
+export type Route =
+  | { readonly kind: 'ask'; readonly candidate: Candidate; readonly reason: AskReason }
+  | { readonly kind: 'wait'; readonly untilMs: number }
+  | { readonly kind: 'origin' }
+  | { readonly kind: 'fail' };
+
+const ORIGIN: Route = { kind: 'origin' };
+
+export class BlockRouter {
+  readonly #view: SwarmView;
+  readonly #policy: ReadPolicy;
+  readonly #standings: PeerStandings;
+  #lottery: OriginLottery | undefined;
+
+  constructor(view: SwarmView, policy: ReadPolicy, standings: PeerStandings) {
+    this.#view = view;
+    this.#policy = policy;
+    this.#standings = standings;
+  }
+
+  /** `addedBytes`: what has been decided for each peer since the view was last told. */
+  route(block: Block, nowMs: number, addedBytes: ReadonlyMap<PeerId, number>): Route {
+    const holders = this.#view.holders(block.range);
+    const usable = holders.filter(({ peer }) => this.#standings.of(peer, nowMs).kind === 'free');
+    const candidate = chooseHolder(usable, this.#policy.random, addedBytes);
+    if (candidate !== undefined) return { kind: 'ask', candidate, reason: 'holder' };
+    const atHome = this.#policy.isHome ? undefined : this.#routeHome(block, nowMs);
+    if (atHome !== undefined) return atHome;
+    if (block.hasOriginFailed) return this.#afterOrigin(holders, nowMs);
+    return this.#policy.isHome ? ORIGIN : this.#drawForOrigin(nowMs);
+  }
+
+  /** A second peer beside those that are asked already. */
+  hedge(block: Block, nowMs: number, addedBytes: ReadonlyMap<PeerId, number>): Route | undefined {
+    const isOther = ({ peer }: Candidate) =>
+      this.#standings.of(peer, nowMs).kind === 'free' &&
+      !block.asks.some((ask) => ask.peer === peer);
+    const holders = this.#view.holders(block.range).filter(isOther);
+    // A home that is asked may wait for the origin: another one would fetch it a second time.
+    const isHomeAsked = this.#policy.isHome || block.asks.some(({ reason }) => reason === 'home');
+    const homes = isHomeAsked ? [] : this.#view.homes(block.range).slice(0, 1);
+    const candidate =
+      chooseHolder(holders, this.#policy.random, addedBytes) ??
+      homes.find((home) => home !== 'self' && isOther(home) && !home.isFull && !home.isBanned);
+    if (candidate === undefined || candidate === 'self') return undefined;
+    return { kind: 'ask', candidate, reason: 'hedge' };
+  }
+
+  /** It has had its turn: for this block that counts, for others it is left out for a while. */
+  pass(block: Block, peer: PeerId, nowMs: number): void {
+    this.#standings.pass(peer, nowMs);
+    if (block.home?.peer !== peer) return;
+    block.home = undefined;
+    block.homesPassed += 1;
+  }
+
+  #routeHome(block: Block, nowMs: number): Route | undefined {
+    const { homeRanks, homePatienceMs, refusedMs } = this.#policy;
+    for (const home of this.#view.homes(block.range)) {
+      if (block.homesPassed >= homeRanks) return undefined;
+      if (home === 'self') {
+        if (block.hasOriginFailed) continue;
+        return ORIGIN;
+      }
+      const standing = this.#standings.of(home.peer, nowMs);
+      if (home.isBanned || standing.kind === 'lost' || standing.kind === 'passed') continue;
+      if (block.home?.peer !== home.peer) block.home = { peer: home.peer, sinceMs: nowMs };
+      if (nowMs >= block.home.sinceMs + homePatienceMs) {
+        this.pass(block, home.peer, nowMs);
+        continue;
+      }
+      if (standing.kind === 'busy') return { kind: 'wait', untilMs: standing.untilMs };
+      if (home.isFull) return { kind: 'wait', untilMs: nowMs + refusedMs };
+      return { kind: 'ask', candidate: home, reason: 'home' };
+    }
+    return undefined;
+  }
+
+  #drawForOrigin(nowMs: number): Route {
+    const { random, lotteryStepMs: stepMs, lotteryDeadlineMs: deadlineMs } = this.#policy;
+    const { knownPeers } = this.#view;
+    this.#lottery ??= new OriginLottery({
+      startedAtMs: nowMs,
+      knownPeers,
+      draw: random(),
+      stepMs,
+      deadlineMs,
+    });
+    if (this.#lottery.mayGo(nowMs)) return ORIGIN;
+    return { kind: 'wait', untilMs: this.#lottery.turnMs };
+  }
+
+  /** Those who hold it and will have time again are waited for. */
+  #afterOrigin(holders: readonly Candidate[], nowMs: number): Route {
+    const isThere = holders.some(({ peer, isBanned }) => {
+      const { kind } = this.#standings.of(peer, nowMs);
+      return !isBanned && (kind === 'free' || kind === 'busy');
+    });
+    const untilMs = nowMs + this.#policy.refusedMaxMs;
+    return isThere ? { kind: 'wait', untilMs } : { kind: 'fail' };
+  }
+}

@@ -1,0 +1,290 @@
+/**
+ * The read of one range, as a machine without clock or wires: events in, actions out. Several blocks
+ * are under way at a time, each asked of the best peer for it; the first answer wins. A demand read
+ * asks a second peer when the first is late.
+ */
+import type { PeerId } from '../identity/peer-id.ts';
+import { type ByteRange, checkByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import { BlockRouter, type Route } from './block-router.ts';
+import { type Ask, Block, type BlockState, mergeRanges, splitRange } from './block-state.ts';
+import type { Candidate } from './candidate.ts';
+import { PeerStandings } from './peer-standing.ts';
+import type { AskReason, CancelReason, ReadAction, SwarmView } from './read-action.ts';
+import { READ_POLICY, type ReadPolicy } from './read-policy.ts';
+
+/** `busy`: later it would. `cannot`: it neither has it nor can get it. */
+export type RefusalReason = 'busy' | 'cannot';
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class RangeRead {
+  readonly range: ByteRange;
+  readonly #view: SwarmView;
+  readonly #policy: ReadPolicy;
+  readonly #blocks: readonly Block[];
+  readonly #open = new Set<Block>();
+  readonly #standings = new PeerStandings();
+  readonly #router: BlockRouter;
+  #next = 0;
+  #unsettled: number;
+  #openBytes = 0;
+  #wakeAtMs = NEVER;
+  /** Of the event that is being handled. */
+  #actions: ReadAction[] = [];
+  #forOrigin: ByteRange[] = [];
+  readonly #addedBytes = new Map<PeerId, number>();
+
+  /** Throws `ERR_P2P_BYTE_RANGE`. */
+  constructor(range: ByteRange, view: SwarmView, policy: Partial<ReadPolicy> = {}) {
+    checkByteRange(range);
+    this.range = range;
+    this.#view = view;
+    this.#policy = { ...READ_POLICY, ...policy };
+    this.#router = new BlockRouter(view, this.#policy, this.#standings);
+    this.#blocks = splitRange(range, this.#policy.blockBytes).map((block) => new Block(block));
+    this.#unsettled = this.#blocks.length;
+  }
+
+  /** Everything has arrived or has failed, or nobody wants it: no action follows. */
+  get isDone(): boolean {
+    return this.#unsettled === 0;
+  }
+
+  start(nowMs: number): ReadAction[] {
+    return this.#handle(nowMs, () => undefined);
+  }
+
+  /** Bytes are here, asked for or not: part of a block or many of them. */
+  arrived(from: PeerId | 'origin', range: ByteRange, nowMs: number): ReadAction[] {
+    return this.#handle(nowMs, () => {
+      if (from !== 'origin') this.#standings.answer(from);
+      for (const block of this.#blocksIn(range)) {
+        if (!block.isCompleteWith(range)) continue;
+        for (const { peer } of block.asks) if (peer !== from) this.#cancel(block, peer, 'answered');
+        this.#enter(block, { kind: 'done' });
+      }
+    });
+  }
+
+  refused(
+    peer: PeerId,
+    range: ByteRange,
+    nowMs: number,
+    reason: RefusalReason = 'busy',
+  ): ReadAction[] {
+    return this.#handle(nowMs, () => {
+      const { refusedMs, refusedMaxMs, random } = this.#policy;
+      for (const block of this.#blocksIn(range)) {
+        if (!block.asks.some((ask) => ask.peer === peer)) continue;
+        if (reason === 'cannot') this.#router.pass(block, peer, nowMs);
+        else this.#standings.refuse(peer, nowMs, refusedMs, refusedMaxMs, random());
+        this.#withdraw(block, peer, nowMs);
+      }
+    });
+  }
+
+  /** Its wire has closed: nothing more is asked of it, nor cancelled, until it has `joined`. */
+  lost(peer: PeerId, nowMs: number): ReadAction[] {
+    return this.#handle(nowMs, () => {
+      this.#standings.lose(peer);
+      for (const block of [...this.#open]) {
+        if (block.asks.some((ask) => ask.peer === peer)) this.#withdraw(block, peer, nowMs);
+        else if (block.state.kind === 'waiting') this.#route(block, nowMs);
+      }
+    });
+  }
+
+  joined(peer: PeerId, nowMs: number): ReadAction[] {
+    this.#standings.join(peer);
+    return this.holdersChanged(nowMs);
+  }
+
+  /** Somebody has said that it holds more, or the homes are others: what waits is tried again. */
+  holdersChanged(nowMs: number, range: ByteRange = this.range): ReadAction[] {
+    return this.#handle(nowMs, () => {
+      for (const block of [...this.#open]) {
+        const isInside = block.range.start < range.end && block.range.end > range.start;
+        if (isInside && block.state.kind === 'waiting') this.#route(block, nowMs);
+      }
+    });
+  }
+
+  /** The origin does not answer for it, whatever was tried: somebody else must, or it fails. */
+  originFailed(range: ByteRange, nowMs: number): ReadAction[] {
+    return this.#handle(nowMs, () => {
+      for (const block of this.#blocksIn(range)) {
+        if (block.state.kind !== 'origin') continue;
+        block.hasOriginFailed = true;
+        this.#route(block, nowMs);
+      }
+    });
+  }
+
+  /** At a `wake`, or at any other time. */
+  tick(nowMs: number): ReadAction[] {
+    this.#wakeAtMs = NEVER;
+    return this.#handle(nowMs, () => {
+      for (const block of [...this.#open]) this.#tickBlock(block, nowMs);
+    });
+  }
+
+  /** Nobody wants it any more: what is asked is cancelled; a read of the origin is its caller's. */
+  stop(): ReadAction[] {
+    return this.#handle(0, () => {
+      for (const block of this.#blocks) {
+        if (block.isSettled) continue;
+        for (const { peer } of block.asks) this.#cancel(block, peer, 'unwanted');
+        this.#enter(block, { kind: 'done' });
+      }
+    });
+  }
+
+  #handle(nowMs: number, work: () => void): ReadAction[] {
+    if (this.isDone) return [];
+    this.#actions = [];
+    this.#forOrigin = [];
+    this.#addedBytes.clear();
+    work();
+    this.#openMore(nowMs);
+    for (const range of mergeRanges(this.#forOrigin)) this.#actions.push({ kind: 'origin', range });
+    this.#askForWake();
+    return this.#actions;
+  }
+
+  #openMore(nowMs: number): void {
+    while (this.#openBytes < this.#policy.windowBytes) {
+      const block = this.#blocks[this.#next];
+      if (block === undefined) return;
+      this.#next += 1;
+      if (block.state.kind === 'new') this.#route(block, nowMs);
+    }
+  }
+
+  #route(block: Block, nowMs: number): void {
+    this.#follow(block, this.#router.route(block, nowMs, this.#addedBytes), nowMs);
+  }
+
+  #follow(block: Block, route: Route, nowMs: number): void {
+    switch (route.kind) {
+      case 'ask':
+        this.#ask(block, route.candidate, route.reason, nowMs);
+        break;
+      case 'wait':
+        this.#enter(block, { kind: 'waiting', untilMs: route.untilMs });
+        break;
+      case 'origin':
+        this.#forOrigin.push(block.range);
+        this.#enter(block, { kind: 'origin' });
+        break;
+      case 'fail':
+        this.#actions.push({ kind: 'fail', range: block.range });
+        this.#enter(block, { kind: 'failed' });
+        break;
+    }
+  }
+
+  #ask(block: Block, { peer, p95Ms }: Candidate, reason: AskReason, nowMs: number): void {
+    const { hedgeMinMs, hedgeMaxMs, blockTimeoutMs, homePatienceMs } = this.#policy;
+    // Who holds it should answer as it mostly does; a home may have to fetch it first.
+    const usualMs = Math.min(Math.max(p95Ms, hedgeMinMs), hedgeMaxMs);
+    const hedgeMs = reason === 'home' ? hedgeMaxMs : usualMs;
+    const patienceEndsMs = (block.home?.sinceMs ?? nowMs) + homePatienceMs;
+    const lateAtMs = reason === 'home' ? patienceEndsMs : nowMs + blockTimeoutMs;
+    const ask: Ask = { peer, reason, askedAtMs: nowMs, lateAtMs };
+    if (reason === 'hedge') block.wasHedged = true;
+    const hedgeAtMs = block.wasHedged ? NEVER : nowMs + hedgeMs;
+    this.#enter(block, { kind: 'asked', asks: [...block.asks, ask], hedgeAtMs });
+    this.#addedBytes.set(peer, (this.#addedBytes.get(peer) ?? 0) + rangeBytes(block.range));
+    this.#actions.push({ kind: 'ask', peer, range: block.range, reason });
+  }
+
+  #tickBlock(block: Block, nowMs: number): void {
+    if (block.state.kind === 'waiting' && nowMs >= block.state.untilMs) this.#route(block, nowMs);
+    for (const ask of block.asks) {
+      const isSilent = nowMs >= this.#silentAtMs(ask);
+      if (isSilent || nowMs >= ask.lateAtMs) {
+        this.#cancel(block, ask.peer, isSilent ? 'silent' : 'late');
+        this.#router.pass(block, ask.peer, nowMs);
+        this.#withdraw(block, ask.peer, nowMs);
+      }
+    }
+    if (block.state.kind === 'asked' && nowMs >= block.state.hedgeAtMs) this.#hedge(block, nowMs);
+  }
+
+  #hedge(block: Block, nowMs: number): void {
+    const route = this.#policy.isDemand()
+      ? this.#router.hedge(block, nowMs, this.#addedBytes)
+      : undefined;
+    if (route !== undefined) this.#follow(block, route, nowMs);
+    else if (block.state.kind === 'asked') {
+      this.#enter(block, { ...block.state, hedgeAtMs: nowMs + this.#policy.hedgeMaxMs });
+    }
+  }
+
+  #silentAtMs({ peer, askedAtMs }: Ask): number {
+    return Math.max(askedAtMs, this.#view.heardAtMs(peer)) + this.#policy.silenceMs;
+  }
+
+  /** It is asked no more; somebody else is, unless somebody else is already. */
+  #withdraw(block: Block, peer: PeerId, nowMs: number): void {
+    if (block.state.kind !== 'asked') return;
+    const asks = block.state.asks.filter((ask) => ask.peer !== peer);
+    if (asks.length > 0) {
+      this.#enter(block, { ...block.state, asks });
+      return;
+    }
+    this.#enter(block, { kind: 'waiting', untilMs: nowMs });
+    this.#route(block, nowMs);
+  }
+
+  #cancel(block: Block, peer: PeerId, reason: CancelReason): void {
+    this.#actions.push({ kind: 'cancel', peer, range: block.range, reason });
+  }
+
+  #enter(block: Block, state: BlockState): void {
+    const wasOpen = block.isOpen;
+    block.state = state;
+    if (block.isSettled) this.#unsettled -= 1;
+    if (block.isOpen === wasOpen) return;
+    this.#openBytes += wasOpen ? -rangeBytes(block.range) : rangeBytes(block.range);
+    if (wasOpen) this.#open.delete(block);
+    else this.#open.add(block);
+  }
+
+  /** Only when it is sooner than the one that was asked for last. */
+  #askForWake(): void {
+    let atMs = NEVER;
+    for (const { state } of this.#open) {
+      if (state.kind === 'waiting') atMs = Math.min(atMs, state.untilMs);
+      if (state.kind !== 'asked') continue;
+      atMs = Math.min(atMs, state.hedgeAtMs);
+      for (const ask of state.asks) atMs = Math.min(atMs, ask.lateAtMs, this.#silentAtMs(ask));
+    }
+    if (atMs >= this.#wakeAtMs) return;
+    this.#wakeAtMs = atMs;
+    this.#actions.push({ kind: 'wake', atMs });
+  }
+
+  /** Those not settled that have any byte of it. */
+  #blocksIn({ start, end }: ByteRange): Block[] {
+    const blocks: Block[] = [];
+    for (let index = this.#indexAt(start); index < this.#blocks.length; index++) {
+      const block = this.#blocks[index];
+      if (block === undefined || block.range.start >= end) break;
+      if (!block.isSettled) blocks.push(block);
+    }
+    return blocks;
+  }
+
+  /** Of the first block that ends behind `offset`. */
+  #indexAt(offset: number): number {
+    let low = 0;
+    let high = this.#blocks.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#blocks[middle]?.range.end ?? 0) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,52 @@
+/** How patient the read of a range is, and how much it asks for at a time. */
+import { BLOCK_BYTES_MAX, PIECE_BYTES } from '../limits.ts';
+
+export type ReadPolicy = {
+  /** Somebody waits for it: only such reads hedge. A function, as somebody may join later. */
+  readonly isDemand: () => boolean;
+  /**
+   * The range is read to answer others who take this host for a home: no other home is asked, so
+   * that hosts whose views differ never send a read round in circles.
+   */
+  readonly isHome: boolean;
+  /** Numbers of [0, 1). */
+  readonly random: () => number;
+  readonly blockBytes: number;
+  /** What is asked of peers at a time; the rest follows as blocks arrive. */
+  readonly windowBytes: number;
+  /** A second holder is asked when the first takes longer than its p95, but within these bounds. */
+  readonly hedgeMinMs: number;
+  readonly hedgeMaxMs: number;
+  /** An asked peer from which nothing at all comes for so long is taken for dead. */
+  readonly silenceMs: number;
+  /** A holder that lives but has not answered after so long is given up. */
+  readonly blockTimeoutMs: number;
+  /** So many homes are asked before the origin lottery. */
+  readonly homeRanks: number;
+  /** A home that lives may take so long: it waits for the origin, or serves others first. */
+  readonly homePatienceMs: number;
+  /** Until a peer that refused is asked again; doubles with each refusal in a row. */
+  readonly refusedMs: number;
+  readonly refusedMaxMs: number;
+  readonly lotteryStepMs: number;
+  /** From then on everybody may go to the origin. */
+  readonly lotteryDeadlineMs: number;
+};
+
+export const READ_POLICY: ReadPolicy = {
+  isDemand: () => true,
+  isHome: false,
+  random: Math.random,
+  blockBytes: BLOCK_BYTES_MAX,
+  windowBytes: 4 * PIECE_BYTES,
+  hedgeMinMs: 5,
+  hedgeMaxMs: 200,
+  silenceMs: 100,
+  blockTimeoutMs: 1000,
+  homeRanks: 2,
+  homePatienceMs: 10_000,
+  refusedMs: 10,
+  refusedMaxMs: 200,
+  lotteryStepMs: 200,
+  lotteryDeadlineMs: 3000,
+};
