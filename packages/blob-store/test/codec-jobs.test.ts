@@ -1,9 +1,30 @@
 /** Jobs of the codec's pool: cancelled, wrong, waited for; and threads that come and go. */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { CodecPool, DIGEST_BYTES } from '../src/index.ts';
 import { CHUNKS, packed } from './support/packed-chunks.ts';
+
+t.test('pieces of a torrent are hashed, for several lengths at once', async (t) => {
+  await using pool = new CodecPool({ threads: 1 });
+  const bytes = Buffer.alloc(100_000, 'pieces of a blob');
+  const job = () => ({ raw: Uint8Array.from(bytes).buffer, length: 70_000 });
+  const { raw, hashes } = await pool.run('piece-hashes', { ...job(), pieceBytes: [16384, 65536] });
+  t.equal(raw.byteLength, bytes.length, 'the buffer comes back');
+  for (const [position, pieceBytes] of [16384, 65536].entries()) {
+    const expected: Buffer[] = [];
+    for (let at = 0; at < 70_000; at += pieceBytes) {
+      const piece = bytes.subarray(at, Math.min(70_000, at + pieceBytes));
+      expected.push(createHash('sha1').update(piece).digest());
+    }
+    t.same(Buffer.from(hashes[position] ?? []), Buffer.concat(expected));
+  }
+  for (const wrong of [{ pieceBytes: [0] }, { pieceBytes: [1] }, { length: 200_000 }]) {
+    const run = pool.run('piece-hashes', { ...job(), pieceBytes: [16384], ...wrong });
+    await t.rejects(run, { code: 'ERR_BLOB_STORE_CODEC_JOB' });
+  }
+});
 
 t.test('a cancelled or wrong job harms no other', async (t) => {
   const pool = new CodecPool({ threads: 1 });

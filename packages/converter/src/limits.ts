@@ -40,6 +40,8 @@ export const IMAGE_CHUNKS_MAX = 1 << 25;
 export const BYTES_IN_FLIGHT_MAX = 16 << 20;
 /** A batch of small chunks sent to one worker: one message per megabyte, not per file. */
 export const BATCH_BYTES = 1 << 20;
+/** Units of a blob whose pieces are hashed at a time: 4 MiB, 16 MiB of blobs above some 7 GiB. */
+export const HASH_UNITS_IN_FLIGHT = 4;
 /** Chunks of one batch: bounds the work of one job when files are tiny. */
 export const BATCH_CHUNKS_MAX = 1024;
 /** Objects of a directory source looked at ahead of their turn; each may hold a small file. */

@@ -1,4 +1,5 @@
 /** What strangers give the converter: archives, their records, and what a build cache holds. */
+import { sha256Digest } from '@shoal/oci';
 import type { FuzzTarget } from '@shoal/test-kit';
 import { tortureLayers } from '@shoal/test-kit';
 import { BlobLayout } from '../src/blob/blob-layout.ts';
@@ -27,8 +28,26 @@ function entriesOf(archive: Buffer): Buffer {
 const LARGE = ['big', 'zeros', 'exactly-one-chunk', 'same-content-1', 'same-content-2'];
 const archives = () => tortureLayers({ leaveOut: LARGE }).filter(({ length }) => length < 1 << 20);
 
+const FORMAT = { compressor: 'zstd', digester: 'sha256', chunkSizeBytes: 4096 } as const;
+
+/** With a blob and the hashes of its pieces. */
+function recordOfBlob(): Buffer {
+  const index = new ChunkIndex();
+  const layout = new BlobLayout(index, FORMAT, 0);
+  layout.add(Buffer.alloc(32, 1), 0, 100, 50);
+  const descriptor = { digest: sha256Digest(Buffer.alloc(0)), size: 50, mediaType: 'a/b' };
+  const blob = layout.toBlob(descriptor, layout.encodeEnd(Buffer.alloc(32)));
+  const pieces = { pieceBytes: 256 << 10, hashes: Buffer.alloc(20, 7) };
+  const unit = { ...emptyUnit(), blob: { ...blob, pieces }, chunkNumbers: Uint32Array.of(0) };
+  return encodeLayerRecord(unit, index) ?? Buffer.alloc(0);
+}
+
 function record(): Buffer {
-  const unit = {
+  return encodeLayerRecord(emptyUnit(), new ChunkIndex()) ?? Buffer.alloc(0);
+}
+
+function emptyUnit() {
+  return {
     entries: Buffer.from('entries'),
     entryCount: 1,
     fileBytes: 0,
@@ -38,7 +57,6 @@ function record(): Buffer {
     dictBytes: 0,
     blob: undefined,
   };
-  return encodeLayerRecord(unit, new ChunkIndex()) ?? Buffer.alloc(0);
 }
 
 export const fuzzTargets: readonly FuzzTarget[] = [
@@ -60,11 +78,11 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   },
   {
     name: 'layer-record',
-    samples: () => [record()],
+    samples: () => [record(), recordOfBlob()],
     run: (input) => {
       const index = new ChunkIndex();
-      const format = { compressor: 'zstd', digester: 'sha256', chunkSizeBytes: 4096 } as const;
-      return decodeLayerRecord(input, index, new BlobLayout(index, format, 0), async () => false);
+      const layout = new BlobLayout(index, FORMAT, 0);
+      return decodeLayerRecord(input, index, layout, async () => true);
     },
   },
 ];

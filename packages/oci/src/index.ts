@@ -34,7 +34,12 @@ export {
   MANIFEST_MEDIA_TYPES,
   MediaType,
 } from './media-type.ts';
-export { NYDUS_OS_FEATURE, NydusAnnotation, OciAnnotation } from './nydus-annotation.ts';
+export {
+  NYDUS_OS_FEATURE,
+  NydusAnnotation,
+  OciAnnotation,
+  ShoalAnnotation,
+} from './nydus-annotation.ts';
 export {
   formatPlatform,
   hostPlatform,

@@ -22,6 +22,9 @@ export const MediaType = {
   nydusConfig: 'application/vnd.nydus.image.config.v1+json',
   /** An `artifactType`: marks a Nydus manifest inside an index (nydus >= 2.3.5). */
   nydusManifestArtifact: 'application/vnd.nydus.image.manifest.v1+json',
+  /** An `artifactType`: the torrent of one blob of the image it refers to. */
+  torrentArtifact: 'application/vnd.shoal.torrent.v1',
+  bittorrent: 'application/x-bittorrent',
 } as const;
 
 /** What a client accepts where a manifest or an index may come, in order of preference. */

@@ -1,6 +1,6 @@
 /**
- * Annotations and marks by which Nydus knows its layers, manifests and caches. Spec: format page,
- * sections 10.1, 10.3 and 10.4.
+ * Annotations and marks by which Nydus knows its layers, manifests and caches (spec: format page,
+ * sections 10.1, 10.3 and 10.4), and others that Shoal reads or writes.
  */
 export const NydusAnnotation = {
   /** `"true"` on a data blob. */
@@ -29,10 +29,20 @@ export const NydusAnnotation = {
 /** `platform["os.features"]` of a Nydus manifest in older merged indexes. */
 export const NYDUS_OS_FEATURE = 'nydus.remoteimage.v1';
 
+/** Annotations of Shoal's own. */
+export const ShoalAnnotation = {
+  /** Of a blob's descriptor and of its torrent's manifest: the v1 infohash, in hex. */
+  infohash: 'io.shoal.torrent.infohash',
+  /** Of a torrent's manifest: digest of the blob. */
+  torrentBlob: 'io.shoal.torrent.blob',
+} as const;
+
 /** Annotations of the OCI specification that Shoal reads or writes. */
 export const OciAnnotation = {
   refName: 'org.opencontainers.image.ref.name',
   created: 'org.opencontainers.image.created',
+  /** Name of the file that a layer of an artifact is. */
+  title: 'org.opencontainers.image.title',
   /** Full name of an image in an archive written by containerd or Docker. */
   containerdImageName: 'io.containerd.image.name',
 } as const;

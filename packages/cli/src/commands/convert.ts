@@ -49,6 +49,7 @@ type ConvertFlags = ClientFlags & {
   readonly chunkDict?: readonly string[];
   readonly mergePlatform?: boolean;
   readonly withReferrer?: boolean;
+  readonly torrent?: boolean;
   readonly prefetchPatterns?: string;
   readonly buildCache?: string;
   readonly outputJson?: string;
@@ -74,6 +75,7 @@ export function registerConvert(program: Command, context: CliContext): void {
     .option('--chunk-dict <REF...>', 'converted images whose chunks are not stored again')
     .option('--merge-platform', 'one index with the original and the converted image')
     .option('--with-referrer', 'make the converted image a referrer of the original')
+    .option('--torrent', 'publish a torrent of each data blob beside the image')
     .option('--prefetch-patterns <file>', 'what to fetch first after a mount, one path per line')
     .option('--build-cache <DIR|REF>', 'keep records of converted layers there')
     .option('--output-json <file>', 'write a report: sizes, ratios, deduplication, times');
@@ -146,6 +148,7 @@ async function convertOptionsOf(flags: ConvertFlags, context: CliContext): Promi
     chunkDicts: (flags.chunkDict ?? []).map(parseReference),
     mergePlatform: flags.mergePlatform,
     withReferrer: flags.withReferrer,
+    torrent: flags.torrent,
     prefetchPatterns:
       flags.prefetchPatterns === undefined ? [] : await readPrefetchFile(flags.prefetchPatterns),
     buildCache: flags.buildCache === undefined ? undefined : await cacheOf(flags.buildCache),

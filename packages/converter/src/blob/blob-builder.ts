@@ -12,6 +12,7 @@ import type { ChunkIndex } from '../chunk/chunk-index.ts';
 import { DIGEST_SIZE } from '../chunk/chunk-index.ts';
 import { ChunkNumbers } from '../chunk/chunk-numbers.ts';
 import { ImageLimitError } from '../errors.ts';
+import type { PieceHasher } from '../torrent/piece-hasher.ts';
 import type { BlobLayout } from './blob-layout.ts';
 import { DeferredChunks } from './deferred-chunks.ts';
 import type { LayerBlob } from './layer-blob.ts';
@@ -23,6 +24,8 @@ export type BlobBuilderComponents = {
   readonly dictChunks: number;
   /** Of a chunk that belongs to the first reads, by its number in the layer; asked once for each. */
   readonly takeRank: (chunk: number) => number | undefined;
+  /** Told every byte of the blob, for its torrent. */
+  readonly pieceHasher?: PieceHasher | undefined;
 };
 
 /** Stands for the number of a chunk that is written later. */
@@ -83,7 +86,9 @@ export class BlobBuilder {
     const digest = finishDigest('sha256', this.#hash);
     const descriptor = { digest, size: this.#size, mediaType: MediaType.nydusBlob };
     await this.#writer.commit(descriptor);
-    return this.#layout.toBlob(descriptor, end);
+    const pieces = await this.#components.pieceHasher?.finish();
+    const blob = this.#layout.toBlob(descriptor, end);
+    return pieces === undefined ? blob : { ...blob, pieces };
   }
 
   /** Leaves nothing at the target. */
@@ -170,7 +175,7 @@ export class BlobBuilder {
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
-    const { target } = this.#components;
+    const { target, pieceHasher } = this.#components;
     if (this.#writer === undefined && this.#layout.blobNumber >= BLOBS_MAX) {
       throw new ImageLimitError(`the image needs more than ${BLOBS_MAX} blobs`, {
         remedy: 'rebuild it with fewer layers, or use fewer chunk dictionaries',
@@ -181,6 +186,8 @@ export class BlobBuilder {
     // While a thread writes.
     this.#hash.update(bytes);
     this.#size += bytes.byteLength;
+    pieceHasher?.add(bytes);
     await writing;
+    await pieceHasher?.whenReady();
   }
 }

@@ -27,6 +27,7 @@ export type ChunkDict = {
   readonly reference: ImageReference;
   /** Digest of its bootstrap layer: part of what a cached layer depends on. */
   readonly identity: string;
+  readonly manifest: Descriptor;
   readonly store: ImageStore;
   readonly blobs: readonly DictBlob[];
   readonly bootstrap: Bootstrap;
@@ -56,8 +57,9 @@ export async function openChunkDict(
       return { descriptor, entry, metaFile: layer.metaFiles.get(entry.blobId) };
     });
     const identity = bootstrapLayerOf(facts.manifest)?.digest ?? '';
+    const { descriptor: manifest, store } = facts;
     const close = () => image.close();
-    return { reference, identity, store: facts.store, blobs, bootstrap, close };
+    return { reference, identity, manifest, store, blobs, bootstrap, close };
   } catch (error) {
     await image.close();
     throw error;

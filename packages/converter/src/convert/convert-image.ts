@@ -4,7 +4,7 @@
  */
 import type { ImageConfig, ImageReference, Platform } from '@shoal/oci';
 import { hostPlatform } from '@shoal/oci';
-import type { ClientOptions, ImageStore } from '@shoal/registry-client';
+import type { ClientOptions, ImageStore, ImageTarget } from '@shoal/registry-client';
 import { openSource, openTarget } from '@shoal/registry-client/stores';
 import { CodecThreads } from '../chunk/codec-threads.ts';
 import { FirstReads } from '../layer/first-reads.ts';
@@ -88,10 +88,13 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
     options.buildCache === undefined
       ? undefined
       : resources.use(await openBuildCache(options.buildCache, client, signal));
+  const target = resources.use(await openTarget(settings.target, client));
+  const threads = resources.use(options.threads ?? new CodecThreads());
   return {
     settings,
-    target: resources.use(await openTarget(settings.target, client)),
-    threads: resources.use(options.threads ?? new CodecThreads()),
+    target,
+    threads,
+    torrents: settings.torrent ? await openTorrents(target, threads, signal) : undefined,
     dicts,
     cache,
     firstReads: new FirstReads(settings.prefetchPatterns),
@@ -99,6 +102,12 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
     onProgress,
     signal,
   };
+}
+
+/** Loads what other conversions do not need. */
+async function openTorrents(target: ImageTarget, threads: CodecThreads, signal: AbortSignal) {
+  const { Torrents } = await import('../torrent/torrents.ts');
+  return new Torrents(target, threads, signal);
 }
 
 /** What is known to be of little use before anything is converted. */

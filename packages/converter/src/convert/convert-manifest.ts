@@ -8,7 +8,7 @@ import type { ManifestReport } from './convert-options.ts';
 import { copyBlob, mountableRepository, writeBlob } from './copy-blob.ts';
 import type { LayerInput } from './image-content.ts';
 import { convertLayers } from './image-content.ts';
-import { configMediaType, convertedConfig, convertedManifest } from './image-documents.ts';
+import { blobsOf, configMediaType, convertedConfig, convertedManifest } from './image-documents.ts';
 import { readBackBlob } from './read-back.ts';
 import type { ConvertSession } from './session.ts';
 import type { WrittenBootstrap } from './write-bootstrap.ts';
@@ -24,6 +24,8 @@ export type ManifestInput = {
 
 export type ConvertedManifest = {
   readonly bytes: Buffer;
+  /** Its data blobs. */
+  readonly blobs: readonly Descriptor[];
   readonly platform: Platform;
   readonly report: ManifestReport;
 };
@@ -52,6 +54,7 @@ export async function convertManifest(
     layerBlobs: content.layerBlobs,
     dictBlobs: bootstrap.dictBlobs.map(({ blob }) => blob.descriptor),
     bootstrap,
+    infohashes: session.torrents?.infohashes(),
   };
   const configBytes = convertedConfig(parts);
   const mediaType = configMediaType(settings.mergePlatform);
@@ -68,16 +71,18 @@ export async function convertManifest(
     bootstrapLayerBytes: bootstrap.descriptor.size,
     inodes: bootstrap.inodes,
   };
-  return { bytes, platform: input.platform, report };
+  return { bytes, blobs: blobsOf(parts), platform: input.platform, report };
 }
 
 async function copyDictBlobs(session: ConvertSession, { dictBlobs }: WrittenBootstrap) {
-  const { dicts, settings, target, signal } = session;
+  const { dicts, settings, target, threads, torrents, signal } = session;
   for (const { dict: number, blob } of dictBlobs) {
     const dict = dicts[number];
     if (dict === undefined) continue;
     const fromRepository = mountableRepository(dict.reference, settings.target);
     const descriptor = { ...blob.descriptor, mediaType: MediaType.nydusBlob };
     await copyBlob(dict.store, target, descriptor, { fromRepository, signal });
+    await torrents?.addDictBlob(dict, blob.descriptor);
   }
+  await threads.close();
 }

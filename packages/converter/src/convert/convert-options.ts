@@ -39,6 +39,8 @@ export type ConvertOptions = {
   readonly mergePlatform?: boolean | undefined;
   /** The converted manifest names the original as its subject. @default false */
   readonly withReferrer?: boolean | undefined;
+  /** A torrent of each data blob beside the image, its infohash on the blob. @default false */
+  readonly torrent?: boolean | undefined;
   /** What is read first, in that order; a directory stands for all below it. */
   readonly prefetchPatterns?: readonly PrefetchPattern[] | undefined;
   readonly buildCache?: BuildCacheLocation | undefined;
@@ -83,6 +85,8 @@ export type LayerReport = {
   readonly dedupedBytes: number;
   readonly dictBytes: number;
   readonly blobBytes: number;
+  /** Of the data blob, when torrents are asked for. */
+  readonly infohash?: string | undefined;
   readonly durationMs: number;
 };
 

@@ -24,6 +24,7 @@ export type ConvertSettings = {
   readonly platforms: PlatformChoice;
   readonly mergePlatform: boolean;
   readonly withReferrer: boolean;
+  readonly torrent: boolean;
   readonly prefetchPatterns: readonly PrefetchPattern[];
   readonly chunkDicts: readonly ImageReference[];
 };
@@ -52,6 +53,7 @@ export function checkConvertOptions(options: ConvertOptions): ConvertSettings {
     platforms: options.platforms ?? { kind: 'host' },
     mergePlatform: options.mergePlatform ?? false,
     withReferrer: options.withReferrer ?? false,
+    torrent: options.torrent ?? false,
     prefetchPatterns: checkPrefetchPatterns(options.prefetchPatterns ?? []),
     chunkDicts,
   };

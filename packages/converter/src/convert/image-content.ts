@@ -66,7 +66,7 @@ export async function convertLayers(
     // The tree wants the memory of the threads; no layer after the last needs them.
     if (layer === inputs.length - 1) await session.threads.close();
     await applyUnit(session, root, unit, { source, number: layer + 1, budget });
-    const report = reportOf(done, source, performance.now() - startMs);
+    const report = reportOf(session, done, source, performance.now() - startMs);
     reports.push(report);
     session.onProgress({ kind: 'layer-done', layer, report });
   }
@@ -102,7 +102,12 @@ async function obtainLayer(
 ): Promise<Obtained> {
   const { index, dictChunks, blobs, layer } = position;
   const cached = key === undefined ? undefined : await cachedUnit(session, key, index, blobs);
-  if (cached !== undefined) return { unit: cached, origin: 'build-cache', bytesRead: 0 };
+  if (cached !== undefined && key !== undefined) {
+    const unit = await withPieces(session, cached);
+    // A record of before torrents: the blob is not read a second time.
+    if (unit !== cached) await keepUnit(session, key, unit, index);
+    return { unit, origin: 'build-cache', bytesRead: 0 };
+  }
   let bytesRead = 0;
   const components = {
     pool: session.threads.open(),
@@ -112,14 +117,24 @@ async function obtainLayer(
     dictChunks,
     blobNumber: blobs.length,
     firstReads: session.firstReads,
+    pieceHasher: session.torrents?.openHasher(source.storedBytes),
     onBytes: (bytes: number) => {
       bytesRead += bytes;
       session.onProgress({ kind: 'layer-bytes', layer, bytes: bytesRead });
     },
   };
-  const unit = await convertLayer(source, components, session.signal);
+  const converted = await convertLayer(source, components, session.signal);
+  const unit = await withPieces(session, converted);
   if (key !== undefined) await keepUnit(session, key, unit, index);
   return { unit, origin: 'converted', bytesRead };
+}
+
+/** With what the torrent of its blob needs, when torrents are asked for. */
+async function withPieces({ torrents }: ConvertSession, unit: LayerUnit): Promise<LayerUnit> {
+  if (torrents === undefined || unit.blob === undefined) return unit;
+  const blob = await torrents.withPieces(unit.blob);
+  torrents.addLayerBlob(blob);
+  return blob === unit.blob ? unit : { ...unit, blob };
 }
 
 /** A known layer, if its record is sound and the target still has its blob. */
@@ -181,6 +196,7 @@ async function applyUnit(
 }
 
 function reportOf(
+  { torrents }: ConvertSession,
   { unit, origin, bytesRead }: Obtained,
   source: LayerSource,
   durationMs: number,
@@ -197,6 +213,7 @@ function reportOf(
     dedupedBytes: unit.dedupedBytes,
     dictBytes: unit.dictBytes,
     blobBytes: unit.blob?.descriptor.size ?? 0,
+    infohash: unit.blob === undefined ? undefined : torrents?.infohashOf(unit.blob.descriptor),
     durationMs: Math.round(durationMs),
   };
 }

@@ -9,6 +9,7 @@ import {
   MediaType,
   NYDUS_OS_FEATURE,
   NydusAnnotation,
+  ShoalAnnotation,
 } from '@shoal/oci';
 
 const FS_VERSION = '6';
@@ -21,10 +22,15 @@ export type ConvertedParts = {
   /** Blobs of chunk dictionaries the image refers to. */
   readonly dictBlobs: readonly Descriptor[];
   readonly bootstrap: { readonly descriptor: Descriptor; readonly diffId: Digest };
+  /** Of blobs that have a torrent. */
+  readonly infohashes?: ReadonlyMap<Digest, string> | undefined;
 };
 
 /** All data blobs in the order of the layers: those of dictionaries after the image's own. */
-function blobsOf({ layerBlobs, dictBlobs }: ConvertedParts): Descriptor[] {
+export function blobsOf({
+  layerBlobs,
+  dictBlobs,
+}: Pick<ConvertedParts, 'layerBlobs' | 'dictBlobs'>): Descriptor[] {
   return [...layerBlobs.filter((blob) => blob !== undefined), ...dictBlobs];
 }
 
@@ -64,7 +70,7 @@ function layersOf(parts: ConvertedParts): Descriptor[] {
     mediaType: MediaType.nydusBlob,
     digest,
     size,
-    annotations: { [NydusAnnotation.blob]: 'true' },
+    annotations: { [NydusAnnotation.blob]: 'true', ...infohashMark(parts, digest) },
   }));
   const { digest, size, mediaType } = parts.bootstrap.descriptor;
   layers.push({
@@ -74,6 +80,11 @@ function layersOf(parts: ConvertedParts): Descriptor[] {
     annotations: { [NydusAnnotation.bootstrap]: 'true', [NydusAnnotation.fsVersion]: FS_VERSION },
   });
   return layers;
+}
+
+function infohashMark({ infohashes }: ConvertedParts, digest: Digest): Record<string, string> {
+  const infohash = infohashes?.get(digest);
+  return infohash === undefined ? {} : { [ShoalAnnotation.infohash]: infohash };
 }
 
 /** Media type of the configuration: a merged index hides it from runtimes that know no Nydus. */

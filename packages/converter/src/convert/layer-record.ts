@@ -4,7 +4,9 @@
  *
  * One zstd frame of, little endian: u32 magic, u32 version, the counts of `HEAD` as f64, the digests
  * of the blob and of its data (zeros without a blob), the layer's entries, u32 per chunk number,
- * then for each stored chunk 32 bytes digest, u32 size, u32 stored size.
+ * then for each stored chunk 32 bytes digest, u32 size, u32 stored size. Version 3 ends with the hashes
+ * of the blob's pieces: u32 length of a piece, 20 bytes for each. Both versions are read and written:
+ * 2 when nobody asked for torrents.
  */
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Descriptor } from '@shoal/oci';
@@ -16,9 +18,12 @@ import { DIGEST_SIZE } from '../chunk/chunk-index.ts';
 import { LayerRecordError } from '../errors.ts';
 import type { LayerUnit } from '../layer/layer-unit.ts';
 import { CACHE_RECORD_BYTES_MAX } from '../limits.ts';
+import type { PieceHashes } from '../torrent/piece-hashes.ts';
+import { pieceHashesSize } from '../torrent/piece-hashes.ts';
 
 const MAGIC = 0x4c4c4853;
 const VERSION = 2;
+const VERSION_WITH_PIECES = 3;
 const HEAD = [
   'entryBytes',
   'entryCount',
@@ -44,11 +49,13 @@ type Head = Record<(typeof HEAD)[number], number>;
 export function encodeLayerRecord(unit: LayerUnit, index: ChunkIndex): Buffer | undefined {
   const { blob, entries, chunkNumbers } = unit;
   const blobChunks = blob?.chunkCount ?? 0;
-  const size = BODY_OFFSET + entries.length + chunkNumbers.byteLength + blobChunks * CHUNK_SIZE;
+  const pieces = blob?.pieces === undefined ? Buffer.alloc(0) : encodePieces(blob.pieces);
+  const bodySize = entries.length + chunkNumbers.byteLength + blobChunks * CHUNK_SIZE;
+  const size = BODY_OFFSET + bodySize + pieces.length;
   if (size > CACHE_RECORD_BYTES_MAX) return undefined;
   const bytes = Buffer.alloc(size);
   bytes.writeUInt32LE(MAGIC, 0);
-  bytes.writeUInt32LE(VERSION, 4);
+  bytes.writeUInt32LE(pieces.length === 0 ? VERSION : VERSION_WITH_PIECES, 4);
   const head: Head = {
     ...unit,
     entryBytes: entries.length,
@@ -70,6 +77,7 @@ export function encodeLayerRecord(unit: LayerUnit, index: ChunkIndex): Buffer | 
     at = bytes.writeUInt32LE(index.sizeOf(number), at);
     at = bytes.writeUInt32LE(index.place(number).storedSize, at);
   }
+  pieces.copy(bytes, at);
   return zstdCompressSync(bytes);
 }
 
@@ -87,12 +95,12 @@ export async function decodeLayerRecord(
   const head = decodeHead(bytes);
   const entriesEnd = BODY_OFFSET + head.entryBytes;
   const numbersEnd = entriesEnd + head.chunkNumbers * 4;
-  if (numbersEnd + head.blobChunks * CHUNK_SIZE !== bytes.length) {
-    throw new LayerRecordError('its length is wrong');
-  }
+  const chunksEnd = numbersEnd + head.blobChunks * CHUNK_SIZE;
+  if (chunksEnd > bytes.length) throw new LayerRecordError('its length is wrong');
+  const pieces = decodePieces(bytes.subarray(chunksEnd), versionOf(bytes), head.blobSize);
   const numbers = bytes.subarray(entriesEnd, numbersEnd);
   const chunkNumbers = decodeNumbers(numbers, index.count + head.blobChunks);
-  const chunks = bytes.subarray(numbersEnd);
+  const chunks = bytes.subarray(numbersEnd, chunksEnd);
   checkChunks(chunks, index);
   const unit = {
     entries: bytes.subarray(BODY_OFFSET, entriesEnd),
@@ -109,7 +117,25 @@ export async function decodeLayerRecord(
   if (!(await hasBlob(descriptor))) return undefined;
   addChunks(chunks, layout, head.blobChunks - head.firstReadChunks);
   const end = layout.encodeEnd(Buffer.from(bytes.subarray(DATA_DIGEST_OFFSET, BODY_OFFSET)));
-  return { ...unit, blob: layout.toBlob(descriptor, end) };
+  return { ...unit, blob: { ...layout.toBlob(descriptor, end), pieces } };
+}
+
+function encodePieces({ pieceBytes, hashes }: PieceHashes): Buffer {
+  const bytes = Buffer.alloc(4 + hashes.length);
+  bytes.writeUInt32LE(pieceBytes, 0);
+  hashes.copy(bytes, 4);
+  return bytes;
+}
+
+/** What follows the chunks: nothing in version 2. */
+function decodePieces(bytes: Buffer, version: number, blobBytes: number): PieceHashes | undefined {
+  if (version === VERSION && bytes.length === 0) return undefined;
+  const pieceBytes = version === VERSION || bytes.length < 4 ? 0 : bytes.readUInt32LE(0);
+  const hashes = Buffer.from(bytes.subarray(4));
+  if (pieceBytes === 0 || hashes.length !== pieceHashesSize(blobBytes, pieceBytes)) {
+    throw new LayerRecordError('its length is wrong');
+  }
+  return { pieceBytes, hashes };
 }
 
 /** `count`: how many chunks there are to refer to. */
@@ -139,11 +165,15 @@ function decompress(stored: Buffer): Buffer {
   }
 }
 
+function versionOf(bytes: Buffer): number {
+  return bytes.readUInt32LE(4);
+}
+
 function decodeHead(bytes: Buffer): Head {
   const isOurs =
     bytes.length >= BODY_OFFSET &&
     bytes.readUInt32LE(0) === MAGIC &&
-    bytes.readUInt32LE(4) === VERSION;
+    [VERSION, VERSION_WITH_PIECES].includes(versionOf(bytes));
   if (!isOurs) throw new LayerRecordError('it is of another kind or version');
   const read = (name: keyof Head) => {
     const value = bytes.readDoubleLE(HEAD_OFFSET + HEAD.indexOf(name) * 8);

@@ -26,6 +26,7 @@ export async function publish(
 ): Promise<Descriptor> {
   const { settings, target, signal } = session;
   session.onProgress({ kind: 'step', text: 'publishing' });
+  await publishTorrents(session, converted);
   const [only] = converted;
   if (!settings.mergePlatform && converted.length === 1 && only !== undefined) {
     return await target.writeManifest(only.bytes, MediaType.ociManifest, { signal });
@@ -43,6 +44,19 @@ export async function publish(
   }
   const index = convertedIndex(entries, settings.mergePlatform);
   return await target.writeManifest(index, MediaType.ociIndex, { signal });
+}
+
+/** Each beside a manifest that is there, but has no tag yet. */
+async function publishTorrents(
+  { torrents, target, signal }: ConvertSession,
+  converted: readonly ConvertedManifest[],
+): Promise<void> {
+  if (torrents === undefined) return;
+  for (const { bytes, blobs } of converted) {
+    const options = { tag: false, signal } as const;
+    const subject = await target.writeManifest(bytes, MediaType.ociManifest, options);
+    await torrents.publish(subject, blobs);
+  }
 }
 
 /** The original manifest with everything it needs. */

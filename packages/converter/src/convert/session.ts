@@ -5,6 +5,7 @@ import type { ImageTarget } from '@shoal/registry-client';
 import type { CodecThreads } from '../chunk/codec-threads.ts';
 import type { FirstReads } from '../layer/first-reads.ts';
 import { WARNINGS_MAX } from '../limits.ts';
+import type { Torrents } from '../torrent/torrents.ts';
 import type { BuildCache } from './build-cache.ts';
 import type { ChunkDict } from './chunk-dict.ts';
 import type { ConvertProgress } from './convert-options.ts';
@@ -17,6 +18,8 @@ export type ConvertSession = {
   readonly dicts: readonly ChunkDict[];
   readonly cache: BuildCache | undefined;
   readonly firstReads: FirstReads;
+  /** Undefined when none are asked for. */
+  readonly torrents: Torrents | undefined;
   readonly warnings: Warnings;
   readonly onProgress: (event: ConvertProgress) => void;
   readonly signal: AbortSignal;

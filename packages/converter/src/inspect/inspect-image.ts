@@ -1,6 +1,6 @@
 /** What `shoal inspect` tells about an image: its documents, its layers, its bootstrap. */
 import type { Descriptor } from '@shoal/oci';
-import { formatPlatform, imagesOfIndex, isMarkedConverted } from '@shoal/oci';
+import { formatPlatform, imagesOfIndex, isMarkedConverted, ShoalAnnotation } from '@shoal/oci';
 import type { BootstrapFile } from '../image/bootstrap-file.ts';
 import type { OpenedImage } from '../image/open-image.ts';
 import type { BootstrapFacts } from './bootstrap-facts.ts';
@@ -10,6 +10,8 @@ export type LayerFacts = {
   readonly digest: string;
   readonly mediaType: string;
   readonly sizeBytes: number;
+  /** Of the blob's torrent, as the manifest says. */
+  readonly infohash?: string | undefined;
 };
 
 export type IndexEntryFacts = {
@@ -59,11 +61,7 @@ export function inspectImage(image: OpenedImage): ImageFacts {
       ? {}
       : { index: imagesOfIndex(index).map((entry) => indexEntryFacts(entry, descriptor)) }),
     ...(manifest.annotations === undefined ? {} : { annotations: manifest.annotations }),
-    layers: manifest.layers.map(({ digest, mediaType, size }) => ({
-      digest,
-      mediaType,
-      sizeBytes: size,
-    })),
+    layers: manifest.layers.map(layerFacts),
     storedBytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
     ...(image.kind === 'converted' ? { bootstrap: bootstrapFacts(image.tree, image.summary) } : {}),
   };
@@ -72,6 +70,12 @@ export function inspectImage(image: OpenedImage): ImageFacts {
 /** Facts of a bootstrap file. */
 export function inspectFile(file: BootstrapFile): FileFacts {
   return { file: file.path, kind: 'bootstrap', bootstrap: bootstrapFacts(file.tree, file.summary) };
+}
+
+function layerFacts({ digest, mediaType, size, annotations }: Descriptor): LayerFacts {
+  const infohash = annotations?.[ShoalAnnotation.infohash];
+  const isSound = infohash !== undefined && /^[0-9a-f]{40}$/.test(infohash);
+  return { digest, mediaType, sizeBytes: size, ...(isSound ? { infohash } : {}) };
 }
 
 function indexEntryFacts(entry: Descriptor, shown: Descriptor): IndexEntryFacts {

@@ -10,6 +10,7 @@ import type { ImageFormat } from '../blob/image-format.ts';
 import { BatchPipeline } from '../chunk/batch-pipeline.ts';
 import { ChunkCutter } from '../chunk/chunk-cutter.ts';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
+import type { PieceHasher } from '../torrent/piece-hasher.ts';
 import { EntryWriter } from './entry-codec.ts';
 import type { FirstReads } from './first-reads.ts';
 import type { LayerSource } from './layer-source.ts';
@@ -27,6 +28,8 @@ export type LayerComponents = {
   readonly dictChunks: number;
   /** What goes together at the end of the blob. */
   readonly firstReads: FirstReads;
+  /** For the torrent of the layer's blob. */
+  readonly pieceHasher?: PieceHasher | undefined;
   readonly onBytes: (bytes: number) => void;
 };
 

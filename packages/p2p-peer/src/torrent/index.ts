@@ -8,3 +8,10 @@ export {
   PIECE_HASH_BYTES,
 } from './metainfo.ts';
 export { pieceBytesOf, pieceCountOf } from './piece-length.ts';
+export {
+  EMPTY_CONFIG,
+  listTorrents,
+  type PublishedTorrent,
+  readTorrent,
+  torrentManifest,
+} from './published-torrent.ts';
