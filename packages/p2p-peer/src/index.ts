@@ -7,14 +7,18 @@ export * from './ranges/byte-range.ts';
 export * from './ranges/range-codec.ts';
 export * from './ranges/range-set.ts';
 export { type Cursor, readVarint, varintBytes, writeVarint } from './ranges/varint.ts';
+export * from './select/bans.ts';
 export { mergeRanges, splitRange } from './select/block-state.ts';
 export * from './select/candidate.ts';
 export * from './select/choose-holder.ts';
 export * from './select/homes-of.ts';
+export * from './select/neighbour-policy.ts';
 export * from './select/origin-lottery.ts';
 export * from './select/range-read.ts';
 export * from './select/read-action.ts';
 export * from './select/read-policy.ts';
+export * from './select/token-bucket.ts';
+export * from './select/upload-slots.ts';
 export * from './torrent/index.ts';
 export {
   AuthorityFile,

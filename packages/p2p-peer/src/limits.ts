@@ -62,3 +62,5 @@ export const UNREACHABLE_MS = 5000;
 export const UNREACHABLE_MS_MAX = 60_000;
 /** Extents whose homes are remembered until a host comes or goes: 64 GiB of blobs. */
 export const HOMES_REMEMBERED_MAX = 4096;
+/** Peers whose bans are remembered; of more the oldest ban is lifted. */
+export const BANS_MAX = 4096;

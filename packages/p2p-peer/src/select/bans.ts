@@ -1,0 +1,58 @@
+/**
+ * Peers that are not asked for a while. One that was slow or silent: 5 seconds, then twice as long,
+ * up to a minute, until it has answered well. One that sent wrong bytes: an hour. Homes are never out
+ * for long: without them the origin pays.
+ */
+import type { PeerId } from '../identity/peer-id.ts';
+import { BANS_MAX } from '../limits.ts';
+
+export const SLOW_BAN_MS = 5000;
+export const SLOW_BAN_MS_MAX = 60_000;
+export const LIAR_BAN_MS = 3_600_000;
+/** What is left of any ban where the peer is a home. */
+export const HOME_BAN_MS_MAX = 5000;
+
+type Ban = { readonly fromMs: number; readonly untilMs: number; readonly slowMs: number };
+
+export class Bans {
+  readonly #bans = new Map<PeerId, Ban>();
+
+  slow(peer: PeerId, nowMs: number): void {
+    const before = this.#bans.get(peer);
+    // Several blocks of one peer are late together: that is one offence.
+    if (before !== undefined && before.untilMs > nowMs) return;
+    const doubled = Math.min((before?.slowMs ?? 0) * 2, SLOW_BAN_MS_MAX);
+    const slowMs = Math.max(doubled, SLOW_BAN_MS);
+    this.#set(peer, { fromMs: nowMs, untilMs: nowMs + slowMs, slowMs });
+  }
+
+  liar(peer: PeerId, nowMs: number): void {
+    const slowMs = this.#bans.get(peer)?.slowMs ?? 0;
+    this.#set(peer, { fromMs: nowMs, untilMs: nowMs + LIAR_BAN_MS, slowMs });
+  }
+
+  /** It answered in time: the next ban for slowness is a short one again. */
+  answered(peer: PeerId, nowMs: number): void {
+    const ban = this.#bans.get(peer);
+    if (ban !== undefined && ban.untilMs <= nowMs) this.#bans.delete(peer);
+  }
+
+  isBanned(peer: PeerId, nowMs: number, isHome = false): boolean {
+    const ban = this.#bans.get(peer);
+    if (ban === undefined) return false;
+    const untilMs = isHome ? Math.min(ban.untilMs, ban.fromMs + HOME_BAN_MS_MAX) : ban.untilMs;
+    return nowMs < untilMs;
+  }
+
+  get count(): number {
+    return this.#bans.size;
+  }
+
+  #set(peer: PeerId, ban: Ban): void {
+    this.#bans.delete(peer);
+    this.#bans.set(peer, ban);
+    if (this.#bans.size <= BANS_MAX) return;
+    const [oldest] = this.#bans.keys();
+    if (oldest !== undefined) this.#bans.delete(oldest);
+  }
+}

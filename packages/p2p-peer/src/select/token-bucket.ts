@@ -1,0 +1,86 @@
+/**
+ * How much may be moved, and how often, in the long run: a bucket that fills at a rate. Clock passed
+ * in. What somebody waits for may borrow from what comes later; the rest then waits longer.
+ */
+export type TokenBucketOptions = {
+  /** Tokens a second: bytes, or requests. Infinity: no limit. */
+  readonly perSecond: number;
+  /** Tokens that gather when nobody takes any. @default one second's */
+  readonly burst?: number;
+  /** How far below nothing demand may take it. @default one second's */
+  readonly borrow?: number;
+};
+
+export class TokenBucket {
+  readonly #perSecond: number;
+  readonly #burst: number;
+  readonly #borrow: number;
+  #tokens: number;
+  #filledAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ perSecond, burst = perSecond, borrow = perSecond }: TokenBucketOptions) {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#borrow = borrow;
+    this.#tokens = burst;
+  }
+
+  /** Milliseconds until so much may be taken: 0 is now. More than a full bucket waits for a full one. */
+  waitMs(amount: number, nowMs: number, isDemand: boolean): number {
+    if (this.#perSecond === Number.POSITIVE_INFINITY) return 0;
+    this.#fill(nowMs);
+    const needed = Math.min(amount, this.#burst) - (isDemand ? this.#borrow : 0);
+    return this.#tokens >= needed ? 0 : ((needed - this.#tokens) / this.#perSecond) * 1000;
+  }
+
+  /** Whoever takes without asking before leaves the others to wait. */
+  take(amount: number, nowMs: number): void {
+    if (this.#perSecond === Number.POSITIVE_INFINITY) return;
+    this.#fill(nowMs);
+    this.#tokens -= amount;
+  }
+
+  #fill(nowMs: number): void {
+    if (nowMs <= this.#filledAtMs) return;
+    if (this.#filledAtMs !== Number.NEGATIVE_INFINITY) {
+      const gained = ((nowMs - this.#filledAtMs) / 1000) * this.#perSecond;
+      this.#tokens = Math.min(this.#burst, this.#tokens + gained);
+    }
+    this.#filledAtMs = nowMs;
+  }
+}
+
+export type OriginBudgetOptions = {
+  readonly bytesPerSecond: number;
+  readonly requestsPerSecond: number;
+};
+
+/** What one host takes from one origin: bytes and requests, and silence when the origin asks for it. */
+export class OriginBudget {
+  readonly #bytes: TokenBucket;
+  readonly #requests: TokenBucket;
+  #pausedUntilMs = 0;
+
+  constructor({ bytesPerSecond, requestsPerSecond }: OriginBudgetOptions) {
+    this.#bytes = new TokenBucket({ perSecond: bytesPerSecond });
+    this.#requests = new TokenBucket({ perSecond: requestsPerSecond });
+  }
+
+  /** Milliseconds until this request may be sent; 0: it is counted as sent. */
+  take(bytes: number, nowMs: number, isDemand: boolean): number {
+    const waitMs = Math.max(
+      this.#pausedUntilMs - nowMs,
+      this.#bytes.waitMs(bytes, nowMs, isDemand),
+      this.#requests.waitMs(1, nowMs, isDemand),
+    );
+    if (waitMs > 0) return waitMs;
+    this.#bytes.take(bytes, nowMs);
+    this.#requests.take(1, nowMs);
+    return 0;
+  }
+
+  /** `Retry-After`: nobody asks it before, whoever waits. */
+  pauseUntil(atMs: number): void {
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, atMs);
+  }
+}

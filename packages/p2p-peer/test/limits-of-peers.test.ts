@@ -1,0 +1,186 @@
+/** Buckets, bans, upload slots and the lottery: what keeps a host from taking or giving too much. */
+import fc from 'fast-check';
+import t from 'tap';
+import {
+  Bans,
+  HOME_BAN_MS_MAX,
+  LIAR_BAN_MS,
+  OriginBudget,
+  OriginLottery,
+  SLOW_BAN_MS,
+  SLOW_BAN_MS_MAX,
+  TokenBucket,
+  type Upload,
+  UploadSlots,
+} from '../src/index.ts';
+import { randomOf } from './support/random.ts';
+import { peerOf } from './support/read-world.ts';
+
+const MIB = 1 << 20;
+const BLOCK = 128 << 10;
+
+t.test('a bucket gives its rate in the long run, and its burst at once', async (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.record({ amount: fc.nat(2000), pauseMs: fc.nat(500) })), (takes) => {
+      const bucket = new TokenBucket({ perSecond: 1000, burst: 500, borrow: 200 });
+      let nowMs = 0;
+      let taken = 0;
+      let last = 0;
+      for (const { amount, pauseMs } of takes) {
+        nowMs += pauseMs;
+        const isDemand = pauseMs % 2 === 0;
+        const waitMs = bucket.waitMs(amount, nowMs, isDemand);
+        nowMs += waitMs;
+        if (bucket.waitMs(amount, nowMs + 0.001, isDemand) > 0) return false;
+        bucket.take(amount, nowMs + 0.001);
+        taken += amount;
+        last = amount;
+      }
+      return taken <= 500 + 200 + last + (nowMs / 1000) * 1001;
+    }),
+  );
+  const free = new TokenBucket({ perSecond: Number.POSITIVE_INFINITY });
+  t.equal(free.waitMs(1e12, 0, false), 0);
+});
+
+t.test('demand borrows, others wait', async (t) => {
+  const bucket = new TokenBucket({ perSecond: 1000 });
+  bucket.take(1000, 0);
+  t.equal(bucket.waitMs(500, 0, false), 500);
+  t.equal(bucket.waitMs(500, 0, true), 0);
+  bucket.take(1000, 0);
+  t.equal(bucket.waitMs(500, 0, true), 500, 'but no more than the limit');
+});
+
+t.test('the budget of an origin counts bytes and requests, and waits when told to', async (t) => {
+  const budget = new OriginBudget({ bytesPerSecond: 1000, requestsPerSecond: 2 });
+  t.equal(budget.take(10, 0, false), 0);
+  t.equal(budget.take(10, 0, false), 0);
+  t.equal(budget.take(10, 0, false), 500, 'two requests a second');
+  t.equal(budget.take(10, 0, true), 0);
+  budget.pauseUntil(5000);
+  t.equal(budget.take(10, 1000, true), 4000);
+  budget.pauseUntil(2000);
+  t.equal(budget.take(10, 4999, true), 1, 'a shorter pause does not shorten a longer one');
+  t.equal(budget.take(10, 5000, true), 0);
+});
+
+t.test('a slow peer is banned longer each time, one that answers is forgiven', async (t) => {
+  const bans = new Bans();
+  const peer = peerOf(1);
+  let nowMs = 0;
+  const periods: number[] = [];
+  for (let time = 0; time < 6; time++) {
+    bans.slow(peer, nowMs);
+    bans.slow(peer, nowMs + 1);
+    const startedAtMs = nowMs;
+    while (bans.isBanned(peer, nowMs)) nowMs += 1000;
+    periods.push(nowMs - startedAtMs);
+  }
+  t.same(
+    periods,
+    [5, 10, 20, 40, 60, 60].map((seconds) => seconds * 1000),
+  );
+  t.equal(periods.at(-1), SLOW_BAN_MS_MAX);
+  bans.answered(peer, nowMs);
+  bans.slow(peer, nowMs);
+  t.notOk(bans.isBanned(peer, nowMs + SLOW_BAN_MS));
+});
+
+t.test('a liar is out for an hour, a home never for long', async (t) => {
+  const bans = new Bans();
+  bans.liar(peerOf(1), 0);
+  bans.answered(peerOf(1), 10);
+  t.ok(bans.isBanned(peerOf(1), LIAR_BAN_MS - 1));
+  t.notOk(bans.isBanned(peerOf(1), LIAR_BAN_MS));
+  t.ok(bans.isBanned(peerOf(1), HOME_BAN_MS_MAX - 1, true));
+  t.notOk(bans.isBanned(peerOf(1), HOME_BAN_MS_MAX, true));
+  t.notOk(bans.isBanned(peerOf(2), 0));
+  for (let number = 0; number < 10_000; number++) bans.liar(peerOf(number), 0);
+  t.ok(bans.count <= 4096, 'bans are bounded');
+});
+
+const upload = (number: number, priority: Upload['priority'] = 'demand'): Upload => ({
+  peer: peerOf(number),
+  bytes: BLOCK,
+  priority,
+});
+
+t.test('uploads are refused above the horizon, per wire and overall', async (t) => {
+  const slots = new UploadSlots({ bytesMax: MIB, wireBytesMax: MIB / 2 });
+  for (let block = 0; block < 4; block++) {
+    t.ok(slots.hasRoom(peerOf(1), BLOCK, 'demand'));
+    slots.admit(upload(1));
+  }
+  t.notOk(slots.hasRoom(peerOf(1), BLOCK, 'demand'), 'its wire is full');
+  for (let number = 2; number < 6; number++) {
+    t.ok(slots.hasRoom(peerOf(number), BLOCK, 'demand'));
+    slots.admit(upload(number));
+  }
+  t.notOk(slots.hasRoom(peerOf(9), BLOCK, 'demand'), 'the host is full');
+  const first = slots.next();
+  if (first !== undefined) slots.sent(first, 1);
+  t.ok(slots.hasRoom(peerOf(9), BLOCK, 'demand'));
+  t.notOk(slots.hasRoom(peerOf(9), BLOCK, 'prefetch'), 'the last of it is for readers');
+});
+
+t.test('demand goes first, and what is cancelled is not sent', async (t) => {
+  const slots = new UploadSlots();
+  const cancelled = upload(3);
+  for (const each of [upload(1, 'background'), upload(2, 'prefetch'), cancelled, upload(4)]) {
+    slots.admit(each);
+  }
+  t.ok(slots.cancel(cancelled));
+  t.notOk(slots.cancel(cancelled));
+  const order = [slots.next(), slots.next(), slots.next()];
+  t.same(
+    order.map((each) => each?.peer),
+    [4, 2, 1].map(peerOf),
+  );
+  t.equal(slots.next(), undefined);
+  t.equal(slots.bytes, 3 * BLOCK, 'promised until they are sent');
+  for (const each of order) if (each !== undefined) slots.sent(each, 1);
+  t.equal(slots.bytes, 0);
+});
+
+t.test('a slow link promises less', async (t) => {
+  const slots = new UploadSlots({ horizonMs: 200 });
+  const slow = upload(1);
+  slots.admit(slow);
+  slots.next();
+  slots.sent(slow, 100);
+  for (let block = 0; block < 2; block++) {
+    t.ok(slots.hasRoom(peerOf(block), BLOCK, 'demand'));
+    slots.admit(upload(block));
+  }
+  t.notOk(slots.hasRoom(peerOf(9), BLOCK, 'demand'), 'two blocks of 100 ms are 200 ms');
+});
+
+t.test('of N hosts about one wins at once, twice as many after each step', async (t) => {
+  const random = randomOf(5);
+  const draw = (knownPeers: number) =>
+    new OriginLottery({
+      startedAtMs: 0,
+      knownPeers,
+      draw: random(),
+      stepMs: 200,
+      deadlineMs: 3000,
+    });
+  const tries = 200;
+  const hosts = 500;
+  const winners = [0, 200, 400, 800].map(() => 0);
+  for (let attempt = 0; attempt < tries; attempt++) {
+    const draws = Array.from({ length: hosts }, () => draw(hosts));
+    for (const [index, atMs] of [0, 200, 400, 800].entries()) {
+      const won = draws.filter((each) => each.mayGo(atMs)).length;
+      winners[index] = (winners[index] ?? 0) + won / tries;
+    }
+    if (draws.some((each) => !each.mayGo(3000))) t.fail('after the deadline everybody may go');
+  }
+  for (const [index, expected] of [1, 2, 4, 16].entries()) {
+    const mean = winners[index] ?? 0;
+    t.ok(mean > expected * 0.6 && mean < expected * 1.5, `${mean} of ${expected}`);
+  }
+  t.ok(draw(0).mayGo(0), 'who knows nobody goes at once');
+  t.ok(draw(1).mayGo(0));
+});
