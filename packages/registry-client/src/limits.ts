@@ -129,3 +129,5 @@ export const PATH_LOCK_HELD_MS_MAX = 10_000;
 export const PROVIDER_RUNS_MAX = 4;
 /** Memory is laid out for a range before its first byte comes; larger ones grow as they come. */
 export const RANGE_BYTES_PREPARED_MAX = 8 << 20;
+/** Repositories, each for one authorization, whose redirects one access to a registry remembers. */
+export const ACCESS_STORES_MAX = 512;

@@ -66,6 +66,11 @@ export type ClientOptions = {
   readonly hostsDirectories?: readonly string[] | undefined;
   /** Where DOCKER_CONFIG, HOME, PATH and the proxy variables come from. @default process.env */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /**
+   * `host:port` of servers that are known. When it is given, no other is connected to unless its
+   * address is a public one: where redirects and token services lead is up to strangers.
+   */
+  readonly trustedHosts?: ReadonlySet<string> | undefined;
   /** Told of every token and password that a registry wanted anew. */
   readonly onAuthentication?: AuthenticationObserver | undefined;
   readonly onRequest?: ((event: RequestEvent) => void) | undefined;

@@ -8,6 +8,7 @@ import type { RetryPolicy } from '../http/retry.ts';
 import { CREDENTIALS_REFUSED_MAX } from '../limits.ts';
 import type { AuthAttempt } from './auth-attempt.ts';
 import type { AuthenticationObserver } from './authentication-event.ts';
+import type { RequestAuthorization } from './authorization.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { CredentialChain, CredentialLookup } from './credential-chain.ts';
 import type { CredentialPlace, Credentials } from './credential-source.ts';
@@ -26,7 +27,8 @@ export type AuthComponents = {
   readonly clock?: Clock | undefined;
 };
 
-export class AuthSession {
+export class AuthSession implements RequestAuthorization {
+  readonly answersChallenges = true;
   readonly secrets = new SentSecrets();
   readonly #place: CredentialPlace;
   readonly #parts: AuthComponents;

@@ -12,6 +12,7 @@ import { CLOSE_GRACE_MS, CONNECTIONS_PER_HOST_MAX, PEM_BYTES_MAX } from '../limi
 import { readBoundedFile } from '../local/regular-file.ts';
 import type { ClientOptions } from '../options.ts';
 import { type Environment, proxyForUrl } from './proxy-environment.ts';
+import { AddressGuard } from './public-address.ts';
 
 type TlsSettings = {
   readonly rejectUnauthorized?: boolean;
@@ -26,6 +27,7 @@ export class Connections {
   readonly #options: ClientOptions;
   readonly #hostFiles: HostFiles;
   readonly #env: Environment;
+  readonly #guard: AddressGuard | undefined;
   readonly #proxies = new Map<string, Promise<Dispatcher>>();
   #direct: Promise<Dispatcher> | undefined;
   #tls: Promise<TlsSettings> | undefined;
@@ -36,10 +38,16 @@ export class Connections {
     this.#options = options;
     this.#hostFiles = hostFiles;
     this.#env = options.env ?? process.env;
+    const { trustedHosts } = options;
+    this.#guard = trustedHosts === undefined ? undefined : new AddressGuard(trustedHosts);
   }
 
-  /** The dispatcher for a URL. Throws `ERR_REGISTRY_CLIENT_CONFIG` for unusable files or proxies. */
-  for(url: URL): Promise<Dispatcher> {
+  /**
+   * The dispatcher for a URL. Throws `ERR_REGISTRY_CLIENT_CONFIG` for unusable files or proxies,
+   * `ERR_REGISTRY_CLIENT_REDIRECT` for an address that must not be connected to.
+   */
+  async for(url: URL): Promise<Dispatcher> {
+    this.#guard?.check(url);
     const proxy = proxyForUrl(url, this.#env);
     if (proxy === undefined) {
       this.#direct ??= this.#makeDirect();
@@ -51,8 +59,11 @@ export class Connections {
   }
 
   async #makeDirect(): Promise<Dispatcher> {
-    const { Agent } = await import('undici');
-    return new Agent({ ...this.#agentOptions(), connect: await this.#connectOptions() });
+    const { Agent, buildConnector } = await import('undici');
+    const options = await this.#connectOptions();
+    const connect =
+      this.#guard === undefined ? options : this.#guard.connector(buildConnector, options);
+    return new Agent({ ...this.#agentOptions(), connect });
   }
 
   async #makeProxy(proxy: URL): Promise<Dispatcher> {

@@ -2,6 +2,7 @@
  * The endpoints of one client: one per server and, where credentials may differ between them, per
  * repository. Servers whose TLS files are alike share connections.
  */
+import { FixedAuthorization } from '../auth/authorization.ts';
 import { CredentialChain, type CredentialLookup } from '../auth/credential-chain.ts';
 import type { CredentialPlace, Credentials } from '../auth/credential-source.ts';
 import { DockerCredentials } from '../auth/docker-config.ts';
@@ -21,6 +22,8 @@ export type EndpointChoice = {
   readonly host?: RegistryHost | undefined;
   /** Another server can be asked when this one fails: one try, and its own credentials only. */
   readonly isMirror?: boolean | undefined;
+  /** Somebody else's authorization, sent as it is; his challenges are answers. @default our own */
+  readonly onBehalf?: { readonly authorization: string | undefined } | undefined;
 };
 
 type Wire = { readonly connections: Connections; readonly exchange: Exchange };
@@ -42,13 +45,17 @@ export class EndpointPool {
   }
 
   endpoint(choice: EndpointChoice): Endpoint {
-    const { registry, host = PLAIN_HOST, isMirror = false } = choice;
+    const { registry, host = PLAIN_HOST, isMirror = false, onBehalf } = choice;
     const perRepository = this.#options.credentialSources !== undefined;
     const repository = perRepository ? choice.repository : undefined;
-    const key = JSON.stringify([registry, repository, hostKey(host), isMirror]);
+    const key = JSON.stringify([registry, repository, hostKey(host), isMirror, onBehalf]);
     const known = this.#endpoints.get(key);
     if (known !== undefined) return known;
-    const endpoint = this.#make({ registry, repository }, host, isMirror);
+    const place = { registry, repository };
+    const endpoint =
+      onBehalf === undefined
+        ? this.#make(place, host, isMirror)
+        : this.#makeFixed(place, host, new FixedAuthorization(onBehalf.authorization));
     this.#endpoints.set(key, endpoint);
     const [oldest] = this.#endpoints.keys();
     if (this.#endpoints.size > ENDPOINTS_MAX && oldest !== undefined) {
@@ -68,6 +75,23 @@ export class EndpointPool {
         onAuthentication: this.#options.onAuthentication,
         clock: this.#clock,
         policy: resolveRetryOptions(isMirror ? { ...retry, attemptsMax: 1 } : retry),
+      },
+      this.#options,
+    );
+  }
+
+  #makeFixed(
+    place: CredentialPlace,
+    host: RegistryHost,
+    authorization: FixedAuthorization,
+  ): Endpoint {
+    return new Endpoint(
+      { registry: place.registry, place, host },
+      {
+        exchange: this.#wire(host).exchange,
+        credentials: this.#credentials,
+        policy: resolveRetryOptions(this.#options.retry),
+        authorization,
       },
       this.#options,
     );

@@ -6,6 +6,7 @@
 import { errorCode } from '@shoal/errors';
 import { AuthAttempt } from '../auth/auth-attempt.ts';
 import { type AuthComponents, AuthSession } from '../auth/auth-session.ts';
+import type { RequestAuthorization } from '../auth/authorization.ts';
 import type { CredentialPlace } from '../auth/credential-source.ts';
 import { RedirectError, TlsError } from '../errors.ts';
 import type { RegistryHost } from '../hosts/registry-host.ts';
@@ -39,6 +40,11 @@ export type EndpointPlace = {
   readonly host: RegistryHost;
 };
 
+export type EndpointParts = AuthComponents & {
+  /** @default credentials and tokens of the place, as its challenges ask for them */
+  readonly authorization?: RequestAuthorization | undefined;
+};
+
 export type Document = { readonly answer: HttpAnswer; readonly body: Buffer };
 
 const HUB_HOST = 'registry-1.docker.io';
@@ -52,12 +58,12 @@ export class Endpoint {
   readonly #server: RegistryHost;
   /** The registry a mirror is asked for; undefined when the server is the registry itself. */
   readonly #namespace: string | undefined;
-  readonly #auth: AuthSession;
+  readonly #auth: RequestAuthorization;
   #base: Promise<URL> | undefined;
 
   constructor(
     { registry, place, host }: EndpointPlace,
-    parts: AuthComponents,
+    parts: EndpointParts,
     options: ClientOptions,
   ) {
     this.#server = host;
@@ -68,7 +74,7 @@ export class Endpoint {
     this.policy = parts.policy;
     this.exchange = parts.exchange;
     this.mayBePlain = options.plainHttp === true || host.url?.protocol === 'http:';
-    this.#auth = new AuthSession(place, parts);
+    this.#auth = parts.authorization ?? new AuthSession(place, parts);
     for (const value of Object.values(host.headers)) this.#auth.secrets.add(value);
   }
 
@@ -131,11 +137,18 @@ export class Endpoint {
     });
   }
 
-  /** One try, authorization included. */
-  async callOnce(request: EndpointRequest, attempt: number): Promise<HttpAnswer> {
+  /** One try, authorization included: whatever the server says is the answer. */
+  async ask(
+    request: Omit<EndpointRequest, 'accept' | 'subject'>,
+    attempt: number,
+  ): Promise<HttpAnswer> {
     const base = await this.#baseUrl(request.signal);
-    const url = this.#urlOf(request.target, base);
-    const answer = await this.#authorized(request, url, base, attempt);
+    return this.#authorized(request, this.#urlOf(request.target, base), base, attempt);
+  }
+
+  /** The same, for answers of an accepted status; any other is an error. */
+  async callOnce(request: EndpointRequest, attempt: number): Promise<HttpAnswer> {
+    const answer = await this.ask(request, attempt);
     if (request.accept.includes(answer.status)) return answer;
     throw await this.failureOf(answer, request.subject);
   }
@@ -170,6 +183,7 @@ export class Endpoint {
     sent: string | undefined,
     auth: AuthAttempt,
   ): Promise<string | undefined> {
+    if (!this.#auth.answersChallenges) return undefined;
     if (answer.status === 403 && sent !== undefined) {
       const other = await this.#auth.instead(sent, auth);
       if (other !== undefined) await discardBody(answer);

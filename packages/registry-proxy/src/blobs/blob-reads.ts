@@ -1,0 +1,102 @@
+/**
+ * Reads parts of blobs, each part once for however many want it at the same moment. When what lies
+ * before the registry fails, the registry is asked itself.
+ */
+import type { BlobReadOptions, VerdictListener } from '@shoal/blob-store';
+import { blobIdOfDigest, type Digest, digestAlgorithm } from '@shoal/oci';
+import type { ByteOrigin } from '../answer/reply.ts';
+import { Flights } from '../cache/flights.ts';
+import type { ProxyRequest } from '../request/proxy-request.ts';
+import { ORIGIN_NAME } from './origin-source.ts';
+import type { OpenSource, SourceShelf } from './source-shelf.ts';
+
+export type Blob = { readonly digest: Digest; readonly size: number };
+
+export type BlobPart = {
+  readonly offset: number;
+  /** Shared with others who read the same: not to be changed. */
+  readonly bytes: Buffer;
+  readonly origin: ByteOrigin;
+  /** Of sources that want to hear whether the bytes were right. */
+  readonly listeners: readonly VerdictListener[];
+};
+
+type Span = { readonly offset: number; readonly length: number };
+
+export class BlobReads {
+  readonly #shelf: SourceShelf;
+  readonly #flights = new Flights<BlobPart>();
+
+  constructor(shelf: SourceShelf) {
+    this.#shelf = shelf;
+  }
+
+  /** Ranges that are being read at this moment. */
+  get underWay(): number {
+    return this.#flights.size;
+  }
+
+  read(request: ProxyRequest, blob: Blob, span: Span, signal: AbortSignal): Promise<BlobPart> {
+    const { upstream, repository } = request;
+    const key = `${upstream.name} ${repository} ${blob.digest} ${span.offset} ${span.length}`;
+    return this.#flights.run(key, signal, (shared) =>
+      this.#shelf.use(request, (source) => readPart(source, blob, span, shared)),
+    );
+  }
+
+  /** True when a registry that ignores ranges is better read in one transfer. */
+  isBetterInOne({ upstream }: ProxyRequest): boolean {
+    return upstream.ignoresRanges && !this.#shelf.hasFactory;
+  }
+
+  /** From `offset` to the end, as the registry sends it. */
+  async *inOne(
+    request: ProxyRequest,
+    blob: Blob,
+    offset: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<BlobPart, void, void> {
+    const { origin } = await this.#shelf.use(request, async (source) => source);
+    let position = offset;
+    for await (const bytes of origin.readFrom(blob.digest, blob.size, offset, signal)) {
+      yield { offset: position, bytes, origin: 'origin', listeners: [] };
+      position += bytes.byteLength;
+    }
+  }
+}
+
+async function readPart(
+  { source, origin }: OpenSource,
+  blob: Blob,
+  span: Span,
+  signal: AbortSignal,
+): Promise<BlobPart> {
+  const sources = new Set<string>();
+  const listeners: VerdictListener[] = [];
+  const options: BlobReadOptions = {
+    signal,
+    onFetched: (name) => sources.add(name),
+    onVerdict: (listener) => listeners.push(listener),
+  };
+  const direct = () => origin.readDigest(blob, span, options);
+  const bytes =
+    source === origin || digestAlgorithm(blob.digest) !== 'sha256'
+      ? await direct()
+      : await source
+          .read(
+            { blobId: blobIdOfDigest(blob.digest), sizeBytes: blob.size },
+            span.offset,
+            span.length,
+            options,
+          )
+          .catch((error: unknown) => {
+            if (signal.aborted) throw error;
+            return direct();
+          });
+  return { offset: span.offset, bytes, origin: originIn(sources), listeners };
+}
+
+function originIn(sources: ReadonlySet<string>): ByteOrigin {
+  if (sources.has(ORIGIN_NAME)) return 'origin';
+  return sources.size > 0 ? 'peer' : 'local';
+}

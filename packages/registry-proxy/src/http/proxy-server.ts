@@ -1,0 +1,112 @@
+/** The HTTP server below the proxy: what of a connection is limited, and how it ends. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { errorCode } from '@shoal/errors';
+import { ProxyListenError } from '../errors.ts';
+import {
+  CLIENT_SILENT_MS,
+  CLOSE_GRACE_MS,
+  CONNECTIONS_MAX,
+  HEAD_TIMEOUT_MS,
+  HEADER_BYTES_MAX,
+  KEEP_ALIVE_MS,
+} from '../limits.ts';
+import { createServer } from '../node-http.ts';
+
+export type ProxyServer = {
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+  close(): Promise<void>;
+};
+
+export type ListenAddress = {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+};
+
+const HOST_DEFAULT = '127.0.0.1';
+const PORT_DEFAULT = 4001;
+const CHECK_INTERVAL_MS = 2_000;
+
+/** `serve` must not reject. Throws `ERR_REGISTRY_PROXY_LISTEN`. */
+export async function openProxyServer(
+  { host = HOST_DEFAULT, port = PORT_DEFAULT }: ListenAddress,
+  serve: (message: IncomingMessage, response: ServerResponse) => Promise<void>,
+): Promise<ProxyServer> {
+  const server = createServer({
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: HEAD_TIMEOUT_MS,
+    requestTimeout: HEAD_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    joinDuplicateHeaders: false,
+    noDelay: true,
+  });
+  server.maxConnections = CONNECTIONS_MAX;
+  server.timeout = CLIENT_SILENT_MS;
+  const answer = (message: IncomingMessage, response: ServerResponse) => {
+    // A body is never wanted; it is thrown away so that its connection can end in order.
+    message.resume();
+    void serve(message, response);
+  };
+  server.on('request', answer);
+  // Whoever waits for leave to send a body hears that it is not wanted.
+  server.on('checkContinue', answer);
+  server.on('checkExpectation', answer);
+  server.on('connect', (_, socket: Duplex) => refuseRaw(socket, '405 Method Not Allowed'));
+  server.on('clientError', (error: Error, socket: Duplex) => {
+    const isTooLarge = errorCode(error) === 'HPE_HEADER_OVERFLOW';
+    refuseRaw(socket, isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request');
+  });
+  const address = await listen(server, host, port);
+  return { host: formatAddress(address), close: () => end(server) };
+}
+
+/** What is no request that Node understands gets an answer that needs none. */
+function refuseRaw(socket: Duplex, status: string): void {
+  socket.on('error', () => undefined);
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const head = `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`;
+  socket.end(head, () => socket.destroy());
+}
+
+async function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen({ host, port }, resolve);
+  try {
+    await promise;
+  } catch (error) {
+    throw new ProxyListenError(
+      `cannot listen at ${host}:${port} (${errorCode(error) ?? 'error'})`,
+      {
+        cause: error,
+        remedy: 'choose another address or port, or end what listens there',
+      },
+    );
+  }
+  server.off('error', reject);
+  // Too many open files and the like: the next connection may do.
+  server.on('error', () => undefined);
+  const address = server.address();
+  if (typeof address === 'object' && address !== null) return address;
+  throw new ProxyListenError(`cannot listen at ${host}:${port}`, { remedy: 'give a TCP address' });
+}
+
+function formatAddress({ address, family, port }: AddressInfo): string {
+  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+async function end(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+  await promise;
+  clearTimeout(timer);
+}

@@ -1,0 +1,77 @@
+/**
+ * Every maximum of this package, each with its reason. Clients and registries are strangers: whatever
+ * they make the proxy hold or wait for is bounded here.
+ */
+
+/** Target of a request: a repository of 255 bytes, a digest, a query. */
+export const TARGET_LENGTH_MAX = 2048;
+/** Headers of a request in bytes; tokens of cloud registries are about 4 KiB. */
+export const HEADER_BYTES_MAX = 24 << 10;
+/** Headers of a request in number; clients send about ten. */
+export const HEADERS_MAX = 64;
+/** Until the head of a request is there: a client that sends a byte now and then holds nothing. */
+export const HEAD_TIMEOUT_MS = 10_000;
+/** A connection without a request is closed after this time, above the 60 s of load balancers. */
+export const KEEP_ALIVE_MS = 75_000;
+/** A client that takes nothing of its answer for so long is cut off. */
+export const CLIENT_SILENT_MS = 120_000;
+/** Connections at a time; containerd opens a handful for each pull. */
+export const CONNECTIONS_MAX = 1024;
+/** An answer to a manifest or a HEAD, or an error: what a runtime waits for before it goes elsewhere. */
+export const ANSWER_TIMEOUT_MS = 3_000;
+/** TCP and TLS set-up with an upstream, inside of that. */
+export const CONNECT_TIMEOUT_MS = 2_500;
+/** The body of such an answer: an index of 4 MiB over a slow link. */
+export const DOCUMENT_TIMEOUT_MS = 20_000;
+/** The first bytes of a blob, or an error. */
+export const FIRST_BYTES_TIMEOUT_MS = 10_000;
+/** Silence of an upstream in the middle of a blob. */
+export const BLOB_SILENT_MS = 30_000;
+/** An upstream that let a request run into its time limit rests so long: others fail at once. */
+export const UPSTREAM_REST_MS = 5_000;
+/** Body of an answer that is no success and is passed on. */
+export const ERROR_BODY_BYTES_MAX = 64 << 10;
+/** A list of tags or referrers; longer ones come in pages. */
+export const LIST_BYTES_MAX = 8 << 20;
+/** How long a client need not be authorised again for a repository. */
+export const GRANT_MS = 60_000;
+/** Authorizations remembered: one per client token and repository. */
+export const GRANTS_MAX = 16_384;
+/** How long a tag is believed to point where it did. */
+export const TAG_MS = 10_000;
+/** Age up to which a tag is answered from memory when its upstream fails. */
+export const STALE_MS_MAX = 60 * 60_000;
+/** Tags remembered, each for one set of accepted media types. */
+export const TAGS_MAX = 16_384;
+/** How long something is believed to be missing. */
+export const MISSING_MS = 2_000;
+/** Missing things remembered. */
+export const MISSING_MAX = 4096;
+/** How long a digest is believed to be in a repository: content has a name, but may be deleted. */
+export const MEMBER_MS = 10 * 60_000;
+/** Digests remembered, each for one repository. */
+export const MEMBERS_MAX = 65_536;
+/** Manifests held in memory, in bytes. */
+export const MANIFEST_MEMORY_BYTES_MAX = 32 << 20;
+/** Manifests held on the disk, in bytes: some ten thousand. */
+export const MANIFEST_DISK_BYTES_MAX = 256 << 20;
+/** First read of a blob: small, so that the first byte comes soon. */
+export const FIRST_READ_BYTES = 256 << 10;
+/** Reads after the first, until it is clear that the client takes more than the beginning. */
+export const SECOND_READ_BYTES = 1 << 20;
+/** Other reads of a blob; each answer has one being sent and one under way. */
+export const READ_BYTES_MAX = 4 << 20;
+/** What all answers together hold of blobs; with many of them reads become smaller. */
+export const READ_BYTES_HELD_MAX = 128 << 20;
+/** End of a whole blob that is held back until its digest is known. */
+export const HELD_BACK_BYTES = 64 << 10;
+/** Hashed at once: about half a millisecond of the only thread. */
+export const HASH_BYTES = 1 << 20;
+/** Sources of blobs kept open: one per repository and authorization. */
+export const SOURCES_MAX = 1024;
+/** How long `close` lets answers go on before it cuts them. */
+export const CLOSE_GRACE_MS = 5_000;
+/** Proxies a request has come through, after which it is held to go in circles. */
+export const HOPS_MAX = 4;
+/** Upstreams of one proxy. */
+export const UPSTREAMS_MAX = 256;

@@ -1,0 +1,78 @@
+/**
+ * What a request line asks for. Nothing is normalised: a path that is not written as the specification
+ * writes it is refused, so that no two programs can read it differently. Spec: OCI distribution 1.1.
+ */
+import { type Digest, isDigest } from '@shoal/oci';
+import { type Refusal, refusal } from '../answer/refusal.ts';
+import { TARGET_LENGTH_MAX } from '../limits.ts';
+
+export type Target =
+  | { readonly kind: 'ping'; readonly query: URLSearchParams }
+  | NamedTarget<'manifests', { readonly reference: ManifestReference }>
+  | NamedTarget<'blobs', { readonly digest: Digest }>
+  | NamedTarget<'referrers', { readonly digest: Digest }>
+  | NamedTarget<'tags', Readonly<Record<never, never>>>;
+
+type NamedTarget<Kind extends string, More> = More & {
+  readonly kind: Kind;
+  /** As it stands in the path: may start with the host of an upstream. */
+  readonly name: string;
+  readonly query: URLSearchParams;
+};
+
+export type ManifestReference =
+  | { readonly kind: 'tag'; readonly tag: string }
+  | { readonly kind: 'digest'; readonly digest: Digest };
+
+const TAG = /^\w[\w.-]{0,127}$/;
+/** Everything the specification's paths are made of. */
+const PATH = /^\/[A-Za-z0-9._:/-]*$/;
+const NAMED = /^\/v2\/(.+)\/(manifests|blobs|referrers|tags)\/([^/]+)$/;
+
+/** `text` is the target of the request line. */
+export function parseTarget(text: string): Target | Refusal {
+  if (text.length > TARGET_LENGTH_MAX)
+    return refusal(414, 'NAME_INVALID', 'the target is too long');
+  if (!text.startsWith('/')) return refusal(400, 'UNSUPPORTED', 'this is not a forward proxy');
+  const mark = text.indexOf('?');
+  // Digests are the one thing that careful clients escape.
+  const path = (mark === -1 ? text : text.slice(0, mark)).replaceAll(/%3a/gi, ':');
+  if (!PATH.test(path) || /\/\/|\/\.{1,2}(?:\/|$)/.test(path)) {
+    return refusal(400, 'NAME_INVALID', 'the path is not one of the specification');
+  }
+  const query = new URLSearchParams(mark === -1 ? '' : text.slice(mark + 1));
+  if (query.getAll('ns').length > 1) return refusal(400, 'NAME_INVALID', 'ns is given twice');
+  if (path === '/v2' || path === '/v2/') return { kind: 'ping', query };
+  const [, name, collection, rest] = NAMED.exec(path) ?? [];
+  if (name === undefined || rest === undefined) {
+    return refusal(404, 'NAME_UNKNOWN', 'there is nothing here');
+  }
+  return namedTarget({ name, query }, collection ?? '', rest);
+}
+
+function namedTarget(
+  named: { readonly name: string; readonly query: URLSearchParams },
+  collection: string,
+  rest: string,
+): Target | Refusal {
+  if (collection === 'tags') {
+    return rest === 'list'
+      ? { kind: 'tags', ...named }
+      : refusal(404, 'NAME_UNKNOWN', 'there is nothing here');
+  }
+  if (collection === 'manifests' && !rest.includes(':')) {
+    return TAG.test(rest)
+      ? { kind: 'manifests', ...named, reference: { kind: 'tag', tag: rest } }
+      : refusal(404, 'MANIFEST_UNKNOWN', 'this cannot be a tag');
+  }
+  if (!isDigest(rest))
+    return refusal(400, 'DIGEST_INVALID', 'this is not a sha256 or sha512 digest');
+  switch (collection) {
+    case 'manifests':
+      return { kind: 'manifests', ...named, reference: { kind: 'digest', digest: rest } };
+    case 'blobs':
+      return { kind: 'blobs', ...named, digest: rest };
+    default:
+      return { kind: 'referrers', ...named, digest: rest };
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Asks the upstream of a request, and remembers what its answer means: who may read what, and what is
+ * not there.
+ */
+import { DeniedError, UnauthorizedError } from '@shoal/registry-client';
+import { refusalOf } from '../answer/failure.ts';
+import { isFailing, passedOn } from '../answer/passed-on.ts';
+import type { Refusal } from '../answer/refusal.ts';
+import type { Memories } from '../cache/memories.ts';
+import { MISSING_MS } from '../limits.ts';
+import { normalisedAccept, type ProxyRequest } from '../request/proxy-request.ts';
+import type { DocumentRequest, UpstreamDocument } from '../upstream/asked-documents.ts';
+
+export type Consultation =
+  | { readonly kind: 'ok'; readonly document: UpstreamDocument }
+  /** The upstream has decided: this is the answer. */
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** It could not be asked: what is remembered may stand in. */
+  | { readonly kind: 'failing'; readonly refusal: Refusal };
+
+export type Question = Pick<
+  DocumentRequest,
+  'method' | 'bytesMax' | 'followsRedirects' | 'isHeadEnough'
+> & {
+  /** Below the repository: `manifests/v1`. */
+  readonly path: string;
+  readonly range?: string | undefined;
+  /** @default what the client accepts */
+  readonly accept?: string | undefined;
+};
+
+export async function consult(
+  request: ProxyRequest,
+  question: Question,
+  memories: Memories,
+): Promise<Consultation> {
+  const { upstream, caller, repository, place, via } = request;
+  const accept = question.accept ?? request.accept;
+  const path = `${repository}/${question.path}`;
+  const key = JSON.stringify([place, path, normalisedAccept(accept)]);
+  const known = memories.missing.fresh(key, MISSING_MS);
+  if (known !== undefined) return { kind: 'refused', refusal: known };
+  const headers = {
+    ...via,
+    'accept-encoding': 'identity',
+    ...(accept === undefined ? {} : { accept }),
+    ...(question.range === undefined ? {} : { range: question.range }),
+  };
+  try {
+    const document = await upstream.ask({ ...question, path, repository, headers }, caller);
+    return remember(document, request, key, memories);
+  } catch (error) {
+    const isDecided = error instanceof UnauthorizedError || error instanceof DeniedError;
+    if (isDecided) memories.grants.revoke(place);
+    return { kind: isDecided ? 'refused' : 'failing', refusal: refusalOf(error) };
+  }
+}
+
+function remember(
+  document: UpstreamDocument,
+  { place }: ProxyRequest,
+  key: string,
+  { grants, missing }: Memories,
+): Consultation {
+  const { status } = document;
+  if (status < 400) {
+    grants.add(place);
+    return { kind: 'ok', document };
+  }
+  const refusal = passedOn(document);
+  if (isFailing(status)) return { kind: 'failing', refusal };
+  if (status === 401 || status === 403) grants.revoke(place);
+  if (status === 404) missing.set(key, refusal);
+  return { kind: 'refused', refusal };
+}

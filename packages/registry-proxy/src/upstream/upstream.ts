@@ -1,0 +1,105 @@
+/**
+ * One configured registry: small answers of it within a time limit, parts of its blobs. Nothing else is
+ * ever contacted, but for where it redirects to, and that only at public addresses.
+ */
+import type { Descriptor } from '@shoal/oci';
+import { type ClientOptions, StaticCredentials } from '@shoal/registry-client';
+import { type Caller, RegistryAccess } from '@shoal/registry-client/upstream';
+import type { Clock } from '../access/clock.ts';
+import { BLOB_SILENT_MS, CONNECT_TIMEOUT_MS, FIRST_BYTES_TIMEOUT_MS } from '../limits.ts';
+import { AskedDocuments, type DocumentRequest, type UpstreamDocument } from './asked-documents.ts';
+import {
+  type AuthMode,
+  addressOf,
+  type UpstreamOptions,
+  upstreamName,
+} from './upstream-options.ts';
+
+/** Names the proxies that a request has come through. */
+export const VIA_HEADER = 'x-shoal-via';
+
+export class Upstream {
+  readonly name: string;
+  readonly mode: AuthMode;
+  readonly address: URL;
+  readonly #access: RegistryAccess;
+  readonly #documents: AskedDocuments;
+  #ignoresRanges = false;
+
+  constructor(options: UpstreamOptions, proxyId: string, clock: Clock) {
+    this.name = upstreamName(options.name);
+    this.mode = options.mode ?? 'challenge';
+    this.address = addressOf(options);
+    this.#access = new RegistryAccess({
+      registry: this.name,
+      address: this.address,
+      headers: { [VIA_HEADER]: proxyId },
+      options: this.#clientOptions(options),
+    });
+    this.#documents = new AskedDocuments(this.#access, this.name, this.address, clock);
+  }
+
+  /** It answers every range with the whole blob, which is then better read in one go. */
+  get ignoresRanges(): boolean {
+    return this.#ignoresRanges;
+  }
+
+  #clientOptions(options: UpstreamOptions): ClientOptions {
+    const { caFile, insecure, credentials, redirectHosts = [], client = {} } = options;
+    return {
+      ...client,
+      caFile,
+      insecure,
+      plainHttp: this.address.protocol === 'http:',
+      ...(credentials === undefined
+        ? {}
+        : { credentialSources: [new StaticCredentials(new Map([[this.name, credentials]]))] }),
+      trustedHosts: new Set([hostAndPort(this.address), ...redirectHosts]),
+      timeouts: {
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        headersTimeoutMs: FIRST_BYTES_TIMEOUT_MS,
+        bodyTimeoutMs: BLOB_SILENT_MS,
+      },
+      retry: { attemptsMax: 3, delayMs: 100, delayMaxMs: 1_000, retryAfterMaxMs: 0 },
+      onRequest: ({ range, status, url }) => {
+        if (range !== undefined && status === 200 && url.includes('/blobs/')) {
+          this.#ignoresRanges = true;
+        }
+      },
+    };
+  }
+
+  /** Its answer, whatever the status. Throws coded errors when there is none in time. */
+  ask(request: DocumentRequest, caller: Caller): Promise<UpstreamDocument> {
+    return this.#documents.ask(request, caller);
+  }
+
+  readBlobRange(
+    repository: string,
+    descriptor: Descriptor,
+    span: { readonly offset: number; readonly length: number },
+    caller: Caller,
+    signal: AbortSignal | undefined,
+  ): Promise<Buffer> {
+    return this.#access.readBlobRange(repository, descriptor, span, caller, signal);
+  }
+
+  readBlobFrom(
+    repository: string,
+    descriptor: Descriptor,
+    offset: number,
+    caller: Caller,
+    signal: AbortSignal,
+  ): AsyncGenerator<Buffer, void, void> {
+    return this.#access.readBlobFrom(repository, descriptor, offset, caller, signal);
+  }
+
+  close(): Promise<void> {
+    return this.#access.close();
+  }
+}
+
+function hostAndPort(url: URL): string {
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  return `${url.hostname.replace(/^\[|\]$/g, '')}:${port}`;
+}

@@ -1,0 +1,60 @@
+/** Images in a registry, for tests that read them back through the proxy. */
+import {
+  type Descriptor,
+  encodeManifest,
+  type ImageManifest,
+  MediaType,
+  parseReference,
+  sha256Digest,
+} from '@shoal/oci';
+import { type ClientOptions, type ImageTarget, openTarget } from '@shoal/registry-client';
+
+export type PushedImage = {
+  readonly manifest: Descriptor;
+  readonly manifestBytes: Buffer;
+  readonly layer: Descriptor;
+  readonly layerBytes: Buffer;
+};
+
+/** Bytes that repeat nowhere and are the same in every run. */
+export function noise(length: number, seed: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  let state = seed * 2_654_435_761 + 1;
+  for (let index = 0; index < length; index++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[index] = state >>> 24;
+  }
+  return bytes;
+}
+
+export async function pushBlob(
+  target: ImageTarget,
+  bytes: Buffer,
+  mediaType: string = MediaType.ociLayerTar,
+): Promise<Descriptor> {
+  const writer = await target.openBlobWriter();
+  await writer.write(bytes);
+  return writer.commit({ digest: sha256Digest(bytes), size: bytes.byteLength, mediaType });
+}
+
+/** One layer of noise below a manifest; `reference` is `host/name:tag`. */
+export async function pushImage(
+  reference: string,
+  layerBytes: Buffer,
+  options: ClientOptions = {},
+  extra: Partial<ImageManifest> = {},
+): Promise<PushedImage> {
+  await using target = await openTarget(parseReference(reference), options);
+  const layer = await pushBlob(target, layerBytes);
+  const config = Buffer.from(JSON.stringify({ os: 'linux', architecture: 'amd64' }));
+  const manifestBytes = encodeManifest({
+    kind: 'manifest',
+    schemaVersion: 2,
+    mediaType: MediaType.ociManifest,
+    config: await pushBlob(target, config, MediaType.ociConfig),
+    layers: [layer],
+    ...extra,
+  });
+  const manifest = await target.writeManifest(manifestBytes, MediaType.ociManifest);
+  return { manifest, manifestBytes, layer, layerBytes };
+}
