@@ -58,7 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES = Object.keys(MAY_IMPORT).toSorted();
 const LINES_MAX = 300;
 const VAGUE_NAMES = /(^|-)(utils?|helpers?|common|misc)\.ts$|^(shared|types)\.ts$/;
-const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|long|bench|fuzz))?\.ts$/;
+const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|long|bench|fuzz|d))?\.ts$/;
 
 const files = readSourceFiles();
 const isSource = (file: SourceFile) => /^packages\/[^/]+\/src\//.test(file.path);

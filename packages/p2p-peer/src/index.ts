@@ -42,3 +42,12 @@ export {
 export * from './trust/token.ts';
 export * from './trust/token-keys.ts';
 export * from './trust/token-store.ts';
+export * from './wire/blob-wire.ts';
+export * from './wire/errors.ts';
+export type { AcceptedBlob } from './wire/host-greeting.ts';
+export * from './wire/limits.ts';
+export * from './wire/open-wire.ts';
+export * from './wire/plain-wires.ts';
+export * from './wire/wire-listener.ts';
+export * from './wire/wire-log.ts';
+export type { WireIdentity, WireTrust } from './wire/wire-trust.ts';

@@ -1,0 +1,223 @@
+/** A wire whose handshakes are done: requests, answers, holdings and hashes of one blob. */
+import type { ShoalError } from '@shoal/errors';
+import { PIECE_BYTES, STANDARD_BLOCK_BYTES } from '../limits.ts';
+import type { ByteRange } from '../ranges/byte-range.ts';
+import { RangeSet } from '../ranges/range-set.ts';
+import type { BlobWire, BlockRequestOptions, SharedBlob, WireFacts } from './blob-wire.ts';
+import { WireClosedError, WireLimitError, WireProtocolError, WireRequestError } from './errors.ts';
+import { decodeAskHashes, encodeAskHashes, type HashQuestion } from './extension/ask-hashes.ts';
+import { decodeHashes, encodeHashes } from './extension/hashes.ts';
+import { decodeHaveRanges } from './extension/have-ranges.ts';
+import { malformed, SHOAL_EXTENSION, ShoalMessage } from './extension/message-type.ts';
+import {
+  decodeMetadataQuestion,
+  encodeMetadataAnswer,
+  METADATA_EXTENSION,
+} from './extension/metadata.ts';
+import { HashQuestions } from './hash-questions.ts';
+import { addHeld, type HeldTeller, PieceTeller, RangeTeller } from './held-tellers.ts';
+import { HASHES_MAX, PEER_RANGES_MAX } from './limits.ts';
+import type { PeerWire } from './peer-wire.ts';
+import type { PeerWireHandler, WireBlock } from './peer-wire-handler.ts';
+import type { PieceLayout } from './piece-layout.ts';
+import { RequestQueue } from './request-queue.ts';
+import { ServingQueue } from './serving-queue.ts';
+import { requestInBlocks } from './standard-blocks.ts';
+
+export type ConnectedWireInput = {
+  readonly peer: PeerWire;
+  readonly facts: WireFacts;
+  readonly layout: PieceLayout;
+  readonly blob: SharedBlob;
+  /** Until the first block has come. */
+  readonly latencyMs: number;
+  /** Ends the connection when it has had time to send what is begun. */
+  readonly endConnection: () => Promise<void>;
+  /** The info dictionary that standard clients may ask for. */
+  readonly infoBytes?: Buffer | undefined;
+};
+
+export class ConnectedWire implements BlobWire, PeerWireHandler {
+  readonly facts: WireFacts;
+  readonly isOurs: boolean;
+  readonly held = new RangeSet(PEER_RANGES_MAX);
+  readonly closed: Promise<void>;
+  readonly #resolveClosed: () => void;
+  readonly #input: ConnectedWireInput;
+  readonly #peer: PeerWire;
+  readonly #layout: PieceLayout;
+  readonly #requests: RequestQueue;
+  readonly #serving: ServingQueue;
+  readonly #questions: HashQuestions;
+  readonly #teller: HeldTeller;
+  #hasBitfield = false;
+  #closeReason: ShoalError | undefined;
+  #ended: Promise<void> | undefined;
+
+  constructor(input: ConnectedWireInput) {
+    const { peer, facts, layout, blob, latencyMs } = input;
+    this.#input = input;
+    this.#peer = peer;
+    this.#layout = layout;
+    this.facts = facts;
+    this.isOurs = facts.host !== undefined;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
+    this.#resolveClosed = resolve;
+    this.#requests = new RequestQueue(peer, latencyMs);
+    this.#serving = new ServingQueue(peer, ({ start, length }, signal) =>
+      blob.server.serve(this, start, length, signal),
+    );
+    this.#questions = new HashQuestions((question) => {
+      peer.sendExtension(SHOAL_EXTENSION, encodeAskHashes(question));
+    });
+    this.#teller = this.isOurs ? new RangeTeller(peer) : new PieceTeller(peer, layout);
+  }
+
+  /** What is said first, once both sides know each other. */
+  begin(): void {
+    this.#teller.tell(this.#input.blob.held());
+    if (this.isOurs) this.#peer.unchoke();
+    else this.#peer.interested();
+  }
+
+  get outstandingBytes(): number {
+    return this.#requests.outstandingBytes;
+  }
+
+  get latencyMs(): number {
+    return this.#requests.latencyMs;
+  }
+
+  get closeReason(): Error | undefined {
+    return this.#closeReason;
+  }
+
+  async request(offset: number, length: number, options: BlockRequestOptions): Promise<Buffer> {
+    this.#checkOpen();
+    if (this.isOurs) return this.#requests.request(this.#layout.blockAt(offset, length), options);
+    return requestInBlocks(offset, length, options, async (start, bytes, each) =>
+      this.#requests.request(this.#layout.blockAt(start, bytes), each),
+    );
+  }
+
+  tellHeld(ranges: readonly ByteRange[]): void {
+    if (!this.#peer.isClosed) this.#teller.tell(ranges);
+  }
+
+  async askHashes(
+    firstPiece: number,
+    count: number,
+    signal?: AbortSignal,
+  ): Promise<readonly (Buffer | undefined)[]> {
+    this.#checkOpen();
+    const isInside = firstPiece >= 0 && firstPiece + count <= this.#layout.pieceCount;
+    if (!isInside || count < 1 || count > HASHES_MAX) {
+      const [offset, length] = [firstPiece * PIECE_BYTES, count * PIECE_BYTES];
+      throw new WireRequestError(offset, length, 'nobody has hashes of these pieces');
+    }
+    if (!this.isOurs) return Array.from({ length: count }, () => undefined);
+    return this.#questions.ask({ firstPiece, count }, signal);
+  }
+
+  async close(): Promise<void> {
+    if (!this.#peer.isClosed) this.#peer.finish();
+    this.#ended ??= this.#input.endConnection();
+    await this.#ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#peer.isClosed) throw new WireClosedError({ cause: this.#closeReason });
+  }
+
+  // ---- what comes from the other side ----
+
+  onHandshake(): void {
+    throw new WireProtocolError('a second handshake');
+  }
+
+  /** A later one changes numbers of extensions only. */
+  onExtendedHandshake(): void {}
+
+  onExtension(name: string, body: Buffer): void {
+    if (name === SHOAL_EXTENSION) this.#onShoalMessage(body);
+    else if (name === METADATA_EXTENSION && this.#input.infoBytes !== undefined) {
+      const piece = decodeMetadataQuestion(body);
+      if (piece === undefined) return;
+      this.#peer.sendExtension(name, encodeMetadataAnswer(this.#input.infoBytes, piece));
+    }
+  }
+
+  #onShoalMessage(body: Buffer): void {
+    const [type] = body;
+    if (type === ShoalMessage.haveRanges) {
+      this.#onHeld(decodeHaveRanges(body, this.#layout.blobBytes));
+    } else if (type === ShoalMessage.askHashes) {
+      this.#answerHashes(decodeAskHashes(body, this.#layout.pieceCount));
+    } else if (type === ShoalMessage.hashes) this.#questions.answer(decodeHashes(body));
+    else throw malformed('of our extension', `it has type ${type}`);
+  }
+
+  #answerHashes({ firstPiece, count }: HashQuestion): void {
+    const hashes = this.#input.blob.server.hashes(this, firstPiece, count);
+    this.#peer.sendExtension(SHOAL_EXTENSION, encodeHashes({ firstPiece, count, hashes }));
+  }
+
+  #onHeld(ranges: readonly ByteRange[]): void {
+    addHeld(this.held, ranges);
+    this.#input.blob.server.onHeld(this, ranges);
+  }
+
+  onHave(index: number): void {
+    this.#onHeld([this.#layout.pieceRange(index)]);
+  }
+
+  onBitfield(bits: Buffer): void {
+    if (this.#hasBitfield) throw new WireProtocolError('a second bitfield');
+    this.#hasBitfield = true;
+    this.#onHeld(this.#layout.rangesOfBitfield(bits));
+  }
+
+  onHaveAll(): void {
+    const { blobBytes } = this.#layout;
+    if (blobBytes > 0) this.#onHeld([{ start: 0, end: blobBytes }]);
+  }
+
+  onChoke(): void {}
+
+  onUnchoke(): void {
+    this.#requests.pump();
+  }
+
+  onInterested(): void {
+    this.#peer.unchoke();
+  }
+
+  onRequest(block: WireBlock): void {
+    if (!this.isOurs && block.length > STANDARD_BLOCK_BYTES) {
+      throw new WireLimitError('the length of a request', block.length, STANDARD_BLOCK_BYTES);
+    }
+    this.#serving.add(this.#layout.checkBlock(block));
+  }
+
+  onCancel(block: WireBlock): void {
+    this.#serving.cancel(block);
+  }
+
+  onDrain(): void {
+    this.#serving.pump();
+  }
+
+  onClosed(error: ShoalError): void {
+    this.#closeReason = error;
+    const closed = new WireClosedError({ cause: error });
+    this.#requests.close(closed);
+    this.#questions.close(closed);
+    this.#serving.close();
+    this.#resolveClosed();
+  }
+}

@@ -1,0 +1,132 @@
+/** Sockets of wires: reached before a deadline, ended within one. */
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { errorCode, ShoalError } from '@shoal/errors';
+import { WireDialError, WireTimeoutError, WireUntrustedError } from './errors.ts';
+import { CLOSE_TIMEOUT_MS } from './limits.ts';
+import type { WireIdentity } from './wire-trust.ts';
+
+export type DialOptions = {
+  /** `host:port`; IPv6 in brackets. */
+  readonly address: string;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+};
+
+const ADDRESS = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/;
+
+/** Connected. Throws `ERR_P2P_WIRE_DIAL`, `ERR_P2P_WIRE_TIMEOUT`, or the reason of the signal. */
+export async function dial({ address, timeoutMs, signal }: DialOptions): Promise<Socket> {
+  signal?.throwIfAborted();
+  const [, ipv6, name, port] = ADDRESS.exec(address) ?? [];
+  const host = ipv6 ?? name;
+  if (host === undefined || Number(port) > 0xffff) {
+    throw new WireDialError(address, 'it is no address of the form host:port');
+  }
+  const socket = connect({ host, port: Number(port) });
+  const limit = new ConnectionLimit(socket, timeoutMs, 'answer', signal);
+  try {
+    await reached(socket, 'connect');
+    return socket;
+  } catch (error) {
+    throw limit.reason ?? new WireDialError(address, causeOf(error), { cause: error });
+  } finally {
+    limit.lift();
+  }
+}
+
+/**
+ * TLS 1.3 with both certificates, over a connected socket; `limit` is of that socket. Whom the
+ * certificate names is not checked here. Throws `ERR_P2P_WIRE_UNTRUSTED`, `ERR_P2P_WIRE_DIAL`.
+ */
+export async function secure(
+  socket: Socket,
+  { ca, cert, key }: WireIdentity,
+  address: string,
+): Promise<TLSSocket> {
+  const secured = connectTls({
+    socket,
+    ca,
+    cert,
+    key,
+    minVersion: 'TLSv1.3',
+    // Hosts are named by SPIFFE ids, not by the addresses they happen to have.
+    checkServerIdentity: () => undefined,
+  });
+  try {
+    await reached(secured, 'secureConnect');
+    return secured;
+  } catch (error) {
+    secured.destroy();
+    if (secured.authorizationError) {
+      throw new WireUntrustedError('its certificate is not of our authority', { cause: error });
+    }
+    throw new WireDialError(address, `TLS: ${causeOf(error)}`, { cause: error });
+  }
+}
+
+/** Destroys a socket when time is up or a signal fires, and remembers which of them it was. */
+export class ConnectionLimit {
+  readonly #timer: NodeJS.Timeout;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort: () => void;
+  #reason: Error | undefined;
+
+  /** `what` the other side did not do in time, as a verb. */
+  constructor(socket: Socket, timeoutMs: number, what: string, signal?: AbortSignal) {
+    const end = (reason: Error) => {
+      this.#reason ??= reason;
+      socket.destroy(this.#reason);
+    };
+    this.#timer = setTimeout(() => end(new WireTimeoutError(what, timeoutMs)), timeoutMs);
+    this.#signal = signal;
+    this.#onAbort = () => {
+      const reason: unknown = signal?.reason;
+      end(reason instanceof Error ? reason : new DOMException('aborted', 'AbortError'));
+    };
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal?.aborted === true) this.#onAbort();
+  }
+
+  /** Why it destroyed the socket. */
+  get reason(): Error | undefined {
+    return this.#reason;
+  }
+
+  lift(): void {
+    clearTimeout(this.#timer);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+/** Resolves when a socket whose end was asked for is closed; after a while it is closed for it. */
+export async function endSocket(socket: Socket): Promise<void> {
+  if (socket.closed) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS);
+  socket.once('close', () => resolve());
+  await promise;
+  clearTimeout(timer);
+}
+
+async function reached(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onClose = () => reject(new Error('it closed the connection'));
+  socket.once(event, resolve);
+  socket.once('error', reject);
+  socket.once('close', onClose);
+  try {
+    await promise;
+  } finally {
+    socket.off(event, resolve);
+    socket.off('error', reject);
+    socket.off('close', onClose);
+    // Until somebody else listens: an error without listeners would end the process.
+    socket.on('error', () => {});
+  }
+}
+
+function causeOf(error: unknown): string {
+  if (error instanceof ShoalError) return error.message;
+  return errorCode(error) ?? (error instanceof Error ? error.message : 'unknown');
+}

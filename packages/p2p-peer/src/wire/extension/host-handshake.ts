@@ -1,0 +1,78 @@
+/**
+ * What our hosts tell each other in the handshake of extensions, under the key `shoal`: who they are,
+ * where they stand, and what they may read. Nothing of it is believed before certificate and token say
+ * the same.
+ *
+ * | key | what |
+ * | --- | --- |
+ * | `v` | 1 |
+ * | `host`, `role` | as in the certificate |
+ * | `zone`, `rack` | where it stands, '' where nobody said |
+ * | `addr` | `host:port` of its peer port |
+ * | `token` | a secret |
+ * | `origin` | `registry/repository` that the wire is for |
+ */
+import type { HostFacts } from '../../identity/host.ts';
+import { parseHostName } from '../../identity/host.ts';
+import type { BencodeNode, BencodeValue } from '../../torrent/bencode.ts';
+import { WireProtocolError } from '../errors.ts';
+import { ADDRESS_CHARACTERS_MAX, PLACE_CHARACTERS_MAX } from '../limits.ts';
+
+export const HOST_HANDSHAKE_KEY = 'shoal';
+const VERSION = 1;
+
+export type HostHandshake = {
+  readonly facts: HostFacts;
+  readonly token: string;
+  readonly repository: string;
+};
+
+export function encodeHostHandshake(handshake: HostHandshake): ReadonlyMap<string, BencodeValue> {
+  const { facts, token, repository } = handshake;
+  return new Map<string, BencodeValue>([
+    ['v', VERSION],
+    ['host', facts.host],
+    ['role', facts.role],
+    ['zone', facts.zone],
+    ['rack', facts.rack],
+    ['addr', facts.address],
+    ['token', token],
+    ['origin', repository],
+  ]);
+}
+
+/** Throws `ERR_P2P_WIRE_PROTOCOL`, `ERR_P2P_HOST_NAME`. */
+export function decodeHostHandshake(node: BencodeNode | undefined): HostHandshake {
+  if (node?.kind !== 'dictionary') throw new WireProtocolError('it does not say which host it is');
+  const fields = node.value;
+  const version = fields.get('v');
+  if (version?.kind !== 'integer' || version.value !== VERSION) {
+    throw new WireProtocolError('it speaks another version of our extension');
+  }
+  const role = textOf(fields, 'role');
+  if (role !== 'peer' && role !== 'seed') throw new WireProtocolError('its role is neither');
+  const facts: HostFacts = {
+    host: parseHostName(textOf(fields, 'host')),
+    role,
+    zone: shortTextOf(fields, 'zone', PLACE_CHARACTERS_MAX),
+    rack: shortTextOf(fields, 'rack', PLACE_CHARACTERS_MAX),
+    address: shortTextOf(fields, 'addr', ADDRESS_CHARACTERS_MAX),
+  };
+  return { facts, token: textOf(fields, 'token'), repository: textOf(fields, 'origin') };
+}
+
+function textOf(fields: ReadonlyMap<string, BencodeNode>, key: string): string {
+  const node = fields.get(key);
+  if (node?.kind !== 'string') throw new WireProtocolError(`its handshake has no ${key}`);
+  return node.value.toString();
+}
+
+function shortTextOf(
+  fields: ReadonlyMap<string, BencodeNode>,
+  key: string,
+  charactersMax: number,
+): string {
+  const text = textOf(fields, key);
+  if (text.length > charactersMax) throw new WireProtocolError(`its ${key} is too long`);
+  return text;
+}

@@ -1,0 +1,114 @@
+/** One who came to the peer port, until it is known who he is and what he may have. */
+import type { TLSSocket } from 'node:tls';
+import type { ShoalError } from '@shoal/errors';
+import type { HostFacts } from '../identity/host.ts';
+import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
+import type { SwarmId } from '../identity/swarm-id.ts';
+import { BLOCK_BYTES_MAX, PIECE_BYTES } from '../limits.ts';
+import { type CertificateIdentity, identityOf } from '../trust/certificate-identity.ts';
+import type { Admission } from './admission.ts';
+import type { BlobWire, SharedBlob, WireFacts } from './blob-wire.ts';
+import { ConnectedWire } from './connected-wire.ts';
+import { ConnectionLimit, endSocket } from './connection.ts';
+import { WireProtocolError, WireRefusedError } from './errors.ts';
+import type { ExtendedHandshake } from './extension/extended-handshake.ts';
+import { HandshakeHandler } from './handshake-handler.ts';
+import { PeerWire } from './peer-wire.ts';
+import { PieceLayout } from './piece-layout.ts';
+import { hostWireOptions } from './shoal-hello.ts';
+import { closeWhenExpired } from './token-expiry.ts';
+import type { WireLog } from './wire-log.ts';
+import { checkHost, checkPeerId, type TrustedHost, type WireTrust } from './wire-trust.ts';
+
+/** What is shared with one who came. */
+export type AcceptedBlob = SharedBlob & {
+  /** Told once the wire is open, before anything comes over it. */
+  readonly onOpen?: (wire: BlobWire) => void;
+};
+
+export type HostGreetingOptions = {
+  readonly self: HostFacts;
+  readonly trust: WireTrust;
+  /** Certificate and token are checked; undefined when the blob is not shared with this host. */
+  readonly accept: (swarmId: SwarmId, facts: WireFacts) => AcceptedBlob | undefined;
+  readonly log?: WireLog | undefined;
+  readonly admission: Admission;
+  readonly handshakeTimeoutMs: number;
+};
+
+/** Until a wire has told how long its blocks take, one who came counts as near. */
+const FIRST_LATENCY_MS = 1;
+
+export class HostGreeting extends HandshakeHandler {
+  /** Rejects with the reason why he was sent away. */
+  readonly connected: Promise<BlobWire>;
+  readonly #settle: PromiseWithResolvers<BlobWire>;
+  readonly #options: HostGreetingOptions;
+  readonly #socket: TLSSocket;
+  readonly #certificate: CertificateIdentity | undefined;
+  readonly #peer: PeerWire;
+  readonly #limit: ConnectionLimit;
+  #asked: { readonly swarmId: SwarmId; readonly peerId: PeerId } | undefined;
+  #repository = '';
+
+  constructor(socket: TLSSocket, options: HostGreetingOptions) {
+    super();
+    const { self, trust, log, handshakeTimeoutMs } = options;
+    this.#settle = Promise.withResolvers<BlobWire>();
+    this.connected = this.#settle.promise;
+    this.#options = options;
+    this.#socket = socket;
+    this.#certificate = identityOf(socket.getPeerCertificate());
+    this.#limit = new ConnectionLimit(socket, handshakeTimeoutMs, 'finish its handshake');
+    this.#peer = new PeerWire(
+      socket,
+      hostWireOptions(this, { self, trust, log, repository: () => this.#repository }),
+    );
+  }
+
+  onHandshake(swarmId: SwarmId, peerId: PeerId, { fast }: { readonly fast: boolean }): void {
+    if (!fast) throw new WireProtocolError('it lacks the fast extension');
+    checkPeerId(this.#certificate, peerId);
+    this.#asked = { swarmId, peerId };
+  }
+
+  onExtendedHandshake(handshake: ExtendedHandshake): void {
+    const asked = this.#asked;
+    if (asked === undefined) throw new WireProtocolError('it names no blob');
+    const trusted = checkHost(this.#certificate, handshake, this.#options.trust.checkToken);
+    const { facts: host, repository } = trusted;
+    const facts: WireFacts = { peerId: asked.peerId, host, repository };
+    const blob = this.#options.accept(asked.swarmId, facts);
+    if (blob === undefined) throw new WireRefusedError('the blob is not shared with it');
+    const leave = this.#options.admission.enter(host.host);
+    if (leave === undefined) throw new WireRefusedError('there are too many wires');
+    this.#limit.lift();
+    const wire = this.#connect(facts, blob, trusted);
+    void wire.closed.then(leave);
+    this.#peer.handshakeAhead(asked.swarmId, peerIdOf(this.#options.self.host));
+    blob.onOpen?.(wire);
+    wire.begin();
+    this.#settle.resolve(wire);
+  }
+
+  onClosed(error: ShoalError): void {
+    this.#limit.lift();
+    this.#settle.reject(this.#limit.reason ?? error);
+  }
+
+  #connect(facts: WireFacts, blob: SharedBlob, trusted: TrustedHost): ConnectedWire {
+    this.#repository = trusted.repository;
+    const wire = new ConnectedWire({
+      peer: this.#peer,
+      facts,
+      layout: new PieceLayout(blob.blobBytes, PIECE_BYTES, BLOCK_BYTES_MAX),
+      blob,
+      latencyMs: FIRST_LATENCY_MS,
+      endConnection: () => endSocket(this.#socket),
+    });
+    this.#peer.pieceCount = Math.ceil(blob.blobBytes / PIECE_BYTES);
+    this.#peer.handler = wire;
+    closeWhenExpired(this.#peer, wire, trusted.expiresAtMs);
+    return wire;
+  }
+}

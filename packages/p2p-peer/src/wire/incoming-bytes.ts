@@ -1,0 +1,68 @@
+/**
+ * Bytes of a socket as messages of known length: each byte is copied at most once, however the
+ * network has cut them, and nothing is kept beyond the one chunk and the one message that are begun.
+ */
+
+const EMPTY = Buffer.alloc(0);
+
+export class IncomingBytes {
+  #chunks: Buffer[] = [];
+  /** Bytes of the first chunk that are taken. */
+  #at = 0;
+  /** The message that is begun, and how much of it is there. */
+  #begun: Buffer | undefined;
+  #begunBytes = 0;
+
+  push(chunk: Buffer): void {
+    if (chunk.length > 0) this.#chunks.push(chunk);
+  }
+
+  /**
+   * The next `size` bytes, or undefined until they have come; then `size` must stay the same. With
+   * `isOwn` nobody else has that memory, and it is no larger than the bytes; otherwise they hold
+   * until the next call only.
+   */
+  take(size: number, isOwn: boolean): Buffer | undefined {
+    const [first] = this.#chunks;
+    if (this.#begun === undefined && !isOwn && first !== undefined) {
+      const end = this.#at + size;
+      if (end <= first.length) {
+        const bytes = first.subarray(this.#at, end);
+        this.#advance(first, size);
+        return bytes;
+      }
+    }
+    if (size === 0) return EMPTY;
+    if (this.#begun === undefined && first === undefined) return undefined;
+    this.#begun ??= Buffer.allocUnsafeSlow(size);
+    return this.#fill(this.#begun);
+  }
+
+  clear(): void {
+    this.#chunks = [];
+    this.#at = 0;
+    this.#begun = undefined;
+    this.#begunBytes = 0;
+  }
+
+  #fill(begun: Buffer): Buffer | undefined {
+    for (;;) {
+      const [first] = this.#chunks;
+      if (first === undefined) return undefined;
+      const copied = first.copy(begun, this.#begunBytes, this.#at);
+      this.#begunBytes += copied;
+      this.#advance(first, copied);
+      if (this.#begunBytes < begun.length) continue;
+      this.#begun = undefined;
+      this.#begunBytes = 0;
+      return begun;
+    }
+  }
+
+  #advance(first: Buffer, size: number): void {
+    this.#at += size;
+    if (this.#at < first.length) return;
+    this.#chunks.shift();
+    this.#at = 0;
+  }
+}

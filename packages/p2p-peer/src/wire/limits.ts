@@ -1,0 +1,52 @@
+/** Maxima of wires, each with its reason. Whoever passes one is closed, and the error says which. */
+
+/** Requests that may wait for us on one wire: four times what ours send. BEP 10 `reqq` tells it. */
+export const QUEUED_REQUESTS_MAX = 64;
+/** Requests of ours under way on one wire: 2 MiB, more than a 10 Gbit/s link holds in 1 ms. */
+export const OUTSTANDING_REQUESTS_MAX = 16;
+/** Requests of ours that wait on one wire until others are answered: a chunk has 8 blocks. */
+export const WAITING_REQUESTS_MAX = 1024;
+/** Bytes that a wire keeps in memory for one who does not read them: all it may ask for at once. */
+export const UNSENT_BYTES_MAX = 8 << 20;
+/** An extension message: 64 KiB of ranges or hashes, the standard's 16 KiB of a torrent. */
+export const EXTENSION_MESSAGE_BYTES_MAX = 64 << 10;
+/** A handshake of extensions: a token of 6 KiB and some names. */
+export const EXTENDED_HANDSHAKE_BYTES_MAX = 16 << 10;
+/** Ranges in one message: its sender splits more, so that adding them never takes long. */
+export const HAVE_RANGES_MAX = 1024;
+/** Ranges of one blob that are remembered of one peer: 1 MiB of memory. What does not fit is forgotten. */
+export const PEER_RANGES_MAX = 1 << 16;
+/** Hashes in one message: pieces of 1 GiB, 32 KiB. */
+export const HASHES_MAX = 1024;
+/** Questions for hashes under way on one wire. */
+export const HASH_QUESTIONS_MAX = 32;
+/** Cancelled requests whose answer is still remembered; ours have two rounds of them at most. */
+export const CANCELLED_REQUESTS_MAX = 256;
+/** Characters of a zone or a rack. */
+export const PLACE_CHARACTERS_MAX = 255;
+/** Characters of `host:port`. */
+export const ADDRESS_CHARACTERS_MAX = 262;
+/** Reaching a host: it stands in the same cluster, and a reader may be waiting. */
+export const DIAL_TIMEOUT_MS = 250;
+/** TLS and handshakes of a wire that was dialled: some round trips and signatures. */
+export const HANDSHAKE_TIMEOUT_MS = 500;
+/** The same for one who came to us: he may be busier than we are. */
+export const ACCEPT_TIMEOUT_MS = 5000;
+/** How long a wire that is closed may take to send what it has begun. */
+export const CLOSE_TIMEOUT_MS = 1000;
+/** Wires that are open at once: 100 blobs with some neighbours each. */
+export const WIRES_MAX = 2048;
+/** Wires of one host: one for each blob that both use. */
+export const WIRES_PER_HOST_MAX = 256;
+/** Strangers that are at their handshake at once. */
+export const HANDSHAKES_MAX = 128;
+/** How often a wire looks at itself. */
+export const WIRE_CHECK_MS = 15_000;
+/** Silence after which a keep-alive is sent (BEP 3: two minutes at most). */
+export const KEEP_ALIVE_MS = 55_000;
+/** Silence after which the other side counts as gone: two keep-alives and some. */
+export const SILENCE_MS_MAX = 150_000;
+/** How long a reader may leave everything unread that was sent to it. */
+export const STALL_MS_MAX = 120_000;
+/** Lines of a wire log that wait to be written; more are dropped and counted. */
+export const WIRE_LOG_BYTES_MAX = 4 << 20;

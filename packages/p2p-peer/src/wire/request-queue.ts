@@ -1,0 +1,147 @@
+/**
+ * Blocks that are asked of one peer: so many at once, the others wait, the most urgent first. What is
+ * aborted is cancelled or never sent, and its place is free at once.
+ */
+import type { Priority } from '@shoal/blob-store';
+import { ShoalError } from '@shoal/errors';
+import type { BlockRequestOptions } from './blob-wire.ts';
+import { WireClosedError, WireRejectedError } from './errors.ts';
+import { OUTSTANDING_REQUESTS_MAX, WAITING_REQUESTS_MAX } from './limits.ts';
+import type { WireBlock } from './peer-wire-handler.ts';
+import type { Block } from './piece-layout.ts';
+
+/** Weight of the newest block in the average. */
+const LATENCY_WEIGHT = 0.2;
+const MOST_URGENT_FIRST: readonly Priority[] = ['demand', 'prefetch', 'background'];
+
+/** What the queue needs of its wire. */
+export interface RequestLine {
+  /** Requests may be sent now. */
+  readonly mayAsk: boolean;
+  request(
+    index: number,
+    offset: number,
+    length: number,
+    callback: (error: Error | null, bytes: Uint8Array | null) => void,
+  ): void;
+  cancelRequest(block: WireBlock): void;
+}
+
+type Waiting = {
+  readonly block: Block;
+  readonly send: () => void;
+  readonly fail: (error: Error) => void;
+};
+
+export class RequestQueue {
+  readonly #line: RequestLine;
+  readonly #waiting: Readonly<Record<Priority, Set<Waiting>>> = {
+    demand: new Set(),
+    prefetch: new Set(),
+    background: new Set(),
+  };
+  #waitingCount = 0;
+  #sentCount = 0;
+  #outstandingBytes = 0;
+  #latencyMs: number;
+
+  /** `latencyMs`: of the line, until the first block has come. */
+  constructor(line: RequestLine, latencyMs: number) {
+    this.#line = line;
+    this.#latencyMs = latencyMs;
+  }
+
+  get outstandingBytes(): number {
+    return this.#outstandingBytes;
+  }
+
+  get latencyMs(): number {
+    return this.#latencyMs;
+  }
+
+  async request(block: Block, { signal, priority }: BlockRequestOptions): Promise<Buffer> {
+    signal?.throwIfAborted();
+    if (this.#waitingCount >= WAITING_REQUESTS_MAX) {
+      throw new WireRejectedError(block.start, block.length);
+    }
+    this.#outstandingBytes += block.length;
+    try {
+      return await this.#ask(block, priority, signal);
+    } finally {
+      this.#outstandingBytes -= block.length;
+      this.pump();
+    }
+  }
+
+  /** Sends what may be sent. */
+  pump(): void {
+    while (this.#waitingCount > 0 && this.#sentCount < OUTSTANDING_REQUESTS_MAX) {
+      if (!this.#line.mayAsk) return;
+      this.#takeMostUrgent()?.send();
+    }
+  }
+
+  /** Rejects those that were not sent; the wire rejects the others. */
+  close(error: WireClosedError): void {
+    for (let next = this.#takeMostUrgent(); next !== undefined; next = this.#takeMostUrgent()) {
+      next.fail(error);
+    }
+  }
+
+  #ask(block: Block, priority: Priority, signal: AbortSignal | undefined): Promise<Buffer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    const queue = this.#waiting[priority];
+    let isSent = false;
+    const settle = (error: Error | undefined, bytes?: Buffer) => {
+      signal?.removeEventListener('abort', onAbort);
+      if (isSent) this.#sentCount -= 1;
+      if (bytes === undefined) reject(error);
+      else resolve(bytes);
+    };
+    const onAbort = () => {
+      if (isSent) this.#line.cancelRequest(block);
+      else if (queue.delete(waiting)) this.#waitingCount -= 1;
+      settle(abortReason(signal));
+    };
+    const send = () => {
+      isSent = true;
+      this.#sentCount += 1;
+      this.#send(block, settle);
+    };
+    const waiting: Waiting = { block, send, fail: settle };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    queue.add(waiting);
+    this.#waitingCount += 1;
+    this.pump();
+    return promise;
+  }
+
+  #send(block: Block, settle: (error: Error | undefined, bytes?: Buffer) => void): void {
+    const sentAtMs = performance.now();
+    const { index, offset, length, start } = block;
+    this.#line.request(index, offset, length, (error, bytes) => {
+      if (Buffer.isBuffer(bytes)) {
+        this.#latencyMs += LATENCY_WEIGHT * (performance.now() - sentAtMs - this.#latencyMs);
+        settle(undefined, bytes);
+      } else if (error instanceof ShoalError && error instanceof WireClosedError) settle(error);
+      else settle(new WireRejectedError(start, length));
+    });
+  }
+
+  #takeMostUrgent(): Waiting | undefined {
+    for (const priority of MOST_URGENT_FIRST) {
+      const queue = this.#waiting[priority];
+      for (const waiting of queue) {
+        queue.delete(waiting);
+        this.#waitingCount -= 1;
+        return waiting;
+      }
+    }
+    return undefined;
+  }
+}
+
+function abortReason(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new DOMException('aborted', 'AbortError');
+}
