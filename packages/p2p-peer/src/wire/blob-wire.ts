@@ -26,11 +26,13 @@ export interface BlobWire extends AsyncDisposable {
   readonly held: RangeSet;
   /** Bytes that were asked for and have not come, those that wait for their turn included. */
   readonly outstandingBytes: number;
+  /** When any byte last came over it, be it a keep-alive; clock of `performance.now`. */
+  readonly heardAtMs: number;
   /** Moving average of the time from a request to its block, in milliseconds. */
   readonly latencyMs: number;
   /**
    * Bytes of the blob, at most `BLOCK_BYTES_MAX`, in one piece of `PIECE_BYTES`; the buffer is the
-   * caller's alone. Rejects with `ERR_P2P_WIRE_REJECTED`, `ERR_P2P_WIRE_CLOSED`,
+   * caller's alone. Rejects with `ERR_P2P_WIRE_REJECTED`, `ERR_P2P_WIRE_UNAVAILABLE`, `ERR_P2P_WIRE_CLOSED`,
    * `ERR_P2P_WIRE_REQUEST`, or the reason of the signal.
    */
   request(offset: number, length: number, options: BlockRequestOptions): Promise<Buffer>;
@@ -55,7 +57,11 @@ export interface BlobWire extends AsyncDisposable {
 
 /** What a wire asks of its owner. */
 export interface WireServer {
-  /** Exactly these bytes; an error becomes a reject. */
+  /**
+   * Exactly these bytes, unchanged until they are sent; an error becomes a reject,
+   * `ERR_P2P_PEER_UNAVAILABLE` one that says so. While it takes long, the other side hears that this
+   * one lives.
+   */
   serve(wire: BlobWire, offset: number, length: number, signal: AbortSignal): Promise<Buffer>;
   /** One for each piece; undefined for those that are not known. */
   hashes(wire: BlobWire, firstPiece: number, count: number): readonly (Buffer | undefined)[];

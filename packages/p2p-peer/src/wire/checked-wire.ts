@@ -2,6 +2,7 @@
  * What comes in on a wire: bittorrent-protocol's parser in linear time, with every length checked
  * before its bytes are kept, and every message before its handler hears of it.
  */
+import type { ShoalError } from '@shoal/errors';
 import Wire, { type WireRequest } from 'bittorrent-protocol';
 import { parsePeerId } from '../identity/peer-id.ts';
 import { parseSwarmId } from '../identity/swarm-id.ts';
@@ -110,13 +111,21 @@ export abstract class CheckedWire extends Wire {
     else request.callback(null, bytes);
   }
 
-  /** An answer to a cancelled request comes before that of the same one asked again. */
-  protected override _onReject(index: number, offset: number, length: number): void {
-    if (!this.hasFast) throw new WireProtocolError('a reject without the fast extension');
+  /**
+   * A request is refused, by whatever message. An answer to a cancelled request comes before that of
+   * the same one asked again.
+   */
+  refuse({ index, offset, length }: WireBlock, error: ShoalError): void {
     if (this._pull(this.cancelled, index, offset, length) !== null) return;
     const request = this._pull(this.requests, index, offset, length);
     if (request === null) throw new WireProtocolError('a reject of what nobody asked');
-    request.callback(new WireRejectedError(offset, length), null);
+    request.callback(error, null);
+  }
+
+  protected override _onReject(piece: number, offset: number, length: number): void {
+    if (!this.hasFast) throw new WireProtocolError('a reject without the fast extension');
+    const block = { index: piece >>> 0, offset: offset >>> 0, length: length >>> 0 };
+    this.refuse(block, new WireRejectedError(block.offset, block.length));
   }
 
   protected override _onHandshake(

@@ -1,10 +1,16 @@
 /** A wire whose handshakes are done: requests, answers, holdings and hashes of one blob. */
-import type { ShoalError } from '@shoal/errors';
+import { errorCode, type ShoalError } from '@shoal/errors';
 import { PIECE_BYTES, STANDARD_BLOCK_BYTES } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 import type { BlobWire, BlockRequestOptions, SharedBlob, WireFacts } from './blob-wire.ts';
-import { WireClosedError, WireLimitError, WireProtocolError, WireRequestError } from './errors.ts';
+import {
+  WireClosedError,
+  WireLimitError,
+  WireProtocolError,
+  WireRequestError,
+  WireUnavailableError,
+} from './errors.ts';
 import { decodeAskHashes, encodeAskHashes, type HashQuestion } from './extension/ask-hashes.ts';
 import { decodeHashes, encodeHashes } from './extension/hashes.ts';
 import { decodeHaveRanges } from './extension/have-ranges.ts';
@@ -14,6 +20,7 @@ import {
   encodeMetadataAnswer,
   METADATA_EXTENSION,
 } from './extension/metadata.ts';
+import { decodeUnavailable, encodeUnavailable } from './extension/unavailable.ts';
 import { HashQuestions } from './hash-questions.ts';
 import { addHeld, type HeldTeller, PieceTeller, RangeTeller } from './held-tellers.ts';
 import { HASHES_MAX, PEER_RANGES_MAX } from './limits.ts';
@@ -65,9 +72,14 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     this.closed = promise;
     this.#resolveClosed = resolve;
     this.#requests = new RequestQueue(peer, latencyMs);
-    this.#serving = new ServingQueue(peer, ({ start, length }, signal) =>
-      blob.server.serve(this, start, length, signal),
-    );
+    this.#serving = new ServingQueue({
+      line: peer,
+      serve: ({ start, length }, signal) => blob.server.serve(this, start, length, signal),
+      refuse: (block, error) => this.#refuse(block, error),
+      onSlow: () => {
+        if (this.isOurs) peer.keepAlive();
+      },
+    });
     this.#questions = new HashQuestions((question) => {
       peer.sendExtension(SHOAL_EXTENSION, encodeAskHashes(question));
     });
@@ -83,6 +95,10 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
 
   get outstandingBytes(): number {
     return this.#requests.outstandingBytes;
+  }
+
+  get heardAtMs(): number {
+    return this.#peer.heardAtMs;
   }
 
   get latencyMs(): number {
@@ -130,6 +146,14 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     await this.close();
   }
 
+  /** Without the fast extension there is no way to say it: the other side waits, and asks others. */
+  #refuse(block: WireBlock, error: unknown): void {
+    const { index, offset, length } = block;
+    if (this.isOurs && errorCode(error) === 'ERR_P2P_PEER_UNAVAILABLE') {
+      this.#peer.sendExtension(SHOAL_EXTENSION, encodeUnavailable(block));
+    } else if (this.#peer.hasFast) this.#peer.reject(index, offset, length);
+  }
+
   #checkOpen(): void {
     if (this.#peer.isClosed) throw new WireClosedError({ cause: this.#closeReason });
   }
@@ -159,7 +183,10 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     } else if (type === ShoalMessage.askHashes) {
       this.#answerHashes(decodeAskHashes(body, this.#layout.pieceCount));
     } else if (type === ShoalMessage.hashes) this.#questions.answer(decodeHashes(body));
-    else throw malformed('of our extension', `it has type ${type}`);
+    else if (type === ShoalMessage.unavailable) {
+      const block = decodeUnavailable(body);
+      this.#peer.refuse(block, new WireUnavailableError(block.offset, block.length));
+    } else throw malformed('of our extension', `it has type ${type}`);
   }
 
   #answerHashes({ firstPiece, count }: HashQuestion): void {

@@ -97,6 +97,21 @@ export class WireRejectedError extends ShoalError {
   }
 }
 
+/** The peer neither holds what it was asked for nor fetches it for others. */
+export class WireUnavailableError extends ShoalError {
+  override readonly code = 'ERR_P2P_WIRE_UNAVAILABLE';
+
+  constructor(offset: number, length: number) {
+    super(
+      `a peer does not have bytes ${offset} to ${offset + length}, and fetches them for nobody`,
+      {
+        remedy: 'others are asked',
+        retryable: true,
+      },
+    );
+  }
+}
+
 /** A request that no wire can carry: our own mistake. */
 export class WireRequestError extends ShoalError {
   override readonly code = 'ERR_P2P_WIRE_REQUEST';

@@ -1,9 +1,9 @@
 /** One who came to the peer port, until it is known who he is and what he may have. */
 import type { TLSSocket } from 'node:tls';
-import type { ShoalError } from '@shoal/errors';
+import { ShoalError } from '@shoal/errors';
 import type { HostFacts } from '../identity/host.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
-import type { SwarmId } from '../identity/swarm-id.ts';
+import { type SwarmId, swarmIdOf } from '../identity/swarm-id.ts';
 import { BLOCK_BYTES_MAX, PIECE_BYTES } from '../limits.ts';
 import { type CertificateIdentity, identityOf } from '../trust/certificate-identity.ts';
 import type { Admission } from './admission.ts';
@@ -12,6 +12,7 @@ import { ConnectedWire } from './connected-wire.ts';
 import { ConnectionLimit, endSocket } from './connection.ts';
 import { WireProtocolError, WireRefusedError } from './errors.ts';
 import type { ExtendedHandshake } from './extension/extended-handshake.ts';
+import type { WantedBlob } from './extension/host-handshake.ts';
 import { HandshakeHandler } from './handshake-handler.ts';
 import { PeerWire } from './peer-wire.ts';
 import { PieceLayout } from './piece-layout.ts';
@@ -26,15 +27,22 @@ export type AcceptedBlob = SharedBlob & {
   readonly onOpen?: (wire: BlobWire) => void;
 };
 
+/** Certificate and token are checked; undefined when the blob is not shared with this host. */
+export type AcceptBlob = (
+  blob: WantedBlob,
+  facts: WireFacts,
+) => AcceptedBlob | undefined | Promise<AcceptedBlob | undefined>;
+
 export type HostGreetingOptions = {
   readonly self: HostFacts;
   readonly trust: WireTrust;
-  /** Certificate and token are checked; undefined when the blob is not shared with this host. */
-  readonly accept: (swarmId: SwarmId, facts: WireFacts) => AcceptedBlob | undefined;
+  readonly accept: AcceptBlob;
   readonly log?: WireLog | undefined;
   readonly admission: Admission;
   readonly handshakeTimeoutMs: number;
 };
+
+type AskedWire = { readonly swarmId: SwarmId; readonly peerId: PeerId };
 
 /** Until a wire has told how long its blocks take, one who came counts as near. */
 const FIRST_LATENCY_MS = 1;
@@ -48,8 +56,8 @@ export class HostGreeting extends HandshakeHandler {
   readonly #certificate: CertificateIdentity | undefined;
   readonly #peer: PeerWire;
   readonly #limit: ConnectionLimit;
-  #asked: { readonly swarmId: SwarmId; readonly peerId: PeerId } | undefined;
-  #repository = '';
+  #asked: AskedWire | undefined;
+  #trusted: TrustedHost | undefined;
 
   constructor(socket: TLSSocket, options: HostGreetingOptions) {
     super();
@@ -62,7 +70,11 @@ export class HostGreeting extends HandshakeHandler {
     this.#limit = new ConnectionLimit(socket, handshakeTimeoutMs, 'finish its handshake');
     this.#peer = new PeerWire(
       socket,
-      hostWireOptions(this, { self, trust, log, repository: () => this.#repository }),
+      hostWireOptions(this, {
+        ...{ self, trust, log },
+        repository: () => this.#known.repository,
+        blob: () => this.#known.blob,
+      }),
     );
   }
 
@@ -76,19 +88,42 @@ export class HostGreeting extends HandshakeHandler {
     const asked = this.#asked;
     if (asked === undefined) throw new WireProtocolError('it names no blob');
     const trusted = checkHost(this.#certificate, handshake, this.#options.trust.checkToken);
+    if (swarmIdOf(trusted.blob.blobId) !== asked.swarmId) {
+      throw new WireProtocolError('it names a blob of another swarm');
+    }
+    if (this.#trusted !== undefined) throw new WireProtocolError('a second handshake');
+    this.#trusted = trusted;
+    void this.#admit(asked, trusted);
+  }
+
+  /** Nothing but the end of the connection comes meanwhile: it waits for our handshakes. */
+  async #admit({ swarmId, peerId }: AskedWire, trusted: TrustedHost): Promise<void> {
+    const { accept, admission, self } = this.#options;
     const { facts: host, repository } = trusted;
-    const facts: WireFacts = { peerId: asked.peerId, host, repository };
-    const blob = this.#options.accept(asked.swarmId, facts);
-    if (blob === undefined) throw new WireRefusedError('the blob is not shared with it');
-    const leave = this.#options.admission.enter(host.host);
-    if (leave === undefined) throw new WireRefusedError('there are too many wires');
-    this.#limit.lift();
-    const wire = this.#connect(facts, blob, trusted);
-    void wire.closed.then(leave);
-    this.#peer.handshakeAhead(asked.swarmId, peerIdOf(this.#options.self.host));
-    blob.onOpen?.(wire);
-    wire.begin();
-    this.#settle.resolve(wire);
+    const facts: WireFacts = { peerId, host, repository };
+    try {
+      const blob = await accept(trusted.blob, facts);
+      if (this.#peer.isClosed) return;
+      if (blob?.blobBytes !== trusted.blob.blobBytes) {
+        throw new WireRefusedError('the blob is not shared with it');
+      }
+      const leave = admission.enter(host.host);
+      if (leave === undefined) throw new WireRefusedError('there are too many wires');
+      this.#limit.lift();
+      const wire = this.#connect(facts, blob, trusted);
+      void wire.closed.then(leave);
+      this.#peer.handshakeAhead(swarmId, peerIdOf(self.host));
+      blob.onOpen?.(wire);
+      wire.begin();
+      this.#settle.resolve(wire);
+    } catch (error) {
+      this.#peer.fail(error instanceof ShoalError ? error : new WireRefusedError('it failed'));
+    }
+  }
+
+  get #known(): TrustedHost {
+    if (this.#trusted === undefined) throw new WireProtocolError('it names no blob');
+    return this.#trusted;
   }
 
   onClosed(error: ShoalError): void {
@@ -97,7 +132,6 @@ export class HostGreeting extends HandshakeHandler {
   }
 
   #connect(facts: WireFacts, blob: SharedBlob, trusted: TrustedHost): ConnectedWire {
-    this.#repository = trusted.repository;
     const wire = new ConnectedWire({
       peer: this.#peer,
       facts,

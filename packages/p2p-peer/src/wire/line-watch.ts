@@ -26,6 +26,11 @@ export class LineWatch {
     this.#timer = setInterval(() => this.check(performance.now()), WIRE_CHECK_MS).unref();
   }
 
+  /** When anything last came; clock of `performance.now()`. */
+  get heardAtMs(): number {
+    return this.#heardAtMs;
+  }
+
   heard(): void {
     this.#heardAtMs = performance.now();
   }

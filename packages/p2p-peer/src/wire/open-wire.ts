@@ -4,10 +4,11 @@
  */
 import type { TLSSocket } from 'node:tls';
 import type { ShoalError } from '@shoal/errors';
+import type { BlobId } from '@shoal/oci';
 import { quoted } from '@shoal/oci';
 import type { HostFacts } from '../identity/host.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
-import type { SwarmId } from '../identity/swarm-id.ts';
+import { type SwarmId, swarmIdOf } from '../identity/swarm-id.ts';
 import { BLOCK_BYTES_MAX, PIECE_BYTES } from '../limits.ts';
 import { type CertificateIdentity, identityOf } from '../trust/certificate-identity.ts';
 import type { BlobWire, SharedBlob } from './blob-wire.ts';
@@ -28,7 +29,7 @@ export type OpenWireOptions = {
   readonly self: HostFacts;
   /** Whom to dial: nobody else may answer at its address. */
   readonly host: Pick<HostFacts, 'host' | 'address'>;
-  readonly swarmId: SwarmId;
+  readonly blobId: BlobId;
   /** `registry/repository` that the blob is read from. */
   readonly repository: string;
   readonly blob: SharedBlob;
@@ -73,6 +74,7 @@ class HostDial extends HandshakeHandler {
   readonly #certificate: CertificateIdentity;
   readonly #socket: TLSSocket;
   readonly #peer: PeerWire;
+  readonly #swarmId: SwarmId;
   readonly #startedAtMs = performance.now();
   #peerId: PeerId | undefined;
 
@@ -85,17 +87,18 @@ class HostDial extends HandshakeHandler {
     this.#options = options;
     this.#certificate = certificate;
     this.#socket = socket;
-    const { self, trust, log, repository } = options;
+    const { self, trust, log, repository, blobId } = options;
+    const blob = { blobId, blobBytes: options.blob.blobBytes };
+    this.#swarmId = swarmIdOf(blobId);
     this.#peer = new PeerWire(
       socket,
-      hostWireOptions(this, { self, trust, log, repository: () => repository }),
+      hostWireOptions(this, { self, trust, log, repository: () => repository, blob: () => blob }),
     );
-    this.#peer.handshakeAhead(options.swarmId, peerIdOf(self.host));
+    this.#peer.handshakeAhead(this.#swarmId, peerIdOf(self.host));
   }
 
   onHandshake(swarmId: SwarmId, peerId: PeerId, { fast }: { readonly fast: boolean }): void {
-    if (swarmId !== this.#options.swarmId)
-      throw new WireProtocolError('it answers for another blob');
+    if (swarmId !== this.#swarmId) throw new WireProtocolError('it answers for another blob');
     if (!fast) throw new WireProtocolError('it lacks the fast extension');
     checkPeerId(this.#certificate, peerId);
     this.#peerId = peerId;

@@ -47,6 +47,11 @@ export class PeerWire extends CheckedWire {
     return this.#isClosed;
   }
 
+  /** When any byte last came, be it of a keep-alive; clock of `performance.now()`. */
+  get heardAtMs(): number {
+    return this.#watch.heardAtMs;
+  }
+
   /** Bytes that were written and that nobody has read yet. */
   get unsentBytes(): number {
     return this.#socket.writableLength;

@@ -3,9 +3,8 @@
  * aborted is cancelled or never sent, and its place is free at once.
  */
 import type { Priority } from '@shoal/blob-store';
-import { ShoalError } from '@shoal/errors';
 import type { BlockRequestOptions } from './blob-wire.ts';
-import { WireClosedError, WireRejectedError } from './errors.ts';
+import { WireClosedError, WireRejectedError, WireUnavailableError } from './errors.ts';
 import { OUTSTANDING_REQUESTS_MAX, WAITING_REQUESTS_MAX } from './limits.ts';
 import type { WireBlock } from './peer-wire-handler.ts';
 import type { Block } from './piece-layout.ts';
@@ -123,7 +122,9 @@ export class RequestQueue {
       if (Buffer.isBuffer(bytes)) {
         this.#latencyMs += LATENCY_WEIGHT * (performance.now() - sentAtMs - this.#latencyMs);
         settle(undefined, bytes);
-      } else if (error instanceof ShoalError && error instanceof WireClosedError) settle(error);
+      } else if (error instanceof WireUnavailableError) {
+        settle(new WireUnavailableError(start, length));
+      } else if (error instanceof WireClosedError) settle(error);
       else settle(new WireRejectedError(start, length));
     });
   }

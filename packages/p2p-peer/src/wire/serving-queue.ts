@@ -1,25 +1,27 @@
 /**
  * Requests of the other side of a wire: so many may wait, and blocks are read for them only while
- * those that are read or unsent fit into the memory one peer may cost. A cancelled one is rejected.
+ * those that are read or unsent fit into the memory one peer may cost. A cancelled one is refused.
  */
 import { WireLimitError } from './errors.ts';
-import { QUEUED_REQUESTS_MAX, UNSENT_BYTES_MAX } from './limits.ts';
+import { QUEUED_REQUESTS_MAX, SIGN_OF_LIFE_MS, UNSENT_BYTES_MAX } from './limits.ts';
 import type { WireBlock } from './peer-wire-handler.ts';
 import type { Block } from './piece-layout.ts';
 
-/** What the queue needs of its wire. */
-export interface ServingLine {
-  readonly hasFast: boolean;
-  readonly unsentBytes: number;
-  piece(index: number, offset: number, bytes: Uint8Array): void;
-  reject(index: number, offset: number, length: number): void;
-}
+export type ServingQueueInput = {
+  readonly line: {
+    readonly unsentBytes: number;
+    piece(index: number, offset: number, bytes: Uint8Array): void;
+  };
+  readonly serve: (block: Block, signal: AbortSignal) => Promise<Buffer>;
+  readonly refuse: (block: Block, error: unknown) => void;
+  /** Called again and again while somebody waits. */
+  readonly onSlow: () => void;
+};
 
 type Entry = { readonly block: Block; readonly abort: AbortController };
 
 export class ServingQueue {
-  readonly #line: ServingLine;
-  readonly #serve: (block: Block, signal: AbortSignal) => Promise<Buffer>;
+  readonly #input: ServingQueueInput;
   /** In the order they came. */
   readonly #waiting: Entry[] = [];
   readonly #reading = new Set<Entry>();
@@ -27,10 +29,10 @@ export class ServingQueue {
   #readingBytes = 0;
   #readingCount = 0;
   #isClosed = false;
+  #slowTimer: NodeJS.Timeout | undefined;
 
-  constructor(line: ServingLine, serve: (block: Block, signal: AbortSignal) => Promise<Buffer>) {
-    this.#line = line;
-    this.#serve = serve;
+  constructor(input: ServingQueueInput) {
+    this.#input = input;
   }
 
   /** Throws `ERR_P2P_WIRE_LIMIT`. */
@@ -40,6 +42,7 @@ export class ServingQueue {
       throw new WireLimitError('the number of requests', count, QUEUED_REQUESTS_MAX);
     }
     this.#waiting.push({ block, abort: new AbortController() });
+    this.#slowTimer ??= setInterval(() => this.#onSlow(), SIGN_OF_LIFE_MS).unref();
     this.pump();
   }
 
@@ -54,14 +57,14 @@ export class ServingQueue {
     if (entry === undefined) return;
     this.#reading.delete(entry);
     entry.abort.abort();
-    this.#reject(entry.block);
+    this.#input.refuse(entry.block, undefined);
   }
 
   pump(): void {
     while (!this.#isClosed && this.#readingCount < QUEUED_REQUESTS_MAX) {
       const [next] = this.#waiting;
       if (next === undefined) return;
-      const bytes = this.#line.unsentBytes + this.#readingBytes + next.block.length;
+      const bytes = this.#input.line.unsentBytes + this.#readingBytes + next.block.length;
       if (bytes > UNSENT_BYTES_MAX) return;
       this.#waiting.shift();
       void this.#answer(next);
@@ -70,38 +73,38 @@ export class ServingQueue {
 
   close(): void {
     this.#isClosed = true;
+    clearInterval(this.#slowTimer);
     this.#waiting.length = 0;
     for (const { abort } of this.#reading) abort.abort();
     this.#reading.clear();
   }
 
   async #answer(entry: Entry): Promise<void> {
-    const { index, offset, length } = entry.block;
+    const { block, abort } = entry;
     this.#reading.add(entry);
-    this.#readingBytes += length;
+    this.#readingBytes += block.length;
     this.#readingCount += 1;
-    const bytes = await this.#read(entry);
-    this.#readingBytes -= length;
+    let bytes: Buffer | undefined;
+    let failure: unknown;
+    try {
+      bytes = await this.#input.serve(block, abort.signal);
+    } catch (error) {
+      failure = error;
+    }
+    this.#readingBytes -= block.length;
     this.#readingCount -= 1;
     if (this.#reading.delete(entry)) {
-      if (bytes === undefined) this.#reject(entry.block);
-      else this.#line.piece(index, offset, bytes);
+      if (bytes?.length !== block.length) this.#input.refuse(block, failure);
+      else this.#input.line.piece(block.index, block.offset, bytes);
     }
     this.pump();
   }
 
-  /** Undefined when there is nothing to send. */
-  async #read({ block, abort }: Entry): Promise<Buffer | undefined> {
-    try {
-      const bytes = await this.#serve(block, abort.signal);
-      return bytes.length === block.length ? bytes : undefined;
-    } catch {
-      return undefined;
+  #onSlow(): void {
+    if (this.#reading.size > 0 || this.#waiting.length > 0) this.#input.onSlow();
+    else {
+      clearInterval(this.#slowTimer);
+      this.#slowTimer = undefined;
     }
-  }
-
-  /** Without the fast extension there is no way to say it: the other side waits, and asks others. */
-  #reject({ index, offset, length }: Block): void {
-    if (this.#line.hasFast) this.#line.reject(index, offset, length);
   }
 }

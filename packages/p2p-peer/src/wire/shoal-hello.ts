@@ -3,7 +3,11 @@ import type { HostFacts } from '../identity/host.ts';
 import { BLOCK_BYTES_MAX, STANDARD_BLOCK_BYTES } from '../limits.ts';
 import type { BencodeValue } from '../torrent/bencode.ts';
 import { WireUntrustedError } from './errors.ts';
-import { encodeHostHandshake, HOST_HANDSHAKE_KEY } from './extension/host-handshake.ts';
+import {
+  encodeHostHandshake,
+  HOST_HANDSHAKE_KEY,
+  type WantedBlob,
+} from './extension/host-handshake.ts';
 import { SHOAL_EXTENSION } from './extension/message-type.ts';
 import { METADATA_EXTENSION } from './extension/metadata.ts';
 import { QUEUED_REQUESTS_MAX } from './limits.ts';
@@ -18,6 +22,7 @@ type HostHello = {
   readonly self: HostFacts;
   readonly trust: WireTrust;
   readonly repository: () => string;
+  readonly blob: () => WantedBlob;
   readonly log: WireLog | undefined;
 };
 
@@ -26,7 +31,8 @@ export function hostWireOptions(handler: PeerWireHandler, hello: HostHello): Pee
   const extendedHandshake = () => {
     const token = hello.trust.token();
     if (token === undefined) throw new WireUntrustedError('this host itself has no token yet');
-    const host = encodeHostHandshake({ facts: hello.self, token, repository: hello.repository() });
+    const [repository, blob] = [hello.repository(), hello.blob()];
+    const host = encodeHostHandshake({ facts: hello.self, token, repository, blob });
     return new Map<string, BencodeValue>([...common(), [HOST_HANDSHAKE_KEY, host]]);
   };
   return {

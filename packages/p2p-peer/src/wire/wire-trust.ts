@@ -11,7 +11,11 @@ import type { CertificateIdentity } from '../trust/certificate-identity.ts';
 import { type Grant, isCovered } from '../trust/grant.ts';
 import { WireUntrustedError } from './errors.ts';
 import type { ExtendedHandshake } from './extension/extended-handshake.ts';
-import { decodeHostHandshake, HOST_HANDSHAKE_KEY } from './extension/host-handshake.ts';
+import {
+  decodeHostHandshake,
+  HOST_HANDSHAKE_KEY,
+  type WantedBlob,
+} from './extension/host-handshake.ts';
 import { SHOAL_EXTENSION } from './extension/message-type.ts';
 
 /** PEM texts of this host, as `node:tls` takes them. */
@@ -29,6 +33,7 @@ export type WireTrust = {
 export type TrustedHost = {
   readonly facts: HostFacts;
   readonly repository: string;
+  readonly blob: WantedBlob;
   /** When its token ends, in milliseconds since 1970. */
   readonly expiresAtMs: number;
 };
@@ -64,7 +69,7 @@ export function checkHost(
     );
   }
   const { expiresAtMs } = grant;
-  return { facts: said.facts, repository: said.repository, expiresAtMs };
+  return { facts: said.facts, repository: said.repository, blob: said.blob, expiresAtMs };
 }
 
 function grantOf(token: string, host: HostName, checkToken: WireTrust['checkToken']): Grant {

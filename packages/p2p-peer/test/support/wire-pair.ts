@@ -15,7 +15,8 @@ import { TestCluster, type TestHost } from './test-cluster.ts';
 
 type Tap = Parameters<typeof TestCluster.open>[0];
 
-export const SWARM: SwarmId = swarmIdOf(parseBlobId('ab'.repeat(32)));
+export const BLOB_ID = parseBlobId('ab'.repeat(32));
+export const SWARM: SwarmId = swarmIdOf(BLOB_ID);
 export const REPOSITORY = 'registry.test/library/app';
 /** A loaded machine may take long for anything. */
 export const PATIENT = { dialTimeoutMs: 60_000, handshakeTimeoutMs: 60_000 };
@@ -95,7 +96,7 @@ export function dialOptions(
     self: from.self,
     trust: from.trust,
     host: { host: to.self.host, address: `127.0.0.1:${listener.port}` },
-    swarmId: SWARM,
+    blobId: BLOB_ID,
     repository: REPOSITORY,
     blob,
     ...PATIENT,

@@ -11,9 +11,13 @@
  * | `addr` | `host:port` of its peer port |
  * | `token` | a secret |
  * | `origin` | `registry/repository` that the wire is for |
+ * | `blob` | the blob, 64 hexadecimal digits: whoever never heard of it cannot tell it from the swarm's id |
+ * | `size` | its stored bytes |
  */
+import { type BlobId, parseBlobId } from '@shoal/oci';
 import type { HostFacts } from '../../identity/host.ts';
 import { parseHostName } from '../../identity/host.ts';
+import { STORED_BLOB_BYTES_MAX } from '../../limits.ts';
 import type { BencodeNode, BencodeValue } from '../../torrent/bencode.ts';
 import { WireProtocolError } from '../errors.ts';
 import { ADDRESS_CHARACTERS_MAX, PLACE_CHARACTERS_MAX } from '../limits.ts';
@@ -21,14 +25,18 @@ import { ADDRESS_CHARACTERS_MAX, PLACE_CHARACTERS_MAX } from '../limits.ts';
 export const HOST_HANDSHAKE_KEY = 'shoal';
 const VERSION = 1;
 
+/** What a wire is for. */
+export type WantedBlob = { readonly blobId: BlobId; readonly blobBytes: number };
+
 export type HostHandshake = {
   readonly facts: HostFacts;
   readonly token: string;
   readonly repository: string;
+  readonly blob: WantedBlob;
 };
 
 export function encodeHostHandshake(handshake: HostHandshake): ReadonlyMap<string, BencodeValue> {
-  const { facts, token, repository } = handshake;
+  const { facts, token, repository, blob } = handshake;
   return new Map<string, BencodeValue>([
     ['v', VERSION],
     ['host', facts.host],
@@ -38,10 +46,12 @@ export function encodeHostHandshake(handshake: HostHandshake): ReadonlyMap<strin
     ['addr', facts.address],
     ['token', token],
     ['origin', repository],
+    ['blob', blob.blobId],
+    ['size', blob.blobBytes],
   ]);
 }
 
-/** Throws `ERR_P2P_WIRE_PROTOCOL`, `ERR_P2P_HOST_NAME`. */
+/** Throws `ERR_P2P_WIRE_PROTOCOL`, `ERR_P2P_HOST_NAME`, `ERR_OCI_BLOB_ID`. */
 export function decodeHostHandshake(node: BencodeNode | undefined): HostHandshake {
   if (node?.kind !== 'dictionary') throw new WireProtocolError('it does not say which host it is');
   const fields = node.value;
@@ -58,7 +68,21 @@ export function decodeHostHandshake(node: BencodeNode | undefined): HostHandshak
     rack: shortTextOf(fields, 'rack', PLACE_CHARACTERS_MAX),
     address: shortTextOf(fields, 'addr', ADDRESS_CHARACTERS_MAX),
   };
-  return { facts, token: textOf(fields, 'token'), repository: textOf(fields, 'origin') };
+  return {
+    facts,
+    token: textOf(fields, 'token'),
+    repository: textOf(fields, 'origin'),
+    blob: blobOf(fields),
+  };
+}
+
+function blobOf(fields: ReadonlyMap<string, BencodeNode>): WantedBlob {
+  const blobId = parseBlobId(textOf(fields, 'blob'));
+  const size = fields.get('size');
+  if (size?.kind !== 'integer' || size.value < 1 || size.value > STORED_BLOB_BYTES_MAX) {
+    throw new WireProtocolError('its blob has no size');
+  }
+  return { blobId, blobBytes: size.value };
 }
 
 function textOf(fields: ReadonlyMap<string, BencodeNode>, key: string): string {
