@@ -20,28 +20,6 @@ export * from './select/read-policy.ts';
 export * from './select/token-bucket.ts';
 export * from './select/upload-slots.ts';
 export * from './torrent/index.ts';
-export {
-  AuthorityFile,
-  createAuthority,
-  type IssuedCertificate,
-  issueCertificate,
-} from './trust/authority.ts';
-export * from './trust/certificate-identity.ts';
-export type { CertificateRequest } from './trust/certificate-request.ts';
-export * from './trust/errors.ts';
-export * from './trust/grant.ts';
-export * from './trust/identity-files.ts';
-export * from './trust/limits.ts';
-export { writePrivateFile } from './trust/private-file.ts';
-export {
-  type IdentityPaths,
-  identityPathsIn,
-  loadTlsIdentity,
-  TlsIdentity,
-} from './trust/tls-identity.ts';
-export * from './trust/token.ts';
-export * from './trust/token-keys.ts';
-export * from './trust/token-store.ts';
 export * from './wire/blob-wire.ts';
 export * from './wire/errors.ts';
 export type { AcceptedBlob } from './wire/host-greeting.ts';
@@ -51,3 +29,5 @@ export * from './wire/plain-wires.ts';
 export * from './wire/wire-listener.ts';
 export * from './wire/wire-log.ts';
 export type { WireIdentity, WireTrust } from './wire/wire-trust.ts';
+export * from './tracker/index.ts';
+export * from './trust/index.ts';

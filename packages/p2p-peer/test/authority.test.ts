@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 import { errorCode } from '@shoal/errors';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
+import { parseHostName } from '../src/identity/host.ts';
 import {
   createAuthority,
   IdentityFiles,
@@ -17,10 +18,9 @@ import {
   loadTlsIdentity,
   loadTokenKey,
   loadTokenPublicKeys,
-  parseHostName,
   signToken,
   verifyToken,
-} from '../src/index.ts';
+} from '../src/trust/index.ts';
 
 const directory = await temporaryDirectory(t);
 const ca = join(directory, 'ca');

@@ -3,13 +3,13 @@ import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:cryp
 import { inspect } from 'node:util';
 import { errorCode } from '@shoal/errors';
 import t, { type Test } from 'tap';
+import { parseHostName } from '../src/identity/host.ts';
 import {
   CLOCK_SKEW_MS_MAX,
-  parseHostName,
   signToken,
   TOKEN_LIFE_MS_MAX,
   verifyToken,
-} from '../src/index.ts';
+} from '../src/trust/index.ts';
 
 const HOST = parseHostName('node-1');
 const NOW_MS = 1_800_000_000_000;

@@ -1,0 +1,15 @@
+/** What hosts have to do with trackers. The tracker itself is `server/`. */
+export type { AnnounceEvent, AnnounceRequest, FoundPeer } from './client/announce-text.ts';
+export { ReportLoop, type ReportLoopOptions } from './client/report-loop.ts';
+export { TrackerClient, type TrackerClientOptions } from './client/tracker-client.ts';
+export * from './errors.ts';
+export type {
+  HeldBlob,
+  HostReport,
+  PreheatOrder,
+  PreheatProgress,
+  ReportAnswer,
+  TransferRates,
+} from './host-report.ts';
+export * from './limits.ts';
+export type * from './swarm-overview.ts';

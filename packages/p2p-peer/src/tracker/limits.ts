@@ -1,0 +1,70 @@
+/** Maxima of trackers, each with its reason. Everything a tracker knows is in memory. */
+
+/** Told to whoever announces; who is silent for two of them is gone. */
+export const ANNOUNCE_INTERVAL_MS = 30_000;
+/** Told too: nobody needs other peers sooner than this. */
+export const ANNOUNCE_INTERVAL_MS_MIN = 5_000;
+/** Hosts tell what they hold and do so often, and less often where there are many of them. */
+export const REPORT_INTERVAL_MS_MIN = 5_000;
+/** Half of what makes a host count as gone. */
+export const REPORT_INTERVAL_MS_MAX = ANNOUNCE_INTERVAL_MS;
+/** Reports of all hosts together: more would keep a tracker from answering announces. */
+export const REPORTS_PER_SECOND = 500;
+/** Peers in one answer: a host uses 20 to 30 (as many as other trackers give). */
+export const PEERS_HANDED_OUT_MAX = 50;
+/** Hosts of a cluster; 10,000 are simulated. */
+export const TRACKER_HOSTS_MAX = 20_000;
+/** Swarms with at least one peer. */
+export const TRACKER_SWARMS_MAX = 100_000;
+/** Peers of all swarms together: about 250 bytes each. */
+export const TRACKER_PEERS_MAX = 1_000_000;
+/** Swarms of one host: blobs that it holds or reads. */
+export const SWARMS_PER_HOST_MAX = 4096;
+/** Swarms of one address on the plain port, which may be one of many behind a translation. */
+export const PLAIN_PEERS_PER_ADDRESS_MAX = 256;
+/** Blobs that may be announced because somebody who may read them has told of them. */
+export const KNOWN_BLOBS_MAX = 100_000;
+/** Repositories that one blob is known in: base images are in many. */
+export const REPOSITORIES_PER_BLOB_MAX = 16;
+/** A report: its blobs at their longest. */
+export const REPORT_BYTES_MAX = 256 << 10;
+/** Blobs in one report, those in use first. */
+export const REPORT_BLOBS_MAX = 128;
+/** Preheats in one report. */
+export const REPORT_PREHEATS_MAX = 32;
+/** Preheats that a tracker remembers. */
+export const PREHEATS_MAX = 256;
+/** A request to preheat: the names of all hosts. */
+export const PREHEAT_BYTES_MAX = 1 << 20;
+/** Characters of a name that is shown: a version, a zone, a message. */
+export const SHOWN_NAME_MAX = 256;
+/** Characters of the name of an image. */
+export const IMAGE_NAME_MAX = 512;
+/** Request line and headers: an announce with a token of 6 KiB. */
+export const TRACKER_HEADER_BYTES_MAX = 16 << 10;
+/** Connections of our hosts, two each. */
+export const TRACKER_CONNECTIONS_MAX = 40_000;
+/** Connections to the plain port, and to the page. */
+export const PLAIN_CONNECTIONS_MAX = 1024;
+/** Swarms in one scrape. */
+export const SCRAPE_SWARMS_MAX = 64;
+/** Requests of one host at once: one announce for each blob of many images. */
+export const HOST_REQUESTS_BURST = 2000;
+/** And in the long run. */
+export const HOST_REQUESTS_PER_SECOND = 100;
+/** Requests at once of an address on the plain port or the page. */
+export const ADDRESS_REQUESTS_BURST = 200;
+/** And in the long run. */
+export const ADDRESS_REQUESTS_PER_SECOND = 20;
+/** Hosts or addresses whose rate is remembered. */
+export const RATES_REMEMBERED_MAX = 65_536;
+/** Hosts on the page, by zone and rack; more are counted. */
+export const SHOWN_HOSTS_MAX = 500;
+/** Blobs on the page, those that most hosts have first. */
+export const SHOWN_BLOBS_MAX = 100;
+/** Hosts below one blob, or one preheat, on the page. */
+export const SHOWN_HOLDERS_MAX = 64;
+/** An answer of a tracker: 20,000 hosts at 400 bytes. */
+export const TRACKER_ANSWER_BYTES_MAX = 8 << 20;
+/** What a client waits for one tracker: nobody's read waits for it, but the next tracker does. */
+export const TRACKER_DEADLINE_MS = 1000;

@@ -1,0 +1,162 @@
+/**
+ * The engine of bittorrent-tracker reads announces and scrapes (BEP 3, 7, 23, 48) and writes their
+ * answers; whether one is allowed, and what it is told, is decided here. It opens no port: our own
+ * servers pass requests on, after their maxima.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parse as parseQuery } from 'node:querystring';
+import { ShoalError } from '@shoal/errors';
+import Engine, {
+  type EngineAnswer,
+  type EngineParams,
+  type EngineSwarm,
+} from 'bittorrent-tracker/server';
+import { parsePeerId } from '../../identity/peer-id.ts';
+import { TrackerRequestError } from '../errors.ts';
+import { ANNOUNCE_INTERVAL_MS, ANNOUNCE_INTERVAL_MS_MIN, SCRAPE_SWARMS_MAX } from '../limits.ts';
+import type { AnnounceGate } from './announce-gate.ts';
+import type { Asker } from './asker.ts';
+import type { KnownBlob } from './known-blobs.ts';
+import type { SwarmPeer } from './swarm-peer.ts';
+import type { Announce, SwarmTable } from './swarm-table.ts';
+
+/** In an announce of ours: peers as dictionaries with what our hosts want to know of each other. */
+export const OUR_PEERS_FORM = 2;
+const EVENTS = ['started', 'stopped', 'completed', 'update', 'paused'] as const;
+const MIN_INTERVAL_S = ANNOUNCE_INTERVAL_MS_MIN / 1000;
+
+export type AnnounceEngineOptions = {
+  readonly table: SwarmTable;
+  readonly gate: AnnounceGate;
+  readonly nowMs: () => number;
+  /** Hears of what is our fault. */
+  readonly onProblem: (error: unknown) => void;
+};
+
+export class AnnounceEngine {
+  readonly #engine: Engine;
+  readonly #table: SwarmTable;
+  readonly #gate: AnnounceGate;
+  readonly #nowMs: () => number;
+  readonly #onProblem: (error: unknown) => void;
+  /** Of requests that are being answered. */
+  readonly #askers = new WeakMap<IncomingMessage, Asker>();
+  readonly #admitted = new WeakMap<IncomingMessage, KnownBlob>();
+
+  constructor({ table, gate, nowMs, onProblem }: AnnounceEngineOptions) {
+    this.#table = table;
+    this.#gate = gate;
+    this.#nowMs = nowMs;
+    this.#onProblem = onProblem;
+    this.#engine = new Engine({
+      http: false,
+      udp: false,
+      ws: false,
+      stats: false,
+      interval: ANNOUNCE_INTERVAL_MS,
+      filter: (id, params, callback) => callback(this.#admit(id, params)),
+    });
+    this.#engine.getSwarm = (id, callback) => callback(null, this.#swarmOf(id));
+  }
+
+  /** Answers `/announce` and `/scrape`. Throws `ERR_P2P_TRACKER_REQUEST` for a scrape of too much. */
+  answer(request: IncomingMessage, response: ServerResponse, asker: Asker): void {
+    if (request.url?.startsWith('/scrape') === true) this.#admitScrape(request.url, asker);
+    this.#askers.set(request, asker);
+    response.setHeader('content-type', 'text/plain');
+    this.#engine.onHttpRequest(request, response);
+  }
+
+  close(): void {
+    this.#engine.close();
+  }
+
+  #admit(id: string, params: EngineParams): Error | null {
+    return this.#refusalOf(() => {
+      const asker = this.#askers.get(params.httpReq) ?? { kind: 'anybody' };
+      this.#admitted.set(params.httpReq, this.#gate.admit(asker, id, params));
+    });
+  }
+
+  /** The engine itself asks nobody, and answers with everything when nothing is named. */
+  #admitScrape(url: string, asker: Asker): void {
+    const { info_hash: hashes, token } = queryOf(url);
+    const ids = [hashes ?? []].flat().map((hash) => Buffer.from(hash, 'latin1').toString('hex'));
+    if (ids.length === 0 || ids.length > SCRAPE_SWARMS_MAX) {
+      throw new TrackerRequestError(400, `name 1 to ${SCRAPE_SWARMS_MAX} swarms`);
+    }
+    for (const id of ids) this.#gate.admit(asker, id, { token });
+  }
+
+  /** It need not be there: it will be when somebody is in it. */
+  #swarmOf(id: string): EngineSwarm {
+    return {
+      announce: (params, callback) => {
+        let answer: EngineAnswer | undefined;
+        const refusal = this.#refusalOf(() => {
+          answer = this.#announce(id, params);
+        });
+        callback(refusal, answer);
+      },
+      scrape: (_, callback) => {
+        const { size = 0, complete = 0 } = this.#table.get(id) ?? {};
+        callback(null, { complete, incomplete: size - complete });
+      },
+    };
+  }
+
+  /** Throws `ERR_P2P_TRACKER_REQUEST`. */
+  #announce(id: string, params: EngineParams): EngineAnswer {
+    const blob = this.#admitted.get(params.httpReq);
+    if (blob === undefined) throw new TrackerRequestError(403, 'not allowed');
+    const announce = this.#readAnnounce(params);
+    const swarm = this.#table.get(id) ?? this.#table.create(id, blob);
+    const { complete, incomplete, peers } = this.#table.announce(swarm, announce, this.#nowMs());
+    return {
+      complete,
+      incomplete,
+      'min interval': MIN_INTERVAL_S,
+      peers: params.compact === OUR_PEERS_FORM ? peers.map(ourPeer) : peers,
+    };
+  }
+
+  #readAnnounce(params: EngineParams): Announce {
+    const event = EVENTS.find((known) => known === params.event);
+    if (event === undefined) throw new TrackerRequestError(400, 'invalid event');
+    const asker = this.#askers.get(params.httpReq);
+    return {
+      event,
+      host: asker?.kind === 'host' ? this.#gate.seeHost(asker, params, this.#nowMs()) : undefined,
+      peerId: parsePeerId(params.peer_id),
+      ip: params.ip,
+      port: params.port,
+      isComplete: params.left === 0,
+      numwant: params.numwant,
+    };
+  }
+
+  /** As an answer may say it: nothing of our insides. */
+  #refusalOf(work: () => void): Error | null {
+    try {
+      work();
+      return null;
+    } catch (error) {
+      if (error instanceof ShoalError) return error;
+      this.#onProblem(error);
+      return new Error('internal error');
+    }
+  }
+}
+
+function ourPeer({ peerId, ip, port, isComplete, host }: SwarmPeer) {
+  const place = { id: peerId, ip, port, complete: isComplete ? 1 : 0 };
+  if (host === undefined) return place;
+  const { host: name, role, zone, rack, address } = host.facts;
+  return { ...place, host: name, role, zone, rack, address };
+}
+
+/** As the engine itself reads it: both have to see the same names. */
+function queryOf(url: string) {
+  const [, query = ''] = url.split('?', 2);
+  return parseQuery(query, undefined, undefined, { decodeURIComponent: unescape });
+}
