@@ -167,9 +167,22 @@ export class StoredBlobSizeError extends ShoalError {
 export class StoreUnusableError extends ShoalError {
   override readonly code = 'ERR_P2P_STORE_UNUSABLE';
 
-  constructor(directory: string, problem: string) {
+  constructor(directory: string, problem: string, options: ShoalErrorOptions = {}) {
     super(`the store in ${directory} ${problem}`, {
       remedy: 'the blob can be read without the store',
+      ...options,
+    });
+  }
+}
+
+/** A host was asked for bytes that it neither holds nor fetches for others. */
+export class PeerUnavailableError extends ShoalError {
+  override readonly code = 'ERR_P2P_PEER_UNAVAILABLE';
+
+  constructor({ start, end }: { readonly start: number; readonly end: number }) {
+    super(`bytes ${start} to ${end} are not here, and this host is no home of them`, {
+      remedy: 'others are asked, or the registry',
+      retryable: true,
     });
   }
 }

@@ -31,3 +31,8 @@ export * from './wire/wire-log.ts';
 export type { WireIdentity, WireTrust } from './wire/wire-trust.ts';
 export * from './tracker/index.ts';
 export * from './trust/index.ts';
+export type { StoreIo } from './store/blob-files.ts';
+export * from './store/compressed-store.ts';
+export type { Deposit } from './store/deposit.ts';
+export * from './store/store-event.ts';
+export type { BlobCheck, HeldRanges, StoredBlob } from './store/stored-blob.ts';

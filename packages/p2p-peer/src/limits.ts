@@ -53,8 +53,6 @@ export const DEPOSITS_MAX = 4096;
 export const STORE_LOW_PERCENT = 90;
 /** Freed on a full disk at a time. */
 export const STORE_FULL_EVICT_BYTES = 64 << 20;
-/** A later use of a blob is recorded after so long: it decides nothing but what is evicted first. */
-export const LAST_USE_RECORD_MS = 60_000;
 /** Hosts of a cluster that one remembers; a few hundred bytes each. */
 export const DIRECTORY_HOSTS_MAX = 16_384;
 /** A host that did not answer is left out for so long, then for twice as long, up to the second. */
@@ -64,3 +62,5 @@ export const UNREACHABLE_MS_MAX = 60_000;
 export const HOMES_REMEMBERED_MAX = 4096;
 /** Peers whose bans are remembered; of more the oldest ban is lifted. */
 export const BANS_MAX = 4096;
+/** What a home reads of its origin at a time for others. */
+export const HOME_FETCH_BYTES_MAX = 4 << 20;

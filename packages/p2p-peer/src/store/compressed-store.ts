@@ -1,0 +1,255 @@
+/**
+ * Stored (compressed) bytes of blobs on a disk, for this host and for others: what was verified is held,
+ * survives crashes and may be served; what was not lies in the file and in no record. The main thread
+ * neither hashes nor waits for the disk.
+ */
+import { join, resolve } from 'node:path';
+import type { CodecPool } from '@shoal/blob-store';
+import { KeyedLock } from '@shoal/concurrency';
+import type { BlobId } from '@shoal/oci';
+import { StoredBlobSizeError, StoreUnusableError } from '../errors.ts';
+import { STORE_FILES_OPEN_MAX, STORED_BLOB_BYTES_MAX, STORED_BLOBS_MAX } from '../limits.ts';
+import type { ByteRange } from '../ranges/byte-range.ts';
+import { BlobFiles, type StoreIo } from './blob-files.ts';
+import { Deposits } from './deposits.ts';
+import { readKnownBlobs } from './known-blobs.ts';
+import { OpenFiles } from './open-files.ts';
+import { type OpenEntry, StoreCore } from './store-core.ts';
+import { BLOBS_NAME, INDEX_NAME, prepareStoreDirectory } from './store-directory.ts';
+import type { StoreEvent } from './store-event.ts';
+import { StoreIndex } from './store-index.ts';
+import { noCounts, type StoreCounters } from './store-parts.ts';
+import { StoredBlob } from './stored-blob.ts';
+
+export type CompressedStoreOptions = {
+  /** Private, of nothing else; made when it is not there. */
+  readonly directory: string;
+  /** On the disk, together with `otherBytes`. */
+  readonly bytesMax: number;
+  /** @default STORE_FILES_OPEN_MAX */
+  readonly filesOpenMax?: number;
+  /** How long what is right may not be durable. @default STORE_DURABLE_DELAY_MS_MAX */
+  readonly durableDelayMs?: number;
+};
+
+export type CompressedStoreParts = {
+  /** Hashes pieces and whole blobs: one of its own, or a large blob keeps a thread from others. */
+  readonly pool: CodecPool;
+  /** What the mount cache takes of the same budget, in bytes. @default none */
+  readonly otherBytes?: () => number;
+  /** The mount cache has every chunk of it: its stored bytes go first. @default of none */
+  readonly isCompleteElsewhere?: (blobId: BlobId) => boolean;
+  readonly onEvent?: (event: StoreEvent) => void;
+  /** Ranges that can be served from now on. */
+  readonly onHeld?: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
+  /** Ranges that cannot any more: evicted, wrong, or never on the disk. */
+  readonly onLost?: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
+  /** @default the real disk */
+  readonly io?: StoreIo;
+  /** In ms. @default Date.now */
+  readonly now?: () => number;
+};
+
+/** A blob that has bytes in the store. */
+export type StoredBlobFacts = {
+  readonly blobId: BlobId;
+  readonly sizeBytes: number;
+  readonly heldBytes: number;
+  readonly isComplete: boolean;
+  readonly lastUseMs: number;
+};
+
+export type StoreStats = Readonly<StoreCounters> & {
+  readonly blobs: number;
+  readonly bytes: number;
+  readonly filesOpen: number;
+  readonly deposits: number;
+};
+
+export class CompressedStore implements AsyncDisposable {
+  readonly directory: string;
+  readonly #core: StoreCore;
+  readonly #index: StoreIndex;
+  readonly #openFiles: OpenFiles;
+  readonly #counters: StoreCounters;
+  readonly #deposits: Deposits;
+  readonly #pool: CodecPool;
+  readonly #now: () => number;
+  readonly #stop = new Int32Array(new SharedArrayBuffer(4));
+  readonly #handles = new Set<StoredBlob>();
+  readonly #turns = new KeyedLock();
+  #closing: Promise<void> | undefined;
+
+  /** Throws `ERR_P2P_STORE_DIRECTORY`, `ERR_P2P_STORE_LOCKED`. */
+  static async open(
+    options: CompressedStoreOptions,
+    parts: CompressedStoreParts,
+  ): Promise<CompressedStore> {
+    const directory = resolve(options.directory);
+    const counters = noCounts();
+    const onEvent = (event: StoreEvent) => parts.onEvent?.(event);
+    await prepareStoreDirectory(directory);
+    const index = await StoreIndex.open(join(directory, INDEX_NAME), (error) => {
+      counters.recordsDamaged++;
+      const message = `store ${directory}: its index is damaged; the store starts empty`;
+      onEvent({ kind: 'damaged-record', message, error });
+    });
+    try {
+      const files = new BlobFiles(join(directory, BLOBS_NAME));
+      const openFiles = new OpenFiles(options.filesOpenMax ?? STORE_FILES_OPEN_MAX);
+      const core = new StoreCore({
+        directory,
+        files,
+        openFiles,
+        index,
+        known: await readKnownBlobs({ index, files, counters, onEvent }),
+        counters,
+        bytesMax: options.bytesMax,
+        durableDelayMs: options.durableDelayMs,
+        io: parts.io,
+        now: parts.now ?? Date.now,
+        otherBytes: parts.otherBytes ?? (() => 0),
+        isCompleteElsewhere: parts.isCompleteElsewhere ?? (() => false),
+        onEvent,
+        onHeld: (blobId, ranges) => parts.onHeld?.(blobId, ranges),
+        onLost: (blobId, ranges) => parts.onLost?.(blobId, ranges),
+      });
+      return new CompressedStore(directory, parts, { core, index, openFiles, counters });
+    } catch (error) {
+      await index.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    directory: string,
+    { pool, now = Date.now }: CompressedStoreParts,
+    own: { core: StoreCore; index: StoreIndex; openFiles: OpenFiles; counters: StoreCounters },
+  ) {
+    this.directory = directory;
+    this.#core = own.core;
+    this.#index = own.index;
+    this.#openFiles = own.openFiles;
+    this.#counters = own.counters;
+    this.#pool = pool;
+    this.#now = now;
+    this.#deposits = new Deposits(now);
+  }
+
+  /** What the files take on the disk. */
+  get bytes(): number {
+    return this.#core.space.bytes;
+  }
+
+  /** What is known of a blob that has bytes in the store. */
+  facts(blobId: BlobId): StoredBlobFacts | undefined {
+    const record = this.#core.records.get(blobId);
+    if (record === undefined) return undefined;
+    const { sizeBytes, heldBytes, isComplete } = record;
+    const lastUseMs = this.#core.space.lastUseMsOf(blobId);
+    return { blobId, sizeBytes, heldBytes, isComplete, lastUseMs };
+  }
+
+  /** All of them; what was settled since the last flush is not counted. */
+  list(): readonly StoredBlobFacts[] {
+    const all = [...this.#core.records.keys()].map((blobId) => this.facts(blobId));
+    return all.filter((facts) => facts !== undefined);
+  }
+
+  stats(): StoreStats {
+    return {
+      ...this.#counters,
+      blobs: this.#core.records.size,
+      bytes: this.bytes,
+      filesOpen: this.#openFiles.count,
+      deposits: this.#deposits.count,
+    };
+  }
+
+  /**
+   * A use of a blob; close it afterwards. It is made when it is not there.
+   *
+   * Throws `ERR_P2P_STORED_BLOB_SIZE` when it is stored with another size, `ERR_P2P_STORE_UNUSABLE` when the
+   * store is closed or has no room for another blob.
+   */
+  async blob(blobId: BlobId, sizeBytes: number): Promise<StoredBlob> {
+    if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 1 || sizeBytes > STORED_BLOB_BYTES_MAX) {
+      throw new StoredBlobSizeError(blobId, sizeBytes, 'no stored blob has so many');
+    }
+    return await this.#turns.run(blobId, async () => {
+      if (this.#closing !== undefined) throw new StoreUnusableError(this.directory, 'is closed');
+      await this.#makeRoomFor(blobId);
+      return this.#use(await this.#core.open(blobId, sizeBytes));
+    });
+  }
+
+  /** Frees so many bytes on the disk, or what can be freed; returns how many. */
+  evict(bytes: number): Promise<number> {
+    return this.#core.space.evict(bytes);
+  }
+
+  /** Evicts when there are more bytes than allowed: for when those of the other cache have grown. */
+  enforce(): Promise<void> {
+    return this.#core.space.enforce();
+  }
+
+  /** Resolves when all that was settled so far is durable; false when some is not. */
+  flush(): Promise<boolean> {
+    return this.#core.journal.flush();
+  }
+
+  /** Ends hashing, waits for reads and writes, makes everything durable. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    Atomics.store(this.#stop, 0, 1);
+    await this.#turns.drain();
+    await Promise.all([...this.#handles].map((handle) => handle.close()));
+    await this.#core.close();
+    await this.#openFiles.close();
+    await this.#index.close();
+  }
+
+  async #makeRoomFor(blobId: BlobId): Promise<void> {
+    const { records, entries, space } = this.#core;
+    const isFull = () => records.size + entries.size >= STORED_BLOBS_MAX && !records.has(blobId);
+    if (isFull()) await space.evict(1);
+    if (isFull()) throw new StoreUnusableError(this.directory, 'has too many blobs');
+  }
+
+  #use({ entry, common }: OpenEntry): StoredBlob {
+    const { blobId } = entry;
+    const { space, journal } = this.#core;
+    space.use(blobId, this.#now());
+    const handle: StoredBlob = new StoredBlob({
+      entry,
+      common,
+      pool: this.#pool,
+      stop: this.#stop,
+      openDeposit: () => this.#deposits.open(entry),
+      pin: (isPinned) => (isPinned ? space.pin(blobId) : space.unpin(blobId)),
+      onChanged: () => journal.add(entry, 0),
+      flush: () => journal.flush(),
+      onClose: () => this.#endUse(handle, entry.blobId),
+    });
+    this.#handles.add(handle);
+    return handle;
+  }
+
+  #endUse(handle: StoredBlob, blobId: BlobId): Promise<void> {
+    this.#handles.delete(handle);
+    return this.#turns.run(blobId, async () => {
+      const open = this.#core.entries.get(blobId);
+      if (open === undefined) return;
+      open.entry.users--;
+      if (open.entry.users === 0) await this.#core.unload(open.entry);
+    });
+  }
+}

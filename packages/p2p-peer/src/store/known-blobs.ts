@@ -1,0 +1,75 @@
+/**
+ * What the records of a store tell, compared with its files, when it is opened. A blob whose record does
+ * not decode or whose file is another one is dropped; so are files that no record tells of.
+ */
+import { type BlobId, parseBlobId } from '@shoal/oci';
+import { StoreFileError } from '../errors.ts';
+import { STORED_BLOBS_MAX } from '../limits.ts';
+import type { BlobFiles } from './blob-files.ts';
+import type { StoreEventSink } from './store-event.ts';
+import { blobKey, type StoreIndex } from './store-index.ts';
+import type { StoreCounters } from './store-parts.ts';
+import { type BlobRecord, decodeBlobRecord } from './store-record.ts';
+
+export type KnownBlob = { readonly record: BlobRecord; readonly diskBytes: number };
+
+export type KnownBlobsInit = {
+  readonly index: StoreIndex;
+  readonly files: BlobFiles;
+  readonly counters: StoreCounters;
+  readonly onEvent: StoreEventSink;
+};
+
+export async function readKnownBlobs(init: KnownBlobsInit): Promise<Map<BlobId, KnownBlob>> {
+  const { index, files, counters } = init;
+  const known = new Map<BlobId, KnownBlob>();
+  const dropped: BlobId[] = [];
+  for await (const [blobId, bytes] of index.blobs()) {
+    const record = decodeRecord(init, blobId, bytes);
+    const blob = record === undefined ? undefined : await checkFile(init, blobId, record);
+    if (blob === undefined || known.size >= STORED_BLOBS_MAX) dropped.push(blobId);
+    else known.set(blobId, blob);
+  }
+  // First the records: a cut in between must not leave records of bytes that are gone.
+  if (dropped.length > 0) await index.delete(dropped);
+  for (const name of await files.list()) {
+    const blobId = parseBlobId(name);
+    if (known.has(blobId)) continue;
+    counters.filesRemoved++;
+    await files.remove(blobId);
+  }
+  return known;
+}
+
+function decodeRecord(
+  { counters, onEvent }: KnownBlobsInit,
+  blobId: BlobId,
+  bytes: Buffer,
+): BlobRecord | undefined {
+  try {
+    return decodeBlobRecord(blobKey(blobId), bytes);
+  } catch (error) {
+    counters.recordsDamaged++;
+    onEvent({ kind: 'damaged-record', message: `blob ${blobId}: its record is damaged`, error });
+    return undefined;
+  }
+}
+
+async function checkFile(
+  { files, counters, onEvent }: KnownBlobsInit,
+  blobId: BlobId,
+  record: BlobRecord,
+): Promise<KnownBlob | undefined> {
+  try {
+    const diskBytes = await files.check(blobId, record);
+    if (diskBytes < record.heldBytes) {
+      // Somebody punched holes into it, or cut it off and stretched it: holes read as zeros.
+      throw new StoreFileError(files.pathOf(blobId), 'it has holes where bytes were');
+    }
+    return { record, diskBytes };
+  } catch (error) {
+    counters.filesDamaged++;
+    onEvent({ kind: 'damaged-file', message: `blob ${blobId}: its file is not usable`, error });
+    return undefined;
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * The blobs of a store: those that records tell of, those that are in use, and how one is given up. Its
+ * parts tell it what happens; it tells the journal and the space.
+ */
+import type { BlobId } from '@shoal/oci';
+import { StoredBlobSizeError, StoreRecordError } from '../errors.ts';
+import { STORE_FULL_EVICT_BYTES } from '../limits.ts';
+import type { ByteRange } from '../ranges/byte-range.ts';
+import { BlobEntry } from './blob-entry.ts';
+import { type BlobFiles, REAL_STORE_IO, type StoreIo } from './blob-files.ts';
+import { Deposit } from './deposit.ts';
+import { DiskState, isDiskFull } from './disk-state.ts';
+import type { KnownBlob } from './known-blobs.ts';
+import type { OpenFiles } from './open-files.ts';
+import { segmentCount, segmentRange } from './segments.ts';
+import type { StoreEventSink } from './store-event.ts';
+import { blobKey, type StoreIndex, segmentKey } from './store-index.ts';
+import { StoreJournal } from './store-journal.ts';
+import type { RecordedBlob, StoreCounters, StoreParts } from './store-parts.ts';
+import { type BlobRecord, decodeSegmentRecord, encodeBlobRecord } from './store-record.ts';
+import { StoreSpace } from './store-space.ts';
+
+export type StoreCoreInit = {
+  readonly directory: string;
+  readonly files: BlobFiles;
+  readonly openFiles: OpenFiles;
+  readonly index: StoreIndex;
+  readonly known: ReadonlyMap<BlobId, KnownBlob>;
+  readonly counters: StoreCounters;
+  readonly bytesMax: number;
+  readonly durableDelayMs: number | undefined;
+  readonly io: StoreIo | undefined;
+  readonly now: () => number;
+  readonly otherBytes: () => number;
+  readonly isCompleteElsewhere: (blobId: BlobId) => boolean;
+  readonly onEvent: StoreEventSink;
+  readonly onHeld: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
+  readonly onLost: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
+};
+
+/** With what its users have written in common. */
+export type OpenEntry = { readonly entry: BlobEntry; readonly common: Deposit };
+
+export class StoreCore {
+  readonly #init: StoreCoreInit;
+  readonly #parts: StoreParts;
+  readonly #disk: DiskState;
+  readonly records: Map<BlobId, BlobRecord>;
+  readonly entries = new Map<BlobId, OpenEntry>();
+  readonly journal: StoreJournal;
+  readonly space: StoreSpace;
+  /** Blobs whose files are being removed. */
+  readonly #dropping = new Map<BlobId, Promise<boolean>>();
+  #makingRoom: Promise<unknown> | undefined;
+  #isClosed = false;
+
+  constructor(init: StoreCoreInit) {
+    this.#init = init;
+    this.#disk = new DiskState(init.directory, init.onEvent);
+    this.records = new Map([...init.known].map(([blobId, { record }]) => [blobId, record]));
+    this.space = new StoreSpace({
+      ...init,
+      drop: (blobId) => this.#evict(blobId),
+    });
+    for (const [blobId, { record, diskBytes }] of init.known) {
+      this.space.load(blobId, diskBytes, record.lastUseMs);
+    }
+    this.#parts = this.#makeParts();
+    this.journal = new StoreJournal(this.#parts, {
+      index: init.index,
+      delayMs: init.durableDelayMs,
+      lastUseMsOf: (blobId) => this.space.lastUseMsOf(blobId),
+      onDiskBytes: (blobId, bytes) => this.space.set(blobId, bytes),
+      onRecorded: (blobId, record) => this.records.set(blobId, record),
+      onLost: init.onLost,
+      onEvent: init.onEvent,
+    });
+  }
+
+  /** One at a time for each blob. Throws `ERR_P2P_STORED_BLOB_SIZE`, or what the index throws. */
+  async open(blobId: BlobId, sizeBytes: number): Promise<OpenEntry> {
+    const known = this.entries.get(blobId)?.entry ?? this.records.get(blobId);
+    if (known !== undefined && known.sizeBytes !== sizeBytes) {
+      if (this.entries.has(blobId) || known.isComplete) {
+        throw new StoredBlobSizeError(blobId, sizeBytes, `it has ${known.sizeBytes}`);
+      }
+      await this.#drop(blobId);
+    }
+    return this.entries.get(blobId) ?? (await this.#load(blobId, sizeBytes));
+  }
+
+  /** After its last user: what cannot be recorded now stays in memory. */
+  async unload(entry: BlobEntry): Promise<void> {
+    const open = this.entries.get(entry.blobId);
+    if (open?.entry !== entry || entry.users > 0) return;
+    for (const deposit of [...entry.deposits]) if (deposit !== open.common) deposit.close();
+    await entry.writesEnded();
+    if (!(await this.journal.flush())) return;
+    entry.unload();
+    open.common.close();
+    this.entries.delete(entry.blobId);
+  }
+
+  /** Records when blobs were used last; writes nothing afterwards. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.journal.flush();
+    const changes = [...this.records].map(([blobId, record]) => {
+      const lastUseMs = this.space.lastUseMsOf(blobId);
+      const key = blobKey(blobId);
+      return { key, value: encodeBlobRecord(key, { ...record, lastUseMs }) };
+    });
+    // It decides only which blob goes first.
+    await this.journal.run(() => this.#init.index.putLoosely(changes)).catch(() => undefined);
+  }
+
+  async #load(blobId: BlobId, sizeBytes: number): Promise<OpenEntry> {
+    const record = this.records.get(blobId);
+    let entry = new BlobEntry(this.#parts, blobId, sizeBytes, record);
+    if (record !== undefined) await this.#loadSegments(entry, record);
+    // Evicted meanwhile.
+    if (record !== this.records.get(blobId)) entry = new BlobEntry(this.#parts, blobId, sizeBytes);
+    const common = new Deposit(entry);
+    entry.deposits.add(common);
+    const open = { entry, common };
+    this.entries.set(blobId, open);
+    return open;
+  }
+
+  async #loadSegments(entry: BlobEntry, { generation }: BlobRecord): Promise<void> {
+    const { blobId, sizeBytes } = entry;
+    const { index, counters, onEvent } = this.#init;
+    for (const [segment, bytes] of await this.journal.run(() => index.segments(blobId))) {
+      try {
+        if (segment >= segmentCount(sizeBytes)) continue;
+        const record = decodeSegmentRecord(segmentKey(blobId, segment), bytes);
+        if (record.generation !== generation) continue;
+        loadSegment(entry, segment, record);
+      } catch (error) {
+        if (!(error instanceof StoreRecordError)) throw error;
+        counters.recordsDamaged++;
+        const message = `blob ${blobId}: the record of segment ${segment} is damaged`;
+        onEvent({ kind: 'damaged-record', message, error });
+        entry.markChanged(segmentRange(segment, sizeBytes));
+      }
+    }
+  }
+
+  /** The blob is not in the store any more; false when its file could not be removed. */
+  #drop(blobId: BlobId): Promise<boolean> {
+    const dropping = this.#dropping.get(blobId) ?? this.#dropNow(blobId);
+    this.#dropping.set(blobId, dropping);
+    return dropping.finally(() => this.#dropping.delete(blobId));
+  }
+
+  async #dropNow(blobId: BlobId): Promise<boolean> {
+    const { files, openFiles, onLost, onEvent } = this.#init;
+    const lost = this.entries.get(blobId)?.entry.reset() ?? [];
+    openFiles.forget(blobId);
+    this.records.delete(blobId);
+    this.journal.markStale(blobId);
+    if (lost.length > 0) onLost(blobId, lost);
+    // First the file: a full disk may have no room for the change of records.
+    const isRemoved = await files.remove(blobId).then(
+      () => true,
+      (error: unknown) => {
+        onEvent({ kind: 'evict-failed', message: `blob ${blobId} cannot be removed`, error });
+        return false;
+      },
+    );
+    if (isRemoved) this.space.remove(blobId);
+    await this.journal.run(() => this.journal.deleteStale());
+    return isRemoved;
+  }
+
+  async #evict(blobId: BlobId): Promise<boolean> {
+    const { bytes } = this.space;
+    if (!(await this.#drop(blobId))) return false;
+    const freed = bytes - this.space.bytes;
+    this.#init.counters.bytesEvicted += freed;
+    const message = `store ${this.#init.directory}: blob ${blobId} evicted, ${freed} bytes freed`;
+    this.#init.onEvent({ kind: 'evicted', message, bytes: freed });
+    return true;
+  }
+
+  #makeParts(): StoreParts {
+    const { files, openFiles, counters, onHeld, now } = this.#init;
+    return {
+      files,
+      openFiles,
+      io: this.#init.io ?? REAL_STORE_IO,
+      counters,
+      canWrite: (blobId) =>
+        !this.#isClosed && !this.#dropping.has(blobId) && !this.journal.isStale(blobId),
+      onWritten: (blobId, bytes) => {
+        counters.bytesWritten += bytes;
+        this.#disk.onWritten();
+        this.space.use(blobId, now());
+        this.space.grow(blobId, bytes);
+      },
+      onWriteFailed: (error, bytes) => this.#onWriteFailed(error, bytes),
+      onRead: (blobId, bytes) => {
+        counters.bytesRead += bytes;
+        this.space.use(blobId, now());
+      },
+      onChanged: (blob, bytes) => this.journal.add(blob, bytes),
+      onHeld,
+      onRefuted: (blob, ranges) => this.#onRefuted(blob, ranges),
+      onDamaged: (blobId, error) => this.#onDamaged(blobId, error),
+    };
+  }
+
+  #onWriteFailed(error: unknown, bytes: number): void {
+    this.#disk.onWriteFailed(error);
+    if (!isDiskFull(error)) return;
+    this.#makingRoom ??= this.space.evict(Math.max(bytes, STORE_FULL_EVICT_BYTES)).finally(() => {
+      this.#makingRoom = undefined;
+    });
+  }
+
+  #onRefuted(blob: RecordedBlob, ranges: readonly ByteRange[]): void {
+    const { blobId } = blob;
+    const message = `blob ${blobId}: bytes that were held are wrong and fetched again`;
+    this.#init.onEvent({ kind: 'wrong-bytes', message });
+    this.#init.onLost(blobId, ranges);
+    this.journal.add(blob, 0);
+    // Not after a delay: until then a crash would bring them back.
+    void this.journal.flush();
+  }
+
+  #onDamaged(blobId: BlobId, error: unknown): void {
+    this.#init.counters.filesDamaged++;
+    const message = `blob ${blobId}: its file is not usable`;
+    this.#init.onEvent({ kind: 'damaged-file', message, error });
+    void this.#drop(blobId);
+  }
+}
+
+function loadSegment(
+  { state, hashes, sizeBytes }: BlobEntry,
+  segment: number,
+  record: ReturnType<typeof decodeSegmentRecord>,
+): void {
+  const { start, end } = segmentRange(segment, sizeBytes);
+  hashes.load(segment, record.hashes);
+  for (const range of record.held) {
+    if (start + range.end > end) continue;
+    state.load({ start: start + range.start, end: start + range.end });
+  }
+}

@@ -1,0 +1,217 @@
+/** A blob of a store, as its users see it. */
+import type { CodecPool, Verdict } from '@shoal/blob-store';
+import type { BlobId } from '@shoal/oci';
+import { PIECE_BYTES } from '../limits.ts';
+import type { ByteRange } from '../ranges/byte-range.ts';
+import type { RangeSet } from '../ranges/range-set.ts';
+import type { BlobEntry } from './blob-entry.ts';
+import type { Deposit } from './deposit.ts';
+
+/** What is held of a blob; only the store changes it. */
+export type HeldRanges = Pick<
+  RangeSet,
+  'bytes' | 'count' | 'covers' | 'coveredUntil' | 'intersect' | 'missing' | 'encode'
+> &
+  Iterable<ByteRange>;
+
+export type BlobCheck =
+  | 'right'
+  | 'wrong'
+  /** Not every byte is there, or no hash is known. */
+  | 'unknown'
+  /** It could not be read, was changed meanwhile, or the store is closed. */
+  | 'given-up';
+
+export type StoredBlobInit = {
+  readonly entry: BlobEntry;
+  readonly pool: CodecPool;
+  /** Ends hashing once its first element is not 0. */
+  readonly stop: Int32Array<SharedArrayBuffer>;
+  readonly openDeposit: () => Deposit;
+  /** Of the user that closes it. */
+  readonly onClose: () => Promise<void>;
+  readonly pin: (isPinned: boolean) => void;
+  readonly onChanged: () => void;
+  readonly flush: () => Promise<boolean>;
+  /** Bytes of all users that see the blob as a whole. */
+  readonly common: Deposit;
+};
+
+export class StoredBlob implements AsyncDisposable {
+  readonly #init: StoredBlobInit;
+  #isPinned = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(init: StoredBlobInit) {
+    this.#init = init;
+    init.entry.users++;
+  }
+
+  get blobId(): BlobId {
+    return this.#init.entry.blobId;
+  }
+
+  get sizeBytes(): number {
+    return this.#init.entry.sizeBytes;
+  }
+
+  /** Right bytes; not all of them survive a crash yet. Ask for it each time: an eviction replaces it. */
+  get held(): HeldRanges {
+    return this.#init.entry.state.held;
+  }
+
+  /** The digest of the whole was compared. */
+  get isComplete(): boolean {
+    return this.#init.entry.isComplete;
+  }
+
+  isHeld(range: ByteRange): boolean {
+    return this.held.covers(range);
+  }
+
+  /** For one reader that verifies what it is given: see `Deposit`. Close it when no verdict follows. */
+  deposit(): Deposit {
+    const deposit = this.#init.openDeposit();
+    if (this.#closing !== undefined) deposit.close();
+    return deposit;
+  }
+
+  /** Into the deposit that all users share: for readers that verify what lies in the store. */
+  write(offset: number, bytes: Uint8Array): Promise<boolean> {
+    return this.#init.common.write(offset, bytes);
+  }
+
+  /** Of what the shared deposit has; a wrong range is not held any more, whoever wrote it. */
+  settle(offset: number, length: number, verdict: Verdict): void {
+    this.#init.common.settle(offset, length, verdict);
+    if (verdict === 'wrong') this.refute(offset, length);
+  }
+
+  /** Bytes that were read here are wrong: their disk is failing, or they were judged too well. */
+  refute(offset: number, length: number): void {
+    const range = { start: offset, end: offset + length };
+    if (this.#init.entry.isInside(range)) this.#init.entry.refute(range);
+  }
+
+  /** Held bytes, the caller's alone; undefined when not all are held or they cannot be read. */
+  read(offset: number, length: number): Promise<Buffer | undefined> {
+    return this.#init.entry.read({ start: offset, end: offset + length });
+  }
+
+  /** The same of bytes that nobody has judged: never for peers. */
+  readUnsettled(offset: number, length: number): Promise<Buffer | undefined> {
+    return this.#init.entry.readStored({ start: offset, end: offset + length });
+  }
+
+  /** SHA-256 of a piece of `PIECE_BYTES`, as it was told. */
+  pieceHash(piece: number): Buffer | undefined {
+    return this.#init.entry.hashes.get(piece);
+  }
+
+  /** Only of somebody who is believed. 'other': another one is known, and stays. */
+  setPieceHash(piece: number, hash: Uint8Array): 'new' | 'same' | 'other' | 'none' {
+    const { entry, onChanged } = this.#init;
+    const outcome = entry.hashes.set(piece, hash);
+    if (outcome === 'new') this.#recordPiece(piece);
+    if (outcome === 'new') onChanged();
+    return outcome;
+  }
+
+  /** What was told is not believed any more. */
+  deletePieceHash(piece: number): void {
+    const { entry, onChanged } = this.#init;
+    entry.hashes.delete(piece);
+    if (piece < entry.hashes.count) this.#recordPiece(piece);
+    onChanged();
+  }
+
+  /** SHA-256 of a piece whose every byte is held, by a codec thread. */
+  async hashPiece(piece: number): Promise<Buffer | undefined> {
+    const range = this.#pieceRange(piece);
+    if (!this.isHeld(range)) return undefined;
+    const { state } = this.#init.entry;
+    const { drops } = state;
+    const hash = await this.#hash(range);
+    return drops === state.drops ? hash : undefined;
+  }
+
+  /** Compares a piece in the file with the hash that was told, by a codec thread, and settles it. */
+  async verifyPiece(piece: number): Promise<BlobCheck> {
+    const expected = this.pieceHash(piece);
+    return expected === undefined ? 'unknown' : this.#verify(this.#pieceRange(piece), expected);
+  }
+
+  /**
+   * Compares the whole blob with its digest, by a codec thread, once all of it is in the file. When it is
+   * right everything is held; otherwise everything is given up that was not settled by other digests.
+   */
+  async completeBlob(): Promise<BlobCheck> {
+    const { entry, onChanged } = this.#init;
+    if (entry.isComplete) return 'right';
+    const all = { start: 0, end: this.sizeBytes };
+    const check = await this.#verify(all, Buffer.from(this.blobId, 'hex'));
+    if (check === 'right' && this.isHeld(all)) {
+      entry.markVerified();
+      onChanged();
+    }
+    return check;
+  }
+
+  /** While it is pinned it is not evicted. */
+  pin(): void {
+    if (!this.#isPinned && this.#closing === undefined) this.#init.pin(true);
+    this.#isPinned = true;
+  }
+
+  unpin(): void {
+    if (this.#isPinned) this.#init.pin(false);
+    this.#isPinned = false;
+  }
+
+  /** Resolves when all that was settled so far is durable; false when some is not. */
+  flush(): Promise<boolean> {
+    return this.#init.flush();
+  }
+
+  /** Ends this use of the blob; it stays in the store. */
+  close(): Promise<void> {
+    this.unpin();
+    this.#closing ??= this.#init.onClose();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #pieceRange(piece: number): ByteRange {
+    const start = piece * PIECE_BYTES;
+    return { start, end: Math.min(start + PIECE_BYTES, this.sizeBytes) };
+  }
+
+  #recordPiece(piece: number): void {
+    this.#init.entry.markChanged(this.#pieceRange(piece));
+  }
+
+  async #verify(range: ByteRange, expected: Buffer): Promise<BlobCheck> {
+    const { entry } = this.#init;
+    const { state } = entry;
+    if (!entry.isInside(range) || !state.isStored(range)) return 'unknown';
+    const { releases } = state;
+    const hash = await this.#hash(range);
+    if (hash === undefined || releases !== state.releases) return 'given-up';
+    const verdict = hash.equals(expected) ? 'right' : 'wrong';
+    entry.judgeStored(range, verdict);
+    return verdict;
+  }
+
+  async #hash({ start, end }: ByteRange): Promise<Buffer | undefined> {
+    const { entry, pool, stop } = this.#init;
+    const digests = await entry.withFile(async ({ fd }) => {
+      const lengths = Float64Array.of(end - start);
+      const job = { fd, offsets: Float64Array.of(start), lengths, stop };
+      return (await pool.run('hash-file', job).catch(() => undefined))?.digests;
+    });
+    return digests === undefined ? undefined : Buffer.from(digests);
+  }
+}
