@@ -111,3 +111,11 @@ export function requireContainerdJudge(
   lack(t, `containerd ${line} is not built (test/judges/build-containerd.sh ${line})`);
   return undefined;
 }
+
+/** Path of the distribution specification's own suite; a skip or failure when it is not there. */
+export function requireDistributionJudge(t: TestScope): string | undefined {
+  const program = join(judgesDirectory(), 'distribution-spec', 'bin', 'conformance');
+  if (existsSync(program)) return program;
+  lack(t, 'the distribution suite is not built (test/judges/build-distribution-spec.sh)');
+  return undefined;
+}

@@ -9,6 +9,7 @@ export {
   findTool,
   nydusDirectory,
   requireContainerdJudge,
+  requireDistributionJudge,
   requireMounts,
   requireNydus,
   requireNydusBuilder,

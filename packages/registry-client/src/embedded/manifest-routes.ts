@@ -74,8 +74,15 @@ export class ManifestRoutes {
   }
 
   listTags(context: RequestContext, repository: string): void {
-    const tags = [...this.#shelf.get(repository).tags.keys()].sort();
-    context.sendJson(200, {}, { name: repository, tags });
+    const query = context.url.searchParams;
+    const [last, n] = [query.get('last') ?? '', query.get('n') ?? ''];
+    const all = [...this.#shelf.get(repository).tags.keys()].sort();
+    const rest = all.filter((tag) => tag > last);
+    const tags = /^\d{1,9}$/.test(n) ? rest.slice(0, Number(n)) : rest;
+    const next = new URLSearchParams({ last: tags.at(-1) ?? last, n });
+    const link = `</v2/${repository}/tags/list?${next}>; rel="next"`;
+    const isCut = tags.length > 0 && tags.length < rest.length;
+    context.sendJson(200, isCut ? { link } : {}, { name: repository, tags });
   }
 
   listReferrers(context: RequestContext, repository: string, digest: string): void {
