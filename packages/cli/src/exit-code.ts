@@ -32,6 +32,11 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'ERR_REGISTRY_CLIENT_CONFIG',
   'ERR_NODE_CONFIG',
   'ERR_NODE_CONFIG_DIFFERS',
+  'ERR_P2P_AUTHORITY',
+  'ERR_P2P_CERTIFICATE_REQUEST',
+  'ERR_P2P_IDENTITY_FILES',
+  'ERR_P2P_TOKEN_KEY',
+  'ERR_P2P_TRACKER_OPTIONS',
 ]);
 
 /** The exit code of a command that ended with `error`. */

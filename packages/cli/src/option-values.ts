@@ -5,6 +5,17 @@ import { InvalidArgumentError } from 'commander';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
+/** A parser of whole numbers within bounds (both included). */
+export function wholeNumberParser(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (!Number.isSafeInteger(value) || value < min || value > max) {
+      throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
 /** A parser of sizes in bytes: `4096`, `64k`, `1m`, `2MiB` (powers of 1024), within bounds (both included). */
 export function sizeParser(min: number, max: number): (text: string) => number {
   return (text) => {

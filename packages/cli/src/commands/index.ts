@@ -25,6 +25,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ['doctor', async () => (await import('./doctor.ts')).registerDoctor],
   ['node', async () => (await import('./node.ts')).registerNode],
   ['snapshotter', async () => (await import('./snapshotter.ts')).registerSnapshotter],
+  ['tracker', async () => (await import('./tracker.ts')).registerTracker],
+  ['ca', async () => (await import('./ca.ts')).registerCa],
 ]);
 
 /** Adds the command of that name to the program, or all when there is none. */

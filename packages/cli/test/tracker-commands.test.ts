@@ -1,0 +1,130 @@
+/** `shoal ca` and `shoal tracker`, as the real program: certificates it makes let hosts in. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TrackerClient } from '@shoal/p2p-peer';
+import { IdentityFiles, identityPathsIn } from '@shoal/p2p-peer/trust';
+import { temporaryDirectory, until } from '@shoal/test-kit';
+import t from 'tap';
+import { SHOAL, shoalHere } from './support/shoal.ts';
+
+t.setTimeout(200_000);
+
+t.test(
+  'a cluster from nothing: authority, certificates, tracker, a host that gets a token',
+  async (t) => {
+    const directory = temporaryDirectory(t);
+    const ca = join(directory, 'ca');
+    const made = await shoalHere('ca', 'init', '--dir', ca, '--json');
+    t.match(made, { exitCode: 0, stderr: '' });
+    t.match(JSON.parse(made.stdout), { directory: ca });
+    const again = await shoalHere('ca', 'init', '--dir', ca);
+    t.match(again, { exitCode: 1, stderr: /^shoal ca: .*exists and is not overwritten\. .+\.\n$/ });
+    const out = (name: string) => join(directory, name);
+    const issue = (host: string, role: string) =>
+      shoalHere(
+        'ca',
+        'issue',
+        '--dir',
+        ca,
+        '--host',
+        host,
+        '--role',
+        role,
+        '--address',
+        '127.0.0.1',
+        '--out',
+        out(host),
+      );
+    t.match(await issue('tracker-1', 'tracker'), {
+      exitCode: 0,
+      stdout: /^tracker tracker-1: .*valid until 20/,
+    });
+    t.match(await issue('node-1', 'peer'), { exitCode: 0 });
+    t.same(readdirSync(out('node-1')).toSorted(), ['ca.crt', 'tls.crt', 'tls.key', 'token.pub']);
+    t.same(readdirSync(out('tracker-1')).toSorted(), [
+      'ca.crt',
+      'tls.crt',
+      'tls.key',
+      'token.key',
+      'token.pub',
+    ]);
+    for (const name of readdirSync(out('node-1'))) {
+      t.equal(statSync(join(out('node-1'), name)).mode & 0o777, 0o600, name);
+    }
+
+    writeFileSync(out('admin'), `${'a'.repeat(32)}\n`);
+    const child = spawn(
+      SHOAL,
+      [
+        'tracker',
+        '--json',
+        '--listen',
+        '127.0.0.1:0',
+        '--page-listen',
+        '127.0.0.1:0',
+        '--tls',
+        out('tracker-1'),
+        '--token-key',
+        join(out('tracker-1'), 'token.key'),
+        '--admin-token',
+        out('admin'),
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    t.teardown(() => child.kill('SIGKILL'));
+    let printed = '';
+    child.stdout.on('data', (data: Buffer) => {
+      printed += data.toString();
+    });
+    await until('it says where it listens', () => printed.includes('}'));
+    const { tls, page } = JSON.parse(printed);
+    await using identity = await IdentityFiles.open(identityPathsIn(out('node-1')));
+    const own = () => ({ zone: '', rack: '', address: '127.0.0.1:1' });
+    await using client = new TrackerClient({
+      trackers: [`https://${tls}`],
+      identity,
+      own,
+      timeoutMs: 60_000,
+    });
+    const token = await client.fetchToken();
+    t.match(token?.token, /^v1\./);
+    const answer = await fetch(`http://${page}/v1/swarm`);
+    t.equal(answer.status, 200);
+    await answer.body?.cancel();
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'exit');
+    t.equal(code, 0);
+    const key = readFileSync(join(ca, 'ca.key'), 'utf8').split('\n')[1] ?? '';
+    t.notOk(printed.includes(key));
+  },
+);
+
+t.test('wrong use ends with 2', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(join(directory, 'short'), 'x');
+  const cases: readonly (readonly [string[], RegExp])[] = [
+    [['ca'], /missing required argument/],
+    [['ca', 'burn'], /Allowed choices are init, issue/],
+    [['ca', 'issue'], /issue needs --host, --role and --out/],
+    [['ca', 'init', '--days', '0'], /whole number from 1 to 3650/],
+    [
+      ['ca', 'issue', '--dir', directory, '--host', 'a', '--role', 'peer', '--out', 'x'],
+      /no certificate authority/,
+    ],
+    [['ca', 'issue', '--host', 'a b', '--role', 'peer', '--out', 'x'], /names no host/],
+    [['tracker', '--tls', directory], /cannot be read \(ENOENT\)/],
+    [['tracker', '--listen', 'x'], /Give host:port/],
+    [['tracker', '--grant', 'x'], /HOSTS=RULE/],
+  ];
+  for (const [args, message] of cases) {
+    const { exitCode, stderr, stdout } = await shoalHere(...args);
+    t.match(
+      { exitCode, stdout, stderr },
+      { exitCode: 2, stdout: '', stderr: message },
+      args.join(' '),
+    );
+    t.equal(stderr.split('\n').length, 2, 'one line');
+  }
+});
