@@ -25,6 +25,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ['doctor', async () => (await import('./doctor.ts')).registerDoctor],
   ['node', async () => (await import('./node.ts')).registerNode],
   ['snapshotter', async () => (await import('./snapshotter.ts')).registerSnapshotter],
+  ['proxy', async () => (await import('./proxy.ts')).registerProxy],
   ['tracker', async () => (await import('./tracker.ts')).registerTracker],
   ['ca', async () => (await import('./ca.ts')).registerCa],
 ]);
