@@ -125,6 +125,7 @@ export function reportOf(changes: Partial<HostReport> = {}): HostReport {
 export type RawAnswer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
+  /** A character a byte. */
   readonly text: string;
 };
 
@@ -146,7 +147,8 @@ export async function ask(
   try {
     const options = { method, headers, body: body ?? null, dispatcher: agent };
     const answer = await request(url, options);
-    return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
+    const bytes = Buffer.from(await answer.body.arrayBuffer());
+    return { status: answer.statusCode, headers: answer.headers, text: bytes.toString('latin1') };
   } finally {
     await agent.destroy();
   }
