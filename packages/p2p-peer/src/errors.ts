@@ -186,3 +186,23 @@ export class PeerUnavailableError extends ShoalError {
     });
   }
 }
+
+/** The certificate of this host is none of a host. */
+export class PeerIdentityError extends ShoalError {
+  override readonly code = 'ERR_P2P_PEER_IDENTITY';
+
+  constructor(directory: string) {
+    super(`the certificate in ${quoted(directory)} names no host that shares blobs`, {
+      remedy: 'make one with `shoal ca issue --role peer`',
+    });
+  }
+}
+
+/** A peer that is being closed was asked for something. */
+export class PeerClosedError extends ShoalError {
+  override readonly code = 'ERR_P2P_PEER_CLOSED';
+
+  constructor() {
+    super('this host shares nothing any more', { retryable: true });
+  }
+}

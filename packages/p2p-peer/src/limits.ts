@@ -64,3 +64,13 @@ export const HOMES_REMEMBERED_MAX = 4096;
 export const BANS_MAX = 4096;
 /** What a home reads of its origin at a time for others. */
 export const HOME_FETCH_BYTES_MAX = 4 << 20;
+/** Blobs that are shared at the same time: the layers of some hundred images. */
+export const SWARMS_MAX = 1024;
+/** A blob that nobody has read for so long needs no wires; what is held of it stays. */
+export const SWARM_IDLE_MS = 300_000;
+/** How often swarms are looked at for that. */
+export const SWARM_CHECK_MS = 30_000;
+/** How often trackers hear that a blob is still read. */
+export const ANNOUNCE_INTERVAL_MS = 30_000;
+/** How often wires to neighbours are looked at: it costs no message. */
+export const NEIGHBOURS_CHECK_MS = 2000;

@@ -28,6 +28,7 @@ export class HostDirectory {
   readonly #input: HostDirectoryInput;
   readonly #met = new Map<HostName, HostFacts>();
   #listed: ReadonlyMap<HostName, HostFacts> = new Map();
+  readonly #heard = new Map<HostName, HostFacts>();
   readonly #absent = new Map<HostName, Absence>();
   readonly #names = new Map<PeerId, HostName>();
   /** Homes by blob and extent, until anything changes. */
@@ -61,6 +62,19 @@ export class HostDirectory {
     this.#met.set(facts.host, facts);
     this.#name(facts);
     this.#changed();
+  }
+
+  /** Somebody has told of it; whether it lives is not known. */
+  hear(facts: HostFacts): void {
+    if (this.#heard.size >= DIRECTORY_HOSTS_MAX) this.#heard.clear();
+    this.#heard.set(facts.host, facts);
+    this.#name(facts);
+  }
+
+  /** It is left out at the moment. */
+  isMissing(host: HostName): boolean {
+    const absence = this.#absent.get(host);
+    return absence !== undefined && absence.untilMs > this.#input.nowMs();
   }
 
   /** Nobody answered there. */
@@ -118,7 +132,10 @@ export class HostDirectory {
     const { self, seeds } = this.#input;
     if (host === self.host) return self;
     return (
-      this.#met.get(host) ?? this.#listed.get(host) ?? seeds.find((seed) => seed.host === host)
+      this.#met.get(host) ??
+      this.#listed.get(host) ??
+      seeds.find((seed) => seed.host === host) ??
+      this.#heard.get(host)
     );
   }
 

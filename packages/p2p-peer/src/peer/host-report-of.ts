@@ -1,0 +1,33 @@
+/** What this host reports to its trackers every few seconds, for other hosts and for people. */
+import type { HostFacts } from '../identity/host.ts';
+import { peerIdOf } from '../identity/peer-id.ts';
+import type { HostReport } from '../tracker/host-report.ts';
+import { REPORT_BLOBS_MAX } from '../tracker/limits.ts';
+import type { PeerTraffic } from './peer-traffic.ts';
+import type { SwarmTable } from './swarm-table.ts';
+
+export type HostReportInput = {
+  readonly self: HostFacts;
+  readonly version: string;
+  readonly traffic: PeerTraffic;
+  readonly swarms: SwarmTable;
+};
+
+export function hostReport({ self, version, traffic, swarms }: HostReportInput): HostReport {
+  const blobs = swarms.all().flatMap((swarm) => {
+    const { blobId, sizeBytes, bytesMissing, repository } = swarm;
+    // One that only others have asked for is theirs to report.
+    if (repository === undefined) return [];
+    return [{ blob: blobId, sizeBytes, heldBytes: sizeBytes - bytesMissing, repository }];
+  });
+  return {
+    version,
+    peerId: peerIdOf(self.host),
+    zone: self.zone,
+    rack: self.rack,
+    address: self.address,
+    rates: traffic.takeRates(),
+    blobs: blobs.slice(0, REPORT_BLOBS_MAX),
+    preheats: [],
+  };
+}

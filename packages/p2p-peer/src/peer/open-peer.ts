@@ -1,0 +1,197 @@
+/** Opens the parts of a peer one after the other; what was opened is closed when a later one fails. */
+import type { BlobSource, CodecPool } from '@shoal/blob-store';
+import type { BlobId } from '@shoal/oci';
+import type { HostFacts } from '../identity/host.ts';
+import { Bans } from '../select/bans.ts';
+import { UploadSlots } from '../select/upload-slots.ts';
+import { CompressedStore } from '../store/compressed-store.ts';
+import type { StoreEvent } from '../store/store-event.ts';
+import { Swarm } from '../swarm/swarm.ts';
+import { ReportLoop } from '../tracker/client/report-loop.ts';
+import { TrackerClient } from '../tracker/client/tracker-client.ts';
+import type { BlobWire } from '../wire/blob-wire.ts';
+import { WireDialError } from '../wire/errors.ts';
+import type { AcceptBlob } from '../wire/host-greeting.ts';
+import { openWire } from '../wire/open-wire.ts';
+import { WireListener } from '../wire/wire-listener.ts';
+import type { WireLog } from '../wire/wire-log.ts';
+import { HostDirectory } from './host-directory.ts';
+import { type HostReportInput, hostReport } from './host-report-of.ts';
+import { Neighbourhood } from './neighbourhood.ts';
+import { Peer } from './peer.ts';
+import { PeerTraffic } from './peer-traffic.ts';
+import { PeerTrust } from './peer-trust.ts';
+import { SwarmTable } from './swarm-table.ts';
+
+export type PeerOptions = {
+  /** Directory of ca.crt, tls.crt, tls.key and token.pub. */
+  readonly identityDirectory: string;
+  readonly listenHost: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  /** Host that others are told to connect to, at the port that is listened at. */
+  readonly advertiseHost: string;
+  readonly zone: string;
+  readonly rack: string;
+  /** Of the store. */
+  readonly directory: string;
+  readonly bytesMax: number;
+  /** Each `https://host:port`. */
+  readonly trackers: readonly string[];
+  /** Hosts that are known without any tracker. */
+  readonly seeds: readonly HostFacts[];
+  /** For people who look at the swarm. */
+  readonly version: string;
+};
+
+export type PeerComponents = {
+  /** This host's own way to the origin of a repository, for what it fetches as a home. */
+  readonly originOf: (repository: string) => BlobSource | undefined;
+  readonly pool: CodecPool;
+  /** What the mount cache takes of the same budget, in bytes. */
+  readonly otherBytes?: () => number;
+  readonly isCompleteElsewhere?: (blobId: BlobId) => boolean;
+  readonly onStoreEvent?: (event: StoreEvent) => void;
+  /** Something about others failed that an operator may want to know. */
+  readonly onProblem?: (error: unknown) => void;
+  readonly wireLog?: WireLog;
+};
+
+const nowMs = (): number => performance.now();
+
+/** Listens when it resolves. Throws what identity, store or port are wrong with. */
+export async function openPeer(options: PeerOptions, components: PeerComponents): Promise<Peer> {
+  await using opened = new AsyncDisposableStack();
+  const port = { value: options.port };
+  const { trust, trackers, self } = await openIdentity(options, components, opened, port);
+  const directory = new HostDirectory({ self, seeds: options.seeds, nowMs });
+  const traffic = new PeerTraffic(nowMs);
+  const { store, swarms } = await openBlobs(options, components, { trust, directory, traffic });
+  opened.use(store);
+  opened.use(swarms);
+  const listener = opened.use(await listen(options, components, { trust, self, swarms }));
+  port.value = listener.port;
+  opened.defer(trust.files.onChange(() => listener.reloadIdentity()));
+  const neighbourhood = opened.use(
+    new Neighbourhood({ directory, trackers, nowMs, random: Math.random, port: () => port.value }),
+  );
+  if (options.trackers.length > 0) {
+    opened.use(reportTo(trackers, { directory, self, swarms, traffic, version: options.version }));
+  }
+  const owned = opened.move();
+  return new Peer({ trust, directory, store, swarms, listener, traffic, neighbourhood, owned });
+}
+
+async function openIdentity(
+  { identityDirectory, trackers: addresses, advertiseHost, zone, rack }: PeerOptions,
+  { onProblem = () => undefined }: PeerComponents,
+  opened: AsyncDisposableStack,
+  port: { readonly value: number },
+) {
+  // The trackers are asked with the identity that is opened here.
+  let trackers: TrackerClient | undefined;
+  const trust = await PeerTrust.open({
+    directory: identityDirectory,
+    fetchToken: async () => await trackers?.fetchToken(),
+    onProblem,
+  });
+  opened.use(trust);
+  const self: HostFacts = {
+    ...{ host: trust.host, role: trust.role, zone, rack },
+    get address() {
+      return formatAddress(advertiseHost, port.value);
+    },
+  };
+  const { files, token } = trust;
+  trackers = opened.use(
+    new TrackerClient({ trackers: addresses, identity: files, own: () => self, token, onProblem }),
+  );
+  return { trust, trackers, self };
+}
+
+async function openBlobs(
+  { directory: path, bytesMax }: PeerOptions,
+  components: PeerComponents,
+  { trust, directory, traffic }: BlobsNeed,
+): Promise<{ readonly store: CompressedStore; readonly swarms: SwarmTable }> {
+  const { pool, otherBytes, isCompleteElsewhere, onStoreEvent, originOf, wireLog } = components;
+  const shared = { directory, bans: new Bans(), slots: new UploadSlots(), nowMs };
+  const swarms = new SwarmTable({
+    nowMs,
+    open: async (blobId, sizeBytes) =>
+      new Swarm({
+        ...{ ...shared, originOf, stored: await store.blob(blobId, sizeBytes) },
+        open: (swarm, host) => dial(swarm, host, { self: directory.self, trust, log: wireLog }),
+        onServed: (bytes) => traffic.count('upload', bytes),
+      }),
+  });
+  const store = await CompressedStore.open(
+    { directory: path, bytesMax },
+    {
+      pool,
+      ...(otherBytes === undefined ? {} : { otherBytes }),
+      ...(isCompleteElsewhere === undefined ? {} : { isCompleteElsewhere }),
+      ...(onStoreEvent === undefined ? {} : { onEvent: onStoreEvent }),
+      onHeld: (blobId, ranges) => swarms.get(blobId)?.tellHeld(ranges),
+    },
+  );
+  return { store, swarms };
+}
+
+type BlobsNeed = {
+  readonly trust: PeerTrust;
+  readonly directory: HostDirectory;
+  readonly traffic: PeerTraffic;
+};
+
+type DialNeed = {
+  readonly self: HostFacts;
+  readonly trust: PeerTrust;
+  readonly log: WireLog | undefined;
+};
+
+async function dial(swarm: Swarm, host: HostFacts, need: DialNeed): Promise<BlobWire> {
+  const { blobId, repository } = swarm;
+  if (repository === undefined) throw new WireDialError(host.address, 'nobody here reads the blob');
+  return await openWire({ ...need, host, blobId, repository, blob: swarm.sharedWith(repository) });
+}
+
+async function listen(
+  { listenHost, port }: PeerOptions,
+  { wireLog, onProblem }: PeerComponents,
+  { trust, self, swarms }: ListenNeed,
+): Promise<WireListener> {
+  const accept: AcceptBlob = async ({ blobId, blobBytes }, { repository }) => {
+    if (repository === undefined) return undefined;
+    return await swarms.use({ blobId, sizeBytes: blobBytes }, (swarm) => ({
+      ...swarm.sharedWith(repository),
+      onOpen: (wire) => swarm.wires.adopt(wire),
+    }));
+  };
+  return await WireListener.open({
+    ...{ trust, self, accept, listenHost, port, log: wireLog },
+    ...(onProblem === undefined ? {} : { onRefused: onProblem }),
+  });
+}
+
+type ListenNeed = {
+  readonly trust: PeerTrust;
+  readonly self: HostFacts;
+  readonly swarms: SwarmTable;
+};
+
+/** And hears who else lives. */
+function reportTo(
+  client: TrackerClient,
+  { directory, ...need }: HostReportInput & { readonly directory: HostDirectory },
+): ReportLoop {
+  return new ReportLoop({
+    client,
+    report: () => hostReport(need),
+    onAnswers: () => directory.list(client.hosts()),
+  });
+}
+
+function formatAddress(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,83 @@
+/**
+ * One host among others: it reads blobs from whoever has them, keeps their stored bytes, serves them,
+ * and fetches as a home what nobody has. Everything it knows of others is soft: whatever fails, a read
+ * ends at the reader's own way to the origin.
+ */
+import type { BlobSource } from '@shoal/blob-store';
+import type { HostFacts } from '../identity/host.ts';
+import type { CompressedStore, StoreStats } from '../store/compressed-store.ts';
+import type { WireListener } from '../wire/wire-listener.ts';
+import type { HostDirectory } from './host-directory.ts';
+import type { Neighbourhood } from './neighbourhood.ts';
+import { peerSource } from './peer-source.ts';
+import type { PeerTraffic, TrafficBytes } from './peer-traffic.ts';
+import type { PeerTrust } from './peer-trust.ts';
+import type { SwarmTable } from './swarm-table.ts';
+
+export type PeerParts = {
+  readonly trust: PeerTrust;
+  readonly directory: HostDirectory;
+  readonly store: CompressedStore;
+  readonly swarms: SwarmTable;
+  readonly listener: WireListener;
+  readonly traffic: PeerTraffic;
+  readonly neighbourhood: Neighbourhood;
+  /** All of these, in the order they were opened. */
+  readonly owned: AsyncDisposableStack;
+};
+
+export type PeerStatus = {
+  readonly self: HostFacts;
+  /** Hosts that are believed to live, this one among them. */
+  readonly hosts: number;
+  readonly hasToken: boolean;
+  readonly wires: number;
+  readonly blobs: number;
+  readonly traffic: TrafficBytes;
+  readonly store: StoreStats;
+};
+
+export class Peer implements AsyncDisposable {
+  readonly #parts: PeerParts;
+
+  constructor(parts: PeerParts) {
+    this.#parts = parts;
+  }
+
+  /** Where hosts connect. */
+  get port(): number {
+    return this.#parts.listener.port;
+  }
+
+  /** Blobs of one repository, `registry/repository`; closing it closes the reader's origin. */
+  source(origin: BlobSource, repository: string): BlobSource {
+    const { swarms, traffic, trust, neighbourhood } = this.#parts;
+    return peerSource({
+      ...{ origin, repository, swarms, traffic },
+      hasToken: () => trust.token() !== undefined,
+      onRead: (swarm) => neighbourhood.attend(swarm, repository),
+    });
+  }
+
+  status(): PeerStatus {
+    const { directory, trust, swarms, traffic, store } = this.#parts;
+    return {
+      self: directory.self,
+      hosts: directory.live().length,
+      hasToken: trust.token() !== undefined,
+      wires: swarms.all().reduce((sum, { wires }) => sum + wires.count, 0),
+      blobs: swarms.count,
+      traffic: traffic.bytes(),
+      store: store.stats(),
+    };
+  }
+
+  /** Tells the trackers, closes wires, makes what is held durable. Idempotent. */
+  async close(): Promise<void> {
+    await this.#parts.owned.disposeAsync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

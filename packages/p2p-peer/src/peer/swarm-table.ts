@@ -1,0 +1,105 @@
+/** The swarms of a host, by blob: opened at their first use, closed when nobody has used them for long. */
+import { KeyedLock } from '@shoal/concurrency';
+import type { BlobId } from '@shoal/oci';
+import { PeerClosedError } from '../errors.ts';
+import { SWARM_CHECK_MS, SWARM_IDLE_MS, SWARMS_MAX } from '../limits.ts';
+import type { Swarm } from '../swarm/swarm.ts';
+
+export type SwarmTableInput = {
+  /** Throws where the blob cannot be stored, or is known with another size. */
+  readonly open: (blobId: BlobId, sizeBytes: number) => Promise<Swarm>;
+  readonly nowMs: () => number;
+  /** @default SWARMS_MAX */
+  readonly swarmsMax?: number;
+};
+
+type Entry = { readonly swarm: Swarm; users: number; usedAtMs: number };
+
+export class SwarmTable implements AsyncDisposable {
+  readonly #input: SwarmTableInput;
+  readonly #swarmsMax: number;
+  readonly #entries = new Map<BlobId, Entry>();
+  readonly #turns = new KeyedLock();
+  readonly #timer: NodeJS.Timeout;
+  #isClosed = false;
+
+  constructor(input: SwarmTableInput) {
+    this.#input = input;
+    this.#swarmsMax = input.swarmsMax ?? SWARMS_MAX;
+    this.#timer = setInterval(() => void this.#closeIdle(SWARM_IDLE_MS), SWARM_CHECK_MS).unref();
+  }
+
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  get(blobId: BlobId): Swarm | undefined {
+    return this.#entries.get(blobId)?.swarm;
+  }
+
+  all(): readonly Swarm[] {
+    return Array.from(this.#entries.values(), ({ swarm }) => swarm);
+  }
+
+  /** Uses the swarm of a blob; it stays open meanwhile. Throws what opening it throws. */
+  async use<T>(
+    blob: { readonly blobId: BlobId; readonly sizeBytes: number },
+    work: (swarm: Swarm) => Promise<T> | T,
+  ): Promise<T> {
+    const entry = await this.#enter(blob.blobId, blob.sizeBytes);
+    try {
+      return await work(entry.swarm);
+    } finally {
+      entry.users -= 1;
+      entry.usedAtMs = this.#input.nowMs();
+    }
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    const entries = [...this.#entries.keys()];
+    await Promise.all(entries.map((blobId) => this.#turns.run(blobId, () => this.#end(blobId))));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #enter(blobId: BlobId, sizeBytes: number): Promise<Entry> {
+    const known = this.#entries.get(blobId);
+    const entry = known ?? (await this.#turns.run(blobId, () => this.#open(blobId, sizeBytes)));
+    entry.users += 1;
+    entry.usedAtMs = this.#input.nowMs();
+    return entry;
+  }
+
+  async #open(blobId: BlobId, sizeBytes: number): Promise<Entry> {
+    const known = this.#entries.get(blobId);
+    if (known !== undefined) return known;
+    if (this.#isClosed) throw new PeerClosedError();
+    if (this.#entries.size >= this.#swarmsMax) await this.#closeIdle(0);
+    const swarm = await this.#input.open(blobId, sizeBytes);
+    const entry = { swarm, users: 0, usedAtMs: this.#input.nowMs() };
+    this.#entries.set(blobId, entry);
+    return entry;
+  }
+
+  /** The longest unused first; those in use stay. */
+  async #closeIdle(idleMs: number): Promise<void> {
+    const before = this.#input.nowMs() - idleMs;
+    const idle = [...this.#entries]
+      .filter(([, { users, usedAtMs }]) => users === 0 && usedAtMs <= before)
+      .sort(([, a], [, b]) => a.usedAtMs - b.usedAtMs);
+    const count = idleMs > 0 ? idle.length : Math.ceil(this.#swarmsMax / 8);
+    await Promise.all(idle.slice(0, count).map(([blobId]) => this.#end(blobId)));
+  }
+
+  async #end(blobId: BlobId): Promise<void> {
+    const entry = this.#entries.get(blobId);
+    if (entry === undefined || (entry.users > 0 && !this.#isClosed)) return;
+    this.#entries.delete(blobId);
+    await entry.swarm.close();
+  }
+}

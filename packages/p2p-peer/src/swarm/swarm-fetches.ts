@@ -1,0 +1,130 @@
+/**
+ * The reads of a blob that are under way, each over what is known of its peers at that moment: who
+ * comes, goes, or tells that it holds more is told to all of them.
+ */
+import type { BlobReadOptions, BlobSource, Priority } from '@shoal/blob-store';
+import type { BlobId } from '@shoal/oci';
+import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
+import { EXTENT_BYTES } from '../limits.ts';
+import type { HostDirectory } from '../peer/host-directory.ts';
+import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import type { Bans } from '../select/bans.ts';
+import type { SwarmView } from '../select/read-action.ts';
+import { failureOf } from './ask-failure.ts';
+import { RangeFetch, type RangeFetchInput, type Sender } from './range-fetch.ts';
+import type { SwarmWires } from './swarm-wires.ts';
+
+export type SwarmFetchesInput = {
+  readonly blobId: BlobId;
+  readonly sizeBytes: number;
+  readonly wires: SwarmWires;
+  readonly directory: HostDirectory;
+  readonly bans: Bans;
+  readonly nowMs: () => number;
+};
+
+/** For whom: a reader of this host, peers that take it for a home, a reader who trusts nobody else. */
+export type FetchMode = 'reader' | 'home' | 'alone';
+
+export type FetchCall = {
+  readonly mode: FetchMode;
+  readonly origin: BlobSource;
+  readonly signal: AbortSignal;
+  readonly priority: () => Priority;
+  /** The bytes that count; they are the listener's alone. */
+  readonly onBytes: (sender: Sender, range: ByteRange, bytes: Buffer) => void;
+  /** Of the origin's reads. */
+  readonly onFetched?: BlobReadOptions['onFetched'];
+};
+
+const NOBODY: SwarmView = {
+  holders: () => [],
+  homes: () => ['self'],
+  heardAtMs: () => Number.NEGATIVE_INFINITY,
+  knownPeers: 0,
+};
+
+export class SwarmFetches {
+  readonly #input: SwarmFetchesInput;
+  readonly #running = new Set<RangeFetch>();
+  readonly #selfId: PeerId;
+  readonly #view: SwarmView;
+
+  constructor(input: SwarmFetchesInput) {
+    this.#input = input;
+    const { wires, directory } = input;
+    this.#selfId = peerIdOf(directory.self.host);
+    this.#view = {
+      holders: (range) => wires.holders(range),
+      homes: (range) =>
+        this.homes(range).map((peer) =>
+          peer === this.#selfId ? 'self' : wires.candidate(peer, true),
+        ),
+      heardAtMs: (peer) => wires.heardAtMs(peer),
+      get knownPeers() {
+        return directory.live().length;
+      },
+    };
+  }
+
+  /** Rejects with the origin's error when nobody has the bytes, or with the signal's reason. */
+  async fetch(range: ByteRange, call: FetchCall): Promise<Buffer> {
+    const { signal, priority } = call;
+    const fetch = new RangeFetch(range, this.#inputOf(call), { signal, priority });
+    this.#running.add(fetch);
+    try {
+      return await fetch.run();
+    } finally {
+      this.#running.delete(fetch);
+    }
+  }
+
+  /** By rank. A range lies in the extent of its first byte. */
+  homes({ start }: ByteRange): readonly PeerId[] {
+    const { blobId, directory } = this.#input;
+    const homes = directory.homes(blobId, Math.floor(start / EXTENT_BYTES));
+    return homes.map(({ host }) => peerIdOf(host));
+  }
+
+  isHome(range: ByteRange): boolean {
+    return this.homes(range).includes(this.#selfId);
+  }
+
+  joined(peer: PeerId): void {
+    for (const fetch of [...this.#running]) fetch.joined(peer);
+  }
+
+  lost(peer: PeerId): void {
+    for (const fetch of [...this.#running]) fetch.lost(peer);
+  }
+
+  holdersChanged(ranges: readonly ByteRange[]): void {
+    for (const fetch of [...this.#running]) {
+      for (const range of ranges) fetch.holdersChanged(range);
+    }
+  }
+
+  #inputOf({ mode, origin, onBytes, onFetched }: FetchCall): RangeFetchInput {
+    const { blobId, sizeBytes, wires, bans, nowMs } = this.#input;
+    const fetched = onFetched === undefined ? {} : { onFetched };
+    return {
+      view: mode === 'alone' ? NOBODY : this.#view,
+      policy: { isHome: mode !== 'reader' },
+      ask: async (peer, range, options) => {
+        const wire = await wires.wireTo(peer);
+        const bytes = await wire.request(range.start, rangeBytes(range), options);
+        bans.answered(peer, nowMs());
+        wires.used(peer);
+        return bytes;
+      },
+      readOrigin: (range, options) => {
+        const reading = { ...options, ...fetched };
+        return origin.read({ blobId, sizeBytes }, range.start, rangeBytes(range), reading);
+      },
+      failureOf,
+      onBytes,
+      onGivenUp: (peer) => bans.slow(peer, nowMs()),
+      nowMs,
+    };
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * The wires of one blob, by the host at their other end. Two hosts that dial each other at the same
+ * time have two wires: both may bring and tell, and reads use the first that is open.
+ */
+import type { HostFacts } from '../identity/host.ts';
+import type { PeerId } from '../identity/peer-id.ts';
+import { BLOCK_BYTES_MAX } from '../limits.ts';
+import type { HostDirectory } from '../peer/host-directory.ts';
+import type { ByteRange } from '../ranges/byte-range.ts';
+import type { Bans } from '../select/bans.ts';
+import { type Candidate, distanceBetween } from '../select/candidate.ts';
+import type { Neighbour } from '../select/neighbour-policy.ts';
+import type { BlobWire } from '../wire/blob-wire.ts';
+import { WireDialError } from '../wire/errors.ts';
+import { OUTSTANDING_REQUESTS_MAX } from '../wire/limits.ts';
+
+export type SwarmWiresInput = {
+  readonly directory: HostDirectory;
+  readonly bans: Bans;
+  readonly nowMs: () => number;
+  /** Dials a host for this blob. */
+  readonly open: (host: HostFacts) => Promise<BlobWire>;
+  readonly onJoined: (peer: PeerId) => void;
+  /** The last wire to it has closed. */
+  readonly onLost: (peer: PeerId) => void;
+};
+
+type Use = { readonly connectedAtMs: number; usefulAtMs: number };
+
+/** What one expects of a peer that was not asked yet. */
+const LATENCY_MS_GUESS = 2;
+/** A block that takes so many times the average is among the slowest of twenty. */
+const P95_TIMES = 3;
+
+export class SwarmWires {
+  readonly #input: SwarmWiresInput;
+  readonly #wires = new Map<PeerId, BlobWire[]>();
+  readonly #uses = new Map<PeerId, Use>();
+  readonly #opening = new Map<PeerId, Promise<BlobWire>>();
+  #isClosed = false;
+
+  constructor(input: SwarmWiresInput) {
+    this.#input = input;
+  }
+
+  /** Hosts at the other ends. */
+  get count(): number {
+    return this.#wires.size;
+  }
+
+  *all(): Generator<BlobWire> {
+    for (const wires of this.#wires.values()) yield* wires;
+  }
+
+  has(peer: PeerId): boolean {
+    return this.#wires.has(peer);
+  }
+
+  /** Takes a wire in, whoever dialled it. */
+  adopt(wire: BlobWire): void {
+    const { peerId, host } = wire.facts;
+    if (this.#isClosed) {
+      void wire.close();
+      return;
+    }
+    const wires = this.#wires.get(peerId);
+    if (wires === undefined) {
+      const nowMs = this.#input.nowMs();
+      this.#wires.set(peerId, [wire]);
+      this.#uses.set(peerId, { connectedAtMs: nowMs, usefulAtMs: nowMs });
+    } else wires.push(wire);
+    if (host !== undefined) this.#input.directory.meet(host);
+    void wire.closed.then(() => this.#forget(wire));
+    if (wires === undefined) this.#input.onJoined(peerId);
+  }
+
+  /** The wire to a peer, dialled where there is none. Rejects with the errors of `openWire`. */
+  async wireTo(peer: PeerId): Promise<BlobWire> {
+    const [wire] = this.#wires.get(peer) ?? [];
+    if (wire !== undefined) return wire;
+    const opening = this.#opening.get(peer) ?? this.#open(peer);
+    return await opening;
+  }
+
+  /** Bytes came from it or went to it. */
+  used(peer: PeerId): void {
+    const use = this.#uses.get(peer);
+    if (use !== undefined) use.usefulAtMs = this.#input.nowMs();
+  }
+
+  neighbours(): Neighbour[] {
+    const neighbours: Neighbour[] = [];
+    for (const [peer, [wire]] of this.#wires) {
+      const facts = wire?.facts.host;
+      const use = this.#uses.get(peer);
+      if (facts !== undefined && use !== undefined) neighbours.push({ facts, ...use });
+    }
+    return neighbours;
+  }
+
+  drop(peer: PeerId): void {
+    for (const wire of this.#wires.get(peer) ?? []) void wire.close();
+  }
+
+  /** Those that have said to hold all of it. */
+  holders(range: ByteRange): Candidate[] {
+    const found: Candidate[] = [];
+    for (const [peer, [wire]] of this.#wires) {
+      if (wire?.held.covers(range) === true) found.push(this.candidate(peer, false));
+    }
+    return found;
+  }
+
+  candidate(peer: PeerId, isHome: boolean): Candidate {
+    const { directory, bans, nowMs } = this.#input;
+    const [wire] = this.#wires.get(peer) ?? [];
+    const facts = wire?.facts.host ?? directory.facts(peer);
+    const latencyMs = wire?.latencyMs ?? LATENCY_MS_GUESS;
+    const outstandingBytes = wire?.outstandingBytes ?? 0;
+    return {
+      ...{ peer, outstandingBytes, latencyMs },
+      distance: facts === undefined ? 'other' : distanceBetween(directory.self, facts),
+      p95Ms: latencyMs * P95_TIMES,
+      isFull: outstandingBytes >= OUTSTANDING_REQUESTS_MAX * BLOCK_BYTES_MAX,
+      isBanned: bans.isBanned(peer, nowMs(), isHome),
+    };
+  }
+
+  /** A host that is being dialled has a deadline of its own. */
+  heardAtMs(peer: PeerId): number {
+    if (this.#opening.has(peer)) return this.#input.nowMs();
+    const heard = (this.#wires.get(peer) ?? []).map((wire) => wire.heardAtMs);
+    return Math.max(Number.NEGATIVE_INFINITY, ...heard);
+  }
+
+  /** Closes all, and refuses what comes later. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(Array.from(this.all(), (wire) => wire.close()));
+    await Promise.allSettled(this.#opening.values());
+  }
+
+  #open(peer: PeerId): Promise<BlobWire> {
+    const opening = this.#dial(peer).finally(() => this.#opening.delete(peer));
+    this.#opening.set(peer, opening);
+    return opening;
+  }
+
+  async #dial(peer: PeerId): Promise<BlobWire> {
+    const { directory, open } = this.#input;
+    const facts = directory.facts(peer);
+    if (facts === undefined) throw new WireDialError(peer, 'nobody has told where it is');
+    try {
+      const wire = await open(facts);
+      this.adopt(wire);
+      return wire;
+    } catch (error) {
+      directory.miss(facts.host);
+      throw error;
+    }
+  }
+
+  #forget(wire: BlobWire): void {
+    const { peerId } = wire.facts;
+    const left = (this.#wires.get(peerId) ?? []).filter((other) => other !== wire);
+    if (left.length > 0) {
+      this.#wires.set(peerId, left);
+      return;
+    }
+    this.#wires.delete(peerId);
+    this.#uses.delete(peerId);
+    this.#input.onLost(peerId);
+  }
+}

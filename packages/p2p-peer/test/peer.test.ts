@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { type BlobId, parseBlobId } from '@shoal/oci';
+import { until } from '@shoal/test-kit';
+import t from 'tap';
+import { CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
+import { patternedBlob } from './support/wire-pair.ts';
+
+const REPOSITORY = 'registry.test/app';
+const bytes = patternedBlob((40 << 20) + 12_345);
+const blobId: BlobId = parseBlobId(createHash('sha256').update(bytes).digest('hex'));
+const key = { blobId, sizeBytes: bytes.length };
+const part = (offset: number, length: number) => bytes.subarray(offset, offset + length);
+
+t.test('what one host has read another has from it, and the origin gives it once', async (t) => {
+  const origin = new CountingOrigin(new Map([[blobId, bytes]]));
+  const cluster = await PeerCluster.open(t, origin);
+  const seed = await cluster.start('seed-1', 'seed');
+  const seeds = [seed.facts];
+  const a = await cluster.start('a', 'peer', { seeds });
+  const b = await cluster.start('b', 'peer', { seeds });
+  const read = async (host: typeof a, offset: number, length: number) => {
+    const source = host.peer.source(origin, REPOSITORY);
+    const names = new Set<string>();
+    const read = await source.read(key, offset, length, {
+      onFetched: (name) => names.add(name),
+      onVerdict: (listener) => queueMicrotask(() => listener(offset, length, 'right')),
+    });
+    return { isRight: read.equals(part(offset, length)), names: [...names] };
+  };
+  await until('tokens are here', () => [a, b, seed].every(({ peer }) => peer.status().hasToken));
+  t.same(await read(a, 100_000, 700_000), { isRight: true, names: ['peer-rack'] });
+  t.equal(origin.bytes, 700_000, 'the home has fetched exactly that');
+  t.same(await read(b, 100_000, 700_000), { isRight: true, names: ['peer-rack'] });
+  t.equal(origin.bytes, 700_000, 'and not again');
+  await until('it is held here', () => b.peer.status().store.bytesSettled === 700_000);
+  t.same(await read(b, 100_000, 700_000), { isRight: true, names: [] });
+  const all = [a, b].map((host) => read(host, 20 << 20, 5 << 20));
+  t.ok((await Promise.all(all)).every(({ isRight }) => isRight));
+  t.equal(origin.bytes, 700_000 + (5 << 20), 'asked for together: once');
+});
