@@ -46,6 +46,7 @@ export const LONGEST = [
   'packages/cli/test/command-line.test.ts',
   'packages/cli/test/convert.test.ts',
   'packages/snapshotter/test/snapshot-crash.test.ts',
+  'packages/p2p-peer/test/store-crash.test.ts',
   'test/interop/debian-image.test.ts',
   'test/interop/reads-nydus-builder.test.ts',
   'test/bench-slice.test.ts',

@@ -4,7 +4,8 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { PIECE_BYTES } from '../src/limits.ts';
-import { put, sampleBytes, storeFixture, wrongRanges } from './support/store-fixture.ts';
+import { sampleBytes } from './support/sample-bytes.ts';
+import { put, storeFixture, wrongRanges } from './support/store-fixture.ts';
 
 const MIB = 1 << 20;
 const sample = sampleBytes(1, 5 * MIB + 123);

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { Verdict } from '@shoal/blob-store';
 import { RunningTasks } from '@shoal/concurrency';
+import { errorCode } from '@shoal/errors';
 import type { BlobId } from '@shoal/oci';
 import { StoreFileError } from '../errors.ts';
 import { STORE_READ_BYTES_MAX } from '../limits.ts';
@@ -289,7 +290,7 @@ export class BlobEntry implements RecordedBlob {
   /** The file itself is not what it must be; too many open files, for one, say nothing of it. */
   #isBroken(error: unknown): boolean {
     if (error instanceof StoreFileError) return this.#file !== undefined;
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     return this.#file !== undefined && (code === 'ENOENT' || code === 'ELOOP' || code === 'EIO');
   }
 }

@@ -5,6 +5,7 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorCode } from '@shoal/errors';
 import type { BlobId } from '@shoal/oci';
 import { StoreDirectoryError, StoreFileError } from '../errors.ts';
 import { STORED_BLOBS_MAX } from '../limits.ts';
@@ -142,5 +143,5 @@ function diskBytes({ blocks }: BigIntStats): number {
 }
 
 function ignoreAbsent(error: unknown): void {
-  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  if (errorCode(error) !== 'ENOENT') throw error;
 }

@@ -2,6 +2,7 @@
  * What the records of a store tell, compared with its files, when it is opened. A blob whose record does
  * not decode or whose file is another one is dropped; so are files that no record tells of.
  */
+import { errorCode } from '@shoal/errors';
 import { type BlobId, parseBlobId } from '@shoal/oci';
 import { StoreFileError } from '../errors.ts';
 import { STORED_BLOBS_MAX } from '../limits.ts';
@@ -68,6 +69,10 @@ async function checkFile(
     }
     return { record, diskBytes };
   } catch (error) {
+    if (errorCode(error) === 'ENOENT') {
+      counters.filesMissing++;
+      return undefined;
+    }
     counters.filesDamaged++;
     onEvent({ kind: 'damaged-file', message: `blob ${blobId}: its file is not usable`, error });
     return undefined;

@@ -38,6 +38,8 @@ export type StoreCounters = {
   bytesLost: number;
   recordsDamaged: number;
   filesDamaged: number;
+  /** Were not there when the store was opened, as a crash during an eviction leaves it. */
+  filesMissing: number;
   /** Files that no record told of, as a crash leaves them; they were removed. */
   filesRemoved: number;
 };
@@ -70,6 +72,7 @@ export function noCounts(): StoreCounters {
     bytesLost: 0,
     recordsDamaged: 0,
     filesDamaged: 0,
+    filesMissing: 0,
     filesRemoved: 0,
   };
 }

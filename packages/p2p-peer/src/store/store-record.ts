@@ -9,12 +9,11 @@
  * The generation is drawn when the file is made: what older files held is never taken for this one's.
  */
 import { crc32 } from 'node:zlib';
-import { DIGEST_BYTES } from '@shoal/blob-store';
 import { RangeSetFormatError, StoreRecordError } from '../errors.ts';
 import { SEGMENT_BYTES, STORED_BLOB_BYTES_MAX } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { decodeRanges, encodeRanges } from '../ranges/range-codec.ts';
-import type { SegmentHashes } from './piece-hashes.ts';
+import { HASH_BYTES, type SegmentHashes } from './piece-hashes.ts';
 import { SEGMENT_PIECES } from './segments.ts';
 
 const VERSION = 1;
@@ -87,11 +86,11 @@ export function decodeSegmentRecord(key: string, sealedBytes: Buffer): SegmentRe
   requireVersion(key, bytes);
   const known = bytes.readBigUInt64BE(9);
   const pieces = knownPieces(known);
-  const rangesAt = SEGMENT_HEADER_BYTES + pieces.length * DIGEST_BYTES;
+  const rangesAt = SEGMENT_HEADER_BYTES + pieces.length * HASH_BYTES;
   if (bytes.length < rangesAt) throw new StoreRecordError(key, 'it is cut short');
-  const hashes = new Uint8Array(SEGMENT_PIECES * DIGEST_BYTES);
+  const hashes = new Uint8Array(SEGMENT_PIECES * HASH_BYTES);
   for (const [index, piece] of pieces.entries()) {
-    hashes.set(hashAt(bytes.subarray(SEGMENT_HEADER_BYTES), index), piece * DIGEST_BYTES);
+    hashes.set(hashAt(bytes.subarray(SEGMENT_HEADER_BYTES), index), piece * HASH_BYTES);
   }
   try {
     const held = decodeRanges(bytes.subarray(rangesAt), { endMax: SEGMENT_BYTES });
@@ -142,5 +141,5 @@ function knownPieces(known: bigint): number[] {
 }
 
 function hashAt(hashes: Uint8Array, index: number): Uint8Array {
-  return hashes.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES);
+  return hashes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
 }

@@ -1,8 +1,7 @@
-/** Stores in temporary directories, and blobs whose every byte is known. */
-import { createHash } from 'node:crypto';
+/** Stores in temporary directories, and what they hold of blobs. */
 import { join } from 'node:path';
 import { CodecPool } from '@shoal/blob-store';
-import { type BlobId, parseBlobId } from '@shoal/oci';
+import type { BlobId } from '@shoal/oci';
 import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import {
   type ByteRange,
@@ -11,27 +10,7 @@ import {
   type CompressedStoreParts,
   type StoreEvent,
 } from '../../src/index.ts';
-
-export type SampleBytes = { readonly blobId: BlobId; readonly bytes: Buffer };
-
-/** Bytes that are the same for the same seed, and nowhere the same as elsewhere. */
-export function sampleBytes(seed: number, length: number): SampleBytes {
-  const bytes = Buffer.allocUnsafe(Math.ceil(length / 32) * 32);
-  const block = createHash('sha256').update(`seed ${seed}`).digest();
-  for (let at = 0; at < bytes.length; at += block.length) {
-    block.copy(bytes, at);
-    // A cheap generator (xorshift) over the eight words: hashing each block would take seconds.
-    for (let word = 0; word < block.length; word += 4) {
-      let value = block.readUInt32LE(word) ^ (at + word);
-      value ^= value << 13;
-      value ^= value >>> 17;
-      value ^= value << 5;
-      block.writeUInt32LE(value >>> 0, word);
-    }
-  }
-  const exact = bytes.subarray(0, length);
-  return { bytes: exact, blobId: parseBlobId(createHash('sha256').update(exact).digest('hex')) };
-}
+import type { SampleBytes } from './sample-bytes.ts';
 
 export type StoreFixture = {
   readonly directory: string;
