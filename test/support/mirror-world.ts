@@ -21,6 +21,8 @@ export const PLATFORMS = ['amd64', 'arm64'] as const;
 export type MirrorWorld = {
   readonly proxy: RegistryProxy;
   readonly events: ProxyEvent[];
+  /** Where each registry is, by its name. */
+  readonly addresses: ReadonlyMap<string, string>;
   /** Digests of the layers of the image, by architecture; the same in each registry. */
   readonly layers: ReadonlyMap<string, readonly Descriptor[]>;
 };
@@ -44,6 +46,9 @@ export async function openMirrorWorld(t: TestScope, mode: AuthMode): Promise<Mir
     await pushImages(target, layers);
   }
   const events: ProxyEvent[] = [];
+  const addresses = new Map(
+    Object.entries(registries).map(([name, { host }]) => [name, `http://${host}`]),
+  );
   const proxy = await RegistryProxy.listen({
     port: 0,
     onRequest: (event) => events.push(event),
@@ -56,7 +61,7 @@ export async function openMirrorWorld(t: TestScope, mode: AuthMode): Promise<Mir
     })),
   });
   t.teardown(() => proxy.close());
-  return { proxy, events, layers };
+  return { proxy, events, addresses, layers };
 }
 
 async function pushImages(
