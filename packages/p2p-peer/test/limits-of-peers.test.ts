@@ -100,28 +100,41 @@ t.test('a liar is out for an hour, a home never for long', async (t) => {
   t.ok(bans.count <= 4096, 'bans are bounded');
 });
 
-const upload = (number: number, priority: Upload['priority'] = 'demand'): Upload => ({
-  peer: peerOf(number),
-  bytes: BLOCK,
-  priority,
-});
+const upload = (
+  number: number,
+  priority: Upload['priority'] = 'demand',
+  piece = number,
+): Upload => ({ peer: peerOf(number), piece, bytes: BLOCK, priority });
 
 t.test('uploads are refused above the horizon, per wire and overall', async (t) => {
   const slots = new UploadSlots({ bytesMax: MIB, wireBytesMax: MIB / 2 });
   for (let block = 0; block < 4; block++) {
-    t.ok(slots.hasRoom(peerOf(1), BLOCK, 'demand'));
+    t.ok(slots.hasRoom(upload(1)));
     slots.admit(upload(1));
   }
-  t.notOk(slots.hasRoom(peerOf(1), BLOCK, 'demand'), 'its wire is full');
+  t.notOk(slots.hasRoom(upload(1)), 'its wire is full');
   for (let number = 2; number < 6; number++) {
-    t.ok(slots.hasRoom(peerOf(number), BLOCK, 'demand'));
+    t.ok(slots.hasRoom(upload(number)));
     slots.admit(upload(number));
   }
-  t.notOk(slots.hasRoom(peerOf(9), BLOCK, 'demand'), 'the host is full');
+  t.notOk(slots.hasRoom(upload(9)), 'the host is full');
   const first = slots.next();
   if (first !== undefined) slots.sent(first, 1);
-  t.ok(slots.hasRoom(peerOf(9), BLOCK, 'demand'));
-  t.notOk(slots.hasRoom(peerOf(9), BLOCK, 'prefetch'), 'the last of it is for readers');
+  t.ok(slots.hasRoom(upload(9)));
+  t.notOk(slots.hasRoom(upload(9, 'prefetch')), 'the last of it is for readers');
+});
+
+t.test('whoever was promised a block of a piece is promised the others too', async (t) => {
+  const slots = new UploadSlots({ bytesMax: MIB / 4 });
+  for (const number of [1, 2]) slots.admit(upload(number));
+  t.notOk(slots.hasRoom(upload(3)));
+  t.ok(slots.hasRoom(upload(1)), 'beyond the horizon');
+  t.notOk(slots.hasRoom(upload(1, 'demand', 7)), 'but no other piece');
+  const first = slots.next();
+  if (first !== undefined) slots.sent(first, 1);
+  t.ok(slots.hasRoom(upload(3)));
+  slots.admit(upload(3));
+  t.notOk(slots.hasRoom(upload(1)), 'until all of it is sent');
 });
 
 t.test('demand goes first, and what is cancelled is not sent', async (t) => {
@@ -150,10 +163,10 @@ t.test('a slow link promises less', async (t) => {
   slots.next();
   slots.sent(slow, 100);
   for (let block = 0; block < 2; block++) {
-    t.ok(slots.hasRoom(peerOf(block), BLOCK, 'demand'));
+    t.ok(slots.hasRoom(upload(block)));
     slots.admit(upload(block));
   }
-  t.notOk(slots.hasRoom(peerOf(9), BLOCK, 'demand'), 'two blocks of 100 ms are 200 ms');
+  t.notOk(slots.hasRoom(upload(9)), 'two blocks of 100 ms are 200 ms');
 });
 
 t.test('of N hosts about one wins at once, twice as many after each step', async (t) => {

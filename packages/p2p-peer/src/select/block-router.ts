@@ -33,14 +33,23 @@ export class BlockRouter {
 
   /** `addedBytes`: what has been decided for each peer since the view was last told. */
   route(block: Block, nowMs: number, addedBytes: ReadonlyMap<PeerId, number>): Route {
-    const holders = this.#view.holders(block.range);
-    const usable = holders.filter(({ peer }) => this.#standings.of(peer, nowMs).kind === 'free');
-    const candidate = chooseHolder(usable, this.#policy.random, addedBytes);
+    const candidate = this.holder(block, nowMs, addedBytes);
     if (candidate !== undefined) return { kind: 'ask', candidate, reason: 'holder' };
     const atHome = this.#policy.isHome ? undefined : this.#routeHome(block, nowMs);
     if (atHome !== undefined) return atHome;
-    if (block.hasOriginFailed) return this.#afterOrigin(holders, nowMs);
+    if (block.hasOriginFailed) return this.#afterOrigin(block, nowMs);
     return this.#policy.isHome ? ORIGIN : this.#drawForOrigin(nowMs);
+  }
+
+  /** Somebody who holds it and may be asked now. */
+  holder(
+    { range }: Block,
+    nowMs: number,
+    addedBytes: ReadonlyMap<PeerId, number>,
+  ): Candidate | undefined {
+    const isUsable = ({ peer }: Candidate) => this.#standings.of(peer, nowMs).kind === 'free';
+    const usable = this.#view.holders(range).filter(isUsable);
+    return chooseHolder(usable, this.#policy.random, addedBytes);
   }
 
   /** A second peer beside those that are asked already. */
@@ -104,8 +113,8 @@ export class BlockRouter {
   }
 
   /** Those who hold it and will have time again are waited for. */
-  #afterOrigin(holders: readonly Candidate[], nowMs: number): Route {
-    const isThere = holders.some(({ peer, isBanned }) => {
+  #afterOrigin({ range }: Block, nowMs: number): Route {
+    const isThere = this.#view.holders(range).some(({ peer, isBanned }) => {
       const { kind } = this.#standings.of(peer, nowMs);
       return !isBanned && (kind === 'free' || kind === 'busy');
     });

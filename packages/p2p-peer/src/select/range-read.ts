@@ -6,7 +6,8 @@
 import type { PeerId } from '../identity/peer-id.ts';
 import { type ByteRange, checkByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { BlockRouter, type Route } from './block-router.ts';
-import { type Ask, Block, type BlockState, mergeRanges, splitRange } from './block-state.ts';
+import { type Ask, type Block, type BlockState, mergeRanges } from './block-state.ts';
+import { BlockTable } from './block-table.ts';
 import type { Candidate } from './candidate.ts';
 import { PeerStandings } from './peer-standing.ts';
 import type { AskReason, CancelReason, ReadAction, SwarmView } from './read-action.ts';
@@ -21,14 +22,12 @@ export class RangeRead {
   readonly range: ByteRange;
   readonly #view: SwarmView;
   readonly #policy: ReadPolicy;
-  readonly #blocks: readonly Block[];
-  readonly #open = new Set<Block>();
+  readonly #blocks: BlockTable;
   readonly #standings = new PeerStandings();
   readonly #router: BlockRouter;
-  #next = 0;
-  #unsettled: number;
-  #openBytes = 0;
   #wakeAtMs = NEVER;
+  /** No block is due before; one that was may be settled. */
+  #soonestMs = NEVER;
   /** Of the event that is being handled. */
   #actions: ReadAction[] = [];
   #forOrigin: ByteRange[] = [];
@@ -41,13 +40,12 @@ export class RangeRead {
     this.#view = view;
     this.#policy = { ...READ_POLICY, ...policy };
     this.#router = new BlockRouter(view, this.#policy, this.#standings);
-    this.#blocks = splitRange(range, this.#policy.blockBytes).map((block) => new Block(block));
-    this.#unsettled = this.#blocks.length;
+    this.#blocks = new BlockTable(range, this.#policy.blockBytes);
   }
 
   /** Everything has arrived or has failed, or nobody wants it: no action follows. */
   get isDone(): boolean {
-    return this.#unsettled === 0;
+    return this.#blocks.isSettled;
   }
 
   start(nowMs: number): ReadAction[] {
@@ -58,7 +56,7 @@ export class RangeRead {
   arrived(from: PeerId | 'origin', range: ByteRange, nowMs: number): ReadAction[] {
     return this.#handle(nowMs, () => {
       if (from !== 'origin') this.#standings.answer(from);
-      for (const block of this.#blocksIn(range)) {
+      for (const block of this.#blocks.within(range)) {
         if (!block.isCompleteWith(range)) continue;
         for (const { peer } of block.asks) if (peer !== from) this.#cancel(block, peer, 'answered');
         this.#enter(block, { kind: 'done' });
@@ -74,7 +72,7 @@ export class RangeRead {
   ): ReadAction[] {
     return this.#handle(nowMs, () => {
       const { refusedMs, refusedMaxMs, random } = this.#policy;
-      for (const block of this.#blocksIn(range)) {
+      for (const block of this.#blocks.within(range)) {
         if (!block.asks.some((ask) => ask.peer === peer)) continue;
         if (reason === 'cannot') this.#router.pass(block, peer, nowMs);
         else this.#standings.refuse(peer, nowMs, refusedMs, refusedMaxMs, random());
@@ -87,7 +85,7 @@ export class RangeRead {
   lost(peer: PeerId, nowMs: number): ReadAction[] {
     return this.#handle(nowMs, () => {
       this.#standings.lose(peer);
-      for (const block of [...this.#open]) {
+      for (const block of this.#blocks.open()) {
         if (block.asks.some((ask) => ask.peer === peer)) this.#withdraw(block, peer, nowMs);
         else if (block.state.kind === 'waiting') this.#route(block, nowMs);
       }
@@ -102,9 +100,11 @@ export class RangeRead {
   /** Somebody has said that it holds more, or the homes are others: what waits is tried again. */
   holdersChanged(nowMs: number, range: ByteRange = this.range): ReadAction[] {
     return this.#handle(nowMs, () => {
-      for (const block of [...this.#open]) {
+      for (const block of this.#blocks.open()) {
         const isInside = block.range.start < range.end && block.range.end > range.start;
-        if (isInside && block.state.kind === 'waiting') this.#route(block, nowMs);
+        if (!isInside) continue;
+        if (block.state.kind === 'waiting') this.#route(block, nowMs);
+        else this.#leaveHome(block, nowMs);
       }
     });
   }
@@ -112,7 +112,7 @@ export class RangeRead {
   /** The origin does not answer for it, whatever was tried: somebody else must, or it fails. */
   originFailed(range: ByteRange, nowMs: number): ReadAction[] {
     return this.#handle(nowMs, () => {
-      for (const block of this.#blocksIn(range)) {
+      for (const block of this.#blocks.within(range)) {
         if (block.state.kind !== 'origin') continue;
         block.hasOriginFailed = true;
         this.#route(block, nowMs);
@@ -124,15 +124,18 @@ export class RangeRead {
   tick(nowMs: number): ReadAction[] {
     this.#wakeAtMs = NEVER;
     return this.#handle(nowMs, () => {
-      for (const block of [...this.#open]) this.#tickBlock(block, nowMs);
+      this.#soonestMs = NEVER;
+      for (const block of this.#blocks.open()) {
+        this.#tickBlock(block, nowMs);
+        this.#soonestMs = Math.min(this.#soonestMs, this.#dueMs(block.state));
+      }
     });
   }
 
   /** Nobody wants it any more: what is asked is cancelled; a read of the origin is its caller's. */
   stop(): ReadAction[] {
     return this.#handle(0, () => {
-      for (const block of this.#blocks) {
-        if (block.isSettled) continue;
+      for (const block of this.#blocks.unsettled()) {
         for (const { peer } of block.asks) this.#cancel(block, peer, 'unwanted');
         this.#enter(block, { kind: 'done' });
       }
@@ -152,11 +155,10 @@ export class RangeRead {
   }
 
   #openMore(nowMs: number): void {
-    while (this.#openBytes < this.#policy.windowBytes) {
-      const block = this.#blocks[this.#next];
+    while (this.#blocks.openBytes < this.#policy.windowBytes) {
+      const block = this.#blocks.takeNew();
       if (block === undefined) return;
-      this.#next += 1;
-      if (block.state.kind === 'new') this.#route(block, nowMs);
+      this.#route(block, nowMs);
     }
   }
 
@@ -221,6 +223,18 @@ export class RangeRead {
     }
   }
 
+  /** A home that is dialled still, or has others to serve first, is left for a holder that is free. */
+  #leaveHome(block: Block, nowMs: number): void {
+    const [ask, second] = block.asks;
+    if (ask?.reason !== 'home' || second !== undefined) return;
+    if (nowMs < ask.askedAtMs + this.#policy.hedgeMinMs) return;
+    const holder = this.#router.holder(block, nowMs, this.#addedBytes);
+    if (holder === undefined || holder.peer === ask.peer) return;
+    this.#cancel(block, ask.peer, 'unwanted');
+    this.#enter(block, { kind: 'waiting', untilMs: nowMs });
+    this.#ask(block, holder, 'holder', nowMs);
+  }
+
   #silentAtMs({ peer, askedAtMs }: Ask): number {
     return Math.max(askedAtMs, this.#view.heardAtMs(peer)) + this.#policy.silenceMs;
   }
@@ -242,49 +256,22 @@ export class RangeRead {
   }
 
   #enter(block: Block, state: BlockState): void {
-    const wasOpen = block.isOpen;
-    block.state = state;
-    if (block.isSettled) this.#unsettled -= 1;
-    if (block.isOpen === wasOpen) return;
-    this.#openBytes += wasOpen ? -rangeBytes(block.range) : rangeBytes(block.range);
-    if (wasOpen) this.#open.delete(block);
-    else this.#open.add(block);
+    this.#blocks.enter(block, state);
+    this.#soonestMs = Math.min(this.#soonestMs, this.#dueMs(state));
+  }
+
+  /** When something has to be done if nothing happens. */
+  #dueMs(state: BlockState): number {
+    if (state.kind === 'waiting') return state.untilMs;
+    if (state.kind !== 'asked') return NEVER;
+    const asks = state.asks.map((ask) => Math.min(ask.lateAtMs, this.#silentAtMs(ask)));
+    return Math.min(state.hedgeAtMs, ...asks);
   }
 
   /** Only when it is sooner than the one that was asked for last. */
   #askForWake(): void {
-    let atMs = NEVER;
-    for (const { state } of this.#open) {
-      if (state.kind === 'waiting') atMs = Math.min(atMs, state.untilMs);
-      if (state.kind !== 'asked') continue;
-      atMs = Math.min(atMs, state.hedgeAtMs);
-      for (const ask of state.asks) atMs = Math.min(atMs, ask.lateAtMs, this.#silentAtMs(ask));
-    }
-    if (atMs >= this.#wakeAtMs) return;
-    this.#wakeAtMs = atMs;
-    this.#actions.push({ kind: 'wake', atMs });
-  }
-
-  /** Those not settled that have any byte of it. */
-  #blocksIn({ start, end }: ByteRange): Block[] {
-    const blocks: Block[] = [];
-    for (let index = this.#indexAt(start); index < this.#blocks.length; index++) {
-      const block = this.#blocks[index];
-      if (block === undefined || block.range.start >= end) break;
-      if (!block.isSettled) blocks.push(block);
-    }
-    return blocks;
-  }
-
-  /** Of the first block that ends behind `offset`. */
-  #indexAt(offset: number): number {
-    let low = 0;
-    let high = this.#blocks.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#blocks[middle]?.range.end ?? 0) <= offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    if (this.#soonestMs >= this.#wakeAtMs || this.isDone) return;
+    this.#wakeAtMs = this.#soonestMs;
+    this.#actions.push({ kind: 'wake', atMs: this.#wakeAtMs });
   }
 }

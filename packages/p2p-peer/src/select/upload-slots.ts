@@ -1,7 +1,9 @@
 /**
  * What a host has promised to send. The queue is short: above its horizon a request is refused at
  * once, and its peer asks somebody else, which is all the flow control there is. The horizon is so
- * many bytes, and on a slow link so much time, or those who were accepted wait for seconds.
+ * many bytes, and on a slow link so much time, or those who were accepted wait for seconds. Whoever
+ * was promised a block of a piece is promised its other blocks too: a thousand peers with one block
+ * each have nothing that they could pass on.
  */
 import type { Priority } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
@@ -18,6 +20,8 @@ export type UploadSlotsOptions = {
 
 export type Upload = {
   readonly peer: PeerId;
+  /** Number of the piece that the block is of. */
+  readonly piece: number;
   readonly bytes: number;
   readonly priority: Priority;
 };
@@ -38,6 +42,8 @@ export class UploadSlots {
     background: [],
   };
   readonly #wireBytes = new Map<PeerId, number>();
+  /** Bytes promised of one piece to one peer. */
+  readonly #pieceBytes = new Map<string, number>();
   #bytes = 0;
   #bytesPerMs: number | undefined;
 
@@ -58,12 +64,13 @@ export class UploadSlots {
   }
 
   /** Whether one more is accepted. An idle host refuses nothing. */
-  hasRoom(peer: PeerId, bytes: number, priority: Priority): boolean {
+  hasRoom(upload: Upload): boolean {
+    const { peer, bytes, priority } = upload;
     if (this.#bytes === 0) return true;
     const onWire = (this.#wireBytes.get(peer) ?? 0) + bytes;
-    return (
-      onWire <= this.#wireBytesMax && this.#bytes + bytes <= this.#horizonBytes() * SHARE[priority]
-    );
+    if (onWire > this.#wireBytesMax) return false;
+    if (this.#pieceBytes.has(keyOf(upload))) return true;
+    return this.#bytes + bytes <= this.#horizonBytes() * SHARE[priority];
   }
 
   /** It is promised: `next` gives it some time, unless it is cancelled. */
@@ -105,10 +112,20 @@ export class UploadSlots {
     return Math.min(this.#bytesMax, rate * this.#horizonMs);
   }
 
-  #count({ peer, bytes }: Upload, sign: 1 | -1): void {
-    this.#bytes += sign * bytes;
-    const onWire = (this.#wireBytes.get(peer) ?? 0) + sign * bytes;
-    if (onWire > 0) this.#wireBytes.set(peer, onWire);
-    else this.#wireBytes.delete(peer);
+  #count(upload: Upload, sign: 1 | -1): void {
+    const bytes = sign * upload.bytes;
+    this.#bytes += bytes;
+    addTo(this.#wireBytes, upload.peer, bytes);
+    addTo(this.#pieceBytes, keyOf(upload), bytes);
   }
+}
+
+function keyOf({ peer, piece }: Upload): string {
+  return `${peer} ${piece}`;
+}
+
+function addTo<Key>(sums: Map<Key, number>, key: Key, bytes: number): void {
+  const sum = (sums.get(key) ?? 0) + bytes;
+  if (sum > 0) sums.set(key, sum);
+  else sums.delete(key);
 }
