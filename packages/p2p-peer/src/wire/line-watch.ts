@@ -2,7 +2,6 @@
  * Whether anybody is at the other end of a wire: keeps it alive (BEP 3), and ends it when nothing
  * comes any more, or when what was sent is not read.
  */
-import type { Socket } from 'node:net';
 import type { ShoalError } from '@shoal/errors';
 import { WireTimeoutError } from './errors.ts';
 import { KEEP_ALIVE_MS, SILENCE_MS_MAX, STALL_MS_MAX, WIRE_CHECK_MS } from './limits.ts';
@@ -13,14 +12,14 @@ export type WatchedLine = {
 };
 
 export class LineWatch {
-  readonly #socket: Socket;
+  readonly #socket: { readonly writableLength: number };
   readonly #line: WatchedLine;
   readonly #timer: NodeJS.Timeout;
   #heardAtMs = performance.now();
   /** When something that was written left, or there was nothing left to send. */
   #sentAtMs = performance.now();
 
-  constructor(socket: Socket, line: WatchedLine) {
+  constructor(socket: { readonly writableLength: number }, line: WatchedLine) {
     this.#socket = socket;
     this.#line = line;
     this.#timer = setInterval(() => this.check(performance.now()), WIRE_CHECK_MS).unref();

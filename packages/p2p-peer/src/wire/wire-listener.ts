@@ -44,7 +44,11 @@ export class WireListener {
     });
     this.#port = new WirePort(this.#server, options);
     this.#server.on('secureConnection', (socket) => this.#greet(socket));
-    this.#server.on('tlsClientError', (error) => this.#port.refused(error));
+    this.#server.on('tlsClientError', (error, socket) => {
+      // Also when time is up for it, and Node leaves it open then.
+      socket.destroy();
+      this.#port.refused(error);
+    });
   }
 
   get port(): number {

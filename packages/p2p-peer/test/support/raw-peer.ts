@@ -44,6 +44,7 @@ export function extendedBytes(number: number, body: Buffer): Buffer {
 export class RawPeer {
   readonly socket: Socket;
   readonly #chunks: Buffer[] = [];
+  #serverCertificate = '';
 
   /** Plain. */
   static async dial(port: number): Promise<RawPeer> {
@@ -62,6 +63,7 @@ export class RawPeer {
     });
     const peer = new RawPeer(socket);
     await once(socket, 'secureConnect');
+    peer.#serverCertificate = socket.getPeerCertificate().fingerprint256;
     return peer;
   }
 
@@ -69,6 +71,11 @@ export class RawPeer {
     this.socket = socket;
     socket.on('data', (bytes: Buffer) => this.#chunks.push(bytes));
     socket.on('error', () => {});
+  }
+
+  /** Its fingerprint; '' without TLS. */
+  get serverCertificate(): string {
+    return this.#serverCertificate;
   }
 
   send(...parts: readonly Buffer[]): void {
