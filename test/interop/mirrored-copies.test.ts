@@ -38,6 +38,8 @@ t.test('skopeo copies all platforms, by the path and by registries.conf', async 
         'skopeo',
         [
           ...[
+            '--registries-conf',
+            registries,
             '--insecure-policy',
             'copy',
             '-q',
