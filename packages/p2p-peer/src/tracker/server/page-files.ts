@@ -1,4 +1,4 @@
-/** The page's files: three, as they are, with headers that forbid everything else. */
+/** The page's files as they are, with headers that forbid everything else. */
 import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { sendText } from './http-answer.ts';
@@ -34,12 +34,14 @@ export function sendPageFile(response: ServerResponse, path: string): boolean {
 }
 
 function readPageFiles(): ReadonlyMap<string, PageFile> {
-  const html = readFileSync(new URL('../page/swarm-page.html', import.meta.url));
-  const script = readFileSync(new URL('../page/swarm-page.js', import.meta.url));
-  const style = readFileSync(new URL('../page/swarm-page.css', import.meta.url));
+  const read = (type: string, url: URL): PageFile => ({ type, bytes: readFileSync(url) });
+  const script = 'text/javascript';
   return new Map([
-    ['/', { type: 'text/html', bytes: html }],
-    ['/swarm-page.js', { type: 'text/javascript', bytes: script }],
-    ['/swarm-page.css', { type: 'text/css', bytes: style }],
+    ['/', read('text/html', new URL('../page/swarm-page.html', import.meta.url))],
+    ['/swarm-page.css', read('text/css', new URL('../page/swarm-page.css', import.meta.url))],
+    ['/swarm-page.js', read(script, new URL('../page/swarm-page.js', import.meta.url))],
+    ['/swarm-hosts.js', read(script, new URL('../page/swarm-hosts.js', import.meta.url))],
+    ['/swarm-sections.js', read(script, new URL('../page/swarm-sections.js', import.meta.url))],
+    ['/page-elements.js', read(script, new URL('../page/page-elements.js', import.meta.url))],
   ]);
 }
