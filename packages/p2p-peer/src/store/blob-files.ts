@@ -23,6 +23,8 @@ const FILE_NAME = /^[0-9a-f]{64}$/;
 export type StoreIo = {
   readonly write: (file: FileHandle, bytes: Uint8Array, position: number) => Promise<void>;
   readonly sync: (file: FileHandle) => Promise<void>;
+  /** Around each change of records. */
+  readonly record: (write: () => Promise<void>) => Promise<void>;
 };
 
 export const REAL_STORE_IO: StoreIo = {
@@ -34,6 +36,7 @@ export const REAL_STORE_IO: StoreIo = {
     }
   },
   sync: (file) => file.datasync(),
+  record: (write) => write(),
 };
 
 /** Which file it must be. */

@@ -10,7 +10,7 @@ import type { BlobId } from '@shoal/oci';
 import { StoredBlobSizeError, StoreUnusableError } from '../errors.ts';
 import { STORE_FILES_OPEN_MAX, STORED_BLOB_BYTES_MAX, STORED_BLOBS_MAX } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
-import { BlobFiles, type StoreIo } from './blob-files.ts';
+import { BlobFiles, REAL_STORE_IO, type StoreIo } from './blob-files.ts';
 import { Deposits } from './deposits.ts';
 import { readKnownBlobs } from './known-blobs.ts';
 import { OpenFiles } from './open-files.ts';
@@ -80,7 +80,7 @@ export class CompressedStore implements AsyncDisposable {
   readonly #turns = new KeyedLock();
   #closing: Promise<void> | undefined;
 
-  /** Throws `ERR_P2P_STORE_DIRECTORY`, `ERR_P2P_STORE_LOCKED`. */
+  /** Throws `ERR_P2P_STORE_DIRECTORY`, `ERR_P2P_STORE_LOCKED`, `ERR_P2P_STORE_UNUSABLE`. */
   static async open(
     options: CompressedStoreOptions,
     parts: CompressedStoreParts,
@@ -88,8 +88,9 @@ export class CompressedStore implements AsyncDisposable {
     const directory = resolve(options.directory);
     const counters = noCounts();
     const onEvent = (event: StoreEvent) => parts.onEvent?.(event);
+    const { io = REAL_STORE_IO } = parts;
     await prepareStoreDirectory(directory);
-    const index = await StoreIndex.open(join(directory, INDEX_NAME), (error) => {
+    const index = await StoreIndex.open(join(directory, INDEX_NAME), io, (error) => {
       counters.recordsDamaged++;
       const message = `store ${directory}: its index is damaged; the store starts empty`;
       onEvent({ kind: 'damaged-record', message, error });
@@ -106,7 +107,7 @@ export class CompressedStore implements AsyncDisposable {
         counters,
         bytesMax: options.bytesMax,
         durableDelayMs: options.durableDelayMs,
-        io: parts.io,
+        io,
         now: parts.now ?? Date.now,
         otherBytes: parts.otherBytes ?? (() => 0),
         isCompleteElsewhere: parts.isCompleteElsewhere ?? (() => false),
@@ -195,7 +196,7 @@ export class CompressedStore implements AsyncDisposable {
 
   /** Resolves when all that was settled so far is durable; false when some is not. */
   flush(): Promise<boolean> {
-    return this.#core.journal.flush();
+    return this.#core.flush();
   }
 
   /** Ends hashing, waits for reads and writes, makes everything durable. Idempotent. */
@@ -236,7 +237,7 @@ export class CompressedStore implements AsyncDisposable {
       openDeposit: () => this.#deposits.open(entry),
       pin: (isPinned) => (isPinned ? space.pin(blobId) : space.unpin(blobId)),
       onChanged: () => journal.add(entry, 0),
-      flush: () => journal.flush(),
+      flush: () => this.#core.flush(),
       onClose: () => this.#endUse(handle, entry.blobId),
     });
     this.#handles.add(handle);

@@ -8,7 +8,7 @@ import { StoreFileError } from '../errors.ts';
 import { STORED_BLOBS_MAX } from '../limits.ts';
 import type { BlobFiles } from './blob-files.ts';
 import type { StoreEventSink } from './store-event.ts';
-import { blobKey, type StoreIndex } from './store-index.ts';
+import { blobKey, isDamaged, type StoreIndex } from './store-index.ts';
 import type { StoreCounters } from './store-parts.ts';
 import { type BlobRecord, decodeBlobRecord } from './store-record.ts';
 
@@ -21,8 +21,31 @@ export type KnownBlobsInit = {
   readonly onEvent: StoreEventSink;
 };
 
+/** What of the index cannot be read is not known any more. */
 export async function readKnownBlobs(init: KnownBlobsInit): Promise<Map<BlobId, KnownBlob>> {
-  const { index, files, counters } = init;
+  const { index, files, counters, onEvent } = init;
+  const known = await readRecords(init).catch(async (error: unknown) => {
+    if (!isDamaged(error)) throw error;
+    counters.recordsDamaged++;
+    onEvent({ kind: 'damaged-record', message: 'the index of the store is damaged', error });
+    await index.clear();
+    return new Map<BlobId, KnownBlob>();
+  });
+  for (const name of await files.list()) {
+    const blobId = parseBlobId(name);
+    if (known.has(blobId)) continue;
+    try {
+      await files.remove(blobId);
+      counters.filesRemoved++;
+    } catch (error) {
+      onEvent({ kind: 'evict-failed', message: `blob ${blobId} cannot be removed`, error });
+    }
+  }
+  return known;
+}
+
+async function readRecords(init: KnownBlobsInit): Promise<Map<BlobId, KnownBlob>> {
+  const { index } = init;
   const known = new Map<BlobId, KnownBlob>();
   const dropped: BlobId[] = [];
   for await (const [blobId, bytes] of index.blobs()) {
@@ -33,12 +56,6 @@ export async function readKnownBlobs(init: KnownBlobsInit): Promise<Map<BlobId, 
   }
   // First the records: a cut in between must not leave records of bytes that are gone.
   if (dropped.length > 0) await index.delete(dropped);
-  for (const name of await files.list()) {
-    const blobId = parseBlobId(name);
-    if (known.has(blobId)) continue;
-    counters.filesRemoved++;
-    await files.remove(blobId);
-  }
   return known;
 }
 

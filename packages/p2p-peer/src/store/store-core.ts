@@ -7,7 +7,7 @@ import { StoredBlobSizeError, StoreRecordError } from '../errors.ts';
 import { STORE_FULL_EVICT_BYTES } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { BlobEntry } from './blob-entry.ts';
-import { type BlobFiles, REAL_STORE_IO, type StoreIo } from './blob-files.ts';
+import type { BlobFiles, StoreIo } from './blob-files.ts';
 import { Deposit } from './deposit.ts';
 import { DiskState, isDiskFull } from './disk-state.ts';
 import type { KnownBlob } from './known-blobs.ts';
@@ -29,7 +29,7 @@ export type StoreCoreInit = {
   readonly counters: StoreCounters;
   readonly bytesMax: number;
   readonly durableDelayMs: number | undefined;
-  readonly io: StoreIo | undefined;
+  readonly io: StoreIo;
   readonly now: () => number;
   readonly otherBytes: () => number;
   readonly isCompleteElsewhere: (blobId: BlobId) => boolean;
@@ -87,6 +87,12 @@ export class StoreCore {
       await this.#drop(blobId);
     }
     return this.entries.get(blobId) ?? (await this.#load(blobId, sizeBytes));
+  }
+
+  /** Resolves when all that was settled so far is durable or given up; true: all of it is durable. */
+  async flush(): Promise<boolean> {
+    await Promise.all(this.#dropping.values());
+    return await this.journal.flush();
   }
 
   /** After its last user: what cannot be recorded now stays in memory. */
@@ -174,9 +180,8 @@ export class StoreCore {
   }
 
   async #evict(blobId: BlobId): Promise<boolean> {
-    const { bytes } = this.space;
+    const freed = this.space.bytesOf(blobId);
     if (!(await this.#drop(blobId))) return false;
-    const freed = bytes - this.space.bytes;
     this.#init.counters.bytesEvicted += freed;
     const message = `store ${this.#init.directory}: blob ${blobId} evicted, ${freed} bytes freed`;
     this.#init.onEvent({ kind: 'evicted', message, bytes: freed });
@@ -188,7 +193,7 @@ export class StoreCore {
     return {
       files,
       openFiles,
-      io: this.#init.io ?? REAL_STORE_IO,
+      io: this.#init.io,
       counters,
       canWrite: (blobId) =>
         !this.#isClosed && !this.#dropping.has(blobId) && !this.journal.isStale(blobId),

@@ -8,6 +8,7 @@ import { errorCode } from '@shoal/errors';
 import { type BlobId, parseBlobId } from '@shoal/oci';
 import { Level } from 'level';
 import { StoreDirectoryError, StoreLockedError, StoreUnusableError } from '../errors.ts';
+import type { StoreIo } from './blob-files.ts';
 import { makePrivate } from './store-directory.ts';
 
 const VERSION_KEY = 'version';
@@ -28,24 +29,29 @@ export function segmentKey(blobId: BlobId, segment: number): string {
 
 export class StoreIndex {
   readonly #directory: string;
+  readonly #io: Pick<StoreIo, 'record'>;
   #db: Level<string, Buffer>;
   #isBroken = false;
 
-  /** `onDamaged`: it was thrown away. Throws `ERR_P2P_STORE_LOCKED`, `ERR_P2P_STORE_DIRECTORY`. */
-  static async open(directory: string, onDamaged: (error: unknown) => void): Promise<StoreIndex> {
+  /** `onDamaged`: it was thrown away. Throws `ERR_P2P_STORE_LOCKED`, `_DIRECTORY`, `_UNUSABLE`. */
+  static async open(
+    directory: string,
+    io: Pick<StoreIo, 'record'>,
+    onDamaged: (error: unknown) => void,
+  ): Promise<StoreIndex> {
     try {
-      return new StoreIndex(directory, await openDatabase(directory));
+      return new StoreIndex(directory, io, await openDatabase(directory));
     } catch (error) {
-      if (error instanceof StoreLockedError || error instanceof StoreDirectoryError) throw error;
+      if (!isDamaged(error)) throw error;
       onDamaged(error);
-      await rm(directory, { recursive: true });
-      await makePrivate(directory);
-      return new StoreIndex(directory, await openDatabase(directory));
+      await clearDirectory(directory);
+      return new StoreIndex(directory, io, await openDatabase(directory));
     }
   }
 
-  private constructor(directory: string, db: Level<string, Buffer>) {
+  private constructor(directory: string, io: Pick<StoreIo, 'record'>, db: Level<string, Buffer>) {
     this.#directory = directory;
+    this.#io = io;
     this.#db = db;
   }
 
@@ -101,6 +107,13 @@ export class StoreIndex {
     });
   }
 
+  /** Starts anew, without a record. */
+  async clear(): Promise<void> {
+    await this.#db.close();
+    await clearDirectory(this.#directory);
+    this.#db = await openDatabase(this.#directory);
+  }
+
   async close(): Promise<void> {
     await this.#db.close();
   }
@@ -113,7 +126,7 @@ export class StoreIndex {
       this.#isBroken = false;
     }
     try {
-      await task(this.#db);
+      await this.#io.record(() => task(this.#db));
     } catch (error) {
       this.#isBroken = true;
       throw error;
@@ -134,9 +147,24 @@ async function openDatabase(directory: string): Promise<Level<string, Buffer>> {
   } catch (error) {
     await db.close().catch(() => undefined);
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    if (error instanceof StoreDirectoryError) throw error;
     if (errorCode(cause) === 'LEVEL_LOCKED') throw new StoreLockedError(directory, { cause });
-    throw error;
+    throw new StoreUnusableError(directory, 'cannot open its index', { cause });
   }
+}
+
+async function clearDirectory(directory: string): Promise<void> {
+  await rm(directory, { recursive: true });
+  await makePrivate(directory);
+}
+
+/** What is on the disk does not make sense: trying again later cannot help. */
+export function isDamaged(error: unknown): boolean {
+  if (errorCode(error) === 'LEVEL_CORRUPTION') return true;
+  if (!(error instanceof Error)) return false;
+  // A file of the database is gone; LevelDB passes on strerror(3) only.
+  const isGone = errorCode(error) === 'LEVEL_IO_ERROR' && /No such file/.test(error.message);
+  return isGone || isDamaged(error.cause);
 }
 
 function segmentsOf(blobId: BlobId): { gte: string; lt: string } {

@@ -41,6 +41,10 @@ export class StoreSpace {
     this.#bytes += bytes;
   }
 
+  bytesOf(blobId: BlobId): number {
+    return this.#usage.get(blobId)?.bytes ?? 0;
+  }
+
   lastUseMsOf(blobId: BlobId): number {
     return this.#usage.get(blobId)?.lastUseMs ?? 0;
   }
