@@ -47,6 +47,9 @@ export type RegistryProxyOptions = {
   readonly clock?: Clock | undefined;
 };
 
+/** What is known of a request so far, for the log. */
+type Asked = { target: Target | undefined; upstream: string | undefined };
+
 export class RegistryProxy implements AsyncDisposable {
   readonly #id = randomBytes(8).toString('hex');
   readonly #router: Router;
@@ -75,8 +78,8 @@ export class RegistryProxy implements AsyncDisposable {
     const manifests = await ManifestCache.open(manifestDirectory, manifestBytesMax);
     const proxy = new RegistryProxy(options, manifests);
     try {
-      proxy.#server = await openProxyServer(options, (message, response) =>
-        proxy.#serve(message, response),
+      proxy.#server = await openProxyServer(options, (message, response, hangUp) =>
+        proxy.#serve(message, response, hangUp),
       );
     } catch (error) {
       await proxy.close();
@@ -100,20 +103,26 @@ export class RegistryProxy implements AsyncDisposable {
     return this.#reads.underWay;
   }
 
-  async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(
+    message: IncomingMessage,
+    response: ServerResponse,
+    hangUp: () => void,
+  ): Promise<void> {
     const started = performance.now();
     const reply = new Reply(response, message.method === 'HEAD');
     const gone = new AbortController();
     response.once('close', () => {
       if (!response.writableFinished) gone.abort(new ClientGoneError());
     });
-    const asked: { target: Target | undefined; upstream: string | undefined } = {
-      target: undefined,
-      upstream: undefined,
-    };
+    const asked: Asked = { target: undefined, upstream: undefined };
     let failure: unknown;
     try {
-      await this.#answer(message, reply, gone.signal, asked);
+      const wrong = checkRequest(message);
+      if (wrong === undefined) await this.#answer(message, reply, gone.signal, asked);
+      else {
+        hangUp();
+        reply.refuse(wrong);
+      }
     } catch (error) {
       failure = error;
       if (reply.isStarted || gone.signal.aborted) reply.cut();
@@ -128,10 +137,8 @@ export class RegistryProxy implements AsyncDisposable {
     message: IncomingMessage,
     reply: Reply,
     signal: AbortSignal,
-    asked: { target: Target | undefined; upstream: string | undefined },
+    asked: Asked,
   ): Promise<void> {
-    const wrong = checkRequest(message);
-    if (wrong !== undefined) return reply.refuse(wrong);
     const via = nextVia(message.headers, this.#id);
     if (via === undefined) return reply.refuse(LOOP);
     const target = parseTarget(message.url ?? '');

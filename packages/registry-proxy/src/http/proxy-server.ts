@@ -29,10 +29,17 @@ const HOST_DEFAULT = '127.0.0.1';
 const PORT_DEFAULT = 4001;
 const CHECK_INTERVAL_MS = 2_000;
 
-/** `serve` must not reject. Throws `ERR_REGISTRY_PROXY_LISTEN`. */
+/** `hangUp`: nothing more is read from its connection. Must not reject. */
+export type Serve = (
+  message: IncomingMessage,
+  response: ServerResponse,
+  hangUp: () => void,
+) => Promise<void>;
+
+/** Throws `ERR_REGISTRY_PROXY_LISTEN`. */
 export async function openProxyServer(
   { host = HOST_DEFAULT, port = PORT_DEFAULT }: ListenAddress,
-  serve: (message: IncomingMessage, response: ServerResponse) => Promise<void>,
+  serve: Serve,
 ): Promise<ProxyServer> {
   const server = createServer({
     maxHeaderSize: HEADER_BYTES_MAX,
@@ -47,10 +54,13 @@ export async function openProxyServer(
   });
   server.maxConnections = CONNECTIONS_MAX;
   server.timeout = CLIENT_SILENT_MS;
+  // Their last answer is on its way: what else they have sent may be a body that looks like a request.
+  const hungUp = new WeakSet<Duplex>();
   const answer = (message: IncomingMessage, response: ServerResponse) => {
     // A body is never wanted; it is thrown away so that its connection can end in order.
     message.resume();
-    void serve(message, response);
+    const { socket } = message;
+    if (!hungUp.has(socket)) void serve(message, response, () => hungUp.add(socket));
   };
   server.on('request', answer);
   // Whoever waits for leave to send a body hears that it is not wanted.
@@ -58,8 +68,13 @@ export async function openProxyServer(
   server.on('checkExpectation', answer);
   server.on('connect', (_, socket: Duplex) => refuseRaw(socket, '405 Method Not Allowed'));
   server.on('clientError', (error: Error, socket: Duplex) => {
+    if (hungUp.has(socket)) return socket.destroy();
+    hungUp.add(socket);
     const isTooLarge = errorCode(error) === 'HPE_HEADER_OVERFLOW';
-    refuseRaw(socket, isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request');
+    return refuseRaw(
+      socket,
+      isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request',
+    );
   });
   const address = await listen(server, host, port);
   return { host: formatAddress(address), close: () => end(server) };
