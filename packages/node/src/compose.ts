@@ -3,8 +3,9 @@
  */
 import { join } from 'node:path';
 import type { BlobSource } from '@shoal/blob-store';
-import { CodecPool, rateLimitedSource } from '@shoal/blob-store';
+import { CodecPool, RateLimit } from '@shoal/blob-store';
 import type { ServiceManager } from '@shoal/linux';
+import { formatRepository } from '@shoal/oci';
 import {
   BlobPool,
   BootstrapCollector,
@@ -32,6 +33,7 @@ import { CODEC_IDLE_MS } from './limits.ts';
 import type { Log } from './log/log.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { watchDaemon } from './metrics/watch-daemon.ts';
+import { type HostPeer, type HostPeerInput, openHostPeer } from './peers/open-host-peer.ts';
 import type { RegistryAccess } from './registry-access.ts';
 
 export type ComposeInput = {
@@ -54,10 +56,12 @@ export type Composed = {
   /** Closed before the service. */
   readonly lazy: LazyImages;
   readonly caches: Caches;
+  /** Closed with the service; undefined where the host shares nothing. */
+  readonly peer: HostPeer | undefined;
 };
 
 export async function composeService(input: ComposeInput): Promise<Composed> {
-  const fetching = composeFetching(input);
+  const fetching = await composeFetching(input);
   const { caches } = fetching;
   const drivers = await openDrivers(input);
   const service = composeMounts(input, fetching, drivers);
@@ -66,7 +70,7 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
   service.resumePrefetch();
   const lazy = composeLazy(input, fetching, service);
   watchDaemon(input.metrics, { service, drivers, caches, lazy });
-  return { service, lazy, caches };
+  return { service, lazy, caches, peer: fetching.peer };
 }
 
 /** What bytes come through: registries, codec threads, caches, and the blobs open over them. */
@@ -78,20 +82,14 @@ type Fetching = {
   readonly bootstraps: BootstrapStore;
   /** Of a mount that names none. */
   readonly cacheDirectory: string;
+  readonly peer: HostPeer | undefined;
 };
 
-function composeFetching(input: ComposeInput): Fetching {
+async function composeFetching(input: ComposeInput): Promise<Fetching> {
   const { paths, config, state, log, metrics } = input;
   const codecs = new CodecPool({
     idleMs: CODEC_IDLE_MS,
     ...(config.codecThreads === undefined ? {} : { threads: config.codecThreads }),
-  });
-  const access = new ImageAccess({
-    dockerConfigDirectory: config.dockerConfigDirectory,
-    caFile: config.caFile,
-    credentialSources: input.registries.credentialSources,
-    hostsDirectories: input.registries.hostsDirectories,
-    onAuthentication: input.credentials.observe,
   });
   const cacheDirectory = cacheDirectoryOf(config, paths);
   const caches = new Caches({
@@ -99,15 +97,63 @@ function composeFetching(input: ComposeInput): Fetching {
     onFetched: metrics.fetched,
     onEvent: metrics.cacheEvent,
   });
+  const { access, peer } = await composeAccess(input, caches);
   const pool = composePool(input, caches);
   const bootstraps = new BootstrapStore(paths.root, state);
-  return { access, codecs, caches, pool, bootstraps, cacheDirectory };
+  return { access, codecs, caches, pool, bootstraps, cacheDirectory, peer };
 }
 
-function composePool({ config, log, metrics, memory }: ComposeInput, caches: Caches): BlobPool {
+/** Registries, all together within the bandwidth; before them this host's peers, where it has any. */
+async function composeAccess(
+  { config, paths, registries, credentials, log }: ComposeInput,
+  caches: Caches,
+) {
+  const common = {
+    dockerConfigDirectory: config.dockerConfigDirectory,
+    caFile: config.caFile,
+    credentialSources: registries.credentialSources,
+    hostsDirectories: registries.hostsDirectories,
+    onAuthentication: credentials.observe,
+  };
+  const { bytesPerSecond } = config;
+  const limit = bytesPerSecond === undefined ? undefined : new RateLimit({ bytesPerSecond });
+  const shape = (source: BlobSource) => limit?.over(source) ?? source;
+  if (config.peer === undefined) {
+    return { access: new ImageAccess({ ...common, wrapSource: shape }), peer: undefined };
+  }
+  const own = new ImageAccess(common);
+  const peer = await openPeerOrGoOn({
+    ...{ config: config.peer, root: paths.root, access: own, shape, log },
+    cacheBytes: () => caches.bytes,
+  });
+  const access = new ImageAccess({
+    ...common,
+    wrapSource: (source, reference) => {
+      const shaped = shape(source);
+      if (peer === undefined || reference.kind !== 'registry') return shaped;
+      return peer.source(shaped, formatRepository(reference));
+    },
+  });
+  return { access, peer };
+}
+
+/** Mounts have to come back whatever is wrong with the peers. */
+async function openPeerOrGoOn(input: HostPeerInput): Promise<HostPeer | undefined> {
+  try {
+    return await openHostPeer(input);
+  } catch (error) {
+    await input.access.close();
+    input.log.error(
+      errorFields(error),
+      'this host shares nothing: its images are fetched from registries alone',
+    );
+    return undefined;
+  }
+}
+
+function composePool({ log, metrics, memory }: ComposeInput, caches: Caches): BlobPool {
   return new BlobPool({
     openCache: (directory) => caches.open(directory),
-    wrapSource: (source) => shapeFetches(source, config),
     observer: {
       missed: (miss) => {
         metrics.missed(miss);
@@ -122,7 +168,7 @@ function composePool({ config, log, metrics, memory }: ComposeInput, caches: Cac
 /** The service owns what fetches for it, and closes it. */
 function composeMounts(
   { paths, config, state, log }: ComposeInput,
-  { access, codecs, caches, pool, bootstraps, cacheDirectory }: Fetching,
+  { access, codecs, caches, pool, bootstraps, cacheDirectory, peer }: Fetching,
   drivers: ReadonlyMap<DriverName, MountDriver>,
 ): MountService {
   const { root } = paths;
@@ -148,7 +194,7 @@ function composeMounts(
           blobs.map(({ blobId }) => blobId),
         ),
       log,
-      owned: [pool, access, codecs, collector],
+      owned: [pool, ...(peer === undefined ? [] : [peer]), access, codecs, collector],
     },
   );
 }
@@ -169,11 +215,6 @@ function composeLazy(
     findConverted: config.findConverted,
     content: containerdAddress === undefined ? undefined : containerdContent(containerdAddress),
   });
-}
-
-/** All registries together stay within the bandwidth; order and bounds are the gate's. */
-function shapeFetches(source: BlobSource, { bytesPerSecond }: NodeConfig): BlobSource {
-  return bytesPerSecond === undefined ? source : rateLimitedSource(source, { bytesPerSecond });
 }
 
 async function openDrivers({ paths, config, log, manager }: ComposeInput) {

@@ -90,7 +90,7 @@ async function openServing(
   { metrics, credentials, registries, memory, composed, listener, address, stop }: Served,
 ): Promise<void> {
   const { paths, config, log } = options;
-  const { service, lazy, caches } = composed;
+  const { service, lazy, caches, peer } = composed;
   const collector = parts.use(new CacheCollector(caches, policyOf(config), log));
   parts.use(await serveMetrics(metrics, config.metricsAddress, log));
   const onRequest: typeof metrics.requestFinished = (request) => {
@@ -102,7 +102,7 @@ async function openServing(
   const endpoint = parts.use(await ContainerdEndpoint.open(snapshots));
   const routes = controlRoutes({
     ...{ service, lazy, snapshots: endpoint.service, credentials, metrics, address, stop },
-    ...{ caches, collector, leaveSocket: () => listener.leave() },
+    ...{ caches, collector, peer, leaveSocket: () => listener.leave() },
     giveUpSocket: () => listener.giveUp(),
     facts: factsOf(options),
     containerdAddress: config.containerdAddress,

@@ -4,6 +4,7 @@ import type { LazyImages, MountService, SnapshotService } from '@shoal/snapshott
 import { containerdAddressIn } from './containerd/examine-containerd.ts';
 import type { PingAnswer, SnapshotCounts, StatusAnswer } from './control/control-protocol.ts';
 import type { CredentialStates } from './credential-states.ts';
+import type { HostPeer } from './peers/open-host-peer.ts';
 
 export type StatusSources = {
   readonly facts: PingAnswer;
@@ -11,6 +12,7 @@ export type StatusSources = {
   readonly lazy: LazyImages;
   readonly snapshots: SnapshotService;
   readonly credentials: CredentialStates;
+  readonly peer: HostPeer | undefined;
   /** Where containerd connects. */
   readonly address: string;
   /** Where containerd itself listens. @default where its own configuration has it listen */
@@ -18,7 +20,7 @@ export type StatusSources = {
 };
 
 export async function daemonStatus(sources: StatusSources): Promise<StatusAnswer> {
-  const { facts, service, lazy, snapshots, credentials, address } = sources;
+  const { facts, service, lazy, snapshots, credentials, address, peer } = sources;
   const containerd = sources.containerdAddress ?? containerdAddressIn();
   return {
     daemon: facts,
@@ -26,6 +28,7 @@ export async function daemonStatus(sources: StatusSources): Promise<StatusAnswer
     images: lazy.status(),
     snapshots: { address, ...(await countSnapshots(snapshots)) },
     containerd: { address: containerd, isThere: existsSync(containerd) },
+    ...(peer === undefined ? {} : { peer: peer.status() }),
     credentials: credentials.list(),
   };
 }

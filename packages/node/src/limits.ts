@@ -78,3 +78,9 @@ export const CACHE_LOW_PERCENT_DEFAULT = 80;
  * minutes is asked for again.
  */
 export const IMAGE_SERVICE_DRAIN_MS = 5_000;
+/** What is kept for other hosts unless configured: the stored bytes of some large images. */
+export const PEER_BYTES_MAX_DEFAULT = 20 * 2 ** 30;
+/** A thread that only others need may end: it starts within milliseconds. */
+export const PEER_CODEC_IDLE_MS = 60_000;
+/** Repositories whose origins stay open for other hosts. */
+export const ORIGINS_OPEN_MAX = 256;

@@ -49,6 +49,7 @@ export {
 } from './platform.ts';
 export {
   formatReference,
+  formatRepository,
   type ImageReference,
   parseReference,
   type RegistryReference,

@@ -118,6 +118,11 @@ function isHost(host: string): boolean {
   return HOST.test(host) && URL.canParse(`https://${host}/`);
 }
 
+/** `registry/repository`, without a tag. */
+export function formatRepository({ registry, repository }: RegistryReference): string {
+  return `${registry}/${repository}`;
+}
+
 /** The text `parseReference` reads back to the same reference. */
 export function formatReference(reference: ImageReference): string {
   switch (reference.kind) {

@@ -32,35 +32,33 @@ const REAL: RateLimitComponents = {
 const WAIT_MS_MAX = 60_000;
 
 type Waiting = {
+  readonly source: LimitedSource;
   readonly bytes: number;
   readonly options: BlobReadOptions;
   readonly admit: () => void;
   readonly refuse: (error: unknown) => void;
 };
 
+/** One source with a limit of its own. */
 export function rateLimitedSource(
   source: BlobSource,
   options: RateLimitOptions,
   components: RateLimitComponents = REAL,
 ): BlobSource {
-  return new RateLimitedSource(source, options, components);
+  return new RateLimit(options, components).over(source);
 }
 
-class RateLimitedSource implements BlobSource {
-  readonly name: string;
-  readonly #source: BlobSource;
+/** A limit of several sources together. */
+export class RateLimit {
   readonly #components: RateLimitComponents;
   readonly #bytesPerMs: number;
   readonly #burst: number;
   #waiting: Waiting[] = [];
   #tokens: number;
   #filledAtMs: number;
-  #isClosed = false;
   #cancelTimer: (() => void) | undefined;
 
-  constructor(source: BlobSource, options: RateLimitOptions, components: RateLimitComponents) {
-    this.name = source.name;
-    this.#source = source;
+  constructor(options: RateLimitOptions, components: RateLimitComponents = REAL) {
     this.#components = components;
     this.#bytesPerMs = options.bytesPerSecond / 1000;
     this.#burst = options.burstBytes ?? options.bytesPerSecond / 4;
@@ -68,18 +66,17 @@ class RateLimitedSource implements BlobSource {
     this.#filledAtMs = components.nowMs();
   }
 
-  async read(
-    blob: BlobKey,
-    offset: number,
-    length: number,
-    options: BlobReadOptions = {},
-  ): Promise<Buffer> {
+  over(source: BlobSource): BlobSource {
+    return new LimitedSource(source, this);
+  }
+
+  /** Resolves when a read of so many bytes may start. */
+  async enter(source: LimitedSource, bytes: number, options: BlobReadOptions): Promise<void> {
     const { signal } = options;
     signal?.throwIfAborted();
-    if (this.#isClosed) throw new ClosedError(`source ${this.name}`);
     if (this.#waiting.length >= SOURCE_READS_WAITING_MAX) throw new SourceBusyError();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiting: Waiting = { bytes: length, options, admit: resolve, refuse: reject };
+    const waiting: Waiting = { source, bytes, options, admit: resolve, refuse: reject };
     const onAbort = () => {
       this.#waiting = this.#waiting.filter((other) => other !== waiting);
       reject(signal?.reason);
@@ -92,16 +89,14 @@ class RateLimitedSource implements BlobSource {
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
-    return this.#source.read(blob, offset, length, options);
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#cancelTimer?.();
-    for (const { refuse } of this.#waiting.splice(0)) {
-      refuse(new ClosedError(`source ${this.name}`));
-    }
-    await this.#source.close();
+  /** Reads of that source wait no longer. */
+  refuse(source: LimitedSource): void {
+    const own = this.#waiting.filter((waiting) => waiting.source === source);
+    this.#waiting = this.#waiting.filter((waiting) => waiting.source !== source);
+    for (const { refuse } of own) refuse(new ClosedError(`source ${source.name}`));
+    if (this.#waiting.length === 0) this.#cancelTimer?.();
   }
 
   #admit(): void {
@@ -134,5 +129,35 @@ class RateLimitedSource implements BlobSource {
     }
     this.#waiting = this.#waiting.filter((waiting) => waiting !== best);
     return best;
+  }
+}
+
+class LimitedSource implements BlobSource {
+  readonly name: string;
+  readonly #source: BlobSource;
+  readonly #limit: RateLimit;
+  #isClosed = false;
+
+  constructor(source: BlobSource, limit: RateLimit) {
+    this.name = source.name;
+    this.#source = source;
+    this.#limit = limit;
+  }
+
+  async read(
+    blob: BlobKey,
+    offset: number,
+    length: number,
+    options: BlobReadOptions = {},
+  ): Promise<Buffer> {
+    if (this.#isClosed) throw new ClosedError(`source ${this.name}`);
+    await this.#limit.enter(this, length, options);
+    return await this.#source.read(blob, offset, length, options);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#limit.refuse(this);
+    await this.#source.close();
   }
 }

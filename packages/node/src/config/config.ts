@@ -18,6 +18,7 @@ import {
 import { LOG_LEVELS, type LogLevel } from '../log/log-levels.ts';
 import { type MetricsAddress, parseMetricsAddress } from '../metrics/metrics-address.ts';
 import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
+import { type PeerConfig, peerConfigOf, peerTable } from './peer-config.ts';
 import { type RegistryConfig, registryConfigOf, registryTables } from './registry-config.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/shoal/config.toml';
@@ -75,6 +76,7 @@ const fileSchema = z.strictObject({
     })
     .optional(),
   ...registryTables,
+  ...peerTable,
 });
 
 export type NodeConfig = RegistryConfig & {
@@ -108,6 +110,8 @@ export type NodeConfig = RegistryConfig & {
   readonly snapshotterAddress: string | undefined;
   /** Socket of the containerd whose content store is asked where images come from. */
   readonly containerdAddress: string | undefined;
+  /** How stored bytes are shared with other hosts; undefined: they are not. */
+  readonly peer: PeerConfig | undefined;
 };
 
 /**
@@ -148,6 +152,7 @@ export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConf
     findConverted: data.snapshotter?.find_converted,
     snapshotterAddress: data.snapshotter?.address,
     containerdAddress: data.snapshotter?.containerd_address,
+    peer: peerConfigOf(data),
     ...registryConfigOf(data),
   };
 }

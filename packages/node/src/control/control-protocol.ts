@@ -3,6 +3,7 @@
  * request. Only root reaches the socket, so there is no other authentication. Paths begin with the
  * version of the protocol.
  */
+import type { PeerStatus } from '@shoal/p2p-peer';
 import type {
   DrainAnswer,
   DrainRequest,
@@ -144,6 +145,8 @@ export type StatusAnswer = ServiceStatus & {
   readonly snapshots: SnapshotCounts & { readonly address: string };
   /** Where containerd itself listens, as far as is known. */
   readonly containerd: { readonly address: string; readonly isThere: boolean };
+  /** How this host shares blobs with others; absent where it does not. */
+  readonly peer?: PeerStatus | undefined;
   /** What registries last said of our credentials. */
   readonly credentials: readonly CredentialStatus[];
 };

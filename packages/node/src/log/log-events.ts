@@ -4,6 +4,7 @@
  * looks through the sources for lines that are in neither, and for entries that no line has.
  */
 import type { CacheEvent } from '@shoal/blob-store';
+import type { StoreEventKind } from '@shoal/p2p-peer';
 
 export const LOG_EVENT: Readonly<Record<string, string>> = {
   'the daemon did not start': 'start-failed',
@@ -23,6 +24,7 @@ export const LOG_EVENT: Readonly<Record<string, string>> = {
   'credentials of pulls could not be kept': 'credentials-not-kept',
   'the run directory is not in memory: credentials of pulls are forgotten at a restart':
     'credentials-in-memory-only',
+  'this host shares nothing: its images are fetched from registries alone': 'peer-not-started',
   mounted: 'mounted',
   unmounted: 'unmounted',
   restored: 'restored',
@@ -56,6 +58,21 @@ export const LOG_EVENT: Readonly<Record<string, string>> = {
   'directories were not deleted': 'snapshot-directories-stay',
 };
 
+/** Of what the store for other hosts tells: the event is `peer-store-` and its kind. */
+const PEER_STORE_EVENT: Readonly<Record<StoreEventKind, string>> = {
+  'disk-full': 'its disk is full: what comes from peers is passed on and not kept',
+  'write-failed': 'its disk refuses writes: what comes from peers is passed on and not kept',
+  'disk-writable': 'its disk takes writes again',
+  'sync-failed': 'what was written did not reach the disk and is fetched again',
+  'record-failed': 'what it holds could not be recorded: a restart would fetch it again',
+  'damaged-record': 'its index was damaged, in whole or in part',
+  'damaged-file': 'a file is not what was written: its blob is fetched again',
+  'wrong-bytes': 'bytes that were taken for right are not: they are fetched again',
+  evicted: 'stored bytes made room for others',
+  'evict-failed': 'stored bytes could not be removed',
+  'over-limit': 'it takes more than it may, and everything is in use',
+};
+
 /** Of what a cache tells: the event is `cache-` and its kind. */
 const CACHE_EVENT: Readonly<Record<CacheEvent['kind'], string>> = {
   'disk-full': 'nothing can be written to a cache; reads go on from the network and memory',
@@ -80,10 +97,14 @@ export const NAMED_EVENTS: Readonly<Record<string, string>> = {
   'metrics-not-served': 'the address of metrics cannot be listened at',
   'metrics-failed': 'a scrape was not answered',
   'image-service': 'the image service for kubelet listens',
+  'peer-problem': 'something that has to do with another host went wrong; reads go on',
   'cache-gc-failed': 'a cache was not collected',
   driver: 'what the FUSE session and its holder tell',
   other: 'a line without a name of its own',
   ...Object.fromEntries(Object.entries(CACHE_EVENT).map(([kind, text]) => [`cache-${kind}`, text])),
+  ...Object.fromEntries(
+    Object.entries(PEER_STORE_EVENT).map(([kind, text]) => [`peer-store-${kind}`, text]),
+  ),
 };
 
 export function eventOf(message: unknown): string {

@@ -10,7 +10,7 @@ export const SLOW_BAN_MS = 5000;
 export const SLOW_BAN_MS_MAX = 60_000;
 export const LIAR_BAN_MS = 3_600_000;
 /** What is left of any ban where the peer is a home. */
-export const HOME_BAN_MS_MAX = 5000;
+export const HOME_BAN_MS_MAX = 1000;
 
 type Ban = { readonly fromMs: number; readonly untilMs: number; readonly slowMs: number };
 

@@ -14,14 +14,22 @@ export type ReadPolicy = {
   readonly blockBytes: number;
   /** What is asked of peers at a time; the rest follows as blocks arrive. */
   readonly windowBytes: number;
+  /**
+   * How much this host may ask for besides, over all its reads: `DownloadWindow`. With none left a read
+   * still has one block under way.
+   */
+  readonly roomBytes: () => number;
   /** A second holder is asked when the first takes longer than its p95, but within these bounds. */
   readonly hedgeMinMs: number;
   readonly hedgeMaxMs: number;
-  /** An asked peer from which nothing at all comes for so long is taken for dead. */
+  /**
+   * An asked peer from which nothing at all comes for so long is taken for dead. A busy process may say
+   * nothing for 100 ms; a reader shall lose less than 300 by a dead one.
+   */
   readonly silenceMs: number;
   /** A holder that lives but has not answered after so long is given up. */
   readonly blockTimeoutMs: number;
-  /** So many homes are asked before the origin lottery. */
+  /** After so many homes without an answer the lottery for the origin begins, beside the others. */
   readonly homeRanks: number;
   /** A home that lives may take so long: it waits for the origin, or serves others first. */
   readonly homePatienceMs: number;
@@ -39,9 +47,10 @@ export const READ_POLICY: ReadPolicy = {
   random: Math.random,
   blockBytes: BLOCK_BYTES_MAX,
   windowBytes: 4 * PIECE_BYTES,
+  roomBytes: () => Number.POSITIVE_INFINITY,
   hedgeMinMs: 5,
-  hedgeMaxMs: 200,
-  silenceMs: 100,
+  hedgeMaxMs: 500,
+  silenceMs: 250,
   blockTimeoutMs: 1000,
   homeRanks: 2,
   homePatienceMs: 10_000,

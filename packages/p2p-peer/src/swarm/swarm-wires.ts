@@ -25,8 +25,12 @@ export type SwarmWiresInput = {
   readonly onLost: (peer: PeerId) => void;
 };
 
+type Opening = { readonly wire: Promise<BlobWire>; readonly sinceMs: number };
+
 type Use = { readonly connectedAtMs: number; usefulAtMs: number };
 
+/** With the silence that is borne after it (`silenceMs`) a reader loses less than 300 ms. */
+const DIAL_PATIENCE_MS = 40;
 /** What one expects of a peer that was not asked yet. */
 const LATENCY_MS_GUESS = 2;
 /** A block that takes so many times the average is among the slowest of twenty. */
@@ -36,7 +40,7 @@ export class SwarmWires {
   readonly #input: SwarmWiresInput;
   readonly #wires = new Map<PeerId, BlobWire[]>();
   readonly #uses = new Map<PeerId, Use>();
-  readonly #opening = new Map<PeerId, Promise<BlobWire>>();
+  readonly #opening = new Map<PeerId, Opening>();
   #isClosed = false;
 
   constructor(input: SwarmWiresInput) {
@@ -78,7 +82,7 @@ export class SwarmWires {
   async wireTo(peer: PeerId): Promise<BlobWire> {
     const [wire] = this.#wires.get(peer) ?? [];
     if (wire !== undefined) return wire;
-    const opening = this.#opening.get(peer) ?? this.#open(peer);
+    const { wire: opening } = this.#opening.get(peer) ?? this.#open(peer);
     return await opening;
   }
 
@@ -126,9 +130,12 @@ export class SwarmWires {
     };
   }
 
-  /** A host that is being dialled has a deadline of its own. */
+  /** A host that is being dialled is given some time for it; then others are asked, and it goes on. */
   heardAtMs(peer: PeerId): number {
-    if (this.#opening.has(peer)) return this.#input.nowMs();
+    const opening = this.#opening.get(peer);
+    if (opening !== undefined) {
+      return Math.min(this.#input.nowMs(), opening.sinceMs + DIAL_PATIENCE_MS);
+    }
     const heard = (this.#wires.get(peer) ?? []).map((wire) => wire.heardAtMs);
     return Math.max(Number.NEGATIVE_INFINITY, ...heard);
   }
@@ -137,11 +144,14 @@ export class SwarmWires {
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all(Array.from(this.all(), (wire) => wire.close()));
-    await Promise.allSettled(this.#opening.values());
+    await Promise.allSettled(Array.from(this.#opening.values(), ({ wire }) => wire));
   }
 
-  #open(peer: PeerId): Promise<BlobWire> {
-    const opening = this.#dial(peer).finally(() => this.#opening.delete(peer));
+  #open(peer: PeerId): Opening {
+    const wire = this.#dial(peer).finally(() => this.#opening.delete(peer));
+    // Whoever waits for it hears of a failure.
+    wire.catch(() => undefined);
+    const opening = { wire, sinceMs: this.#input.nowMs() };
     this.#opening.set(peer, opening);
     return opening;
   }

@@ -28,8 +28,11 @@ export const PLACE_CHARACTERS_MAX = 255;
 export const ADDRESS_CHARACTERS_MAX = 262;
 /** Reaching a host: it stands in the same cluster, and a reader may be waiting. */
 export const DIAL_TIMEOUT_MS = 250;
-/** TLS and handshakes of a wire that was dialled: some round trips and signatures. */
-export const HANDSHAKE_TIMEOUT_MS = 500;
+/**
+ * TLS and handshakes of a wire that was dialled: some round trips and signatures, on a host that may be
+ * starting a hundred containers. Readers do not wait so long: they ask others meanwhile.
+ */
+export const HANDSHAKE_TIMEOUT_MS = 5000;
 /** The same for one who came to us: he may be busier than we are. */
 export const ACCEPT_TIMEOUT_MS = 5000;
 /** How long a wire that is closed may take to send what it has begun. */

@@ -1,0 +1,86 @@
+/**
+ * This host among its peers: what images fetch comes through them, and as a home the daemon fetches for
+ * others with its own credentials. All of it is loaded only where the configuration asks for it.
+ */
+import { join } from 'node:path';
+import type { BlobSource } from '@shoal/blob-store';
+import { CodecPool } from '@shoal/blob-store';
+import type { Peer } from '@shoal/p2p-peer';
+import { errorFields, type ImageAccess } from '@shoal/snapshotter';
+import type { PeerConfig } from '../config/peer-config.ts';
+import { PEER_CODEC_IDLE_MS } from '../limits.ts';
+import type { Log } from '../log/log.ts';
+import { parseMetricsAddress } from '../metrics/metrics-address.ts';
+import { VERSION } from '../version.ts';
+import { OriginSources } from './origin-sources.ts';
+
+export type HostPeerInput = {
+  readonly config: PeerConfig;
+  /** Of the daemon's state. */
+  readonly root: string;
+  /** Reaches registries as the daemon itself; closed with the peer. */
+  readonly access: ImageAccess;
+  /** What the mount caches take on the disk. */
+  readonly cacheBytes: () => number;
+  /** Shapes what is fetched from registries. */
+  readonly shape: (source: BlobSource) => BlobSource;
+  readonly log: Log;
+};
+
+/** Closes what it opened for the peer, too. */
+export type HostPeer = Pick<Peer, 'source' | 'status' | 'port' | 'close'>;
+
+/** Listens when it resolves. */
+export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
+  const { config, root, access, log } = input;
+  const { openPeer } = await import('@shoal/p2p-peer');
+  const listen = parseMetricsAddress(config.listen) ?? { host: '0.0.0.0', port: 0 };
+  const advertise = parseMetricsAddress(config.advertise ?? config.listen) ?? listen;
+  // A thread of its own: a blob of gigabytes that is hashed keeps no reader waiting.
+  const pool = new CodecPool({ threads: 1, idleMs: PEER_CODEC_IDLE_MS });
+  const origins = new OriginSources(access, input.shape);
+  const close = async () => {
+    await origins.close();
+    await pool.close();
+  };
+  try {
+    const peer = await openPeer(
+      {
+        identityDirectory: config.identityDirectory,
+        ...{ listenHost: listen.host, port: listen.port, advertiseHost: advertise.host },
+        ...{ zone: config.zone, rack: config.rack, trackers: config.trackers, seeds: config.seeds },
+        directory: config.directory ?? join(root, 'peer'),
+        bytesMax: config.bytesMax,
+        version: VERSION,
+      },
+      {
+        originOf: (repository) => origins.of(repository),
+        pool,
+        otherBytes: input.cacheBytes,
+        onStoreEvent: ({ kind, message, error }) => {
+          const level = kind === 'evicted' || kind === 'disk-writable' ? 'info' : 'warn';
+          log[level]({ event: `peer-store-${kind}`, ...fieldsOf(error) }, message);
+        },
+        onProblem: (error) =>
+          log.debug({ event: 'peer-problem', ...fieldsOf(error) }, String(error)),
+      },
+    );
+    return {
+      port: peer.port,
+      source: (origin, repository) => peer.source(origin, repository),
+      status: () => peer.status(),
+      close: async () => {
+        await peer.close();
+        await close();
+        await access.close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function fieldsOf(error: unknown) {
+  return error === undefined ? {} : errorFields(error);
+}
