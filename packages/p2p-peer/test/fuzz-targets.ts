@@ -1,6 +1,15 @@
-/** What strangers give peers: torrents and magnet links. */
+/** What strangers give peers: torrents, magnet links, ranges; and records of a store. */
+import { crc32 } from 'node:zlib';
 import { parseBlobId } from '@shoal/oci';
 import type { FuzzTarget } from '@shoal/test-kit';
+import { decodeRanges, encodeRanges } from '../src/ranges/range-codec.ts';
+import { PieceHashes } from '../src/store/piece-hashes.ts';
+import {
+  decodeBlobRecord,
+  decodeSegmentRecord,
+  encodeBlobRecord,
+  encodeSegmentRecord,
+} from '../src/store/store-record.ts';
 import type { Metainfo } from '../src/torrent/index.ts';
 import { decodeMetainfo, encodeMetainfo, formatMagnet, parseMagnet } from '../src/torrent/index.ts';
 
@@ -18,11 +27,60 @@ function torrents(): Buffer[] {
   );
 }
 
+const held = [
+  { start: 0, end: 60_000 },
+  { start: 61_000, end: 61_001 },
+  { start: 2 ** 25, end: 2 ** 26 },
+];
+const KEY = 'a record';
+
+/** Without their checksums, which no change of a bit would pass. */
+function blobRecords(): Buffer[] {
+  const record = { sizeBytes: 2 ** 30, inode: 5n, generation: 6n, heldBytes: 7, lastUseMs: 8 };
+  return [true, false].map((isComplete) =>
+    encodeBlobRecord(KEY, { ...record, isComplete }).subarray(0, -4),
+  );
+}
+
+function segmentRecords(): Buffer[] {
+  const hashes = new PieceHashes(2 ** 26);
+  for (const piece of [0, 5, 63]) hashes.set(piece, Buffer.alloc(32, piece));
+  const record = { generation: 6n, hashes: hashes.segment(0), held };
+  return [encodeSegmentRecord(KEY, record).subarray(0, -4)];
+}
+
+function sealed(input: Buffer): Buffer {
+  const crc = Buffer.alloc(4);
+  crc.writeUInt32BE(crc32(input, crc32(KEY)));
+  return Buffer.concat([input, crc]);
+}
+
+function requireSame(input: Buffer, again: Buffer): void {
+  if (!input.equals(again)) throw new TypeError('what decodes has another form');
+}
+
 export const fuzzTargets: readonly FuzzTarget[] = [
   { name: 'metainfo', samples: torrents, run: (input): Metainfo => decodeMetainfo(input) },
   {
     name: 'magnet',
     samples: () => torrents().map((bytes) => Buffer.from(formatMagnet(decodeMetainfo(bytes)))),
     run: (input) => parseMagnet(input.toString('utf8')),
+  },
+  {
+    name: 'ranges',
+    samples: () => [encodeRanges(held), encodeRanges([])],
+    run: (input) => requireSame(input, encodeRanges(decodeRanges(input, { endMax: 2 ** 40 }))),
+  },
+  {
+    name: 'blob-record',
+    samples: blobRecords,
+    run: (input) =>
+      requireSame(sealed(input), encodeBlobRecord(KEY, decodeBlobRecord(KEY, sealed(input)))),
+  },
+  {
+    name: 'segment-record',
+    samples: segmentRecords,
+    run: (input) =>
+      requireSame(sealed(input), encodeSegmentRecord(KEY, decodeSegmentRecord(KEY, sealed(input)))),
   },
 ];
