@@ -54,6 +54,7 @@ export class RegistryProxy implements AsyncDisposable {
   readonly #id = randomBytes(8).toString('hex');
   readonly #router: Router;
   readonly #routes: Routes;
+  readonly #manifests: ManifestCache;
   readonly #shelf: SourceShelf;
   readonly #reads: BlobReads;
   readonly #onRequest: (event: ProxyEvent) => void;
@@ -64,6 +65,7 @@ export class RegistryProxy implements AsyncDisposable {
     const clock = options.clock ?? (() => performance.now());
     const upstreams = options.upstreams.map((upstream) => new Upstream(upstream, this.#id, clock));
     this.#router = new Router(upstreams, options.standard);
+    this.#manifests = manifests;
     this.#shelf = new SourceShelf(options.blobSource);
     this.#reads = new BlobReads(this.#shelf);
     const sender = new BlobSender({ reads: this.#reads, sizes: new ReadSizes() });
@@ -162,6 +164,7 @@ export class RegistryProxy implements AsyncDisposable {
   async #end(): Promise<void> {
     await this.#server?.close();
     await this.#shelf.close();
+    await this.#manifests.close();
     await Promise.all(this.#router.all.map((upstream) => upstream.close()));
   }
 

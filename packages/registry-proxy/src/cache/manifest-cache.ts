@@ -39,6 +39,11 @@ export class ManifestCache {
   /** The caller has verified the bytes. */
   add(manifest: StoredManifest): void {
     this.#memory.set(manifest.digest, manifest);
-    void this.#files?.write(manifest);
+    this.#files?.add(manifest);
+  }
+
+  /** Resolves when the disk has everything. */
+  async close(): Promise<void> {
+    await this.#files?.close();
   }
 }

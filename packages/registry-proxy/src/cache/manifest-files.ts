@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RunningTasks } from '@shoal/concurrency';
 import { type Digest, digestLike, isDigest, MANIFEST_BYTES_MAX } from '@shoal/oci';
 import { LRUCache } from 'lru-cache';
 
@@ -19,6 +20,8 @@ const HEAD_BYTES_MAX = 512;
 export class ManifestFiles {
   readonly #directory: string;
   readonly #known: LRUCache<Digest, number>;
+  /** Nobody waits for them but who closes. */
+  readonly #tasks = new RunningTasks();
 
   private constructor(directory: string, bytesMax: number) {
     this.#directory = directory;
@@ -26,8 +29,7 @@ export class ManifestFiles {
       maxSize: bytesMax,
       sizeCalculation: (bytes) => Math.max(1, bytes),
       dispose: (_, digest, reason) => {
-        if (reason === 'evict')
-          void rm(this.#pathOf(digest), { force: true }).catch(() => undefined);
+        if (reason === 'evict') this.#tasks.add(this.#remove(digest));
       },
     });
   }
@@ -75,9 +77,12 @@ export class ManifestFiles {
     return manifest;
   }
 
-  /** A disk that is full or gone costs only the copy. */
-  async write({ digest, mediaType, bytes }: StoredManifest): Promise<void> {
-    if (this.#known.has(digest)) return;
+  /** Soon, not at once. A disk that is full or gone costs only the copy. */
+  add(manifest: StoredManifest): void {
+    if (!this.#known.has(manifest.digest)) this.#tasks.add(this.#write(manifest));
+  }
+
+  async #write({ digest, mediaType, bytes }: StoredManifest): Promise<void> {
     const part = join(this.#directory, `.part-${randomBytes(8).toString('hex')}`);
     try {
       const head = Buffer.from(`${mediaType}\n`);
@@ -87,6 +92,15 @@ export class ManifestFiles {
     } catch {
       await rm(part, { force: true }).catch(() => undefined);
     }
+  }
+
+  async #remove(digest: Digest): Promise<void> {
+    await rm(this.#pathOf(digest), { force: true }).catch(() => undefined);
+  }
+
+  /** Resolves when everything that was added is there. */
+  close(): Promise<void> {
+    return this.#tasks.ended();
   }
 
   #pathOf(digest: Digest): string {

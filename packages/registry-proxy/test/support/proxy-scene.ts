@@ -1,4 +1,4 @@
-/** A proxy before an embedded registry whose requests are counted. */
+/** A proxy before an embedded registry, with something between them that can break. */
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import {
   type ProxyEvent,
@@ -6,12 +6,14 @@ import {
   type RegistryProxyOptions,
   type UpstreamOptions,
 } from '@shoal/registry-proxy';
-import type { TestScope } from '@shoal/test-kit';
+import { FaultProxy, type TestScope } from '@shoal/test-kit';
 import { type Answer, type AskOptions, ask } from './ask.ts';
 
 export type Scene = {
   readonly registry: EmbeddedRegistry;
   readonly proxy: RegistryProxy;
+  /** Between the two: what goes wrong, and what was asked with which header. */
+  readonly wire: FaultProxy;
   /** `GET /v2/a/b/manifests/v1?ns=` and the like, in their order; the registry's side. */
   readonly asked: string[];
   readonly events: ProxyEvent[];
@@ -38,16 +40,14 @@ export async function openScene(t: TestScope, options: SceneOptions = {}): Promi
       }
     },
   });
+  const wire = await FaultProxy.listen(t, registry.host);
   const { upstream, others = [], ...rest } = options;
   const proxy = await RegistryProxy.listen({
     port: 0,
     clock: () => performance.now() + clock.aheadMs,
     onRequest: (event) => events.push(event),
     ...rest,
-    upstreams: [
-      { name: 'registry.test', address: `http://${registry.host}`, ...upstream },
-      ...others,
-    ],
+    upstreams: [{ name: 'registry.test', address: `http://${wire.host}`, ...upstream }, ...others],
   });
   t.teardown(async () => {
     await proxy.close();
@@ -56,6 +56,7 @@ export async function openScene(t: TestScope, options: SceneOptions = {}): Promi
   return {
     registry,
     proxy,
+    wire,
     asked,
     events,
     clock,
