@@ -15,6 +15,7 @@ export type ConvertedFiles = {
 type Descriptor = {
   readonly digest: string;
   readonly mediaType: string;
+  readonly artifactType?: string;
   readonly annotations?: Readonly<Record<string, string>>;
 };
 
@@ -25,7 +26,8 @@ export function takeApart(layout: string, directory: string): ConvertedFiles {
   const blobDirectory = join(directory, 'blobs');
   mkdirSync(blobDirectory, { recursive: true });
   const index: { manifests: Descriptor[] } = readJson(join(layout, 'index.json'));
-  const first = index.manifests[0];
+  // Torrents of its blobs may be listed beside it.
+  const first = index.manifests.find(({ artifactType }) => artifactType === undefined);
   if (first === undefined) throw new Error(`${layout} holds no image`);
   const manifest: { layers: Descriptor[] } = readJson(pathOf(layout, first));
   const bootstrap = join(directory, 'image.boot');

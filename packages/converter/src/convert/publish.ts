@@ -3,7 +3,7 @@
  * one index, and last the tag.
  */
 import type { Descriptor, ImageReference } from '@shoal/oci';
-import { MediaType } from '@shoal/oci';
+import { MediaType, sha256Digest } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
 import type { ConvertedManifest } from './convert-manifest.ts';
 import { copyBlob, mountableRepository } from './copy-blob.ts';
@@ -46,16 +46,15 @@ export async function publish(
   return await target.writeManifest(index, MediaType.ociIndex, { signal });
 }
 
-/** Each beside a manifest that is there, but has no tag yet. */
+/** Before the manifests they refer to, which registries accept: whoever sees the tag finds them. */
 async function publishTorrents(
-  { torrents, target, signal }: ConvertSession,
+  { torrents }: ConvertSession,
   converted: readonly ConvertedManifest[],
 ): Promise<void> {
-  if (torrents === undefined) return;
-  for (const { bytes, blobs } of converted) {
-    const options = { tag: false, signal } as const;
-    const subject = await target.writeManifest(bytes, MediaType.ociManifest, options);
-    await torrents.publish(subject, blobs);
+  for (const { bytes, blobs } of torrents === undefined ? [] : converted) {
+    const digest = sha256Digest(bytes);
+    const subject = { mediaType: MediaType.ociManifest, digest, size: bytes.length };
+    await torrents?.publish(subject, blobs);
   }
 }
 

@@ -73,12 +73,12 @@ export class Torrents {
     return new Map([...this.#known].map(([digest, { metainfo }]) => [digest, metainfo.infohash]));
   }
 
-  /** Stores an artifact for each of the blobs; nothing but their subject names them. */
+  /** Stores an artifact for each of the blobs; nothing names them but what they say of `subject`. */
   async publish(subject: Descriptor, blobs: readonly Descriptor[]): Promise<void> {
-    for (const digest of new Set(blobs.map((blob) => blob.digest))) {
-      const torrent = this.#known.get(digest);
-      if (torrent === undefined) continue;
-      await this.#write(EMPTY_CONFIG, MediaType.ociEmpty);
+    const digests = new Set(blobs.map(({ digest }) => digest));
+    const torrents = [...digests].flatMap((digest) => this.#known.get(digest) ?? []);
+    if (torrents.length > 0) await this.#write(EMPTY_CONFIG, MediaType.ociEmpty);
+    for (const torrent of torrents) {
       await this.#write(torrent.bytes, MediaType.bittorrent);
       const bytes = encodeManifest(torrentManifest(torrent, subject));
       const options = { tag: false, signal: this.#signal } as const;
