@@ -17,7 +17,6 @@ export type Flight = {
   readonly landed: Promise<FetchOutcome>;
   /** Who started it; only to tell own flights from joined ones. */
   readonly owner: unknown;
-  readonly isAhead: boolean;
   /** Chunks that its owner asked for; it tries harder for them than for the others. */
   readonly asked: ReadonlySet<number>;
   waiters: number;
@@ -27,11 +26,14 @@ export type FlightPlan = {
   readonly request: FetchRequest;
   readonly priority: Priority;
   readonly owner: unknown;
-  /** True: nobody waits for it yet, and it goes on when nobody does. */
-  readonly isAhead: boolean;
   readonly asked: ReadonlySet<number>;
   readonly run: (call: FlightCall) => Promise<FetchOutcome>;
 };
+
+/** True: nobody has asked for it yet, and it goes on when nobody waits. */
+export function isAhead({ asked }: Pick<Flight, 'asked'>): boolean {
+  return asked.size === 0;
+}
 
 export class ChunkFlights {
   readonly #gate: ReadGate;
@@ -55,7 +57,7 @@ export class ChunkFlights {
       isAdmitted = true;
       admission.resolve();
     };
-    const { request, priority, owner, isAhead, asked } = plan;
+    const { request, priority, owner, asked } = plan;
     const bytes = request.storedBytes + request.rawBytes;
     const ticket: ReadTicket = { priority, bytes, admit };
     const controller = new AbortController();
@@ -63,8 +65,7 @@ export class ChunkFlights {
     // Most are admitted at once, and are on their way before anything else happens.
     const admitted = isAdmitted ? undefined : admission.promise;
     const landed = this.#fly(plan, ticket, controller.signal, admitted);
-    const of = { owner, isAhead, asked };
-    const flight: Flight = { request, ticket, controller, landed, ...of, waiters: 0 };
+    const flight: Flight = { request, ticket, controller, landed, owner, asked, waiters: 0 };
     for (const chunk of request.chunks) this.#byChunk.set(chunk, flight);
     this.#all.add(flight);
     void landed.then(() => this.#forget(flight));
@@ -84,7 +85,7 @@ export class ChunkFlights {
       for (const flight of waited) {
         flight.waiters--;
         const isOver = !this.#all.has(flight);
-        if (isOver || flight.waiters > 0 || flight.isAhead) continue;
+        if (isOver || flight.waiters > 0 || isAhead(flight)) continue;
         flight.controller.abort(signal.reason);
       }
       if (signal.aborted) this.#endUnwaited(signal.reason);

@@ -9,6 +9,7 @@ import type { ReadGate } from '../source/read-gate.ts';
 import type { BlobDescription } from './cached-blob.ts';
 import type { FetchCall, FetchOutcome } from './chunk-fetcher.ts';
 import type { ChunkFlights, Flight } from './chunk-flights.ts';
+import { isAhead } from './chunk-flights.ts';
 import { blockEnd } from './chunk-lookup.ts';
 import { isDigestKnown } from './description-match.ts';
 import { type FetchRequest, planFetch } from './fetch-plan.ts';
@@ -58,7 +59,7 @@ export class ChunkRequests {
     if (asked.size === 0) return joined;
     for (const request of this.#plan([...asked, ...near])) {
       const flight = this.#start(request, call, asked);
-      if (!flight.isAhead) joined.add(flight);
+      if (!isAhead(flight)) joined.add(flight);
     }
     return joined;
   }
@@ -94,9 +95,9 @@ export class ChunkRequests {
   #start(request: FetchRequest, call: RequestCall, asked: ReadonlySet<number>): Flight {
     const { source, owner, priority: cause } = call;
     const own = new Set(request.chunks.filter((chunk) => asked.has(chunk)));
-    const isAhead = own.size === 0;
+    const priority = isAhead({ asked: own }) ? 'prefetch' : cause;
     return this.#components.flights.start({
-      ...{ request, owner, isAhead, asked: own, priority: isAhead ? 'prefetch' : cause },
+      ...{ request, owner, asked: own, priority },
       run: (flight) => this.#components.fetch(request, { source, cause, asked: own, ...flight }),
     });
   }
