@@ -2,13 +2,13 @@
  * The command tree and one run of it: parse, call, turn the outcome into an exit code.
  */
 import { ShoalError } from '@shoal/errors';
+import { VERSION } from '@shoal/errors/version';
 import { Command, CommanderError } from 'commander';
 import type { CliContext } from './context.ts';
 import { UsageError } from './errors.ts';
 import { ExitCode, exitCodeOf } from './exit-code.ts';
 import { describeFailure } from './failure.ts';
 import { escapeText } from './output.ts';
-import { VERSION } from './version.ts';
 
 const EXIT_STATUS = `
 Exit status: 0 done; 1 failed (check: differences); 2 wrong use; 3 partly done; 130 interrupted.

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, isRetryable } from '@shoal/errors';
+import { VERSION } from '@shoal/errors/version';
 import type { ServiceManager } from '@shoal/linux';
 import { ContainerdEndpoint, KeptListener, StateStore } from '@shoal/snapshotter';
 import { CacheCollector } from './cache/cache-collector.ts';
@@ -24,7 +25,6 @@ import { ServingMark } from './process/state-holder.ts';
 import { takeStopMark } from './process/stop-mark.ts';
 import { openRegistryAccess } from './registry-access.ts';
 import { ownHome } from './upgrade/installed-versions.ts';
-import { VERSION } from './version.ts';
 
 export type DaemonOptions = {
   readonly paths: DaemonPaths;

@@ -4,6 +4,7 @@
  */
 import { realpathSync } from 'node:fs';
 import { errorCode } from '@shoal/errors';
+import { VERSION } from '@shoal/errors/version';
 import { ContainerdEndpoint, errorFields, makePrivateDirectory } from '@shoal/snapshotter';
 import type { DaemonPaths } from './config/paths.ts';
 import { ControlClient } from './control/control-client.ts';
@@ -11,7 +12,6 @@ import { type DaemonOptions, openParts } from './daemon-parts.ts';
 import { DaemonRunningError, NotRootError } from './errors.ts';
 import type { Log } from './log/log.ts';
 import { closeFailures } from './process/close-failures.ts';
-import { VERSION } from './version.ts';
 
 export class Daemon implements AsyncDisposable {
   /** Everything that is closed with it, the last opened first. */

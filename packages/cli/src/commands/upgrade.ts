@@ -2,13 +2,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { VERSION } from '@shoal/errors/version';
 import type { DaemonPaths } from '@shoal/node';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from '../daemon-options.ts';
 import { ExitCode } from '../exit-code.ts';
 import { formatCount } from '../quantity-text.ts';
-import { VERSION } from '../version.ts';
 
 type UpgradeOptions = DaemonOptionValues & {
   readonly to?: string;

@@ -2,6 +2,7 @@
  * `shoal convert` as a function: from a source image to a published, read-back converted image.
  * Nothing points at what is written until everything is there; the tag comes last.
  */
+import { VERSION } from '@shoal/errors/version';
 import type { ImageConfig, ImageReference, Platform } from '@shoal/oci';
 import { hostPlatform } from '@shoal/oci';
 import type { ClientOptions, ImageStore, ImageTarget } from '@shoal/registry-client';
@@ -25,7 +26,7 @@ import type { ConvertSession } from './session.ts';
 import { Warnings } from './session.ts';
 import type { SourceManifest } from './source-image.ts';
 import { readSourceImage } from './source-image.ts';
-import { SHOAL_VERSION, zstdVersion } from './versions.ts';
+import { zstdVersion } from './zstd-version.ts';
 
 /** Converts `source` into `target`; the tag is written last, after everything was read back. */
 export async function convertImage(options: ConvertOptions): Promise<ConvertReport> {
@@ -144,7 +145,7 @@ async function manifestInputs(
     return [await directoryInput(source, platform)];
   }
   const rootKey = rootCacheKey(
-    { shoal: SHOAL_VERSION, zstd: zstdVersion() },
+    { shoal: VERSION, zstd: zstdVersion() },
     session.settings,
     session.dicts.map(({ identity }) => identity),
   );

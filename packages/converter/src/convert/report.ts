@@ -1,9 +1,10 @@
 /** The report of a finished conversion: what `--output-json` holds. */
+import { VERSION } from '@shoal/errors/version';
 import type { Descriptor } from '@shoal/oci';
 import { formatReference } from '@shoal/oci';
 import type { ConvertReport, ManifestReport } from './convert-options.ts';
 import type { ConvertSettings } from './convert-settings.ts';
-import { SHOAL_VERSION, zstdVersion } from './versions.ts';
+import { zstdVersion } from './zstd-version.ts';
 
 export type ReportInput = {
   readonly settings: ConvertSettings;
@@ -20,7 +21,7 @@ export function convertReport(input: ReportInput): ConvertReport {
   const bootstrapBytes = sum(input.manifests.map((manifest) => manifest.bootstrapLayerBytes));
   const targetBytes = sum(layers.map((layer) => layer.blobBytes)) + bootstrapBytes;
   return {
-    shoal: SHOAL_VERSION,
+    shoal: VERSION,
     zstd: zstdVersion(),
     source: formatReference(input.settings.source),
     target: formatReference(input.settings.target),

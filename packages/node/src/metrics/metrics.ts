@@ -3,9 +3,9 @@
  * what can be counted at any time is asked for when somebody scrapes.
  */
 import type { CacheEvent, FetchCause } from '@shoal/blob-store';
+import { VERSION } from '@shoal/errors/version';
 import type { DriverStats, FinishedRequest, Miss, ReadObserver } from '@shoal/snapshotter';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { VERSION } from '../version.ts';
 import { METRIC, type MetricDefinition } from './metric-definitions.ts';
 import { readProcessFacts } from './process-facts.ts';
 

@@ -5,13 +5,13 @@
 import { join } from 'node:path';
 import type { BlobSource } from '@shoal/blob-store';
 import { CodecPool } from '@shoal/blob-store';
+import { VERSION } from '@shoal/errors/version';
 import type { Peer } from '@shoal/p2p-peer';
 import { errorFields, type ImageAccess } from '@shoal/snapshotter';
 import type { PeerConfig } from '../config/peer-config.ts';
 import { PEER_CODEC_IDLE_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { parseMetricsAddress } from '../metrics/metrics-address.ts';
-import { VERSION } from '../version.ts';
 import { OriginSources } from './origin-sources.ts';
 
 export type HostPeerInput = {

@@ -4,8 +4,8 @@
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { VERSION } from '@shoal/errors/version';
 import * as z from 'zod';
-import { VERSION } from '../version.ts';
 
 const FILE = 'start-failure.json';
 

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
+import { VERSION } from '@shoal/errors/version';
 import { listMounts } from '@shoal/linux';
 import { errorFields, mountsOfRoot } from '@shoal/snapshotter';
 import type { DaemonPaths } from '../config/paths.ts';
@@ -15,7 +16,6 @@ import { UpgradeFailedError, UpgradeRefusedError } from '../errors.ts';
 import { RESTART_TIMEOUT_MS } from '../limits.ts';
 import { ensureDaemon, replaceDaemon } from '../process/start-daemon.ts';
 import { forgetStartFailure, readStartFailure } from '../process/start-failure.ts';
-import { VERSION } from '../version.ts';
 import {
   currentLinkOf,
   linkTarget,

@@ -1,4 +1,4 @@
-/** The version of this checkout, as package.json at the root has it; without zod, which takes longer to load. */
+/** The version of Shoal, as package.json at the root (of a release: beside the program) has it. */
 import { readFileSync } from 'node:fs';
 
 export const VERSION: string = readVersion();
