@@ -1,5 +1,13 @@
 /** Bootstraps: walked before they are stored, remembered by digest, refused when they are broken. */
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -79,6 +87,27 @@ t.test('fetched once, stored read-only, found again', async (t) => {
     rmSync(one.file);
     t.equal(await bootstraps.find(layer.digest), undefined, 'what was deleted is fetched again');
   }
+});
+
+t.test('what a killed daemon was writing is gone with the next start, nothing else', async (t) => {
+  const root = temporaryDirectory(t);
+  await using state = await StateStore.open(root);
+  const { store, layer } = storeOf(gzipSync(layerTar(emptyBootstrap())));
+  const one = await new BootstrapStore(root, state).fetch(store, layer, signal);
+  const directory = dirname(one.file);
+  const kept = [...readdirSync(directory), '.hidden', 'x.0123456789abcdef'].toSorted();
+  for (const name of ['.hidden', 'x.0123456789abcdef', '.image.boot.0123456789abcdef']) {
+    writeFileSync(join(directory, name), 'half');
+  }
+  // Of another image, whose first file it was to be; and something that is no directory.
+  const other = join(dirname(directory), 'ab'.repeat(32));
+  mkdirSync(other);
+  writeFileSync(join(other, `.${'cd'.repeat(32)}.blob.meta.fedcba9876543210`), 'half');
+  writeFileSync(join(dirname(directory), 'file'), '');
+  const next = new BootstrapStore(root, state);
+  t.same(readdirSync(directory).toSorted(), kept);
+  t.same(readdirSync(other), []);
+  t.same(await next.find(layer.digest), one);
 });
 
 t.test('when the one who fetches fails, one of those who waited fetches for all', async (t) => {

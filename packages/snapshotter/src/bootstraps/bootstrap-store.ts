@@ -5,6 +5,7 @@
  * changed on the disk since counts as absent, and is fetched and walked again.
  */
 import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBootstrapLayer } from '@shoal/blob-store';
@@ -16,6 +17,7 @@ import { orDiskFull } from '../state/disk-full.ts';
 import {
   readIfThere,
   readSealed,
+  removeUnfinished,
   seal,
   syncDirectory,
   writeDurably,
@@ -55,10 +57,24 @@ export class BootstrapStore {
   /** Fetches that run, so that mounts of one image at once fetch it once. */
   readonly #fetching = new Map<string, Promise<StoredBootstrap>>();
 
+  /** The state is open: nobody else writes here. */
   constructor(root: string, state: StateStore) {
     this.#directory = join(root, 'images');
     this.#state = state;
     makePrivateDirectory(this.#directory);
+    this.#removeUnfinished();
+  }
+
+  /** Files that a daemon was writing when it was killed; what cannot be removed does no harm. */
+  #removeUnfinished(): void {
+    for (const entry of readdirSync(this.#directory, { withFileTypes: true })) {
+      if (!entry.isDirectory()) continue;
+      try {
+        removeUnfinished(join(this.#directory, entry.name));
+      } catch {
+        // It goes with the bootstrap.
+      }
+    }
   }
 
   /** What is stored for a bootstrap layer; undefined when it must be fetched. */

@@ -1,5 +1,6 @@
 /** Small files that a power cut leaves whole or not at all, and that tell whether they are intact. */
 import { createHash, randomBytes } from 'node:crypto';
+import { readdirSync, rmSync } from 'node:fs';
 import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '@shoal/errors';
@@ -33,6 +34,16 @@ export async function writeDurably(
   }
   await syncDirectory(directory);
   return file;
+}
+
+/** What `writeDurably` writes to before it renames. */
+const UNFINISHED = /^\..+\.[0-9a-f]{16}$/;
+
+/** Removes what writers that were killed have left; while nobody else writes there. */
+export function removeUnfinished(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (UNFINISHED.test(name)) rmSync(join(directory, name), { force: true });
+  }
 }
 
 /** What was made, renamed or removed in it survives a power cut. */
