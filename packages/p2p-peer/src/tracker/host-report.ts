@@ -103,19 +103,15 @@ export const reportAnswerSchema = z.object({
 });
 export type ReportAnswer = z.infer<typeof reportAnswerSchema>;
 
-export const hostsAnswerSchema = z.object({
-  hosts: z
-    .array(
-      z.object({
-        host: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/),
-        role: z.enum(['peer', 'seed']),
-        zone: shownName,
-        rack: shownName,
-        address: peerAddress,
-      }),
-    )
-    .max(65_536),
+export const hostFactsSchema = z.object({
+  host: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/),
+  role: z.enum(['peer', 'seed']),
+  zone: shownName,
+  rack: shownName,
+  address: peerAddress,
 });
+
+export const hostsAnswerSchema = z.object({ hosts: z.array(hostFactsSchema).max(65_536) });
 
 export const tokenAnswerSchema = z.object({
   token: z.string().max(16 << 10),

@@ -1,8 +1,9 @@
 /** What hosts have to do with trackers. The tracker itself is `server/`. */
-export type { AnnounceEvent, AnnounceRequest, FoundPeer } from './client/announce-text.ts';
+export type { AnnounceEvent, AnnounceRequest } from './client/announce-text.ts';
 export { ReportLoop, type ReportLoopOptions } from './client/report-loop.ts';
 export { TrackerClient, type TrackerClientOptions } from './client/tracker-client.ts';
 export * from './errors.ts';
+export type { FoundPeer } from './found-peers.ts';
 export type {
   HeldBlob,
   HostReport,

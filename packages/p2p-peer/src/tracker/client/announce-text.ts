@@ -1,11 +1,11 @@
 /** An announce as the path of a request, and the bencoded answer (BEP 3), read strictly. */
 import type { BlobId } from '@shoal/oci';
-import { type HostFacts, type HostRole, parseHostName } from '../../identity/host.ts';
-import { type PeerId, parsePeerId } from '../../identity/peer-id.ts';
+import type { HostFacts } from '../../identity/host.ts';
+import type { PeerId } from '../../identity/peer-id.ts';
 import type { SwarmId } from '../../identity/swarm-id.ts';
 import { type BencodeNode, decodeBencode } from '../../torrent/bencode.ts';
 import { TrackerAnswerError } from '../errors.ts';
-import { peerAddress, shownName } from '../host-report.ts';
+import { decodeFoundPeers, type FoundPeer, OUR_PEERS_FORM } from '../found-peers.ts';
 import { PEERS_HANDED_OUT_MAX } from '../limits.ts';
 
 export type AnnounceEvent = 'started' | 'stopped' | 'completed' | 'update';
@@ -24,24 +24,12 @@ export type AnnounceRequest = {
   readonly peersWanted?: number;
 };
 
-export type FoundPeer = {
-  readonly peerId: PeerId;
-  readonly ip: string;
-  readonly port: number;
-  readonly isComplete: boolean;
-  /** Undefined for a standard client. */
-  readonly host: HostFacts | undefined;
-};
-
 export type AnnounceAnswer = {
   readonly peers: readonly FoundPeer[];
   readonly complete: number;
   readonly incomplete: number;
   readonly intervalMs: number;
 };
-
-/** See the server's announce engine. */
-const OUR_PEERS_FORM = 2;
 
 /** `own`: zone, rack and address of this host. */
 export function formatAnnounce(
@@ -75,10 +63,10 @@ function percent(hex: string): string {
 export function readAnnounceAnswer(tracker: string, bytes: Buffer): AnnounceAnswer {
   try {
     const answer = new Dictionary(decodeBencode(bytes));
-    const failure = answer.optionalText('failure reason');
+    const failure = answer.optionalBytes('failure reason')?.toString();
     if (failure !== undefined) throw new Error(`refuses: ${failure.slice(0, 200)}`);
     return {
-      peers: answer.dictionaries('peers').slice(0, PEERS_HANDED_OUT_MAX).map(peerOf),
+      peers: decodeFoundPeers(answer.bytes('peers')),
       complete: answer.count('complete'),
       incomplete: answer.count('incomplete'),
       intervalMs: answer.count('interval') * 1000,
@@ -87,30 +75,6 @@ export function readAnnounceAnswer(tracker: string, bytes: Buffer): AnnounceAnsw
     const detail = error instanceof Error ? error.message : 'answers nonsense';
     throw new TrackerAnswerError(tracker, detail, { cause: error });
   }
-}
-
-function peerOf(peer: Dictionary): FoundPeer {
-  const place = {
-    peerId: parsePeerId(peer.text('id')),
-    ip: peer.text('ip'),
-    port: peer.count('port'),
-    isComplete: peer.count('complete') === 1,
-  };
-  const name = peer.optionalText('host');
-  if (name === undefined) return { ...place, host: undefined };
-  const host: HostFacts = {
-    host: parseHostName(name),
-    role: roleOf(peer.text('role')),
-    zone: shownName.parse(peer.text('zone')),
-    rack: shownName.parse(peer.text('rack')),
-    address: peerAddress.parse(peer.text('address')),
-  };
-  return { ...place, host };
-}
-
-function roleOf(text: string): HostRole {
-  if (text === 'peer' || text === 'seed') return text;
-  throw new Error('names no role');
 }
 
 /** A bencoded dictionary whose values have to be what is asked for. Throws `Error`. */
@@ -122,28 +86,22 @@ class Dictionary {
     this.#values = node.value;
   }
 
-  optionalText(name: string): string | undefined {
+  optionalBytes(name: string): Buffer | undefined {
     const node = this.#values.get(name);
     if (node === undefined) return undefined;
     if (node.kind !== 'string') throw new Error(`has no text as ${name}`);
-    return node.value.toString();
+    return node.value;
   }
 
-  text(name: string): string {
-    const text = this.optionalText(name);
-    if (text === undefined) throw new Error(`has no ${name}`);
-    return text;
+  bytes(name: string): Buffer {
+    const bytes = this.optionalBytes(name);
+    if (bytes === undefined) throw new Error(`has no ${name}`);
+    return bytes;
   }
 
   count(name: string): number {
     const node = this.#values.get(name);
     if (node?.kind === 'integer' && node.value >= 0) return node.value;
     throw new Error(`has no number as ${name}`);
-  }
-
-  dictionaries(name: string): readonly Dictionary[] {
-    const node = this.#values.get(name);
-    if (node?.kind !== 'list') throw new Error(`has no list as ${name}`);
-    return node.value.map((element) => new Dictionary(element));
   }
 }

@@ -6,6 +6,7 @@ import { type HostFacts, parseHostName } from '../../identity/host.ts';
 import type { IdentityFiles } from '../../trust/identity-files.ts';
 import type { FetchedToken } from '../../trust/token-store.ts';
 import { TrackerAnswerError } from '../errors.ts';
+import type { FoundPeer } from '../found-peers.ts';
 import {
   type HostReport,
   hostsAnswerSchema,
@@ -14,12 +15,7 @@ import {
   tokenAnswerSchema,
 } from '../host-report.ts';
 import { TRACKER_DEADLINE_MS } from '../limits.ts';
-import {
-  type AnnounceRequest,
-  type FoundPeer,
-  formatAnnounce,
-  readAnnounceAnswer,
-} from './announce-text.ts';
+import { type AnnounceRequest, formatAnnounce, readAnnounceAnswer } from './announce-text.ts';
 import { KnownHosts } from './known-hosts.ts';
 import { checkStatus, type LinkAnswer, TrackerLink } from './tracker-link.ts';
 

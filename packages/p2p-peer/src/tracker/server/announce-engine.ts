@@ -13,15 +13,13 @@ import Engine, {
 } from 'bittorrent-tracker/server';
 import { parsePeerId } from '../../identity/peer-id.ts';
 import { TrackerRequestError } from '../errors.ts';
+import { encodeFoundPeers, OUR_PEERS_FORM } from '../found-peers.ts';
 import { ANNOUNCE_INTERVAL_MS, ANNOUNCE_INTERVAL_MS_MIN, SCRAPE_SWARMS_MAX } from '../limits.ts';
 import type { AnnounceGate } from './announce-gate.ts';
 import type { Asker } from './asker.ts';
 import type { KnownBlob } from './known-blobs.ts';
-import type { SwarmPeer } from './swarm-peer.ts';
 import type { Announce, SwarmTable } from './swarm-table.ts';
 
-/** In an announce of ours: peers as dictionaries with what our hosts want to know of each other. */
-export const OUR_PEERS_FORM = 2;
 const EVENTS = ['started', 'stopped', 'completed', 'update', 'paused'] as const;
 const MIN_INTERVAL_S = ANNOUNCE_INTERVAL_MS_MIN / 1000;
 
@@ -116,7 +114,7 @@ export class AnnounceEngine {
       complete,
       incomplete,
       'min interval': MIN_INTERVAL_S,
-      peers: params.compact === OUR_PEERS_FORM ? peers.map(ourPeer) : peers,
+      peers: params.compact === OUR_PEERS_FORM ? encodeFoundPeers(peers) : peers,
     };
   }
 
@@ -146,13 +144,6 @@ export class AnnounceEngine {
       return new Error('internal error');
     }
   }
-}
-
-function ourPeer({ peerId, ip, port, isComplete, host }: SwarmPeer) {
-  const place = { id: peerId, ip, port, complete: isComplete ? 1 : 0 };
-  if (host === undefined) return place;
-  const { host: name, role, zone, rack, address } = host.facts;
-  return { ...place, host: name, role, zone, rack, address };
 }
 
 /** As the engine itself reads it: both have to see the same names. */

@@ -24,7 +24,8 @@ declare module 'bittorrent-tracker/server' {
   export type EngineAnswer = {
     readonly complete: number;
     readonly incomplete: number;
-    readonly peers: readonly EnginePeer[];
+    /** Bytes go into the answer as they are, in a form that the engine does not know. */
+    readonly peers: readonly EnginePeer[] | Buffer;
     readonly 'min interval'?: number;
   };
 
