@@ -179,8 +179,12 @@ export class StoreUnusableError extends ShoalError {
 export class PeerUnavailableError extends ShoalError {
   override readonly code = 'ERR_P2P_PEER_UNAVAILABLE';
 
-  constructor({ start, end }: { readonly start: number; readonly end: number }) {
-    super(`bytes ${start} to ${end} are not here, and this host is no home of them`, {
+  constructor(
+    { start, end }: { readonly start: number; readonly end: number },
+    options: { readonly cause?: unknown } = {},
+  ) {
+    super(`bytes ${start} to ${end} are not here, and this host does not get them for others`, {
+      ...options,
       remedy: 'others are asked, or the registry',
       retryable: true,
     });

@@ -5,6 +5,7 @@ import {
   Bans,
   HOME_BAN_MS_MAX,
   LIAR_BAN_MS,
+  LYING_HOME_BAN_MS_MAX,
   OriginBudget,
   OriginLottery,
   SLOW_BAN_MS,
@@ -93,8 +94,11 @@ t.test('a liar is out for an hour, a home never for long', async (t) => {
   bans.answered(peerOf(1), 10);
   t.ok(bans.isBanned(peerOf(1), LIAR_BAN_MS - 1));
   t.notOk(bans.isBanned(peerOf(1), LIAR_BAN_MS));
-  t.ok(bans.isBanned(peerOf(1), HOME_BAN_MS_MAX - 1, true));
-  t.notOk(bans.isBanned(peerOf(1), HOME_BAN_MS_MAX, true));
+  t.ok(bans.isBanned(peerOf(1), LYING_HOME_BAN_MS_MAX - 1, true));
+  t.notOk(bans.isBanned(peerOf(1), LYING_HOME_BAN_MS_MAX, true));
+  bans.slow(peerOf(3), 0);
+  t.ok(bans.isBanned(peerOf(3), HOME_BAN_MS_MAX - 1, true));
+  t.notOk(bans.isBanned(peerOf(3), HOME_BAN_MS_MAX, true));
   t.notOk(bans.isBanned(peerOf(2), 0));
   for (let number = 0; number < 10_000; number++) bans.liar(peerOf(number), 0);
   t.ok(bans.count <= 4096, 'bans are bounded');

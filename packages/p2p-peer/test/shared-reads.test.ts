@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
 import type { ByteRange } from '../src/ranges/byte-range.ts';
-import { SharedReads } from '../src/swarm/shared-reads.ts';
+import { type ReadBytes, SharedReads } from '../src/swarm/shared-reads.ts';
 
 const blob = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251));
 const part = ({ start, end }: ByteRange) => Buffer.from(blob.subarray(start, end));
@@ -12,7 +12,7 @@ type Read = {
   readonly range: ByteRange;
   readonly signal: AbortSignal;
   readonly priority: () => string;
-  readonly answer: () => void;
+  readonly answer: (kept?: Promise<unknown>) => void;
   readonly fail: (error: Error) => void;
 };
 
@@ -22,11 +22,11 @@ function scripted(bytesMax = 400) {
   const shared = new SharedReads({
     bytesMax,
     read: (range, { signal, priority }) => {
-      const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+      const { promise, resolve, reject } = Promise.withResolvers<ReadBytes>();
       signal.addEventListener('abort', () => reject(signal.reason));
       reads.push({
         ...{ range, signal, priority },
-        answer: () => resolve(part(range)),
+        answer: (kept) => resolve({ bytes: part(range), ...(kept === undefined ? {} : { kept }) }),
         fail: reject,
       });
       return promise;
@@ -107,6 +107,20 @@ t.test('a read that fails fails for those who wait for it, and is asked for agai
   t.same(await again, part({ start: 0, end: 10 }));
 });
 
+t.test('bytes are given from here until they are kept elsewhere', async (t) => {
+  const { shared, reads } = scripted();
+  const first = shared.read({ start: 0, end: 50 }, demand);
+  await nextTurn();
+  const kept = Promise.withResolvers<void>();
+  reads[0]?.answer(kept.promise);
+  t.same(await first, part({ start: 0, end: 50 }));
+  t.same(await shared.read({ start: 10, end: 20 }, demand), part({ start: 10, end: 20 }));
+  t.equal(reads.length, 1);
+  kept.resolve();
+  await nextTurn();
+  t.equal(shared.count, 0);
+});
+
 t.test('any ranges in any order: right bytes, each byte on its way once', async (t) => {
   const range = fc
     .tuple(fc.nat(999), fc.integer({ min: 1, max: 300 }))
@@ -122,7 +136,7 @@ t.test('any ranges in any order: right bytes, each byte on its way once', async 
         }
         await nextTurn();
         flying.fill(0, own.start, own.end);
-        return part(own);
+        return { bytes: part(own) };
       },
     });
     const all: Promise<boolean>[] = [];

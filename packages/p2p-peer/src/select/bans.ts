@@ -11,8 +11,15 @@ export const SLOW_BAN_MS_MAX = 60_000;
 export const LIAR_BAN_MS = 3_600_000;
 /** What is left of any ban where the peer is a home. */
 export const HOME_BAN_MS_MAX = 1000;
+/** Of a home that sent wrong bytes: its origin may have given them. */
+export const LYING_HOME_BAN_MS_MAX = 60_000;
 
-type Ban = { readonly fromMs: number; readonly untilMs: number; readonly slowMs: number };
+type Ban = {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly slowMs: number;
+  readonly isLiar: boolean;
+};
 
 export class Bans {
   readonly #bans = new Map<PeerId, Ban>();
@@ -23,12 +30,12 @@ export class Bans {
     if (before !== undefined && before.untilMs > nowMs) return;
     const doubled = Math.min((before?.slowMs ?? 0) * 2, SLOW_BAN_MS_MAX);
     const slowMs = Math.max(doubled, SLOW_BAN_MS);
-    this.#set(peer, { fromMs: nowMs, untilMs: nowMs + slowMs, slowMs });
+    this.#set(peer, { fromMs: nowMs, untilMs: nowMs + slowMs, slowMs, isLiar: false });
   }
 
   liar(peer: PeerId, nowMs: number): void {
     const slowMs = this.#bans.get(peer)?.slowMs ?? 0;
-    this.#set(peer, { fromMs: nowMs, untilMs: nowMs + LIAR_BAN_MS, slowMs });
+    this.#set(peer, { fromMs: nowMs, untilMs: nowMs + LIAR_BAN_MS, slowMs, isLiar: true });
   }
 
   /** It answered in time: the next ban for slowness is a short one again. */
@@ -40,8 +47,9 @@ export class Bans {
   isBanned(peer: PeerId, nowMs: number, isHome = false): boolean {
     const ban = this.#bans.get(peer);
     if (ban === undefined) return false;
-    const untilMs = isHome ? Math.min(ban.untilMs, ban.fromMs + HOME_BAN_MS_MAX) : ban.untilMs;
-    return nowMs < untilMs;
+    if (!isHome) return nowMs < ban.untilMs;
+    const homeMs = ban.isLiar ? LYING_HOME_BAN_MS_MAX : HOME_BAN_MS_MAX;
+    return nowMs < Math.min(ban.untilMs, ban.fromMs + homeMs);
   }
 
   get count(): number {

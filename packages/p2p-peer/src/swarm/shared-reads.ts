@@ -12,12 +12,19 @@ export type SharedReadOptions = {
   readonly priority: Priority;
 };
 
+export type ReadBytes = {
+  /** Not changed afterwards. */
+  readonly bytes: Buffer;
+  /** Resolves when they are kept where they are looked for first; until then they are given from here. */
+  readonly kept?: Promise<unknown>;
+};
+
 export type SharedReadsInput = {
-  /** Reads the range itself; the buffer is not changed afterwards. */
+  /** Reads the range itself. */
   readonly read: (
     range: ByteRange,
     options: { readonly signal: AbortSignal; readonly priority: () => Priority },
-  ) => Promise<Buffer>;
+  ) => Promise<ReadBytes>;
   /** Longest range of one read, in bytes. */
   readonly bytesMax: number;
 };
@@ -29,6 +36,8 @@ type Flight = {
   readonly bytes: Promise<Buffer>;
   readonly controller: AbortController;
   readonly waiters: Set<Waiter>;
+  /** The bytes have come. */
+  isHere: boolean;
 };
 
 type Asked = {
@@ -123,20 +132,26 @@ export class SharedReads {
     const controller = new AbortController();
     const waiters = new Set<Waiter>();
     const priority = () => ORDER.find((each) => hasPriority(waiters, each)) ?? 'background';
-    const bytes = this.#input.read(range, { signal: controller.signal, priority });
-    const flight = { range, bytes, controller, waiters };
+    const reading = this.#input.read(range, { signal: controller.signal, priority });
+    const bytes = reading.then((read) => read.bytes);
+    const flight: Flight = { range, bytes, controller, waiters, isHere: false };
     const end = () => {
       this.#flights = this.#flights.filter((each) => each !== flight);
     };
-    bytes.then(end, end);
+    const arrive = ({ kept }: ReadBytes) => {
+      flight.isHere = true;
+      return kept;
+    };
+    reading.then(arrive).then(end, end);
+    bytes.catch(() => undefined);
     return flight;
   }
 
   /** A flight that nobody waits for any more ends. */
   #leave(flights: readonly Flight[], waiter: Waiter): void {
-    for (const { waiters, controller } of flights) {
+    for (const { waiters, controller, isHere } of flights) {
       waiters.delete(waiter);
-      if (waiters.size > 0) continue;
+      if (waiters.size > 0 || isHere) continue;
       controller.abort();
       // Whoever asks from now on starts another one.
       this.#flights = this.#flights.filter((flight) => flight.controller !== controller);

@@ -13,7 +13,7 @@ import type { Deposit } from '../store/deposit.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, SharedBlob, WireServer } from '../wire/blob-wire.ts';
 import { WireRejectedError } from '../wire/errors.ts';
-import { SharedReads } from './shared-reads.ts';
+import { type ReadBytes, SharedReads } from './shared-reads.ts';
 import type { SwarmFetches } from './swarm-fetches.ts';
 
 export type SwarmServerInput = {
@@ -101,7 +101,12 @@ export class SwarmServer implements WireServer {
     if (!isSeed && !fetches.isHome(range)) throw new PeerUnavailableError(range);
     const reads = this.#homeReadsOf(wire.facts.repository ?? '');
     if (reads === undefined) throw new PeerUnavailableError(range);
-    return await reads.read(range, { signal, priority: 'demand' });
+    try {
+      return await reads.read(range, { signal, priority: 'demand' });
+    } catch (error) {
+      // Whoever asked has a way to the origin of his own, perhaps a better one.
+      throw new PeerUnavailableError(range, { cause: error });
+    }
   }
 
   #homeReadsOf(repository: string): SharedReads | undefined {
@@ -118,24 +123,25 @@ export class SwarmServer implements WireServer {
   }
 
   /** What the origin has given is held; what other peers have given is passed on, unjudged. */
-  async #fetchAsHome(range: ByteRange, call: HomeCall): Promise<Buffer> {
+  async #fetchAsHome(range: ByteRange, call: HomeCall): Promise<ReadBytes> {
     const { stored, fetches } = this.#input;
     const { repository, origin, signal, priority } = call;
     // Bytes of a blob that may not be in that repository come from nobody but its own origin.
     const mode = this.#repositories.has(repository) ? 'home' : 'alone';
     const deposit = stored.deposit();
-    const kept: Promise<unknown>[] = [];
+    const writes: Promise<unknown>[] = [];
     try {
-      return await fetches.fetch(range, {
+      const bytes = await fetches.fetch(range, {
         ...{ mode, origin, signal, priority },
-        onBytes: (sender, part, bytes) => {
+        onBytes: (sender, part, sent) => {
           if (sender !== 'origin') return;
           this.learn(repository);
-          kept.push(keep(deposit, part, bytes));
+          writes.push(keep(deposit, part, sent));
         },
       });
+      return { bytes, kept: Promise.all(writes) };
     } finally {
-      void Promise.all(kept).then(() => deposit.close());
+      void Promise.all(writes).then(() => deposit.close());
     }
   }
 }

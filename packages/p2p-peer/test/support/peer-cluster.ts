@@ -8,9 +8,14 @@ import { temporaryDirectory } from '@shoal/test-kit';
 import { type HostFacts, type HostRole, parseHostName } from '../../src/identity/host.ts';
 import { openPeer, type PeerOptions } from '../../src/peer/open-peer.ts';
 import type { Peer } from '../../src/peer/peer.ts';
+import { PeerTrust } from '../../src/peer/peer-trust.ts';
 import { createAuthority, issueCertificate } from '../../src/trust/authority.ts';
 import { signToken } from '../../src/trust/token.ts';
 import { loadTokenKey } from '../../src/trust/token-keys.ts';
+import type { BlobWire, SharedBlob } from '../../src/wire/blob-wire.ts';
+import { openWire } from '../../src/wire/open-wire.ts';
+import { WireListener } from '../../src/wire/wire-listener.ts';
+import { BufferServer, PATIENT, sharedBlob } from './wire-pair.ts';
 
 type Tap = Parameters<typeof temporaryDirectory>[0];
 
@@ -21,6 +26,8 @@ export class CountingOrigin implements BlobSource {
   readonly reads: { readonly offset: number; readonly length: number }[] = [];
   delayMs = 0;
   isDown = false;
+  /** Repositories that do not have the blobs. */
+  readonly missing = new Set<string>();
 
   constructor(blobs: ReadonlyMap<BlobId, Buffer>) {
     this.#blobs = blobs;
@@ -41,6 +48,18 @@ export class CountingOrigin implements BlobSource {
   close(): Promise<void> {
     return Promise.resolve();
   }
+}
+
+/** The same origin, for one repository. */
+function originOf(origin: CountingOrigin, repository: string): BlobSource {
+  return {
+    name: origin.name,
+    read: async (blob, offset, length, options) => {
+      if (origin.missing.has(repository)) throw new Error(`${repository} has no such blob`);
+      return await origin.read(blob, offset, length, options);
+    },
+    close: () => Promise.resolve(),
+  };
 }
 
 export type ClusterHost = { readonly peer: Peer; readonly facts: HostFacts };
@@ -76,9 +95,75 @@ export class PeerCluster {
     options: Partial<PeerOptions> & { readonly repositories?: readonly string[] } = {},
   ): Promise<ClusterHost> {
     const { repositories = ['*'], ...rest } = options;
-    const host = parseHostName(name);
     const home = join(this.#directory, name);
-    const identityDirectory = join(home, 'tls');
+    const identityDirectory = await this.#writeIdentity(name, role, repositories);
+    const peer = await openPeer(
+      {
+        identityDirectory,
+        ...{ listenHost: '127.0.0.1', port: 0, advertiseHost: '127.0.0.1' },
+        ...{ zone: 'z', rack: 'r', version: 'test', trackers: [], seeds: [] },
+        ...{ directory: join(home, 'store'), bytesMax: 1 << 30 },
+        ...rest,
+      },
+      { originOf: (repository) => originOf(this.origin, repository), pool: this.#pool },
+    );
+    this.#t.teardown(() => peer.close());
+    return { peer, facts: peer.status().self };
+  }
+
+  /** A host that serves every blob as the test says; it tells that it is a seed. */
+  async startWire(name: string, blob: SharedBlob): Promise<HostFacts> {
+    const trust = await this.#trustOf(name, 'seed', ['*']);
+    const facts = { host: trust.host, role: 'seed', zone: 'z', rack: 'r' } as const;
+    const self: HostFacts = { ...facts, address: '127.0.0.1:0' };
+    const listener = await WireListener.open({
+      ...{ self, trust, accept: () => blob, listenHost: '127.0.0.1', port: 0 },
+    });
+    this.#t.teardown(() => listener.close());
+    return { ...self, address: `127.0.0.1:${listener.port}` };
+  }
+
+  /** A wire of a host that holds nothing. */
+  async dial(
+    name: string,
+    { facts }: ClusterHost,
+    blob: { readonly blobId: BlobId; readonly repository: string; readonly bytes: Buffer },
+    repositories: readonly string[] = ['*'],
+  ): Promise<BlobWire> {
+    const trust = await this.#trustOf(name, 'peer', repositories);
+    const self = {
+      host: trust.host,
+      role: 'peer',
+      zone: 'z',
+      rack: 'r',
+      address: 'none:1',
+    } as const;
+    const { blobId, repository, bytes } = blob;
+    const server = new BufferServer(bytes);
+    const shared = sharedBlob(server, bytes.length, false);
+    const wire = await openWire({
+      ...{ self, trust, host: facts, blobId, repository, blob: shared, ...PATIENT },
+    });
+    this.#t.teardown(() => wire.close());
+    return wire;
+  }
+
+  async #trustOf(name: string, role: HostRole, repositories: readonly string[]) {
+    const directory = await this.#writeIdentity(name, role, repositories);
+    const fetchToken = () => Promise.resolve(undefined);
+    const trust = await PeerTrust.open({ directory, fetchToken, onProblem: () => undefined });
+    this.#t.teardown(() => trust.close());
+    await trust.whenToken();
+    return trust;
+  }
+
+  async #writeIdentity(
+    name: string,
+    role: HostRole,
+    repositories: readonly string[],
+  ): Promise<string> {
+    const host = parseHostName(name);
+    const identityDirectory = join(this.#directory, name, 'tls');
     const authority = join(this.#directory, 'authority');
     await mkdir(identityDirectory, { recursive: true });
     const issued = await issueCertificate(authority, { host, role, addresses: [], days: 1 });
@@ -89,17 +174,6 @@ export class PeerCluster {
     await writeFile(join(identityDirectory, 'tls.crt'), issued.cert);
     await writeFile(join(identityDirectory, 'tls.key'), issued.key);
     await writeFile(join(identityDirectory, 'token'), signed.token);
-    const peer = await openPeer(
-      {
-        identityDirectory,
-        ...{ listenHost: '127.0.0.1', port: 0, advertiseHost: '127.0.0.1' },
-        ...{ zone: 'z', rack: 'r', version: 'test', trackers: [], seeds: [] },
-        ...{ directory: join(home, 'store'), bytesMax: 1 << 30 },
-        ...rest,
-      },
-      { originOf: () => this.origin, pool: this.#pool },
-    );
-    this.#t.teardown(() => peer.close());
-    return { peer, facts: peer.status().self };
+    return identityDirectory;
   }
 }
