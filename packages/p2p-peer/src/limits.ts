@@ -11,7 +11,7 @@ export const BLOCK_BYTES_MAX = 128 << 10;
 export const STANDARD_BLOCK_BYTES = 16 << 10;
 /** What has one home: small enough to spread a blob over all seeds, large enough for long origin reads. */
 export const EXTENT_BYTES = 16 << 20;
-/** Ranges of one set: a blob of 10 GiB half held in 60 KiB pieces has 87,382; each takes 16 bytes. */
+/** Ranges of one set: a blob of 10 GiB half held in 60 KiB pieces has 87,382; each takes 8 bytes. */
 export const RANGES_MAX = 1 << 18;
 /** Ranges of one blob whose sender is remembered until they are verified: 128 MiB in blocks. */
 export const UNJUDGED_RANGES_MAX = 1024;

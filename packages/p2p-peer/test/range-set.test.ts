@@ -63,6 +63,35 @@ t.test('a set is what a map of every byte is', async (t) => {
   );
 });
 
+t.test('a set of large ranges, far apart, is what a map of them is', async (t) => {
+  const all = { start: 0, end: SPACE };
+  for (const unit of [2 ** 26, 2 ** 28, 2 ** 31, 2 ** 28 - 1, 2 ** 45]) {
+    const scaled = ({ start, end }: ByteRange) => ({ start: start * unit, end: end * unit });
+    fc.assert(
+      fc.property(anyChanges, anyRange, (changes, within) => {
+        const large = changes.map(({ isAdded, range }) => ({ isAdded, range: scaled(range) }));
+        const { map } = build(changes);
+        const set = new RangeSet();
+        for (const { isAdded, range } of large) {
+          if (isAdded) set.add(range);
+          else set.remove(range);
+        }
+        t.strictSame([...set], runs(map, 1, all).map(scaled));
+        t.equal(set.count, [...set].length);
+        t.equal(
+          set.bytes,
+          [...set].reduce((sum, { start, end }) => sum + end - start, 0),
+        );
+        t.strictSame(set.intersect(scaled(within)), runs(map, 1, within).map(scaled));
+        t.strictSame(set.missing(scaled(within)), runs(map, 0, within).map(scaled));
+        t.equal(set.covers(scaled(within)), runs(map, 0, within).length === 0);
+        t.strictSame([...set.clone()], [...set]);
+      }),
+      { numRuns: 150, seed: 44 },
+    );
+  }
+});
+
 t.test('a set is the same after encode and decode, and a copy is another set', async (t) => {
   fc.assert(
     fc.property(anyChanges, fc.constantFrom(0, 1000, LARGE), (changes, offset) => {

@@ -1,20 +1,22 @@
 /**
- * A set of bytes as sorted ranges that never touch: what a host holds of a blob, what it has told,
- * what it still wants. Kept as one row of boundaries, starts and ends in turn: a byte is in the set
- * where an odd number of them is not above it. Look-ups are a binary search; changes also move what
- * lies behind, one copy of at most 16 bytes for each range.
+ * A set of bytes as sorted ranges that never touch: what a host holds of a blob, what it has told, what it
+ * still wants. Kept as one row of boundaries, starts and ends in turn, cut into pages: a look-up is two
+ * binary searches, a change moves what lies behind it in one page, and a range takes eight bytes.
  */
 import { TooManyRangesError } from '../errors.ts';
 import { RANGES_MAX } from '../limits.ts';
+import { BoundaryPage, PAGE_SPAN } from './boundary-page.ts';
 import { type ByteRange, checkByteRange } from './byte-range.ts';
 import { decodeRanges, encodeRanges, type RangeDecodeLimits } from './range-codec.ts';
 
-const FIRST_CAPACITY = 8;
+/** Between two boundaries: before boundary `index` of the page, or behind its last one. */
+type Position = { page: number; index: number };
 
 export class RangeSet implements Iterable<ByteRange> {
   readonly #rangesMax: number;
-  /** Ascending, all different; `#length` of them. */
-  #boundaries = new Float64Array(FIRST_CAPACITY);
+  /** Ascending; none is empty. */
+  #pages: BoundaryPage[] = [];
+  /** Boundaries in all pages. */
   #length = 0;
   #bytes = 0;
 
@@ -58,7 +60,7 @@ export class RangeSet implements Iterable<ByteRange> {
   }
 
   clear(): void {
-    this.#boundaries = new Float64Array(FIRST_CAPACITY);
+    this.#pages = [];
     this.#length = 0;
     this.#bytes = 0;
   }
@@ -70,8 +72,8 @@ export class RangeSet implements Iterable<ByteRange> {
 
   /** Where the bytes in the set end that begin at `start`; `start` itself when it is not in the set. */
   coveredUntil(start: number): number {
-    const at = this.#countUpTo(start);
-    return at % 2 === 1 ? this.#at(at) : start;
+    const position = this.#positionUpTo(start);
+    return this.#insideAt(position) === 1 ? this.#boundaryAt(position) : start;
   }
 
   /** The parts of `within` that are in the set. */
@@ -85,15 +87,19 @@ export class RangeSet implements Iterable<ByteRange> {
   }
 
   *[Symbol.iterator](): Generator<ByteRange> {
-    for (let at = 0; at < this.#length; at += 2) {
-      yield { start: this.#at(at), end: this.#at(at + 1) };
+    let start = 0;
+    for (const page of this.#pages) {
+      for (let index = 0; index < page.length; index++) {
+        if (page.insideAt(index) === 0) start = page.at(index);
+        else yield { start, end: page.at(index) };
+      }
     }
   }
 
   /** Independent of this one. */
   clone(): RangeSet {
     const copy = new RangeSet(this.#rangesMax);
-    copy.#boundaries = this.#boundaries.slice(0, Math.max(this.#length, FIRST_CAPACITY));
+    copy.#pages = this.#pages.map((page) => page.clone());
     copy.#length = this.#length;
     copy.#bytes = this.#bytes;
     return copy;
@@ -103,84 +109,135 @@ export class RangeSet implements Iterable<ByteRange> {
     return encodeRanges([...this]);
   }
 
-  #at(index: number): number {
-    return this.#boundaries[index] ?? Number.POSITIVE_INFINITY;
-  }
-
   /**
    * Puts the range in (`outside` 0) or takes it out (1): the boundaries in it go, and each of its
    * ends becomes one where it lies on the other side.
    */
   #set({ start, end }: ByteRange, outside: 0 | 1): void {
-    const from = this.#countBelow(start);
-    const to = this.#countUpTo(end);
-    const added: number[] = [];
-    if (from % 2 === outside) added.push(start);
-    if (to % 2 === outside) added.push(end);
-    const length = this.#length + added.length - (to - from);
+    const from = this.#positionBelow(start);
+    const to = this.#positionUpTo(end);
+    const starts = this.#insideAt(from) === outside ? [start] : [];
+    const ends = this.#insideAt(to) === outside ? [end] : [];
+    const { removed, bytes } = this.#between(from, to, start, end);
+    const length = this.#length + starts.length + ends.length - removed;
     if (length > this.#length && length / 2 > this.#rangesMax) {
       throw new TooManyRangesError(this.#rangesMax);
     }
-    const before = this.#bytesBetween(start, end, from, to);
-    this.#replace(from, to, added, length);
-    this.#bytes += (outside === 0 ? end - start : 0) - before;
-  }
-
-  /** Bytes of the set between `start` and `end`, whose boundaries are those of `from` to `to`. */
-  #bytesBetween(start: number, end: number, from: number, to: number): number {
-    let sum = 0;
-    if (from % 2 === 1) sum -= start;
-    for (let at = from; at < to; at++) sum += at % 2 === 1 ? this.#at(at) : -this.#at(at);
-    if (to % 2 === 1) sum += end;
-    return sum;
-  }
-
-  #replace(from: number, to: number, added: readonly number[], length: number): void {
-    if (length > this.#boundaries.length) {
-      const larger = new Float64Array(Math.ceil(length * 1.5));
-      larger.set(this.#boundaries.subarray(0, this.#length));
-      this.#boundaries = larger;
-    }
-    this.#boundaries.copyWithin(from + added.length, to, this.#length);
-    this.#boundaries.set(added, from);
+    this.#replace({ start, end }, from, to, { starts, ends, inside: outside === 0 ? 1 : 0 });
     this.#length = length;
+    this.#bytes += (outside === 0 ? end - start : 0) - bytes;
+  }
+
+  /** The boundaries from one position to another, and the bytes of the set from `start` to `end`. */
+  #between(from: Position, to: Position, start: number, end: number) {
+    let removed = 0;
+    let bytes = 0;
+    let last = start;
+    let inside = this.#insideAt(from);
+    for (let at = from.page; at <= to.page; at++) {
+      const page = this.#pages[at];
+      if (page === undefined) break;
+      const first = at === from.page ? from.index : 0;
+      const behind = at === to.page ? to.index : page.length;
+      for (let index = first; index < behind; index++) {
+        const boundary = page.at(index);
+        if (inside === 1) bytes += boundary - last;
+        inside = inside === 1 ? 0 : 1;
+        last = boundary;
+        removed++;
+      }
+    }
+    if (inside === 1) bytes += end - last;
+    return { removed, bytes };
+  }
+
+  /** The boundaries from one position to another go; `starts` and `ends` take their place. */
+  #replace(
+    range: ByteRange,
+    from: Position,
+    to: Position,
+    by: { readonly starts: number[]; readonly ends: number[]; readonly inside: 0 | 1 },
+  ): void {
+    const first = this.#pageFor(range.start, from.page);
+    const isFirstThere = first === this.#pages[from.page];
+    if (pageNumber(range.end) === first.number) {
+      first.replace(from.index, isFirstThere ? to.index : 0, [...by.starts, ...by.ends]);
+      if (!isFirstThere || first.length === 0)
+        this.#exchange(from.page, isFirstThere ? 1 : 0, first);
+      return;
+    }
+    const last = this.#pageFor(range.end, to.page);
+    const isLastThere = last === this.#pages[to.page];
+    first.replace(from.index, first.length, by.starts);
+    last.replace(0, to.index, by.ends);
+    last.inside = by.inside;
+    this.#exchange(from.page, to.page - from.page + (isLastThere ? 1 : 0), first, last);
+  }
+
+  /** The page that a value lies in: the one at this place, or a new one to be put there. */
+  #pageFor(value: number, at: number): BoundaryPage {
+    const page = this.#pages[at];
+    if (page?.number === pageNumber(value)) return page;
+    return new BoundaryPage(pageNumber(value), page?.inside ?? 0);
+  }
+
+  #exchange(at: number, count: number, ...pages: readonly BoundaryPage[]): void {
+    this.#pages.splice(at, count, ...pages.filter(({ length }) => length > 0));
   }
 
   /** `inside` 1: parts in the set; 0: parts that are not. */
-  #parts({ start, end }: ByteRange, inside: 0 | 1): ByteRange[] {
+  #parts({ start, end }: ByteRange, wanted: 0 | 1): ByteRange[] {
     const parts: ByteRange[] = [];
-    let at = this.#countUpTo(start);
-    let from = start;
-    while (from < end) {
-      const to = at < this.#length ? Math.min(this.#at(at), end) : end;
-      if (at % 2 === inside) parts.push({ start: from, end: to });
+    const position = this.#positionUpTo(start);
+    let inside = this.#insideAt(position);
+    for (let from = start; from < end; ) {
+      const to = Math.min(this.#boundaryAt(position), end);
+      if (inside === wanted) parts.push({ start: from, end: to });
+      inside = inside === 1 ? 0 : 1;
+      position.index++;
       from = to;
-      at++;
     }
     return parts;
   }
 
-  /** How many boundaries are not above `value`. */
-  #countUpTo(value: number): number {
-    let low = 0;
-    let high = this.#length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#at(middle) <= value) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  #insideAt({ page, index }: Position): 0 | 1 {
+    return this.#pages[page]?.insideAt(index) ?? 0;
   }
 
-  /** How many boundaries are below `value`. */
-  #countBelow(value: number): number {
+  /** The first boundary behind a position, which moves to just before it. */
+  #boundaryAt(position: Position): number {
+    const page = this.#pages[position.page];
+    if (page === undefined) return Number.POSITIVE_INFINITY;
+    if (position.index < page.length) return page.at(position.index);
+    position.page++;
+    position.index = 0;
+    return this.#pages[position.page]?.at(0) ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Behind all boundaries that are not above `value`. */
+  #positionUpTo(value: number): Position {
+    return this.#position(pageNumber(value), value + 1);
+  }
+
+  /** Behind all boundaries that are below `value`. */
+  #positionBelow(value: number): Position {
+    return this.#position(pageNumber(value), value);
+  }
+
+  #position(number: number, limit: number): Position {
+    const pages = this.#pages;
     let low = 0;
-    let high = this.#length;
+    let high = pages.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#at(middle) < value) low = middle + 1;
+      if ((pages[middle]?.number ?? 0) < number) low = middle + 1;
       else high = middle;
     }
-    return low;
+    const page = pages[low];
+    return { page: low, index: page?.number === number ? page.countBelow(limit) : 0 };
   }
+}
+
+function pageNumber(value: number): number {
+  return Math.floor(value / PAGE_SPAN);
 }

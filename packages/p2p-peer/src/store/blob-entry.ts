@@ -175,6 +175,8 @@ export class BlobEntry implements RecordedBlob {
   unload(): void {
     this.#isUnloaded = true;
     this.takeDirty()?.release();
+    // Whoever keeps a closed handle does not keep its ranges.
+    this.state.reset();
   }
 
   /** The file is given up; returns what was held. */

@@ -2,6 +2,7 @@
  * The blobs of a store: those that records tell of, those that are in use, and how one is given up. Its
  * parts tell it what happens; it tells the journal and the space.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { BlobId } from '@shoal/oci';
 import { StoredBlobSizeError, StoreRecordError } from '../errors.ts';
 import { STORE_FULL_EVICT_BYTES } from '../limits.ts';
@@ -37,6 +38,8 @@ export type StoreCoreInit = {
   readonly onHeld: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
   readonly onLost: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
 };
+
+const SEGMENTS_PER_TURN = 16;
 
 /** With what its users have written in common. */
 export type OpenEntry = { readonly entry: BlobEntry; readonly common: Deposit };
@@ -137,6 +140,8 @@ export class StoreCore {
     const { blobId, sizeBytes } = entry;
     const { index, counters, onEvent } = this.#init;
     for (const [segment, bytes] of await this.journal.run(() => index.segments(blobId))) {
+      // A large blob takes some ten ms: others have a turn in between.
+      if (segment % SEGMENTS_PER_TURN === 0) await turn();
       try {
         if (segment >= segmentCount(sizeBytes)) continue;
         const record = decodeSegmentRecord(segmentKey(blobId, segment), bytes);
