@@ -1,7 +1,10 @@
-/** What strangers give peers: torrents, magnet links, ranges; and records of a store. */
+/** What strangers give peers: torrents, magnet links, ranges, tokens, answers; and records of a store. */
+import { generateKeyPairSync } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { parseBlobId } from '@shoal/oci';
 import type { FuzzTarget } from '@shoal/test-kit';
+import { parseHostName } from '../src/identity/host.ts';
+import { parsePeerId } from '../src/identity/peer-id.ts';
 import { decodeRanges, encodeRanges } from '../src/ranges/range-codec.ts';
 import { PieceHashes } from '../src/store/piece-hashes.ts';
 import {
@@ -12,6 +15,23 @@ import {
 } from '../src/store/store-record.ts';
 import type { Metainfo } from '../src/torrent/index.ts';
 import { decodeMetainfo, encodeMetainfo, formatMagnet, parseMagnet } from '../src/torrent/index.ts';
+import { readAnnounceAnswer } from '../src/tracker/client/announce-text.ts';
+import { encodeFoundPeers } from '../src/tracker/found-peers.ts';
+import { identityOf, signToken, verifyToken } from '../src/trust/index.ts';
+
+const tokenKeys = generateKeyPairSync('ed25519');
+const tokenHost = parseHostName('node-1');
+
+function announceAnswers(): Buffer[] {
+  const host = { host: tokenHost, role: 'seed', zone: 'z', rack: 'r', address: 'x:1' } as const;
+  const place = { peerId: parsePeerId('ab'.repeat(20)), ip: '10.0.0.1', port: 1, isComplete: true };
+  const peers = encodeFoundPeers([
+    { ...place, host: undefined },
+    { ...place, host: { facts: host } },
+  ]);
+  const head = `d8:completei1e10:incompletei2e8:intervali30e5:peers${peers.length}:`;
+  return [Buffer.concat([Buffer.from(head), peers, Buffer.from('e')])];
+}
 
 const announce = ['http://tracker/announce', 'udp://tracker:6969/announce'];
 
@@ -65,6 +85,27 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     name: 'magnet',
     samples: () => torrents().map((bytes) => Buffer.from(formatMagnet(decodeMetainfo(bytes)))),
     run: (input) => parseMagnet(input.toString('utf8')),
+  },
+  {
+    name: 'announce-answer',
+    samples: announceAnswers,
+    run: (input) => readAnnounceAnswer('x', input),
+  },
+  {
+    name: 'token',
+    samples: () => {
+      const grant = { host: tokenHost, repositories: ['a/*', 'b/c'], nowMs: 5, lifeMs: 1000 };
+      return [Buffer.from(signToken(grant, tokenKeys.privateKey).token)];
+    },
+    run: (input) => {
+      const publicKeys = [tokenKeys.publicKey];
+      return verifyToken(input.toString('latin1'), { publicKeys, host: tokenHost, nowMs: 6 });
+    },
+  },
+  {
+    name: 'certificate-names',
+    samples: () => [Buffer.from('DNS:x, URI:spiffe://shoal/peer/a, URI:"\\u002c"')],
+    run: (input) => identityOf({ subjectaltname: input.toString('latin1') }),
   },
   {
     name: 'ranges',
