@@ -55,14 +55,23 @@ t.test('the converted image of a reference is found, or it is said why not', asy
   });
 
   await t.test('a referrer, and one of two in an index', async (t) => {
-    await convert(`${image}:plain`, `${image}:other`, { withReferrer: true });
+    const other = await convert(`${image}:plain`, `${image}:other`, { withReferrer: true });
+    const [converted] = other.manifests;
     for (const tag of ['plain', 'merged']) {
-      await runShoal(['mount', `${image}:${tag}`, mountpoint], { env });
+      const mounted = await runShoal(['mount', `${image}:${tag}`, mountpoint], { env });
+      const told = `it is ${converted?.targetManifest}, a referrer of ${converted?.sourceManifest}`;
+      t.equal(mounted.stdout.includes(told), tag === 'plain', mounted.stdout);
       // In a process of its own: the registry is in this one.
       const { stdout } = await runChecked('cat', [join(mountpoint, 'file')]);
       t.equal(stdout, 'it', tag);
       await runShoal(['unmount', mountpoint], { env });
     }
+    const mounted = await runShoal(['mount', '--json', `${image}:plain`, mountpoint], { env });
+    t.match(JSON.parse(mounted.stdout), {
+      manifestDigest: converted?.targetManifest,
+      referrerOf: converted?.sourceManifest,
+    });
+    await runShoal(['unmount', mountpoint], { env });
   });
 
   await t.test('an image without any data', async (t) => {

@@ -86,6 +86,9 @@ async function runMount(
 
 async function printAnswer(answer: MountAnswer, { output }: CliContext): Promise<void> {
   await output.line(`${answer.reference} is mounted at ${answer.mountpoint} (${answer.driver})`);
+  if (answer.referrerOf !== undefined) {
+    await output.line(`it is ${answer.manifestDigest}, a referrer of ${answer.referrerOf}`);
+  }
   if (answer.upperDirectory !== undefined) {
     await output.line(`what is written is kept in ${answer.upperDirectory}`);
   }

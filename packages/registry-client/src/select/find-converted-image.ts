@@ -27,6 +27,8 @@ const VERSION = '6';
 export type ConvertedSelection = Selection & {
   /** The layer that holds the bootstrap. */
   readonly bootstrap: Descriptor;
+  /** The original that it was found by, when it is neither named itself nor in its index. */
+  readonly referrerOf?: Descriptor | undefined;
 };
 
 export type ConvertedOptions = PlatformOptions & {
@@ -92,7 +94,7 @@ class Search {
       const manifest = await this.#read(referrer);
       if (manifest?.kind !== 'manifest') continue;
       const converted = this.converted({ descriptor: referrer, manifest, index });
-      if (converted !== undefined) return converted;
+      if (converted !== undefined) return { ...converted, referrerOf: descriptor };
     }
     return undefined;
   }

@@ -48,6 +48,8 @@ export type MountPlan = {
   readonly record: MountRecord;
   readonly blobs: readonly ServedBlob[];
   readonly driverRequest: DriverMountRequest;
+  /** Of a mount just asked for: the original whose referrer it is. */
+  readonly referrerOf?: Digest | undefined;
   /** When it is mounted: fetches what the image wants first, behind everybody. Returns at once. */
   startPrefetch(): void;
   /** Closes blobs and source; the files stay. Idempotent. */
@@ -97,7 +99,8 @@ export class MountPlanner {
           : await this.#stored({ mountpoint, bootstrapDigest: request.bootstrapDigest });
       const draft = this.#draft(request, mountpoint, image);
       const plan = await this.#open(draft, stored, { request, meter });
-      if (!signal.aborted) return holding(plan, drop);
+      const referrerOf = image.referrerOf?.digest;
+      if (!signal.aborted) return holding({ ...plan, referrerOf }, drop);
       await plan.release();
       throw signal.reason;
     } catch (error) {

@@ -139,7 +139,8 @@ export class MountService implements AsyncDisposable {
     await this.#lifecycle.attach(plan, options.signal);
     this.#mounts.set(mountpoint, plan);
     plan.startPrefetch();
-    const answer = describeMount(plan.record);
+    const { record, referrerOf } = plan;
+    const answer = { ...describeMount(record), ...(referrerOf ? { referrerOf } : {}) };
     this.#components.log.info(answer, 'mounted');
     return answer;
   }

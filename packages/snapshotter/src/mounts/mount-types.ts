@@ -40,6 +40,8 @@ export type MountAnswer = {
   readonly reference: string;
   /** Digest of the manifest that is mounted. */
   readonly manifestDigest: string;
+  /** Digest of the manifest that was named, when the mounted one was found as its referrer. */
+  readonly referrerOf?: string | undefined;
   readonly driver: string;
   readonly driverReason: string;
   /** Where a writable mount keeps what is written; it stays there after unmount. */
