@@ -11,8 +11,10 @@ const PACKAGES = [
   'linux',
   'node',
   'oci',
+  'p2p-peer',
   'rafs',
   'registry-client',
+  'registry-proxy',
   'snapshotter',
 ];
 
