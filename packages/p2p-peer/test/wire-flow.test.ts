@@ -96,7 +96,7 @@ t.test('one who makes us say much is not heard until he has listened', async (t)
   await raw.untilMessage(1);
   raw.socket.pause();
   const question = extendedBytes(1, encodeAskHashes({ firstPiece: 0, count: 1024 }));
-  const questions = 4000;
+  const questions = 1500;
   raw.send(...Array.from({ length: questions }, () => question));
   const wholeAnswer = questions * 32 * 1024;
   await until('much is answered', () => answered > UNSENT_BYTES_MAX / 2);
@@ -108,7 +108,7 @@ t.test('one who makes us say much is not heard until he has listened', async (t)
     return isSettled;
   });
   // The kernel's own buffers come on top of ours.
-  t.ok(answered < wholeAnswer / 3, `${answered} of ${wholeAnswer}`);
+  t.ok(answered < wholeAnswer / 2, `${answered} of ${wholeAnswer}`);
   raw.socket.resume();
   await until('all is answered in the end', () => answered === wholeAnswer);
   raw.socket.destroy();

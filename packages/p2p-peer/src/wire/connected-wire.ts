@@ -23,7 +23,12 @@ import {
 import { decodeUnavailable, encodeUnavailable } from './extension/unavailable.ts';
 import { HashQuestions } from './hash-questions.ts';
 import { addHeld, type HeldTeller, PieceTeller, RangeTeller } from './held-tellers.ts';
-import { HASHES_MAX, PEER_RANGES_MAX } from './limits.ts';
+import {
+  HASHES_MAX,
+  PEER_RANGES_MAX,
+  QUEUED_REQUESTS_MAX,
+  STANDARD_QUEUED_REQUESTS_MAX,
+} from './limits.ts';
 import type { PeerWire } from './peer-wire.ts';
 import type { PeerWireHandler, WireBlock } from './peer-wire-handler.ts';
 import type { PieceLayout } from './piece-layout.ts';
@@ -57,7 +62,6 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
   readonly #serving: ServingQueue;
   readonly #questions: HashQuestions;
   readonly #teller: HeldTeller;
-  #hasBitfield = false;
   #closeReason: ShoalError | undefined;
   #ended: Promise<void> | undefined;
 
@@ -73,6 +77,7 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     this.#resolveClosed = resolve;
     this.#requests = new RequestQueue(peer, latencyMs);
     this.#serving = new ServingQueue({
+      requestsMax: this.isOurs ? QUEUED_REQUESTS_MAX : STANDARD_QUEUED_REQUESTS_MAX,
       line: peer,
       serve: ({ start, length }, signal) => blob.server.serve(this, start, length, signal),
       refuse: (block, error) => this.#refuse(block, error),
@@ -203,9 +208,8 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     this.#onHeld([this.#layout.pieceRange(index)]);
   }
 
+  /** Not only at first: aria2 sends one where it has many new pieces to tell. */
   onBitfield(bits: Buffer): void {
-    if (this.#hasBitfield) throw new WireProtocolError('a second bitfield');
-    this.#hasBitfield = true;
     this.#onHeld(this.#layout.rangesOfBitfield(bits));
   }
 

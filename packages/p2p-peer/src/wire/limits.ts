@@ -2,6 +2,10 @@
 
 /** Requests that may wait for us on one wire: four times what ours send. BEP 10 `reqq` tells it. */
 export const QUEUED_REQUESTS_MAX = 64;
+/** The same of a standard client: aria2 sends 250 of its small ones whatever it was told. */
+export const STANDARD_QUEUED_REQUESTS_MAX = 512;
+/** Blocks that are read for one wire at the same time. */
+export const READING_BLOCKS_MAX = 64;
 /** Requests of ours under way on one wire: 2 MiB, more than a 10 Gbit/s link holds in 1 ms. */
 export const OUTSTANDING_REQUESTS_MAX = 16;
 /** Requests of ours that wait on one wire until others are answered: a chunk has 8 blocks. */

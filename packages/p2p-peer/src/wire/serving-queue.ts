@@ -3,11 +3,13 @@
  * those that are read or unsent fit into the memory one peer may cost. A cancelled one is refused.
  */
 import { WireLimitError } from './errors.ts';
-import { QUEUED_REQUESTS_MAX, SIGN_OF_LIFE_MS, UNSENT_BYTES_MAX } from './limits.ts';
+import { READING_BLOCKS_MAX, SIGN_OF_LIFE_MS, UNSENT_BYTES_MAX } from './limits.ts';
 import type { WireBlock } from './peer-wire-handler.ts';
 import type { Block } from './piece-layout.ts';
 
 export type ServingQueueInput = {
+  /** That may wait or be read at once. */
+  readonly requestsMax: number;
   readonly line: {
     readonly unsentBytes: number;
     piece(index: number, offset: number, bytes: Uint8Array): void;
@@ -38,8 +40,9 @@ export class ServingQueue {
   /** Throws `ERR_P2P_WIRE_LIMIT`. */
   add(block: Block): void {
     const count = this.#waiting.length + this.#reading.size + 1;
-    if (count > QUEUED_REQUESTS_MAX) {
-      throw new WireLimitError('the number of requests', count, QUEUED_REQUESTS_MAX);
+    const { requestsMax } = this.#input;
+    if (count > requestsMax) {
+      throw new WireLimitError('the number of requests', count, requestsMax);
     }
     this.#waiting.push({ block, abort: new AbortController() });
     this.#slowTimer ??= setInterval(() => this.#onSlow(), SIGN_OF_LIFE_MS).unref();
@@ -61,7 +64,7 @@ export class ServingQueue {
   }
 
   pump(): void {
-    while (!this.#isClosed && this.#readingCount < QUEUED_REQUESTS_MAX) {
+    while (!this.#isClosed && this.#readingCount < READING_BLOCKS_MAX) {
       const [next] = this.#waiting;
       if (next === undefined) return;
       const bytes = this.#input.line.unsentBytes + this.#readingBytes + next.block.length;

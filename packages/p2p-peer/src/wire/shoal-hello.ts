@@ -10,7 +10,7 @@ import {
 } from './extension/host-handshake.ts';
 import { SHOAL_EXTENSION } from './extension/message-type.ts';
 import { METADATA_EXTENSION } from './extension/metadata.ts';
-import { QUEUED_REQUESTS_MAX } from './limits.ts';
+import { QUEUED_REQUESTS_MAX, STANDARD_QUEUED_REQUESTS_MAX } from './limits.ts';
 import type { PeerWireHandler, PeerWireOptions } from './peer-wire-handler.ts';
 import type { WireLog } from './wire-log.ts';
 import type { WireTrust } from './wire-trust.ts';
@@ -33,7 +33,10 @@ export function hostWireOptions(handler: PeerWireHandler, hello: HostHello): Pee
     if (token === undefined) throw new WireUntrustedError('this host itself has no token yet');
     const [repository, blob] = [hello.repository(), hello.blob()];
     const host = encodeHostHandshake({ facts: hello.self, token, repository, blob });
-    return new Map<string, BencodeValue>([...common(), [HOST_HANDSHAKE_KEY, host]]);
+    return new Map<string, BencodeValue>([
+      ...common(QUEUED_REQUESTS_MAX),
+      [HOST_HANDSHAKE_KEY, host],
+    ]);
   };
   return {
     handler,
@@ -57,15 +60,15 @@ export function standardWireOptions(
     extendedHandshake: () => {
       const info = infoBytes();
       const size: [string, BencodeValue][] = info ? [['metadata_size', info.length]] : [];
-      return new Map([...common(), ...size]);
+      return new Map([...common(STANDARD_QUEUED_REQUESTS_MAX), ...size]);
     },
     log,
   };
 }
 
-function common(): [string, BencodeValue][] {
+function common(requestsMax: number): [string, BencodeValue][] {
   return [
-    ['reqq', QUEUED_REQUESTS_MAX],
+    ['reqq', requestsMax],
     ['v', CLIENT],
   ];
 }
