@@ -203,6 +203,27 @@ for (const { what, toml, version, wrong, write } of CASES) {
   });
 }
 
+t.test('what only kubelet needs is a warning, and nothing where there is no CRI', async (t) => {
+  const withoutRoot = GOOD_3.replace('root = "/var/lib/shoal"\n', '');
+  const file = join(temporaryDirectory(t), 'config.toml');
+  writeFileSync(file, withoutRoot);
+  const context = { ...CONTEXT, version: '2.1.0' };
+  const bad = checkContainerd(readContainerdConfig(file, '2.1.0'), context).filter(({ ok }) => !ok);
+  t.match(bad, [{ name: 'proxy root', isWarning: true, detail: /concerns kubelet only/ }]);
+  t.equal(bad.length, 1);
+  const others = CASES.flatMap(({ toml, version }) => {
+    writeFileSync(file, toml);
+    return checkContainerd(readContainerdConfig(file, version), { ...CONTEXT, version });
+  });
+  t.same(
+    [...new Set(others.filter((each) => each.isWarning).map(({ name }) => name))],
+    ['proxy root'],
+  );
+  writeFileSync(file, `disabled_plugins = ["io.containerd.grpc.v1.cri"]\n${withoutRoot}`);
+  const none = checkContainerd(readContainerdConfig(file, '2.1.0'), context);
+  t.notOk(none.some(({ name }) => name === 'proxy root'));
+});
+
 t.test('imports, files that do not decode, nothing there', async (t) => {
   const directory = temporaryDirectory(t);
   const file = join(directory, 'config.toml');

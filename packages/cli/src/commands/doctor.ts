@@ -70,9 +70,10 @@ async function printReport(report: DoctorReport, { output }: CliContext): Promis
 function containerdLines({ containerd }: DoctorReport): readonly string[] {
   if (containerd === undefined) return ['no containerd here'];
   const { address, version, configFile, findings, isWanted } = containerd;
-  const lines = findings.flatMap(({ ok, name, detail, remedy, write = [] }) => {
+  const lines = findings.flatMap(({ ok, isWarning, name, detail, remedy, write = [] }) => {
     const steps = [...(remedy === undefined ? [] : [remedy]), ...write];
-    const mark = ok ? 'ok  ' : isWanted ? 'FAIL' : 'no  ';
+    const wrong = isWarning === true ? 'warn' : 'FAIL';
+    const mark = ok ? 'ok  ' : isWanted ? wrong : 'no  ';
     return [`  ${mark} ${name}: ${detail}`, ...(ok ? [] : steps.map((step) => `         ${step}`))];
   });
   const what = version ?? `(none answers at ${address})`;

@@ -9,6 +9,8 @@ import { isTwoOrNewer } from './containerd-files.ts';
 export type ContainerdFinding = Finding & {
   /** Lines of TOML to write. */
   readonly write?: readonly string[] | undefined;
+  /** Images are lazy all the same; `detail` says whom it concerns. */
+  readonly isWarning?: boolean | undefined;
 };
 
 export type ContainerdContext = {
@@ -101,12 +103,13 @@ function proxyFinding({ context }: Check, proxy: ProxyPlugin | undefined): Conta
 function proxyDetails(check: Check, { exports, capabilities }: ProxyPlugin): ContainerdFinding[] {
   const table = `[proxy_plugins.${check.name}.exports]`;
   const findings: ContainerdFinding[] = [];
-  if (isTwo(check)) {
+  if (isTwo(check) && !check.config.isCriDisabled) {
     const { root } = check.context;
     findings.push({
       name: 'proxy root',
       ok: exports['root'] === root,
-      detail: `exports.root is ${shown(exports['root'])}; CRI reports the use of that file system`,
+      isWarning: true,
+      detail: `exports.root is ${shown(exports['root'])}; it concerns kubelet only, to which CRI reports the use of that file system`,
       write: [table, `  root = "${root}"`],
     });
   }

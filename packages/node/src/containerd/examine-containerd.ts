@@ -57,7 +57,7 @@ export async function examineContainerd(
     findings.push({ name: 'configuration', ok: false, detail, remedy: 'repair or write the file' });
   }
   if (isWanted) findings.push(await socketFinding(address));
-  const isReady = findings.every(({ ok }) => ok);
+  const isReady = findings.every(({ ok, isWarning }) => ok || isWarning === true);
   return { configFile, address: containerdAddress, version, findings, isWanted, isReady };
 }
 
