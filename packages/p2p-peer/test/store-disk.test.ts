@@ -70,6 +70,7 @@ t.test('a full disk keeps nothing new, evicts, and says so once', async (t) => {
   t.ok(store.stats().bytesNotKept >= 2 * MIB);
   io.writeFails = 'EIO';
   t.notOk(await put(blob, sample, 3 * MIB, 4 * MIB));
+  t.equal(fixture.events.at(-1)?.kind, 'write-failed');
 });
 
 t.test('what a failed sync left behind is given up, what was durable before stays', async (t) => {

@@ -210,7 +210,8 @@ export class BlobEntry implements RecordedBlob {
       );
       return true;
     } catch (error) {
-      if (!this.#isBroken(error)) this.#parts.onWriteFailed(error, bytes.length);
+      if (file === undefined && this.#isBroken(error)) this.#parts.onDamaged(this.blobId, error);
+      else if (resets === this.state.resets) this.#parts.onWriteFailed(error, bytes.length);
       return false;
     } finally {
       // Also after a failure: a part of it may have been written.

@@ -97,8 +97,12 @@ export class CompressedStore implements AsyncDisposable {
     });
     try {
       const files = new BlobFiles(join(directory, BLOBS_NAME));
-      const openFiles = new OpenFiles(options.filesOpenMax ?? STORE_FILES_OPEN_MAX);
-      const core = new StoreCore({
+      // What was written keeps its descriptor until it is synced.
+      const openFiles = new OpenFiles(
+        options.filesOpenMax ?? STORE_FILES_OPEN_MAX,
+        () => void core.journal.flush(),
+      );
+      const core: StoreCore = new StoreCore({
         directory,
         files,
         openFiles,

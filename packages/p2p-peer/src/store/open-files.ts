@@ -40,6 +40,7 @@ type Entry = {
 
 export class OpenFiles {
   readonly #filesMax: number;
+  readonly #onFull: () => void;
   /** In the order of their last use. */
   readonly #files = new Map<string, Entry>();
   readonly #waiting: (() => void)[] = [];
@@ -47,8 +48,10 @@ export class OpenFiles {
   #count = 0;
   #isClosed = false;
 
-  constructor(filesMax: number) {
+  /** `onFull`: somebody waits, and all of them are in use. */
+  constructor(filesMax: number, onFull: () => void = () => {}) {
     this.#filesMax = filesMax;
+    this.#onFull = onFull;
   }
 
   /** Files that are open, opened or closed at this moment. */
@@ -63,8 +66,12 @@ export class OpenFiles {
       const known = this.#files.get(key);
       if (known !== undefined) return this.#use(known);
       if (this.#count < this.#filesMax) break;
-      if (!this.#closeIdle()) await this.#change();
-      else await Promise.race(this.#closing);
+      if (this.#closeIdle()) await Promise.race(this.#closing);
+      else {
+        const changed = this.#change();
+        this.#onFull();
+        await changed;
+      }
     }
     this.#count++;
     const entry = { key, opening: open(), users: 0, isForgotten: false };
