@@ -20,6 +20,8 @@ export type ProxyEvent = {
   readonly durationMs: number;
   /** Of an answer that could not be given, or not to its end. */
   readonly errorCode: string | undefined;
+  /** The same in words, for people; no secrets. */
+  readonly error: string | undefined;
 };
 
 type Outcome = {
@@ -45,6 +47,7 @@ export function eventOf(outcome: Outcome): ProxyEvent {
     bytes: reply.bytesSent,
     durationMs,
     errorCode: failure === undefined ? undefined : (errorCode(failure) ?? 'ERR_UNEXPECTED'),
+    error: failure instanceof Error ? failure.message : undefined,
   };
 }
 
