@@ -1,4 +1,4 @@
-/** Work that nobody waits for yet, but that has to be over before its owner may go. */
+/** Work that has to be over before its owner may go, whoever else waits for it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export class RunningTasks {
@@ -12,6 +12,14 @@ export class RunningTasks {
   add(task: Promise<void>): void {
     this.#tasks.add(task);
     void task.finally(() => this.#tasks.delete(task));
+  }
+
+  /** Starts what somebody waits for, who may go before it ends. Settles as `task` does. */
+  async run<Value>(task: () => Promise<Value>): Promise<Value> {
+    const running = task();
+    const ended = () => {};
+    this.add(running.then(ended, ended));
+    return await running;
   }
 
   /** Resolves when everything that was added has ended, or the time has passed. */

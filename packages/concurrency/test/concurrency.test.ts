@@ -70,3 +70,20 @@ t.test('tasks are over when the last that was added is, or are waited for no lon
   await over;
   t.equal(tasks.size, 0);
 });
+
+t.test('a task that is run settles as it does, and is waited for until then', async (t) => {
+  const tasks = new RunningTasks();
+  const work = Promise.withResolvers<string>();
+  const answer = tasks.run(() => work.promise);
+  const failing = tasks.run(async () => {
+    throw new Error('failed');
+  });
+  t.equal(tasks.size, 2);
+  await t.rejects(failing, { message: 'failed' });
+  await tasks.endedWithin(1);
+  t.equal(tasks.size, 1);
+  work.resolve('done');
+  t.equal(await answer, 'done');
+  await tasks.ended();
+  t.equal(tasks.size, 0);
+});

@@ -3,10 +3,11 @@
  * that run end before the tree is closed.
  */
 import { Readable } from 'node:stream';
+import { RunningTasks } from '@shoal/concurrency';
 import type { Descriptor, Digest } from '@shoal/oci';
 import { ClosedError, NotFoundError } from '../errors.ts';
 import type { CallOptions } from '../image-store.ts';
-import { RunningCalls } from '../running-calls.ts';
+import { CLOSE_GRACE_MS } from '../limits.ts';
 import { verifiedPieces } from '../verify.ts';
 import type { FileTree } from './file-tree.ts';
 
@@ -15,7 +16,7 @@ export abstract class TreeStore implements AsyncDisposable {
   protected readonly tree: FileTree;
   /** What to do about a blob that is not there. */
   protected abstract readonly missingRemedy: string;
-  readonly #calls = new RunningCalls();
+  readonly #calls = new RunningTasks();
   #ended: Promise<void> | undefined;
 
   constructor(tree: FileTree, description: string) {
@@ -62,7 +63,7 @@ export abstract class TreeStore implements AsyncDisposable {
   }
 
   close(): Promise<void> {
-    this.#ended ??= this.#calls.drain().then(() => this.tree.close());
+    this.#ended ??= this.#calls.endedWithin(CLOSE_GRACE_MS).then(() => this.tree.close());
     return this.#ended;
   }
 

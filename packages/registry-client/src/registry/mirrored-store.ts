@@ -3,12 +3,13 @@
  * one has what is wanted. Order and capabilities as containerd's resolver has them.
  */
 import { Readable } from 'node:stream';
+import { RunningTasks } from '@shoal/concurrency';
 import { type Descriptor, type Digest, formatReference, type RegistryReference } from '@shoal/oci';
 import { ClosedError, NoServerError, RangeRequestError } from '../errors.ts';
 import { type HostCapability, hostKey, type RegistryHost } from '../hosts/registry-host.ts';
 import type { EndpointPool } from '../http/endpoint-pool.ts';
 import type { CallOptions, ImageStore } from '../image-store.ts';
-import { RunningCalls } from '../running-calls.ts';
+import { CLOSE_GRACE_MS } from '../limits.ts';
 import { verifiedPieces } from '../verify.ts';
 import type { MirrorRest } from './mirror-rest.ts';
 import { RegistryStore } from './registry-store.ts';
@@ -29,7 +30,7 @@ export class MirroredStore implements ImageStore {
   readonly #reference: RegistryReference;
   readonly #parts: MirroredParts;
   readonly #stores = new Map<string, RegistryStore>();
-  readonly #calls = new RunningCalls();
+  readonly #calls = new RunningTasks();
   #closing: Promise<void> | undefined;
 
   constructor(reference: RegistryReference, parts: MirroredParts) {
@@ -183,7 +184,7 @@ export class MirroredStore implements ImageStore {
   }
 
   async #close(): Promise<void> {
-    await this.#calls.drain();
+    await this.#calls.endedWithin(CLOSE_GRACE_MS);
     await Promise.all([...this.#stores.values()].map((store) => store.close()));
     await this.#parts.onClose();
   }

@@ -2,6 +2,7 @@
  * Reads one image of a registry. Spec: OCI distribution, "Pull".
  */
 import { Readable } from 'node:stream';
+import { RunningTasks } from '@shoal/concurrency';
 import {
   type Descriptor,
   type Digest,
@@ -17,8 +18,7 @@ import { ClosedError, DigestMismatchError, NotFoundError } from '../errors.ts';
 import type { Document, Endpoint } from '../http/endpoint.ts';
 import type { CallOptions, ImageStore } from '../image-store.ts';
 import { checkRange } from '../layout/blob-place.ts';
-import { RANGE_BYTES_PREPARED_MAX } from '../limits.ts';
-import { RunningCalls } from '../running-calls.ts';
+import { CLOSE_GRACE_MS, RANGE_BYTES_PREPARED_MAX } from '../limits.ts';
 import { collectBounded, verifiedPieces, verifyBytes, verifyDigest } from '../verify.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { BlobReader } from './blob-reader.ts';
@@ -36,7 +36,7 @@ export class RegistryStore implements ImageStore {
   readonly description: string;
   protected readonly reference: RegistryReference;
   protected readonly endpoint: Endpoint;
-  protected readonly calls = new RunningCalls();
+  protected readonly calls = new RunningTasks();
   readonly #parts: RegistryParts;
   readonly #reader: BlobReader;
   #resolved: Buffer | undefined;
@@ -168,7 +168,7 @@ export class RegistryStore implements ImageStore {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.calls.drain().then(() => this.#parts.onClose());
+    this.#closing ??= this.calls.endedWithin(CLOSE_GRACE_MS).then(() => this.#parts.onClose());
     return this.#closing;
   }
 
