@@ -14,6 +14,7 @@ import {
   formatReport,
   makeReport,
   mergeReports,
+  parseReport,
   type Report,
   type ScenarioResult,
 } from './harness/report.ts';
@@ -114,7 +115,7 @@ function save(report: Report, hasParts: boolean): void {
   const stem = join(results, `${report.date.slice(0, 10)}-${report.scenario}`);
   const merged =
     hasParts && existsSync(`${stem}.json`)
-      ? mergeReports(JSON.parse(readFileSync(`${stem}.json`, 'utf8')) as Report, report)
+      ? mergeReports(parseReport(readFileSync(`${stem}.json`, 'utf8')), report)
       : report;
   writeFileSync(`${stem}.md`, formatReport(merged));
   writeFileSync(`${stem}.json`, `${JSON.stringify(merged, undefined, 2)}\n`);

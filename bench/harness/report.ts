@@ -3,39 +3,48 @@
  * are the result; absolute figures stand beside them to show the scale of this machine.
  */
 import { cpus, loadavg, release, totalmem } from 'node:os';
+import * as z from 'zod';
 import { median, ratioInTurn } from './figures.ts';
 
-export type Row = {
+const rowSchema = z.strictObject({
   /** What was done. */
-  readonly work: string;
+  work: z.string(),
   /** Who did it. */
-  readonly contestant: string;
-  readonly value: number;
-  readonly unit: string;
+  contestant: z.string(),
+  value: z.number(),
+  unit: z.string(),
   /** This value by the reference's value of the same work; undefined for the reference itself. */
-  readonly ratio?: number | undefined;
+  ratio: z.number().optional(),
   /** What the ratio should be, in words: `<= 1`. */
-  readonly bar?: string | undefined;
-};
+  bar: z.string().optional(),
+});
 
-export type Report = {
-  readonly scenario: string;
-  readonly date: string;
+const reportSchema = z.strictObject({
+  scenario: z.string(),
+  date: z.string(),
   /** What was measured; told when the tree was not exactly that. */
-  readonly commit?: string;
-  readonly machine: {
-    readonly cpu: string;
-    readonly cores: number;
-    readonly memoryBytes: number;
-    readonly kernel: string;
-    readonly node: string;
+  commit: z.string().optional(),
+  machine: z.strictObject({
+    cpu: z.string(),
+    cores: z.number(),
+    memoryBytes: z.number(),
+    kernel: z.string(),
+    node: z.string(),
     /** Load average of the last 15 minutes when the report was made: far above the cores, times say little. */
-    readonly load?: number;
-  };
-  readonly parameters: Readonly<Record<string, string | number>>;
-  readonly rows: readonly Row[];
-  readonly notes: readonly string[];
-};
+    load: z.number().optional(),
+  }),
+  parameters: z.record(z.string(), z.union([z.string(), z.number()])),
+  rows: z.array(rowSchema).readonly(),
+  notes: z.array(z.string()).readonly(),
+});
+
+export type Row = Readonly<z.infer<typeof rowSchema>>;
+export type Report = Readonly<z.infer<typeof reportSchema>>;
+
+/** A saved report, the text of its file. Throws for what is none. */
+export function parseReport(text: string): Report {
+  return reportSchema.parse(JSON.parse(text));
+}
 
 export type ScenarioResult = Pick<Report, 'parameters' | 'rows' | 'notes'>;
 
