@@ -1,6 +1,7 @@
 /** Addresses to listen at, as option values. */
 import { InvalidArgumentError } from 'commander';
 
+/** `host` '': all addresses of the machine. */
 export type ListenAddress = { readonly host: string; readonly port: number };
 
 /** `host:port`, `[address]:port`, `:port` for all addresses of the machine. */
@@ -10,8 +11,7 @@ export function parseListenAddress(text: string): ListenAddress {
   if (match === null || port > 65_535) {
     throw new InvalidArgumentError('Give host:port, [address]:port or :port.');
   }
-  const host = match[1] ?? match[2] ?? '';
-  return { host: host === '' ? '::' : host, port };
+  return { host: match[1] ?? match[2] ?? '', port };
 }
 
 export function formatListenAddress({ host, port }: ListenAddress): string {

@@ -30,7 +30,7 @@ type TrackerOptions = {
 
 const EXAMPLES = `
 Examples:
-  shoal tracker --tls tls-tracker --token-key tls-tracker/token.key --page-listen 127.0.0.1:6980
+  shoal tracker --tls tls-tracker --token-key tls-tracker/token.key --page-listen 127.0.0.1:4021
   shoal tracker --tls tls-tracker --token-key tls-tracker/token.key \\
     --grant 'gpu-*=registry.example/models/*' --grant '*=docker.io/*,registry.example/base/*'
   shoal tracker --tls tls-tracker --plain-listen :6969 --public 'docker.io/library/*'
@@ -40,6 +40,7 @@ wait for a tracker. Without --grant every host with a certificate of the cluster
 has no login: let it listen where only those reach it who may see the names of images and hosts.`;
 
 const DAY_HOURS = 24;
+const LISTEN = ':4020';
 
 export function registerTracker(program: Command, context: CliContext): void {
   const each = (value: string, before: readonly string[] = []) => [...before, value];
@@ -53,11 +54,11 @@ export function registerTracker(program: Command, context: CliContext): void {
     .description(
       'Run a tracker in the foreground: hosts find each other through it. SIGTERM stops it.',
     )
-    .option(
-      '--listen <address>',
-      'where hosts connect, by certificate',
-      parseListenAddress,
-      parseListenAddress(':6968'),
+    .addOption(
+      program
+        .createOption('--listen <address>', 'where hosts connect, by certificate')
+        .argParser(parseListenAddress)
+        .default(parseListenAddress(LISTEN), LISTEN),
     )
     .option(
       '--plain-listen <address>',

@@ -1,11 +1,13 @@
 /** One port of the tracker, with maxima for everything that a stranger decides. */
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { errorCode } from '@shoal/errors';
 import type { IdentityFiles } from '../../trust/identity-files.ts';
 import { TrackerOptionsError } from '../errors.ts';
 import { TRACKER_HEADER_BYTES_MAX } from '../limits.ts';
 import { createSecureServer, createServer } from './node-http.ts';
 
+/** `host` '': all addresses of the machine. */
 export type ListenAddress = { readonly host: string; readonly port: number };
 
 export type ListenerOptions = {
@@ -14,6 +16,8 @@ export type ListenerOptions = {
   /** With it TLS is spoken, and everybody is asked for a certificate. */
   readonly identity?: IdentityFiles | undefined;
   readonly onRequest: RequestListener;
+  /** Hears when connections cannot be accepted, for example because there are too many open files. */
+  readonly onProblem: (error: unknown) => void;
 };
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -37,11 +41,14 @@ export class HttpListener implements AsyncDisposable {
     server.on('tlsClientError', () => undefined);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject);
-    server.listen(address.port, address.host, resolve);
+    const { host, port } = address;
+    server.listen(host === '' ? { port } : { port, host }, resolve);
     await promise.catch((error: unknown) => {
       const place = `${address.host}:${address.port}`;
-      throw new TrackerOptionsError(`cannot listen at ${place}`, { cause: error });
+      const why = errorCode(error) ?? 'unknown';
+      throw new TrackerOptionsError(`cannot listen at ${place} (${why})`, { cause: error });
     });
+    server.on('error', options.onProblem);
     return new HttpListener(server, identity);
   }
 

@@ -120,7 +120,9 @@ export class TrackerServer implements AsyncDisposable {
       if (address === undefined) continue;
       const onRequest = (request: IncomingMessage, response: ServerResponse) =>
         void this.#answer(kind, request, response);
-      this.#listeners.set(kind, await HttpListener.listen({ address, ...rest, onRequest }));
+      const onProblem = (error: unknown) => this.#failed(error);
+      const listener = await HttpListener.listen({ address, ...rest, onRequest, onProblem });
+      this.#listeners.set(kind, listener);
     }
   }
 
