@@ -37,6 +37,7 @@ const world = fc.record({
   isDemand: fc.boolean(),
   isHome: fc.boolean(),
   windowBytes: fc.constantFrom(1, 256 * KIB, 4 << 20),
+  roomBytes: fc.constantFrom(0, 300 * KIB, Number.POSITIVE_INFINITY),
   knownPeers: fc.constantFrom(0, 1, 1000),
   events: fc.array(event, { maxLength: 80, size: 'max' }),
   seed: fc.nat(),
@@ -99,6 +100,7 @@ t.test('any events', async (t) => {
         isDemand: () => input.isDemand,
         isHome: input.isHome,
         windowBytes: input.windowBytes,
+        roomBytes: () => input.roomBytes,
         random: randomOf(input.seed),
       });
       world.homeOrder = [...new Set(input.homes)];

@@ -39,6 +39,43 @@ t.test('several holders share a large range, a window of it at a time', async (t
   t.same(world.wrong, []);
 });
 
+t.test('without room for more, one block at a time, no hedge, and patience', async (t) => {
+  const world = worldOf(PIECE, { roomBytes: () => 0 });
+  world.speaking.add(first).add(second);
+  for (const peer of [first, second]) world.hold(peer, PIECE);
+  world.do(world.read.start(0));
+  world.pass(3000);
+  t.equal(world.asked.length, 1);
+  t.same(world.cancelled, []);
+  world.pass(2000);
+  t.same(world.cancelled, ['late'], 'but not for ever');
+  world.answer(0);
+  t.equal(world.asked.length, 1);
+  t.same(world.wrong, []);
+});
+
+t.test('a home that makes wait is left for whoever gets the bytes', async (t) => {
+  const world = worldOf();
+  world.homeOrder = [first];
+  world.speaking.add(first).add(second);
+  world.do(world.read.start(0));
+  world.hold(second, PIECE);
+  world.do(world.read.holdersChanged(world.nowMs));
+  t.same(
+    world.asked.map(({ peer }) => peer),
+    [first],
+    'it has just been asked',
+  );
+  world.pass(10);
+  world.do(world.read.holdersChanged(world.nowMs));
+  t.same(
+    world.asked.map(({ peer }) => peer),
+    [second],
+  );
+  t.same(world.cancelled, ['unwanted']);
+  t.same(world.wrong, []);
+});
+
 t.test('a late holder is hedged once, after its p95, and the loser is cancelled', async (t) => {
   const world = worldOf();
   world.speaking.add(first).add(second);

@@ -35,6 +35,8 @@ export class BlockRouter {
   route(block: Block, nowMs: number, addedBytes: ReadonlyMap<PeerId, number>): Route {
     const candidate = this.holder(block, nowMs, addedBytes);
     if (candidate !== undefined) return { kind: 'ask', candidate, reason: 'holder' };
+    const isDrawn = block.homesPassed >= this.#policy.homeRanks && !block.hasOriginFailed;
+    if (isDrawn && this.#drawForOrigin(nowMs).kind === 'origin') return ORIGIN;
     const atHome = this.#policy.isHome ? undefined : this.#routeHome(block, nowMs);
     if (atHome !== undefined) return atHome;
     if (block.hasOriginFailed) return this.#afterOrigin(block, nowMs);
@@ -77,9 +79,8 @@ export class BlockRouter {
   }
 
   #routeHome(block: Block, nowMs: number): Route | undefined {
-    const { homeRanks, homePatienceMs, refusedMs } = this.#policy;
+    const { homePatienceMs, refusedMs } = this.#policy;
     for (const home of this.#view.homes(block.range)) {
-      if (block.homesPassed >= homeRanks) return undefined;
       if (home === 'self') {
         if (block.hasOriginFailed) continue;
         return ORIGIN;

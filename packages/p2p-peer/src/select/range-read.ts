@@ -5,8 +5,10 @@
  */
 import type { PeerId } from '../identity/peer-id.ts';
 import { type ByteRange, checkByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import { AskClock } from './ask-clock.ts';
 import { BlockRouter, type Route } from './block-router.ts';
-import { type Ask, type Block, type BlockState, mergeRanges } from './block-state.ts';
+
+import { type Block, type BlockState, mergeRanges } from './block-state.ts';
 import { BlockTable } from './block-table.ts';
 import type { Candidate } from './candidate.ts';
 import { PeerStandings } from './peer-standing.ts';
@@ -20,11 +22,11 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 export class RangeRead {
   readonly range: ByteRange;
-  readonly #view: SwarmView;
   readonly #policy: ReadPolicy;
   readonly #blocks: BlockTable;
   readonly #standings = new PeerStandings();
   readonly #router: BlockRouter;
+  readonly #clock: AskClock;
   #wakeAtMs = NEVER;
   /** No block is due before; one that was may be settled. */
   #soonestMs = NEVER;
@@ -37,9 +39,9 @@ export class RangeRead {
   constructor(range: ByteRange, view: SwarmView, policy: Partial<ReadPolicy> = {}) {
     checkByteRange(range);
     this.range = range;
-    this.#view = view;
     this.#policy = { ...READ_POLICY, ...policy };
     this.#router = new BlockRouter(view, this.#policy, this.#standings);
+    this.#clock = new AskClock(view, this.#policy);
     this.#blocks = new BlockTable(range, this.#policy.blockBytes);
   }
 
@@ -71,11 +73,10 @@ export class RangeRead {
     reason: RefusalReason = 'busy',
   ): ReadAction[] {
     return this.#handle(nowMs, () => {
-      const { refusedMs, refusedMaxMs, random } = this.#policy;
       for (const block of this.#blocks.within(range)) {
         if (!block.asks.some((ask) => ask.peer === peer)) continue;
         if (reason === 'cannot') this.#router.pass(block, peer, nowMs);
-        else this.#standings.refuse(peer, nowMs, refusedMs, refusedMaxMs, random());
+        else this.#refuse(peer, nowMs, this.#policy.refusedMs);
         this.#withdraw(block, peer, nowMs);
       }
     });
@@ -127,7 +128,7 @@ export class RangeRead {
       this.#soonestMs = NEVER;
       for (const block of this.#blocks.open()) {
         this.#tickBlock(block, nowMs);
-        this.#soonestMs = Math.min(this.#soonestMs, this.#dueMs(block.state));
+        this.#soonestMs = Math.min(this.#soonestMs, this.#clock.dueMs(block.state, nowMs));
       }
     });
   }
@@ -155,10 +156,14 @@ export class RangeRead {
   }
 
   #openMore(nowMs: number): void {
-    while (this.#blocks.openBytes < this.#policy.windowBytes) {
+    const { windowBytes, roomBytes } = this.#policy;
+    let leftBytes = roomBytes();
+    while (this.#blocks.openBytes < windowBytes) {
+      if (leftBytes <= 0 && this.#blocks.openBytes > 0) return;
       const block = this.#blocks.takeNew();
       if (block === undefined) return;
       this.#route(block, nowMs);
+      leftBytes -= rangeBytes(block.range);
     }
   }
 
@@ -185,17 +190,12 @@ export class RangeRead {
     }
   }
 
-  #ask(block: Block, { peer, p95Ms }: Candidate, reason: AskReason, nowMs: number): void {
-    const { hedgeMinMs, hedgeMaxMs, blockTimeoutMs, homePatienceMs } = this.#policy;
-    // Who holds it should answer as it mostly does; a home may have to fetch it first.
-    const usualMs = Math.min(Math.max(p95Ms, hedgeMinMs), hedgeMaxMs);
-    const hedgeMs = reason === 'home' ? hedgeMaxMs : usualMs;
-    const patienceEndsMs = (block.home?.sinceMs ?? nowMs) + homePatienceMs;
-    const lateAtMs = reason === 'home' ? patienceEndsMs : nowMs + blockTimeoutMs;
-    const ask: Ask = { peer, reason, askedAtMs: nowMs, lateAtMs };
+  #ask(block: Block, candidate: Candidate, reason: AskReason, nowMs: number): void {
+    const { peer } = candidate;
+    const ask = this.#clock.ask(block, candidate, reason, nowMs);
     if (reason === 'hedge') block.wasHedged = true;
-    const hedgeAtMs = block.wasHedged ? NEVER : nowMs + hedgeMs;
-    this.#enter(block, { kind: 'asked', asks: [...block.asks, ask], hedgeAtMs });
+    const hedgeAtMs = this.#clock.hedgeAtMs(block, candidate, reason, nowMs);
+    this.#enter(block, { kind: 'asked', asks: [...block.asks, ask], hedgeAtMs }, nowMs);
     this.#addedBytes.set(peer, (this.#addedBytes.get(peer) ?? 0) + rangeBytes(block.range));
     this.#actions.push({ kind: 'ask', peer, range: block.range, reason });
   }
@@ -203,23 +203,26 @@ export class RangeRead {
   #tickBlock(block: Block, nowMs: number): void {
     if (block.state.kind === 'waiting' && nowMs >= block.state.untilMs) this.#route(block, nowMs);
     for (const ask of block.asks) {
-      const isSilent = nowMs >= this.#silentAtMs(ask);
-      if (isSilent || nowMs >= ask.lateAtMs) {
-        this.#cancel(block, ask.peer, isSilent ? 'silent' : 'late');
-        this.#router.pass(block, ask.peer, nowMs);
-        this.#withdraw(block, ask.peer, nowMs);
-      }
+      const verdict = this.#clock.verdict(ask, nowMs);
+      if (verdict === 'in time') continue;
+      this.#cancel(block, ask.peer, verdict);
+      // A holder that lives is slow, which says nothing about it as a home.
+      const isPassed = verdict === 'silent' || ask.reason === 'home';
+      if (isPassed) this.#router.pass(block, ask.peer, nowMs);
+      else this.#refuse(ask.peer, nowMs, this.#policy.refusedMaxMs);
+      this.#withdraw(block, ask.peer, nowMs);
     }
     if (block.state.kind === 'asked' && nowMs >= block.state.hedgeAtMs) this.#hedge(block, nowMs);
   }
 
   #hedge(block: Block, nowMs: number): void {
-    const route = this.#policy.isDemand()
+    const route = this.#clock.isHedgeOfUse
       ? this.#router.hedge(block, nowMs, this.#addedBytes)
       : undefined;
     if (route !== undefined) this.#follow(block, route, nowMs);
     else if (block.state.kind === 'asked') {
-      this.#enter(block, { ...block.state, hedgeAtMs: nowMs + this.#policy.hedgeMaxMs });
+      const hedgeAtMs = nowMs + this.#policy.hedgeMaxMs;
+      this.#enter(block, { ...block.state, hedgeAtMs }, nowMs);
     }
   }
 
@@ -231,12 +234,13 @@ export class RangeRead {
     const holder = this.#router.holder(block, nowMs, this.#addedBytes);
     if (holder === undefined || holder.peer === ask.peer) return;
     this.#cancel(block, ask.peer, 'unwanted');
-    this.#enter(block, { kind: 'waiting', untilMs: nowMs });
+    this.#enter(block, { kind: 'waiting', untilMs: nowMs }, nowMs);
     this.#ask(block, holder, 'holder', nowMs);
   }
 
-  #silentAtMs({ peer, askedAtMs }: Ask): number {
-    return Math.max(askedAtMs, this.#view.heardAtMs(peer)) + this.#policy.silenceMs;
+  #refuse(peer: PeerId, nowMs: number, firstMs: number): void {
+    const { refusedMaxMs, random } = this.#policy;
+    this.#standings.refuse(peer, nowMs, firstMs, refusedMaxMs, random());
   }
 
   /** It is asked no more; somebody else is, unless somebody else is already. */
@@ -244,10 +248,10 @@ export class RangeRead {
     if (block.state.kind !== 'asked') return;
     const asks = block.state.asks.filter((ask) => ask.peer !== peer);
     if (asks.length > 0) {
-      this.#enter(block, { ...block.state, asks });
+      this.#enter(block, { ...block.state, asks }, nowMs);
       return;
     }
-    this.#enter(block, { kind: 'waiting', untilMs: nowMs });
+    this.#enter(block, { kind: 'waiting', untilMs: nowMs }, nowMs);
     this.#route(block, nowMs);
   }
 
@@ -255,17 +259,9 @@ export class RangeRead {
     this.#actions.push({ kind: 'cancel', peer, range: block.range, reason });
   }
 
-  #enter(block: Block, state: BlockState): void {
+  #enter(block: Block, state: BlockState, nowMs = 0): void {
     this.#blocks.enter(block, state);
-    this.#soonestMs = Math.min(this.#soonestMs, this.#dueMs(state));
-  }
-
-  /** When something has to be done if nothing happens. */
-  #dueMs(state: BlockState): number {
-    if (state.kind === 'waiting') return state.untilMs;
-    if (state.kind !== 'asked') return NEVER;
-    const asks = state.asks.map((ask) => Math.min(ask.lateAtMs, this.#silentAtMs(ask)));
-    return Math.min(state.hedgeAtMs, ...asks);
+    this.#soonestMs = Math.min(this.#soonestMs, this.#clock.dueMs(state, nowMs));
   }
 
   /** Only when it is sooner than the one that was asked for last. */

@@ -1,0 +1,66 @@
+/**
+ * How much a host asks for at a time, over all its reads: what its own link brings in a moment. More
+ * would wait in queues of others, look late, be asked for again, and fill the link with bytes that are
+ * here already. The rate is measured: most bytes of a period among the last ones.
+ */
+export type DownloadWindowOptions = {
+  /** What arrives in so long is asked for. @default 300 */
+  readonly horizonMs?: number;
+  /** Whatever was measured, and before: on 10 Mbit/s half a second. @default 512 KiB */
+  readonly bytesMin?: number;
+};
+
+const PERIOD_MS = 50;
+const PAUSE_MS = 500;
+const PERIODS = 16;
+
+export class DownloadWindow {
+  readonly #horizonMs: number;
+  readonly #bytesMin: number;
+  /** Bytes a millisecond of each of the last periods in which any came. */
+  readonly #rates: number[] = [];
+  #periodStartMs = Number.NEGATIVE_INFINITY;
+  #periodBytes = 0;
+  #askedBytes = 0;
+
+  constructor(options: DownloadWindowOptions = {}) {
+    this.#horizonMs = options.horizonMs ?? 300;
+    this.#bytesMin = options.bytesMin ?? 512 << 10;
+  }
+
+  /** Asked of peers and neither here nor refused nor cancelled. */
+  get askedBytes(): number {
+    return this.#askedBytes;
+  }
+
+  asked(bytes: number): void {
+    this.#askedBytes += bytes;
+  }
+
+  /** It came, was refused, or is not wanted any more. */
+  ended(bytes: number): void {
+    this.#askedBytes = Math.max(0, this.#askedBytes - bytes);
+  }
+
+  /** Bytes have come, wanted or not. */
+  arrived(bytes: number, nowMs: number): void {
+    const tookMs = nowMs - this.#periodStartMs;
+    this.#periodBytes += bytes;
+    if (tookMs < PERIOD_MS) return;
+    // After a pause a period begins anew: nobody may have asked for anything.
+    if (tookMs < PAUSE_MS) this.#rates.push(this.#periodBytes / tookMs);
+    if (this.#rates.length > PERIODS) this.#rates.shift();
+    this.#periodStartMs = nowMs;
+    this.#periodBytes = 0;
+  }
+
+  /** What may be asked for besides; never below 0. */
+  get roomBytes(): number {
+    return Math.max(0, this.#windowBytes() - this.#askedBytes);
+  }
+
+  #windowBytes(): number {
+    const best = Math.max(this.#periodBytes / PERIOD_MS, ...this.#rates);
+    return Math.max(this.#bytesMin, best * this.#horizonMs);
+  }
+}
