@@ -18,6 +18,7 @@ import { decodeMetainfo, encodeMetainfo, formatMagnet, parseMagnet } from '../sr
 import { readAnnounceAnswer } from '../src/tracker/client/announce-text.ts';
 import { encodeFoundPeers } from '../src/tracker/found-peers.ts';
 import { identityOf, signToken, verifyToken } from '../src/trust/index.ts';
+import { wireFuzzTargets } from './support/wire-fuzz-targets.ts';
 
 const tokenKeys = generateKeyPairSync('ed25519');
 const tokenHost = parseHostName('node-1');
@@ -124,4 +125,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     run: (input) =>
       requireSame(sealed(input), encodeSegmentRecord(KEY, decodeSegmentRecord(KEY, sealed(input)))),
   },
+  ...wireFuzzTargets,
 ];
