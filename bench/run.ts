@@ -23,6 +23,7 @@ import { disposeOpenScopes } from './harness/scope.ts';
 import { convertScenario } from './scenario/convert.bench.ts';
 import { missScenario } from './scenario/miss.bench.ts';
 import { mountScenario } from './scenario/mount.bench.ts';
+import { scaleScenario } from './scenario/scale.bench.ts';
 import { snapshotsScenario } from './scenario/snapshots.bench.ts';
 import { startScenario } from './scenario/start.bench.ts';
 
@@ -32,6 +33,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   miss: missScenario,
   start: startScenario,
   snapshots: snapshotsScenario,
+  scale: scaleScenario,
 };
 
 const USAGE = `usage: npm run bench -- SCENARIO [--small] [--runs N] [--only PART] [--save]
@@ -74,7 +76,7 @@ async function main(): Promise<void> {
     const commit = commitOf(REPOSITORY_ROOT);
     const keep = (part: ScenarioResult): Report => {
       const report = makeReport(name, commit, part);
-      if (values.save) save(report, scenario.parts !== undefined);
+      if (values.save) save(report, scenario.parts !== undefined, part.files);
       return report;
     };
     const options = { isSmall: values.small, runs, only, say, keep };
@@ -109,7 +111,7 @@ function endWhenInterrupted(clear: () => void): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => void end());
 }
 
-function save(report: Report, hasParts: boolean): void {
+function save(report: Report, hasParts: boolean, files: ScenarioResult['files'] = {}): void {
   const results = join(import.meta.dirname, 'results');
   mkdirSync(results, { recursive: true });
   const stem = join(results, `${report.date.slice(0, 10)}-${report.scenario}`);
@@ -119,6 +121,7 @@ function save(report: Report, hasParts: boolean): void {
       : report;
   writeFileSync(`${stem}.md`, formatReport(merged));
   writeFileSync(`${stem}.json`, `${JSON.stringify(merged, undefined, 2)}\n`);
+  for (const [ending, text] of Object.entries(files)) writeFileSync(`${stem}${ending}`, text);
 }
 
 await main().catch((error: unknown) => {

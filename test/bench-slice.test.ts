@@ -18,3 +18,23 @@ for (const scenario of ['convert', 'mount', 'miss']) {
     t.match(stdout, /1 \(reference\)/, 'there is a table');
   });
 }
+
+t.test(
+  'scale on small input: simulated, so the figures themselves are the same every time',
+  async (t) => {
+    const { exitCode, stdout, stderr } = await runCommand(
+      process.execPath,
+      [join(root, 'bench', 'run.ts'), 'scale', '--small'],
+      { timeoutMs: TIMEOUT_MS },
+    );
+    t.equal(exitCode, 0, stderr);
+    const figuresOf = (what: string) =>
+      [...stdout.matchAll(new RegExp(`: ${what} +\\| simulation +\\| ([0-9.]+) `, 'g'))].map(
+        ([, figure]) => Number(figure),
+      );
+    t.same(new Set(figuresOf('unfinished')), new Set([0]), 'every host that lives has everything');
+    const egress = figuresOf('origin bytes');
+    t.equal(egress.length, 12);
+    t.ok(Math.max(...egress) < 3, `sixty hosts never storm the origin: ${egress.join(' ')}`);
+  },
+);

@@ -46,9 +46,13 @@ export function parseReport(text: string): Report {
   return reportSchema.parse(JSON.parse(text));
 }
 
-export type ScenarioResult = Pick<Report, 'parameters' | 'rows' | 'notes'>;
+export type ScenarioResult = Pick<Report, 'parameters' | 'rows' | 'notes'> & {
+  /** Saved beside the table: what its name ends in, and its text. */
+  readonly files?: Readonly<Record<string, string>>;
+};
 
 export function makeReport(scenario: string, commit: string, result: ScenarioResult): Report {
+  const { parameters, rows, notes } = result;
   return {
     scenario,
     date: new Date().toISOString(),
@@ -61,7 +65,7 @@ export function makeReport(scenario: string, commit: string, result: ScenarioRes
       node: process.version,
       load: Math.round(loadavg()[2] ?? 0),
     },
-    ...result,
+    ...{ parameters, rows, notes },
   };
 }
 

@@ -1,0 +1,88 @@
+/** What a simulated host sends to others: `UploadSlots` decides what it promises, and in which order. */
+import { PIECE_BYTES, UploadSlots } from '@shoal/p2p-peer/select';
+import type { PieceRead } from './piece-read.ts';
+import type { SimHost } from './sim-host.ts';
+import { SimAsk } from './sim-wire.ts';
+
+/** Requests that wait for one block of the origin: as many as are sent on at once when it comes. */
+const WAITERS_MAX = 4;
+
+export class Serving {
+  readonly #host: SimHost;
+  readonly #slots = new UploadSlots();
+  isSending = false;
+
+  constructor(host: SimHost) {
+    this.#host = host;
+  }
+
+  asked(ask: SimAsk): void {
+    if (ask.isOver) return;
+    const piece = Math.floor(ask.range.start / PIECE_BYTES);
+    if (this.#host.held.has(piece)) this.#admit(ask);
+    else if (this.#host.isHomeOf(piece)) this.#join(ask, piece);
+    else this.#refuse(ask, 'cannot');
+  }
+
+  /** A block has come from the origin: cut-through. */
+  serveWaiters(read: PieceRead, block: number): void {
+    read.served[block] = true;
+    const ready = read.waiters.filter(({ range }) => read.blockOf(range) === block);
+    for (const ask of ready) {
+      read.waiters.splice(read.waiters.indexOf(ask), 1);
+      if (!ask.isOver) this.#admit(ask);
+    }
+  }
+
+  serveAll(read: PieceRead): void {
+    for (const ask of read.waiters.splice(0)) if (!ask.isOver) this.#admit(ask);
+  }
+
+  #join(ask: SimAsk, piece: number): void {
+    const read = this.#host.reading.forOthers(piece);
+    const block = read.blockOf(ask.range);
+    if (read.served[block] === true) this.#admit(ask);
+    else if (read.waitersOf(block) >= WAITERS_MAX) this.#refuse(ask, 'busy');
+    else read.waiters.push(ask);
+  }
+
+  #admit(ask: SimAsk): void {
+    if (this.#slots.hasRoom(ask)) {
+      this.#slots.admit(ask);
+      this.#send();
+    } else this.#refuse(ask, 'busy');
+  }
+
+  #refuse(ask: SimAsk, reason: 'busy' | 'cannot'): void {
+    const { world, wires } = this.#host;
+    world.figures.refusals += 1;
+    const taker = ask.wire.self;
+    world.send(wires.to(taker), () => taker.reading.refused(ask, reason));
+  }
+
+  /** One block after the other. */
+  #send(): void {
+    if (this.isSending || !this.#host.isAlive) return;
+    const upload = this.#slots.next();
+    if (!(upload instanceof SimAsk)) return;
+    if (upload.isOver) {
+      this.#slots.sent(upload, 0);
+      this.#send();
+      return;
+    }
+    this.isSending = true;
+    const { world, traits, wires } = this.#host;
+    const tookMs = upload.bytes / traits.bytesPerMs;
+    world.events.after(tookMs, () => {
+      this.isSending = false;
+      this.#slots.sent(upload, tookMs);
+      if (!this.#host.isAlive) return;
+      const taker = upload.wire.self;
+      wires.to(taker).usefulAtMs = this.#host.nowMs;
+      world.carry(wires.to(taker), () =>
+        taker.receive(upload.bytes, () => taker.reading.received(upload)),
+      );
+      this.#send();
+    });
+  }
+}

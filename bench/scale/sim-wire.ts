@@ -1,0 +1,87 @@
+/** One end of a wire between two simulated hosts, and a block that was asked for on it. */
+import type { ByteRange, PeerId } from '@shoal/p2p-peer';
+import {
+  type Candidate,
+  type Distance,
+  distanceBetween,
+  LatencyEstimate,
+  type Upload,
+} from '@shoal/p2p-peer/select';
+import { ONE_WAY_MS } from './cluster.ts';
+import { PieceBits } from './piece-bits.ts';
+import type { PieceRead } from './piece-read.ts';
+import type { SimHost } from './sim-host.ts';
+
+/** What may be outstanding on a wire: 64 requests of 128 KiB. */
+const WIRE_BYTES_MAX = 8 << 20;
+
+export type WireState = 'none' | 'dialing' | 'open';
+
+export class SimWire implements Candidate {
+  readonly self: SimHost;
+  readonly other: SimHost;
+  readonly peer: PeerId;
+  readonly distance: Distance;
+  readonly oneWayMs: number;
+  /** What the other side has told. */
+  readonly held = new PieceBits();
+  readonly latency: LatencyEstimate;
+  state: WireState = 'none';
+  outstandingBytes = 0;
+  connectedAtMs = 0;
+  usefulAtMs = 0;
+  /** When bytes came last. */
+  heardAtMs = Number.NEGATIVE_INFINITY;
+  /** Until the wire is open. */
+  waiting: SimAsk[] = [];
+
+  constructor(self: SimHost, other: SimHost) {
+    this.self = self;
+    this.other = other;
+    this.peer = other.peer;
+    this.distance = distanceBetween(self.facts, other.facts);
+    this.oneWayMs = ONE_WAY_MS[this.distance];
+    this.latency = new LatencyEstimate(2 + 2 * this.oneWayMs, 20);
+  }
+
+  get latencyMs(): number {
+    return this.latency.averageMs;
+  }
+
+  get p95Ms(): number {
+    return this.latency.p95Ms;
+  }
+
+  get isFull(): boolean {
+    return this.outstandingBytes >= WIRE_BYTES_MAX;
+  }
+
+  get isBanned(): boolean {
+    return this.self.isBanned(this);
+  }
+}
+
+/** A request; an upload of the other side while it is there. */
+export class SimAsk implements Upload {
+  readonly wire: SimWire;
+  readonly read: PieceRead;
+  readonly range: ByteRange;
+  readonly peer: PeerId;
+  readonly piece: number;
+  readonly bytes: number;
+  readonly priority = 'demand';
+  readonly askedAtMs: number;
+  /** Answered, refused, cancelled, or the wire has closed: whatever still comes is of no use. */
+  isOver = false;
+
+  constructor(wire: SimWire, read: PieceRead, range: ByteRange, askedAtMs: number) {
+    this.wire = wire;
+    this.read = read;
+    this.range = range;
+    // Who takes it, as the sender sees it.
+    this.peer = wire.self.peer;
+    this.piece = read.piece;
+    this.bytes = range.end - range.start;
+    this.askedAtMs = askedAtMs;
+  }
+}
