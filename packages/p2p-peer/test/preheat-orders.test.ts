@@ -122,3 +122,29 @@ t.test('what cannot be meant is refused', async (t) => {
     t.equal(made.status, 400, JSON.stringify(body));
   }
 });
+
+t.test('what hosts say to be at pushes no order out', async (t) => {
+  const scene = await makeScene(t);
+  const tracker = await scene.tracker();
+  const page = pageOf(tracker);
+  const client = clientOf(scene, await scene.identity('node-1', 'peer'), [tracker]);
+  const order = async (id: string) => {
+    const body = JSON.stringify({ id, reference: REFERENCE, hosts: ['node-2'] });
+    return (await ask(`${page}/v1/preheats`, { method: 'POST', headers: HEADERS, body })).status;
+  };
+  t.equal(await order('first'), 201);
+  for (let round = 0; round < 10; round += 1) {
+    const preheats = Array.from({ length: 32 }, (_, index) => ({
+      id: `x${32 * round + index}`,
+      reference: REFERENCE,
+      state: 'done' as const,
+      bytesDone: 0,
+      bytesTotal: 0,
+    }));
+    t.equal((await client.report(reportOf({ preheats }))).length, 1);
+  }
+  t.equal((await ask(`${page}/v1/preheats/first`)).status, 200, 'it is still there');
+  t.equal((await ask(`${page}/v1/preheats/x0`)).status, 404, 'others are not');
+  t.equal(await order('x319'), 201, 'nor is a name taken');
+  t.match(JSON.parse((await ask(`${page}/v1/preheats/x319`)).text).hosts, [{ host: 'node-2' }]);
+});

@@ -69,7 +69,8 @@ export class KnownBlobs {
     const known = this.#bySwarm.get(swarmId) ?? this.#add(blobId, swarmId);
     if (known.repositories.size < REPOSITORIES_PER_BLOB_MAX)
       known.repositories.add(news.repository);
-    if (news.sizeBytes !== undefined) known.sizeBytes = news.sizeBytes;
+    // The first who says it is believed: another number later would make everybody's share wrong.
+    if (known.sizeBytes === 0 && news.sizeBytes !== undefined) known.sizeBytes = news.sizeBytes;
     if (known.name === '' && news.name !== undefined) known.name = news.name;
     if (known.infohash === undefined && news.infohash !== undefined) {
       this.#nameTorrent(known, parseSwarmId(news.infohash));

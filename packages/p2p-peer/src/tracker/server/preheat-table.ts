@@ -54,6 +54,8 @@ export type Preheat = {
   readonly createdAtMs: number;
   readonly hosts: Map<string, HostPreheat>;
   isCancelled: boolean;
+  /** By somebody with the administrator's token; the others are what hosts say to be at. */
+  readonly isOrdered: boolean;
 };
 
 export class PreheatTable {
@@ -71,29 +73,37 @@ export class PreheatTable {
   /** Throws `ERR_P2P_TRACKER_REQUEST`. */
   create(request: PreheatRequest, live: readonly HostName[], nowMs: number): Preheat {
     const id = request.id ?? randomBytes(8).toString('hex');
-    if (this.#preheats.has(id))
+    if (this.#preheats.get(id)?.isOrdered === true)
       throw new TrackerRequestError(409, `preheat ${id} is there already`);
     const { reference, platform } = request;
     const order = platform === undefined ? { id, reference } : { id, reference, platform };
-    const preheat = this.#add(order, nowMs);
+    const preheat = this.#add(order, nowMs, true);
     for (const host of chooseHosts(id, request, live)) {
       preheat.hosts.set(host, { host, state: 'waiting', bytesDone: 0, bytesTotal: 0 });
     }
     return preheat;
   }
 
-  #add(order: PreheatOrder, nowMs: number): Preheat {
-    const [oldest] = this.#preheats.keys();
-    if (this.#preheats.size >= PREHEATS_MAX && oldest !== undefined) this.#preheats.delete(oldest);
+  #add(order: PreheatOrder, nowMs: number, isOrdered: boolean): Preheat {
+    this.#preheats.delete(order.id);
+    if (this.#preheats.size >= PREHEATS_MAX) this.#dropOne();
     const preheat = {
       id: order.id,
       order,
       createdAtMs: nowMs,
       hosts: new Map(),
       isCancelled: false,
+      isOrdered,
     };
     this.#preheats.set(order.id, preheat);
     return preheat;
+  }
+
+  /** What hosts say to be at goes first, however much of it they say; else the oldest. */
+  #dropOne(): void {
+    const all = [...this.#preheats.values()];
+    const dropped = all.find(({ isOrdered }) => !isOrdered) ?? all[0];
+    if (dropped !== undefined) this.#preheats.delete(dropped.id);
   }
 
   /** False when there is none. Hosts hear of it with their next report. */
@@ -110,7 +120,7 @@ export class PreheatTable {
 
   /** How far a host is. */
   progress(host: HostName, { id, reference, ...progress }: PreheatProgress, nowMs: number): void {
-    const preheat = this.#preheats.get(id) ?? this.#add({ id, reference }, nowMs);
+    const preheat = this.#preheats.get(id) ?? this.#add({ id, reference }, nowMs, false);
     if (preheat.order.reference !== reference || preheat.isCancelled) return;
     if (preheat.hosts.size >= TRACKER_HOSTS_MAX) return;
     preheat.hosts.set(host, { host, ...progress });

@@ -10,7 +10,7 @@ import type {
 } from '../swarm-overview.ts';
 import type { KnownBlob } from './known-blobs.ts';
 import type { Preheat, PreheatTable } from './preheat-table.ts';
-import type { TrackedHost } from './swarm-peer.ts';
+import type { Holding, TrackedHost } from './swarm-peer.ts';
 import type { SwarmTable } from './swarm-table.ts';
 import { totalRates } from './total-rates.ts';
 
@@ -68,16 +68,18 @@ function hostView(host: TrackedHost, nowMs: number): HostView {
     rates: report?.rates ?? NO_RATES,
     missMs: report?.missMs,
     blobs: held.size,
-    heldBytes: [...held.values()].reduce((sum, bytes) => sum + bytes, 0),
+    heldBytes: [...held.values()].reduce((sum, { heldBytes }) => sum + heldBytes, 0),
   };
 }
 
+type Holder = HolderView & Holding;
+
 function blobViews(hosts: readonly TrackedHost[]): BlobView[] {
-  const holders = new Map<KnownBlob, HolderView[]>();
+  const holders = new Map<KnownBlob, Holder[]>();
   for (const { facts, held } of hosts) {
-    for (const [blob, heldBytes] of held) {
+    for (const [blob, holding] of held) {
       const known = holders.get(blob) ?? [];
-      known.push({ host: facts.host, heldBytes });
+      known.push({ host: facts.host, ...holding });
       holders.set(blob, known);
     }
   }
@@ -86,8 +88,8 @@ function blobViews(hosts: readonly TrackedHost[]): BlobView[] {
     .map(([blob, list]) => blobView(blob, list));
 }
 
-function blobView(blob: KnownBlob, holders: readonly HolderView[]): BlobView {
-  const complete = holders.filter(({ heldBytes }) => heldBytes >= blob.sizeBytes).length;
+function blobView(blob: KnownBlob, holders: readonly Holder[]): BlobView {
+  const complete = holders.filter(({ isWhole }) => isWhole).length;
   const [repository = ''] = blob.repositories;
   return {
     blob: blob.blobId,
@@ -99,7 +101,8 @@ function blobView(blob: KnownBlob, holders: readonly HolderView[]): BlobView {
     heldBytes: holders.reduce((sum, { heldBytes }) => sum + heldBytes, 0),
     holders: holders
       .toSorted((left, right) => right.heldBytes - left.heldBytes)
-      .slice(0, SHOWN_HOLDERS_MAX),
+      .slice(0, SHOWN_HOLDERS_MAX)
+      .map(({ host, heldBytes }) => ({ host, heldBytes })),
   };
 }
 

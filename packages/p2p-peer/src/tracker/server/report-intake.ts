@@ -5,6 +5,7 @@ import { REPORT_INTERVAL_MS_MAX, REPORT_INTERVAL_MS_MIN, REPORTS_PER_SECOND } fr
 import type { AnnounceGate, HostAsker } from './announce-gate.ts';
 import type { KnownBlob } from './known-blobs.ts';
 import type { PreheatTable } from './preheat-table.ts';
+import type { Holding } from './swarm-peer.ts';
 import type { SwarmTable } from './swarm-table.ts';
 
 export type ReportIntakeOptions = {
@@ -44,12 +45,15 @@ export class ReportIntake {
   }
 
   /** Blobs of repositories that the host may not read are left out: it has no business with them. */
-  #heldBy(asker: HostAsker, { blobs }: HostReport): ReadonlyMap<KnownBlob, number> {
+  #heldBy(asker: HostAsker, { blobs }: HostReport): ReadonlyMap<KnownBlob, Holding> {
     const covers = this.#gate.coverOf(asker, undefined);
-    const held = new Map<KnownBlob, number>();
+    const held = new Map<KnownBlob, Holding>();
     for (const news of blobs) {
       if (!covers(news.repository)) continue;
-      held.set(this.#table.blobs.learn(news), Math.min(news.heldBytes, news.sizeBytes));
+      const { sizeBytes } = news;
+      const heldBytes = Math.min(news.heldBytes, sizeBytes);
+      const isWhole = sizeBytes > 0 && heldBytes === sizeBytes;
+      held.set(this.#table.blobs.learn(news), { heldBytes, isWhole });
     }
     return held;
   }

@@ -22,13 +22,16 @@ export type SwarmPeer = PoolPeer & {
   seenAtMs: number;
 };
 
+/** How much of a blob a host has, and whether that is all by what it knows itself. */
+export type Holding = { readonly heldBytes: number; readonly isWhole: boolean };
+
 /** A host that announced or reported lately. */
 export type TrackedHost = {
   facts: HostFacts;
   seenAtMs: number;
   version: string;
   report: HostReport | undefined;
-  /** By blob, how many bytes of it the last report said. */
-  held: ReadonlyMap<KnownBlob, number>;
+  /** What the last report said. */
+  held: ReadonlyMap<KnownBlob, Holding>;
   readonly peers: Set<SwarmPeer>;
 };

@@ -17,7 +17,7 @@ import {
 import { HostTable, SILENCE_MS_MAX } from './host-table.ts';
 import { type KnownBlob, KnownBlobs } from './known-blobs.ts';
 import { Swarm } from './swarm.ts';
-import type { SwarmPeer, TrackedHost } from './swarm-peer.ts';
+import type { Holding, SwarmPeer, TrackedHost } from './swarm-peer.ts';
 
 export type Announce = {
   readonly event: 'started' | 'stopped' | 'completed' | 'update' | 'paused';
@@ -144,7 +144,7 @@ export class SwarmTable {
   report(
     facts: HostFacts,
     report: HostReport,
-    held: ReadonlyMap<KnownBlob, number>,
+    held: ReadonlyMap<KnownBlob, Holding>,
     nowMs: number,
   ): TrackedHost {
     const host = this.hosts.see(facts, nowMs);
@@ -155,9 +155,8 @@ export class SwarmTable {
     const peerId = parsePeerId(report.peerId);
     const ip = facts.address.slice(0, colon);
     const port = Number(facts.address.slice(colon + 1));
-    for (const [blob, heldBytes] of held) {
+    for (const [blob, { isWhole: isComplete }] of held) {
       if (host.peers.size >= SWARMS_PER_HOST_MAX) break;
-      const isComplete = blob.sizeBytes > 0 && heldBytes >= blob.sizeBytes;
       const swarm = this.get(blob.swarmId) ?? this.create(blob.swarmId, blob);
       const before = swarm.get(facts.host);
       if (before !== undefined && isAsBefore(before, { peerId, isComplete, facts })) {
