@@ -36,3 +36,5 @@ export function errorCode(error: unknown): string | undefined {
 export function isRetryable(error: unknown): boolean {
   return error instanceof ShoalError && error.retryable;
 }
+
+export { shellWord } from './shell-word.ts';

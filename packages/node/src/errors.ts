@@ -3,7 +3,7 @@
  * test `code`.
  */
 import type { ShoalErrorOptions } from '@shoal/errors';
-import { ShoalError } from '@shoal/errors';
+import { ShoalError, shellWord } from '@shoal/errors';
 
 /** Nothing answers at the control socket. */
 export class DaemonNotRunningError extends ShoalError {
@@ -94,7 +94,7 @@ export class RunTakenError extends ShoalError {
 
   constructor(run: string, owner: string, root: string) {
     super(`${run} is in use for the mounts of ${owner}: a daemon of ${root} would end them`, {
-      remedy: `give this one its own --run, or start the other and drain it: shoal drain --root ${owner} --run ${run}`,
+      remedy: `give this one its own --run, or start the other and drain it: shoal drain --root ${shellWord(owner)} --run ${shellWord(run)}`,
     });
   }
 }

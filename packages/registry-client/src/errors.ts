@@ -3,7 +3,7 @@
  * Messages name the host, path and digest; they never hold credentials or the query of a URL.
  */
 import type { ShoalErrorOptions } from '@shoal/errors';
-import { ShoalError } from '@shoal/errors';
+import { ShoalError, shellWord } from '@shoal/errors';
 import { PLATFORMS_NAMED_MAX } from './limits.ts';
 
 /** An error of an HTTP exchange: may say how long to wait before the next try. */
@@ -195,7 +195,7 @@ export class NotConvertedError extends ShoalError {
     super(
       `${image} is not a converted image: neither it nor a referrer of it has a RAFS bootstrap`,
       {
-        remedy: `convert it first: shoal convert --source ${image} --target <reference>`,
+        remedy: `convert it first: shoal convert --source ${shellWord(image)} --target <reference>`,
       },
     );
   }

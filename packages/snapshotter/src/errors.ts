@@ -2,7 +2,7 @@
  * Every condition the mount service reports, one class each. Codes are stable; callers test `code`.
  */
 import type { ShoalErrorOptions } from '@shoal/errors';
-import { ShoalError } from '@shoal/errors';
+import { ShoalError, shellWord } from '@shoal/errors';
 
 /** A mountpoint that must not be used: a system path, a pseudo file system, not a directory. */
 export class MountpointError extends ShoalError {
@@ -144,7 +144,7 @@ export class SessionKeptError extends ShoalError {
       {
         cause,
         retryable: true,
-        remedy: `mend that (readers wait for the next start), or give mounts up: umount -l ${mountpoints[0]}`,
+        remedy: `mend that (readers wait for the next start), or give mounts up: umount -l ${shellWord(mountpoints[0] ?? '')}`,
       },
     );
   }

@@ -1,7 +1,7 @@
 /** The directory of a store: private, ours, and of nothing else. */
 import { chmod, lstat, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { errorCode } from '@shoal/errors';
+import { errorCode, shellWord } from '@shoal/errors';
 import { StoreDirectoryError } from '../errors.ts';
 
 const PRIVATE_DIRECTORY = 0o700;
@@ -61,7 +61,9 @@ async function requireOurs(path: string): Promise<void> {
     throw new StoreDirectoryError(path, `it belongs to user ${facts.uid}`);
   }
   if ((facts.mode & 0o022) !== 0) {
-    throw new StoreDirectoryError(path, 'others may write to it', { remedy: `chmod 0700 ${path}` });
+    throw new StoreDirectoryError(path, 'others may write to it', {
+      remedy: `chmod 0700 ${shellWord(path)}`,
+    });
   }
   if ((facts.mode & 0o077) !== 0) await chmod(path, PRIVATE_DIRECTORY);
 }

@@ -4,8 +4,10 @@
  * would wait for the daemon, and even keep a successor from its locks. The mount itself is gone at
  * once; only the end of the kernel's structures waits.
  */
+
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { shellWord } from '@shoal/errors';
 import {
   isMountpoint,
   listMounts,
@@ -64,7 +66,7 @@ function refuseCovered(mountpoint: string): void {
   if (own === undefined || top === undefined) return;
   const what = `${top.fileSystem} (${top.source})`;
   throw new MountFailedError(`cannot unmount ${mountpoint}: ${what} lies over it`, 'EBUSY', {
-    remedy: `unmount what lies over it first: umount ${mountpoint}`,
+    remedy: `unmount what lies over it first: umount ${shellWord(mountpoint)}`,
   });
 }
 

@@ -2,7 +2,7 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { errorCode } from '@shoal/errors';
+import { errorCode, shellWord } from '@shoal/errors';
 import { SnapshotSocketError } from './errors.ts';
 import { SOCKET_PATH_BYTES_MAX } from './limits.ts';
 
@@ -28,7 +28,7 @@ function requireDirectory(path: string): void {
     const detail = `${directory}: ${errorCode(error) ?? String(error)}`;
     throw new SnapshotSocketError(path, detail, {
       cause: error,
-      remedy: `mkdir -p ${directory}, or give another --address`,
+      remedy: `mkdir -p ${shellWord(directory)}, or give another --address`,
     });
   }
   throw new SnapshotSocketError(path, `${directory} is not a directory`);

@@ -3,8 +3,10 @@
  * verified and on disk, its blobs open. A plan is made from a request (with network) or from a
  * record (without).
  */
+
 import { randomBytes } from 'node:crypto';
 import { statfsSync } from 'node:fs';
+import { shellWord } from '@shoal/errors';
 import { type Descriptor, type Digest, parsePlatform } from '@shoal/oci';
 import {
   type ConvertedSelection,
@@ -217,7 +219,7 @@ function bootstrapMissing(
   return new StateDamagedError(
     root,
     `the bootstrap ${bootstrapDigest} of ${mountpoint} is missing or was changed`,
-    { remedy: `shoal unmount ${mountpoint}, then mount it again` },
+    { remedy: `shoal unmount ${shellWord(mountpoint)}, then mount it again` },
   );
 }
 

@@ -1,4 +1,5 @@
 /** The status of a service and of its mounts, put together from its record and its blobs. */
+import { shellWord } from '@shoal/errors';
 import { listMounts } from '@shoal/linux';
 import type { ServedBlob } from '../blobs/served-blob.ts';
 import type { DriverStats, MountDriver } from '../driver/index.ts';
@@ -39,7 +40,7 @@ function unmountedByOthers(plans: StatusParts['plans']): string[] {
     .filter(({ record }) => !mounted.has(record.mountpoint))
     .map(
       ({ record: { mountpoint } }) =>
-        `${mountpoint}: somebody unmounted it without shoal; 'shoal unmount ${mountpoint}' forgets it`,
+        `${mountpoint}: somebody unmounted it without shoal; to forget it: shoal unmount ${shellWord(mountpoint)}`,
     );
 }
 

@@ -4,7 +4,7 @@
  */
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import { errorCode } from '@shoal/errors';
+import { errorCode, shellWord } from '@shoal/errors';
 import { isMountpoint, pseudoFileSystemOf } from '@shoal/linux';
 import { MountpointError } from '../errors.ts';
 import { MOUNTS_MAX } from '../limits.ts';
@@ -76,7 +76,7 @@ export function refuseTaken(
     throw new MountpointError(
       mountpoint,
       `${there.record.reference} is mounted there already`,
-      `unmount it first: shoal unmount ${mountpoint}`,
+      `unmount it first: shoal unmount ${shellWord(mountpoint)}`,
     );
   }
   if (isMountpoint(mountpoint)) {

@@ -2,8 +2,10 @@
  * Mounts of this root that no record speaks of, after the database lost some. Nobody serves them:
  * whoever reads absent bytes there gets errors. They are named and left to the administrator.
  */
+
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { shellWord } from '@shoal/errors';
 import type { MountEntry } from '@shoal/linux';
 
 /** Where images of this root are mounted, also while no daemon runs; its path may lead over symbolic links. */
@@ -23,7 +25,7 @@ export function orphanProblems(
     .filter((entry) => isOfRoot(entry, root) && !known.has(entry.mountpoint))
     .map(
       ({ mountpoint }) =>
-        `${mountpoint}: mounted by an earlier daemon, and its record is lost: umount -l ${mountpoint}`,
+        `${mountpoint}: mounted by an earlier daemon, and its record is lost: umount -l ${shellWord(mountpoint)}`,
     );
 }
 

@@ -4,7 +4,7 @@
  */
 import { lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errorCode } from '@shoal/errors';
+import { errorCode, shellWord } from '@shoal/errors';
 import { DirectoryError } from '../errors.ts';
 
 /**
@@ -53,6 +53,8 @@ function checkOwner(path: string): void {
     throw new DirectoryError(path, `it belongs to user ${facts.uid}`);
   }
   if ((facts.mode & 0o022) !== 0) {
-    throw new DirectoryError(path, 'others may write to it', { remedy: `chmod 0700 ${path}` });
+    throw new DirectoryError(path, 'others may write to it', {
+      remedy: `chmod 0700 ${shellWord(path)}`,
+    });
   }
 }
