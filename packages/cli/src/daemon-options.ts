@@ -19,6 +19,11 @@ export function addDaemonOptions(command: Command): Command {
     .option('--run <dir>', 'socket directory of the daemon [SHOAL_RUN] (default: /run/shoal)');
 }
 
+/** So that a command that was called in a mount is none of those that keep it busy. */
+export function leaveDirectory(): void {
+  process.chdir('/');
+}
+
 /** By the options, then the environment, then the configuration, then the defaults. */
 export async function daemonPathsOf(
   options: DaemonOptionValues & ConfigOptionValue,

@@ -10,6 +10,7 @@ import {
   addDaemonOptions,
   type DaemonOptionValues,
   daemonPathsOf,
+  leaveDirectory,
   waitingLine,
 } from '../daemon-options.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -47,6 +48,7 @@ export function registerDrain(program: Command, context: CliContext): void {
 
 async function runDrain(options: DrainOptions, context: CliContext): Promise<void> {
   const paths = await daemonPathsOf(options, context);
+  leaveDirectory();
   if (options.keepMounts === true) return stopDaemon(paths, options, context);
   const { findOrStartDaemon, NotRootError } = await import('@shoal/node/client');
   // Without it the state cannot even be looked for.

@@ -7,6 +7,7 @@ import {
   addDaemonOptions,
   type DaemonOptionValues,
   daemonPathsOf,
+  leaveDirectory,
   waitingLine,
 } from '../daemon-options.ts';
 
@@ -36,6 +37,8 @@ export function registerUnmount(program: Command, context: CliContext): void {
     .action(async (mountpoint: string, options: UnmountOptions) => {
       const { ControlClient, ensureDaemon } = await import('@shoal/node/client');
       const paths = await daemonPathsOf(options, context);
+      const place = resolve(mountpoint);
+      leaveDirectory();
       // A daemon that was stopped left its mounts behind: only a daemon can end them.
       const client = existsSync(join(paths.root, 'state'))
         ? await ensureDaemon({
@@ -46,7 +49,7 @@ export function registerUnmount(program: Command, context: CliContext): void {
         : new ControlClient(paths.socket);
       const answer = await client.unmount(
         {
-          mountpoint: resolve(mountpoint),
+          mountpoint: place,
           isLazy: options.lazy,
           discardWrites: options.discard,
         },
