@@ -38,6 +38,18 @@ export class UpstreamRestError extends ShoalError {
   }
 }
 
+/** So much is asked of an upstream already that nothing more is taken on. */
+export class ProxyBusyError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_PROXY_BUSY';
+
+  constructor(upstream: string) {
+    super(`${upstream}: too much is being asked for at this moment`, {
+      retryable: true,
+      remedy: 'try again, or run another proxy beside this one',
+    });
+  }
+}
+
 /** What an upstream or a source of blobs gave is not what the digest names. */
 export class WrongContentError extends ShoalError {
   override readonly code = 'ERR_REGISTRY_PROXY_DIGEST';

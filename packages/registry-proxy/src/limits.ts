@@ -16,7 +16,7 @@ export const KEEP_ALIVE_MS = 75_000;
 /** A client that takes nothing of its answer for so long is cut off. */
 export const CLIENT_SILENT_MS = 120_000;
 /** Connections at a time; containerd opens a handful for each pull. */
-export const CONNECTIONS_MAX = 1024;
+export const CONNECTIONS_MAX = 512;
 /** An answer to a manifest or a HEAD, or an error: what a runtime waits for before it goes elsewhere. */
 export const ANSWER_TIMEOUT_MS = 3_000;
 /** TCP and TLS set-up with an upstream, inside of that. */
@@ -29,6 +29,8 @@ export const FIRST_BYTES_TIMEOUT_MS = 10_000;
 export const BLOB_SILENT_MS = 30_000;
 /** An upstream that let a request run into its time limit rests so long: others fail at once. */
 export const UPSTREAM_REST_MS = 5_000;
+/** Small answers that one upstream is asked for at the same time: each may be held in memory. */
+export const DOCUMENTS_MAX = 128;
 /** Body of an answer that is no success and is passed on. */
 export const ERROR_BODY_BYTES_MAX = 64 << 10;
 /** A list of tags or referrers; longer ones come in pages. */
@@ -45,6 +47,8 @@ export const STALE_MS_MAX = 60 * 60_000;
 export const TAGS_MAX = 16_384;
 /** How long something is believed to be missing. */
 export const MISSING_MS = 2_000;
+/** What an upstream says of something that is missing; longer words are not remembered. */
+export const MISSING_BYTES_MAX = 4 << 10;
 /** Missing things remembered. */
 export const MISSING_MAX = 4096;
 /** How long a digest is believed to be in a repository: content has a name, but may be deleted. */

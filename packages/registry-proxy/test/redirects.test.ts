@@ -1,6 +1,6 @@
 /** Blobs in an object store: redirects are followed to public addresses and those that are allowed. */
 
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { RegistryProxy } from '@shoal/registry-proxy';
 import { PresigningProxy, serveOnLoopback } from '@shoal/test-kit';
@@ -122,4 +122,63 @@ t.test('not in circles', async (t) => {
   const { host } = await openProxy(t, `http://${await serveOnLoopback(t, circle)}`);
   t.equal((await ask(host, '/v2/a/b/manifests/v1')).status, 502);
   t.ok(count < 20, `${count} requests`);
+});
+
+t.test('a log-in page before a registry is no leave to read', async (t) => {
+  const registry = await EmbeddedRegistry.listen();
+  t.teardown(() => registry.close());
+  const image = await pushImage(`${registry.host}/a/b:v1`, noise(1000, 1));
+  const door = createServer(({ url = '', method, headers }, response) => {
+    if (headers.authorization === 'Basic right') {
+      const { hostname, port } = new URL(`http://${registry.host}`);
+      const inner = request(
+        { hostname, port, path: url, method, headers, agent: false },
+        (answer) => {
+          response.writeHead(answer.statusCode ?? 502, answer.headers);
+          answer.pipe(response);
+        },
+      );
+      return void inner.end();
+    }
+    if (url === '/login') {
+      response.writeHead(200, { 'content-type': 'text/html', 'content-length': '1000' });
+      return void response.end(method === 'HEAD' ? undefined : Buffer.alloc(1000, 'x'));
+    }
+    response.writeHead(302, { location: '/login' });
+    return void response.end();
+  });
+  const { host } = await openProxy(t, `http://${await serveOnLoopback(t, door)}`);
+  const paths = [
+    '/v2/a/b/manifests/v1',
+    `/v2/a/b/manifests/${image.manifest.digest}`,
+    `/v2/a/b/blobs/${image.layer.digest}`,
+  ];
+  for (const path of paths) {
+    const answer = await ask(host, path, { headers: { authorization: 'Basic right' } });
+    t.equal(answer.status, 200, path);
+  }
+  for (const path of [...paths, '/v2/a/b/tags/list']) {
+    for (const method of ['HEAD', 'GET']) {
+      for (const range of ['bytes=0-', 'bytes=0-9']) {
+        const answer = await ask(host, path, { method, headers: { range } });
+        t.equal(answer.status, 502, `${method} ${path}`);
+      }
+    }
+  }
+});
+
+t.test('a registry that redirects HEAD, too', async (t) => {
+  const registry = await EmbeddedRegistry.listen();
+  t.teardown(() => registry.close());
+  const image = await pushImage(`${registry.host}/a/b:v1`, noise(1_000_000, 1));
+  const front = createServer(({ url = '' }, response) => {
+    response.writeHead(307, { location: `http://${registry.host}${url}` });
+    response.end();
+  });
+  const { host } = await openProxy(t, `http://${await serveOnLoopback(t, front)}`, [registry.host]);
+  const path = `/v2/a/b/blobs/${image.layer.digest}`;
+  t.equal((await ask(host, path, { method: 'HEAD' })).headers['content-length'], '1000000');
+  t.ok((await ask(host, path)).body.equals(image.layerBytes));
+  const manifest = await ask(host, '/v2/a/b/manifests/v1');
+  t.ok(manifest.body.equals(image.manifestBytes));
 });

@@ -10,7 +10,7 @@ import {
   StatusError,
   UnauthorizedError,
 } from '@shoal/registry-client';
-import { UpstreamTimeoutError } from '../errors.ts';
+import { ProxyBusyError, UpstreamTimeoutError } from '../errors.ts';
 import { type Refusal, refusal } from './refusal.ts';
 
 /** The messages of coded errors hold no secrets; those of others are not shown. */
@@ -21,6 +21,7 @@ export function refusalOf(error: unknown): Refusal {
   if (error instanceof UnauthorizedError || error instanceof DeniedError) {
     return refusal(403, 'DENIED', message);
   }
+  if (error instanceof ProxyBusyError) return refusal(503, 'UNAVAILABLE', message);
   if (error instanceof StatusError) return statusRefusal(error);
   if (error instanceof UpstreamTimeoutError || error instanceof SilentServerError) {
     return refusal(504, 'UNAVAILABLE', message);

@@ -14,6 +14,13 @@ import { type Consultation, consult } from './consult.ts';
 
 const NO_SIZE = refusal(502, 'UNAVAILABLE', 'the upstream does not say how large the blob is');
 
+const HEAD_ONLY = {
+  method: 'HEAD',
+  followsRedirects: false,
+  isHeadEnough: true,
+  isProof: true,
+} as const;
+
 type Sized = { readonly kind: 'size'; readonly size: number; readonly isRemembered: boolean };
 
 export class BlobRoute {
@@ -57,12 +64,9 @@ export class BlobRoute {
     const known = members.find(place, digest)?.size;
     if (known !== undefined && grants.has(place)) return sized(known, true);
     const path = `blobs/${digest}`;
-    const head = { method: 'HEAD', path, followsRedirects: false, isHeadEnough: true } as const;
-    const told = await consult(request, head, this.#memories);
-    if (told.kind === 'ok') {
-      const size = sizeIn(told.document) ?? knownSize(digest, known);
-      if (size !== undefined) return this.#learn(request, digest, size);
-    }
+    const told = await consult(request, { ...HEAD_ONLY, path }, this.#memories);
+    const size = told.kind === 'ok' ? sizeIn(told.document) : undefined;
+    if (size !== undefined) return this.#learn(request, digest, size);
     const mayProbe = told.kind === 'ok' || told.refusal.status === 405;
     return mayProbe ? this.#probe(request, digest) : this.#withoutUpstream(request, digest, told);
   }
@@ -71,11 +75,16 @@ export class BlobRoute {
   async #probe(request: ProxyRequest, digest: Digest): Promise<Sized | Refusal> {
     const path = `blobs/${digest}`;
     const range = 'bytes=0-0';
-    const question = { method: 'GET', path, range, isHeadEnough: true } as const;
+    const question = { method: 'GET', path, range, isHeadEnough: true, isProof: true } as const;
     const told = await consult(request, question, this.#memories);
-    if (told.kind !== 'ok') return this.#withoutUpstream(request, digest, told);
-    const size = sizeIn(told.document) ?? knownSize(digest, undefined);
-    return size === undefined ? NO_SIZE : this.#learn(request, digest, size);
+    if (told.kind === 'ok') {
+      const size = sizeIn(told.document);
+      return size === undefined ? NO_SIZE : this.#learn(request, digest, size);
+    }
+    // Of nothing there is no first byte.
+    const isEmpty = digestLike(digest, Buffer.alloc(0)) === digest;
+    if (isEmpty && told.refusal.status === 416) return this.#learn(request, digest, 0);
+    return this.#withoutUpstream(request, digest, told);
   }
 
   #learn({ place }: ProxyRequest, digest: Digest, size: number): Sized {
@@ -101,10 +110,6 @@ export class BlobRoute {
 
 function sized(size: number, isRemembered: boolean): Sized {
   return { kind: 'size', size, isRemembered };
-}
-
-function knownSize(digest: Digest, known: number | undefined): number | undefined {
-  return digestLike(digest, Buffer.alloc(0)) === digest ? 0 : known;
 }
 
 /** Bytes of the whole blob; undefined when the answer does not say. */

@@ -5,9 +5,9 @@
 import { DeniedError, UnauthorizedError } from '@shoal/registry-client';
 import { refusalOf } from '../answer/failure.ts';
 import { isFailing, passedOn } from '../answer/passed-on.ts';
-import type { Refusal } from '../answer/refusal.ts';
+import { type Refusal, refusal } from '../answer/refusal.ts';
 import type { Memories } from '../cache/memories.ts';
-import { MISSING_MS } from '../limits.ts';
+import { MISSING_BYTES_MAX, MISSING_MS } from '../limits.ts';
 import { normalisedAccept, type ProxyRequest } from '../request/proxy-request.ts';
 import type { DocumentRequest, UpstreamDocument } from '../upstream/asked-documents.ts';
 
@@ -25,6 +25,8 @@ export type Question = Pick<
   /** Below the repository: `manifests/v1`. */
   readonly path: string;
   readonly range?: string | undefined;
+  /** Success shows that the caller may read the repository's content. Lists show only that it may list. */
+  readonly isProof: boolean;
   /** @default what the client accepts */
   readonly accept?: string | undefined;
 };
@@ -48,10 +50,10 @@ export async function consult(
   };
   try {
     const document = await upstream.ask({ ...question, path, repository, headers }, caller);
-    return remember(document, request, key, memories);
+    return remember(document, request, { key, isProof: question.isProof }, memories);
   } catch (error) {
     const isDecided = error instanceof UnauthorizedError || error instanceof DeniedError;
-    if (isDecided) memories.grants.revoke(place);
+    if (isDecided && question.isProof) memories.grants.revoke(place);
     return { kind: isDecided ? 'refused' : 'failing', refusal: refusalOf(error) };
   }
 }
@@ -59,17 +61,23 @@ export async function consult(
 function remember(
   document: UpstreamDocument,
   { place }: ProxyRequest,
-  key: string,
+  { key, isProof }: { readonly key: string; readonly isProof: boolean },
   { grants, missing }: Memories,
 ): Consultation {
-  const { status } = document;
+  const { status, headers } = document;
+  // Where a log-in stands before a registry, whoever is not logged in gets a page, not a refusal.
+  const isPage = /^text\/html/i.test(headers.get('content-type') ?? '');
+  if (status < 300 && isPage) return { kind: 'refused', refusal: A_PAGE };
   if (status < 400) {
-    grants.add(place);
+    // That it redirects says nothing yet: that may lead to such a page.
+    if (isProof && status < 300) grants.add(place);
     return { kind: 'ok', document };
   }
   const refusal = passedOn(document);
   if (isFailing(status)) return { kind: 'failing', refusal };
-  if (status === 401 || status === 403) grants.revoke(place);
-  if (status === 404) missing.set(key, refusal);
+  if (isProof && (status === 401 || status === 403)) grants.revoke(place);
+  if (status === 404 && refusal.body.byteLength <= MISSING_BYTES_MAX) missing.set(key, refusal);
   return { kind: 'refused', refusal };
 }
+
+const A_PAGE = refusal(502, 'UNAVAILABLE', 'the upstream answered with a web page');

@@ -72,7 +72,13 @@ export class ListRoute {
 
   /** Always a GET: a HEAD of a list is of no use to ask for, but may be answered. */
   #ask(request: ProxyRequest, path: string, accept?: string) {
-    const question = { method: 'GET', path, bytesMax: LIST_BYTES_MAX, accept } as const;
+    const question = {
+      method: 'GET',
+      path,
+      bytesMax: LIST_BYTES_MAX,
+      accept,
+      isProof: false,
+    } as const;
     return consult(request, question, this.#memories);
   }
 }

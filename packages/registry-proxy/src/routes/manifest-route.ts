@@ -41,8 +41,11 @@ export class ManifestRoute {
     const path = `manifests/${digest}`;
     // What is at hand needs no second copy: the upstream only has to say that this client may have it.
     const method = stored === undefined ? request.method : 'HEAD';
-    const told = await consult(request, { method, path }, this.#memories);
+    const told = await consult(request, { method, path, isProof: true }, this.#memories);
     if (told.kind === 'ok') {
+      if (stored !== undefined && !isAbout(told.document, digest)) {
+        return reply.refuse(refusalOf(new WrongContentError(request.upstream.name, digest)));
+      }
       members.add(place, digest, undefined);
       if (stored !== undefined) return send(request, reply, stored, 'local');
       return this.#passFetched(
@@ -80,11 +83,11 @@ export class ManifestRoute {
       return send(request, reply, stored ?? known.value, 'local');
     }
     if (isAnswerable) {
-      const told = await consult(request, { method: 'HEAD', path }, this.#memories);
+      const told = await consult(request, { method: 'HEAD', path, isProof: true }, this.#memories);
       const isSettled = await this.#passHead(request, told, { tagKey, known }, reply);
       if (isSettled) return;
     }
-    const told = await consult(request, { method: 'GET', path }, this.#memories);
+    const told = await consult(request, { method: 'GET', path, isProof: true }, this.#memories);
     if (told.kind === 'ok') {
       return this.#passFetched(request, told.document, { expected: undefined, tagKey }, reply);
     }
@@ -134,7 +137,7 @@ export class ManifestRoute {
       const meaning = meaningOf(document, asked.expected);
       if (meaning !== undefined) return send(request, reply, meaning, 'origin');
       const path = `manifests/${asked.expected ?? ''}`;
-      const told = await consult(request, { method: 'GET', path }, this.#memories);
+      const told = await consult(request, { method: 'GET', path, isProof: true }, this.#memories);
       if (told.kind !== 'ok') return reply.refuse(told.refusal);
       return this.#passFetched(request, told.document, asked, reply);
     }
@@ -171,6 +174,12 @@ export class ManifestRoute {
     if (answer === undefined) return reply.refuse(told.refusal);
     send(request, reply, answer, 'local', { ageMs: known.ageMs });
   }
+}
+
+/** A registry that tells digests at all tells the one that was asked for. */
+function isAbout({ headers }: UpstreamDocument, digest: Digest): boolean {
+  const claimed = headers.get('docker-content-digest');
+  return claimed === undefined || claimed === digest;
 }
 
 /** Undefined when the bytes are not what they are said to be. */

@@ -21,10 +21,11 @@ import {
 import { identityOf } from '../access/client-facts.ts';
 import type { Clock } from '../access/clock.ts';
 import { Flights } from '../cache/flights.ts';
-import { UpstreamRestError, UpstreamTimeoutError } from '../errors.ts';
+import { ProxyBusyError, UpstreamRestError, UpstreamTimeoutError } from '../errors.ts';
 import {
   ANSWER_TIMEOUT_MS,
   DOCUMENT_TIMEOUT_MS,
+  DOCUMENTS_MAX,
   ERROR_BODY_BYTES_MAX,
   UPSTREAM_REST_MS,
 } from '../limits.ts';
@@ -78,6 +79,7 @@ export class AskedDocuments {
 
   async #askWithinLimits(request: DocumentRequest, caller: Caller): Promise<UpstreamDocument> {
     if (this.#clock() < this.#restsUntilMs) throw new UpstreamRestError(this.#where);
+    if (this.#flights.size > DOCUMENTS_MAX) throw new ProxyBusyError(this.#where);
     const controller = new AbortController();
     const limit = (timeoutMs: number) =>
       setTimeout(
