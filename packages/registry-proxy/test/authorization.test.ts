@@ -2,6 +2,8 @@
  * Who gets what: what the proxy has is given only to those whom the upstream has authorised, and
  * credentials go nowhere but to it.
  */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { MediaType, sha256Digest } from '@shoal/oci';
 import { StaticCredentials, type StaticRegistry } from '@shoal/registry-client';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
@@ -11,6 +13,7 @@ import {
   FaultProxy,
   requireTool,
   startDockerRegistry,
+  temporaryDirectory,
 } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { type Answer, ask } from './support/ask.ts';
@@ -151,6 +154,34 @@ if (requireTool(t, 'docker-registry', 'openssl', 'htpasswd')) {
       }
       t.notOk(wire.seen.some(({ authorization }) => authorization === headers.authorization));
     }
+  });
+
+  t.test("TLS with an authority of one's own, credentials of Docker's configuration", async (t) => {
+    const registry = await startDockerRegistry(t, { tls: 'server', htpasswd: USERS });
+    const { host } = registry;
+    const caFile = registry.certificates?.caFile;
+    const image = await pushImage(`${host}/a/b:v1`, noise(1000, 1), {
+      caFile,
+      credentialSources: [new StaticCredentials(new Map([[host, ANN]]))],
+    });
+    const DOCKER_CONFIG = temporaryDirectory(t);
+    const auth = Buffer.from('ann:secret').toString('base64');
+    const config = { auths: { 'private.test': { auth } } };
+    writeFileSync(join(DOCKER_CONFIG, 'config.json'), JSON.stringify(config));
+    const status = async (settings: Partial<UpstreamOptions>) => {
+      await using proxy = await RegistryProxy.listen({
+        port: 0,
+        upstreams: [{ name: 'private.test', address: `https://${host}`, mode: 'own', ...settings }],
+      });
+      const answer = await ask(proxy.host, `/v2/a/b/blobs/${image.layer.digest}`);
+      if (answer.status === 200) t.ok(answer.body.equals(image.layerBytes));
+      return answer.status;
+    };
+    const client = { env: { DOCKER_CONFIG } };
+    t.equal(await status({ caFile, client }), 200);
+    t.equal(await status({ insecure: true, client }), 200);
+    t.equal(await status({ client }), 502, 'a certificate that is not trusted');
+    t.equal(await status({ caFile, client: { env: {} } }), 403, 'no credentials');
   });
 
   t.test('own credentials that are refused are no challenge to the client', async (t) => {
