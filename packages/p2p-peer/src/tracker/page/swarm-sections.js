@@ -21,6 +21,7 @@ export const SOURCES = [
   ['other', 'other zones'],
   ['origin', 'registry'],
 ];
+
 export function share(part, whole) {
   return whole > 0 ? part / whole : 0;
 }
@@ -150,6 +151,11 @@ function preheatShare({ bytesDone, bytesTotal }) {
   return bytesTotal === 0 ? 'not begun' : formatPercent(share(bytesDone, bytesTotal));
 }
 
+function preheatWords(state, done, message) {
+  if (message !== undefined && message !== '') return `${state}: ${message}`;
+  return state === 'running' ? `${state}, ${formatPercent(done)}` : state;
+}
+
 export function showPreheats(target, { preheats, nowMs }) {
   showEmpty(target, 'None was ordered. shoal preheat orders one.', preheats.length === 0);
   reconcile(
@@ -181,7 +187,7 @@ export function showPreheats(target, { preheats, nowMs }) {
         item.rows,
         hosts.map(({ host, state, bytesDone: own, bytesTotal: total, message }) => ({
           key: host,
-          words: message === undefined ? state : `${state}: ${message}`,
+          words: preheatWords(state, share(own, total), message),
           isBad: state === 'failed',
           parts: [
             {
