@@ -1,6 +1,8 @@
 /** Who gets a wire and who does not: certificates, tokens, names, numbers, deadlines. */
+import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createServer as createTlsServer } from 'node:tls';
 import { serveOnLoopback, until } from '@shoal/test-kit';
 import t from 'tap';
 import { parseHostName } from '../src/identity/host.ts';
@@ -217,6 +219,12 @@ t.test('nobody waits for one who does not answer', async (t) => {
     code: 'ERR_P2P_WIRE_TIMEOUT',
     message: /finish its handshake within 20 ms/,
   });
+  const silent = createTlsServer({ ...seed.trust.identity(), requestCert: true });
+  const silentHost = { host: seed.self.host, address: await serveOnLoopback(t, silent) };
+  const secured = once(silent, 'secureConnection');
+  const unanswered = openWire({ ...options, host: silentHost, handshakeTimeoutMs: 3000 });
+  await t.rejects(unanswered, { code: 'ERR_P2P_WIRE_TIMEOUT', message: /finish its handshake/ });
+  await secured;
   const leaving = new AbortController();
   const left = openWire({ ...options, host, signal: leaving.signal });
   await until('it was dialled', () => sockets.length === 2);

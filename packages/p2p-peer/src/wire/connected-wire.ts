@@ -82,7 +82,7 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
       serve: ({ start, length }, signal) => blob.server.serve(this, start, length, signal),
       refuse: (block, error) => this.#refuse(block, error),
       onSlow: () => {
-        if (this.isOurs) peer.keepAlive();
+        if (this.isOurs && peer.unsentBytes === 0) peer.keepAlive();
       },
     });
     this.#questions = new HashQuestions((question) => {
