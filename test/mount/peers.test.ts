@@ -1,10 +1,9 @@
 /** Daemons on one machine mount one image, and have each other's bytes instead of the registry's. */
 import { join } from 'node:path';
-import type { PeerStatus } from '@shoal/p2p-peer';
 import { requireMounts, until } from '@shoal/test-kit';
 import t from 'tap';
 import { digestBySha256sum, digestOfFile } from '../support/mounted-image.ts';
-import { type PeerHost, PeerWorld, peerOf } from '../support/peer-world.ts';
+import { movedBytes, type PeerHost, PeerWorld, peerOf } from '../support/peer-world.ts';
 
 const FILES = { first: 4_000_000, second: 3_000_000, third: 2_000_000 };
 
@@ -33,8 +32,3 @@ t.test('three hosts read one image, and the registry sends it once', async (t) =
   t.ok(world.bytesSent < 1.2 * Math.max(...moved), 'about what one host needs');
   for (const host of hosts) t.ok((await peerOf(host)).traffic.rack > 0, `${host.name} had peers`);
 });
-
-function movedBytes({ traffic }: PeerStatus): number {
-  const { store, rack, zone, other, origin } = traffic;
-  return store + rack + zone + other + origin;
-}

@@ -1,18 +1,11 @@
-/** Daemons that share one image: an authority, certificates and tokens, a registry that counts. */
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+/** Daemons on loopback that share one image, and a registry that counts. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  createAuthority,
-  type HostRole,
-  issueCertificate,
-  loadTokenKey,
-  type PeerStatus,
-  parseHostName,
-  signToken,
-} from '@shoal/p2p-peer';
+import type { HostRole, PeerStatus } from '@shoal/p2p-peer';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import { convertDirectory, type MountWorld, mountWorld, writeFiles } from './mounted-image.ts';
+import { PeerAuthority, peerConfigText, seedText, writePlainHttp } from './peer-authority.ts';
 
 export type PeerHost = MountWorld & { readonly name: string };
 
@@ -20,111 +13,79 @@ export type PeerWorldOptions = {
   readonly files: Readonly<Record<string, number>>;
 };
 
-const DAY_MS = 86_400_000;
+type Parts = {
+  readonly directory: string;
+  readonly authority: PeerAuthority;
+  readonly registryHost: string;
+  /** Bytes of the blobs that were asked for, one by one. */
+  readonly sent: readonly number[];
+};
+
+const CHUNK_BYTES = 128 << 10;
 
 export class PeerWorld {
   readonly #t: TestScope;
-  readonly #directory: string;
+  readonly #parts: Parts;
+  readonly #seeds: string[] = [];
   /** What the image was made of. */
   readonly source: string;
   readonly reference: string;
-  readonly registryHost: string;
-  /** `host = ..., address = ...` of the seeds that run. */
-  readonly #seeds: string[] = [];
-  /** Bytes of blobs that the registry has sent, by request. */
-  readonly sent: { readonly path: string; readonly bytes: number }[];
 
   static async open(t: TestScope, { files }: PeerWorldOptions): Promise<PeerWorld> {
     const directory = temporaryDirectory(t);
-    const sent: { path: string; bytes: number }[] = [];
+    const sent: number[] = [];
     const registry = await EmbeddedRegistry.listen({
       accessLog: ({ path, method, bytesOut }) => {
-        if (method === 'GET' && path.includes('/blobs/')) sent.push({ path, bytes: bytesOut });
+        if (method === 'GET' && path.includes('/blobs/')) sent.push(bytesOut);
       },
     });
     t.teardown(() => registry.close());
-    const source = join(directory, 'source');
-    writeFiles(source, files);
-    const reference = `${registry.host}/shared/image:latest`;
-    await convertDirectory(source, reference, 128 << 10);
-    await createAuthority(join(directory, 'authority'));
+    const world = new PeerWorld(t, {
+      ...{ directory, sent, registryHost: registry.host },
+      authority: await PeerAuthority.open(join(directory, 'authority')),
+    });
+    writeFiles(world.source, files);
+    await convertDirectory(world.source, world.reference, CHUNK_BYTES);
     sent.length = 0;
-    return new PeerWorld(t, directory, { source, reference, registryHost: registry.host, sent });
+    return world;
   }
 
-  private constructor(
-    t: TestScope,
-    directory: string,
-    parts: Pick<PeerWorld, 'source' | 'reference' | 'registryHost' | 'sent'>,
-  ) {
+  private constructor(t: TestScope, parts: Parts) {
     this.#t = t;
-    this.#directory = directory;
-    this.source = parts.source;
-    this.reference = parts.reference;
-    this.registryHost = parts.registryHost;
-    this.sent = parts.sent;
+    this.#parts = parts;
+    this.source = join(parts.directory, 'source');
+    this.reference = `${parts.registryHost}/shared/image:latest`;
   }
 
   /** Starts the daemon of one more host, which knows the seeds that run already. */
   async host(name: string, role: HostRole): Promise<PeerHost> {
-    const home = join(this.#directory, name);
-    await this.#writeIdentity(join(home, 'tls'), name, role);
-    this.#writeHosts(join(home, 'certs.d'));
+    const { authority, directory, registryHost } = this.#parts;
+    const home = join(directory, name);
+    await authority.admit(home, name, role);
+    writePlainHttp(home, registryHost);
     const configFile = join(home, 'config.toml');
-    writeFileSync(configFile, this.#configOf(home));
+    const config = peerConfigText({ home, listen: '127.0.0.1:0', seeds: this.#seeds });
+    writeFileSync(configFile, config);
     const world = mountWorld(this.#t, { configFile });
     await world.start();
-    if (role === 'seed') {
-      const { self } = await peerOf(world);
-      this.#seeds.push(`{ host = "${name}", address = "${self.address}" }`);
-    }
+    if (role === 'seed') this.#seeds.push(seedText(name, (await peerOf(world)).self.address));
     return { ...world, name };
   }
 
-  /** Bytes of data blobs; each daemon reads the small bootstrap layer by itself. */
+  /** Of blobs, since the image was pushed; each daemon reads the small bootstrap by itself. */
   get bytesSent(): number {
-    return this.sent.reduce((sum, { bytes }) => sum + bytes, 0);
-  }
-
-  async #writeIdentity(directory: string, name: string, role: HostRole): Promise<void> {
-    mkdirSync(directory, { recursive: true });
-    const authority = join(this.#directory, 'authority');
-    const host = parseHostName(name);
-    const issued = await issueCertificate(authority, { host, role, addresses: [], days: 1 });
-    const key = await loadTokenKey(join(authority, 'token.key'));
-    const life = { nowMs: Date.now(), lifeMs: DAY_MS };
-    const { token } = signToken({ host, repositories: ['*'], ...life }, key);
-    copyFileSync(join(authority, 'token.pub'), join(directory, 'token.pub'));
-    writeFileSync(join(directory, 'ca.crt'), issued.ca);
-    writeFileSync(join(directory, 'tls.crt'), issued.cert);
-    writeFileSync(join(directory, 'tls.key'), issued.key, { mode: 0o600 });
-    writeFileSync(join(directory, 'token'), token, { mode: 0o600 });
-  }
-
-  /** A home reaches the registry as the daemon's configuration says: without TLS here. */
-  #writeHosts(directory: string): void {
-    mkdirSync(join(directory, this.registryHost), { recursive: true });
-    const text = `server = "http://${this.registryHost}"\n`;
-    writeFileSync(join(directory, this.registryHost, 'hosts.toml'), text);
-  }
-
-  #configOf(home: string): string {
-    return [
-      '[registry]',
-      `config_path = "${join(home, 'certs.d')}"`,
-      '[peer]',
-      'listen = "127.0.0.1:0"',
-      `identity = "${join(home, 'tls')}"`,
-      'zone = "z"',
-      'rack = "r"',
-      `seeds = [${this.#seeds.join(', ')}]`,
-      '',
-    ].join('\n');
+    return this.#parts.sent.reduce((sum, bytes) => sum + bytes, 0);
   }
 }
 
-export async function peerOf(world: MountWorld): Promise<PeerStatus> {
+export async function peerOf(world: Pick<MountWorld, 'status'>): Promise<PeerStatus> {
   const { peer } = await world.status();
   if (peer === undefined) throw new Error('the daemon shares nothing');
   return peer;
+}
+
+/** Received by a host, whatever from. */
+export function movedBytes({ traffic }: PeerStatus): number {
+  const { store, rack, zone, other, origin } = traffic;
+  return store + rack + zone + other + origin;
 }

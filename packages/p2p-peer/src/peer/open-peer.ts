@@ -121,7 +121,8 @@ async function openBlobs(
     open: async (blobId, sizeBytes) =>
       new Swarm({
         ...{ ...shared, originOf, stored: await store.blob(blobId, sizeBytes) },
-        open: (swarm, host) => dial(swarm, host, { self: directory.self, trust, log: wireLog }),
+        open: (swarm, host, onConnected) =>
+          dial(swarm, host, { self: directory.self, trust, log: wireLog, onConnected }),
         onServed: (bytes) => traffic.count('upload', bytes),
       }),
   });
@@ -148,6 +149,7 @@ type DialNeed = {
   readonly self: HostFacts;
   readonly trust: PeerTrust;
   readonly log: WireLog | undefined;
+  readonly onConnected: () => void;
 };
 
 async function dial(swarm: Swarm, host: HostFacts, need: DialNeed): Promise<BlobWire> {

@@ -60,6 +60,7 @@ export class RangeFetch {
   readonly #outcome = Promise.withResolvers<Buffer>();
   #timer: NodeJS.Timeout | undefined;
   #originError: unknown;
+  #isOver = false;
 
   constructor(range: ByteRange, input: RangeFetchInput, options: RangeFetchOptions) {
     this.#input = input;
@@ -174,10 +175,18 @@ export class RangeFetch {
   #wakeAt(atMs: number): void {
     clearTimeout(this.#timer);
     const delayMs = Math.max(0, Math.ceil(atMs - this.#input.nowMs()));
-    this.#timer = setTimeout(() => this.#do(this.#read.tick(this.#input.nowMs())), delayMs);
+    this.#timer = setTimeout(() => this.#tickSoon(), delayMs);
+  }
+
+  /** After what has come meanwhile: a busy process would take its peers for silent otherwise. */
+  #tickSoon(): void {
+    setImmediate(() => {
+      if (!this.#isOver) this.#do(this.#read.tick(this.#input.nowMs()));
+    });
   }
 
   #end(): void {
+    this.#isOver = true;
     clearTimeout(this.#timer);
     this.#read.stop();
     for (const controller of this.#asks.values()) controller.abort();

@@ -123,7 +123,10 @@ export class SwarmFetches {
       },
       failureOf,
       onBytes,
-      onGivenUp: (peer) => bans.slow(peer, nowMs()),
+      // One that is still being dialled is asked again as soon as its wire is open.
+      onGivenUp: (peer) => {
+        if (!wires.isOpening(peer)) bans.slow(peer, nowMs());
+      },
       nowMs,
     };
   }

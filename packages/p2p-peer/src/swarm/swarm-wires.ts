@@ -19,18 +19,20 @@ export type SwarmWiresInput = {
   readonly bans: Bans;
   readonly nowMs: () => number;
   /** Dials a host for this blob. */
-  readonly open: (host: HostFacts) => Promise<BlobWire>;
+  readonly open: (host: HostFacts, onConnected: () => void) => Promise<BlobWire>;
   readonly onJoined: (peer: PeerId) => void;
   /** The last wire to it has closed. */
   readonly onLost: (peer: PeerId) => void;
 };
 
-type Opening = { readonly wire: Promise<BlobWire>; readonly sinceMs: number };
+type Opening = { readonly wire: Promise<BlobWire>; readonly sinceMs: number; isConnected: boolean };
 
 type Use = { readonly connectedAtMs: number; usefulAtMs: number };
 
 /** With the silence that is borne after it (`silenceMs`) a reader loses less than 300 ms. */
 const DIAL_PATIENCE_MS = 40;
+/** A host that has answered is there, and busy: its handshake may take a while where many start. */
+const HANDSHAKE_PATIENCE_MS = 750;
 /** What one expects of a peer that was not asked yet. */
 const LATENCY_MS_GUESS = 2;
 /** A block that takes so many times the average is among the slowest of twenty. */
@@ -58,6 +60,10 @@ export class SwarmWires {
 
   has(peer: PeerId): boolean {
     return this.#wires.has(peer);
+  }
+
+  isOpening(peer: PeerId): boolean {
+    return this.#opening.has(peer);
   }
 
   /** Takes a wire in, whoever dialled it. */
@@ -134,7 +140,8 @@ export class SwarmWires {
   heardAtMs(peer: PeerId): number {
     const opening = this.#opening.get(peer);
     if (opening !== undefined) {
-      return Math.min(this.#input.nowMs(), opening.sinceMs + DIAL_PATIENCE_MS);
+      const patienceMs = opening.isConnected ? HANDSHAKE_PATIENCE_MS : DIAL_PATIENCE_MS;
+      return Math.min(this.#input.nowMs(), opening.sinceMs + patienceMs);
     }
     const heard = (this.#wires.get(peer) ?? []).map((wire) => wire.heardAtMs);
     return Math.max(Number.NEGATIVE_INFINITY, ...heard);
@@ -148,20 +155,25 @@ export class SwarmWires {
   }
 
   #open(peer: PeerId): Opening {
-    const wire = this.#dial(peer).finally(() => this.#opening.delete(peer));
+    const opening: Opening = {
+      wire: this.#dial(peer, () => {
+        opening.isConnected = true;
+      }).finally(() => this.#opening.delete(peer)),
+      sinceMs: this.#input.nowMs(),
+      isConnected: false,
+    };
     // Whoever waits for it hears of a failure.
-    wire.catch(() => undefined);
-    const opening = { wire, sinceMs: this.#input.nowMs() };
+    opening.wire.catch(() => undefined);
     this.#opening.set(peer, opening);
     return opening;
   }
 
-  async #dial(peer: PeerId): Promise<BlobWire> {
+  async #dial(peer: PeerId, onConnected: () => void): Promise<BlobWire> {
     const { directory, open } = this.#input;
     const facts = directory.facts(peer);
     if (facts === undefined) throw new WireDialError(peer, 'nobody has told where it is');
     try {
-      const wire = await open(facts);
+      const wire = await open(facts, onConnected);
       this.adopt(wire);
       return wire;
     } catch (error) {

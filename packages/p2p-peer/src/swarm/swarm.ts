@@ -27,7 +27,7 @@ export type SwarmInput = {
   readonly bans: Bans;
   readonly slots: UploadSlots;
   /** Dials a host for this blob, which it will read as one of the swarm's repository. */
-  readonly open: (swarm: Swarm, host: HostFacts) => Promise<BlobWire>;
+  readonly open: (swarm: Swarm, host: HostFacts, onConnected: () => void) => Promise<BlobWire>;
   /** This host's own way to the origin of a repository; undefined where it has none. */
   readonly originOf: (repository: string) => BlobSource | undefined;
   /** Bytes went out to peers. */
@@ -65,7 +65,7 @@ export class Swarm implements AsyncDisposable {
     this.swarmId = swarmIdOf(stored.blobId);
     this.wires = new SwarmWires({
       ...{ directory, bans, nowMs },
-      open: (host) => input.open(this, host),
+      open: (host, onConnected) => input.open(this, host, onConnected),
       onJoined: (peer) => this.#fetches.joined(peer),
       onLost: (peer) => this.#fetches.lost(peer),
     });

@@ -36,6 +36,8 @@ export type OpenWireOptions = {
   readonly trust: WireTrust;
   readonly log?: WireLog | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The host is there: what follows takes as long as it is busy. */
+  readonly onConnected?: (() => void) | undefined;
   /** @default DIAL_TIMEOUT_MS */
   readonly dialTimeoutMs?: number;
   /** TLS included. @default HANDSHAKE_TIMEOUT_MS */
@@ -51,6 +53,7 @@ export async function openWire(options: OpenWireOptions): Promise<BlobWire> {
   const { address } = host;
   const { dialTimeoutMs = DIAL_TIMEOUT_MS, handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = options;
   const plain = await dial({ address, timeoutMs: dialTimeoutMs, signal });
+  options.onConnected?.();
   const limit = new ConnectionLimit(plain, handshakeTimeoutMs, 'finish its handshake', signal);
   try {
     const socket = await secure(plain, trust.identity(), address);

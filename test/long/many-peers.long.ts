@@ -1,0 +1,51 @@
+/**
+ * Twenty hosts, each in a network namespace with a link of its own, mount one image at the same time
+ * and read all of it: every byte right, and what leaves the registry is about what one host needs.
+ * Then the same while a third of them is killed, while the seeds are, and while the network is cut
+ * and joined again.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { requireMounts, requireTool } from '@shoal/test-kit';
+import t from 'tap';
+import { startTogether, type TogetherOptions } from '../support/start-together.ts';
+
+t.setTimeout(3_500_000);
+
+const HOSTS = Number(process.env['SHOAL_PEER_HOSTS'] ?? 20);
+const common = {
+  hosts: HOSTS,
+  seeds: 2,
+  megabits: 1000,
+  files: 16,
+  fileBytes: 4_000_000,
+} as const;
+
+function together(name: string, options: Partial<TogetherOptions>): void {
+  t.test(name, async (t) => {
+    if (!requireMounts(t) || !requireTool(t, 'docker-registry')) return;
+    await startTogether(t, { ...common, egressTimesMax: undefined, ...options });
+  });
+}
+
+together(`${HOSTS} hosts start one image together`, { egressTimesMax: 1.2 });
+
+together('a third of the hosts is killed while the others read', {
+  readersKilled: Math.floor(HOSTS / 3),
+});
+
+together('the seeds are killed while they read', {
+  meanwhile: async ({ seeds }) => {
+    await sleep(1000);
+    for (const { program } of seeds) await program.stop('SIGKILL');
+  },
+});
+
+together('half of the hosts is cut off for a while', {
+  meanwhile: async ({ peers }) => {
+    await sleep(1000);
+    const half = peers.filter((_, index) => index % 2 === 0);
+    for (const { network } of half) await network.part();
+    await sleep(10_000);
+    for (const { network } of half) await network.join();
+  },
+});

@@ -1,0 +1,78 @@
+/** The authority of a test's hosts: directories of certificates and tokens, as daemons read them. */
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  createAuthority,
+  type HostRole,
+  issueCertificate,
+  loadTokenKey,
+  parseHostName,
+  signToken,
+} from '@shoal/p2p-peer';
+
+const DAY_MS = 86_400_000;
+
+export type PeerConfigText = {
+  /** Directory of the host: its identity and its `certs.d` lie in it. */
+  readonly home: string;
+  readonly listen: string;
+  /** TOML of the seeds that are known. */
+  readonly seeds: readonly string[];
+  readonly zone?: string;
+};
+
+export class PeerAuthority {
+  readonly #directory: string;
+
+  /** Made anew in the directory. */
+  static async open(directory: string): Promise<PeerAuthority> {
+    await createAuthority(directory);
+    return new PeerAuthority(directory);
+  }
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Writes what a host needs into `HOME/tls`. */
+  async admit(home: string, name: string, role: HostRole): Promise<void> {
+    const directory = join(home, 'tls');
+    mkdirSync(directory, { recursive: true });
+    const host = parseHostName(name);
+    const issued = await issueCertificate(this.#directory, { host, role, addresses: [], days: 1 });
+    const key = await loadTokenKey(join(this.#directory, 'token.key'));
+    const life = { nowMs: Date.now(), lifeMs: DAY_MS };
+    const { token } = signToken({ host, repositories: ['*'], ...life }, key);
+    copyFileSync(join(this.#directory, 'token.pub'), join(directory, 'token.pub'));
+    writeFileSync(join(directory, 'ca.crt'), issued.ca);
+    writeFileSync(join(directory, 'tls.crt'), issued.cert);
+    writeFileSync(join(directory, 'tls.key'), issued.key, { mode: 0o600 });
+    writeFileSync(join(directory, 'token'), token, { mode: 0o600 });
+  }
+}
+
+/** A home reaches the registry as the daemon's configuration says: without TLS here. */
+export function writePlainHttp(home: string, registryHost: string): void {
+  const directory = join(home, 'certs.d', registryHost);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'hosts.toml'), `server = "http://${registryHost}"\n`);
+}
+
+export function peerConfigText({ home, listen, seeds, zone = 'z' }: PeerConfigText): string {
+  return [
+    '[registry]',
+    `config_path = "${join(home, 'certs.d')}"`,
+    '[peer]',
+    `listen = "${listen}"`,
+    `identity = "${join(home, 'tls')}"`,
+    `zone = "${zone}"`,
+    'rack = "r"',
+    `seeds = [${seeds.join(', ')}]`,
+    '',
+  ].join('\n');
+}
+
+/** A seed as configurations name it. */
+export function seedText(name: string, address: string, zone = 'z'): string {
+  return `{ host = "${name}", address = "${address}", zone = "${zone}" }`;
+}

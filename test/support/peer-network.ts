@@ -1,0 +1,123 @@
+/** Hosts in network namespaces that share one image of a real registry, each with a daemon of its own. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ControlClient, daemonPaths, type StatusAnswer } from '@shoal/node';
+import type { HostRole } from '@shoal/p2p-peer';
+import { runChecked, type TestScope, temporaryDirectory } from '@shoal/test-kit';
+import { startDockerRegistry } from './docker-registry.ts';
+import { HostNetwork, type NetworkHost } from './host-network.ts';
+import { writeFiles } from './mounted-image.ts';
+import { ownDaemon } from './own-daemon.ts';
+import { OwnProgram } from './own-program.ts';
+import { PeerAuthority, peerConfigText, seedText, writePlainHttp } from './peer-authority.ts';
+import { root as checkout } from './source-files.ts';
+
+export type PeerNetworkOptions = {
+  readonly files: Readonly<Record<string, number>>;
+  /** Of every link, each way. */
+  readonly megabits: number;
+};
+
+export type PeerMachine = {
+  readonly name: string;
+  readonly network: NetworkHost;
+  readonly program: OwnProgram;
+  /** Where `mount` puts the image. */
+  readonly mountpoint: string;
+  mount(): Promise<void>;
+  status(): Promise<StatusAnswer>;
+};
+
+type Parts = {
+  readonly directory: string;
+  readonly network: HostNetwork;
+  readonly authority: PeerAuthority;
+  readonly registry: NetworkHost;
+  readonly megabits: number;
+};
+
+const SHOAL = join(checkout, 'bin', 'shoal');
+const REGISTRY_PORT = 5000;
+const PEER_PORT = 4010;
+
+export class PeerNetwork {
+  readonly #t: TestScope;
+  readonly #parts: Parts;
+  readonly #seeds: string[] = [];
+  /** What the image was made of. */
+  readonly source: string;
+  readonly reference: string;
+
+  /** Needs root, `docker-registry` and `nsenter`. */
+  static async open(t: TestScope, options: PeerNetworkOptions): Promise<PeerNetwork> {
+    const { files, megabits } = options;
+    const directory = temporaryDirectory(t);
+    const network = await HostNetwork.open(t);
+    const registry = await network.add(megabits);
+    const host = `${registry.address}:${REGISTRY_PORT}`;
+    const { launcher } = registry;
+    await startDockerRegistry(t, join(directory, 'registry'), { host, launcher });
+    const authority = await PeerAuthority.open(join(directory, 'authority'));
+    const world = new PeerNetwork(t, { directory, network, authority, registry, megabits });
+    writeFiles(world.source, files);
+    const [program = '', ...args] = [...launcher, SHOAL, 'convert', '--plain-http'];
+    const images = ['--source', `dir:${world.source}`, '--target', world.reference];
+    await runChecked(program, [...args, ...images], { timeoutMs: 600_000 });
+    return world;
+  }
+
+  private constructor(t: TestScope, parts: Parts) {
+    this.#t = t;
+    this.#parts = parts;
+    this.source = join(parts.directory, 'source');
+    this.reference = `${parts.registry.address}:${REGISTRY_PORT}/shared/image:latest`;
+  }
+
+  /** What the registry's link has carried outwards. */
+  registryBytes(): Promise<number> {
+    return this.#parts.registry.bytesSent();
+  }
+
+  /** Starts the daemon of one more host, which knows the seeds that run already. */
+  async add(name: string, role: HostRole): Promise<PeerMachine> {
+    const { authority, directory, registry, network, megabits } = this.#parts;
+    const own = await network.add(megabits);
+    const home = join(directory, name);
+    await authority.admit(home, name, role);
+    writePlainHttp(home, `${registry.address}:${REGISTRY_PORT}`);
+    const listen = `${own.address}:${PEER_PORT}`;
+    const configFile = join(home, 'config.toml');
+    writeFileSync(configFile, peerConfigText({ home, listen, seeds: this.#seeds }));
+    const machine = await this.#start(name, own, home, configFile);
+    if (role === 'seed') this.#seeds.push(seedText(name, listen));
+    return machine;
+  }
+
+  async #start(
+    name: string,
+    network: NetworkHost,
+    home: string,
+    configFile: string,
+  ): Promise<PeerMachine> {
+    const { env, root, run } = ownDaemon(this.#t, home);
+    const [program = '', ...launcher] = network.launcher;
+    const args = [...launcher, SHOAL, 'node', '--config', configFile];
+    const logFile = join(home, 'log');
+    const daemon = new OwnProgram({ name: `shoal node of ${name}`, program, args, env, logFile });
+    this.#t.teardown(() => daemon.stop('SIGKILL'));
+    const client = new ControlClient(daemonPaths({ root, run }).socket);
+    const hasToken = async () =>
+      (await client.status().catch(() => undefined))?.peer?.hasToken ?? false;
+    await daemon.start(hasToken);
+    const mountpoint = join(home, 'mnt');
+    mkdirSync(mountpoint);
+    const source = { plainHttp: true };
+    return {
+      ...{ name, network, program: daemon, mountpoint },
+      mount: async () => {
+        await client.mount({ reference: this.reference, mountpoint, source });
+      },
+      status: () => client.status(),
+    };
+  }
+}

@@ -1,0 +1,93 @@
+/** Hosts mount one image at the same time and read all of it: every byte right, the registry asked once. */
+import { join } from 'node:path';
+import type { TestScope } from '@shoal/test-kit';
+import { digestBySha256sum, digestOfFile } from './mounted-image.ts';
+import { type PeerMachine, PeerNetwork } from './peer-network.ts';
+import { movedBytes, peerOf } from './peer-world.ts';
+
+type Asserting = TestScope & {
+  ok(found: unknown, message: string): unknown;
+  equal(found: unknown, wanted: unknown, message: string): unknown;
+};
+
+export type TogetherOptions = {
+  readonly hosts: number;
+  readonly seeds: number;
+  readonly megabits: number;
+  readonly files: number;
+  readonly fileBytes: number;
+  /** So many of the hosts are killed while the others read. @default 0 */
+  readonly readersKilled?: number;
+  /** What happens while they read. */
+  readonly meanwhile?: (machines: {
+    readonly seeds: readonly PeerMachine[];
+    readonly peers: readonly PeerMachine[];
+  }) => Promise<void>;
+  /** Of the bytes one host needs; undefined: not looked at. */
+  readonly egressTimesMax: number | undefined;
+};
+
+/** Figures go to the comments of the test. */
+export async function startTogether(t: Asserting, options: TogetherOptions): Promise<void> {
+  const { hosts, megabits, fileBytes } = options;
+  const names = Array.from({ length: options.files }, (_, number) => `file-${number}`);
+  const files = Object.fromEntries(names.map((name) => [name, fileBytes]));
+  const network = await PeerNetwork.open(t, { files, megabits });
+  const seeds = await startAll(network, 'seed', options.seeds);
+  const peers = await startAll(network, 'peer', hosts);
+  const wanted = names.map((name) => digestOfFile(join(network.source, name)));
+  const bytesBefore = await network.registryBytes();
+  const startedAtMs = Date.now();
+  const sinceMs = () => Date.now() - startedAtMs;
+  const killed = peers.slice(0, options.readersKilled ?? 0);
+  const readers = peers.slice(killed.length);
+  const reading = readers.map(async (peer) => {
+    await peer.mount();
+    const found: (string | undefined)[] = [];
+    for (const name of names) found.push(await digestBySha256sum(join(peer.mountpoint, name)));
+    return { right: found.filter((digest, at) => digest === wanted[at]).length, ms: sinceMs() };
+  });
+  await Promise.all([killWhileReading(killed, names), options.meanwhile?.({ seeds, peers })]);
+  const read = await Promise.all(reading);
+  const egress = (await network.registryBytes()) - bytesBefore;
+  const wrong = read.filter(({ right }) => right !== names.length).length;
+  t.equal(wrong, 0, `${readers.length} hosts have read ${names.length} files, every byte right`);
+  const moved = await Promise.all(readers.map(async (peer) => movedBytes(await peerOf(peer))));
+  const times = egress / Math.max(...moved);
+  const seconds = read.map(({ ms }) => ms / 1000).sort((a, b) => a - b);
+  t.comment(
+    `${hosts} hosts, ${options.seeds} seeds, links of ${megabits} Mbit/s: ${egress} bytes left the registry, ` +
+      `${times.toFixed(2)} times the ${Math.max(...moved)} of one host; ` +
+      `first ${seconds[0]} s, last ${seconds.at(-1)} s`,
+  );
+  const { egressTimesMax } = options;
+  if (egressTimesMax !== undefined)
+    t.ok(times <= egressTimesMax, `at most ${egressTimesMax} times`);
+}
+
+/** They have begun to read, and hold some of the image by then. */
+async function killWhileReading(
+  machines: readonly PeerMachine[],
+  [first = '']: readonly string[],
+): Promise<void> {
+  await Promise.all(
+    machines.map(async ({ program, mount, mountpoint }) => {
+      await mount();
+      await digestBySha256sum(join(mountpoint, first));
+      await program.stop('SIGKILL');
+    }),
+  );
+}
+
+/** One after the other: each knows the seeds before it. */
+async function startAll(
+  network: PeerNetwork,
+  role: 'seed' | 'peer',
+  count: number,
+): Promise<PeerMachine[]> {
+  const machines: PeerMachine[] = [];
+  for (let number = 1; number <= count; number++) {
+    machines.push(await network.add(`${role}-${number}`, role));
+  }
+  return machines;
+}
