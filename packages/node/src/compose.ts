@@ -69,7 +69,7 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
   await caches.startEviction();
   service.resumePrefetch();
   const lazy = composeLazy(input, fetching, service);
-  watchDaemon(input.metrics, { service, drivers, caches, lazy });
+  watchDaemon(input.metrics, { service, drivers, caches, lazy, peer: fetching.peer });
   return { service, lazy, caches, peer: fetching.peer };
 }
 

@@ -6,6 +6,7 @@ import type { CliContext } from '../context.ts';
 import { addDaemonOptions, type DaemonOptionValues, daemonPathsOf } from '../daemon-options.ts';
 import { formatBytes } from '../quantity-text.ts';
 import { containerdLines } from './status-containerd.ts';
+import { peerLines } from './status-peer.ts';
 
 type StatusOptions = DaemonOptionValues & { readonly json?: boolean };
 
@@ -46,6 +47,7 @@ async function printStatus(status: StatusAnswer, context: CliContext): Promise<v
         `${driver.failedReads} failed, ${driver.waiting} wait`,
     );
   }
+  if (status.peer !== undefined) for (const line of peerLines(status.peer)) await output.line(line);
   for (const problem of problems) await output.line(`problem: ${problem}`);
   if (mounts.length === 0) await output.line('nothing is mounted');
   for (const mount of mounts) await printMount(mount, context);

@@ -26,7 +26,9 @@ export type MetricDefinition = {
 const REQUEST_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const MISS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 const DRIVER = { driver: '`blobfs`, `complete`' };
-const SOURCE = '`registry`, also for a layout or an archive; `other` for names of later versions';
+const SOURCE =
+  '`registry`, also for a layout or an archive; `peer-rack`, `peer-zone`, `peer-other`: hosts by how far' +
+  ' they are; `other` for names of later versions';
 
 export const METRIC = {
   requestSeconds: {
@@ -107,6 +109,34 @@ export const METRIC = {
     kind: 'gauge',
     unit: 'bytes',
     help: 'High watermark of the default cache; absent without one',
+  },
+  peerBytes: {
+    name: 'shoal_peer_bytes_total',
+    kind: 'counter',
+    unit: 'bytes',
+    help: 'Stored bytes of blobs that are shared with other hosts; absent where none are',
+    labels: {
+      source:
+        '`store`: held here; `rack`, `zone`, `other`: from hosts; `origin`: from registries; `upload`: sent to hosts',
+    },
+  },
+  peerHosts: {
+    name: 'shoal_peer_hosts',
+    kind: 'gauge',
+    unit: 'none',
+    help: 'Hosts that are believed to live, this one among them',
+  },
+  peerWires: {
+    name: 'shoal_peer_wires',
+    kind: 'gauge',
+    unit: 'none',
+    help: 'Open wires to other hosts, one for each blob and host',
+  },
+  peerStoreBytes: {
+    name: 'shoal_peer_store_bytes',
+    kind: 'gauge',
+    unit: 'bytes',
+    help: 'Bytes that the store for other hosts takes on the disk',
   },
   evictions: {
     name: 'shoal_cache_evictions_total',

@@ -4,6 +4,7 @@
  */
 import type { CacheEvent, FetchCause } from '@shoal/blob-store';
 import { VERSION } from '@shoal/errors/version';
+import type { PeerStatus } from '@shoal/p2p-peer';
 import type { DriverStats, FinishedRequest, Miss, ReadObserver } from '@shoal/snapshotter';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { METRIC, type MetricDefinition } from './metric-definitions.ts';
@@ -18,10 +19,18 @@ export type MetricSources = {
   /** Undefined: no limit. */
   readonly cacheLimitBytes: () => number | undefined;
   readonly images: () => { readonly lazy: number; readonly ordinary: number };
+  /** Undefined: the host shares nothing. */
+  readonly peer: () => PeerStatus | undefined;
 };
 
 /** What stands in the label `source`. */
-const SOURCES: ReadonlySet<string> = new Set(['registry', 'peer', 'cache']);
+const SOURCES: ReadonlySet<string> = new Set([
+  'registry',
+  'peer-rack',
+  'peer-zone',
+  'peer-other',
+  'cache',
+]);
 
 export class Metrics implements ReadObserver {
   readonly contentType: string;
@@ -42,6 +51,10 @@ export class Metrics implements ReadObserver {
   readonly #images = this.#gauge(METRIC.images);
   readonly #cacheBytes = this.#gauge(METRIC.cacheBytes);
   readonly #cacheLimit = this.#gauge(METRIC.cacheLimitBytes);
+  readonly #peerBytes = this.#counter(METRIC.peerBytes);
+  readonly #peerHosts = this.#gauge(METRIC.peerHosts);
+  readonly #peerWires = this.#gauge(METRIC.peerWires);
+  readonly #peerStore = this.#gauge(METRIC.peerStoreBytes);
   readonly #resident = this.#gauge(METRIC.residentBytes);
   readonly #heap = this.#gauge(METRIC.heapBytes);
   readonly #threads = this.#gauge(METRIC.threads);
@@ -93,6 +106,7 @@ export class Metrics implements ReadObserver {
   async text(): Promise<string> {
     this.#askDrivers();
     this.#askOthers();
+    this.#askPeer();
     await this.#askProcess();
     return this.#registry.metrics();
   }
@@ -133,6 +147,19 @@ export class Metrics implements ReadObserver {
     const limit = cacheLimitBytes?.();
     if (limit === undefined) this.#cacheLimit.remove();
     else this.#cacheLimit.set(limit);
+  }
+
+  #askPeer(): void {
+    const peer = this.#sources.peer?.();
+    this.#peerBytes.reset();
+    for (const gauge of [this.#peerHosts, this.#peerWires, this.#peerStore]) gauge.remove();
+    if (peer === undefined) return;
+    for (const [source, bytes] of Object.entries(peer.traffic)) {
+      this.#peerBytes.inc({ source }, bytes);
+    }
+    this.#peerHosts.set(peer.hosts);
+    this.#peerWires.set(peer.wires);
+    this.#peerStore.set(peer.store.bytes);
   }
 
   async #askProcess(): Promise<void> {

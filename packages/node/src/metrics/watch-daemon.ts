@@ -1,6 +1,7 @@
 /** Tells the metrics of a daemon where to ask at each scrape. */
 import type { DriverStats, LazyImages, MountDriver, MountService } from '@shoal/snapshotter';
 import type { Caches } from '../caches.ts';
+import type { HostPeer } from '../peers/open-host-peer.ts';
 import type { Metrics } from './metrics.ts';
 
 export type WatchedDaemon = {
@@ -8,11 +9,13 @@ export type WatchedDaemon = {
   readonly drivers: ReadonlyMap<string, MountDriver>;
   readonly caches: Caches;
   readonly lazy: LazyImages;
+  readonly peer: HostPeer | undefined;
 };
 
 export function watchDaemon(metrics: Metrics, daemon: WatchedDaemon): void {
-  const { service, drivers, caches, lazy } = daemon;
+  const { service, drivers, caches, lazy, peer } = daemon;
   metrics.watch({
+    peer: () => peer?.status(),
     mounts: () => service.countByDriver(),
     drivers: () => statsOf(drivers),
     cacheBytes: () => caches.bytes,

@@ -123,6 +123,7 @@ async function openBlobs(
         ...{ ...shared, originOf, stored: await store.blob(blobId, sizeBytes) },
         open: (swarm, host, onConnected) =>
           dial(swarm, host, { self: directory.self, trust, log: wireLog, onConnected }),
+        onStoreRead: (bytes) => traffic.count('store', bytes),
         onServed: (bytes) => traffic.count('upload', bytes),
       }),
   });

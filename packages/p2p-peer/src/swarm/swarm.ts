@@ -30,6 +30,8 @@ export type SwarmInput = {
   readonly open: (swarm: Swarm, host: HostFacts, onConnected: () => void) => Promise<BlobWire>;
   /** This host's own way to the origin of a repository; undefined where it has none. */
   readonly originOf: (repository: string) => BlobSource | undefined;
+  /** Bytes were held here already. */
+  readonly onStoreRead: (bytes: number) => void;
   /** Bytes went out to peers. */
   readonly onServed: (bytes: number) => void;
   readonly nowMs: () => number;
@@ -104,7 +106,10 @@ export class Swarm implements AsyncDisposable {
     this.#repository = repository;
     this.#server.learn(repository);
     const own = await stored.read(range.start, rangeBytes(range));
-    if (own !== undefined) return own;
+    if (own !== undefined) {
+      this.#input.onStoreRead(own.length);
+      return own;
+    }
     const judged = this.#judgedRead(range);
     try {
       const bytes = await this.#fetch(range, judged, { repository, origin, options });
