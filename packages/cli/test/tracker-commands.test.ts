@@ -4,12 +4,19 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TrackerClient } from '@shoal/p2p-peer';
-import { IdentityFiles, identityPathsIn } from '@shoal/p2p-peer/trust';
+import { parseHostName } from '@shoal/p2p-peer/host';
+import {
+  IdentityFiles,
+  identityPathsIn,
+  loadTokenPublicKeys,
+  verifyToken,
+} from '@shoal/p2p-peer/trust';
 import { temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
 import { SHOAL, shoalHere } from './support/shoal.ts';
 
 t.setTimeout(200_000);
+const TOKEN = ['ca', 'token', '--host', 'node-1', '--repository', 'r/a/*', '--out', 'nowhere'];
 
 t.test(
   'a cluster from nothing: authority, certificates, tracker, a host that gets a token',
@@ -101,12 +108,33 @@ t.test(
   },
 );
 
+t.test('a token for a cluster without a tracker', async (t) => {
+  const directory = temporaryDirectory(t);
+  const ca = join(directory, 'ca');
+  await shoalHere('ca', 'init', '--dir', ca);
+  const made = await shoalHere(...TOKEN, '--dir', ca, '--repository', 'r/b', '--out', directory);
+  t.match(made, { exitCode: 0, stdout: /^token of node-1: .*valid until 20/, stderr: '' });
+  const text = readFileSync(join(directory, 'token'), 'utf8').trim();
+  t.equal(statSync(join(directory, 'token')).mode & 0o777, 0o600);
+  t.notOk(made.stdout.includes(text.slice(-20)), 'it is only in its file');
+  const publicKeys = await loadTokenPublicKeys([join(ca, 'token.pub')]);
+  const grant = verifyToken(text, { publicKeys, host: parseHostName('node-1'), nowMs: Date.now() });
+  t.same(grant.repositories, ['r/a/*', 'r/b']);
+  const again = await shoalHere(...TOKEN, '--dir', ca, '--out', directory);
+  t.match(again, { exitCode: 1, stderr: /is not overwritten/ });
+  const wrong = await shoalHere(...TOKEN, '--dir', ca, '--repository', 'a/b*', '--out', directory);
+  t.match(wrong, { exitCode: 2, stderr: /a repository is malformed/ });
+});
+
 t.test('wrong use ends with 2', async (t) => {
   const directory = temporaryDirectory(t);
   writeFileSync(join(directory, 'short'), 'x');
   const cases: readonly (readonly [string[], RegExp])[] = [
     [['ca'], /missing required argument/],
-    [['ca', 'burn'], /Allowed choices are init, issue/],
+    [['ca', 'burn'], /Allowed choices are init, issue, token/],
+    [['ca', 'token'], /token needs --host, --repository and --out/],
+    [[...TOKEN, '--days', '8'], /7 days at most/],
+    [[...TOKEN, '--dir', directory], /not a key for tokens: .*cannot be read/],
     [['ca', 'issue'], /issue needs --host, --role and --out/],
     [['ca', 'init', '--days', '0'], /whole number from 1 to 3650/],
     [

@@ -1,20 +1,15 @@
-/** `shoal ca init` and `shoal ca issue`: the cluster's own certificate authority, and certificates of hosts. */
+/** `shoal ca init`, `issue` and `token`: the cluster's own certificate authority, and what hosts need of it. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { wholeNumberParser } from '../option-values.ts';
+import { type CaTokenOptions, writeToken } from './ca-token.ts';
 
-type CaOptions = {
-  readonly dir: string;
-  readonly days?: number;
-  readonly host?: string;
+type CaOptions = CaTokenOptions & {
   readonly role?: string;
   readonly address?: readonly string[];
-  readonly out?: string;
-  readonly force?: boolean;
-  readonly json?: boolean;
 };
 
 const EXAMPLES = `
@@ -22,19 +17,20 @@ Examples:
   shoal ca init --dir /etc/shoal/ca
   shoal ca issue --dir /etc/shoal/ca --host tracker-1 --role tracker --address tracker.example --out tls-tracker
   shoal ca issue --dir /etc/shoal/ca --host node-7 --role peer --address 10.0.0.7 --out tls-node-7
+  shoal ca token --dir /etc/shoal/ca --host node-7 --repository 'docker.io/*' --out tls-node-7
 
 init makes ca.crt and ca.key, and token.key and token.pub, which tokens are signed and checked with. issue writes
 what a host needs: ca.crt, tls.crt, tls.key and token.pub; a tracker gets token.key too. ca.key is needed only to
-issue: keep it where no host is. A host is called as in its certificate; its tokens name it. All files are 0600.
+issue: keep it where no host is. token writes the file token, for clusters without a tracker: for 7 days at most. A host is called as in its certificate; its tokens name it. All files are 0600.
 Certificates of another authority do as well, if they name the host as spiffe://shoal/ROLE/HOST.`;
 
-const ACTIONS = ['init', 'issue'] as const;
+const ACTIONS = ['init', 'issue', 'token'] as const;
 const ROLES = ['peer', 'seed', 'tracker'] as const;
 const DIRECTORY = '/etc/shoal/ca';
 const DAYS_MAX = 3650;
 
 export function registerCa(program: Command, context: CliContext): void {
-  const address = (value: string, before: readonly string[] = []) => [...before, value];
+  const each = (value: string, before: readonly string[] = []) => [...before, value];
   program
     .command('ca')
     .summary("make certificates for a cluster's hosts and trackers")
@@ -45,23 +41,29 @@ export function registerCa(program: Command, context: CliContext): void {
     .option('--dir <dir>', 'directory of the authority', DIRECTORY)
     .option(
       '--days <n>',
-      'how long it is valid (default: init 3650, issue 365)',
+      'how long it is valid (default: init 3650, issue 365, token 7)',
       wholeNumberParser(1, DAYS_MAX),
     )
-    .option('--host <name>', 'issue: the name of the host')
+    .option('--host <name>', 'issue, token: the name of the host')
     .addOption(program.createOption('--role <role>', 'issue: what it is').choices(ROLES))
     .option(
       '--address <address>',
       'issue: a DNS name or IP address it is reached by; may be given again',
-      address,
+      each,
     )
-    .option('--out <dir>', 'issue: where to write')
+    .option(
+      '--repository <rule>',
+      'token: what it may read: registry/name, registry/prefix/* or *; may be given again',
+      each,
+    )
+    .option('--out <dir>', 'issue, token: where to write')
     .option('--force', 'replace what is there')
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
-    .action((action: (typeof ACTIONS)[number], options: CaOptions) =>
-      action === 'init' ? init(options, context) : issue(options, context),
-    );
+    .action((action: (typeof ACTIONS)[number], options: CaOptions) => {
+      if (action === 'init') return init(options, context);
+      return action === 'issue' ? issue(options, context) : writeToken(options, context);
+    });
 }
 
 async function init({ dir, days, force, json }: CaOptions, { output }: CliContext): Promise<void> {
