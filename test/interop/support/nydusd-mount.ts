@@ -8,7 +8,13 @@ import { runCommand, type TestScope } from '@shoal/test-kit';
 export type NydusBackend =
   | { readonly type: 'localfs'; readonly directory: string }
   /** Plain HTTP. */
-  | { readonly type: 'registry'; readonly host: string; readonly repository: string };
+  | {
+      readonly type: 'registry';
+      readonly host: string;
+      readonly repository: string;
+      /** `host:port` that is asked in its place. @default nobody */
+      readonly mirror?: string;
+    };
 
 export type NydusdOptions = {
   /** Path of the nydusd program. */
@@ -61,7 +67,15 @@ function configuration({ backend, prefetches = false }: NydusdOptions, cache: st
       ? { type: 'localfs', config: { dir: backend.directory } }
       : {
           type: 'registry',
-          config: { scheme: 'http', host: backend.host, repo: backend.repository },
+          config: {
+            scheme: 'http',
+            host: backend.host,
+            repo: backend.repository,
+            ...(backend.mirror === undefined
+              ? {}
+              : // Without `auth_through` the first request of all goes to the registry itself.
+                { mirrors: [{ host: `http://${backend.mirror}`, auth_through: true }] }),
+          },
         };
   return {
     device: {
