@@ -1,16 +1,14 @@
 /**
- * A stored blob that somebody uses: its state, and the reads and writes of its file. Writes never fail a
- * reader: what cannot be written is not kept.
+ * A stored blob that somebody uses: the state of its bytes, and the reads, writes and verdicts that go by
+ * it.
  */
-import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { Verdict } from '@shoal/blob-store';
 import { RunningTasks } from '@shoal/concurrency';
-import { errorCode } from '@shoal/errors';
 import type { BlobId } from '@shoal/oci';
-import { StoreFileError } from '../errors.ts';
 import { STORE_READ_BYTES_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import { BlobFile } from './blob-file.ts';
 import { BlobState } from './blob-state.ts';
 import type { OpenFile } from './open-files.ts';
 import { PieceHashes } from './piece-hashes.ts';
@@ -33,12 +31,8 @@ export class BlobEntry implements RecordedBlob {
   readonly deposits = new Set<UnjudgedBytes>();
   /** Handles that are open. */
   users = 0;
-  isNew = false;
   readonly #parts: StoreParts;
-  #file: Generation | undefined;
-  #making: Promise<unknown> = Promise.resolve();
-  /** Written since the last sync: the descriptor stays open, since it alone hears of a failed write. */
-  #dirty: OpenFile | undefined;
+  readonly #file: BlobFile;
   /** The digest of the whole was compared. */
   #isVerified: boolean;
   readonly #writes = new RunningTasks();
@@ -50,7 +44,10 @@ export class BlobEntry implements RecordedBlob {
     this.sizeBytes = sizeBytes;
     this.state = new BlobState(sizeBytes);
     this.hashes = new PieceHashes(sizeBytes);
-    this.#file = record;
+    this.#file = new BlobFile({
+      ...{ parts, blobId, sizeBytes, generation: record },
+      onDirty: () => parts.onChanged(this, 0),
+    });
     this.#isVerified = record?.isComplete ?? false;
   }
 
@@ -65,7 +62,15 @@ export class BlobEntry implements RecordedBlob {
   }
 
   get file(): Generation | undefined {
-    return this.#file;
+    return this.#file.generation;
+  }
+
+  get isNew(): boolean {
+    return this.#file.isNew;
+  }
+
+  markNamed(): void {
+    this.#file.markNamed();
   }
 
   isInside({ start, end }: ByteRange): boolean {
@@ -85,7 +90,7 @@ export class BlobEntry implements RecordedBlob {
     const { epoch } = this.state;
     const parts = this.state.claim({ start: offset, end: offset + bytes.length });
     if (parts.length === 0) return [];
-    const writing = this.#writeParts(parts, offset, bytes);
+    const writing = this.#file.write(parts, offset, bytes);
     this.#writes.add(writing.then(() => undefined));
     const isWritten = await writing;
     return this.state.endWriting(parts, isWritten && epoch === this.state.epoch);
@@ -143,16 +148,8 @@ export class BlobEntry implements RecordedBlob {
   }
 
   /** Undefined when the file cannot be used. */
-  async withFile<T>(use: (file: FileHandle) => Promise<T>): Promise<T | undefined> {
-    if (this.#file === undefined || this.#isUnloaded) return undefined;
-    let file: OpenFile;
-    try {
-      file = await this.#acquire();
-    } catch (error) {
-      this.#onOpenFailed(error);
-      return undefined;
-    }
-    return await use(file.handle).finally(() => file.release());
+  async withFile<T>(task: (file: FileHandle) => Promise<T>): Promise<T | undefined> {
+    return await this.#file.use(task);
   }
 
   /** The records of these bytes are written again. */
@@ -161,9 +158,7 @@ export class BlobEntry implements RecordedBlob {
   }
 
   takeDirty(): OpenFile | undefined {
-    const file = this.#dirty;
-    this.#dirty = undefined;
-    return file;
+    return this.#file.takeDirty();
   }
 
   /** Nobody writes any more. */
@@ -174,79 +169,16 @@ export class BlobEntry implements RecordedBlob {
   /** From now on another entry may have the file: this one does not touch it. */
   unload(): void {
     this.#isUnloaded = true;
-    this.takeDirty()?.release();
+    this.#file.close();
     // Whoever keeps a closed handle does not keep its ranges.
     this.state.reset();
   }
 
   /** The file is given up; returns what was held. */
   reset(): readonly ByteRange[] {
-    this.takeDirty()?.release();
-    this.#file = undefined;
+    this.#file.reset();
     this.#isVerified = false;
     return this.state.reset();
-  }
-
-  async #writeParts(
-    parts: readonly ByteRange[],
-    offset: number,
-    bytes: Uint8Array,
-  ): Promise<boolean> {
-    const { resets } = this.state;
-    let file: OpenFile | undefined;
-    try {
-      file = await this.#acquire();
-      for (const { start, end } of parts) {
-        await this.#parts.io.write(
-          file.handle,
-          bytes.subarray(start - offset, end - offset),
-          start,
-        );
-      }
-      if (resets !== this.state.resets) return false;
-      this.#parts.onWritten(
-        this.blobId,
-        parts.reduce((sum, part) => sum + rangeBytes(part), 0),
-      );
-      return true;
-    } catch (error) {
-      if (file === undefined && this.#isBroken(error)) this.#parts.onDamaged(this.blobId, error);
-      else if (resets === this.state.resets) this.#parts.onWriteFailed(error, bytes.length);
-      return false;
-    } finally {
-      // Also after a failure: a part of it may have been written.
-      if (file !== undefined && resets === this.state.resets) this.#keepDirty(file);
-      file?.release();
-    }
-  }
-
-  #keepDirty(file: OpenFile): void {
-    this.#dirty ??= file.share();
-    this.#parts.onChanged(this, 0);
-  }
-
-  #acquire(): Promise<OpenFile> {
-    return this.#parts.openFiles.acquire(this.blobId, () => {
-      const making = this.#making.catch(() => undefined).then(() => this.#open());
-      this.#making = making;
-      return making;
-    });
-  }
-
-  async #open(): Promise<FileHandle> {
-    const { files } = this.#parts;
-    if (this.#file !== undefined) {
-      return await files.open(this.blobId, { sizeBytes: this.sizeBytes, inode: this.#file.inode });
-    }
-    const { resets } = this.state;
-    const { file, inode } = await files.make(this.blobId, this.sizeBytes);
-    if (resets !== this.state.resets || !this.#parts.canWrite(this.blobId)) {
-      await file.close();
-      throw new StoreFileError(files.pathOf(this.blobId), 'it was given up');
-    }
-    this.#file = { inode, generation: randomBytes(8).readBigUInt64BE() };
-    this.isNew = true;
-    return file;
   }
 
   async #readWhile(
@@ -257,7 +189,7 @@ export class BlobEntry implements RecordedBlob {
     if (!this.isInside(range) || rangeBytes(range) > STORE_READ_BYTES_MAX) return undefined;
     while (isThere()) {
       const before = count();
-      const bytes = await this.withFile((file) => this.#readFile(file, range));
+      const bytes = await this.#file.read(range);
       if (bytes === undefined) return undefined;
       if (before === count()) {
         this.#parts.onRead(this.blobId, bytes.length);
@@ -265,35 +197,5 @@ export class BlobEntry implements RecordedBlob {
       }
     }
     return undefined;
-  }
-
-  async #readFile(file: FileHandle, { start, end }: ByteRange): Promise<Buffer | undefined> {
-    // Not from Node's pool: its reader may move it to a thread.
-    const bytes = Buffer.allocUnsafeSlow(end - start);
-    let done = 0;
-    try {
-      while (done < bytes.length) {
-        const { bytesRead } = await file.read(bytes, done, bytes.length - done, start + done);
-        if (bytesRead === 0) {
-          throw new StoreFileError(this.#parts.files.pathOf(this.blobId), 'it was cut off');
-        }
-        done += bytesRead;
-      }
-      return bytes;
-    } catch (error) {
-      this.#parts.onDamaged(this.blobId, error);
-      return undefined;
-    }
-  }
-
-  #onOpenFailed(error: unknown): void {
-    if (this.#isBroken(error)) this.#parts.onDamaged(this.blobId, error);
-  }
-
-  /** The file itself is not what it must be; too many open files, for one, say nothing of it. */
-  #isBroken(error: unknown): boolean {
-    if (error instanceof StoreFileError) return this.#file !== undefined;
-    const code = errorCode(error);
-    return this.#file !== undefined && (code === 'ENOENT' || code === 'ELOOP' || code === 'EIO');
   }
 }

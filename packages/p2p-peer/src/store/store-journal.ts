@@ -116,7 +116,7 @@ export class StoreJournal {
         await this.#parts.io.sync(file.handle);
         const diskBytes = await diskBytesOf(file.handle);
         if (batch.resets !== entry.state.resets) return { entry, batch };
-        entry.isNew = false;
+        entry.markNamed();
         this.#init.onDiskBytes(entry.blobId, diskBytes);
       }
       return { entry, batch };

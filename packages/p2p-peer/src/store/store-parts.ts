@@ -19,7 +19,8 @@ export interface RecordedBlob {
   /** The file that records tell of; undefined when there is none. */
   readonly file: Generation | undefined;
   /** The file's name is not on the disk yet. */
-  isNew: boolean;
+  readonly isNew: boolean;
+  markNamed(): void;
   /** What was written since the last time; the caller syncs and releases it. */
   takeDirty(): OpenFile | undefined;
 }
