@@ -44,6 +44,10 @@ export class SimHost implements SwarmView {
   readonly #absent = new Set<HostName>();
   readonly #untold = new PieceBits();
   #downFreeAtMs = 0;
+  /** Who holds the piece that was asked for last, unless a wire has changed since. */
+  #found: readonly SimWire[] = [];
+  #heldPiece = -1;
+  #heldVersion = -1;
 
   constructor(world: World, facts: HostFacts, traits: HostTraits) {
     this.world = world;
@@ -80,9 +84,14 @@ export class SimHost implements SwarmView {
   }
 
   holders({ start }: ByteRange): readonly Candidate[] {
+    // The blocks of a piece are routed one after the other, and nothing happens between them.
     const piece = Math.floor(start / PIECE_BYTES);
+    if (this.#heldPiece === piece && this.#heldVersion === this.wires.version) return this.#found;
     const found: SimWire[] = [];
     for (const wire of this.wires.open.values()) if (wire.held.has(piece)) found.push(wire);
+    this.#found = found;
+    this.#heldPiece = piece;
+    this.#heldVersion = this.wires.version;
     return found;
   }
 

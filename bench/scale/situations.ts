@@ -6,7 +6,7 @@ export type Situation = { readonly name: string; readonly changes: Partial<Clust
 export const SITUATIONS: readonly Situation[] = [
   { name: 'all at once', changes: {} },
   { name: 'over 2 s', changes: { startSpreadMs: 2000 } },
-  { name: '10 % die midway', changes: { churnShare: 0.1, churnFromMs: 50, churnUntilMs: 600 } },
+  { name: '10 % die midway', changes: { churnShare: 0.1, churnFromMs: 50, churnUntilMs: 350 } },
   { name: '5 % at 10 Mbit/s', changes: { slowShare: 0.05 } },
   { name: 'no seeds', changes: { seedsPerZone: 0 } },
   { name: 'no seeds, 5 % slow', changes: { seedsPerZone: 0, slowShare: 0.05 } },
@@ -24,14 +24,7 @@ export const SITUATIONS: readonly Situation[] = [
   { name: '2 % lie', changes: { liarShare: 0.02 } },
 ];
 
-/** Of many hosts: what may depend on their number. */
-export const LARGE_SITUATIONS: readonly Situation[] = SITUATIONS.filter(({ name }) =>
-  [
-    'all at once',
-    'over 2 s',
-    '10 % die midway',
-    '5 % at 10 Mbit/s',
-    'no seeds',
-    '4 zones',
-  ].includes(name),
-);
+/** Those of that name. */
+export function situationsOf(...names: readonly string[]): Situation[] {
+  return SITUATIONS.filter(({ name }) => names.includes(name));
+}

@@ -17,6 +17,8 @@ const LOOK_SOON_MS = 100;
 
 export class Wires {
   readonly open = new Map<PeerId, SimWire>();
+  /** Changes with what is open, and with what is held there. */
+  version = 0;
   readonly #host: SimHost;
   readonly #all = new Map<PeerId, SimWire>();
   readonly #policy: NeighbourPolicy;
@@ -77,6 +79,7 @@ export class Wires {
     if (wire === undefined || !this.#host.isAlive) return;
     if (!this.#host.world.canReach(this.#host, from)) return;
     wire.held.merge(told);
+    this.version += 1;
     wire.heardAtMs = this.#host.nowMs;
     this.#host.reading.holdersChanged(told);
   }
@@ -87,6 +90,7 @@ export class Wires {
     wire.state = 'none';
     wire.held.take();
     this.open.delete(wire.peer);
+    this.version += 1;
     this.#host.miss(wire.other);
     this.#host.reading.lost(wire);
   }
@@ -126,6 +130,7 @@ export class Wires {
     wire.heardAtMs = nowMs;
     wire.held.merge(wire.other.held);
     this.open.set(wire.peer, wire);
+    this.version += 1;
     reading.joined(wire);
     for (const ask of wire.waiting.splice(0)) reading.request(ask);
   }
@@ -175,6 +180,7 @@ export class Wires {
       end.state = 'none';
       end.held.take();
       end.self.wires.open.delete(end.peer);
+      end.self.wires.version += 1;
     }
   }
 }

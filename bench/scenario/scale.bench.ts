@@ -7,20 +7,27 @@ import type { Scenario, ScenarioOptions } from '../harness/scenario.ts';
 import { CLUSTER, type Cluster } from '../scale/cluster.ts';
 import { plotDone } from '../scale/plot.ts';
 import { type ClusterResult, runCluster } from '../scale/run-cluster.ts';
-import { LARGE_SITUATIONS, SITUATIONS, type Situation } from '../scale/situations.ts';
+import { SITUATIONS, type Situation, situationsOf } from '../scale/situations.ts';
 
 export const scaleScenario: Scenario = {
   summary: '1,000 and 10,000 simulated hosts start one image: origin egress, times, messages',
   runs: 1,
-  parts: ['1000', '10000'],
+  parts: ['1000', '1000-long', '10000'],
   run,
 };
 
 type Size = Pick<Cluster, 'hosts' | 'pieces'> & { readonly situations: readonly Situation[] };
 
 const SIZES: Readonly<Record<string, Size>> = {
-  1000: { hosts: 1000, pieces: 64, situations: SITUATIONS },
-  10000: { hosts: 10_000, pieces: 8, situations: LARGE_SITUATIONS },
+  1000: { hosts: 1000, pieces: 16, situations: SITUATIONS },
+  '1000-long': {
+    ...{ hosts: 1000, pieces: 64 },
+    situations: situationsOf('all at once', '10 % die midway', 'no seeds'),
+  },
+  10000: {
+    ...{ hosts: 10_000, pieces: 8 },
+    situations: situationsOf('all at once', '10 % die midway', '5 % at 10 Mbit/s', '4 zones'),
+  },
 };
 const SMALL: Size = { hosts: 60, pieces: 6, situations: SITUATIONS };
 const EGRESS_BAR = '<= 1.2';

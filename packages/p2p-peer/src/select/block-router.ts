@@ -49,9 +49,8 @@ export class BlockRouter {
     nowMs: number,
     addedBytes: ReadonlyMap<PeerId, number>,
   ): Candidate | undefined {
-    const isUsable = ({ peer }: Candidate) => this.#standings.of(peer, nowMs).kind === 'free';
-    const usable = this.#view.holders(range).filter(isUsable);
-    return chooseHolder(usable, this.#policy.random, addedBytes);
+    const isLeftOut = ({ peer }: Candidate) => this.#standings.of(peer, nowMs).kind !== 'free';
+    return chooseHolder(this.#view.holders(range), this.#policy.random, addedBytes, isLeftOut);
   }
 
   /** A second peer beside those that are asked already. */
@@ -59,12 +58,13 @@ export class BlockRouter {
     const isOther = ({ peer }: Candidate) =>
       this.#standings.of(peer, nowMs).kind === 'free' &&
       !block.asks.some((ask) => ask.peer === peer);
-    const holders = this.#view.holders(block.range).filter(isOther);
+    const isLeftOut = (candidate: Candidate) => !isOther(candidate);
     // A home that is asked may wait for the origin: another one would fetch it a second time.
     const isHomeAsked = this.#policy.isHome || block.asks.some(({ reason }) => reason === 'home');
     const homes = isHomeAsked ? [] : this.#view.homes(block.range).slice(0, 1);
+    const { random } = this.#policy;
     const candidate =
-      chooseHolder(holders, this.#policy.random, addedBytes) ??
+      chooseHolder(this.#view.holders(block.range), random, addedBytes, isLeftOut) ??
       homes.find((home) => home !== 'self' && isOther(home) && !home.isFull && !home.isBanned);
     if (candidate === undefined || candidate === 'self') return undefined;
     return { kind: 'ask', candidate, reason: 'hedge' };

@@ -8,25 +8,33 @@ import { type Candidate, DISTANCES } from './candidate.ts';
 
 /**
  * Nobody when all are banned or full. `random` gives numbers of [0, 1). `addedBytes`: what the
- * caller has decided to ask of each since the candidates were looked at.
+ * caller has decided to ask of each since the candidates were looked at. `isLeftOut`: others that
+ * are not asked now.
  */
 export function chooseHolder(
   candidates: readonly Candidate[],
   random: () => number,
   addedBytes?: ReadonlyMap<PeerId, number>,
+  isLeftOut?: (candidate: Candidate) => boolean,
 ): Candidate | undefined {
-  const free = candidates.filter(({ isBanned, isFull }) => !isBanned && !isFull);
-  if (free.length <= 1) return free[0];
-  for (const distance of DISTANCES) {
-    const near = free.filter((candidate) => candidate.distance === distance);
-    const first = near[Math.floor(random() * near.length)];
-    if (first === undefined) continue;
-    const others = near.filter((candidate) => candidate !== first);
-    const second = others[Math.floor(random() * others.length)];
-    if (second === undefined) return first;
-    return load(second, addedBytes) < load(first, addedBytes) ? second : first;
+  let near: Candidate[] = [];
+  let nearest: number = DISTANCES.length;
+  for (const candidate of candidates) {
+    const distance = DISTANCES.indexOf(candidate.distance);
+    if (distance > nearest || candidate.isFull || candidate.isBanned) continue;
+    if (isLeftOut?.(candidate) === true) continue;
+    if (distance < nearest) near = [];
+    nearest = distance;
+    near.push(candidate);
   }
-  return undefined;
+  const [only] = near;
+  if (near.length <= 1) return only;
+  const index = Math.floor(random() * near.length);
+  // Another one than the first.
+  const other = (index + 1 + Math.floor(random() * (near.length - 1))) % near.length;
+  const [first, second] = [near[index], near[other]];
+  if (first === undefined || second === undefined) return first ?? second;
+  return load(second, addedBytes) < load(first, addedBytes) ? second : first;
 }
 
 /** How long one more block would take, in no unit. */

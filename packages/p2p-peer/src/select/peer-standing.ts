@@ -12,6 +12,7 @@ export type Standing =
   | { readonly kind: 'lost' };
 
 const FREE: Standing = { kind: 'free' };
+const LOST: Standing = { kind: 'lost' };
 /** Long enough for the list of hosts to be made anew without it. */
 const PASSED_MS = 5000;
 
@@ -21,7 +22,7 @@ export class PeerStandings {
   readonly #busy = new Map<PeerId, { readonly untilMs: number; readonly delayMs: number }>();
 
   of(peer: PeerId, nowMs: number): Standing {
-    if (this.#lost.has(peer)) return { kind: 'lost' };
+    if (this.#lost.size > 0 && this.#lost.has(peer)) return LOST;
     const passedUntil = this.#passedUntil.get(peer);
     if (passedUntil !== undefined && passedUntil > nowMs) {
       return { kind: 'passed', untilMs: passedUntil };
