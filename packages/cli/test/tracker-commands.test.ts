@@ -129,6 +129,12 @@ t.test('a token for a cluster without a tracker', async (t) => {
 t.test('wrong use ends with 2', async (t) => {
   const directory = temporaryDirectory(t);
   writeFileSync(join(directory, 'short'), 'x');
+  const ca = join(directory, 'ca');
+  const tls = join(directory, 'tls');
+  await shoalHere('ca', 'init', '--dir', ca);
+  const issue = ['ca', 'issue', '--dir', ca, '--host', 'a', '--role', 'tracker', '--out', tls];
+  t.equal((await shoalHere(...issue)).exitCode, 0);
+  const tracker = ['tracker', '--tls', tls];
   const cases: readonly (readonly [string[], RegExp])[] = [
     [['ca'], /missing required argument/],
     [['ca', 'burn'], /Allowed choices are init, issue, token/],
@@ -145,6 +151,11 @@ t.test('wrong use ends with 2', async (t) => {
     [['tracker', '--tls', directory], /cannot be read \(ENOENT\)/],
     [['tracker', '--listen', 'x'], /Give host:port/],
     [['tracker', '--grant', 'x'], /HOSTS=RULE/],
+    [[...tracker, '--admin-token', join(directory, 'short')], /holds no token/],
+    [[...tracker, '--grant', 'a b=*'], /a b is no pattern of hosts/],
+    [[...tracker, '--grant', '*=a*'], /a\* names no repositories/],
+    [[...tracker, '--public', '/x'], /\/x names no repositories/],
+    [[...tracker, '--listen', '192.0.2.1:1'], /cannot listen at 192\.0\.2\.1:1 \(EADDRNOTAVAIL\)/],
   ];
   for (const [args, message] of cases) {
     const { exitCode, stderr, stdout } = await shoalHere(...args);

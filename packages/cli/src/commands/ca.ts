@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
-import { wholeNumberParser } from '../option-values.ts';
+import { repeated, wholeNumberParser } from '../option-values.ts';
 import { type CaTokenOptions, writeToken } from './ca-token.ts';
 
 type CaOptions = CaTokenOptions & {
@@ -30,7 +30,6 @@ const DIRECTORY = '/etc/shoal/ca';
 const DAYS_MAX = 3650;
 
 export function registerCa(program: Command, context: CliContext): void {
-  const each = (value: string, before: readonly string[] = []) => [...before, value];
   program
     .command('ca')
     .summary("make certificates for a cluster's hosts and trackers")
@@ -49,12 +48,12 @@ export function registerCa(program: Command, context: CliContext): void {
     .option(
       '--address <address>',
       'issue: a DNS name or IP address it is reached by; may be given again',
-      each,
+      repeated,
     )
     .option(
       '--repository <rule>',
       'token: what it may read: registry/name, registry/prefix/* or *; may be given again',
-      each,
+      repeated,
     )
     .option('--out <dir>', 'issue, token: where to write')
     .option('--force', 'replace what is there')

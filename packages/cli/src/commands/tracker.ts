@@ -8,7 +8,7 @@ import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { sentences } from '../failure.ts';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../listen-address.ts';
-import { wholeNumberParser } from '../option-values.ts';
+import { repeated, wholeNumberParser } from '../option-values.ts';
 
 type TrackerOptions = {
   readonly listen: ListenAddress;
@@ -43,7 +43,6 @@ const DAY_HOURS = 24;
 const LISTEN = ':4020';
 
 export function registerTracker(program: Command, context: CliContext): void {
-  const each = (value: string, before: readonly string[] = []) => [...before, value];
   const grant = (value: string, before: readonly HostGrant[] = []) => [
     ...before,
     parseGrant(value),
@@ -70,13 +69,13 @@ export function registerTracker(program: Command, context: CliContext): void {
       'where the page, its data and metrics are, without TLS',
       parseListenAddress,
     )
-    .option('--page-name <name>', 'a DNS name the page is called by; may be given again', each)
+    .option('--page-name <name>', 'a DNS name the page is called by; may be given again', repeated)
     .option('--tls <dir>', 'directory of tls.crt, tls.key and ca.crt', '/etc/shoal/tls')
     .option('--tls-cert <file>', 'PEM file of the certificate (default: tls.crt there)')
     .option('--tls-key <file>', 'PEM file of its key (default: tls.key there)')
     .option('--tls-ca <file>', 'PEM file of the authority (default: ca.crt there)')
     .option('--token-key <file>', 'sign tokens with this key (token.key of shoal ca init)')
-    .option('--token-pub <file>', 'accept tokens by this key too; may be given again', each)
+    .option('--token-pub <file>', 'accept tokens by this key too; may be given again', repeated)
     .option(
       '--token-hours <n>',
       'life of a token',
@@ -88,7 +87,7 @@ export function registerTracker(program: Command, context: CliContext): void {
       'which hosts may read which repositories; may be given again',
       grant,
     )
-    .option('--public <rule>', 'repositories that anybody may read; may be given again', each)
+    .option('--public <rule>', 'repositories that anybody may read; may be given again', repeated)
     .option('--admin-token <file>', 'file with the token that allows to order preheats')
     .option('--json', 'print where it listens as JSON')
     .addHelpText('after', EXAMPLES)

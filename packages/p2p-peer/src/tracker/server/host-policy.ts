@@ -17,8 +17,7 @@ export class HostPolicy {
   constructor(grants: readonly HostGrant[]) {
     for (const { hosts, repositories } of grants) {
       if (!PATTERN.test(hosts)) throw new TrackerOptionsError(`${hosts} is no pattern of hosts`);
-      const wrong = repositories.find((rule) => !isRepositoryRule(rule));
-      if (wrong !== undefined) throw new TrackerOptionsError(`${wrong} names no repositories`);
+      checkRules(repositories);
     }
     const rules = new Set(grants.flatMap(({ repositories }) => repositories));
     if (rules.size > TOKEN_REPOSITORIES_MAX) {
@@ -37,6 +36,12 @@ export class HostPolicy {
     this.#known.set(host, rules);
     return rules;
   }
+}
+
+/** Throws `ERR_P2P_TRACKER_OPTIONS`. */
+export function checkRules(rules: readonly string[]): void {
+  const wrong = rules.find((rule) => !isRepositoryRule(rule));
+  if (wrong !== undefined) throw new TrackerOptionsError(`${wrong} names no repositories`);
 }
 
 /** Each part between stars is looked for once, from where the one before ended. */

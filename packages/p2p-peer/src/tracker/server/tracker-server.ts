@@ -20,7 +20,7 @@ import {
 import { AnnounceEngine } from './announce-engine.ts';
 import { AnnounceGate } from './announce-gate.ts';
 import { Askers, type PortKind } from './asker.ts';
-import { type HostGrant, HostPolicy } from './host-policy.ts';
+import { checkRules, type HostGrant, HostPolicy } from './host-policy.ts';
 import { type Refusal, sendError } from './http-answer.ts';
 import { HttpListener, type ListenAddress } from './http-listener.ts';
 import { PreheatTable } from './preheat-table.ts';
@@ -84,10 +84,11 @@ export class TrackerServer implements AsyncDisposable {
   }
 
   private constructor(options: TrackerServerOptions) {
-    const { random = Math.random, nowMs = Date.now, grants } = options;
+    const { random = Math.random, nowMs = Date.now, grants, publicRepositories = [] } = options;
+    checkRules(publicRepositories);
     this.#options = options;
     this.#nowMs = nowMs;
-    this.#table = new SwarmTable({ publicRules: options.publicRepositories ?? [], random });
+    this.#table = new SwarmTable({ publicRules: publicRepositories, random });
     this.#askers = new Askers(options.adminToken, nowMs);
     this.#hostRates = new RequestRates(options.hostRate ?? HOST_RATE);
     const table = this.#table;
