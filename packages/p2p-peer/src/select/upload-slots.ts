@@ -108,9 +108,8 @@ export class UploadSlots {
   }
 
   #horizonBytes(): number {
-    // Before the first block nobody knows; a slow link has promised a second's worth by then.
-    if (this.#bytesPerMs === undefined) return this.#bytesMax / 4;
-    return Math.min(this.#bytesMax, this.#bytesPerMs * this.#horizonMs);
+    const rate = this.#bytesPerMs ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.#bytesMax, rate * this.#horizonMs);
   }
 
   #count(upload: Upload, sign: 1 | -1): void {
