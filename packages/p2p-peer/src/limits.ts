@@ -75,3 +75,7 @@ export const SWARM_CHECK_MS = 30_000;
 export const ANNOUNCE_INTERVAL_MS = 30_000;
 /** How often wires to neighbours are looked at: it costs no message. */
 export const NEIGHBOURS_CHECK_MS = 2000;
+/** How long a reader waits to hear from a home what pieces must be: then the home itself is asked for them. */
+export const PIECE_HASHES_TIMEOUT_MS = 200;
+/** Blobs that one reader without digests of chunks reads at a time. */
+export const TRUSTED_BLOBS_MAX = 256;

@@ -4,11 +4,19 @@
  */
 import type { BlobKey, BlobReadOptions, BlobSource } from '@shoal/blob-store';
 import { errorCode } from '@shoal/errors';
+import { LRUCache } from 'lru-cache';
+import { TRUSTED_BLOBS_MAX } from '../limits.ts';
+import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Swarm } from '../swarm/swarm.ts';
+import type { TrustedReads } from '../swarm/trusted-reads.ts';
 import type { PeerTraffic, TrafficSource } from './peer-traffic.ts';
 import type { SwarmTable } from './swarm-table.ts';
 
+/** Whether the reader compares what he gets with digests of his own, chunk by chunk. */
+export type ReaderKind = 'verifying' | 'believing';
+
 export type PeerSourceInput = {
+  readonly reader: ReaderKind;
   readonly origin: BlobSource;
   /** `registry/repository`. */
   readonly repository: string;
@@ -35,6 +43,7 @@ const SOURCES: Readonly<Record<string, TrafficSource>> = {
 
 export function peerSource(input: PeerSourceInput): BlobSource {
   const { origin, repository, swarms, traffic } = input;
+  const trusted = new TrustedShelf(input);
   return {
     name: origin.name,
     async read(blob: BlobKey, offset: number, length: number, options: BlobReadOptions = {}) {
@@ -47,7 +56,8 @@ export function peerSource(input: PeerSourceInput): BlobSource {
       try {
         return await swarms.use({ blobId, sizeBytes }, (swarm) => {
           input.onRead(swarm);
-          return swarm.read(range, read);
+          if (input.reader === 'verifying') return swarm.read(range, read);
+          return trusted.read(swarm, range, options);
         });
       } catch (error) {
         if (UNSHARED.includes(errorCode(error))) return await alone();
@@ -56,6 +66,31 @@ export function peerSource(input: PeerSourceInput): BlobSource {
     },
     close: () => origin.close(),
   };
+}
+
+/** The reads of one reader, by swarm: several of one blob share what they read. */
+class TrustedShelf {
+  readonly #input: PeerSourceInput;
+  readonly #open = new LRUCache<Swarm, TrustedReads>({ max: TRUSTED_BLOBS_MAX });
+
+  constructor(input: PeerSourceInput) {
+    this.#input = input;
+  }
+
+  async read(swarm: Swarm, range: ByteRange, options: BlobReadOptions): Promise<Buffer> {
+    const reads = this.#open.get(swarm) ?? this.#openReads(swarm);
+    return await reads.read(range, options);
+  }
+
+  #openReads(swarm: Swarm): TrustedReads {
+    const { origin, repository, traffic } = this.#input;
+    const onFetched = (name: string, bytes: number) => {
+      traffic.count(SOURCES[name] ?? 'origin', bytes);
+    };
+    const reads = swarm.trustedReads({ origin, repository, onFetched });
+    this.#open.set(swarm, reads);
+    return reads;
+  }
 }
 
 function countedOptions(options: BlobReadOptions, traffic: PeerTraffic): BlobReadOptions {

@@ -9,7 +9,7 @@ import type { CompressedStore, StoreStats } from '../store/compressed-store.ts';
 import type { WireListener } from '../wire/wire-listener.ts';
 import type { HostDirectory } from './host-directory.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
-import { peerSource } from './peer-source.ts';
+import { peerSource, type ReaderKind } from './peer-source.ts';
 import type { PeerTraffic, TrafficBytes } from './peer-traffic.ts';
 import type { PeerTrust } from './peer-trust.ts';
 import type { SwarmTable } from './swarm-table.ts';
@@ -49,11 +49,14 @@ export class Peer implements AsyncDisposable {
     return this.#parts.listener.port;
   }
 
-  /** Blobs of one repository, `registry/repository`; closing it closes the reader's origin. */
-  source(origin: BlobSource, repository: string): BlobSource {
+  /**
+   * Blobs of one repository, `registry/repository`; closing it closes the reader's origin. A reader who
+   * does not verify by chunks gets whole pieces, of homes or compared with what homes say.
+   */
+  source(origin: BlobSource, repository: string, reader: ReaderKind = 'verifying'): BlobSource {
     const { swarms, traffic, trust, neighbourhood } = this.#parts;
     return peerSource({
-      ...{ origin, repository, swarms, traffic },
+      ...{ reader, origin, repository, swarms, traffic },
       hasToken: () => trust.token() !== undefined,
       onRead: (swarm) => neighbourhood.attend(swarm, repository),
     });

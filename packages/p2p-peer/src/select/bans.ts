@@ -9,6 +9,8 @@ import { BANS_MAX } from '../limits.ts';
 export const SLOW_BAN_MS = 5000;
 export const SLOW_BAN_MS_MAX = 60_000;
 export const LIAR_BAN_MS = 3_600_000;
+/** One of several of whom one has lied. */
+export const SUSPECT_BAN_MS = 60_000;
 /** What is left of any ban where the peer is a home. */
 export const HOME_BAN_MS_MAX = 1000;
 /** Of a home that sent wrong bytes: its origin may have given them. */
@@ -36,6 +38,14 @@ export class Bans {
   liar(peer: PeerId, nowMs: number): void {
     const slowMs = this.#bans.get(peer)?.slowMs ?? 0;
     this.#set(peer, { fromMs: nowMs, untilMs: nowMs + LIAR_BAN_MS, slowMs, isLiar: true });
+  }
+
+  /** It or another one sent wrong bytes. */
+  suspect(peer: PeerId, nowMs: number): void {
+    const before = this.#bans.get(peer);
+    if (before !== undefined && before.untilMs >= nowMs + SUSPECT_BAN_MS) return;
+    const untilMs = nowMs + SUSPECT_BAN_MS;
+    this.#set(peer, { fromMs: nowMs, untilMs, slowMs: before?.slowMs ?? 0, isLiar: false });
   }
 
   /** It answered in time: the next ban for slowness is a short one again. */

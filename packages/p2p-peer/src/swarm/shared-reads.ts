@@ -10,11 +10,15 @@ import type { ByteRange } from '../ranges/byte-range.ts';
 export type SharedReadOptions = {
   readonly signal?: AbortSignal | undefined;
   readonly priority: Priority;
+  /** Told where the bytes came from, whoever had asked for them first. */
+  readonly onSources?: ((sources: ReadonlySet<string>) => void) | undefined;
 };
 
 export type ReadBytes = {
   /** Not changed afterwards. */
   readonly bytes: Buffer;
+  /** Names of where they came from; none where nobody asks. */
+  readonly sources?: ReadonlySet<string>;
   /** Resolves when they are kept where they are looked for first; until then they are given from here. */
   readonly kept?: Promise<unknown>;
 };
@@ -33,7 +37,7 @@ type Waiter = { readonly priority: Priority };
 
 type Flight = {
   readonly range: ByteRange;
-  readonly bytes: Promise<Buffer>;
+  readonly reading: Promise<ReadBytes>;
   readonly controller: AbortController;
   readonly waiters: Set<Waiter>;
   /** The bytes have come. */
@@ -75,7 +79,9 @@ export class SharedReads {
     signal?.addEventListener('abort', giveUp, { once: true });
     if (signal?.aborted === true) giveUp();
     try {
-      return await Promise.race([collect(flights, range), given]);
+      const { bytes, sources } = await Promise.race([collect(flights, range), given]);
+      options.onSources?.(sources);
+      return bytes;
     } finally {
       signal?.removeEventListener('abort', giveUp);
       this.#leave(flights, waiter);
@@ -133,8 +139,7 @@ export class SharedReads {
     const waiters = new Set<Waiter>();
     const priority = () => ORDER.find((each) => hasPriority(waiters, each)) ?? 'background';
     const reading = this.#input.read(range, { signal: controller.signal, priority });
-    const bytes = reading.then((read) => read.bytes);
-    const flight: Flight = { range, bytes, controller, waiters, isHere: false };
+    const flight: Flight = { range, reading, controller, waiters, isHere: false };
     const end = () => {
       this.#flights = this.#flights.filter((each) => each !== flight);
     };
@@ -143,7 +148,6 @@ export class SharedReads {
       return kept;
     };
     reading.then(arrive).then(end, end);
-    bytes.catch(() => undefined);
     return flight;
   }
 
@@ -180,13 +184,17 @@ function mergeTouching(ranges: readonly ByteRange[]): ByteRange[] {
 }
 
 /** A copy of the range out of the flights that cover it. */
-async function collect(flights: readonly Flight[], range: ByteRange): Promise<Buffer> {
-  const parts = await Promise.all(flights.map(({ bytes }) => bytes));
+async function collect(
+  flights: readonly Flight[],
+  range: ByteRange,
+): Promise<Required<Omit<ReadBytes, 'kept'>>> {
+  const parts = await Promise.all(flights.map(({ reading }) => reading));
   const bytes = Buffer.allocUnsafe(range.end - range.start);
   for (const [index, { range: own }] of flights.entries()) {
     const start = Math.max(own.start, range.start);
     const end = Math.min(own.end, range.end);
-    parts[index]?.copy(bytes, start - range.start, start - own.start, end - own.start);
+    parts[index]?.bytes.copy(bytes, start - range.start, start - own.start, end - own.start);
   }
-  return bytes;
+  const sources = new Set(parts.flatMap((part) => [...(part.sources ?? [])]));
+  return { bytes, sources };
 }

@@ -23,8 +23,11 @@ export type SwarmFetchesInput = {
   readonly nowMs: () => number;
 };
 
-/** For whom: a reader of this host, peers that take it for a home, a reader who trusts nobody else. */
-export type FetchMode = 'reader' | 'home' | 'alone';
+/**
+ * For whom: a reader who verifies what he gets, one who believes homes and the origin, peers that take
+ * this host for a home, or one who believes the origin alone.
+ */
+export type FetchMode = 'reader' | 'trusted' | 'home' | 'alone';
 
 export type FetchCall = {
   readonly mode: FetchMode;
@@ -49,6 +52,8 @@ export class SwarmFetches {
   readonly #running = new Set<RangeFetch>();
   readonly #selfId: PeerId;
   readonly #view: SwarmView;
+  /** Of those who believe homes only. */
+  readonly #homesView: SwarmView;
 
   constructor(input: SwarmFetchesInput) {
     this.#input = input;
@@ -61,6 +66,16 @@ export class SwarmFetches {
           peer === this.#selfId ? 'self' : wires.candidate(peer, true),
         ),
       heardAtMs: (peer) => wires.heardAtMs(peer),
+      get knownPeers() {
+        return directory.live().length;
+      },
+    };
+    this.#homesView = {
+      ...this.#view,
+      holders: (range) => {
+        const homes = this.homes(range);
+        return wires.holders(range).filter(({ peer }) => homes.includes(peer));
+      },
       get knownPeers() {
         return directory.live().length;
       },
@@ -90,6 +105,17 @@ export class SwarmFetches {
     return this.homes(range).includes(this.#selfId);
   }
 
+  /** By rank, without this host. */
+  otherHomes(range: ByteRange): readonly PeerId[] {
+    return this.homes(range).filter((peer) => peer !== this.#selfId);
+  }
+
+  /** Somebody who is no home has told that he holds all of it. */
+  hasOtherHolders(range: ByteRange): boolean {
+    const homes = this.homes(range);
+    return this.#input.wires.holders(range).some(({ peer }) => !homes.includes(peer));
+  }
+
   joined(peer: PeerId): void {
     for (const fetch of [...this.#running]) fetch.joined(peer);
   }
@@ -104,12 +130,17 @@ export class SwarmFetches {
     }
   }
 
+  #viewOf(mode: FetchMode): SwarmView {
+    if (mode === 'alone') return NOBODY;
+    return mode === 'trusted' ? this.#homesView : this.#view;
+  }
+
   #inputOf({ mode, origin, onBytes, onFetched }: FetchCall): RangeFetchInput {
     const { blobId, sizeBytes, wires, bans, nowMs } = this.#input;
     const fetched = onFetched === undefined ? {} : { onFetched };
     return {
-      view: mode === 'alone' ? NOBODY : this.#view,
-      policy: { isHome: mode !== 'reader' },
+      view: this.#viewOf(mode),
+      policy: { isHome: mode === 'home' || mode === 'alone' },
       ask: async (peer, range, options) => {
         const wire = await wires.wireTo(peer);
         const bytes = await wire.request(range.start, rangeBytes(range), options);

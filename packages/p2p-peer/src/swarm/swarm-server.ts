@@ -39,6 +39,8 @@ export class SwarmServer implements WireServer {
   readonly #input: SwarmServerInput;
   /** Where the blob is known to be. */
   readonly #repositories = new Set<string>();
+  /** Pieces whose hash is being computed. */
+  readonly #hashing = new Set<number>();
   /** What a home reads for others, by repository. */
   readonly #homeReads = new Map<string, SharedReads>();
 
@@ -84,8 +86,20 @@ export class SwarmServer implements WireServer {
   }
 
   hashes(_: BlobWire, firstPiece: number, count: number): readonly (Buffer | undefined)[] {
+    return Array.from({ length: count }, (__, index) => this.#hashOf(firstPiece + index));
+  }
+
+  /** One that is not known yet is computed, for the next who asks. */
+  #hashOf(piece: number): Buffer | undefined {
     const { stored } = this.#input;
-    return Array.from({ length: count }, (__, index) => stored.pieceHash(firstPiece + index));
+    const known = stored.pieceHash(piece);
+    if (known !== undefined || this.#hashing.has(piece)) return known;
+    this.#hashing.add(piece);
+    void stored
+      .hashPiece(piece)
+      .then((hash) => (hash === undefined ? undefined : stored.setPieceHash(piece, hash)))
+      .finally(() => this.#hashing.delete(piece));
+    return undefined;
   }
 
   onHeld(_: BlobWire, ranges: readonly ByteRange[]): void {

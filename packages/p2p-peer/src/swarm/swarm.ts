@@ -16,10 +16,12 @@ import { distanceBetween } from '../select/candidate.ts';
 import type { UploadSlots } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, SharedBlob } from '../wire/blob-wire.ts';
+import { blame } from './blame.ts';
 import { JudgedRead } from './judged-read.ts';
 import { SwarmFetches } from './swarm-fetches.ts';
 import { SwarmServer } from './swarm-server.ts';
 import { SwarmWires } from './swarm-wires.ts';
+import { TrustedReads } from './trusted-reads.ts';
 
 export type SwarmInput = {
   readonly stored: StoredBlob;
@@ -43,6 +45,10 @@ export type SwarmRead = {
   /** The reader's own way to the origin. */
   readonly origin: BlobSource;
   readonly options: BlobReadOptions;
+};
+
+export type TrustedReader = Pick<SwarmRead, 'repository' | 'origin'> & {
+  readonly onFetched: (sourceName: string, bytes: number) => void;
 };
 
 const NEVER_ABORTED = new AbortController().signal;
@@ -108,6 +114,10 @@ export class Swarm implements AsyncDisposable {
     const own = await stored.read(range.start, rangeBytes(range));
     if (own !== undefined) {
       this.#input.onStoreRead(own.length);
+      options.onVerdict?.((offset, length, verdict) => {
+        // Their disk is failing: they are fetched again.
+        if (verdict === 'wrong') stored.refute(offset, length);
+      });
       return own;
     }
     const judged = this.#judgedRead(range);
@@ -120,6 +130,19 @@ export class Swarm implements AsyncDisposable {
       judged.close();
       throw error;
     }
+  }
+
+  /** For a reader who cannot verify what he gets: see `TrustedReads`. */
+  trustedReads({ repository, origin, onFetched }: TrustedReader): TrustedReads {
+    const { stored, bans, nowMs, onStoreRead } = this.#input;
+    this.#repository = repository;
+    this.#server.learn(repository);
+    return new TrustedReads({
+      ...{ stored, wires: this.wires, fetches: this.#fetches, origin, onStoreRead },
+      onWrong: (piece, senders) => blame(bans, senders, this.#fetches.homes(piece), nowMs()),
+      onFetched,
+      nameOf: (peer) => this.#sourceName(peer),
+    });
   }
 
   /** These are held from now on. */
@@ -160,7 +183,7 @@ export class Swarm implements AsyncDisposable {
       deposit: stored.deposit(),
       onWrong: (wrong, senders) => {
         this.#disputed.add(wrong);
-        for (const peer of senders) bans.liar(peer, nowMs());
+        blame(bans, senders, this.#fetches.homes(wrong), nowMs());
       },
     });
   }

@@ -111,10 +111,10 @@ export class PeerCluster {
     return { peer, facts: peer.status().self };
   }
 
-  /** A host that serves every blob as the test says; it tells that it is a seed. */
-  async startWire(name: string, blob: SharedBlob): Promise<HostFacts> {
-    const trust = await this.#trustOf(name, 'seed', ['*']);
-    const facts = { host: trust.host, role: 'seed', zone: 'z', rack: 'r' } as const;
+  /** A host that serves every blob as the test says. */
+  async startWire(name: string, blob: SharedBlob, role: HostRole = 'seed'): Promise<HostFacts> {
+    const trust = await this.#trustOf(name, role, ['*']);
+    const facts = { host: trust.host, role, zone: 'z', rack: 'r' } as const;
     const self: HostFacts = { ...facts, address: '127.0.0.1:0' };
     const listener = await WireListener.open({
       ...{ self, trust, accept: () => blob, listenHost: '127.0.0.1', port: 0 },

@@ -1,0 +1,178 @@
+/**
+ * Reads for those who cannot verify what they are given part by part: layers that nobody has converted.
+ * Whole pieces are read, and each byte of them is of a piece whose SHA-256 a home has told, or comes
+ * from a home or the origin itself. A piece without such a hash is taken from nobody else.
+ */
+import type { BlobReadOptions, BlobSource, Priority } from '@shoal/blob-store';
+import { priorityOf } from '@shoal/blob-store';
+import type { PeerId } from '../identity/peer-id.ts';
+import { HOME_FETCH_BYTES_MAX, PIECE_BYTES, PIECE_HASHES_TIMEOUT_MS } from '../limits.ts';
+import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import type { StoredBlob } from '../store/stored-blob.ts';
+import { Senders } from './senders.ts';
+import { type ReadBytes, SharedReads } from './shared-reads.ts';
+import type { FetchMode, SwarmFetches } from './swarm-fetches.ts';
+import type { SwarmWires } from './swarm-wires.ts';
+
+export type TrustedReadsInput = {
+  readonly stored: StoredBlob;
+  readonly wires: SwarmWires;
+  readonly fetches: SwarmFetches;
+  /** A piece is not what its home says. */
+  readonly onWrong: (piece: ByteRange, senders: ReadonlySet<PeerId>) => void;
+  /** Bytes were held here already. */
+  readonly onStoreRead: (bytes: number) => void;
+  /** Bytes came from a peer or the origin; told once each. */
+  readonly onFetched: (sourceName: string, bytes: number) => void;
+  /** Of a peer, for counters. */
+  readonly nameOf: (peer: PeerId) => string;
+  /** The reader's own way to the origin. */
+  readonly origin: BlobSource;
+};
+
+type Call = { readonly signal: AbortSignal; readonly priority: () => Priority };
+type PieceCall = Call & {
+  /** Where it came from is put in. */
+  readonly sources: Set<string>;
+};
+
+export class TrustedReads {
+  readonly #input: TrustedReadsInput;
+  readonly #shared: SharedReads;
+
+  constructor(input: TrustedReadsInput) {
+    this.#input = input;
+    this.#shared = new SharedReads({
+      bytesMax: HOME_FETCH_BYTES_MAX,
+      read: (range, call) => this.#readPieces(range, call),
+    });
+  }
+
+  /** Right as far as homes and the origin are believed. */
+  async read(range: ByteRange, options: BlobReadOptions): Promise<Buffer> {
+    const pieces = wholePieces(range, this.#input.stored.sizeBytes);
+    const { signal } = options;
+    const bytes = await this.#shared.read(pieces, {
+      ...{ signal, priority: priorityOf(options) },
+      onSources: (sources) => {
+        for (const name of sources) options.onFetched?.(name, rangeBytes(range));
+      },
+    });
+    return bytes.subarray(range.start - pieces.start, range.end - pieces.start);
+  }
+
+  async #readPieces(range: ByteRange, call: Call): Promise<ReadBytes> {
+    await this.#askHashes(range, call.signal);
+    const sources = new Set<string>();
+    const pieces = piecesOf(range);
+    const read = await Promise.all(
+      pieces.map((piece) => this.#readPiece(piece, { ...call, sources })),
+    );
+    return { bytes: Buffer.concat(read), sources };
+  }
+
+  async #readPiece(piece: ByteRange, call: PieceCall): Promise<Buffer> {
+    const { stored, onStoreRead } = this.#input;
+    const held = await stored.read(piece.start, rangeBytes(piece));
+    if (held !== undefined) {
+      onStoreRead(held.length);
+      return held;
+    }
+    if (stored.pieceHash(numberOf(piece)) !== undefined) {
+      const verified = await this.#fetchVerified(piece, call);
+      if (verified !== undefined) return verified;
+    }
+    return await this.#fetchTrusted(piece, call);
+  }
+
+  /** From whoever has it, compared with the hash that a home has told; undefined when it is wrong. */
+  async #fetchVerified(piece: ByteRange, call: PieceCall): Promise<Buffer | undefined> {
+    const { stored, onWrong } = this.#input;
+    const senders = new Senders();
+    const bytes = await this.#fetch(piece, call, 'reader', senders);
+    await stored.write(piece.start, bytes);
+    const check = await stored.verifyPiece(numberOf(piece));
+    if (check === 'right') return bytes;
+    if (check === 'wrong') onWrong(piece, senders.take(piece));
+    return undefined;
+  }
+
+  /** From homes and the origin: what they say is believed, and kept. */
+  async #fetchTrusted(piece: ByteRange, call: PieceCall): Promise<Buffer> {
+    const { stored } = this.#input;
+    const deposit = stored.deposit();
+    try {
+      const bytes = await this.#fetch(piece, call, 'trusted');
+      if (await deposit.write(piece.start, bytes)) {
+        deposit.settle(piece.start, bytes.length, 'right');
+      }
+      return bytes;
+    } finally {
+      deposit.close();
+    }
+  }
+
+  #fetch(piece: ByteRange, call: PieceCall, mode: FetchMode, senders?: Senders): Promise<Buffer> {
+    const { fetches, origin, onFetched, nameOf } = this.#input;
+    const { signal, priority, sources } = call;
+    return fetches.fetch(piece, {
+      ...{ mode, origin, signal, priority },
+      onBytes: (sender, part) => {
+        if (sender !== 'origin') senders?.add(sender, part);
+        const name = sender === 'origin' ? origin.name : nameOf(sender);
+        sources.add(name);
+        onFetched(name, rangeBytes(part));
+      },
+    });
+  }
+
+  /**
+   * Where somebody other than a home has some of it: whether a home knows what it must be. Nobody waits
+   * long for that: without a hash the piece comes from the home itself.
+   */
+  async #askHashes(range: ByteRange, signal: AbortSignal): Promise<void> {
+    const { stored, wires, fetches } = this.#input;
+    const pieces = piecesOf(range).filter(
+      (piece) =>
+        stored.pieceHash(numberOf(piece)) === undefined &&
+        !stored.isHeld(piece) &&
+        fetches.hasOtherHolders(piece),
+    );
+    const [first] = pieces;
+    const last = pieces.at(-1);
+    const [home] = fetches.otherHomes(range);
+    if (first === undefined || last === undefined || home === undefined) return;
+    const firstPiece = numberOf(first);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(PIECE_HASHES_TIMEOUT_MS)]);
+    try {
+      const wire = await wires.wireTo(home);
+      const hashes = await wire.askHashes(firstPiece, numberOf(last) - firstPiece + 1, limit);
+      for (const [index, hash] of hashes.entries()) {
+        if (hash !== undefined) stored.setPieceHash(firstPiece + index, hash);
+      }
+    } catch {
+      signal.throwIfAborted();
+    }
+  }
+}
+
+function numberOf({ start }: ByteRange): number {
+  return Math.floor(start / PIECE_BYTES);
+}
+
+/** The pieces that have any byte of the range, whole. */
+function wholePieces({ start, end }: ByteRange, sizeBytes: number): ByteRange {
+  return {
+    start: Math.floor(start / PIECE_BYTES) * PIECE_BYTES,
+    end: Math.min(Math.ceil(end / PIECE_BYTES) * PIECE_BYTES, sizeBytes),
+  };
+}
+
+/** Of a range that begins with a piece. */
+function piecesOf({ start, end }: ByteRange): ByteRange[] {
+  const pieces: ByteRange[] = [];
+  for (let at = start; at < end; at += PIECE_BYTES) {
+    pieces.push({ start: at, end: Math.min(at + PIECE_BYTES, end) });
+  }
+  return pieces;
+}

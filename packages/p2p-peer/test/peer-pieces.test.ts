@@ -1,0 +1,101 @@
+/** Readers without digests of their own: whole pieces, of homes or as homes say they must be. */
+import { createHash } from 'node:crypto';
+import { type BlobId, parseBlobId } from '@shoal/oci';
+import { until } from '@shoal/test-kit';
+import t from 'tap';
+import { PIECE_BYTES } from '../src/limits.ts';
+import type { BlobWire, WireServer } from '../src/wire/blob-wire.ts';
+import { type ClusterHost, CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
+import { patternedBlob } from './support/wire-pair.ts';
+
+const REPOSITORY = 'registry.test/app';
+const bytes = patternedBlob(3 * PIECE_BYTES + 4321);
+const blobId: BlobId = parseBlobId(createHash('sha256').update(bytes).digest('hex'));
+const key = { blobId, sizeBytes: bytes.length };
+
+t.setTimeout(120_000);
+
+function openOrigin(): CountingOrigin {
+  return new CountingOrigin(new Map([[blobId, bytes]]));
+}
+
+async function whenReady(...hosts: readonly ClusterHost[]): Promise<void> {
+  await until('tokens are here', () => hosts.every(({ peer }) => peer.status().hasToken));
+}
+
+async function read(
+  { peer }: ClusterHost,
+  origin: CountingOrigin,
+  offset = 0,
+  length = bytes.length - offset,
+) {
+  const sources = new Set<string>();
+  const source = peer.source(origin, REPOSITORY, 'believing');
+  const found = await source.read(key, offset, length, { onFetched: (name) => sources.add(name) });
+  return { isRight: found.equals(bytes.subarray(offset, offset + length)), sources: [...sources] };
+}
+
+t.test('a part of a piece brings the piece, from its home, once for all', async (t) => {
+  const origin = openOrigin();
+  const cluster = await PeerCluster.open(t, origin);
+  const seed = await cluster.start('seed-1', 'seed');
+  const seeds = [seed.facts];
+  const hosts = [
+    await cluster.start('a', 'peer', { seeds }),
+    await cluster.start('b', 'peer', { seeds }),
+  ];
+  await whenReady(seed, ...hosts);
+  for (const host of hosts) {
+    t.same(await read(host, origin, PIECE_BYTES + 10, 100), {
+      isRight: true,
+      sources: ['peer-rack'],
+    });
+  }
+  t.equal(origin.bytes, PIECE_BYTES);
+  const both = await Promise.all(hosts.map((host) => read(host, origin)));
+  t.ok(both.every(({ isRight }) => isRight));
+  t.equal(origin.bytes, bytes.length, 'each byte once');
+});
+
+t.test('without seeds and peers it comes from the origin, in whole pieces', async (t) => {
+  const origin = openOrigin();
+  const cluster = await PeerCluster.open(t, origin);
+  const alone = await cluster.start('alone', 'peer');
+  await whenReady(alone);
+  t.same(await read(alone, origin, 5, 10), { isRight: true, sources: ['registry'] });
+  t.equal(origin.bytes, PIECE_BYTES);
+  await until('it is held', () => alone.peer.status().store.bytesSettled === PIECE_BYTES);
+  t.same(await read(alone, origin, 5, 10), { isRight: true, sources: [] });
+});
+
+t.test('a liar that holds everything changes no byte', async (t) => {
+  const origin = openOrigin();
+  const cluster = await PeerCluster.open(t, origin);
+  const seed = await cluster.start('seed-1', 'seed');
+  let lies = 0;
+  const server: WireServer = {
+    serve: async (_: BlobWire, __: number, length: number) => {
+      lies += 1;
+      return Buffer.alloc(length, 0xee);
+    },
+    hashes: (_, __, count) => Array.from({ length: count }, () => Buffer.alloc(32, 7)),
+    onHeld: () => undefined,
+  };
+  const held = () => [{ start: 0, end: bytes.length }];
+  const liar = await cluster.startWire('liar', { blobBytes: bytes.length, server, held }, 'peer');
+  const seeds = [seed.facts, liar];
+  const first = await cluster.start('a', 'peer', { seeds });
+  await whenReady(seed, first);
+  t.ok((await read(first, origin)).isRight, 'the home has told no hash yet: it is asked itself');
+  t.equal(lies, 0);
+  // Whoever asks makes the home compute the hashes: the next one hears of them.
+  for (let number = 0; lies === 0 && number < 20; number++) {
+    const host = await cluster.start(`b-${number}`, 'peer', { seeds });
+    await whenReady(host);
+    t.ok((await read(host, origin, 0, 10)).isRight, 'it has wires now');
+    await until('the liar is a neighbour', () => host.peer.status().wires >= 2);
+    t.ok((await read(host, origin)).isRight, 'right, whoever was asked');
+  }
+  t.ok(lies > 0, 'the liar was asked, and what it sent compared');
+  t.equal(origin.bytes, bytes.length);
+});
