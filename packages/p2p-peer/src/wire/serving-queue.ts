@@ -3,7 +3,12 @@
  * those that are read or unsent fit into the memory one peer may cost. A cancelled one is refused.
  */
 import { WireLimitError } from './errors.ts';
-import { READING_BLOCKS_MAX, SIGN_OF_LIFE_MS, UNSENT_BYTES_MAX } from './limits.ts';
+import {
+  READING_BLOCKS_MAX,
+  SIGN_OF_LIFE_MS,
+  SOCKET_BYTES_MAX,
+  UNSENT_BYTES_MAX,
+} from './limits.ts';
 import type { WireBlock } from './peer-wire-handler.ts';
 import type { Block } from './piece-layout.ts';
 
@@ -20,15 +25,22 @@ export type ServingQueueInput = {
   readonly onSlow: () => void;
 };
 
-type Entry = { readonly block: Block; readonly abort: AbortController };
+type Entry = {
+  readonly block: Block;
+  readonly abort: AbortController;
+  /** Once they are read. */
+  bytes: Buffer | undefined;
+};
 
 export class ServingQueue {
   readonly #input: ServingQueueInput;
   /** In the order they came. */
   readonly #waiting: Entry[] = [];
   readonly #reading = new Set<Entry>();
-  /** Those included that were cancelled while they are read: their memory is not free yet. */
-  #readingBytes = 0;
+  /** Read, and not given to the socket yet. */
+  readonly #ready = new Set<Entry>();
+  /** Of blocks that are read or ready; those included that were cancelled while they are read. */
+  #memoryBytes = 0;
   #readingCount = 0;
   #isClosed = false;
   #slowTimer: NodeJS.Timeout | undefined;
@@ -39,35 +51,46 @@ export class ServingQueue {
 
   /** Throws `ERR_P2P_WIRE_LIMIT`. */
   add(block: Block): void {
-    const count = this.#waiting.length + this.#reading.size + 1;
+    const count = this.#count + 1;
     const { requestsMax } = this.#input;
     if (count > requestsMax) {
       throw new WireLimitError('the number of requests', count, requestsMax);
     }
-    this.#waiting.push({ block, abort: new AbortController() });
+    this.#waiting.push({ block, abort: new AbortController(), bytes: undefined });
     this.#slowTimer ??= setInterval(() => this.#onSlow(), SIGN_OF_LIFE_MS).unref();
     this.pump();
   }
 
-  /** One that was answered already is no longer here. */
+  /** One whose bytes the socket has is no longer here. */
   cancel(block: WireBlock): void {
     const isIt = (entry: Entry) =>
       entry.block.index === block.index &&
       entry.block.offset === block.offset &&
       entry.block.length === block.length;
     const at = this.#waiting.findIndex(isIt);
-    const [entry] = at === -1 ? [...this.#reading].filter(isIt) : this.#waiting.splice(at, 1);
+    const begun = [...this.#reading, ...this.#ready];
+    const [entry] = at === -1 ? begun.filter(isIt) : this.#waiting.splice(at, 1);
     if (entry === undefined) return;
     this.#reading.delete(entry);
+    if (this.#ready.delete(entry)) this.#memoryBytes -= block.length;
     entry.abort.abort();
     this.#input.refuse(entry.block, undefined);
   }
 
+  /** Gives the socket what it may have, and reads what there is room for. */
   pump(): void {
+    const { line } = this.#input;
+    for (const entry of this.#ready) {
+      if (line.unsentBytes >= SOCKET_BYTES_MAX) break;
+      this.#ready.delete(entry);
+      const { index, offset, length } = entry.block;
+      this.#memoryBytes -= length;
+      if (entry.bytes !== undefined) line.piece(index, offset, entry.bytes);
+    }
     while (!this.#isClosed && this.#readingCount < READING_BLOCKS_MAX) {
       const [next] = this.#waiting;
       if (next === undefined) return;
-      const bytes = this.#input.line.unsentBytes + this.#readingBytes + next.block.length;
+      const bytes = line.unsentBytes + this.#memoryBytes + next.block.length;
       if (bytes > UNSENT_BYTES_MAX) return;
       this.#waiting.shift();
       void this.#answer(next);
@@ -80,31 +103,36 @@ export class ServingQueue {
     this.#waiting.length = 0;
     for (const { abort } of this.#reading) abort.abort();
     this.#reading.clear();
+    this.#ready.clear();
+  }
+
+  get #count(): number {
+    return this.#waiting.length + this.#reading.size + this.#ready.size;
   }
 
   async #answer(entry: Entry): Promise<void> {
     const { block, abort } = entry;
     this.#reading.add(entry);
-    this.#readingBytes += block.length;
+    this.#memoryBytes += block.length;
     this.#readingCount += 1;
-    let bytes: Buffer | undefined;
     let failure: unknown;
     try {
-      bytes = await this.#input.serve(block, abort.signal);
+      entry.bytes = await this.#input.serve(block, abort.signal);
     } catch (error) {
       failure = error;
     }
-    this.#readingBytes -= block.length;
     this.#readingCount -= 1;
-    if (this.#reading.delete(entry)) {
-      if (bytes?.length !== block.length) this.#input.refuse(block, failure);
-      else this.#input.line.piece(block.index, block.offset, bytes);
+    const isWanted = this.#reading.delete(entry);
+    if (isWanted && entry.bytes?.length === block.length) this.#ready.add(entry);
+    else {
+      this.#memoryBytes -= block.length;
+      if (isWanted) this.#input.refuse(block, failure);
     }
     this.pump();
   }
 
   #onSlow(): void {
-    if (this.#reading.size > 0 || this.#waiting.length > 0) this.#input.onSlow();
+    if (this.#count > 0) this.#input.onSlow();
     else {
       clearInterval(this.#slowTimer);
       this.#slowTimer = undefined;
