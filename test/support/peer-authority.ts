@@ -19,6 +19,8 @@ export type PeerConfigText = {
   /** TOML of the seeds that are known. */
   readonly seeds: readonly string[];
   readonly zone?: string;
+  /** Mirrors this registry, which speaks plain HTTP. */
+  readonly mirrors?: string | undefined;
 };
 
 export class PeerAuthority {
@@ -58,7 +60,9 @@ export function writePlainHttp(home: string, registryHost: string): void {
   writeFileSync(join(directory, 'hosts.toml'), `server = "http://${registryHost}"\n`);
 }
 
-export function peerConfigText({ home, listen, seeds, zone = 'z' }: PeerConfigText): string {
+export function peerConfigText(text: PeerConfigText): string {
+  const { home, listen, seeds, zone = 'z', mirrors } = text;
+  const upstream = `{ name = "${mirrors}", address = "http://${mirrors}" }`;
   return [
     '[registry]',
     `config_path = "${join(home, 'certs.d')}"`,
@@ -68,6 +72,9 @@ export function peerConfigText({ home, listen, seeds, zone = 'z' }: PeerConfigTe
     `zone = "${zone}"`,
     'rack = "r"',
     `seeds = [${seeds.join(', ')}]`,
+    ...(mirrors === undefined
+      ? []
+      : ['[proxy]', 'listen = "127.0.0.1:0"', `upstreams = [${upstream}]`]),
     '',
   ].join('\n');
 }

@@ -30,6 +30,7 @@ export class PeerWorld {
   /** What the image was made of. */
   readonly source: string;
   readonly reference: string;
+  readonly registryHost: string;
 
   static async open(t: TestScope, { files }: PeerWorldOptions): Promise<PeerWorld> {
     const directory = temporaryDirectory(t);
@@ -53,6 +54,7 @@ export class PeerWorld {
   private constructor(t: TestScope, parts: Parts) {
     this.#t = t;
     this.#parts = parts;
+    this.registryHost = parts.registryHost;
     this.source = join(parts.directory, 'source');
     this.reference = `${parts.registryHost}/shared/image:latest`;
   }
@@ -64,7 +66,8 @@ export class PeerWorld {
     await authority.admit(home, name, role);
     writePlainHttp(home, registryHost);
     const configFile = join(home, 'config.toml');
-    const config = peerConfigText({ home, listen: '127.0.0.1:0', seeds: this.#seeds });
+    const known = { seeds: this.#seeds, mirrors: registryHost };
+    const config = peerConfigText({ home, listen: '127.0.0.1:0', ...known });
     writeFileSync(configFile, config);
     const world = mountWorld(this.#t, { configFile });
     await world.start();

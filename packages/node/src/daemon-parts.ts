@@ -23,6 +23,7 @@ import { serveMetrics } from './metrics/serve-metrics.ts';
 import { claimRun } from './process/run-owner.ts';
 import { ServingMark } from './process/state-holder.ts';
 import { takeStopMark } from './process/stop-mark.ts';
+import { serveProxy } from './proxy/serve-proxy.ts';
 import { openRegistryAccess } from './registry-access.ts';
 import { ownHome } from './upgrade/installed-versions.ts';
 
@@ -93,6 +94,11 @@ async function openServing(
   const { service, lazy, caches, peer } = composed;
   const collector = parts.use(new CacheCollector(caches, policyOf(config), log));
   parts.use(await serveMetrics(metrics, config.metricsAddress, log));
+  const { dockerConfigDirectory } = config;
+  const proxy = await serveProxy({
+    ...{ config: config.proxy, root: paths.root, dockerConfigDirectory, peer, log },
+  });
+  parts.use(proxy);
   const onRequest: typeof metrics.requestFinished = (request) => {
     metrics.requestFinished(request);
     memory.touch();
@@ -102,7 +108,7 @@ async function openServing(
   const endpoint = parts.use(await ContainerdEndpoint.open(snapshots));
   const routes = controlRoutes({
     ...{ service, lazy, snapshots: endpoint.service, credentials, metrics, address, stop },
-    ...{ caches, collector, peer, leaveSocket: () => listener.leave() },
+    ...{ caches, collector, peer, proxyHost: proxy?.host, leaveSocket: () => listener.leave() },
     giveUpSocket: () => listener.giveUp(),
     facts: factsOf(options),
     containerdAddress: config.containerdAddress,

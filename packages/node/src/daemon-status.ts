@@ -13,6 +13,8 @@ export type StatusSources = {
   readonly snapshots: SnapshotService;
   readonly credentials: CredentialStates;
   readonly peer: HostPeer | undefined;
+  /** Where registries are mirrored. */
+  readonly proxyHost: string | undefined;
   /** Where containerd connects. */
   readonly address: string;
   /** Where containerd itself listens. @default where its own configuration has it listen */
@@ -20,7 +22,7 @@ export type StatusSources = {
 };
 
 export async function daemonStatus(sources: StatusSources): Promise<StatusAnswer> {
-  const { facts, service, lazy, snapshots, credentials, address, peer } = sources;
+  const { facts, service, lazy, snapshots, credentials, address, peer, proxyHost } = sources;
   const containerd = sources.containerdAddress ?? containerdAddressIn();
   return {
     daemon: facts,
@@ -29,6 +31,7 @@ export async function daemonStatus(sources: StatusSources): Promise<StatusAnswer
     snapshots: { address, ...(await countSnapshots(snapshots)) },
     containerd: { address: containerd, isThere: existsSync(containerd) },
     ...(peer === undefined ? {} : { peer: peer.status() }),
+    ...(proxyHost === undefined ? {} : { proxy: { address: proxyHost } }),
     credentials: credentials.list(),
   };
 }

@@ -19,6 +19,7 @@ import { LOG_LEVELS, type LogLevel } from '../log/log-levels.ts';
 import { type MetricsAddress, parseMetricsAddress } from '../metrics/metrics-address.ts';
 import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
 import { type PeerConfig, peerConfigOf, peerTable } from './peer-config.ts';
+import { type ProxyConfig, proxyConfigOf, proxyTable } from './proxy-config.ts';
 import { type RegistryConfig, registryConfigOf, registryTables } from './registry-config.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/shoal/config.toml';
@@ -77,6 +78,7 @@ const fileSchema = z.strictObject({
     .optional(),
   ...registryTables,
   ...peerTable,
+  ...proxyTable,
 });
 
 export type NodeConfig = RegistryConfig & {
@@ -112,6 +114,8 @@ export type NodeConfig = RegistryConfig & {
   readonly containerdAddress: string | undefined;
   /** How stored bytes are shared with other hosts; undefined: they are not. */
   readonly peer: PeerConfig | undefined;
+  /** The mirror of registries; undefined: there is none. */
+  readonly proxy: ProxyConfig | undefined;
 };
 
 /**
@@ -153,6 +157,7 @@ export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConf
     snapshotterAddress: data.snapshotter?.address,
     containerdAddress: data.snapshotter?.containerd_address,
     peer: peerConfigOf(data),
+    proxy: proxyConfigOf(data),
     ...registryConfigOf(data),
   };
 }

@@ -147,6 +147,8 @@ export type StatusAnswer = ServiceStatus & {
   readonly containerd: { readonly address: string; readonly isThere: boolean };
   /** How this host shares blobs with others; absent where it does not. */
   readonly peer?: PeerStatus | undefined;
+  /** Where registries are mirrored; absent where they are not. */
+  readonly proxy?: { readonly address: string } | undefined;
   /** What registries last said of our credentials. */
   readonly credentials: readonly CredentialStatus[];
 };

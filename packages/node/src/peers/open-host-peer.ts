@@ -67,7 +67,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
     );
     return {
       port: peer.port,
-      source: (origin, repository) => peer.source(origin, repository),
+      source: (origin, repository, reader) => peer.source(origin, repository, reader),
       status: () => peer.status(),
       close: async () => {
         await peer.close();

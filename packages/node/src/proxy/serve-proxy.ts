@@ -1,0 +1,51 @@
+/**
+ * The mirror of registries that runtimes of this host are pointed at, where the configuration has one.
+ * Layers come through this host's peers, where it has any.
+ */
+import { join } from 'node:path';
+import { errorFields } from '@shoal/snapshotter';
+import type { ProxyConfig } from '../config/proxy-config.ts';
+import type { Log } from '../log/log.ts';
+import { parseMetricsAddress } from '../metrics/metrics-address.ts';
+import type { HostPeer } from '../peers/open-host-peer.ts';
+
+export type ServeProxyInput = {
+  readonly config: ProxyConfig | undefined;
+  readonly root: string;
+  readonly dockerConfigDirectory: string | undefined;
+  readonly peer: HostPeer | undefined;
+  readonly log: Log;
+};
+
+export type ServedProxy = AsyncDisposable & { readonly host: string };
+
+/** An address that is taken keeps no mount from being served: the log says it. */
+export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | undefined> {
+  const { config, root, dockerConfigDirectory, peer, log } = input;
+  if (config === undefined) return undefined;
+  const { RegistryProxy } = await import('@shoal/registry-proxy');
+  const { host, port } = parseMetricsAddress(config.listen) ?? { host: '127.0.0.1', port: 0 };
+  const client = { dockerConfigDir: dockerConfigDirectory };
+  try {
+    const proxy = await RegistryProxy.listen({
+      ...{ host, port, standard: config.standard },
+      upstreams: config.upstreams.map((upstream) => ({ ...upstream, client })),
+      manifestDirectory: join(root, 'manifests'),
+      ...(peer === undefined
+        ? {}
+        : {
+            blobSource: ({ upstream, repository, origin }) =>
+              peer.source(origin, `${upstream}/${repository}`, 'believing'),
+          }),
+      onRequest: (event) => {
+        if (event.error === undefined) return;
+        log.warn({ event: 'proxy-request-failed', request: event }, 'a mirrored request failed');
+      },
+    });
+    log.info({ event: 'proxy-served', address: proxy.host }, 'registries are mirrored');
+    return proxy;
+  } catch (error) {
+    log.error({ event: 'proxy-not-served', ...errorFields(error) }, 'registries are not mirrored');
+    return undefined;
+  }
+}
