@@ -11,7 +11,7 @@ import {
 } from '@shoal/oci';
 import { decodeMetainfo } from '@shoal/p2p-peer/torrent';
 import { openSource } from '@shoal/registry-client';
-import { buildLayout, noise, temporaryDirectory, writeTar } from '@shoal/test-kit';
+import { buildLayout, FaultProxy, noise, temporaryDirectory, writeTar } from '@shoal/test-kit';
 import t from 'tap';
 import { checkImages, convertImage, inspectImage, openImage } from '../src/index.ts';
 import { blobPath, CountedRegistry, noiseLayout, readDocument } from './support/test-images.ts';
@@ -173,6 +173,38 @@ t.test('into a registry and into archives', async (t) => {
   if (only === undefined) throw new Error('no manifest');
   const found = await torrentsOf(`${registry.registry.host}/app:both`, only.targetManifest);
   t.equal(found.size, 2);
+});
+
+t.test('torrents that cannot be written, and an interruption before the tag', async (t) => {
+  const place = temporaryDirectory(t);
+  const registry = await CountedRegistry.listen(t);
+  const source = noiseLayout(`${place}/in`, LAYERS);
+  const proxy = await FaultProxy.listen(t, registry.registry.host);
+  const target = parseReference(`${proxy.host}/app:x`);
+  // Manifests by digest are torrents; the image's own goes to its tag.
+  proxy.inject({
+    fault: { kind: 'status', status: 400 },
+    matches: ({ method, url = '' }) => method === 'PUT' && url.includes('/manifests/sha256:'),
+  });
+  await t.rejects(convertImage({ source, target, torrent: true }), {
+    code: 'ERR_REGISTRY_CLIENT_STATUS',
+  });
+  t.same(await registry.tags('app'), [], 'no tag moved');
+  proxy.heal();
+  for (const name of [`${proxy.host}/app:x`, `oci:${place}/out:x`]) {
+    const abort = new AbortController();
+    const run = convertImage({
+      ...{ source, target: parseReference(name), torrent: true, signal: abort.signal },
+      onProgress: (event) => {
+        if (event.kind === 'step' && event.text === 'publishing') abort.abort(new Error('enough'));
+      },
+    });
+    await t.rejects(run, /enough|abort/i);
+    const whole = { source, target: parseReference(name), torrent: true };
+    const { digest } = await convertImage(whole);
+    t.equal((await torrentsOf(name, digest)).size, 2, `${name}: afterwards it is whole`);
+  }
+  t.same(await registry.tags('app'), ['x']);
 });
 
 t.test('a directory has a torrent, too; a layer without data has none', async (t) => {
