@@ -3,6 +3,7 @@
  * not there.
  */
 import { DeniedError, UnauthorizedError } from '@shoal/registry-client';
+import { isRedirect } from '@shoal/registry-client/upstream';
 import { refusalOf } from '../answer/failure.ts';
 import { isFailing, passedOn } from '../answer/passed-on.ts';
 import { type Refusal, refusal } from '../answer/refusal.ts';
@@ -50,7 +51,7 @@ export async function consult(
   };
   try {
     const document = await upstream.ask({ ...question, path, repository, headers }, caller);
-    return remember(document, request, { key, isProof: question.isProof }, memories);
+    return remember(document, request, { ...question, key }, memories);
   } catch (error) {
     const isDecided = error instanceof UnauthorizedError || error instanceof DeniedError;
     if (isDecided && question.isProof) memories.grants.revoke(place);
@@ -61,18 +62,22 @@ export async function consult(
 function remember(
   document: UpstreamDocument,
   { place }: ProxyRequest,
-  { key, isProof }: { readonly key: string; readonly isProof: boolean },
+  { key, isProof, range }: Question & { readonly key: string },
   { grants, missing }: Memories,
 ): Consultation {
   const { status, headers } = document;
+  const isPart = range !== undefined;
   // Where a log-in stands before a registry, whoever is not logged in gets a page, not a refusal.
   const isPage = /^text\/html/i.test(headers.get('content-type') ?? '');
   if (status < 300 && isPage) return { kind: 'refused', refusal: A_PAGE };
-  if (status < 400) {
-    // That it redirects says nothing yet: that may lead to such a page.
-    if (isProof && status < 300) grants.add(place);
+  const encoding = headers.get('content-encoding') ?? 'identity';
+  if (status < 300 && encoding !== 'identity') return { kind: 'refused', refusal: ENCODED };
+  if (status === 200 || (isPart && status === 206)) {
+    if (isProof) grants.add(place);
     return { kind: 'ok', document };
   }
+  // That it redirects, where it is not followed, says nothing yet: that may lead to such a page.
+  if (isRedirect(status)) return { kind: 'ok', document };
   const refusal = passedOn(document);
   if (isFailing(status)) return { kind: 'failing', refusal };
   if (isProof && (status === 401 || status === 403)) grants.revoke(place);
@@ -80,4 +85,6 @@ function remember(
   return { kind: 'refused', refusal };
 }
 
+/** Its bytes would not have the digest, and clients of ours have not asked for it. */
+const ENCODED = refusal(502, 'UNAVAILABLE', 'the upstream compressed its answer unasked');
 const A_PAGE = refusal(502, 'UNAVAILABLE', 'the upstream answered with a web page');

@@ -48,12 +48,7 @@ export class ManifestRoute {
       }
       members.add(place, digest, undefined);
       if (stored !== undefined) return send(request, reply, stored, 'local');
-      return this.#passFetched(
-        request,
-        told.document,
-        { expected: digest, tagKey: undefined },
-        reply,
-      );
+      return this.#passNew(request, told.document, digest, reply);
     }
     if (told.kind === 'refused') {
       if (told.refusal.status === 404) members.remove(place, digest);
@@ -126,21 +121,30 @@ export class ManifestRoute {
     this.#memories.members.add(place, meaning.digest, undefined);
   }
 
-  /** A whole manifest that has just come, or the head of one. */
+  /** The answer to what the client has asked, about a digest that nothing is known of. */
+  async #passNew(
+    request: ProxyRequest,
+    document: UpstreamDocument,
+    digest: Digest,
+    reply: Reply,
+  ): Promise<void> {
+    const asked = { expected: digest, tagKey: undefined };
+    if (request.method === 'GET') return this.#passFetched(request, document, asked, reply);
+    const meaning = meaningOf(document, digest);
+    if (meaning !== undefined) return send(request, reply, meaning, 'origin');
+    const question = { method: 'GET', path: `manifests/${digest}`, isProof: true } as const;
+    const told = await consult(request, question, this.#memories);
+    if (told.kind !== 'ok') return reply.refuse(told.refusal);
+    return this.#passFetched(request, told.document, asked, reply);
+  }
+
+  /** A whole manifest that has just come. */
   async #passFetched(
     request: ProxyRequest,
     document: UpstreamDocument,
     asked: { readonly expected: Digest | undefined; readonly tagKey: string | undefined },
     reply: Reply,
   ): Promise<void> {
-    if (request.method === 'HEAD' && document.body.byteLength === 0) {
-      const meaning = meaningOf(document, asked.expected);
-      if (meaning !== undefined) return send(request, reply, meaning, 'origin');
-      const path = `manifests/${asked.expected ?? ''}`;
-      const told = await consult(request, { method: 'GET', path, isProof: true }, this.#memories);
-      if (told.kind !== 'ok') return reply.refuse(told.refusal);
-      return this.#passFetched(request, told.document, asked, reply);
-    }
     const manifest = verified(document, asked.expected);
     if (manifest === undefined) {
       const where = `${request.upstream.name}/${request.repository}`;
@@ -187,6 +191,7 @@ function verified(
   { headers, body }: UpstreamDocument,
   expected: Digest | undefined,
 ): StoredManifest | undefined {
+  if (body.byteLength === 0) return undefined;
   const claimed = headers.get('docker-content-digest');
   const digest = expected ?? (isDigest(claimed) ? claimed : sha256Digest(body));
   if (digestLike(digest, body) !== digest) return undefined;
