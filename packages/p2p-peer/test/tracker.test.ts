@@ -109,6 +109,12 @@ t.test('hosts are known by what they report', async (t) => {
   ]);
   await one.report(reportOf({ isStopping: true }));
   t.same(await two.announce(announceOf('update')), [], 'gone with its last report');
+  await one.announce(announceOf('stopped'));
+  await two.refreshHosts();
+  t.notOk(
+    two.hosts().some(({ host }) => host === 'node-1'),
+    'and not back by what it says after',
+  );
   nowMs += INTERVALS_MS + 10_000;
   const metrics = (await ask(`${pageOf(tracker)}/metrics`)).text;
   t.match(metrics, /^shoal_tracker_hosts\{role="peer"\} 0$/m);

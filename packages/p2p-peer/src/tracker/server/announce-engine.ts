@@ -18,6 +18,7 @@ import { ANNOUNCE_INTERVAL_MS, ANNOUNCE_INTERVAL_MS_MIN, SCRAPE_SWARMS_MAX } fro
 import type { AnnounceGate } from './announce-gate.ts';
 import type { Asker } from './asker.ts';
 import type { KnownBlob } from './known-blobs.ts';
+import type { TrackedHost } from './swarm-peer.ts';
 import type { Announce, SwarmTable } from './swarm-table.ts';
 
 const EVENTS = ['started', 'stopped', 'completed', 'update', 'paused'] as const;
@@ -121,16 +122,23 @@ export class AnnounceEngine {
   #readAnnounce(params: EngineParams): Announce {
     const event = EVENTS.find((known) => known === params.event);
     if (event === undefined) throw new TrackerRequestError(400, 'invalid event');
-    const asker = this.#askers.get(params.httpReq);
     return {
       event,
-      host: asker?.kind === 'host' ? this.#gate.seeHost(asker, params, this.#nowMs()) : undefined,
+      host: this.#hostOf(params),
       peerId: parsePeerId(params.peer_id),
       ip: params.ip,
       port: params.port,
       isComplete: params.left === 0,
       numwant: params.numwant,
     };
+  }
+
+  /** One that stops does not live because it says so: its last report may have come before. */
+  #hostOf(params: EngineParams): TrackedHost | undefined {
+    const asker = this.#askers.get(params.httpReq);
+    if (asker?.kind !== 'host') return undefined;
+    if (params.event === 'stopped') return this.#table.hosts.get(asker.host);
+    return this.#gate.seeHost(asker, params, this.#nowMs());
   }
 
   /** As an answer may say it: nothing of our insides. */

@@ -84,7 +84,7 @@ export class SwarmTable {
     const key = keyOf(announce);
     const before = swarm.get(key);
     if (announce.event === 'stopped') {
-      if (before !== undefined) this.#delete(before);
+      if (before !== undefined && before.host === announce.host) this.#delete(before);
       return { ...countsOf(swarm), peers: [] };
     }
     const peer = this.#put(swarm, { ...announce, key }, nowMs);
