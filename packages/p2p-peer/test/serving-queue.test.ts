@@ -1,0 +1,118 @@
+/** What a wire keeps in memory for one who asks and does not read. */
+import { setImmediate as turn } from 'node:timers/promises';
+import t from 'tap';
+import { BLOCK_BYTES_MAX } from '../src/limits.ts';
+import { READING_BLOCKS_MAX, SOCKET_BYTES_MAX, UNSENT_BYTES_MAX } from '../src/wire/limits.ts';
+import type { Block } from '../src/wire/piece-layout.ts';
+import { ServingQueue } from '../src/wire/serving-queue.ts';
+
+const blockAt = (number: number, length = BLOCK_BYTES_MAX): Block => ({
+  index: number,
+  offset: 0,
+  length,
+  start: number << 20,
+});
+
+/** A socket that sends when the test says so. */
+class StuckLine {
+  unsentBytes = 0;
+  readonly pieces: number[] = [];
+  piece(index: number, _offset: number, bytes: Uint8Array): void {
+    this.pieces.push(index);
+    this.unsentBytes += bytes.length;
+  }
+}
+
+function scene(requestsMax = 512) {
+  const line = new StuckLine();
+  const served: { readonly block: Block; readonly signal: AbortSignal }[] = [];
+  const refused: number[] = [];
+  const queue = new ServingQueue({
+    requestsMax,
+    line,
+    serve: async (block, signal) => {
+      served.push({ block, signal });
+      return Buffer.alloc(block.length);
+    },
+    refuse: ({ index }) => refused.push(index),
+    onSlow: () => {},
+  });
+  const drain = async () => {
+    line.unsentBytes = 0;
+    queue.pump();
+    await turn();
+  };
+  return { line, served, refused, queue, drain };
+}
+
+t.test('blocks are read while there is room, and go to the socket in small parts', async (t) => {
+  const { line, served, queue, drain } = scene();
+  for (let number = 0; number < 64; number++) queue.add(blockAt(number));
+  await turn();
+  t.equal(served.length, UNSENT_BYTES_MAX / BLOCK_BYTES_MAX);
+  t.equal(line.unsentBytes, SOCKET_BYTES_MAX);
+  for (let round = 0; line.pieces.length < 64 && round < 100; round++) {
+    await drain();
+    const inMemory = (served.length - line.pieces.length) * BLOCK_BYTES_MAX + line.unsentBytes;
+    t.ok(inMemory <= UNSENT_BYTES_MAX, `${inMemory} bytes`);
+  }
+  t.same(
+    line.pieces,
+    Array.from({ length: 64 }, (_, number) => number),
+  );
+  queue.close();
+});
+
+t.test('a cancelled one is refused, whatever had become of it', async (t) => {
+  const { line, served, refused, queue, drain } = scene();
+  for (let number = 0; number < 20; number++) queue.add(blockAt(number));
+  queue.cancel(blockAt(1));
+  t.equal(served[1]?.signal.aborted, true, 'it was being read');
+  await turn();
+  queue.cancel(blockAt(10));
+  queue.cancel(blockAt(19));
+  queue.cancel(blockAt(0));
+  t.same(refused, [1, 10, 19], 'the first one is with the socket already');
+  for (let round = 0; round < 20; round++) await drain();
+  const left = Array.from({ length: 20 }, (_, number) => number);
+  t.same(
+    line.pieces,
+    left.filter((number) => !refused.includes(number)),
+  );
+  queue.close();
+});
+
+t.test('reads that nobody waits for any more count until they end', async (t) => {
+  const ends: (() => void)[] = [];
+  let reading = 0;
+  const queue = new ServingQueue({
+    requestsMax: 1000,
+    line: new StuckLine(),
+    serve: async ({ length }) => {
+      reading += 1;
+      await new Promise<void>((resolve) => ends.push(resolve));
+      reading -= 1;
+      return Buffer.alloc(length);
+    },
+    refuse: () => {},
+    onSlow: () => {},
+  });
+  for (let number = 0; number < 500; number++) {
+    queue.add(blockAt(number, 1));
+    queue.cancel(blockAt(number, 1));
+  }
+  t.equal(reading, READING_BLOCKS_MAX, 'asking and cancelling makes no more work than asking');
+  for (const end of ends) end();
+  await turn();
+  t.equal(reading, 0);
+  queue.close();
+});
+
+t.test('too many at once', async (t) => {
+  const { queue } = scene(3);
+  for (const number of [1, 2, 3]) queue.add(blockAt(number, 100));
+  t.throws(() => queue.add(blockAt(4)), { code: 'ERR_P2P_WIRE_LIMIT' });
+  await turn();
+  queue.add(blockAt(5));
+  queue.close();
+});
