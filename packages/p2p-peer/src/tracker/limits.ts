@@ -16,7 +16,7 @@ export const PEERS_HANDED_OUT_MAX = 50;
 export const TRACKER_HOSTS_MAX = 20_000;
 /** Swarms with at least one peer. */
 export const TRACKER_SWARMS_MAX = 100_000;
-/** Peers of all swarms together: about 250 bytes each. */
+/** Peers of all swarms together: about 300 bytes each. */
 export const TRACKER_PEERS_MAX = 1_000_000;
 /** Swarms of one host: blobs that it holds or reads. */
 export const SWARMS_PER_HOST_MAX = 4096;
