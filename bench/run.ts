@@ -23,6 +23,8 @@ import { disposeOpenScopes } from './harness/scope.ts';
 import { convertScenario } from './scenario/convert.bench.ts';
 import { missScenario } from './scenario/miss.bench.ts';
 import { mountScenario } from './scenario/mount.bench.ts';
+import { peersScenario } from './scenario/peers.bench.ts';
+import { proxyScenario } from './scenario/proxy.bench.ts';
 import { scaleScenario } from './scenario/scale.bench.ts';
 import { snapshotsScenario } from './scenario/snapshots.bench.ts';
 import { startScenario } from './scenario/start.bench.ts';
@@ -33,7 +35,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   miss: missScenario,
   start: startScenario,
   snapshots: snapshotsScenario,
+  peers: peersScenario,
   scale: scaleScenario,
+  proxy: proxyScenario,
 };
 
 const USAGE = `usage: npm run bench -- SCENARIO [--small] [--runs N] [--only PART] [--save]

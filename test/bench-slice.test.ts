@@ -38,3 +38,14 @@ t.test(
     t.ok(Math.max(...egress) < 3, `sixty hosts never storm the origin: ${egress.join(' ')}`);
   },
 );
+
+t.test('proxy on small input', async (t) => {
+  if (!requireTool(t, 'docker-registry')) return;
+  const { exitCode, stdout, stderr } = await runCommand(
+    process.execPath,
+    [join(root, 'bench', 'run.ts'), 'proxy', '--small'],
+    { timeoutMs: TIMEOUT_MS },
+  );
+  t.equal(exitCode, 0, stderr);
+  t.match(stdout, /1 \(reference\)/, 'there is a table');
+});
