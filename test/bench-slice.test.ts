@@ -19,6 +19,16 @@ for (const scenario of ['convert', 'mount', 'miss']) {
   });
 }
 
+t.test('peers on small input', async (t) => {
+  const { exitCode, stdout, stderr } = await runCommand(
+    process.execPath,
+    [join(root, 'bench', 'run.ts'), 'peers', '--small'],
+    { timeoutMs: TIMEOUT_MS },
+  );
+  t.equal(exitCode, 0, stderr);
+  t.match(stdout, /p99 of 4 KiB/, 'there is a table');
+});
+
 t.test(
   'scale on small input: simulated, so the figures themselves are the same every time',
   async (t) => {
