@@ -54,7 +54,7 @@ async function main(): Promise<void> {
 
 async function runPart(part: Part, timeoutSeconds: number): Promise<Outcome[]> {
   const startedAt = performance.now();
-  const waiting = [...part.steps];
+  const waiting = part.steps.filter(({ isAlone }) => isAlone !== true);
   const outcomes: Outcome[] = [];
   const worker = async () => {
     for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
@@ -65,6 +65,8 @@ async function runPart(part: Part, timeoutSeconds: number): Promise<Outcome[]> {
     }
   };
   await Promise.all(Array.from({ length: part.jobs }, worker));
+  waiting.push(...part.steps.filter(({ isAlone }) => isAlone === true));
+  await worker();
   console.log(`# ${part.name}: ${part.steps.length} steps in ${formatSeconds(startedAt)}`);
   return outcomes;
 }

@@ -10,6 +10,8 @@ export type Step = {
   readonly arguments: readonly string[];
   /** A checker counts as one test by its exit code; a test file is counted by its TAP. */
   readonly kind: 'checker' | 'tap';
+  /** Nothing runs beside it: what it measures would be of the others. @default false */
+  readonly isAlone?: boolean;
 };
 
 export type Part = {
@@ -72,6 +74,9 @@ export const LONGEST = [
   'test/long/mount-cycles.long.ts',
 ];
 
+/** They run after all others of their part, one by one. */
+export const ALONE = ['test/long/many-peers.long.ts'];
+
 /** Builds a part; `filter` keeps only the test files whose path contains it. */
 export function planPart(root: string, name: PartName, filter: string | undefined): Part {
   if (name === 'check') return { name, jobs: 1, steps: planChecks(root) };
@@ -88,6 +93,7 @@ export function planPart(root: string, name: PartName, filter: string | undefine
       command: process.execPath,
       arguments: ['--disable-warning=ExperimentalWarning', file],
       kind: 'tap',
+      isAlone: ALONE.includes(file),
     })),
   };
 }
