@@ -2,7 +2,7 @@
 import { globSync } from 'node:fs';
 import { resolve } from 'node:path';
 import t from 'tap';
-import { EXTRA_PART_NAMES, LONGEST, PART_NAMES, planPart } from './parts.ts';
+import { ALONE, EXTRA_PART_NAMES, LONGEST, PART_NAMES, planPart } from './parts.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
 
@@ -26,6 +26,14 @@ t.test('every test file of the checkout belongs to one part', async (t) => {
   });
   t.ok(found.length > 200, `${found.length} files`);
   t.same(planned.toSorted(), found.toSorted());
+});
+
+t.test('what measures runs alone', async (t) => {
+  const steps = planPart(root, 'long', undefined).steps.filter(({ isAlone }) => isAlone === true);
+  t.same(
+    steps.map(({ name }) => name),
+    ALONE,
+  );
 });
 
 t.test('a filter', async (t) => {
