@@ -2,6 +2,7 @@
  * A thousand and ten thousand hosts that start one image, simulated: deterministic events, links and
  * clocks are models, every decision is made by the classes of `@shoal/p2p-peer/select` themselves.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Row, ScenarioResult } from '../harness/report.ts';
 import type { Scenario, ScenarioOptions } from '../harness/scenario.ts';
 import { CLUSTER, type Cluster } from '../scale/cluster.ts';
@@ -22,7 +23,11 @@ const SIZES: Readonly<Record<string, Size>> = {
   1000: { hosts: 1000, pieces: 16, situations: SITUATIONS },
   '1000-long': {
     ...{ hosts: 1000, pieces: 64 },
-    situations: situationsOf('all at once', '10 % die midway', 'no seeds'),
+    situations: situationsOf(
+      'all at once',
+      'all seeds die at 0.1 s',
+      'zone without seeds, cut off 3 s',
+    ),
   },
   10000: {
     ...{ hosts: 10_000, pieces: 8 },
@@ -38,24 +43,37 @@ async function run(options: ScenarioOptions): Promise<ScenarioResult> {
     : Object.fromEntries(Object.entries(SIZES).filter(([name]) => (options.only ?? name) === name));
   const done: ScenarioResult[] = [];
   for (const [name, size] of Object.entries(sizes)) {
-    const part = runSize(name, size, options.say);
-    options.keep(part);
-    done.push(part);
+    done.push(await runSize(name, size, options));
   }
   const [first, ...others] = done;
   if (first === undefined) throw new RangeError('no size');
   return { ...first, rows: [first, ...others].flatMap(({ rows }) => rows) };
 }
 
-function runSize(name: string, size: Size, say: (text: string) => void): ScenarioResult {
-  const { hosts, pieces, situations } = size;
-  const results = situations.map((situation) => {
+async function runSize(
+  name: string,
+  { hosts, pieces, situations }: Size,
+  { say, keep }: ScenarioOptions,
+): Promise<ScenarioResult> {
+  const results: ClusterResult[] = [];
+  for (const situation of situations) {
+    // An interruption is heard between two situations.
+    await nextTurn();
     const startedAtMs = performance.now();
     const result = runCluster(situation.name, { ...CLUSTER, hosts, pieces, ...situation.changes });
     const tookMs = performance.now() - startedAtMs;
     say(`${hosts} hosts, ${situation.name}: ${summary(result)}, ${(tookMs / 1000).toFixed(1)} s`);
-    return result;
-  });
+    results.push(result);
+    keep(resultOf(name, { hosts, pieces, situations }, results));
+  }
+  return resultOf(name, { hosts, pieces, situations }, results);
+}
+
+function resultOf(
+  name: string,
+  { hosts, pieces }: Size,
+  results: readonly ClusterResult[],
+): ScenarioResult {
   const title = `${hosts.toLocaleString('en')} hosts, ${pieces} MiB each`;
   return {
     parameters: {
