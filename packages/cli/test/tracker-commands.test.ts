@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TrackerClient } from '@shoal/p2p-peer';
+import { type PreheatProgress, peerIdOf, TrackerClient } from '@shoal/p2p-peer';
 import { parseHostName } from '@shoal/p2p-peer/host';
 import {
   IdentityFiles,
@@ -97,6 +97,25 @@ t.test(
     });
     const token = await client.fetchToken();
     t.match(token?.token, /^v1\./);
+    const preheat = ['preheat', 'registry.example/app:1', '--tracker', `http://${page}`];
+    const admin = ['--admin-token', out('admin')];
+    t.match(await shoalHere(...preheat, ...admin), { exitCode: 1, stdout: /: 0 hosts/ });
+    // Carries out what it is told: the first order, not the second.
+    const done = { reference: 'registry.example/app:1', state: 'done' } as const;
+    const orders = hostLoop(client, done);
+    t.teardown(orders.stop);
+    await until('the host is known', async () => orders.reports() > 0);
+    const outcome = await shoalHere(...preheat, ...admin, '--json');
+    t.match(outcome, { exitCode: 0, stderr: '' });
+    t.match(JSON.parse(outcome.stdout), { hosts: [{ host: 'node-1', state: 'done' }] });
+    const failing = ['preheat', 'registry.example/no:1', ...preheat.slice(2)];
+    const failed = await shoalHere(...failing, ...admin);
+    t.match(failed, { exitCode: 1, stdout: /node-1 {2}failed, .*: no such image/ });
+    writeFileSync(out('other'), 'b'.repeat(32));
+    const refused = await shoalHere(...preheat, '--admin-token', out('other'));
+    t.match(refused, { exitCode: 1, stderr: /does not take the token/ });
+    t.notOk(refused.stderr.includes('bbbb'));
+    orders.stop();
     const answer = await fetch(`http://${page}/v1/swarm`);
     t.equal(answer.status, 200);
     await answer.body?.cancel();
@@ -107,6 +126,39 @@ t.test(
     t.notOk(printed.includes(key));
   },
 );
+
+/** Reports as a host does, and says what has become of each order. */
+function hostLoop(
+  client: TrackerClient,
+  done: { readonly reference: string; readonly state: 'done' },
+) {
+  const progress = new Map<string, PreheatProgress>();
+  let reports = 0;
+  let isStopped = false;
+  const round = async () => {
+    const answers = await client.report({
+      ...{ version: 'test', peerId: peerIdOf(parseHostName('node-1')), zone: '', rack: '' },
+      ...{ address: '127.0.0.1:1', rates: NO_RATES, blobs: [] },
+      preheats: [...progress.values()],
+    });
+    reports += answers.length;
+    for (const { id, reference } of answers.flatMap(({ preheats }) => preheats)) {
+      const common = { id, reference, bytesDone: 5, bytesTotal: 5 };
+      if (reference === done.reference) progress.set(id, { ...common, state: 'done' });
+      else progress.set(id, { ...common, state: 'failed', message: 'no such image' });
+    }
+    if (!isStopped) setTimeout(() => void round(), 200);
+  };
+  void round();
+  return {
+    reports: () => reports,
+    stop: () => {
+      isStopped = true;
+    },
+  };
+}
+
+const NO_RATES = { local: 0, rack: 0, zone: 0, other: 0, origin: 0, upload: 0 };
 
 t.test('a token for a cluster without a tracker', async (t) => {
   const directory = temporaryDirectory(t);

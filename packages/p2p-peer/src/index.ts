@@ -5,6 +5,7 @@ export * from './identity/peer-id.ts';
 export * from './identity/swarm-id.ts';
 export { openPeer, type PeerComponents, type PeerOptions } from './peer/open-peer.ts';
 export type { Peer, PeerStatus } from './peer/peer.ts';
+export type { WarmCall, WarmImage } from './peer/preheats.ts';
 export * from './ranges/byte-range.ts';
 export * from './ranges/range-codec.ts';
 export * from './ranges/range-set.ts';

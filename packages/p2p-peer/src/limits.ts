@@ -79,3 +79,7 @@ export const NEIGHBOURS_CHECK_MS = 2000;
 export const PIECE_HASHES_TIMEOUT_MS = 200;
 /** Blobs that one reader without digests of chunks reads at a time. */
 export const TRUSTED_BLOBS_MAX = 256;
+/** Images that a host makes ready at a time: it has other things to do. */
+export const PREHEATS_RUNNING_MAX = 2;
+/** Orders that a host remembers, so that it does not carry one out twice. */
+export const PREHEATS_KEPT_MAX = 1024;

@@ -12,9 +12,10 @@ import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { openPeer } from '../src/peer/open-peer.ts';
 import type { Peer } from '../src/peer/peer.ts';
-import type { SwarmOverview } from '../src/tracker/index.ts';
+import type { WarmCall } from '../src/peer/preheats.ts';
+import type { PreheatOrder, SwarmOverview } from '../src/tracker/index.ts';
 import { CountingOrigin } from './support/peer-cluster.ts';
-import { ask, makeScene, pageOf, REPOSITORY, urlOf } from './support/tracker-scene.ts';
+import { ADMIN_TOKEN, ask, makeScene, pageOf, REPOSITORY, urlOf } from './support/tracker-scene.ts';
 import { patternedBlob } from './support/wire-pair.ts';
 
 t.setTimeout(300_000);
@@ -28,6 +29,13 @@ t.test('a tracker is all that a host has to know', async (t) => {
   const pool = new CodecPool({ threads: 1 });
   t.teardown(() => pool.close());
 
+  const warmed: string[] = [];
+  const warm = async (host: string, { reference }: PreheatOrder, { onProgress }: WarmCall) => {
+    onProgress(10, 20);
+    if (reference.includes('missing')) throw new Error('no such image');
+    warmed.push(`${host} ${reference}`);
+    onProgress(20, 20);
+  };
   const start = async (host: string, role: 'peer' | 'seed'): Promise<Peer> => {
     await scene.identity(host, role);
     const identityDirectory = join(scene.directory, `${role}-${host}`);
@@ -38,7 +46,7 @@ t.test('a tracker is all that a host has to know', async (t) => {
         ...{ zone: 'z', rack: 'r', version: 'test', seeds: [], trackers: trackers.map(urlOf) },
         ...{ directory: join(scene.directory, `store-${host}`), bytesMax: 1 << 30 },
       },
-      { originOf: () => origin, pool },
+      { originOf: () => origin, pool, warm: (order, call) => warm(host, order, call) },
     );
     return scene.keep(peer);
   };
@@ -74,6 +82,26 @@ t.test('a tracker is all that a host has to know', async (t) => {
   });
   const { blobs } = await overview();
   t.match(blobs, [{ blob: blobId, repository: REPOSITORY, sizeBytes: bytes.length }]);
+
+  const page = trackers.map(pageOf)[0] ?? '';
+  const order = (reference: string) =>
+    ask(`${page}/v1/preheats`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ reference }),
+    });
+  await order('registry.example/team/app:1');
+  await order('registry.example/team/missing:1');
+  await until('every host has carried out both', async () => {
+    const { preheats } = await overview();
+    const states = preheats.flatMap(({ hosts }) => hosts.map(({ state }) => state)).sort();
+    return states.join() === 'done,done,done,failed,failed,failed';
+  });
+  t.same(
+    warmed.sort(),
+    ['node-1', 'node-2', 'seed-1'].map((host) => `${host} registry.example/team/app:1`),
+    'once each',
+  );
 
   await trackers[1]?.close();
   t.same(await read(a, 2 << 20, 500_000), ['peer-rack'], 'one of two trackers is enough');

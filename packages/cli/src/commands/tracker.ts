@@ -1,11 +1,10 @@
 /** `shoal tracker`: introduces the hosts of a cluster to each other and shows what they do; in the foreground. */
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { HostGrant, TrackerServer, TrackerServerOptions } from '@shoal/p2p-peer/tracker';
 import type { IdentityPaths } from '@shoal/p2p-peer/trust';
 import { type Command, InvalidArgumentError } from 'commander';
+import { readAdminToken } from '../admin-token.ts';
 import type { CliContext } from '../context.ts';
-import { UsageError } from '../errors.ts';
 import { sentences } from '../failure.ts';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../listen-address.ts';
 import { repeated, wholeNumberParser } from '../option-values.ts';
@@ -132,7 +131,8 @@ async function serverOptions(
     tokenKey: tokenKey === undefined ? undefined : await loadTokenKey(resolve(tokenKey)),
     tokenPublicKeys: tokenPub.length === 0 ? [] : await loadTokenPublicKeys(tokenPub),
     tokenLifeMs: options.tokenHours * 3600_000,
-    adminToken: options.adminToken === undefined ? undefined : await readToken(options.adminToken),
+    adminToken:
+      options.adminToken === undefined ? undefined : await readAdminToken(options.adminToken),
   };
 }
 
@@ -142,19 +142,6 @@ function pathsOf({ tlsCa, tlsCert, tlsKey }: TrackerOptions, usual: IdentityPath
     cert: tlsCert === undefined ? usual.cert : resolve(tlsCert),
     key: tlsKey === undefined ? usual.key : resolve(tlsKey),
   };
-}
-
-/** Throws `ERR_CLI_USAGE`. */
-async function readToken(file: string): Promise<string> {
-  const text = await readFile(resolve(file), 'utf8').catch((error: unknown) => {
-    throw new UsageError(`--admin-token ${file} cannot be read`, { cause: error });
-  });
-  const token = text.trim();
-  if (/^[\x21-\x7e]{16,512}$/.test(token)) return token;
-  throw new UsageError(`--admin-token ${file} holds no token`, {
-    remedy:
-      'write 16 to 512 characters without spaces into it, for example by openssl rand -hex 32',
-  });
 }
 
 function parseGrant(text: string): HostGrant {

@@ -13,6 +13,7 @@ import { PEER_CODEC_IDLE_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { parseMetricsAddress } from '../metrics/metrics-address.ts';
 import { OriginSources } from './origin-sources.ts';
+import { warmImage } from './warm-image.ts';
 
 export type HostPeerInput = {
   readonly config: PeerConfig;
@@ -44,7 +45,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
     await pool.close();
   };
   try {
-    const peer = await openPeer(
+    const peer: Peer = await openPeer(
       {
         identityDirectory: config.identityDirectory,
         ...{ listenHost: listen.host, port: listen.port, advertiseHost: advertise.host },
@@ -56,6 +57,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
       {
         originOf: (repository) => origins.of(repository),
         pool,
+        warm: (order, call) => warmImage(order, call, { access, peer }),
         otherBytes: input.cacheBytes,
         onStoreEvent: ({ kind, message, error }) => {
           const level = kind === 'evicted' || kind === 'disk-writable' ? 'info' : 'warn';

@@ -21,6 +21,7 @@ import { Neighbourhood } from './neighbourhood.ts';
 import { Peer } from './peer.ts';
 import { PeerTraffic } from './peer-traffic.ts';
 import { PeerTrust } from './peer-trust.ts';
+import { Preheats, type WarmImage } from './preheats.ts';
 import { SwarmTable } from './swarm-table.ts';
 
 export type PeerOptions = {
@@ -48,6 +49,8 @@ export type PeerComponents = {
   /** This host's own way to the origin of a repository, for what it fetches as a home. */
   readonly originOf: (repository: string) => BlobSource | undefined;
   readonly pool: CodecPool;
+  /** Fetches all of an image that a tracker wants ready. */
+  readonly warm: WarmImage;
   /** What the mount cache takes of the same budget, in bytes. */
   readonly otherBytes?: () => number;
   readonly isCompleteElsewhere?: (blobId: BlobId) => boolean;
@@ -75,8 +78,10 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
   const neighbourhood = opened.use(
     new Neighbourhood({ directory, trackers, nowMs, random: Math.random, port: () => port.value }),
   );
+  const preheats = opened.use(new Preheats(components.warm));
   if (options.trackers.length > 0) {
-    opened.use(reportTo(trackers, { directory, self, swarms, traffic, version: options.version }));
+    const { version } = options;
+    opened.use(reportTo(trackers, { directory, self, swarms, traffic, preheats, version }));
   }
   const owned = opened.move();
   return new Peer({ trust, directory, store, swarms, listener, traffic, neighbourhood, owned });
@@ -191,7 +196,10 @@ function reportTo(
   return new ReportLoop({
     client,
     report: () => hostReport(need),
-    onAnswers: () => directory.list(client.hosts()),
+    onAnswers: (answers) => {
+      directory.list(client.hosts());
+      need.preheats.hear(answers);
+    },
   });
 }
 

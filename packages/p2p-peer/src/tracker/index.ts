@@ -1,5 +1,10 @@
 /** What hosts have to do with trackers. The tracker itself is `server/`. */
 export type { AnnounceEvent, AnnounceRequest } from './client/announce-text.ts';
+export {
+  PreheatOrders,
+  type PreheatOrdersOptions,
+  type PreheatWish,
+} from './client/preheat-orders.ts';
 export { ReportLoop, type ReportLoopOptions } from './client/report-loop.ts';
 export { TrackerClient, type TrackerClientOptions } from './client/tracker-client.ts';
 export * from './errors.ts';

@@ -68,3 +68,5 @@ export const SHOWN_HOLDERS_MAX = 64;
 export const TRACKER_ANSWER_BYTES_MAX = 8 << 20;
 /** What a client waits for one tracker: nobody's read waits for it, but the next tracker does. */
 export const TRACKER_DEADLINE_MS = 1000;
+/** What a tracker says of one preheat: 65,536 hosts with a message each would be 32 MiB. */
+export const PREHEAT_ANSWER_BYTES_MAX = 32 << 20;

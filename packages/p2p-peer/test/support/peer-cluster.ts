@@ -9,6 +9,7 @@ import { type HostFacts, type HostRole, parseHostName } from '../../src/identity
 import { openPeer, type PeerOptions } from '../../src/peer/open-peer.ts';
 import type { Peer } from '../../src/peer/peer.ts';
 import { PeerTrust } from '../../src/peer/peer-trust.ts';
+import type { WarmImage } from '../../src/peer/preheats.ts';
 import { createAuthority, issueCertificate } from '../../src/trust/authority.ts';
 import { signToken } from '../../src/trust/token.ts';
 import { loadTokenKey } from '../../src/trust/token-keys.ts';
@@ -69,6 +70,8 @@ export class PeerCluster {
   readonly #directory: string;
   readonly #pool: CodecPool;
   readonly origin: CountingOrigin;
+  /** How hosts carry out orders to preheat. */
+  warm: WarmImage = () => Promise.reject(new Error('no images here'));
 
   static async open(t: Tap, origin: CountingOrigin): Promise<PeerCluster> {
     const directory = temporaryDirectory(t);
@@ -105,7 +108,11 @@ export class PeerCluster {
         ...{ directory: join(home, 'store'), bytesMax: 1 << 30 },
         ...rest,
       },
-      { originOf: (repository) => originOf(this.origin, repository), pool: this.#pool },
+      {
+        originOf: (repository) => originOf(this.origin, repository),
+        pool: this.#pool,
+        warm: (order, call) => this.warm(order, call),
+      },
     );
     this.#t.teardown(() => peer.close());
     return { peer, facts: peer.status().self };

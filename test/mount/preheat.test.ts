@@ -1,0 +1,62 @@
+/** What a host does when it is told to make an image ready: every byte of its layers, once. */
+import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
+import { ImageAccess } from '@shoal/snapshotter';
+import { temporaryDirectory } from '@shoal/test-kit';
+import t from 'tap';
+import { warmImage } from '../../packages/node/src/peers/warm-image.ts';
+import { convertDirectory, writeFiles } from '../support/mounted-image.ts';
+
+t.test('all layers of the image, and nothing twice', async (t) => {
+  const registry = await EmbeddedRegistry.listen();
+  t.teardown(() => registry.close());
+  const source = `${temporaryDirectory(t)}/source`;
+  writeFiles(source, { a: 5_000_000, b: 100 });
+  const reference = `${registry.host}/team/app:1`;
+  await convertDirectory(source, reference);
+  await using access = asDisposable(new ImageAccess());
+  const read: { repository: string; bytes: number }[] = [];
+  const seen: [number, number][] = [];
+  const peer = {
+    source: (origin: Parameters<PeerSource>[0], repository: string): ReturnType<PeerSource> => ({
+      ...origin,
+      name: origin.name,
+      read: async (blob, offset, length, options) => {
+        read.push({ repository, bytes: length });
+        t.equal(options?.priority, 'background');
+        return await origin.read(blob, offset, length, options);
+      },
+      close: () => origin.close(),
+    }),
+  };
+  const call = {
+    signal: new AbortController().signal,
+    onProgress: (done: number, total: number) => seen.push([done, total]),
+  };
+  const order = { id: '1', reference };
+  await warmImage(order, call, { access: access.value, peer });
+  const [done, total] = seen.at(-1) ?? [0, 1];
+  t.equal(done, total, 'it says that everything is here');
+  t.ok(total > 5_000_000);
+  t.equal(
+    read.reduce((sum, { bytes }) => sum + bytes, 0),
+    total,
+  );
+  t.same([...new Set(read.map(({ repository }) => repository))], [`${registry.host}/team/app`]);
+  await t.rejects(
+    warmImage({ ...order, reference: `${registry.host}/team/no:1` }, call, {
+      access: access.value,
+      peer,
+    }),
+    'an image that is not there',
+  );
+  await t.rejects(
+    warmImage({ ...order, reference: 'oci:/somewhere' }, call, { access: access.value, peer }),
+    { code: 'ERR_SNAPSHOTTER_IMAGE_UNUSABLE' },
+  );
+});
+
+type PeerSource = Parameters<typeof warmImage>[2]['peer']['source'];
+
+function asDisposable(value: ImageAccess) {
+  return { value, [Symbol.asyncDispose]: () => value.close() };
+}
