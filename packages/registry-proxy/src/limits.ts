@@ -65,6 +65,8 @@ export const FIRST_READ_BYTES = 256 << 10;
 export const SECOND_READ_BYTES = 1 << 20;
 /** Other reads of a blob; each answer has one being sent and one under way. */
 export const READ_BYTES_MAX = 4 << 20;
+/** Beginning of an answer that is read in parts in any case: whoever wants no more costs no more. */
+export const IN_PARTS_BYTES = 8 << 20;
 /** What all answers together hold of blobs; with many of them reads become smaller. */
 export const READ_BYTES_HELD_MAX = 128 << 20;
 /** End of a whole blob that is held back until its digest is known. */

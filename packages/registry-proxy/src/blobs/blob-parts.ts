@@ -21,13 +21,18 @@ export async function* blobParts(
     part.catch(() => undefined);
     return part;
   };
+  const leave = reads.enter(request, blob);
   sizes.enter();
   try {
     let next = startRead(start);
     for (let position = start; position < end; ) {
       const part = await next;
       position += part.bytes.byteLength;
-      if (position < end && end === blob.size && reads.isBetterInOne(request)) {
+      if (
+        position < end &&
+        end === blob.size &&
+        reads.isBetterInOne(request, blob, position - start)
+      ) {
         yield part;
         yield* reads.inOne(request, blob, position, signal);
         return undefined;
@@ -38,5 +43,6 @@ export async function* blobParts(
     return undefined;
   } finally {
     sizes.leave();
+    leave();
   }
 }

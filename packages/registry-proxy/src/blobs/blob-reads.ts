@@ -6,6 +6,7 @@ import type { BlobReadOptions, VerdictListener } from '@shoal/blob-store';
 import { blobIdOfDigest, type Digest, digestAlgorithm } from '@shoal/oci';
 import type { ByteOrigin } from '../answer/reply.ts';
 import { Flights } from '../cache/flights.ts';
+import { IN_PARTS_BYTES } from '../limits.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
 import { ORIGIN_NAME } from './origin-source.ts';
 import type { OpenSource, SourceShelf } from './source-shelf.ts';
@@ -26,6 +27,8 @@ type Span = { readonly offset: number; readonly length: number };
 export class BlobReads {
   readonly #shelf: SourceShelf;
   readonly #flights = new Flights<BlobPart>();
+  /** How many read the parts of a blob at this moment. */
+  readonly #readers = new Map<string, number>();
 
   constructor(shelf: SourceShelf) {
     this.#shelf = shelf;
@@ -44,9 +47,31 @@ export class BlobReads {
     );
   }
 
-  /** True when a registry that ignores ranges is better read in one transfer. */
-  isBetterInOne({ upstream }: ProxyRequest): boolean {
+  /** The registry answers a range with the whole blob, and nothing else is asked. */
+  ignoresRanges({ upstream }: ProxyRequest): boolean {
     return upstream.ignoresRanges && !this.#shelf.hasFactory;
+  }
+
+  /** Somebody begins to read parts of a blob; the answer ends it. */
+  enter(request: ProxyRequest, { digest }: Blob): () => void {
+    const key = `${request.upstream.name} ${request.repository} ${digest}`;
+    this.#readers.set(key, (this.#readers.get(key) ?? 0) + 1);
+    return () => {
+      const left = (this.#readers.get(key) ?? 1) - 1;
+      if (left > 0) this.#readers.set(key, left);
+      else this.#readers.delete(key);
+    };
+  }
+
+  /**
+   * Whether the rest is better read in one transfer, which takes half the processor time: by the only
+   * reader of a blob, who has shown that he wants more than its beginning.
+   */
+  isBetterInOne(request: ProxyRequest, { digest }: Blob, bytesBefore: number): boolean {
+    if (this.#shelf.hasFactory) return false;
+    if (request.upstream.ignoresRanges) return true;
+    const key = `${request.upstream.name} ${request.repository} ${digest}`;
+    return bytesBefore >= IN_PARTS_BYTES && this.#readers.get(key) === 1;
   }
 
   /** From `offset` to the end, as the registry sends it. */

@@ -23,7 +23,7 @@ export class BlobSender {
 
   /** The upstream answers ranges with whole blobs, and so do we: anything else would cost it more. */
   ignoresRanges(request: ProxyRequest): boolean {
-    return this.#parts.reads.isBetterInOne(request);
+    return this.#parts.reads.ignoresRanges(request);
   }
 
   /** `span` undefined: the whole blob, verified. Throws only before the answer has begun. */
