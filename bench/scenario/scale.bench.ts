@@ -23,11 +23,7 @@ const SIZES: Readonly<Record<string, Size>> = {
   1000: { hosts: 1000, pieces: 16, situations: SITUATIONS },
   '1000-long': {
     ...{ hosts: 1000, pieces: 64 },
-    situations: situationsOf(
-      'all at once',
-      'all seeds die at 0.1 s',
-      'zone without seeds, cut off 3 s',
-    ),
+    situations: situationsOf('all at once'),
   },
   10000: {
     ...{ hosts: 10_000, pieces: 8 },
