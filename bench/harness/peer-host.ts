@@ -63,10 +63,14 @@ export async function openBenchHost(options: HostOptions): Promise<BenchHost> {
   const peer = await openPeer(
     {
       ...{ identityDirectory, seeds, trackers: [], zone: 'z', rack: 'r', version: 'bench' },
-      ...{ listenHost: '127.0.0.1', port: 0, advertiseHost: '127.0.0.1' },
+      ...{ listenHost: '127.0.0.1', port: 0, advertise: { host: '127.0.0.1', port: 0 } },
       ...{ directory: join(home, 'store'), bytesMax: STORE_BYTES_MAX },
     },
-    { originOf: () => origin, pool, warm: () => Promise.reject(new Error('no images here')) },
+    {
+      originOf: () => ({ origin, isBelieved: true }),
+      pool,
+      warm: () => Promise.reject(new Error('no images here')),
+    },
   );
   while (!peer.status().hasToken) await new Promise((resolve) => setTimeout(resolve, 10));
   const close = async () => {

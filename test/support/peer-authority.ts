@@ -19,8 +19,9 @@ export type PeerConfigText = {
   /** TOML of the seeds that are known. */
   readonly seeds: readonly string[];
   readonly zone?: string;
-  /** Mirrors this registry, which speaks plain HTTP. */
-  readonly mirrors?: string | undefined;
+  readonly registryHost: string;
+  /** Mirrors the registry, which speaks plain HTTP. @default false */
+  readonly isMirror?: boolean;
 };
 
 export class PeerAuthority {
@@ -61,8 +62,8 @@ export function writePlainHttp(home: string, registryHost: string): void {
 }
 
 export function peerConfigText(text: PeerConfigText): string {
-  const { home, listen, seeds, zone = 'z', mirrors } = text;
-  const upstream = `{ name = "${mirrors}", address = "http://${mirrors}" }`;
+  const { home, listen, seeds, zone = 'z', registryHost, isMirror } = text;
+  const upstream = `{ name = "${registryHost}", address = "http://${registryHost}" }`;
   return [
     '[registry]',
     `config_path = "${join(home, 'certs.d')}"`,
@@ -72,9 +73,10 @@ export function peerConfigText(text: PeerConfigText): string {
     `zone = "${zone}"`,
     'rack = "r"',
     `seeds = [${seeds.join(', ')}]`,
-    ...(mirrors === undefined
-      ? []
-      : ['[proxy]', 'listen = "127.0.0.1:0"', `upstreams = [${upstream}]`]),
+    `origins = ["${registryHost}"]`,
+    ...(isMirror === true
+      ? ['[proxy]', 'listen = "127.0.0.1:0"', `upstreams = [${upstream}]`]
+      : []),
     '',
   ].join('\n');
 }

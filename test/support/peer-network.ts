@@ -84,10 +84,11 @@ export class PeerNetwork {
     const own = await network.add(megabits);
     const home = join(directory, name);
     await authority.admit(home, name, role);
-    writePlainHttp(home, `${registry.address}:${REGISTRY_PORT}`);
+    const registryHost = `${registry.address}:${REGISTRY_PORT}`;
+    writePlainHttp(home, registryHost);
     const listen = `${own.address}:${PEER_PORT}`;
     const configFile = join(home, 'config.toml');
-    writeFileSync(configFile, peerConfigText({ home, listen, seeds: this.#seeds }));
+    writeFileSync(configFile, peerConfigText({ home, listen, registryHost, seeds: this.#seeds }));
     const machine = await this.#start(name, own, home, configFile);
     if (role === 'seed') this.#seeds.push(seedText(name, listen));
     return machine;

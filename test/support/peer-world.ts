@@ -66,7 +66,7 @@ export class PeerWorld {
     await authority.admit(home, name, role);
     writePlainHttp(home, registryHost);
     const configFile = join(home, 'config.toml');
-    const known = { seeds: this.#seeds, mirrors: registryHost };
+    const known = { seeds: this.#seeds, registryHost, isMirror: true };
     const config = peerConfigText({ home, listen: '127.0.0.1:0', ...known });
     writeFileSync(configFile, config);
     const world = mountWorld(this.#t, { configFile });

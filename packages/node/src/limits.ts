@@ -84,3 +84,5 @@ export const PEER_BYTES_MAX_DEFAULT = 20 * 2 ** 30;
 export const PEER_CODEC_IDLE_MS = 60_000;
 /** Repositories whose origins stay open for other hosts. */
 export const ORIGINS_OPEN_MAX = 256;
+/** Rules that say which registries a host fetches from for others. */
+export const ORIGINS_MAX = 1000;

@@ -16,6 +16,7 @@ export * from './store/compressed-store.ts';
 export type { Deposit } from './store/deposit.ts';
 export * from './store/store-event.ts';
 export type { BlobCheck, HeldRanges, StoredBlob } from './store/stored-blob.ts';
+export type { HomeOrigin, HomeOriginOf } from './swarm/swarm-server.ts';
 export * from './torrent/index.ts';
 export * from './tracker/index.ts';
 export * from './trust/index.ts';

@@ -83,3 +83,13 @@ export const TRUSTED_BLOBS_MAX = 256;
 export const PREHEATS_RUNNING_MAX = 2;
 /** Orders that a host remembers, so that it does not carry one out twice. */
 export const PREHEATS_KEPT_MAX = 1024;
+/** Pieces of a blob whose hashes are computed at a time for others. */
+export const PIECES_HASHED_MAX = 64;
+/** Reads of an origin that one host waits for at a home; a wire has as many requests. */
+export const HOME_READS_PER_PEER_MAX = 64;
+/** Repositories that a home reads one blob from for others. */
+export const HOME_REPOSITORIES_MAX = 64;
+/** A home does not ask an origin again so soon after it has failed. */
+export const HOME_FAILING_MS = 2000;
+/** Ranges of one blob that somebody sent wrong, until the right bytes are known. */
+export const ACCUSATIONS_MAX = 64;

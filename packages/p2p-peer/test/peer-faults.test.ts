@@ -131,7 +131,8 @@ t.test('who holds bytes gives them when the origin is down', async (t) => {
   ];
   await whenReady(seed, a, b);
   t.equal(await readVerified(a.peer, origin, 0), 1);
-  await until('the seed holds it', () => seed.peer.status().store.bytesSettled === CHUNK);
+  t.equal(await readVerified(b.peer, origin, CHUNK), 1, 'it may read from the repository');
+  await until('the seed holds it', () => seed.peer.status().store.bytesSettled === 2 * CHUNK);
   origin.isDown = true;
   t.equal(await readVerified(b.peer, origin, 0), 1);
   await t.rejects(readVerified(b.peer, origin, 2 * CHUNK), /the origin is down/);

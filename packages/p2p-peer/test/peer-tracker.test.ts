@@ -19,6 +19,7 @@ import { ADMIN_TOKEN, ask, makeScene, pageOf, REPOSITORY, urlOf } from './suppor
 import { patternedBlob } from './support/wire-pair.ts';
 
 t.setTimeout(300_000);
+const LOOPBACK = { host: '127.0.0.1', port: 0 };
 const bytes = patternedBlob((20 << 20) + 123);
 const blobId = parseBlobId(createHash('sha256').update(bytes).digest('hex'));
 
@@ -42,11 +43,15 @@ t.test('a tracker is all that a host has to know', async (t) => {
     await copyFile(join(scene.ca, 'token.pub'), join(identityDirectory, 'token.pub'));
     const peer = await openPeer(
       {
-        ...{ identityDirectory, listenHost: '127.0.0.1', port: 0, advertiseHost: '127.0.0.1' },
+        ...{ identityDirectory, listenHost: '127.0.0.1', port: 0, advertise: LOOPBACK },
         ...{ zone: 'z', rack: 'r', version: 'test', seeds: [], trackers: trackers.map(urlOf) },
         ...{ directory: join(scene.directory, `store-${host}`), bytesMax: 1 << 30 },
       },
-      { originOf: () => origin, pool, warm: (order, call) => warm(host, order, call) },
+      {
+        originOf: () => ({ origin, isBelieved: true }),
+        pool,
+        warm: (order, call) => warm(host, order, call),
+      },
     );
     return scene.keep(peer);
   };

@@ -5,7 +5,7 @@
 import { isAbsolute } from 'node:path';
 import { type HostFacts, parseHostName } from '@shoal/p2p-peer/host';
 import * as z from 'zod';
-import { PEER_BYTES_MAX_DEFAULT } from '../limits.ts';
+import { ORIGINS_MAX, PEER_BYTES_MAX_DEFAULT } from '../limits.ts';
 import { parseMetricsAddress } from '../metrics/metrics-address.ts';
 
 const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
@@ -22,6 +22,12 @@ const hostName = z.string().transform((text, context) => {
   }
 });
 
+/** No host that others could connect to. */
+function isWildcard(listen: string | undefined): boolean {
+  const { host } = parseMetricsAddress(listen ?? '') ?? { host: '' };
+  return host === '0.0.0.0' || host === '::';
+}
+
 /** The table of the file that is decoded here. */
 export const peerTable = {
   peer: z
@@ -33,6 +39,14 @@ export const peerTable = {
       rack: place.optional(),
       directory: absolutePath.optional(),
       bytes_max: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+      origins: z
+        .array(
+          z
+            .string()
+            .regex(/^[a-z0-9.-]+(?::\d{1,5})?(?:\/[^\s/]+)*$/, 'must be host[:port][/path]'),
+        )
+        .max(ORIGINS_MAX)
+        .optional(),
       trackers: z
         .array(z.url({ protocol: /^https$/ }))
         .max(16)
@@ -48,6 +62,10 @@ export const peerTable = {
         )
         .max(1000)
         .optional(),
+    })
+    .refine(({ listen, advertise }) => advertise !== undefined || !isWildcard(listen), {
+      path: ['advertise'],
+      message: 'must be given where listen names no address that others can connect to',
     })
     .refine(({ listen, identity }) => listen === undefined || identity !== undefined, {
       path: ['identity'],
@@ -70,6 +88,8 @@ export type PeerConfig = {
   /** Where stored bytes are kept for others; undefined: below the root. */
   readonly directory: string | undefined;
   readonly bytesMax: number;
+  /** Registries, and beginnings of repositories, that this host fetches from for others. */
+  readonly origins: readonly string[];
   readonly trackers: readonly string[];
   readonly seeds: readonly HostFacts[];
 };
@@ -85,6 +105,7 @@ export function peerConfigOf({ peer }: z.output<typeof tableSchema>): PeerConfig
     rack: peer.rack ?? '',
     directory: peer.directory,
     bytesMax: peer.bytes_max ?? PEER_BYTES_MAX_DEFAULT,
+    origins: peer.origins ?? [],
     trackers: peer.trackers ?? [],
     seeds: (peer.seeds ?? []).map(({ host, address: at, zone = '', rack = '' }) => ({
       ...{ host, role: 'seed' as const, zone, rack, address: at },

@@ -39,7 +39,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
   const advertise = parseMetricsAddress(config.advertise ?? config.listen) ?? listen;
   // A thread of its own: a blob of gigabytes that is hashed keeps no reader waiting.
   const pool = new CodecPool({ threads: 1, idleMs: PEER_CODEC_IDLE_MS });
-  const origins = new OriginSources(access, input.shape);
+  const origins = new OriginSources(access, input.shape, config.origins);
   const close = async () => {
     await origins.close();
     await pool.close();
@@ -48,14 +48,14 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
     const peer: Peer = await openPeer(
       {
         identityDirectory: config.identityDirectory,
-        ...{ listenHost: listen.host, port: listen.port, advertiseHost: advertise.host },
+        ...{ listenHost: listen.host, port: listen.port, advertise },
         ...{ zone: config.zone, rack: config.rack, trackers: config.trackers, seeds: config.seeds },
         directory: config.directory ?? join(root, 'peer'),
         bytesMax: config.bytesMax,
         version: VERSION,
       },
       {
-        originOf: (repository) => origins.of(repository),
+        originOf: (repository, isRead) => origins.of(repository, isRead),
         pool,
         warm: (order, call) => warmImage(order, call, { access, peer }),
         otherBytes: input.cacheBytes,

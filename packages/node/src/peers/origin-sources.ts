@@ -1,6 +1,11 @@
-/** The daemon's own way to the repositories that it fetches from for others, one source for each. */
+/**
+ * The daemon's own way to the repositories that it fetches from for others, one source for each: of
+ * registries that the configuration names, and of what this host reads itself. Others decide which
+ * repository they name, so nothing else is contacted.
+ */
 import type { BlobSource } from '@shoal/blob-store';
 import { parseReference } from '@shoal/oci';
+import type { HomeOrigin } from '@shoal/p2p-peer';
 import type { ImageAccess } from '@shoal/snapshotter';
 import { LRUCache } from 'lru-cache';
 import { ORIGINS_OPEN_MAX } from '../limits.ts';
@@ -8,11 +13,18 @@ import { ORIGINS_OPEN_MAX } from '../limits.ts';
 export class OriginSources {
   readonly #access: ImageAccess;
   readonly #shape: (source: BlobSource) => BlobSource;
+  readonly #rules: readonly string[];
   readonly #open: LRUCache<string, BlobSource>;
 
-  constructor(access: ImageAccess, shape: (source: BlobSource) => BlobSource) {
+  /** `rules`: `registry`, or the beginning of a `registry/repository` up to a slash. */
+  constructor(
+    access: ImageAccess,
+    shape: (source: BlobSource) => BlobSource,
+    rules: readonly string[],
+  ) {
     this.#access = access;
     this.#shape = shape;
+    this.#rules = rules;
     this.#open = new LRUCache({
       max: ORIGINS_OPEN_MAX,
       // A read that runs on it fails, and is tried elsewhere.
@@ -20,12 +32,19 @@ export class OriginSources {
     });
   }
 
-  /** Undefined for a name that is no `registry/repository`. */
-  of(repository: string): BlobSource | undefined {
-    const known = this.#open.get(repository);
-    if (known !== undefined) return known;
+  /** `isRead`: this host reads from there for itself. Undefined where nothing is fetched for others. */
+  of(repository: string, isRead: boolean): HomeOrigin | undefined {
+    const isBelieved = this.#rules.some(
+      (rule) => repository === rule || repository.startsWith(`${rule}/`),
+    );
+    if (!isBelieved && !isRead) return undefined;
     if (!isRepository(repository)) return undefined;
-    const target = { reference: repository, source: {}, missPolicy: { kind: 'wait' } } as const;
+    return { origin: this.#open.get(repository) ?? this.#openSource(repository), isBelieved };
+  }
+
+  #openSource(repository: string): BlobSource {
+    const reference = `docker://${repository}`;
+    const target = { reference, source: {}, missPolicy: { kind: 'wait' } } as const;
     const source = this.#shape(this.#access.lazySource(target, []));
     this.#open.set(repository, source);
     return source;

@@ -100,7 +100,9 @@ export class Neighbourhood implements AsyncDisposable {
   #arrange(swarm: Swarm, { found }: Attended): void {
     const { directory, nowMs } = this.#input;
     const known = found.length > 0 ? found : directory.live();
-    const reachable = known.filter(({ host }) => !directory.isMissing(host));
+    const reachable = known.filter(
+      ({ host }) => !directory.isMissing(host) && !swarm.wires.isRefusing(peerIdOf(host)),
+    );
     const { dial, drop } = this.#policy.plan(reachable, swarm.wires.neighbours(), nowMs());
     for (const { host } of dial) this.#run(dialQuietly(swarm, peerIdOf(host)));
     for (const host of drop) swarm.wires.drop(peerIdOf(host));

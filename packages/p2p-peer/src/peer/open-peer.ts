@@ -1,5 +1,5 @@
 /** Opens the parts of a peer one after the other; what was opened is closed when a later one fails. */
-import type { BlobSource, CodecPool } from '@shoal/blob-store';
+import type { CodecPool } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import type { HostFacts } from '../identity/host.ts';
 import { Bans } from '../select/bans.ts';
@@ -7,6 +7,7 @@ import { UploadSlots } from '../select/upload-slots.ts';
 import { CompressedStore } from '../store/compressed-store.ts';
 import type { StoreEvent } from '../store/store-event.ts';
 import { Swarm } from '../swarm/swarm.ts';
+import type { HomeOriginOf } from '../swarm/swarm-server.ts';
 import { ReportLoop } from '../tracker/client/report-loop.ts';
 import { TrackerClient } from '../tracker/client/tracker-client.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
@@ -30,8 +31,8 @@ export type PeerOptions = {
   readonly listenHost: string;
   /** 0 for any free one. */
   readonly port: number;
-  /** Host that others are told to connect to, at the port that is listened at. */
-  readonly advertiseHost: string;
+  /** What others are told to connect to; port 0 stands for the one that is listened at. */
+  readonly advertise: { readonly host: string; readonly port: number };
   readonly zone: string;
   readonly rack: string;
   /** Of the store. */
@@ -46,8 +47,8 @@ export type PeerOptions = {
 };
 
 export type PeerComponents = {
-  /** This host's own way to the origin of a repository, for what it fetches as a home. */
-  readonly originOf: (repository: string) => BlobSource | undefined;
+  /** This host's own way to the origins of repositories, for what it fetches as a home. */
+  readonly originOf: HomeOriginOf;
   readonly pool: CodecPool;
   /** Fetches all of an image that a tracker wants ready. */
   readonly warm: WarmImage;
@@ -69,13 +70,16 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
   const { trust, trackers, self } = await openIdentity(options, components, opened, port);
   const directory = new HostDirectory({ self, seeds: options.seeds, nowMs });
   const traffic = new PeerTraffic(nowMs);
-  const { store, swarms } = await openBlobs(options, components, { trust, directory, traffic });
+  let neighbourhood: Neighbourhood | undefined;
+  const onClosed = (swarm: Swarm) => neighbourhood?.leave(swarm);
+  const need = { trust, directory, traffic, onClosed };
+  const { store, swarms } = await openBlobs(options, components, need);
   opened.use(store);
   opened.use(swarms);
-  const listener = opened.use(await listen(options, components, { trust, self, swarms }));
+  const listener = opened.use(await listen(options, components, { trust, self, swarms, store }));
   port.value = listener.port;
   opened.defer(trust.files.onChange(() => listener.reloadIdentity()));
-  const neighbourhood = opened.use(
+  neighbourhood = opened.use(
     new Neighbourhood({ directory, trackers, nowMs, random: Math.random, port: () => port.value }),
   );
   const preheats = opened.use(new Preheats(components.warm));
@@ -88,7 +92,7 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
 }
 
 async function openIdentity(
-  { identityDirectory, trackers: addresses, advertiseHost, zone, rack }: PeerOptions,
+  { identityDirectory, trackers: addresses, advertise, zone, rack }: PeerOptions,
   { onProblem = () => undefined }: PeerComponents,
   opened: AsyncDisposableStack,
   port: { readonly value: number },
@@ -104,7 +108,7 @@ async function openIdentity(
   const self: HostFacts = {
     ...{ host: trust.host, role: trust.role, zone, rack },
     get address() {
-      return formatAddress(advertiseHost, port.value);
+      return formatAddress(advertise.host, advertise.port === 0 ? port.value : advertise.port);
     },
   };
   const { files, token } = trust;
@@ -117,12 +121,13 @@ async function openIdentity(
 async function openBlobs(
   { directory: path, bytesMax }: PeerOptions,
   components: PeerComponents,
-  { trust, directory, traffic }: BlobsNeed,
+  { trust, directory, traffic, onClosed }: BlobsNeed,
 ): Promise<{ readonly store: CompressedStore; readonly swarms: SwarmTable }> {
   const { pool, otherBytes, isCompleteElsewhere, onStoreEvent, originOf, wireLog } = components;
   const shared = { directory, bans: new Bans(), slots: new UploadSlots(), nowMs };
   const swarms = new SwarmTable({
     nowMs,
+    onClosed,
     open: async (blobId, sizeBytes) =>
       new Swarm({
         ...{ ...shared, originOf, stored: await store.blob(blobId, sizeBytes) },
@@ -149,6 +154,7 @@ type BlobsNeed = {
   readonly trust: PeerTrust;
   readonly directory: HostDirectory;
   readonly traffic: PeerTraffic;
+  readonly onClosed: (swarm: Swarm) => void;
 };
 
 type DialNeed = {
@@ -166,11 +172,16 @@ async function dial(swarm: Swarm, host: HostFacts, need: DialNeed): Promise<Blob
 
 async function listen(
   { listenHost, port }: PeerOptions,
-  { wireLog, onProblem }: PeerComponents,
-  { trust, self, swarms }: ListenNeed,
+  { wireLog, onProblem, originOf }: PeerComponents,
+  { trust, self, swarms, store }: ListenNeed,
 ): Promise<WireListener> {
   const accept: AcceptBlob = async ({ blobId, blobBytes }, { repository }) => {
     if (repository === undefined) return undefined;
+    // A size that a stranger names counts for nothing where another one is known, and a blob that is
+    // not known is of no use where nobody would fetch it for others.
+    const known = swarms.get(blobId) ?? store.facts(blobId);
+    if (known === undefined && originOf(repository, false) === undefined) return undefined;
+    if (known !== undefined && known.sizeBytes !== blobBytes) return undefined;
     return await swarms.use({ blobId, sizeBytes: blobBytes }, (swarm) => ({
       ...swarm.sharedWith(repository),
       onOpen: (wire) => swarm.wires.adopt(wire),
@@ -186,6 +197,7 @@ type ListenNeed = {
   readonly trust: PeerTrust;
   readonly self: HostFacts;
   readonly swarms: SwarmTable;
+  readonly store: CompressedStore;
 };
 
 /** And hears who else lives. */

@@ -54,10 +54,13 @@ export function peerSource(input: PeerSourceInput): BlobSource {
       const range = { start: offset, end: offset + length };
       const read = { repository, origin, options: counted };
       try {
-        return await swarms.use({ blobId, sizeBytes }, (swarm) => {
+        return await swarms.use({ blobId, sizeBytes }, async (swarm) => {
+          const proof = swarm.prove(read);
+          // Neighbours are looked for meanwhile.
           input.onRead(swarm);
-          if (input.reader === 'verifying') return swarm.read(range, read);
-          return trusted.read(swarm, range, options);
+          await proof;
+          if (input.reader === 'verifying') return await swarm.read(range, read);
+          return await trusted.read(swarm, range, options);
         });
       } catch (error) {
         if (UNSHARED.includes(errorCode(error))) return await alone();
@@ -83,11 +86,11 @@ class TrustedShelf {
   }
 
   #openReads(swarm: Swarm): TrustedReads {
-    const { origin, repository, traffic } = this.#input;
+    const { origin, traffic } = this.#input;
     const onFetched = (name: string, bytes: number) => {
       traffic.count(SOURCES[name] ?? 'origin', bytes);
     };
-    const reads = swarm.trustedReads({ origin, repository, onFetched });
+    const reads = swarm.trustedReads({ origin, onFetched });
     this.#open.set(swarm, reads);
     return reads;
   }

@@ -1,13 +1,15 @@
 /** The swarms of a host, by blob: opened at their first use, closed when nobody has used them for long. */
 import { KeyedLock } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
-import { PeerClosedError } from '../errors.ts';
+import { PeerClosedError, StoredBlobSizeError } from '../errors.ts';
 import { SWARM_CHECK_MS, SWARM_IDLE_MS, SWARMS_MAX } from '../limits.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 
 export type SwarmTableInput = {
   /** Throws where the blob cannot be stored, or is known with another size. */
   readonly open: (blobId: BlobId, sizeBytes: number) => Promise<Swarm>;
+  /** Nobody uses it any more. */
+  readonly onClosed: (swarm: Swarm) => void;
   readonly nowMs: () => number;
   /** @default SWARMS_MAX */
   readonly swarmsMax?: number;
@@ -70,6 +72,9 @@ export class SwarmTable implements AsyncDisposable {
   async #enter(blobId: BlobId, sizeBytes: number): Promise<Entry> {
     const known = this.#entries.get(blobId);
     const entry = known ?? (await this.#turns.run(blobId, () => this.#open(blobId, sizeBytes)));
+    if (entry.swarm.sizeBytes !== sizeBytes) {
+      throw new StoredBlobSizeError(blobId, sizeBytes, 'others share it with another size');
+    }
     entry.users += 1;
     entry.usedAtMs = this.#input.nowMs();
     return entry;
@@ -100,6 +105,7 @@ export class SwarmTable implements AsyncDisposable {
     const entry = this.#entries.get(blobId);
     if (entry === undefined || (entry.users > 0 && !this.#isClosed)) return;
     this.#entries.delete(blobId);
+    this.#input.onClosed(entry.swarm);
     await entry.swarm.close();
   }
 }

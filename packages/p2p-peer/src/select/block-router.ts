@@ -114,7 +114,11 @@ export class BlockRouter {
   }
 
   /** Those who hold it and will have time again are waited for. */
-  #afterOrigin({ range }: Block, nowMs: number): Route {
+  /** Not for ever: who refuses again and again may have said more than it has. */
+  #afterOrigin(block: Block, nowMs: number): Route {
+    const { range } = block;
+    block.originFailedAtMs ??= nowMs;
+    if (nowMs >= block.originFailedAtMs + this.#policy.homePatienceMs) return { kind: 'fail' };
     const isThere = this.#view.holders(range).some(({ peer, isBanned }) => {
       const { kind } = this.#standings.of(peer, nowMs);
       return !isBanned && (kind === 'free' || kind === 'busy');

@@ -33,6 +33,8 @@ export class Block {
   /** Homes whose turn is over without an answer. */
   homesPassed = 0;
   hasOriginFailed = false;
+  /** When others were first waited for after that. */
+  originFailedAtMs: number | undefined;
   wasHedged = false;
   #parts: RangeSet | undefined;
 

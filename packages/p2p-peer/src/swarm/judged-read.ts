@@ -14,6 +14,7 @@ export type JudgedReadInput = {
   readonly deposit: Deposit;
   /** Told of each part that is wrong, and who sent any of it. */
   readonly onWrong: (range: ByteRange, senders: ReadonlySet<PeerId>) => void;
+  readonly onRight: (range: ByteRange) => void;
 };
 
 export class JudgedRead {
@@ -39,6 +40,7 @@ export class JudgedRead {
     const range = { start: offset, end: offset + length };
     const senders = this.#senders.take(range);
     if (verdict === 'wrong') this.#input.onWrong(range, senders);
+    else this.#input.onRight(range);
     void this.#settle(range, verdict);
   };
 

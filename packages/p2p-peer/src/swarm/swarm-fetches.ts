@@ -23,11 +23,8 @@ export type SwarmFetchesInput = {
   readonly nowMs: () => number;
 };
 
-/**
- * For whom: a reader who verifies what he gets, one who believes homes and the origin, peers that take
- * this host for a home, or one who believes the origin alone.
- */
-export type FetchMode = 'reader' | 'trusted' | 'home' | 'alone';
+/** For whom: a reader who verifies what he gets, who believes homes and the origin, or the origin alone. */
+export type FetchMode = 'verifying' | 'believing' | 'origin-only';
 
 export type FetchCall = {
   readonly mode: FetchMode;
@@ -131,8 +128,8 @@ export class SwarmFetches {
   }
 
   #viewOf(mode: FetchMode): SwarmView {
-    if (mode === 'alone') return NOBODY;
-    return mode === 'trusted' ? this.#homesView : this.#view;
+    if (mode === 'origin-only') return NOBODY;
+    return mode === 'believing' ? this.#homesView : this.#view;
   }
 
   #inputOf({ mode, origin, onBytes, onFetched }: FetchCall): RangeFetchInput {
@@ -140,7 +137,7 @@ export class SwarmFetches {
     const fetched = onFetched === undefined ? {} : { onFetched };
     return {
       view: this.#viewOf(mode),
-      policy: { isHome: mode === 'home' || mode === 'alone' },
+      policy: { isHome: mode === 'origin-only' },
       ask: async (peer, range, options) => {
         const wire = await wires.wireTo(peer);
         const bytes = await wire.request(range.start, rangeBytes(range), options);

@@ -4,9 +4,17 @@
  * there, or because the repository's own origin has just given it.
  */
 import type { BlobSource, Priority } from '@shoal/blob-store';
+import { LRUCache } from 'lru-cache';
 import { PeerUnavailableError } from '../errors.ts';
 import type { PeerId } from '../identity/peer-id.ts';
-import { HOME_FETCH_BYTES_MAX, PIECE_BYTES } from '../limits.ts';
+import {
+  HOME_FAILING_MS,
+  HOME_FETCH_BYTES_MAX,
+  HOME_READS_PER_PEER_MAX,
+  HOME_REPOSITORIES_MAX,
+  PIECE_BYTES,
+  PIECES_HASHED_MAX,
+} from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Upload, UploadSlots } from '../select/upload-slots.ts';
 import type { Deposit } from '../store/deposit.ts';
@@ -22,18 +30,24 @@ export type SwarmServerInput = {
   readonly fetches: SwarmFetches;
   readonly slots: UploadSlots;
   readonly isSeed: boolean;
-  readonly originOf: (repository: string) => BlobSource | undefined;
+  readonly originOf: HomeOriginOf;
+  readonly nowMs: () => number;
   /** These bytes go out. */
   readonly onServed: (peer: PeerId, bytes: number) => void;
   readonly onHeld: (ranges: readonly ByteRange[]) => void;
 };
 
-type HomeCall = {
-  readonly repository: string;
+type HomeCall = { readonly signal: AbortSignal; readonly priority: () => Priority };
+
+/** A way to a repository's origin for others. */
+export type HomeOrigin = {
   readonly origin: BlobSource;
-  readonly signal: AbortSignal;
-  readonly priority: () => Priority;
+  /** The configuration names its registry: what it gives is taken for right. */
+  readonly isBelieved: boolean;
 };
+
+/** `isRead`: this host reads the blob from that repository itself. Undefined where there is none. */
+export type HomeOriginOf = (repository: string, isRead: boolean) => HomeOrigin | undefined;
 
 export class SwarmServer implements WireServer {
   readonly #input: SwarmServerInput;
@@ -42,13 +56,21 @@ export class SwarmServer implements WireServer {
   /** Pieces whose hash is being computed. */
   readonly #hashing = new Set<number>();
   /** What a home reads for others, by repository. */
-  readonly #homeReads = new Map<string, SharedReads>();
+  readonly #homeReads = new LRUCache<string, SharedReads>({ max: HOME_REPOSITORIES_MAX });
+  /** Origins that have just failed are not asked for each who comes. */
+  readonly #failingUntil = new LRUCache<string, number>({ max: HOME_REPOSITORIES_MAX });
+  /** Reads of an origin that peers wait for. */
+  readonly #homeReaders = new Map<PeerId, number>();
 
   constructor(input: SwarmServerInput) {
     this.#input = input;
   }
 
-  /** The blob is in that repository. */
+  knows(repository: string): boolean {
+    return this.#repositories.has(repository);
+  }
+
+  /** The blob is in that repository: its own origin has said so. */
   learn(repository: string): void {
     this.#repositories.add(repository);
   }
@@ -69,35 +91,50 @@ export class SwarmServer implements WireServer {
 
   async serve(wire: BlobWire, offset: number, length: number, signal: AbortSignal) {
     const range = { start: offset, end: offset + length };
-    const { slots } = this.#input;
+    const { slots, onServed } = this.#input;
     const { peerId: peer } = wire.facts;
     const piece = Math.floor(offset / PIECE_BYTES);
     const upload: Upload = { peer, piece, bytes: length, priority: 'demand' };
     if (!slots.hasRoom(upload)) throw new WireRejectedError(offset, length);
+    const held = this.mayTell(wire) ? await this.#readHeld(range, upload) : undefined;
+    const bytes = held ?? (await this.#readAsHome(wire, range, signal));
+    onServed(peer, length);
+    return bytes;
+  }
+
+  /** A slot is for bytes that go out, not for those that an origin is waited for. */
+  async #readHeld(range: ByteRange, upload: Upload): Promise<Buffer | undefined> {
+    const { slots, stored } = this.#input;
     slots.admit(upload);
     slots.next();
     try {
-      const bytes = await this.#bytesFor(wire, range, signal);
-      this.#input.onServed(peer, length);
-      return bytes;
+      return await stored.read(range.start, rangeBytes(range));
     } finally {
       slots.sent(upload, 0);
     }
   }
 
-  hashes(_: BlobWire, firstPiece: number, count: number): readonly (Buffer | undefined)[] {
-    return Array.from({ length: count }, (__, index) => this.#hashOf(firstPiece + index));
+  /** To those who may know what is held; others could find out what is in a blob that they may not read. */
+  hashes(wire: BlobWire, firstPiece: number, count: number): readonly (Buffer | undefined)[] {
+    const mayKnow = this.mayTell(wire);
+    return Array.from({ length: count }, (_, index) =>
+      mayKnow ? this.#hashOf(firstPiece + index) : undefined,
+    );
   }
 
   /** One that is not known yet is computed, for the next who asks. */
   #hashOf(piece: number): Buffer | undefined {
-    const { stored } = this.#input;
+    const { stored, sizeBytes } = this.#input;
     const known = stored.pieceHash(piece);
     if (known !== undefined || this.#hashing.has(piece)) return known;
+    const start = piece * PIECE_BYTES;
+    const isHeld = stored.isHeld({ start, end: Math.min(start + PIECE_BYTES, sizeBytes) });
+    if (!isHeld || this.#hashing.size >= PIECES_HASHED_MAX) return undefined;
     this.#hashing.add(piece);
     void stored
       .hashPiece(piece)
       .then((hash) => (hash === undefined ? undefined : stored.setPieceHash(piece, hash)))
+      .catch(() => undefined)
       .finally(() => this.#hashing.delete(piece));
     return undefined;
   }
@@ -106,53 +143,69 @@ export class SwarmServer implements WireServer {
     this.#input.onHeld(ranges);
   }
 
-  async #bytesFor(wire: BlobWire, range: ByteRange, signal: AbortSignal): Promise<Buffer> {
-    const { stored, fetches, isSeed } = this.#input;
-    if (this.mayTell(wire)) {
-      const held = await stored.read(range.start, rangeBytes(range));
-      if (held !== undefined) return held;
+  async #readAsHome(wire: BlobWire, range: ByteRange, signal: AbortSignal): Promise<Buffer> {
+    const { fetches, isSeed, nowMs } = this.#input;
+    const { repository, peerId } = wire.facts;
+    const isHome = isSeed || fetches.isHome(range);
+    if (repository === undefined || !isHome || this.#isFailing(repository)) {
+      throw new PeerUnavailableError(range);
     }
-    if (!isSeed && !fetches.isHome(range)) throw new PeerUnavailableError(range);
-    const reads = this.#homeReadsOf(wire.facts.repository ?? '');
-    if (reads === undefined) throw new PeerUnavailableError(range);
+    const waiting = this.#homeReaders.get(peerId) ?? 0;
+    if (waiting >= HOME_READS_PER_PEER_MAX) {
+      throw new WireRejectedError(range.start, rangeBytes(range));
+    }
+    this.#homeReaders.set(peerId, waiting + 1);
     try {
-      return await reads.read(range, { signal, priority: 'demand' });
+      return await this.#homeReadsOf(repository).read(range, { signal, priority: 'demand' });
     } catch (error) {
+      if (!signal.aborted) this.#failingUntil.set(repository, nowMs() + HOME_FAILING_MS);
       // Whoever asked has a way to the origin of his own, perhaps a better one.
       throw new PeerUnavailableError(range, { cause: error });
+    } finally {
+      const left = (this.#homeReaders.get(peerId) ?? 1) - 1;
+      if (left > 0) this.#homeReaders.set(peerId, left);
+      else this.#homeReaders.delete(peerId);
     }
   }
 
-  #homeReadsOf(repository: string): SharedReads | undefined {
+  #isFailing(repository: string): boolean {
+    return (this.#failingUntil.get(repository) ?? 0) > this.#input.nowMs();
+  }
+
+  #homeReadsOf(repository: string): SharedReads {
     const known = this.#homeReads.get(repository);
     if (known !== undefined) return known;
-    const origin = this.#input.originOf(repository);
-    if (origin === undefined) return undefined;
     const reads = new SharedReads({
       bytesMax: HOME_FETCH_BYTES_MAX,
-      read: (range, call) => this.#fetchAsHome(range, { ...call, repository, origin }),
+      read: (range, call) => this.#fetchAsHome(range, repository, call),
     });
     this.#homeReads.set(repository, reads);
     return reads;
   }
 
-  /** What the origin has given is held; what other peers have given is passed on, unjudged. */
-  async #fetchAsHome(range: ByteRange, call: HomeCall): Promise<ReadBytes> {
-    const { stored, fetches } = this.#input;
-    const { repository, origin, signal, priority } = call;
-    // Bytes of a blob that may not be in that repository come from nobody but its own origin.
-    const mode = this.#repositories.has(repository) ? 'home' : 'alone';
+  /**
+   * From the origin alone: what other hosts have is not verified here. What an origin has given that
+   * the configuration names is held; of others it is passed on.
+   */
+  async #fetchAsHome(
+    range: ByteRange,
+    repository: string,
+    { signal, priority }: HomeCall,
+  ): Promise<ReadBytes> {
+    const { stored, fetches, originOf } = this.#input;
+    const home = originOf(repository, this.#repositories.has(repository));
+    if (home === undefined) throw new PeerUnavailableError(range);
+    const { origin, isBelieved } = home;
     const deposit = stored.deposit();
     const writes: Promise<unknown>[] = [];
     try {
       const bytes = await fetches.fetch(range, {
-        ...{ mode, origin, signal, priority },
-        onBytes: (sender, part, sent) => {
-          if (sender !== 'origin') return;
-          this.learn(repository);
-          writes.push(keep(deposit, part, sent));
+        ...{ mode: 'origin-only', origin, signal, priority },
+        onBytes: (_, part, sent) => {
+          if (isBelieved) writes.push(keep(deposit, part, sent));
         },
       });
+      this.learn(repository);
       return { bytes, kept: Promise.all(writes) };
     } finally {
       void Promise.all(writes).then(() => deposit.close());

@@ -11,7 +11,7 @@ import type { Bans } from '../select/bans.ts';
 import { type Candidate, distanceBetween } from '../select/candidate.ts';
 import type { Neighbour } from '../select/neighbour-policy.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
-import { WireDialError } from '../wire/errors.ts';
+import { WireClosedError, WireDialError } from '../wire/errors.ts';
 import { OUTSTANDING_REQUESTS_MAX } from '../wire/limits.ts';
 
 export type SwarmWiresInput = {
@@ -33,6 +33,8 @@ type Use = { readonly connectedAtMs: number; usefulAtMs: number };
 const DIAL_PATIENCE_MS = 40;
 /** A host that has answered is there, and busy: its handshake may take a while where many start. */
 const HANDSHAKE_PATIENCE_MS = 750;
+/** One that has sent us away may read the blob soon. */
+const REFUSED_MS = 5000;
 /** What one expects of a peer that was not asked yet. */
 const LATENCY_MS_GUESS = 2;
 /** A block that takes so many times the average is among the slowest of twenty. */
@@ -43,6 +45,8 @@ export class SwarmWires {
   readonly #wires = new Map<PeerId, BlobWire[]>();
   readonly #uses = new Map<PeerId, Use>();
   readonly #opening = new Map<PeerId, Opening>();
+  /** Of this blob; a host that nobody reaches is the directory's matter. */
+  readonly #refusedUntil = new Map<PeerId, number>();
   #isClosed = false;
 
   constructor(input: SwarmWiresInput) {
@@ -84,10 +88,17 @@ export class SwarmWires {
     if (wires === undefined) this.#input.onJoined(peerId);
   }
 
+  /** It is there, and does not share this blob at the moment. */
+  isRefusing(peer: PeerId): boolean {
+    return (this.#refusedUntil.get(peer) ?? 0) > this.#input.nowMs();
+  }
+
   /** The wire to a peer, dialled where there is none. Rejects with the errors of `openWire`. */
   async wireTo(peer: PeerId): Promise<BlobWire> {
+    if (this.#isClosed) throw new WireClosedError();
     const [wire] = this.#wires.get(peer) ?? [];
     if (wire !== undefined) return wire;
+    if (this.isRefusing(peer)) throw new WireDialError(peer, 'it does not share the blob');
     const { wire: opening } = this.#opening.get(peer) ?? this.#open(peer);
     return await opening;
   }
@@ -132,7 +143,7 @@ export class SwarmWires {
       distance: facts === undefined ? 'other' : distanceBetween(directory.self, facts),
       p95Ms: latencyMs * P95_TIMES,
       isFull: outstandingBytes >= OUTSTANDING_REQUESTS_MAX * BLOCK_BYTES_MAX,
-      isBanned: bans.isBanned(peer, nowMs(), isHome),
+      isBanned: bans.isBanned(peer, nowMs(), isHome) || this.isRefusing(peer),
     };
   }
 
@@ -169,15 +180,21 @@ export class SwarmWires {
   }
 
   async #dial(peer: PeerId, onConnected: () => void): Promise<BlobWire> {
-    const { directory, open } = this.#input;
+    const { directory, open, nowMs } = this.#input;
     const facts = directory.facts(peer);
     if (facts === undefined) throw new WireDialError(peer, 'nobody has told where it is');
+    let isThere = false;
     try {
-      const wire = await open(facts, onConnected);
+      const wire = await open(facts, () => {
+        isThere = true;
+        onConnected();
+      });
+      this.#refusedUntil.delete(peer);
       this.adopt(wire);
       return wire;
     } catch (error) {
-      directory.miss(facts.host);
+      if (isThere) this.#refusedUntil.set(peer, nowMs() + REFUSED_MS);
+      else directory.miss(facts.host);
       throw error;
     }
   }

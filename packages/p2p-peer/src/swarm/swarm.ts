@@ -4,6 +4,7 @@
  */
 import type { BlobReadOptions, BlobSource } from '@shoal/blob-store';
 import { priorityOf } from '@shoal/blob-store';
+import { orAbort } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
@@ -16,10 +17,10 @@ import { distanceBetween } from '../select/candidate.ts';
 import type { UploadSlots } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, SharedBlob } from '../wire/blob-wire.ts';
-import { blame } from './blame.ts';
+import { Accusations, blame, suspect } from './blame.ts';
 import { JudgedRead } from './judged-read.ts';
 import { SwarmFetches } from './swarm-fetches.ts';
-import { SwarmServer } from './swarm-server.ts';
+import { type HomeOriginOf, SwarmServer } from './swarm-server.ts';
 import { SwarmWires } from './swarm-wires.ts';
 import { TrustedReads } from './trusted-reads.ts';
 
@@ -30,8 +31,8 @@ export type SwarmInput = {
   readonly slots: UploadSlots;
   /** Dials a host for this blob, which it will read as one of the swarm's repository. */
   readonly open: (swarm: Swarm, host: HostFacts, onConnected: () => void) => Promise<BlobWire>;
-  /** This host's own way to the origin of a repository; undefined where it has none. */
-  readonly originOf: (repository: string) => BlobSource | undefined;
+  /** This host's own way to origins, for others. */
+  readonly originOf: HomeOriginOf;
   /** Bytes were held here already. */
   readonly onStoreRead: (bytes: number) => void;
   /** Bytes went out to peers. */
@@ -47,7 +48,7 @@ export type SwarmRead = {
   readonly options: BlobReadOptions;
 };
 
-export type TrustedReader = Pick<SwarmRead, 'repository' | 'origin'> & {
+export type TrustedReader = Pick<SwarmRead, 'origin'> & {
   readonly onFetched: (sourceName: string, bytes: number) => void;
 };
 
@@ -63,6 +64,9 @@ export class Swarm implements AsyncDisposable {
   readonly #server: SwarmServer;
   /** Somebody sent wrong bytes of these: they come from the origin until they are held. */
   readonly #disputed = new RangeSet();
+  /** Reads that show what is in a repository. */
+  readonly #proofs = new Map<BlobSource, Promise<void>>();
+  readonly #accusations = new Accusations();
   #repository: string | undefined;
 
   constructor(input: SwarmInput) {
@@ -80,7 +84,7 @@ export class Swarm implements AsyncDisposable {
     const { blobId, sizeBytes, wires } = this;
     this.#fetches = new SwarmFetches({ blobId, sizeBytes, wires, directory, bans, nowMs });
     this.#server = new SwarmServer({
-      ...{ sizeBytes, stored, slots: input.slots, originOf: input.originOf },
+      ...{ sizeBytes, stored, slots: input.slots, originOf: input.originOf, nowMs },
       fetches: this.#fetches,
       isSeed: directory.self.role === 'seed',
       onHeld: (ranges) => this.#fetches.holdersChanged(ranges),
@@ -109,8 +113,7 @@ export class Swarm implements AsyncDisposable {
   /** Bytes that nobody has judged yet: the reader's verdict makes them held, or bans who sent them. */
   async read(range: ByteRange, { repository, origin, options }: SwarmRead): Promise<Buffer> {
     const { stored } = this.#input;
-    this.#repository = repository;
-    this.#server.learn(repository);
+    await this.prove({ repository, origin, options });
     const own = await stored.read(range.start, rangeBytes(range));
     if (own !== undefined) {
       this.#input.onStoreRead(own.length);
@@ -120,7 +123,7 @@ export class Swarm implements AsyncDisposable {
       });
       return own;
     }
-    const judged = this.#judgedRead(range);
+    const judged = this.#judgedRead(range, this.#isDisputed(range));
     try {
       const bytes = await this.#fetch(range, judged, { repository, origin, options });
       if (options.onVerdict === undefined) judged.close();
@@ -132,11 +135,9 @@ export class Swarm implements AsyncDisposable {
     }
   }
 
-  /** For a reader who cannot verify what he gets: see `TrustedReads`. */
-  trustedReads({ repository, origin, onFetched }: TrustedReader): TrustedReads {
+  /** For a reader who cannot verify what he gets: see `TrustedReads`. `prove` goes before each read. */
+  trustedReads({ origin, onFetched }: TrustedReader): TrustedReads {
     const { stored, bans, nowMs, onStoreRead } = this.#input;
-    this.#repository = repository;
-    this.#server.learn(repository);
     return new TrustedReads({
       ...{ stored, wires: this.wires, fetches: this.#fetches, origin, onStoreRead },
       onWrong: (piece, senders) => blame(bans, senders, this.#fetches.homes(piece), nowMs()),
@@ -163,10 +164,30 @@ export class Swarm implements AsyncDisposable {
     await this.close();
   }
 
+  /**
+   * That the blob is in the repository: an image may name the digest of any blob, and what is held of
+   * another repository's is not for its readers. A byte of the origin is proof.
+   */
+  async prove({ repository, origin, options: { signal } }: SwarmRead): Promise<void> {
+    this.#repository = repository;
+    if (this.#server.knows(repository)) return;
+    await orAbort(this.#proofs.get(origin) ?? this.#startProof(repository, origin), signal);
+  }
+
+  #startProof(repository: string, origin: BlobSource): Promise<void> {
+    const { blobId, sizeBytes } = this;
+    const proof = origin
+      .read({ blobId, sizeBytes }, 0, 1)
+      .then(() => this.#server.learn(repository))
+      .finally(() => this.#proofs.delete(origin));
+    this.#proofs.set(origin, proof);
+    return proof;
+  }
+
   #fetch(range: ByteRange, judged: JudgedRead, { origin, options }: SwarmRead): Promise<Buffer> {
     const { signal = NEVER_ABORTED, onFetched } = options;
     return this.#fetches.fetch(range, {
-      mode: this.#disputed.intersect(range).length > 0 ? 'alone' : 'reader',
+      mode: this.#isDisputed(range) ? 'origin-only' : 'verifying',
       ...{ origin, signal, onFetched },
       priority: () => priorityOf(options),
       onBytes: (sender, part, bytes) => {
@@ -176,14 +197,26 @@ export class Swarm implements AsyncDisposable {
     });
   }
 
-  #judgedRead(range: ByteRange): JudgedRead {
+  #isDisputed(range: ByteRange): boolean {
+    return this.#disputed.intersect(range).length > 0;
+  }
+
+  /** Whoever sent wrong bytes is left out; for long once the origin has given right ones. */
+  #judgedRead(range: ByteRange, isOfOrigin: boolean): JudgedRead {
     const { stored, bans, nowMs } = this.#input;
     return new JudgedRead({
       range,
       deposit: stored.deposit(),
       onWrong: (wrong, senders) => {
         this.#disputed.add(wrong);
-        blame(bans, senders, this.#fetches.homes(wrong), nowMs());
+        suspect(bans, senders, nowMs());
+        this.#accusations.add(wrong, senders);
+      },
+      onRight: (right) => {
+        if (!isOfOrigin) return;
+        for (const senders of this.#accusations.take(right)) {
+          blame(bans, senders, this.#fetches.homes(right), nowMs());
+        }
       },
     });
   }

@@ -58,6 +58,10 @@ export class TrustedReads {
         for (const name of sources) options.onFetched?.(name, rangeBytes(range));
       },
     });
+    // The whole may turn out to be another than its digest says: then nothing of it is held.
+    options.onVerdict?.((offset, length, verdict) => {
+      if (verdict === 'wrong') this.#input.stored.refute(offset, length);
+    });
     return bytes.subarray(range.start - pieces.start, range.end - pieces.start);
   }
 
@@ -89,10 +93,11 @@ export class TrustedReads {
   async #fetchVerified(piece: ByteRange, call: PieceCall): Promise<Buffer | undefined> {
     const { stored, onWrong } = this.#input;
     const senders = new Senders();
-    const bytes = await this.#fetch(piece, call, 'reader', senders);
-    await stored.write(piece.start, bytes);
-    const check = await stored.verifyPiece(numberOf(piece));
-    if (check === 'right') return bytes;
+    const bytes = await this.#fetch(piece, call, 'verifying', senders);
+    // Where somebody else's bytes lie, or none can, the hash would be of others than these.
+    const isKept = await stored.write(piece.start, bytes);
+    const check = isKept ? await stored.verifyPiece(numberOf(piece)) : 'unknown';
+    if (check === 'right') return await stored.read(piece.start, rangeBytes(piece));
     if (check === 'wrong') onWrong(piece, senders.take(piece));
     return undefined;
   }
@@ -102,7 +107,7 @@ export class TrustedReads {
     const { stored } = this.#input;
     const deposit = stored.deposit();
     try {
-      const bytes = await this.#fetch(piece, call, 'trusted');
+      const bytes = await this.#fetch(piece, call, 'believing');
       if (await deposit.write(piece.start, bytes)) {
         deposit.settle(piece.start, bytes.length, 'right');
       }
