@@ -167,5 +167,5 @@ t.test('who waits long hears that the other lives', async (t) => {
     await until('a sign of life comes', () => dialled.heardAtMs > heardAtMs);
   }
   server.answerAll();
-  await asked;
+  t.ok((await asked).equals(blob.subarray(0, BLOCK)), 'and has the bytes in the end');
 });
