@@ -55,10 +55,8 @@ export function peerSource(input: PeerSourceInput): BlobSource {
       const read = { repository, origin, options: counted };
       try {
         return await swarms.use({ blobId, sizeBytes }, async (swarm) => {
-          const proof = swarm.prove(read);
           // Neighbours are looked for meanwhile.
-          input.onRead(swarm);
-          await proof;
+          await Promise.all([swarm.prove(read), input.onRead(swarm)]);
           if (input.reader === 'verifying') return await swarm.read(range, read);
           return await trusted.read(swarm, range, options);
         });

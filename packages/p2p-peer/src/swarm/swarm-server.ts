@@ -32,6 +32,8 @@ export type SwarmServerInput = {
   readonly isSeed: boolean;
   readonly originOf: HomeOriginOf;
   readonly nowMs: () => number;
+  /** The origin of the repository has given bytes of the blob. */
+  readonly onLearnt: (repository: string) => void;
   /** These bytes go out. */
   readonly onServed: (peer: PeerId, bytes: number) => void;
   readonly onHeld: (ranges: readonly ByteRange[]) => void;
@@ -205,7 +207,7 @@ export class SwarmServer implements WireServer {
           if (isBelieved) writes.push(keep(deposit, part, sent));
         },
       });
-      this.learn(repository);
+      this.#input.onLearnt(repository);
       return { bytes, kept: Promise.all(writes) };
     } finally {
       void Promise.all(writes).then(() => deposit.close());

@@ -87,6 +87,7 @@ export class Swarm implements AsyncDisposable {
       ...{ sizeBytes, stored, slots: input.slots, originOf: input.originOf, nowMs },
       fetches: this.#fetches,
       isSeed: directory.self.role === 'seed',
+      onLearnt: (repository) => this.#learn(repository),
       onHeld: (ranges) => this.#fetches.holdersChanged(ranges),
       onServed: (peer, bytes) => {
         this.wires.used(peer);
@@ -178,10 +179,23 @@ export class Swarm implements AsyncDisposable {
     const { blobId, sizeBytes } = this;
     const proof = origin
       .read({ blobId, sizeBytes }, 0, 1)
-      .then(() => this.#server.learn(repository))
+      .then(() => this.#learn(repository))
       .finally(() => this.#proofs.delete(origin));
+    // Whoever waits for it hears of a failure, if anybody still does.
+    proof.catch(() => undefined);
     this.#proofs.set(origin, proof);
     return proof;
+  }
+
+  /** Peers that came for that repository before have not been told yet what is held. */
+  #learn(repository: string): void {
+    if (this.#server.knows(repository)) return;
+    this.#server.learn(repository);
+    const held = [...this.#input.stored.held];
+    if (held.length === 0) return;
+    for (const wire of this.wires.all()) {
+      if (wire.facts.repository === repository) wire.tellHeld(held);
+    }
   }
 
   #fetch(range: ByteRange, judged: JudgedRead, { origin, options }: SwarmRead): Promise<Buffer> {
