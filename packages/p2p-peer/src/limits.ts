@@ -15,7 +15,7 @@ export const EXTENT_BYTES = 16 << 20;
 export const RANGES_MAX = 1 << 18;
 /** Ranges of one blob whose sender is remembered until they are verified: 128 MiB in blocks. */
 export const UNJUDGED_RANGES_MAX = 1024;
-/** Hosts that are tried as home of an extent: two that are gone at once are rare, a third is not worth the wait. */
+/** Homes of an extent that are known: two have their turn before the lottery, a third beside it. */
 export const HOME_RANKS = 3;
 /** A torrent: 3 TiB in pieces of 4 MiB. */
 export const METAINFO_BYTES_MAX = 16 << 20;

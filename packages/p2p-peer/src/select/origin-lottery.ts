@@ -1,6 +1,6 @@
 /**
- * Who goes to the origin when no home answers: of N hosts in the same need about one at once, two
- * more after a step, then four. Each draws once; its turn is when the share of winners has grown to
+ * Who goes to the origin when no home answers: of N hosts in the same need about one at once, one
+ * more after a step, two after the next, then four. Each draws once; its turn is when the share of winners has grown to
  * its draw. A dead zone thus costs its origin a few reads, not one of each host.
  */
 export type LotteryOptions = {

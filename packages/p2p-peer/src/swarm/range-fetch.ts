@@ -17,7 +17,7 @@ export type Sender = PeerId | 'origin';
 export type RangeFetchInput = {
   readonly view: SwarmView;
   readonly policy: Partial<ReadPolicy>;
-  /** Asks a peer; connects to it first where there is no wire. Rejects with `PeerAskError`. */
+  /** Asks a peer; connects to it first where there is no wire. Rejects with the errors of wires; `failureOf` reads them. */
   readonly ask: (
     peer: PeerId,
     range: ByteRange,

@@ -51,7 +51,7 @@ export const WIRES_PER_HOST_MAX = 256;
 export const HANDSHAKES_MAX = 128;
 /** How often a wire looks at itself. */
 export const WIRE_CHECK_MS = 15_000;
-/** A request that takes longer is answered with signs of life: who hears nothing for 100 ms asks others. */
+/** A request that takes longer is answered with signs of life: who hears nothing for 250 ms asks others. */
 export const SIGN_OF_LIFE_MS = 30;
 /** Silence after which a keep-alive is sent (BEP 3: two minutes at most). */
 export const KEEP_ALIVE_MS = 55_000;
