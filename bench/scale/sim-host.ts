@@ -122,6 +122,11 @@ export class SimHost implements SwarmView {
     return Math.max(wire.heardAtMs, this.nowMs - 50 - wire.oneWayMs - blockMs);
   }
 
+  /** Nobody is busy here: processors are not modelled. */
+  pauseMs(): number {
+    return 0;
+  }
+
   isBanned({ peer, other }: SimWire): boolean {
     if (this.bans.count === 0) return false;
     return this.bans.isBanned(peer, this.nowMs, other.facts.role === 'seed');

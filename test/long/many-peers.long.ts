@@ -15,6 +15,7 @@ const HOSTS = Number(process.env['SHOAL_PEER_HOSTS'] ?? 20);
 const common = {
   hosts: HOSTS,
   seeds: 2,
+  trackers: 2,
   megabits: 1000,
   files: 16,
   fileBytes: 4_000_000,

@@ -2,6 +2,7 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  type CertificateRole,
   createAuthority,
   type HostRole,
   issueCertificate,
@@ -18,6 +19,8 @@ export type PeerConfigText = {
   readonly listen: string;
   /** TOML of the seeds that are known. */
   readonly seeds: readonly string[];
+  /** `https://...` of each. @default none */
+  readonly trackers?: readonly string[];
   readonly zone?: string;
   readonly registryHost: string;
   /** Mirrors the registry, which speaks plain HTTP. @default false */
@@ -37,20 +40,37 @@ export class PeerAuthority {
     this.#directory = directory;
   }
 
+  /** The key that trackers sign tokens with. */
+  get tokenKey(): string {
+    return join(this.#directory, 'token.key');
+  }
+
   /** Writes what a host needs into `HOME/tls`. */
   async admit(home: string, name: string, role: HostRole): Promise<void> {
+    const directory = await this.issue(home, name, role);
+    const key = await loadTokenKey(this.tokenKey);
+    const life = { nowMs: Date.now(), lifeMs: DAY_MS };
+    const claims = { host: parseHostName(name), repositories: ['*'], ...life };
+    const { token } = signToken(claims, key);
+    writeFileSync(join(directory, 'token'), token, { mode: 0o600 });
+  }
+
+  /** Writes a certificate into `HOME/tls`, which it gives. */
+  async issue(
+    home: string,
+    name: string,
+    role: CertificateRole,
+    addresses: readonly string[] = [],
+  ): Promise<string> {
     const directory = join(home, 'tls');
     mkdirSync(directory, { recursive: true });
     const host = parseHostName(name);
-    const issued = await issueCertificate(this.#directory, { host, role, addresses: [], days: 1 });
-    const key = await loadTokenKey(join(this.#directory, 'token.key'));
-    const life = { nowMs: Date.now(), lifeMs: DAY_MS };
-    const { token } = signToken({ host, repositories: ['*'], ...life }, key);
+    const issued = await issueCertificate(this.#directory, { host, role, addresses, days: 1 });
     copyFileSync(join(this.#directory, 'token.pub'), join(directory, 'token.pub'));
     writeFileSync(join(directory, 'ca.crt'), issued.ca);
     writeFileSync(join(directory, 'tls.crt'), issued.cert);
     writeFileSync(join(directory, 'tls.key'), issued.key, { mode: 0o600 });
-    writeFileSync(join(directory, 'token'), token, { mode: 0o600 });
+    return directory;
   }
 }
 
@@ -62,7 +82,7 @@ export function writePlainHttp(home: string, registryHost: string): void {
 }
 
 export function peerConfigText(text: PeerConfigText): string {
-  const { home, listen, seeds, zone = 'z', registryHost, isMirror } = text;
+  const { home, listen, seeds, zone = 'z', registryHost, isMirror, trackers = [] } = text;
   const upstream = `{ name = "${registryHost}", address = "http://${registryHost}" }`;
   return [
     '[registry]',
@@ -73,6 +93,7 @@ export function peerConfigText(text: PeerConfigText): string {
     `zone = "${zone}"`,
     'rack = "r"',
     `seeds = [${seeds.join(', ')}]`,
+    `trackers = ${JSON.stringify(trackers)}`,
     `origins = ["${registryHost}"]`,
     ...(isMirror === true
       ? ['[proxy]', 'listen = "127.0.0.1:0"', `upstreams = [${upstream}]`]

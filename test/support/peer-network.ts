@@ -16,7 +16,11 @@ export type PeerNetworkOptions = {
   readonly files: Readonly<Record<string, number>>;
   /** Of every link, each way. */
   readonly megabits: number;
+  /** How many there are; hosts that are added later know all of them. @default none */
+  readonly trackers?: number;
 };
+
+export type TrackerMachine = { readonly network: NetworkHost; readonly program: OwnProgram };
 
 export type PeerMachine = {
   readonly name: string;
@@ -39,11 +43,13 @@ type Parts = {
 const SHOAL = join(checkout, 'bin', 'shoal');
 const REGISTRY_PORT = 5000;
 const PEER_PORT = 4010;
+const TRACKER_PORT = 4020;
 
 export class PeerNetwork {
   readonly #t: TestScope;
   readonly #parts: Parts;
   readonly #seeds: string[] = [];
+  readonly trackers: TrackerMachine[] = [];
   /** What the image was made of. */
   readonly source: string;
   readonly reference: string;
@@ -63,6 +69,9 @@ export class PeerNetwork {
     const [program = '', ...args] = [...launcher, SHOAL, 'convert', '--plain-http'];
     const images = ['--source', `dir:${world.source}`, '--target', world.reference];
     await runChecked(program, [...args, ...images], { timeoutMs: 600_000 });
+    for (let number = 1; number <= (options.trackers ?? 0); number++) {
+      world.trackers.push(await world.#startTracker(`tracker-${number}`));
+    }
     return world;
   }
 
@@ -88,10 +97,35 @@ export class PeerNetwork {
     writePlainHttp(home, registryHost);
     const listen = `${own.address}:${PEER_PORT}`;
     const configFile = join(home, 'config.toml');
-    writeFileSync(configFile, peerConfigText({ home, listen, registryHost, seeds: this.#seeds }));
+    const trackers = this.trackers.map(
+      ({ network: { address } }) => `https://${address}:${TRACKER_PORT}`,
+    );
+    const known = { seeds: this.#seeds, trackers };
+    writeFileSync(configFile, peerConfigText({ home, listen, registryHost, ...known }));
     const machine = await this.#start(name, own, home, configFile);
     if (role === 'seed') this.#seeds.push(seedText(name, listen));
     return machine;
+  }
+
+  async #startTracker(name: string): Promise<TrackerMachine> {
+    const { authority, directory, network, megabits } = this.#parts;
+    const own = await network.add(megabits);
+    const home = join(directory, name);
+    const tls = await authority.issue(home, name, 'tracker', [own.address]);
+    const [program = '', ...launcher] = own.launcher;
+    const tracker = new OwnProgram({
+      name,
+      program,
+      args: [
+        ...[...launcher, SHOAL, 'tracker', '--listen', `${own.address}:${TRACKER_PORT}`],
+        ...['--tls', tls, '--token-key', authority.tokenKey],
+      ],
+      env: process.env,
+      logFile: join(home, 'log'),
+    });
+    this.#t.teardown(() => tracker.stop('SIGKILL'));
+    await tracker.start(() => tracker.log().includes(`${TRACKER_PORT}`));
+    return { network: own, program: tracker };
   }
 
   async #start(

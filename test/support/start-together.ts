@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { TestScope } from '@shoal/test-kit';
 import { digestBySha256sum, digestOfFile } from './mounted-image.ts';
-import { type PeerMachine, PeerNetwork } from './peer-network.ts';
+import { type PeerMachine, PeerNetwork, type TrackerMachine } from './peer-network.ts';
 import { movedBytes, peerOf } from './peer-world.ts';
 
 type Asserting = TestScope & {
@@ -13,6 +13,8 @@ type Asserting = TestScope & {
 export type TogetherOptions = {
   readonly hosts: number;
   readonly seeds: number;
+  /** @default none: hosts know the seeds only, and each other by them */
+  readonly trackers?: number;
   readonly megabits: number;
   readonly files: number;
   readonly fileBytes: number;
@@ -21,6 +23,7 @@ export type TogetherOptions = {
   /** What happens while they read. */
   readonly meanwhile?: (machines: {
     readonly seeds: readonly PeerMachine[];
+    readonly trackers: readonly TrackerMachine[];
     readonly peers: readonly PeerMachine[];
   }) => Promise<void>;
   /** Of the bytes one host needs; undefined: not looked at. */
@@ -32,7 +35,8 @@ export async function startTogether(t: Asserting, options: TogetherOptions): Pro
   const { hosts, megabits, fileBytes } = options;
   const names = Array.from({ length: options.files }, (_, number) => `file-${number}`);
   const files = Object.fromEntries(names.map((name) => [name, fileBytes]));
-  const network = await PeerNetwork.open(t, { files, megabits });
+  const { trackers = 0 } = options;
+  const network = await PeerNetwork.open(t, { files, megabits, trackers });
   const seeds = await startAll(network, 'seed', options.seeds);
   const peers = await startAll(network, 'peer', hosts);
   const wanted = names.map((name) => digestOfFile(join(network.source, name)));
@@ -47,7 +51,10 @@ export async function startTogether(t: Asserting, options: TogetherOptions): Pro
     for (const name of names) found.push(await digestBySha256sum(join(peer.mountpoint, name)));
     return { right: found.filter((digest, at) => digest === wanted[at]).length, ms: sinceMs() };
   });
-  await Promise.all([killWhileReading(killed, names), options.meanwhile?.({ seeds, peers })]);
+  await Promise.all([
+    killWhileReading(killed, names),
+    options.meanwhile?.({ seeds, peers, trackers: network.trackers }),
+  ]);
   const read = await Promise.all(reading);
   const egress = (await network.registryBytes()) - bytesBefore;
   const wrong = read.filter(({ right }) => right !== names.length).length;
@@ -56,7 +63,7 @@ export async function startTogether(t: Asserting, options: TogetherOptions): Pro
   const times = egress / Math.max(...moved);
   const seconds = read.map(({ ms }) => ms / 1000).sort((a, b) => a - b);
   t.comment(
-    `${hosts} hosts, ${options.seeds} seeds, links of ${megabits} Mbit/s: ${egress} bytes left the registry, ` +
+    `${hosts} hosts, ${options.seeds} seeds, ${options.trackers ?? 0} trackers, links of ${megabits} Mbit/s: ${egress} bytes left the registry, ` +
       `${times.toFixed(2)} times the ${Math.max(...moved)} of one host; ` +
       `first ${seconds[0]} s, last ${seconds.at(-1)} s`,
   );

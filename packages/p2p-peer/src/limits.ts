@@ -73,8 +73,12 @@ export const SWARM_IDLE_MS = 300_000;
 export const SWARM_CHECK_MS = 30_000;
 /** How often trackers hear that a blob is still read. */
 export const ANNOUNCE_INTERVAL_MS = 30_000;
+/** The same at first: a host that comes among the first hears of nobody yet. Doubles with each. */
+export const ANNOUNCE_INTERVAL_MS_MIN = 1000;
 /** How often wires to neighbours are looked at: it costs no message. */
-export const NEIGHBOURS_CHECK_MS = 2000;
+export const NEIGHBOURS_CHECK_MS = 500;
+/** Hosts with the same blob that other hosts have told of; twice as many as one keeps wires to. */
+export const INTRODUCED_HOSTS_MAX = 64;
 /** How long a reader waits to hear from a home what pieces must be: then the home itself is asked for them. */
 export const PIECE_HASHES_TIMEOUT_MS = 200;
 /** Blobs that one reader without digests of chunks reads at a time. */

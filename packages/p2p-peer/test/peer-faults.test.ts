@@ -56,6 +56,7 @@ t.test('a peer that lies changes no byte, and is not asked again', async (t) => 
     },
     hashes: () => [],
     onHeld: () => undefined,
+    onNeighbours: () => undefined,
   };
   const lying = await cluster.startWire('liar', {
     blobBytes: bytes.length,

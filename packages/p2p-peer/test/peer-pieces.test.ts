@@ -80,6 +80,7 @@ t.test('a liar that holds everything changes no byte', async (t) => {
     },
     hashes: (_, __, count) => Array.from({ length: count }, () => Buffer.alloc(32, 7)),
     onHeld: () => undefined,
+    onNeighbours: () => undefined,
   };
   const held = () => [{ start: 0, end: bytes.length }];
   const liar = await cluster.startWire('liar', { blobBytes: bytes.length, server, held }, 'peer');

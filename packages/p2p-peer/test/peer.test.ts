@@ -38,3 +38,28 @@ t.test('what one host has read another has from it, and the origin gives it once
   t.ok((await Promise.all(all)).every(({ isRight }) => isRight));
   t.equal(origin.bytes, 700_000 + (5 << 20), 'asked for together: once');
 });
+
+t.test('hosts that know the same seed meet each other, and go on without it', async (t) => {
+  const origin = new CountingOrigin(new Map([[blobId, bytes]]));
+  const cluster = await PeerCluster.open(t, origin);
+  const seed = await cluster.start('seed-1', 'seed');
+  const seeds = [seed.facts];
+  const a = await cluster.start('a', 'peer', { seeds });
+  const b = await cluster.start('b', 'peer', { seeds });
+  const hosts = [a, b];
+  await until('tokens are here', () =>
+    [...hosts, seed].every(({ peer }) => peer.status().hasToken),
+  );
+  const read = async ({ peer }: typeof a, offset: number, length: number) => {
+    const read = await peer.source(origin, REPOSITORY).read(key, offset, length, {
+      onVerdict: (listener) => queueMicrotask(() => listener(offset, length, 'right')),
+    });
+    t.ok(read.equals(part(offset, length)));
+  };
+  for (const host of hosts) await read(host, 0, 1 << 20);
+  await until('they have met', () => hosts.every(({ peer }) => peer.status().hosts === 3));
+  await seed.peer.close();
+  const before = origin.bytes;
+  for (const host of hosts) await read(host, 16 << 20, 1 << 20);
+  t.equal(origin.bytes - before, 1 << 20, 'one of them is home of it now');
+});

@@ -132,6 +132,18 @@ t.test('a dead holder costs less than 300 ms, even if nobody says that it is dea
   }
 });
 
+t.test('who is silent at times is given longer', async (t) => {
+  const world = worldOf(PIECE);
+  world.homeOrder = [first];
+  world.pauses.set(first, 400);
+  world.do(world.read.start(0));
+  world.pass(1199);
+  t.ok(world.asked.length > 0 && world.asked.every(({ peer }) => peer === first));
+  world.pass(1);
+  t.same(world.asked, []);
+  t.same(new Set(world.cancelled), new Set(['silent']));
+});
+
 t.test('two dead homes: the origin by lottery, once both have been silent', async (t) => {
   const world = worldOf(PIECE);
   world.homeOrder = [first, second];

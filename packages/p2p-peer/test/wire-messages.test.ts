@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { temporaryDirectory } from '@shoal/test-kit';
 import fc from 'fast-check';
 import t from 'tap';
+import { parseHostName } from '../src/identity/host.ts';
 import { RangeSet } from '../src/ranges/range-set.ts';
 import type { WireServer } from '../src/wire/blob-wire.ts';
 import { decodeAskHashes, encodeAskHashes } from '../src/wire/extension/ask-hashes.ts';
 import { decodeHashes, encodeHashes } from '../src/wire/extension/hashes.ts';
 import { decodeHaveRanges, encodeHaveRanges } from '../src/wire/extension/have-ranges.ts';
 import { encodeMetadataAnswer } from '../src/wire/extension/metadata.ts';
+import { decodeNeighbours, encodeNeighbours } from '../src/wire/extension/neighbours.ts';
 import { decodeUnavailable, encodeUnavailable } from '../src/wire/extension/unavailable.ts';
 import { openWire } from '../src/wire/open-wire.ts';
 import { PieceLayout } from '../src/wire/piece-layout.ts';
@@ -37,6 +39,17 @@ t.test('messages as they stand on the wire', async (t) => {
   t.equal(
     encodeUnavailable({ index: 1, offset: 2, length: 3 }).toString('hex'),
     '04000000010000000200000003',
+  );
+  const host = parseHostName('n');
+  const one = { host, role: 'peer', zone: '', rack: 'r', address: 'n:1' } as const;
+  t.equal(
+    encodeNeighbours([one]).toString(),
+    '\x05ld4:addr3:n:14:host1:n4:rack1:r4:role4:peer4:zone0:ee',
+  );
+  t.same(decodeNeighbours(encodeNeighbours([one])), [one]);
+  t.throws(
+    () => decodeNeighbours(encodeNeighbours(Array.from({ length: 21 }, () => one))),
+    MALFORMED,
   );
   t.throws(() => encodeHashes({ firstPiece: 0, count: 1, hashes: [Buffer.alloc(20)] }), RangeError);
 });

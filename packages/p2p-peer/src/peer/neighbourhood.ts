@@ -3,9 +3,14 @@
  * asks the trackers who they are, dials the ones the policy chooses, drops the useless. Nothing waits
  * for it: a read that finds nobody asks the homes.
  */
-import type { HostFacts } from '../identity/host.ts';
+import type { HostFacts, HostName } from '../identity/host.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
-import { ANNOUNCE_INTERVAL_MS, NEIGHBOURS_CHECK_MS } from '../limits.ts';
+import {
+  ANNOUNCE_INTERVAL_MS,
+  ANNOUNCE_INTERVAL_MS_MIN,
+  INTRODUCED_HOSTS_MAX,
+  NEIGHBOURS_CHECK_MS,
+} from '../limits.ts';
 import { NeighbourPolicy } from '../select/neighbour-policy.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import type { AnnounceEvent } from '../tracker/client/announce-text.ts';
@@ -25,7 +30,12 @@ type Attended = {
   readonly repository: string;
   /** Hosts that read the blob, as trackers said. */
   found: readonly HostFacts[];
-  announcedAtMs: number;
+  /** The same, as other hosts said; the newest. */
+  readonly introduced: Map<HostName, HostFacts>;
+  isAnnounced: boolean;
+  announceAtMs: number;
+  /** Until the announce after the next. */
+  intervalMs: number;
 };
 
 export class Neighbourhood implements AsyncDisposable {
@@ -45,8 +55,26 @@ export class Neighbourhood implements AsyncDisposable {
   /** This host reads the blob from now on. */
   attend(swarm: Swarm, repository: string): void {
     if (this.#attended.has(swarm)) return;
-    this.#attended.set(swarm, { repository, found: [], announcedAtMs: Number.NEGATIVE_INFINITY });
+    this.#attended.set(swarm, {
+      ...{ repository, found: [], introduced: new Map(), isAnnounced: false },
+      ...{ announceAtMs: Number.NEGATIVE_INFINITY, intervalMs: ANNOUNCE_INTERVAL_MS_MIN },
+    });
     this.#check(swarm);
+  }
+
+  /** A host that shares the blob has told of others. */
+  introduce(swarm: Swarm, hosts: readonly HostFacts[]): void {
+    const { directory } = this.#input;
+    const attended = this.#attended.get(swarm);
+    for (const facts of hosts) {
+      directory.hear(facts);
+      attended?.introduced.delete(facts.host);
+      attended?.introduced.set(facts.host, facts);
+    }
+    if (attended === undefined) return;
+    const [...names] = attended.introduced.keys();
+    for (const host of names.slice(0, -INTRODUCED_HOSTS_MAX)) attended.introduced.delete(host);
+    this.#arrange(swarm, attended);
   }
 
   leave(swarm: Swarm): void {
@@ -74,13 +102,15 @@ export class Neighbourhood implements AsyncDisposable {
     const attended = this.#attended.get(swarm);
     if (attended === undefined) return;
     const nowMs = this.#input.nowMs();
-    if (nowMs - attended.announcedAtMs < ANNOUNCE_INTERVAL_MS) {
+    if (nowMs < attended.announceAtMs) {
       this.#arrange(swarm, attended);
       return;
     }
-    const isFirst = attended.announcedAtMs === Number.NEGATIVE_INFINITY;
-    attended.announcedAtMs = nowMs;
-    const announcing = this.#announce(swarm, attended, isFirst ? 'started' : 'update');
+    // Whoever comes among the first hears of the others only when they have come too.
+    attended.announceAtMs = nowMs + attended.intervalMs;
+    attended.intervalMs = Math.min(2 * attended.intervalMs, ANNOUNCE_INTERVAL_MS);
+    const announcing = this.#announce(swarm, attended, attended.isAnnounced ? 'update' : 'started');
+    attended.isAnnounced = true;
     this.#run(announcing.then(() => this.#arrange(swarm, attended)));
   }
 
@@ -97,10 +127,12 @@ export class Neighbourhood implements AsyncDisposable {
   }
 
   /** Without trackers everybody who is known may read it too. */
-  #arrange(swarm: Swarm, { found }: Attended): void {
+  #arrange(swarm: Swarm, { found, introduced }: Attended): void {
     const { directory, nowMs } = this.#input;
-    const known = found.length > 0 ? found : directory.live();
-    const reachable = known.filter(
+    const named = new Map(introduced);
+    for (const facts of found) named.set(facts.host, facts);
+    const known = named.size > 0 ? named.values() : directory.live();
+    const reachable = [...known].filter(
       ({ host }) => !directory.isMissing(host) && !swarm.wires.isRefusing(peerIdOf(host)),
     );
     const { dial, drop } = this.#policy.plan(reachable, swarm.wires.neighbours(), nowMs());

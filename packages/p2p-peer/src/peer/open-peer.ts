@@ -72,7 +72,10 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
   const traffic = new PeerTraffic(nowMs);
   let neighbourhood: Neighbourhood | undefined;
   const onClosed = (swarm: Swarm) => neighbourhood?.leave(swarm);
-  const need = { trust, directory, traffic, onClosed };
+  const need: BlobsNeed = {
+    ...{ trust, directory, traffic, onClosed },
+    onNeighbours: (swarm, hosts) => neighbourhood?.introduce(swarm, hosts),
+  };
   const { store, swarms } = await openBlobs(options, components, need);
   opened.use(store);
   opened.use(swarms);
@@ -121,7 +124,7 @@ async function openIdentity(
 async function openBlobs(
   { directory: path, bytesMax }: PeerOptions,
   components: PeerComponents,
-  { trust, directory, traffic, onClosed }: BlobsNeed,
+  { trust, directory, traffic, onClosed, onNeighbours }: BlobsNeed,
 ): Promise<{ readonly store: CompressedStore; readonly swarms: SwarmTable }> {
   const { pool, otherBytes, isCompleteElsewhere, onStoreEvent, originOf, wireLog } = components;
   const shared = { directory, bans: new Bans(), slots: new UploadSlots(), nowMs };
@@ -135,6 +138,7 @@ async function openBlobs(
           dial(swarm, host, { self: directory.self, trust, log: wireLog, onConnected }),
         onStoreRead: (bytes) => traffic.count('store', bytes),
         onServed: (bytes) => traffic.count('upload', bytes),
+        onNeighbours,
       }),
   });
   const store = await CompressedStore.open(
@@ -155,6 +159,7 @@ type BlobsNeed = {
   readonly directory: HostDirectory;
   readonly traffic: PeerTraffic;
   readonly onClosed: (swarm: Swarm) => void;
+  readonly onNeighbours: (swarm: Swarm, hosts: readonly HostFacts[]) => void;
 };
 
 type DialNeed = {

@@ -9,6 +9,8 @@ export type AskVerdict = 'in time' | 'late' | 'silent';
 
 /** So many times the patience with a peer when it is the own link that is slow. */
 const OWN_LINK_PATIENCE = 4;
+/** So many times the longest silence of late: the next one may be longer. */
+const PAUSE_TIMES = 3;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class AskClock {
@@ -65,7 +67,11 @@ export class AskClock {
     return askedAtMs + OWN_LINK_PATIENCE * blockTimeoutMs;
   }
 
+  /** One that has been silent and lived is given longer than that. */
   #silentAtMs({ peer, askedAtMs }: Ask): number {
-    return Math.max(askedAtMs, this.#view.heardAtMs(peer)) + this.#policy.silenceMs;
+    const { silenceMs, silenceMsMax } = this.#policy;
+    const knownMs = PAUSE_TIMES * this.#view.pauseMs(peer);
+    const patienceMs = Math.min(Math.max(silenceMs, knownMs), silenceMsMax);
+    return Math.max(askedAtMs, this.#view.heardAtMs(peer)) + patienceMs;
   }
 }

@@ -42,6 +42,8 @@ export interface SwarmView {
   homes(range: ByteRange): readonly (Candidate | 'self')[];
   /** When any byte last came from that peer, be it a keep-alive; clock of the read. */
   heardAtMs(peer: PeerId): number;
+  /** The longest silence of late of a peer that lives, in milliseconds; 0 where it was never waited for. */
+  pauseMs(peer: PeerId): number;
   /** Hosts that might go to the origin at this time as well: what the lottery is drawn among. */
   readonly knownPeers: number;
 }

@@ -23,10 +23,12 @@ export type ReadPolicy = {
   readonly hedgeMinMs: number;
   readonly hedgeMaxMs: number;
   /**
-   * An asked peer from which nothing at all comes for so long is taken for dead. A busy process may say
-   * nothing for 100 ms; a reader shall lose less than 300 by a dead one.
+   * An asked peer from which nothing at all comes for so long is taken for dead: a reader shall lose
+   * less than 300 ms by a dead one. Longer where it has been silent before and lived, since on a
+   * machine that is overloaded all are at times.
    */
   readonly silenceMs: number;
+  readonly silenceMsMax: number;
   /** A holder that lives but has not answered after so long is given up. */
   readonly blockTimeoutMs: number;
   /** After so many homes without an answer the lottery for the origin begins, beside the others. */
@@ -51,6 +53,7 @@ export const READ_POLICY: ReadPolicy = {
   hedgeMinMs: 5,
   hedgeMaxMs: 500,
   silenceMs: 250,
+  silenceMsMax: 3000,
   blockTimeoutMs: 1000,
   homeRanks: 2,
   homePatienceMs: 10_000,

@@ -41,6 +41,7 @@ const NOBODY: SwarmView = {
   holders: () => [],
   homes: () => ['self'],
   heardAtMs: () => Number.NEGATIVE_INFINITY,
+  pauseMs: () => 0,
   knownPeers: 0,
 };
 
@@ -63,6 +64,7 @@ export class SwarmFetches {
           peer === this.#selfId ? 'self' : wires.candidate(peer, true),
         ),
       heardAtMs: (peer) => wires.heardAtMs(peer),
+      pauseMs: (peer) => wires.pauseMs(peer),
       get knownPeers() {
         return directory.live().length;
       },

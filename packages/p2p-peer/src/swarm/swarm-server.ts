@@ -6,6 +6,7 @@
 import type { BlobSource, Priority } from '@shoal/blob-store';
 import { LRUCache } from 'lru-cache';
 import { PeerUnavailableError } from '../errors.ts';
+import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
 import {
   HOME_FAILING_MS,
@@ -37,6 +38,8 @@ export type SwarmServerInput = {
   /** These bytes go out. */
   readonly onServed: (peer: PeerId, bytes: number) => void;
   readonly onHeld: (ranges: readonly ByteRange[]) => void;
+  /** Somebody says that these share the blob. */
+  readonly onNeighbours: (hosts: readonly HostFacts[]) => void;
 };
 
 type HomeCall = { readonly signal: AbortSignal; readonly priority: () => Priority };
@@ -143,6 +146,10 @@ export class SwarmServer implements WireServer {
 
   onHeld(_: BlobWire, ranges: readonly ByteRange[]): void {
     this.#input.onHeld(ranges);
+  }
+
+  onNeighbours(_: BlobWire, hosts: readonly HostFacts[]): void {
+    this.#input.onNeighbours(hosts);
   }
 
   async #readAsHome(wire: BlobWire, range: ByteRange, signal: AbortSignal): Promise<Buffer> {

@@ -12,12 +12,14 @@ import { type Candidate, distanceBetween } from '../select/candidate.ts';
 import type { Neighbour } from '../select/neighbour-policy.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { WireClosedError, WireDialError } from '../wire/errors.ts';
-import { OUTSTANDING_REQUESTS_MAX } from '../wire/limits.ts';
+import { NEIGHBOURS_TOLD_MAX, OUTSTANDING_REQUESTS_MAX } from '../wire/limits.ts';
 
 export type SwarmWiresInput = {
   readonly directory: HostDirectory;
   readonly bans: Bans;
   readonly nowMs: () => number;
+  /** Numbers of [0, 1). */
+  readonly random: () => number;
   /** Dials a host for this blob. */
   readonly open: (host: HostFacts, onConnected: () => void) => Promise<BlobWire>;
   readonly onJoined: (peer: PeerId) => void;
@@ -86,6 +88,19 @@ export class SwarmWires {
     if (host !== undefined) this.#input.directory.meet(host);
     void wire.closed.then(() => this.#forget(wire));
     if (wires === undefined) this.#input.onJoined(peerId);
+    this.#introduce(wire);
+  }
+
+  /** Whoever comes for a repository meets some of those who read the blob from there. */
+  #introduce(wire: BlobWire): void {
+    const { repository, peerId } = wire.facts;
+    const hosts = new Map<PeerId, HostFacts>();
+    for (const { facts } of this.all()) {
+      if (facts.host === undefined || facts.repository !== repository) continue;
+      hosts.set(facts.peerId, facts.host);
+    }
+    hosts.delete(peerId);
+    wire.tellNeighbours(sample([...hosts.values()], NEIGHBOURS_TOLD_MAX, this.#input.random));
   }
 
   /** It is there, and does not share this blob at the moment. */
@@ -158,6 +173,11 @@ export class SwarmWires {
     return Math.max(Number.NEGATIVE_INFINITY, ...heard);
   }
 
+  /** 0 before the first wire to it. */
+  pauseMs(peer: PeerId): number {
+    return Math.max(0, ...(this.#wires.get(peer) ?? []).map((wire) => wire.pauseMs));
+  }
+
   /** Closes all, and refuses what comes later. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -210,4 +230,10 @@ export class SwarmWires {
     this.#uses.delete(peerId);
     this.#input.onLost(peerId);
   }
+}
+
+/** So many of them, each as likely as any other. */
+function sample<T>(items: T[], count: number, random: () => number): T[] {
+  while (items.length > count) items.splice(Math.floor(random() * items.length), 1);
+  return items;
 }

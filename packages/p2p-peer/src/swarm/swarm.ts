@@ -37,6 +37,8 @@ export type SwarmInput = {
   readonly onStoreRead: (bytes: number) => void;
   /** Bytes went out to peers. */
   readonly onServed: (bytes: number) => void;
+  /** Hosts that share the blob, as others say. */
+  readonly onNeighbours: (swarm: Swarm, hosts: readonly HostFacts[]) => void;
   readonly nowMs: () => number;
 };
 
@@ -76,7 +78,7 @@ export class Swarm implements AsyncDisposable {
     this.sizeBytes = stored.sizeBytes;
     this.swarmId = swarmIdOf(stored.blobId);
     this.wires = new SwarmWires({
-      ...{ directory, bans, nowMs },
+      ...{ directory, bans, nowMs, random: Math.random },
       open: (host, onConnected) => input.open(this, host, onConnected),
       onJoined: (peer) => this.#fetches.joined(peer),
       onLost: (peer) => this.#fetches.lost(peer),
@@ -88,6 +90,7 @@ export class Swarm implements AsyncDisposable {
       fetches: this.#fetches,
       isSeed: directory.self.role === 'seed',
       onLearnt: (repository) => this.#learn(repository),
+      onNeighbours: (hosts) => input.onNeighbours(this, hosts),
       onHeld: (ranges) => this.#fetches.holdersChanged(ranges),
       onServed: (peer, bytes) => {
         this.wires.used(peer);

@@ -28,6 +28,8 @@ export interface BlobWire extends AsyncDisposable {
   readonly outstandingBytes: number;
   /** When any byte last came over it, be it a keep-alive; clock of `performance.now`. */
   readonly heardAtMs: number;
+  /** The longest silence of late while it owed answers, in milliseconds: how busy it is. */
+  readonly pauseMs: number;
   /** Moving average of the time from a request to its block, in milliseconds. */
   readonly latencyMs: number;
   /**
@@ -38,6 +40,8 @@ export interface BlobWire extends AsyncDisposable {
   request(offset: number, length: number, options: BlockRequestOptions): Promise<Buffer>;
   /** Says that these are held from now on: all of them may be asked for. */
   tellHeld(ranges: readonly ByteRange[]): void;
+  /** Introduces hosts that share the blob, at most `NEIGHBOURS_TOLD_MAX`; nobody to standard clients. */
+  tellNeighbours(hosts: readonly HostFacts[]): void;
   /**
    * SHA-256 of pieces of `PIECE_BYTES`, those that the other side knows. Rejects with
    * `ERR_P2P_WIRE_CLOSED`, `ERR_P2P_WIRE_REQUEST`, or the reason of the signal.
@@ -67,6 +71,8 @@ export interface WireServer {
   hashes(wire: BlobWire, firstPiece: number, count: number): readonly (Buffer | undefined)[];
   /** The other side holds these too: they are in `wire.held` already. */
   onHeld(wire: BlobWire, ranges: readonly ByteRange[]): void;
+  /** These hosts share the blob as well, the other side says. */
+  onNeighbours(wire: BlobWire, hosts: readonly HostFacts[]): void;
 }
 
 /** A blob that is shared on a wire. */

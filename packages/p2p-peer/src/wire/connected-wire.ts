@@ -1,5 +1,6 @@
 /** A wire whose handshakes are done: requests, answers, holdings and hashes of one blob. */
 import { errorCode, type ShoalError } from '@shoal/errors';
+import type { HostFacts } from '../identity/host.ts';
 import { PIECE_BYTES, STANDARD_BLOCK_BYTES } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
@@ -20,11 +21,13 @@ import {
   encodeMetadataAnswer,
   METADATA_EXTENSION,
 } from './extension/metadata.ts';
+import { decodeNeighbours, encodeNeighbours } from './extension/neighbours.ts';
 import { decodeUnavailable, encodeUnavailable } from './extension/unavailable.ts';
 import { HashQuestions } from './hash-questions.ts';
 import { addHeld, type HeldTeller, PieceTeller, RangeTeller } from './held-tellers.ts';
 import {
   HASHES_MAX,
+  NEIGHBOUR_MESSAGES_MAX,
   PEER_RANGES_MAX,
   QUEUED_REQUESTS_MAX,
   STANDARD_QUEUED_REQUESTS_MAX,
@@ -62,6 +65,7 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
   readonly #serving: ServingQueue;
   readonly #questions: HashQuestions;
   readonly #teller: HeldTeller;
+  #neighbourMessages = 0;
   #closeReason: ShoalError | undefined;
   #ended: Promise<void> | undefined;
 
@@ -76,6 +80,7 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     this.closed = promise;
     this.#resolveClosed = resolve;
     this.#requests = new RequestQueue(peer, latencyMs);
+    peer.paused(latencyMs);
     this.#serving = new ServingQueue({
       requestsMax: this.isOurs ? QUEUED_REQUESTS_MAX : STANDARD_QUEUED_REQUESTS_MAX,
       line: peer,
@@ -106,6 +111,10 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     return this.#peer.heardAtMs;
   }
 
+  get pauseMs(): number {
+    return this.#peer.pauseMs;
+  }
+
   get latencyMs(): number {
     return this.#requests.latencyMs;
   }
@@ -124,6 +133,11 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
 
   tellHeld(ranges: readonly ByteRange[]): void {
     if (!this.#peer.isClosed) this.#teller.tell(ranges);
+  }
+
+  tellNeighbours(hosts: readonly HostFacts[]): void {
+    if (this.#peer.isClosed || !this.isOurs || hosts.length === 0) return;
+    this.#peer.sendExtension(SHOAL_EXTENSION, encodeNeighbours(hosts));
   }
 
   async askHashes(
@@ -191,12 +205,19 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     else if (type === ShoalMessage.unavailable) {
       const block = decodeUnavailable(body);
       this.#peer.refuse(block, new WireUnavailableError(block.offset, block.length));
-    } else throw malformed('of our extension', `it has type ${type}`);
+    } else if (type === ShoalMessage.neighbours) this.#onNeighbours(decodeNeighbours(body));
+    else throw malformed('of our extension', `it has type ${type}`);
   }
 
   #answerHashes({ firstPiece, count }: HashQuestion): void {
     const hashes = this.#input.blob.server.hashes(this, firstPiece, count);
     this.#peer.sendExtension(SHOAL_EXTENSION, encodeHashes({ firstPiece, count, hashes }));
+  }
+
+  #onNeighbours(hosts: readonly HostFacts[]): void {
+    this.#neighbourMessages += 1;
+    if (!this.isOurs || this.#neighbourMessages > NEIGHBOUR_MESSAGES_MAX) return;
+    this.#input.blob.server.onNeighbours(this, hosts);
   }
 
   #onHeld(ranges: readonly ByteRange[]): void {

@@ -24,6 +24,10 @@ export const HAVE_RANGES_MAX = 1024;
 export const PEER_RANGES_MAX = 1 << 16;
 /** Hashes in one message: pieces of 1 GiB, 32 KiB. */
 export const HASHES_MAX = 1024;
+/** Hosts in one message of neighbours: as many as one keeps wires to. */
+export const NEIGHBOURS_TOLD_MAX = 20;
+/** Messages of neighbours that are heard on one wire: one is sent; more would fill our list of hosts. */
+export const NEIGHBOUR_MESSAGES_MAX = 4;
 /** Questions for hashes under way on one wire. */
 export const HASH_QUESTIONS_MAX = 32;
 /** Cancelled requests whose answer is still remembered; ours have two rounds of them at most. */
@@ -53,6 +57,8 @@ export const HANDSHAKES_MAX = 128;
 export const WIRE_CHECK_MS = 15_000;
 /** A request that takes longer is answered with signs of life: who hears nothing for 250 ms asks others. */
 export const SIGN_OF_LIFE_MS = 30;
+/** A silence of one who lives counts half after so long: hosts are busy for seconds, not minutes. */
+export const PAUSE_HALF_LIFE_MS = 5000;
 /** Silence after which a keep-alive is sent (BEP 3: two minutes at most). */
 export const KEEP_ALIVE_MS = 55_000;
 /** Silence after which the other side counts as gone: two keep-alives and some. */

@@ -1,10 +1,17 @@
 /**
  * Whether anybody is at the other end of a wire: keeps it alive (BEP 3), and ends it when nothing
- * comes any more, or when what was sent is not read.
+ * comes any more, or when what was sent is not read. Also how long it is silent at times while it
+ * lives, so that a busy host is not taken for a dead one.
  */
 import type { ShoalError } from '@shoal/errors';
 import { WireTimeoutError } from './errors.ts';
-import { KEEP_ALIVE_MS, SILENCE_MS_MAX, STALL_MS_MAX, WIRE_CHECK_MS } from './limits.ts';
+import {
+  KEEP_ALIVE_MS,
+  PAUSE_HALF_LIFE_MS,
+  SILENCE_MS_MAX,
+  STALL_MS_MAX,
+  WIRE_CHECK_MS,
+} from './limits.ts';
 
 export type WatchedLine = {
   keepAlive(): void;
@@ -18,6 +25,9 @@ export class LineWatch {
   #heardAtMs = performance.now();
   /** When something that was written left, or there was nothing left to send. */
   #sentAtMs = performance.now();
+  /** Since when an answer is owed; undefined while none is. */
+  #owedSinceMs: number | undefined;
+  #pause = { ms: 0, endedAtMs: 0 };
 
   constructor(socket: { readonly writableLength: number }, line: WatchedLine) {
     this.#socket = socket;
@@ -31,7 +41,28 @@ export class LineWatch {
   }
 
   heard(): void {
-    this.#heardAtMs = performance.now();
+    const nowMs = performance.now();
+    if (this.#owedSinceMs !== undefined) {
+      this.paused(nowMs - Math.max(this.#owedSinceMs, this.#heardAtMs), nowMs);
+    }
+    this.#heardAtMs = nowMs;
+  }
+
+  /** The longest silence while an answer was owed; less and less the longer ago it was. */
+  pauseMs(nowMs: number): number {
+    const { ms, endedAtMs } = this.#pause;
+    return ms * 2 ** ((endedAtMs - nowMs) / PAUSE_HALF_LIFE_MS);
+  }
+
+  /** It has been silent for so long, and lives. */
+  paused(ms: number, nowMs: number): void {
+    if (ms > this.pauseMs(nowMs)) this.#pause = { ms, endedAtMs: nowMs };
+  }
+
+  /** The other side has something to answer. */
+  owes(isOwing: boolean): void {
+    if (!isOwing) this.#owedSinceMs = undefined;
+    else this.#owedSinceMs ??= performance.now();
   }
 
   /** For each write of the socket. */

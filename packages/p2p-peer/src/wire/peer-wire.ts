@@ -52,6 +52,16 @@ export class PeerWire extends CheckedWire {
     return this.#watch.heardAtMs;
   }
 
+  /** How long it was silent of late while it owed answers, and lived. */
+  get pauseMs(): number {
+    return this.#watch.pauseMs(performance.now());
+  }
+
+  /** It has taken so long for something else than requests. */
+  paused(ms: number): void {
+    this.#watch.paused(ms, performance.now());
+  }
+
   /** Bytes that were written and that nobody has read yet. */
   get unsentBytes(): number {
     return this.#socket.writableLength;
@@ -77,8 +87,15 @@ export class PeerWire extends CheckedWire {
     } catch (error) {
       this.fail(error instanceof ShoalError ? error : new WireClosedError({ cause: error }));
     } finally {
+      this.#watch.owes(this.requests.length > 0);
       this.#socket.uncork();
     }
+  }
+
+  /** As the base class does. */
+  override request(...question: Parameters<CheckedWire['request']>): void {
+    super.request(...question);
+    this.#watch.owes(this.requests.length > 0);
   }
 
   /** Both handshakes at once, to one who is known to understand: saves a round trip. */

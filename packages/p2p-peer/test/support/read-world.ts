@@ -25,6 +25,8 @@ export class ReadWorld implements SwarmView {
   knownPeers = 10;
   /** Peers whose bytes still come; others are silent. */
   readonly speaking = new Set<PeerId>();
+  /** How long they were silent of late, and lived. */
+  readonly pauses = new Map<PeerId, number>();
   readonly held = new Map<PeerId, RangeSet>();
   homeOrder: readonly (PeerId | 'self')[] = [];
   readonly lost = new Set<PeerId>();
@@ -55,6 +57,10 @@ export class ReadWorld implements SwarmView {
 
   heardAtMs(peer: PeerId): number {
     return this.speaking.has(peer) ? this.nowMs : Number.NEGATIVE_INFINITY;
+  }
+
+  pauseMs(peer: PeerId): number {
+    return this.pauses.get(peer) ?? 0;
   }
 
   hold(peer: PeerId, range: ByteRange): void {

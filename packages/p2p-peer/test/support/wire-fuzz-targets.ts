@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { ShoalError } from '@shoal/errors';
 import { parseBlobId } from '@shoal/oci';
 import type { FuzzTarget } from '@shoal/test-kit';
-import { parseHostName } from '../../src/identity/host.ts';
+import { type HostFacts, parseHostName } from '../../src/identity/host.ts';
 import { newPeerId } from '../../src/identity/peer-id.ts';
 import { STANDARD_BLOCK_BYTES } from '../../src/limits.ts';
 import { encodeBencode } from '../../src/torrent/bencode.ts';
@@ -18,6 +18,7 @@ import {
   HOST_HANDSHAKE_KEY,
 } from '../../src/wire/extension/host-handshake.ts';
 import { decodeMetadataQuestion } from '../../src/wire/extension/metadata.ts';
+import { decodeNeighbours, encodeNeighbours } from '../../src/wire/extension/neighbours.ts';
 import { decodeUnavailable, encodeUnavailable } from '../../src/wire/extension/unavailable.ts';
 import { HandshakeHandler } from '../../src/wire/handshake-handler.ts';
 import { PeerWire } from '../../src/wire/peer-wire.ts';
@@ -32,16 +33,17 @@ const ranges = [
   { start: 0, end: 10 },
   { start: 20, end: 70_000 },
 ];
+const facts: HostFacts = {
+  ...{ host: parseHostName('a.b'), role: 'seed', zone: 'z', rack: 'r' },
+  address: '10.0.0.1:4000',
+};
 const hello = encodeBencode(
   new Map([
     ['m', new Map([['shoal', 1]])],
     [
       HOST_HANDSHAKE_KEY,
       encodeHostHandshake({
-        facts: {
-          ...{ host: parseHostName('a.b'), role: 'seed', zone: 'z', rack: 'r' },
-          address: '10.0.0.1:4000',
-        },
+        facts,
         token: 'v1.a.b',
         repository: 'r/n',
         blob: { blobId: parseBlobId('ab'.repeat(32)), blobBytes: BYTES },
@@ -138,6 +140,11 @@ export const wireFuzzTargets: readonly FuzzTarget[] = [
     name: 'wire-unavailable',
     samples: () => [encodeUnavailable({ index: 1, offset: 2, length: 3 })],
     run: (input) => decodeUnavailable(input),
+  },
+  {
+    name: 'wire-neighbours',
+    samples: () => [encodeNeighbours([facts, facts]), encodeNeighbours([])],
+    run: (input) => decodeNeighbours(input),
   },
   { name: 'wire-host-handshake', samples: () => [hello], run: decodeHello },
   {

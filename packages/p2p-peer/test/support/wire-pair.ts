@@ -1,5 +1,6 @@
 /** Two ends of a wire in one process, over real sockets: TLS between hosts, or plain. */
 import { parseBlobId } from '@shoal/oci';
+import type { HostFacts } from '../../src/identity/host.ts';
 import { newPeerId } from '../../src/identity/peer-id.ts';
 import type { SwarmId } from '../../src/identity/swarm-id.ts';
 import { swarmIdOf } from '../../src/identity/swarm-id.ts';
@@ -31,6 +32,7 @@ export function patternedBlob(bytes: number): Buffer {
 /** Serves a buffer, and remembers what it was told. */
 export class BufferServer implements WireServer {
   readonly heard: ByteRange[] = [];
+  readonly neighbours: HostFacts[] = [];
   readonly bytes: Buffer;
 
   constructor(bytes: Buffer) {
@@ -49,6 +51,10 @@ export class BufferServer implements WireServer {
 
   onHeld(_wire: BlobWire, ranges: readonly ByteRange[]): void {
     this.heard.push(...ranges);
+  }
+
+  onNeighbours(_wire: BlobWire, hosts: readonly HostFacts[]): void {
+    this.neighbours.push(...hosts);
   }
 }
 

@@ -6,9 +6,7 @@
  * | key | what |
  * | --- | --- |
  * | `v` | 1 |
- * | `host`, `role` | as in the certificate |
- * | `zone`, `rack` | where it stands, '' where nobody said |
- * | `addr` | `host:port` of its peer port |
+ * | `host`, `role`, `zone`, `rack`, `addr` | as in `host-facts.ts` |
  * | `token` | a secret |
  * | `origin` | `registry/repository` that the wire is for |
  * | `blob` | the blob, 64 hexadecimal digits: whoever never heard of it cannot tell it from the swarm's id |
@@ -16,11 +14,10 @@
  */
 import { type BlobId, parseBlobId } from '@shoal/oci';
 import type { HostFacts } from '../../identity/host.ts';
-import { parseHostName } from '../../identity/host.ts';
 import { STORED_BLOB_BYTES_MAX } from '../../limits.ts';
 import type { BencodeNode, BencodeValue } from '../../torrent/bencode.ts';
 import { WireProtocolError } from '../errors.ts';
-import { ADDRESS_CHARACTERS_MAX, PLACE_CHARACTERS_MAX } from '../limits.ts';
+import { type BencodeFields, decodeHostFacts, encodeHostFacts, textOf } from './host-facts.ts';
 
 export const HOST_HANDSHAKE_KEY = 'shoal';
 const VERSION = 1;
@@ -39,11 +36,7 @@ export function encodeHostHandshake(handshake: HostHandshake): ReadonlyMap<strin
   const { facts, token, repository, blob } = handshake;
   return new Map<string, BencodeValue>([
     ['v', VERSION],
-    ['host', facts.host],
-    ['role', facts.role],
-    ['zone', facts.zone],
-    ['rack', facts.rack],
-    ['addr', facts.address],
+    ...encodeHostFacts(facts),
     ['token', token],
     ['origin', repository],
     ['blob', blob.blobId],
@@ -59,44 +52,19 @@ export function decodeHostHandshake(node: BencodeNode | undefined): HostHandshak
   if (version?.kind !== 'integer' || version.value !== VERSION) {
     throw new WireProtocolError('it speaks another version of our extension');
   }
-  const role = textOf(fields, 'role');
-  if (role !== 'peer' && role !== 'seed') throw new WireProtocolError('its role is neither');
-  const facts: HostFacts = {
-    host: parseHostName(textOf(fields, 'host')),
-    role,
-    zone: shortTextOf(fields, 'zone', PLACE_CHARACTERS_MAX),
-    rack: shortTextOf(fields, 'rack', PLACE_CHARACTERS_MAX),
-    address: shortTextOf(fields, 'addr', ADDRESS_CHARACTERS_MAX),
-  };
   return {
-    facts,
+    facts: decodeHostFacts(fields),
     token: textOf(fields, 'token'),
     repository: textOf(fields, 'origin'),
     blob: blobOf(fields),
   };
 }
 
-function blobOf(fields: ReadonlyMap<string, BencodeNode>): WantedBlob {
+function blobOf(fields: BencodeFields): WantedBlob {
   const blobId = parseBlobId(textOf(fields, 'blob'));
   const size = fields.get('size');
   if (size?.kind !== 'integer' || size.value < 1 || size.value > STORED_BLOB_BYTES_MAX) {
     throw new WireProtocolError('its blob has no size');
   }
   return { blobId, blobBytes: size.value };
-}
-
-function textOf(fields: ReadonlyMap<string, BencodeNode>, key: string): string {
-  const node = fields.get(key);
-  if (node?.kind !== 'string') throw new WireProtocolError(`its handshake has no ${key}`);
-  return node.value.toString();
-}
-
-function shortTextOf(
-  fields: ReadonlyMap<string, BencodeNode>,
-  key: string,
-  charactersMax: number,
-): string {
-  const text = textOf(fields, key);
-  if (text.length > charactersMax) throw new WireProtocolError(`its ${key} is too long`);
-  return text;
 }
