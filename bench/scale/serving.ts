@@ -48,7 +48,7 @@ export class Serving {
 
   #admit(ask: SimAsk): void {
     if (this.#slots.hasRoom(ask)) {
-      this.#slots.admit(ask);
+      this.#slots.admit(ask, this.#host.nowMs);
       this.#send();
     } else this.#refuse(ask, 'busy');
   }
@@ -66,7 +66,7 @@ export class Serving {
     const upload = this.#slots.next();
     if (!(upload instanceof SimAsk)) return;
     if (upload.isOver) {
-      this.#slots.sent(upload, 0);
+      this.#slots.dropped(upload);
       this.#send();
       return;
     }
@@ -75,7 +75,7 @@ export class Serving {
     const tookMs = upload.bytes / traits.bytesPerMs;
     world.events.after(tookMs, () => {
       this.isSending = false;
-      this.#slots.sent(upload, tookMs);
+      this.#slots.sent(upload, this.#host.nowMs);
       if (!this.#host.isAlive) return;
       const taker = upload.wire.self;
       wires.to(taker).usefulAtMs = this.#host.nowMs;

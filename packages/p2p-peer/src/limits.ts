@@ -91,6 +91,11 @@ export const PREHEATS_KEPT_MAX = 1024;
 export const PIECES_HASHED_MAX = 64;
 /** Reads of an origin that one host waits for at a home; a wire has as many requests. */
 export const HOME_READS_PER_PEER_MAX = 64;
+/**
+ * Hosts that wait at a home for the same block: as many are sent it as soon as it comes, and pass it on.
+ * All of them at once would fill the home's link with copies.
+ */
+export const HOME_WAITERS_MAX = 4;
 /** Repositories that a home reads one blob from for others. */
 export const HOME_REPOSITORIES_MAX = 64;
 /** A home does not ask an origin again so soon after it has failed. */

@@ -114,12 +114,12 @@ t.test('uploads are refused above the horizon, per wire and overall', async (t) 
   const slots = new UploadSlots({ bytesMax: MIB, wireBytesMax: MIB / 2 });
   for (let block = 0; block < 4; block++) {
     t.ok(slots.hasRoom(upload(1)));
-    slots.admit(upload(1));
+    slots.admit(upload(1), 0);
   }
   t.notOk(slots.hasRoom(upload(1)), 'its wire is full');
   for (let number = 2; number < 6; number++) {
     t.ok(slots.hasRoom(upload(number)));
-    slots.admit(upload(number));
+    slots.admit(upload(number), 0);
   }
   t.notOk(slots.hasRoom(upload(9)), 'the host is full');
   const first = slots.next();
@@ -130,14 +130,14 @@ t.test('uploads are refused above the horizon, per wire and overall', async (t) 
 
 t.test('whoever was promised a block of a piece is promised the others too', async (t) => {
   const slots = new UploadSlots({ bytesMax: MIB / 4 });
-  for (const number of [1, 2]) slots.admit(upload(number));
+  for (const number of [1, 2]) slots.admit(upload(number), 0);
   t.notOk(slots.hasRoom(upload(3)));
   t.ok(slots.hasRoom(upload(1)), 'beyond the horizon');
   t.notOk(slots.hasRoom(upload(1, 'demand', 7)), 'but no other piece');
   const first = slots.next();
-  if (first !== undefined) slots.sent(first, 1);
+  if (first !== undefined) slots.sent(first, 100);
   t.ok(slots.hasRoom(upload(3)));
-  slots.admit(upload(3));
+  slots.admit(upload(3), 0);
   t.notOk(slots.hasRoom(upload(1)), 'until all of it is sent');
 });
 
@@ -145,7 +145,7 @@ t.test('demand goes first, and what is cancelled is not sent', async (t) => {
   const slots = new UploadSlots();
   const cancelled = upload(3);
   for (const each of [upload(1, 'background'), upload(2, 'prefetch'), cancelled, upload(4)]) {
-    slots.admit(each);
+    slots.admit(each, 0);
   }
   t.ok(slots.cancel(cancelled));
   t.notOk(slots.cancel(cancelled));
@@ -163,12 +163,12 @@ t.test('demand goes first, and what is cancelled is not sent', async (t) => {
 t.test('a slow link promises less', async (t) => {
   const slots = new UploadSlots({ horizonMs: 200 });
   const slow = upload(1);
-  slots.admit(slow);
+  slots.admit(slow, 0);
   slots.next();
   slots.sent(slow, 100);
   for (let block = 0; block < 2; block++) {
     t.ok(slots.hasRoom(upload(block)));
-    slots.admit(upload(block));
+    slots.admit(upload(block), 0);
   }
   t.notOk(slots.hasRoom(upload(9)), 'two blocks of 100 ms are 200 ms');
 });

@@ -52,7 +52,7 @@ t.test('a peer that lies changes no byte, and is not asked again', async (t) => 
   const liar: WireServer = {
     serve: async (_: BlobWire, __: number, length: number) => {
       lies += 1;
-      return Buffer.alloc(length, 0xee);
+      return { bytes: Buffer.alloc(length, 0xee) };
     },
     hashes: () => [],
     onHeld: () => undefined,

@@ -76,7 +76,7 @@ t.test('a liar that holds everything changes no byte', async (t) => {
   const server: WireServer = {
     serve: async (_: BlobWire, __: number, length: number) => {
       lies += 1;
-      return Buffer.alloc(length, 0xee);
+      return { bytes: Buffer.alloc(length, 0xee) };
     },
     hashes: (_, __, count) => Array.from({ length: count }, () => Buffer.alloc(32, 7)),
     onHeld: () => undefined,

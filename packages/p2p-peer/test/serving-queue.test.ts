@@ -17,9 +17,10 @@ const blockAt = (number: number, length = BLOCK_BYTES_MAX): Block => ({
 class StuckLine {
   unsentBytes = 0;
   readonly pieces: number[] = [];
-  piece(index: number, _offset: number, bytes: Uint8Array): void {
+  sendBlock(index: number, _: number, bytes: Uint8Array, onGone?: () => void): void {
     this.pieces.push(index);
     this.unsentBytes += bytes.length;
+    onGone?.();
   }
 }
 
@@ -27,12 +28,13 @@ function scene(requestsMax = 512) {
   const line = new StuckLine();
   const served: { readonly block: Block; readonly signal: AbortSignal }[] = [];
   const refused: number[] = [];
+  const gone: number[] = [];
   const queue = new ServingQueue({
     requestsMax,
     line,
     serve: async (block, signal) => {
       served.push({ block, signal });
-      return Buffer.alloc(block.length);
+      return { bytes: Buffer.alloc(block.length), onGone: () => gone.push(block.index) };
     },
     refuse: ({ index }) => refused.push(index),
     onSlow: () => {},
@@ -42,7 +44,7 @@ function scene(requestsMax = 512) {
     queue.pump();
     await turn();
   };
-  return { line, served, refused, queue, drain };
+  return { line, served, refused, gone, queue, drain };
 }
 
 t.test('blocks are read while there is room, and go to the socket in small parts', async (t) => {
@@ -64,7 +66,7 @@ t.test('blocks are read while there is room, and go to the socket in small parts
 });
 
 t.test('a cancelled one is refused, whatever had become of it', async (t) => {
-  const { line, served, refused, queue, drain } = scene();
+  const { line, served, refused, gone, queue, drain } = scene();
   for (let number = 0; number < 20; number++) queue.add(blockAt(number));
   queue.cancel(blockAt(1));
   t.equal(served[1]?.signal.aborted, true, 'it was being read');
@@ -80,6 +82,12 @@ t.test('a cancelled one is refused, whatever had become of it', async (t) => {
     left.filter((number) => !refused.includes(number)),
   );
   queue.close();
+  const read = left.filter((number) => number !== 19);
+  t.same(
+    gone.toSorted((a, b) => a - b),
+    read,
+    'each that was read is let go once',
+  );
 });
 
 t.test('reads that nobody waits for any more count until they end', async (t) => {
@@ -92,7 +100,7 @@ t.test('reads that nobody waits for any more count until they end', async (t) =>
       reading += 1;
       await new Promise<void>((resolve) => ends.push(resolve));
       reading -= 1;
-      return Buffer.alloc(length);
+      return { bytes: Buffer.alloc(length) };
     },
     refuse: () => {},
     onSlow: () => {},

@@ -53,7 +53,7 @@ t.test('one who asks and does not read costs no more than he may', async (t) => 
   const server = new BufferServer(blob);
   server.serve = async (_, offset, length) => {
     served += length;
-    return blob.subarray(offset, offset + length);
+    return { bytes: blob.subarray(offset, offset + length) };
   };
   const listener = await listen(t, seed, { accept: () => sharedBlob(server, BYTES) });
   const raw = await RawPeer.dialTls(listener.port, peer);

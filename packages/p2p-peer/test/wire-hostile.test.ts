@@ -3,7 +3,7 @@ import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { newPeerId } from '../src/identity/peer-id.ts';
 import { encodeBencode } from '../src/torrent/bencode.ts';
-import type { BlobWire } from '../src/wire/blob-wire.ts';
+import type { BlobWire, ServedBlock } from '../src/wire/blob-wire.ts';
 import { encodeHaveRanges } from '../src/wire/extension/have-ranges.ts';
 import { PlainWireListener } from '../src/wire/plain-wires.ts';
 import {
@@ -146,7 +146,7 @@ async function plainVictim(t: Tap, serve: BufferServer['serve'] | undefined) {
   return { listener, wires, refused };
 }
 
-const never = () => Promise.withResolvers<Buffer>().promise;
+const never = () => Promise.withResolvers<ServedBlock>().promise;
 
 for (const [name, { bytes, code, says }] of Object.entries(attacks)) {
   t.test(name, async (t) => {

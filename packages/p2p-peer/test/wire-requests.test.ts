@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { ShoalError } from '@shoal/errors';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
-import type { BlobWire, WireServer } from '../src/wire/blob-wire.ts';
+import type { BlobWire, ServedBlock, WireServer } from '../src/wire/blob-wire.ts';
 import { WireRejectedError } from '../src/wire/errors.ts';
 import { OUTSTANDING_REQUESTS_MAX } from '../src/wire/limits.ts';
 import { BufferServer, patternedBlob, plainPair, tlsPair } from './support/wire-pair.ts';
@@ -29,12 +29,12 @@ class SlowServer extends BufferServer implements WireServer {
   readonly calls: Call[] = [];
 
   override serve(_: BlobWire, offset: number, length: number, signal?: AbortSignal) {
-    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    const { promise, resolve, reject } = Promise.withResolvers<ServedBlock>();
     if (signal !== undefined) {
       this.calls.push({
         offset,
         signal,
-        answer: () => resolve(blob.subarray(offset, offset + length)),
+        answer: () => resolve({ bytes: blob.subarray(offset, offset + length) }),
         refuse: reject,
       });
     }

@@ -13,7 +13,7 @@ import {
   UNREACHABLE_MS,
   UNREACHABLE_MS_MAX,
 } from '../limits.ts';
-import { homesOf } from '../select/homes-of.ts';
+import { homeCandidates, homesOf } from '../select/homes-of.ts';
 
 type Absence = { readonly untilMs: number; readonly durationMs: number };
 
@@ -110,6 +110,11 @@ export class HostDirectory {
     const homes = homesOf(blobId, extent, live, this.self, HOME_RANKS);
     this.#homes.set(key, homes);
     return homes;
+  }
+
+  /** Whether extents have it for a home, in the view of this host. */
+  isHome(facts: HostFacts): boolean {
+    return homeCandidates(this.live(), this.self).some(({ host }) => host === facts.host);
   }
 
   #makeLive(): HostFacts[] {

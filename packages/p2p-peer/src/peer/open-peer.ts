@@ -3,6 +3,7 @@ import type { CodecPool } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import type { HostFacts } from '../identity/host.ts';
 import { Bans } from '../select/bans.ts';
+import { DownloadWindow } from '../select/download-window.ts';
 import { UploadSlots } from '../select/upload-slots.ts';
 import { CompressedStore } from '../store/compressed-store.ts';
 import type { StoreEvent } from '../store/store-event.ts';
@@ -127,7 +128,8 @@ async function openBlobs(
   { trust, directory, traffic, onClosed, onNeighbours }: BlobsNeed,
 ): Promise<{ readonly store: CompressedStore; readonly swarms: SwarmTable }> {
   const { pool, otherBytes, isCompleteElsewhere, onStoreEvent, originOf, wireLog } = components;
-  const shared = { directory, bans: new Bans(), slots: new UploadSlots(), nowMs };
+  const limits = { slots: new UploadSlots(), window: new DownloadWindow() };
+  const shared = { directory, bans: new Bans(), ...limits, nowMs };
   const swarms = new SwarmTable({
     nowMs,
     onClosed,

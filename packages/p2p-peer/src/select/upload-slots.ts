@@ -1,8 +1,8 @@
 /**
  * What a host has promised to send. The queue is short: above its horizon a request is refused at
  * once, and its peer asks somebody else, which is all the flow control there is. The horizon is so
- * many bytes, and on a slow link so much time, or those who were accepted wait for seconds. Whoever
- * was promised a block of a piece is promised its other blocks too: a thousand peers with one block
+ * many bytes, and on a slow link so much time, or those who were accepted wait for seconds; the link is
+ * measured while it has something to send. Whoever was promised a block of a piece is promised its other blocks too: a thousand peers with one block
  * each have nothing that they could pass on.
  */
 import type { Priority } from '@shoal/blob-store';
@@ -30,7 +30,9 @@ export type Upload = {
 const SHARE: Readonly<Record<Priority, number>> = { demand: 1, prefetch: 0.75, background: 0.5 };
 const ORDER: readonly Priority[] = ['demand', 'prefetch', 'background'];
 /** Newest measurement against all before. */
-const RATE_WEIGHT = 0.1;
+const RATE_WEIGHT = 0.25;
+/** What leaves in less says nothing of the link: a socket takes a few blocks at once. */
+const RATE_PERIOD_MS = 20;
 
 export class UploadSlots {
   readonly #bytesMax: number;
@@ -46,6 +48,9 @@ export class UploadSlots {
   readonly #pieceBytes = new Map<string, number>();
   #bytes = 0;
   #bytesPerMs: number | undefined;
+  /** Since when it has been sending without a pause, or since the last measurement. */
+  #sendingSinceMs = 0;
+  #sentBytes = 0;
 
   constructor(options: UploadSlotsOptions = {}) {
     this.#bytesMax = options.bytesMax ?? 4 * PIECE_BYTES;
@@ -74,7 +79,8 @@ export class UploadSlots {
   }
 
   /** It is promised: `next` gives it some time, unless it is cancelled. */
-  admit(upload: Upload): void {
+  admit(upload: Upload, nowMs: number): void {
+    if (this.#bytes === 0) this.#measureFrom(nowMs);
     this.#queues[upload.priority].push(upload);
     this.#count(upload, 1);
   }
@@ -88,13 +94,21 @@ export class UploadSlots {
     return undefined;
   }
 
-  /** On the wire, after so long of nothing else; 0 where that is unknown. */
-  sent(upload: Upload, tookMs: number): void {
+  /** It has left. */
+  sent(upload: Upload, nowMs: number): void {
     this.#count(upload, -1);
-    if (tookMs <= 0) return;
-    const rate = upload.bytes / tookMs;
+    this.#sentBytes += upload.bytes;
+    const tookMs = nowMs - this.#sendingSinceMs;
+    if (tookMs < RATE_PERIOD_MS) return;
+    const rate = this.#sentBytes / tookMs;
     const before = this.#bytesPerMs ?? rate;
     this.#bytesPerMs = before + (rate - before) * RATE_WEIGHT;
+    this.#measureFrom(nowMs);
+  }
+
+  /** It has left the queue, and nobody wants it any more. */
+  dropped(upload: Upload): void {
+    this.#count(upload, -1);
   }
 
   /** False when it has left the queue already. */
@@ -105,6 +119,11 @@ export class UploadSlots {
     queue.splice(index, 1);
     this.#count(upload, -1);
     return true;
+  }
+
+  #measureFrom(nowMs: number): void {
+    this.#sendingSinceMs = nowMs;
+    this.#sentBytes = 0;
   }
 
   #horizonBytes(): number {

@@ -42,6 +42,11 @@ export type AskFailure =
   /** Its wire is closed, or there is none. */
   | { readonly kind: 'lost' };
 
+/** A timer that comes so late says that this process had other work, or no processor. */
+const OWN_PAUSE_MS_MIN = 50;
+/** What is added for that at most. */
+const OWN_PAUSE_MS_MAX = 1000;
+
 export type RangeFetchOptions = {
   readonly signal: AbortSignal;
   readonly priority: () => Priority;
@@ -175,7 +180,14 @@ export class RangeFetch {
   #wakeAt(atMs: number): void {
     clearTimeout(this.#timer);
     const delayMs = Math.max(0, Math.ceil(atMs - this.#input.nowMs()));
-    this.#timer = setTimeout(() => this.#tickSoon(), delayMs);
+    this.#timer = setTimeout(() => this.#wake(atMs), delayMs);
+  }
+
+  /** Whoever was away himself cannot say who was silent: they are given as long again. */
+  #wake(dueAtMs: number): void {
+    const lateMs = this.#input.nowMs() - dueAtMs;
+    if (lateMs < OWN_PAUSE_MS_MIN) this.#tickSoon();
+    else this.#timer = setTimeout(() => this.#tickSoon(), Math.min(lateMs, OWN_PAUSE_MS_MAX));
   }
 
   /** After what has come meanwhile: a busy process would take its peers for silent otherwise. */

@@ -9,7 +9,9 @@ import { EXTENT_BYTES } from '../limits.ts';
 import type { HostDirectory } from '../peer/host-directory.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
+import type { DownloadWindow } from '../select/download-window.ts';
 import type { SwarmView } from '../select/read-action.ts';
+import type { BlockRequestOptions } from '../wire/blob-wire.ts';
 import { failureOf } from './ask-failure.ts';
 import { RangeFetch, type RangeFetchInput, type Sender } from './range-fetch.ts';
 import type { SwarmWires } from './swarm-wires.ts';
@@ -20,6 +22,8 @@ export type SwarmFetchesInput = {
   readonly wires: SwarmWires;
   readonly directory: HostDirectory;
   readonly bans: Bans;
+  /** Of this host, over all its blobs. */
+  readonly window: DownloadWindow;
   readonly nowMs: () => number;
 };
 
@@ -119,7 +123,17 @@ export class SwarmFetches {
     for (const fetch of [...this.#running]) fetch.joined(peer);
   }
 
+  /**
+   * A home that is lost while somebody reads is taken for gone, so that its extents have another one at
+   * once; it is dialled, and is back when it answers.
+   */
   lost(peer: PeerId): void {
+    const { directory, wires } = this.#input;
+    const facts = directory.facts(peer);
+    if (this.#running.size > 0 && facts !== undefined && directory.isHome(facts)) {
+      directory.miss(facts.host);
+      void wires.wireTo(peer).catch(() => undefined);
+    }
     for (const fetch of [...this.#running]) fetch.lost(peer);
   }
 
@@ -129,24 +143,34 @@ export class SwarmFetches {
     }
   }
 
+  async #ask(peer: PeerId, range: ByteRange, options: BlockRequestOptions): Promise<Buffer> {
+    const { wires, bans, window, nowMs } = this.#input;
+    const length = rangeBytes(range);
+    window.asked(length);
+    try {
+      const wire = await wires.wireTo(peer);
+      const bytes = await wire.request(range.start, length, options);
+      window.arrived(length, nowMs());
+      bans.answered(peer, nowMs());
+      wires.used(peer);
+      return bytes;
+    } finally {
+      window.ended(length);
+    }
+  }
+
   #viewOf(mode: FetchMode): SwarmView {
     if (mode === 'origin-only') return NOBODY;
     return mode === 'believing' ? this.#homesView : this.#view;
   }
 
   #inputOf({ mode, origin, onBytes, onFetched }: FetchCall): RangeFetchInput {
-    const { blobId, sizeBytes, wires, bans, nowMs } = this.#input;
+    const { blobId, sizeBytes, bans, wires, window, nowMs } = this.#input;
     const fetched = onFetched === undefined ? {} : { onFetched };
     return {
       view: this.#viewOf(mode),
-      policy: { isHome: mode === 'origin-only' },
-      ask: async (peer, range, options) => {
-        const wire = await wires.wireTo(peer);
-        const bytes = await wire.request(range.start, rangeBytes(range), options);
-        bans.answered(peer, nowMs());
-        wires.used(peer);
-        return bytes;
-      },
+      policy: { isHome: mode === 'origin-only', roomBytes: () => window.roomBytes },
+      ask: (peer, range, options) => this.#ask(peer, range, options),
       readOrigin: (range, options) => {
         const reading = { ...options, ...fetched };
         return origin.read({ blobId, sizeBytes }, range.start, rangeBytes(range), reading);

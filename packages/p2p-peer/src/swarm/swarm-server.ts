@@ -13,6 +13,7 @@ import {
   HOME_FETCH_BYTES_MAX,
   HOME_READS_PER_PEER_MAX,
   HOME_REPOSITORIES_MAX,
+  HOME_WAITERS_MAX,
   PIECE_BYTES,
   PIECES_HASHED_MAX,
 } from '../limits.ts';
@@ -20,10 +21,11 @@ import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Upload, UploadSlots } from '../select/upload-slots.ts';
 import type { Deposit } from '../store/deposit.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
-import type { BlobWire, SharedBlob, WireServer } from '../wire/blob-wire.ts';
+import type { BlobWire, ServedBlock, SharedBlob, WireServer } from '../wire/blob-wire.ts';
 import { WireRejectedError } from '../wire/errors.ts';
 import { type ReadBytes, SharedReads } from './shared-reads.ts';
 import type { SwarmFetches } from './swarm-fetches.ts';
+import { Turnstile } from './turnstile.ts';
 
 export type SwarmServerInput = {
   readonly sizeBytes: number;
@@ -65,7 +67,9 @@ export class SwarmServer implements WireServer {
   /** Origins that have just failed are not asked for each who comes. */
   readonly #failingUntil = new LRUCache<string, number>({ max: HOME_REPOSITORIES_MAX });
   /** Reads of an origin that peers wait for. */
-  readonly #homeReaders = new Map<PeerId, number>();
+  readonly #homeReaders = new Turnstile<PeerId>(HOME_READS_PER_PEER_MAX);
+  /** Those who wait for the block at that offset: whoever comes later has it of them. */
+  readonly #homeWaiters = new Turnstile<number>(HOME_WAITERS_MAX);
 
   constructor(input: SwarmServerInput) {
     this.#input = input;
@@ -94,29 +98,46 @@ export class SwarmServer implements WireServer {
     };
   }
 
-  async serve(wire: BlobWire, offset: number, length: number, signal: AbortSignal) {
+  async serve(
+    wire: BlobWire,
+    offset: number,
+    length: number,
+    signal: AbortSignal,
+  ): Promise<ServedBlock> {
     const range = { start: offset, end: offset + length };
-    const { slots, onServed } = this.#input;
     const { peerId: peer } = wire.facts;
     const piece = Math.floor(offset / PIECE_BYTES);
     const upload: Upload = { peer, piece, bytes: length, priority: 'demand' };
-    if (!slots.hasRoom(upload)) throw new WireRejectedError(offset, length);
+    if (!this.#input.slots.hasRoom(upload)) throw new WireRejectedError(offset, length);
     const held = this.mayTell(wire) ? await this.#readHeld(range, upload) : undefined;
-    const bytes = held ?? (await this.#readAsHome(wire, range, signal));
-    onServed(peer, length);
-    return bytes;
+    if (held !== undefined) return held;
+    // A slot is for bytes that go out, not for those that an origin is waited for.
+    const bytes = await this.#readAsHome(wire, range, signal);
+    this.#promise(upload);
+    return this.#served(upload, bytes);
   }
 
-  /** A slot is for bytes that go out, not for those that an origin is waited for. */
-  async #readHeld(range: ByteRange, upload: Upload): Promise<Buffer | undefined> {
+  async #readHeld(range: ByteRange, upload: Upload): Promise<ServedBlock | undefined> {
     const { slots, stored } = this.#input;
-    slots.admit(upload);
+    if (!stored.isHeld(range)) return undefined;
+    this.#promise(upload);
+    const bytes = await stored.read(range.start, rangeBytes(range)).catch(() => undefined);
+    if (bytes !== undefined) return this.#served(upload, bytes);
+    slots.dropped(upload);
+    return undefined;
+  }
+
+  /** Blocks go out in the order that their wires have room. */
+  #promise(upload: Upload): void {
+    const { slots, nowMs } = this.#input;
+    slots.admit(upload, nowMs());
     slots.next();
-    try {
-      return await stored.read(range.start, rangeBytes(range));
-    } finally {
-      slots.sent(upload, 0);
-    }
+  }
+
+  #served(upload: Upload, bytes: Buffer): ServedBlock {
+    const { slots, onServed, nowMs } = this.#input;
+    onServed(upload.peer, upload.bytes);
+    return { bytes, onGone: () => slots.sent(upload, nowMs()) };
   }
 
   /** To those who may know what is held; others could find out what is in a blob that they may not read. */
@@ -159,11 +180,12 @@ export class SwarmServer implements WireServer {
     if (repository === undefined || !isHome || this.#isFailing(repository)) {
       throw new PeerUnavailableError(range);
     }
-    const waiting = this.#homeReaders.get(peerId) ?? 0;
-    if (waiting >= HOME_READS_PER_PEER_MAX) {
-      throw new WireRejectedError(range.start, rangeBytes(range));
+    const busy = new WireRejectedError(range.start, rangeBytes(range));
+    if (!this.#homeReaders.enter(peerId)) throw busy;
+    if (!this.#homeWaiters.enter(range.start)) {
+      this.#homeReaders.leave(peerId);
+      throw busy;
     }
-    this.#homeReaders.set(peerId, waiting + 1);
     try {
       return await this.#homeReadsOf(repository).read(range, { signal, priority: 'demand' });
     } catch (error) {
@@ -171,9 +193,8 @@ export class SwarmServer implements WireServer {
       // Whoever asked has a way to the origin of his own, perhaps a better one.
       throw new PeerUnavailableError(range, { cause: error });
     } finally {
-      const left = (this.#homeReaders.get(peerId) ?? 1) - 1;
-      if (left > 0) this.#homeReaders.set(peerId, left);
-      else this.#homeReaders.delete(peerId);
+      this.#homeReaders.leave(peerId);
+      this.#homeWaiters.leave(range.start);
     }
   }
 

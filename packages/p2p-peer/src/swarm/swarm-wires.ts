@@ -39,7 +39,7 @@ const HANDSHAKE_PATIENCE_MS = 750;
 const REFUSED_MS = 5000;
 /** What one expects of a peer that was not asked yet. */
 const LATENCY_MS_GUESS = 2;
-/** A block that takes so many times the average is among the slowest of twenty. */
+/** And of its slowest block of twenty, by that. */
 const P95_TIMES = 3;
 
 export class SwarmWires {
@@ -156,7 +156,7 @@ export class SwarmWires {
     return {
       ...{ peer, outstandingBytes, latencyMs },
       distance: facts === undefined ? 'other' : distanceBetween(directory.self, facts),
-      p95Ms: latencyMs * P95_TIMES,
+      p95Ms: wire?.latencyP95Ms ?? latencyMs * P95_TIMES,
       isFull: outstandingBytes >= OUTSTANDING_REQUESTS_MAX * BLOCK_BYTES_MAX,
       isBanned: bans.isBanned(peer, nowMs(), isHome) || this.isRefusing(peer),
     };

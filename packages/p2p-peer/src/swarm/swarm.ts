@@ -14,6 +14,7 @@ import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 import type { Bans } from '../select/bans.ts';
 import { distanceBetween } from '../select/candidate.ts';
+import type { DownloadWindow } from '../select/download-window.ts';
 import type { UploadSlots } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, SharedBlob } from '../wire/blob-wire.ts';
@@ -28,6 +29,7 @@ export type SwarmInput = {
   readonly stored: StoredBlob;
   readonly directory: HostDirectory;
   readonly bans: Bans;
+  readonly window: DownloadWindow;
   readonly slots: UploadSlots;
   /** Dials a host for this blob, which it will read as one of the swarm's repository. */
   readonly open: (swarm: Swarm, host: HostFacts, onConnected: () => void) => Promise<BlobWire>;
@@ -84,7 +86,10 @@ export class Swarm implements AsyncDisposable {
       onLost: (peer) => this.#fetches.lost(peer),
     });
     const { blobId, sizeBytes, wires } = this;
-    this.#fetches = new SwarmFetches({ blobId, sizeBytes, wires, directory, bans, nowMs });
+    this.#fetches = new SwarmFetches({
+      ...{ blobId, sizeBytes, wires, directory, bans, nowMs },
+      window: input.window,
+    });
     this.#server = new SwarmServer({
       ...{ sizeBytes, stored, slots: input.slots, originOf: input.originOf, nowMs },
       fetches: this.#fetches,

@@ -32,6 +32,8 @@ export interface BlobWire extends AsyncDisposable {
   readonly pauseMs: number;
   /** Moving average of the time from a request to its block, in milliseconds. */
   readonly latencyMs: number;
+  /** Nineteen of twenty blocks come within so long. */
+  readonly latencyP95Ms: number;
   /**
    * Bytes of the blob, at most `BLOCK_BYTES_MAX`, in one piece of `PIECE_BYTES`; the buffer is the
    * caller's alone. Rejects with `ERR_P2P_WIRE_REJECTED`, `ERR_P2P_WIRE_UNAVAILABLE`, `ERR_P2P_WIRE_CLOSED`,
@@ -59,14 +61,21 @@ export interface BlobWire extends AsyncDisposable {
   readonly closeReason: Error | undefined;
 }
 
+/** The answer to a request. */
+export type ServedBlock = {
+  /** Exactly what was asked for, unchanged until it is sent. */
+  readonly bytes: Buffer;
+  /** It has been sent, or nobody wants it any more; called once. */
+  readonly onGone?: () => void;
+};
+
 /** What a wire asks of its owner. */
 export interface WireServer {
   /**
-   * Exactly these bytes, unchanged until they are sent; an error becomes a reject,
-   * `ERR_P2P_PEER_UNAVAILABLE` one that says so. While it takes long, the other side hears that this
-   * one lives.
+   * These bytes; an error becomes a reject, `ERR_P2P_PEER_UNAVAILABLE` one that says so. While it takes
+   * long, the other side hears that this one lives.
    */
-  serve(wire: BlobWire, offset: number, length: number, signal: AbortSignal): Promise<Buffer>;
+  serve(wire: BlobWire, offset: number, length: number, signal: AbortSignal): Promise<ServedBlock>;
   /** One for each piece; undefined for those that are not known. */
   hashes(wire: BlobWire, firstPiece: number, count: number): readonly (Buffer | undefined)[];
   /** The other side holds these too: they are in `wire.held` already. */

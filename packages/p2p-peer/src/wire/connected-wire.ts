@@ -119,6 +119,10 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     return this.#requests.latencyMs;
   }
 
+  get latencyP95Ms(): number {
+    return this.#requests.latencyP95Ms;
+  }
+
   get closeReason(): Error | undefined {
     return this.#closeReason;
   }

@@ -26,6 +26,8 @@ export class PeerWire extends CheckedWire {
   /** More is unsent than one peer may cost: nothing is read until it has gone. */
   #isFull = false;
   #isClosed = false;
+  /** Of the block that is being written. */
+  #onBlockGone: (() => void) | undefined;
 
   constructor(socket: Socket, options: PeerWireOptions) {
     super(options);
@@ -112,6 +114,16 @@ export class PeerWire extends CheckedWire {
     return true;
   }
 
+  /** `onGone`: its last byte has left, or never will. */
+  sendBlock(index: number, offset: number, bytes: Uint8Array, onGone?: () => void): void {
+    if (this.#isClosed) onGone?.();
+    else {
+      this.#onBlockGone = onGone;
+      this.piece(index, offset, bytes);
+      this.#onBlockGone = undefined;
+    }
+  }
+
   /** Its callback is not called any more; a block that comes for it is dropped. */
   cancelRequest({ index, offset, length }: WireBlock): void {
     const request = this._pull(this.requests, index, offset, length);
@@ -191,12 +203,15 @@ export class PeerWire extends CheckedWire {
     this.recorder.message('out', id, numbers, body);
     this.#socket.cork();
     this.#write(head);
-    if (body !== null) this.#write(body);
+    if (body !== null) this.#write(body, this.#onBlockGone);
     this.#socket.uncork();
   }
 
-  #write(bytes: Uint8Array): void {
-    this.#socket.write(bytes, this.#watch.onWritten);
+  #write(bytes: Uint8Array, onGone?: () => void): void {
+    this.#socket.write(bytes, () => {
+      this.#watch.onWritten();
+      onGone?.();
+    });
     if (this.#isFull || this.#socket.writableLength <= UNSENT_BYTES_MAX) return;
     this.#isFull = true;
     this.#socket.pause();

@@ -3,14 +3,13 @@
  * aborted is cancelled or never sent, and its place is free at once.
  */
 import type { Priority } from '@shoal/blob-store';
+import { LatencyEstimate } from '../select/latency-estimate.ts';
 import type { BlockRequestOptions } from './blob-wire.ts';
 import { WireClosedError, WireRejectedError, WireUnavailableError } from './errors.ts';
 import { OUTSTANDING_REQUESTS_MAX, WAITING_REQUESTS_MAX } from './limits.ts';
 import type { WireBlock } from './peer-wire-handler.ts';
 import type { Block } from './piece-layout.ts';
 
-/** Weight of the newest block in the average. */
-const LATENCY_WEIGHT = 0.2;
 const MOST_URGENT_FIRST: readonly Priority[] = ['demand', 'prefetch', 'background'];
 
 /** What the queue needs of its wire. */
@@ -42,12 +41,12 @@ export class RequestQueue {
   #waitingCount = 0;
   #sentCount = 0;
   #outstandingBytes = 0;
-  #latencyMs: number;
+  readonly #latency: LatencyEstimate;
 
   /** `latencyMs`: of the line, until the first block has come. */
   constructor(line: RequestLine, latencyMs: number) {
     this.#line = line;
-    this.#latencyMs = latencyMs;
+    this.#latency = new LatencyEstimate(latencyMs);
   }
 
   get outstandingBytes(): number {
@@ -55,7 +54,11 @@ export class RequestQueue {
   }
 
   get latencyMs(): number {
-    return this.#latencyMs;
+    return this.#latency.averageMs;
+  }
+
+  get latencyP95Ms(): number {
+    return this.#latency.p95Ms;
   }
 
   async request(block: Block, { signal, priority }: BlockRequestOptions): Promise<Buffer> {
@@ -120,7 +123,7 @@ export class RequestQueue {
     const { index, offset, length, start } = block;
     this.#line.request(index, offset, length, (error, bytes) => {
       if (Buffer.isBuffer(bytes)) {
-        this.#latencyMs += LATENCY_WEIGHT * (performance.now() - sentAtMs - this.#latencyMs);
+        this.#latency.add(performance.now() - sentAtMs);
         settle(undefined, bytes);
       } else if (error instanceof WireUnavailableError) {
         settle(new WireUnavailableError(start, length));

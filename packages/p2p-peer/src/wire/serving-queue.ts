@@ -2,6 +2,8 @@
  * Requests of the other side of a wire: so many may wait, and blocks are read for them only while
  * those that are read or unsent fit into the memory one peer may cost. A cancelled one is refused.
  */
+
+import type { ServedBlock } from './blob-wire.ts';
 import { WireLimitError } from './errors.ts';
 import {
   READING_BLOCKS_MAX,
@@ -17,9 +19,10 @@ export type ServingQueueInput = {
   readonly requestsMax: number;
   readonly line: {
     readonly unsentBytes: number;
-    piece(index: number, offset: number, bytes: Uint8Array): void;
+    /** `onGone`: its last byte has left, or never will. */
+    sendBlock(index: number, offset: number, bytes: Uint8Array, onGone?: () => void): void;
   };
-  readonly serve: (block: Block, signal: AbortSignal) => Promise<Buffer>;
+  readonly serve: (block: Block, signal: AbortSignal) => Promise<ServedBlock>;
   readonly refuse: (block: Block, error: unknown) => void;
   /** Called again and again while somebody waits. */
   readonly onSlow: () => void;
@@ -28,8 +31,8 @@ export type ServingQueueInput = {
 type Entry = {
   readonly block: Block;
   readonly abort: AbortController;
-  /** Once they are read. */
-  bytes: Buffer | undefined;
+  /** Once it is read. */
+  served: ServedBlock | undefined;
 };
 
 export class ServingQueue {
@@ -56,7 +59,7 @@ export class ServingQueue {
     if (count > requestsMax) {
       throw new WireLimitError('the number of requests', count, requestsMax);
     }
-    this.#waiting.push({ block, abort: new AbortController(), bytes: undefined });
+    this.#waiting.push({ block, abort: new AbortController(), served: undefined });
     this.#slowTimer ??= setInterval(() => this.#onSlow(), SIGN_OF_LIFE_MS).unref();
     this.pump();
   }
@@ -72,7 +75,10 @@ export class ServingQueue {
     const [entry] = at === -1 ? begun.filter(isIt) : this.#waiting.splice(at, 1);
     if (entry === undefined) return;
     this.#reading.delete(entry);
-    if (this.#ready.delete(entry)) this.#memoryBytes -= block.length;
+    if (this.#ready.delete(entry)) {
+      this.#memoryBytes -= block.length;
+      entry.served?.onGone?.();
+    }
     entry.abort.abort();
     this.#input.refuse(entry.block, undefined);
   }
@@ -85,7 +91,8 @@ export class ServingQueue {
       this.#ready.delete(entry);
       const { index, offset, length } = entry.block;
       this.#memoryBytes -= length;
-      if (entry.bytes !== undefined) line.piece(index, offset, entry.bytes);
+      const { served } = entry;
+      if (served !== undefined) line.sendBlock(index, offset, served.bytes, served.onGone);
     }
     while (!this.#isClosed && this.#readingCount < READING_BLOCKS_MAX) {
       const [next] = this.#waiting;
@@ -103,6 +110,7 @@ export class ServingQueue {
     this.#waiting.length = 0;
     for (const { abort } of this.#reading) abort.abort();
     this.#reading.clear();
+    for (const { served } of this.#ready) served?.onGone?.();
     this.#ready.clear();
   }
 
@@ -117,14 +125,15 @@ export class ServingQueue {
     this.#readingCount += 1;
     let failure: unknown;
     try {
-      entry.bytes = await this.#input.serve(block, abort.signal);
+      entry.served = await this.#input.serve(block, abort.signal);
     } catch (error) {
       failure = error;
     }
     this.#readingCount -= 1;
     const isWanted = this.#reading.delete(entry);
-    if (isWanted && entry.bytes?.length === block.length) this.#ready.add(entry);
+    if (isWanted && entry.served?.bytes.length === block.length) this.#ready.add(entry);
     else {
+      entry.served?.onGone?.();
       this.#memoryBytes -= block.length;
       if (isWanted) this.#input.refuse(block, failure);
     }

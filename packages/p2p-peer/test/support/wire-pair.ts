@@ -5,7 +5,7 @@ import { newPeerId } from '../../src/identity/peer-id.ts';
 import type { SwarmId } from '../../src/identity/swarm-id.ts';
 import { swarmIdOf } from '../../src/identity/swarm-id.ts';
 import type { ByteRange } from '../../src/ranges/byte-range.ts';
-import type { BlobWire, SharedBlob, WireServer } from '../../src/wire/blob-wire.ts';
+import type { BlobWire, ServedBlock, SharedBlob, WireServer } from '../../src/wire/blob-wire.ts';
 import type { AcceptedBlob } from '../../src/wire/host-greeting.ts';
 import type { OpenWireOptions } from '../../src/wire/open-wire.ts';
 import { openWire } from '../../src/wire/open-wire.ts';
@@ -39,8 +39,8 @@ export class BufferServer implements WireServer {
     this.bytes = bytes;
   }
 
-  async serve(_wire: BlobWire, offset: number, length: number): Promise<Buffer> {
-    return this.bytes.subarray(offset, offset + length);
+  async serve(_wire: BlobWire, offset: number, length: number): Promise<ServedBlock> {
+    return { bytes: this.bytes.subarray(offset, offset + length) };
   }
 
   hashes(_wire: BlobWire, firstPiece: number, count: number): readonly (Buffer | undefined)[] {
