@@ -5,7 +5,7 @@
 import { until } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { LARGE_BYTES, OUTPUT } from './support/busybox-image.ts';
-import { containerName, removeEverything, runInside } from './support/containers.ts';
+import { containerName, removeEverything, runByCtr, runInside } from './support/containers.ts';
 import { type Node, startNode } from './support/node.ts';
 import { RELEASES } from './support/releases.ts';
 
@@ -50,8 +50,7 @@ async function pullByCtr(t: Test, node: Node): Promise<void> {
     await containerd.ctr(pull);
     const sent = registry.blobBytesSent() - before;
     t.ok(sent < LARGE_BYTES / 50, `the pull moved ${sent} bytes`);
-    const run = ['run', '--rm', '--snapshotter', 'shoal', converted, containerName()];
-    t.equal((await containerd.ctr(run)).stdout, OUTPUT);
+    t.equal(await runByCtr(containerd, converted), OUTPUT);
   }
   await removeEverything(t, containerd, snapshotter);
 }

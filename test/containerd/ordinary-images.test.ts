@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { startSnapshotter } from '../support/own-snapshotter.ts';
 import { buildBusyboxLayout, OUTPUT, pushLayout } from './support/busybox-image.ts';
-import { containerName, removeEverything, runInside } from './support/containers.ts';
+import { containerName, removeEverything, runByCtr, runInside } from './support/containers.ts';
 import { type Installation, RELEASES, startRelease } from './support/releases.ts';
 
 for (const release of RELEASES) {
@@ -32,9 +32,8 @@ for (const release of RELEASES) {
 
 async function pullAndRun(t: Test, containerd: Installation, image: string): Promise<void> {
   await containerd.ctr(['images', 'pull', '--plain-http', '--snapshotter', 'shoal', image]);
+  t.equal(await runByCtr(containerd, image), OUTPUT, 'ctr run');
   const name = containerName();
-  const byCtr = await containerd.ctr(['run', '--rm', '--snapshotter', 'shoal', image, name]);
-  t.equal(byCtr.stdout, OUTPUT, 'ctr run');
   const args = ['sh', '-c', 'echo written > new; cat new; exit 7'];
   const byClient = await containerd.tryClient(['run', image, name, ...args]);
   t.match(byClient, { stdout: 'written\n', exitCode: 7 }, 'client run');

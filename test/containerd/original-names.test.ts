@@ -5,7 +5,7 @@
 import t, { type Test } from 'tap';
 import { runShoal } from '../support/shoal-command.ts';
 import { LARGE_BYTES, OUTPUT } from './support/busybox-image.ts';
-import { containerName, removeEverything } from './support/containers.ts';
+import { containerName, removeEverything, runByCtr } from './support/containers.ts';
 import { type Node, startNode } from './support/node.ts';
 import { RELEASES } from './support/releases.ts';
 
@@ -39,8 +39,7 @@ async function pullByCtr(t: Test, node: Node, image: string): Promise<void> {
   const bytes = await bytesOf(node, () => containerd.ctr(pull));
   if (containerd.release === '1.6') t.ok(bytes > LARGE_BYTES, `${bytes} bytes, not lazy`);
   else t.ok(bytes < LARGE_BYTES / 10, `${bytes} bytes, lazy`);
-  const run = ['run', '--rm', '--snapshotter', 'shoal', image, containerName()];
-  t.equal((await containerd.ctr(run)).stdout, OUTPUT);
+  t.equal(await runByCtr(containerd, image), OUTPUT);
   await removeEverything(t, containerd, snapshotter);
 }
 

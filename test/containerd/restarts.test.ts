@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { largeContent, OUTPUT } from './support/busybox-image.ts';
-import { containerName, removeEverything, runInside } from './support/containers.ts';
+import { containerName, removeEverything, runByCtr, runInside } from './support/containers.ts';
 import { type Node, startNode } from './support/node.ts';
 import { RELEASES } from './support/releases.ts';
 
@@ -98,6 +98,5 @@ async function goesOn(t: Test, { containerd }: Node, container: Running): Promis
   container.parts += 1;
   const lines = Array.from({ length: container.parts }, (_, index) => `${index}\n`).join('');
   t.equal(stdout, `${digestOfPart(container.parts - 1)}  -\n${lines}`, `${image} goes on`);
-  const another = ['run', '--rm', '--snapshotter', 'shoal', image, containerName()];
-  t.equal((await containerd.ctr(another)).stdout, OUTPUT, `another container of ${image}`);
+  t.equal(await runByCtr(containerd, image), OUTPUT, `another container of ${image}`);
 }

@@ -4,7 +4,7 @@
  */
 import { chmodSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { containerName, removeEverything } from './support/containers.ts';
+import { removeEverything, runByCtr } from './support/containers.ts';
 import { type Node, startNode } from './support/node.ts';
 
 const MAPPING = '0:100000:65536';
@@ -32,12 +32,11 @@ async function runMapped(t: Test, { containerd }: Node, image: string): Promise<
   const labels = containerd.release === '1.6' ? [] : ['--remap-labels'];
   const script =
     'stat -c %u:%g / /data/changed; cat /data/changed; echo x > /data/new && stat -c %u /data/new; cat /proc/self/uid_map';
-  const { stdout } = await containerd.ctr([
-    ...['run', '--rm', '--snapshotter', 'shoal', ...labels],
-    ...['--uidmap', MAPPING, '--gidmap', MAPPING],
-    ...[image, containerName(), 'sh', '-c', script],
-  ]);
-  const lines = stdout.trim().split('\n');
+  const output = await runByCtr(containerd, image, {
+    options: [...labels, '--uidmap', MAPPING, '--gidmap', MAPPING],
+    command: ['sh', '-c', script],
+  });
+  const lines = output.trim().split('\n');
   t.same(
     lines.slice(0, 4),
     ['0:0', '1000:1000', 'changed', '0'],

@@ -1,6 +1,6 @@
-/** What tests with containers share: names, and the end of everything. */
+/** What tests with containers share: names, what is printed inside, and the end of everything. */
 import { randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
@@ -9,35 +9,55 @@ import { mountsBelow } from '../../support/own-daemon.ts';
 import type { OwnSnapshotter } from '../../support/own-snapshotter.ts';
 
 const UNMOUNT_MS_MAX = 60_000;
-const READS_MAX = 10;
-const END = 'end of output';
 
 /** A name of its own: runc knows the containers of the whole machine by name. */
 export function containerName(): string {
   return `shoal-test-${randomBytes(6).toString('hex')}`;
 }
 
-/**
- * Runs a script in a running container; what it prints. By way of a file: ctr of 1.6 now and then
- * ends before an exec's output has come through, on a busy machine.
- */
-export async function runInside(
+/** Runs a script in a running container; what it prints, errors included. */
+export function runInside(containerd: Containerd, name: string, script: string): Promise<string> {
+  return outputOf(containerd, (uri) => [
+    ...['tasks', 'exec', '--exec-id', containerName(), '--log-uri', uri],
+    ...[name, 'sh', '-c', script],
+  ]);
+}
+
+export type RunByCtr = {
+  /** More options of `ctr run`. */
+  readonly options?: readonly string[];
+  /** @default the image's own */
+  readonly command?: readonly string[];
+};
+
+/** Runs a container to its end by `ctr run --rm`; what it prints, errors included. */
+export function runByCtr(
   containerd: Containerd,
-  name: string,
-  script: string,
+  image: string,
+  { options = [], command = [] }: RunByCtr = {},
 ): Promise<string> {
-  const exec = (text: string) =>
-    containerd.ctr([
-      ...['tasks', 'exec', '--exec-id', containerName(), name],
-      ...['sh', '-c', text],
-    ]);
-  const file = `/tmp/${containerName()}`;
-  await exec(`{ ${script}\n} > ${file} && echo ${END} >> ${file}`);
-  for (let tries = 0; tries < READS_MAX; tries++) {
-    const { stdout } = await exec(`cat ${file}`);
-    if (stdout.endsWith(`${END}\n`)) return stdout.slice(0, -`${END}\n`.length);
-  }
-  throw new Error(`nothing comes from ${name}`);
+  return outputOf(containerd, (uri) => [
+    ...['run', '--rm', '--snapshotter', 'shoal', '--log-uri', uri, ...options],
+    ...[image, containerName(), ...command],
+  ]);
+}
+
+/**
+ * What is printed by what ctr starts and waits for, by way of a file that the shim writes. ctr's own
+ * pipes lose output on a busy machine, and it ends with 0 nevertheless: when a program has ended, ctr
+ * cancels them, whatever it has not read yet (1.6, 1.7 and 2.x alike). The shim waits for its copies
+ * before it deletes what has ended, and ctr waits for that.
+ */
+async function outputOf(
+  containerd: Containerd,
+  argsFor: (uri: string) => readonly string[],
+): Promise<string> {
+  const file = join(containerd.directory, `${containerName()}.output`);
+  const { exitCode, stderr } = await containerd.tryCtr(argsFor(`file://${file}`));
+  const output = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  rmSync(file, { force: true });
+  if (exitCode === 0) return output;
+  throw new Error(`ctr ended with ${exitCode}: ${stderr}\nthe container printed: ${output}`);
 }
 
 /** Removes all images; then containerd keeps no snapshot, and the snapshotter nothing of them. */
