@@ -115,7 +115,7 @@ if [ "$wants" = tests ]; then
     say "real Nydus is not there: the tests against it cannot run."
   test/judges/build-nydus-builder.sh >/dev/null ||
     say "Nydus's builder is not there: the tests of batches and encryption cannot run."
-  for line in 2 1.6; do
+  for line in 2 1.7 1.6; do
     test/judges/build-containerd.sh "$line" >/dev/null ||
       say "containerd $line is not there: the tests with its suite and client cannot run."
   done

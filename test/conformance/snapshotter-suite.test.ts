@@ -1,5 +1,5 @@
 /**
- * containerd's own snapshotter suites, of 1.6 and of 2.x, against `shoal snapshotter`: every case is
+ * containerd's own snapshotter suites, of 1.6, 1.7 and 2.x, against `shoal snapshotter`: every case is
  * a sub-test. The programs are built by test/judges/build-containerd.sh.
  */
 import { existsSync, readdirSync } from 'node:fs';
@@ -27,6 +27,11 @@ const SUITES = [
   {
     line: '2',
     tests: ['TestDirectly', 'TestBelowMetadata'],
+    skippedBySuite: [],
+  },
+  {
+    line: '1.7',
+    tests: ['TestDirectly'],
     skippedBySuite: [],
   },
   {

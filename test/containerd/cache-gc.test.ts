@@ -13,7 +13,7 @@ import { type OwnSnapshotter, startSnapshotter } from '../support/own-snapshotte
 import { runShoal } from '../support/shoal-command.ts';
 import { buildBusyboxLayout, LARGE_BYTES, largeContent, OUTPUT } from './support/busybox-image.ts';
 import { containerName, removeEverything, runInside } from './support/containers.ts';
-import { RELEASES, startRelease } from './support/releases.ts';
+import { OUTER_RELEASES, startRelease } from './support/releases.ts';
 
 t.setTimeout(600_000);
 
@@ -21,7 +21,7 @@ t.setTimeout(600_000);
 const CONFIG = '[cache]\nhigh_percent = 100\n[snapshotter]\nlookup_timeout_ms = 60000\n';
 const HALF_BYTES = LARGE_BYTES / 2;
 
-for (const release of RELEASES) {
+for (const release of OUTER_RELEASES) {
   t.test(`containerd ${release}`, async (t) => {
     if (!requireTool(t, 'docker-registry', 'busybox')) return;
     const directory = temporaryDirectory(t);

@@ -1,5 +1,5 @@
 /**
- * Images committed above converted ones, with `shoal snapshotter` below containerd 1.6 and 2.x: what
+ * Images committed above converted ones, with `shoal snapshotter` below containerd 1.6, 1.7 and 2.x: what
  * a container wrote is an ordinary layer on the lazily loaded image, also when it is pulled again.
  */
 import t, { type Test } from 'tap';

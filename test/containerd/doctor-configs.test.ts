@@ -5,11 +5,12 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { requireContainerdJudge, requireTool, temporaryDirectory } from '@shoal/test-kit';
+import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { checkContainerd } from '../../packages/node/src/containerd/check-containerd.ts';
 import { dumpContainerdConfig } from '../../packages/node/src/containerd/containerd-dump.ts';
 import { readContainerdConfig } from '../../packages/node/src/containerd/containerd-files.ts';
+import { containerdProgram, RELEASES } from './support/releases.ts';
 
 const PROXY = `[proxy_plugins.shoal]
 type = "snapshot"
@@ -36,7 +37,7 @@ type Case = {
   /** By file name; `config.toml` is the one containerd is given. */
   readonly files: Readonly<Record<string, string>>;
   /** Findings that are not right, by containerd. */
-  readonly wrong: { readonly '1.6'?: readonly string[]; readonly '2'?: readonly string[] };
+  readonly wrong: { readonly '1.x'?: readonly string[]; readonly '2'?: readonly string[] };
 };
 
 const one = (...parts: readonly string[]) => ({ 'config.toml': parts.join('\n') });
@@ -45,27 +46,27 @@ const CRI = ['CRI snapshotter', 'CRI annotations'];
 const CASES: Readonly<Record<string, Case>> = {
   'version 2, no runtimes: 2.x does not take CRI over': {
     files: one('version = 2', PROXY, CRI_2),
-    wrong: { '1.6': [], '2': [...CRI, 'transfer unpack'] },
+    wrong: { '1.x': [], '2': [...CRI, 'transfer unpack'] },
   },
   'version 2 with runtimes': {
     files: one('version = 2', PROXY, CRI_2, RUNC_2, UNPACK),
-    wrong: { '1.6': [], '2': [] },
+    wrong: { '1.x': [], '2': [] },
   },
   'version 2: layers are thrown away, which 2.x reads with runtimes only': {
     files: one('version = 2', PROXY, `${CRI_2}\ndiscard_unpacked_layers = true`, UNPACK),
-    wrong: { '1.6': ['CRI unpacked layers'], '2': CRI },
+    wrong: { '1.x': ['CRI unpacked layers'], '2': CRI },
   },
   'version 2 with runtimes: layers are thrown away': {
     files: one('version = 2', PROXY, `${CRI_2}\ndiscard_unpacked_layers = true`, RUNC_2, UNPACK),
-    wrong: { '1.6': ['CRI unpacked layers'], '2': ['CRI unpacked layers'] },
+    wrong: { '1.x': ['CRI unpacked layers'], '2': ['CRI unpacked layers'] },
   },
   'version 2: the old table wins over a new one': {
     files: one('version = 2', PROXY, CRI_2, RUNC_2, CRI_3.replace('"shoal"', '"native"'), UNPACK),
-    wrong: { '1.6': [], '2': [] },
+    wrong: { '1.x': [], '2': [] },
   },
   'version 2 with the tables of 3': {
     files: one('version = 2', PROXY, CRI_3, UNPACK),
-    wrong: { '1.6': CRI, '2': [] },
+    wrong: { '1.x': CRI, '2': [] },
   },
   'version 3': { files: one('version = 3', PROXY, CRI_3, UNPACK), wrong: { '2': [] } },
   'version 4': { files: one('version = 4', PROXY, CRI_3, UNPACK), wrong: { '2': [] } },
@@ -97,10 +98,11 @@ const CASES: Readonly<Record<string, Case>> = {
       'more.toml':
         'version = 2\n[plugins."io.containerd.grpc.v1.cri".containerd]\ndiscard_unpacked_layers = false',
     },
-    wrong: { '1.6': CRI },
+    wrong: { '1.x': CRI },
   },
 };
 
+const VERSIONS = { '1.6': '1.6.20', '1.7': '1.7.35', '2': '2.4.2' } as const;
 const CONTEXT = { address: '/run/shoal/snapshotter.sock', root: '/var/lib/shoal' };
 
 for (const [name, { files, wrong }] of Object.entries(CASES)) {
@@ -111,12 +113,12 @@ for (const [name, { files, wrong }] of Object.entries(CASES)) {
       writeFileSync(join(directory, file), text);
     }
     const configFile = join(directory, 'config.toml');
-    for (const release of ['1.6', '2'] as const) {
-      const expected = wrong[release];
+    for (const release of RELEASES) {
+      const expected = wrong[release === '2' ? '2' : '1.x'];
       if (expected === undefined) continue;
-      const program = programOf(t, release);
+      const program = containerdProgram(t, release);
       if (program === undefined) continue;
-      const version = release === '2' ? '2.4.2' : '1.6.20';
+      const version = VERSIONS[release];
       const context = { ...CONTEXT, version };
       const dumped = await dumpContainerdConfig({ configFile, version, program });
       if (dumped === undefined) throw new Error(`containerd ${release} dumps nothing`);
@@ -128,10 +130,4 @@ for (const [name, { files, wrong }] of Object.entries(CASES)) {
       t.same(wrongOf(readContainerdConfig(configFile, version)), expected, `for ${release}, read`);
     }
   });
-}
-
-function programOf(t: Parameters<typeof requireTool>[0], release: '1.6' | '2') {
-  if (release === '1.6') return requireTool(t, 'containerd') ? 'containerd' : undefined;
-  const judge = requireContainerdJudge(t, '2');
-  return judge === undefined ? undefined : join(judge.directory, 'containerd');
 }

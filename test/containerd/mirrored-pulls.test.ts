@@ -70,7 +70,7 @@ function optionsOf(t: Test, line: (typeof LINES)[number]): ContainerdOptions | u
     'concurrent_layer_fetch_buffer = 2097152',
   ];
   const moreConfig = line === '2' ? '' : parts.join('\n');
-  return { programs2: judge.directory, moreConfig };
+  return { built: { line: '2', directory: judge.directory }, moreConfig };
 }
 
 /** One directory for each registry, as containerd wants it. */

@@ -1,5 +1,5 @@
 /**
- * Ordinary images with `shoal snapshotter` below containerd 1.6 and 2.x: pull, run, exec, commit,
+ * Ordinary images with `shoal snapshotter` below containerd 1.6, 1.7 and 2.x: pull, run, exec, commit,
  * push, remove, as with containerd's own snapshotter.
  */
 import { join } from 'node:path';

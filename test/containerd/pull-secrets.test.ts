@@ -39,7 +39,7 @@ function criConfig(release: Release, directory: string, pause: string): string {
   // not every host lets root lower it
   const humble = 'restrict_oom_score_adj = true';
   const cni = `bin_dir = ${path('cni')}\nconf_dir = ${path('cni-conf')}`;
-  if (release === '1.6') {
+  if (release !== '2') {
     const cri = 'plugins."io.containerd.grpc.v1.cri"';
     return [
       `[${cri}]\nstream_server_port = "0"\n${humble}\nsandbox_image = ${JSON.stringify(pause)}`,

@@ -11,7 +11,7 @@ import { runShoal } from '../support/shoal-command.ts';
 import { pushLayout } from './support/busybox-image.ts';
 import { containerName, removeEverything } from './support/containers.ts';
 import { startNode } from './support/node.ts';
-import { RELEASES } from './support/releases.ts';
+import { OUTER_RELEASES } from './support/releases.ts';
 
 const PROGRAM = `
 import json, sqlite3
@@ -33,7 +33,7 @@ function layerBytes(layout: string): number {
   return layers.reduce((sum, { size }) => sum + size, 0);
 }
 
-for (const release of RELEASES) {
+for (const release of OUTER_RELEASES) {
   t.test(`containerd ${release}`, async (t) => {
     if (!requireTool(t, 'mmdebstrap')) return;
     const node = await startNode(t, release);

@@ -18,7 +18,12 @@ import {
 import { runShoal } from '../support/shoal-command.ts';
 import { buildBusyboxLayout, largeContent, OUTPUT, pushLayout } from './support/busybox-image.ts';
 import { containerName, removeEverything, runInside } from './support/containers.ts';
-import { type Installation, RELEASES, type Release, startRelease } from './support/releases.ts';
+import {
+  type Installation,
+  OUTER_RELEASES,
+  type OuterRelease,
+  startRelease,
+} from './support/releases.ts';
 
 t.setTimeout(900_000);
 
@@ -34,7 +39,7 @@ const REASONS: Readonly<Record<RegistryFault, RegExp>> = {
 };
 
 /** Every fault once, three with each release. */
-const FAULTS: Readonly<Record<Release, readonly RegistryFault[]>> = {
+const FAULTS: Readonly<Record<OuterRelease, readonly RegistryFault[]>> = {
   '1.6': ['unauthorized', 'error', 'lie'],
   '2': ['too-many', 'down', 'hang'],
 };
@@ -52,7 +57,7 @@ type World = {
   readonly converted: string;
 };
 
-for (const release of RELEASES) {
+for (const release of OUTER_RELEASES) {
   t.test(`containerd ${release}`, async (t) => {
     const world = await startWorld(t, release);
     if (world === undefined) return;
@@ -65,7 +70,7 @@ for (const release of RELEASES) {
   });
 }
 
-async function startWorld(t: Test, release: Release): Promise<World | undefined> {
+async function startWorld(t: Test, release: OuterRelease): Promise<World | undefined> {
   if (!requireTool(t, 'docker-registry', 'skopeo', 'busybox')) return undefined;
   const directory = temporaryDirectory(t);
   const registry = await startDockerRegistry(t, join(directory, 'registry'));

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import { largeContent, OUTPUT } from './support/busybox-image.ts';
 import { containerName, removeEverything, runByCtr, runInside } from './support/containers.ts';
 import { type Node, startNode } from './support/node.ts';
-import { RELEASES } from './support/releases.ts';
+import { OUTER_RELEASES } from './support/releases.ts';
 
 type Running = {
   readonly image: string;
@@ -43,7 +43,7 @@ const RESTARTS: Readonly<Record<string, (node: Node) => Promise<void>>> = {
   },
 };
 
-for (const release of RELEASES) {
+for (const release of OUTER_RELEASES) {
   t.test(`containerd ${release}`, async (t) => {
     const node = await startNode(t, release);
     if (node === undefined) return;

@@ -1,6 +1,7 @@
 /**
  * Containers in a user namespace: the kernel maps the owners of files where containerd knows that the
- * snapshotter says how (2.x, capability `remap-ids`); elsewhere containerd changes them itself.
+ * snapshotter says how (2.x, capability `remap-ids`); elsewhere containerd changes them itself. 1.7 knows
+ * the capability, but cannot mount what it asks for.
  */
 import { chmodSync } from 'node:fs';
 import t, { type Test } from 'tap';
@@ -11,6 +12,7 @@ const MAPPING = '0:100000:65536';
 
 const CASES = [
   { release: '1.6', capabilities: [] },
+  { release: '1.7', capabilities: [] },
   { release: '2', capabilities: [] },
   { release: '2', capabilities: ['remap-ids'] },
 ] as const;
@@ -25,6 +27,14 @@ for (const { release, capabilities } of CASES) {
     await removeEverything(t, node.containerd, node.snapshotter);
   });
 }
+
+t.test('containerd 1.7 must not be told of remap-ids', async (t) => {
+  const node = await startNode(t, '1.7', { capabilities: ['remap-ids'] });
+  if (node === undefined) return;
+  chmodSync(node.containerd.directory, 0o711);
+  await t.rejects(runMapped(t, node, node.ordinary), /failed to mount.*invalid argument/);
+  await removeEverything(t, node.containerd, node.snapshotter);
+});
 
 async function runMapped(t: Test, { containerd }: Node, image: string): Promise<void> {
   await containerd.client(['pull', image]);

@@ -1,19 +1,20 @@
 #!/bin/sh
 # Builds what judges `shoal snapshotter` from containerd's Go modules: the snapshotter suite and a
-# client that pulls as CRI does, and for 2 also containerd 2.x itself (Debian has 1.6).
+# client that pulls as CRI does, and for 2 and 1.7 also that containerd itself (Debian has 1.6).
 #
-# Usage: test/judges/build-containerd.sh 2|1.6
-# Prints the directory that holds bin/suite and bin/client, and for 2 also bin/containerd, bin/ctr
-# and bin/containerd-shim-runc-v2. Versions stand in test/conformance/containerd-*/go.mod. A second
-# call does nothing while the sources are the same. The first takes about two minutes of two cores
-# for 2, half a minute for 1.6; build-judge.sh has the rest.
+# Usage: test/judges/build-containerd.sh 2|1.7|1.6
+# Prints the directory that holds bin/suite and bin/client, and for 2 and 1.7 also bin/containerd,
+# bin/ctr and bin/containerd-shim-runc-v2. Versions stand in test/conformance/containerd-*/go.mod;
+# 1.7 links to the sources of 1.6, whose API is the same. A second call does nothing while the
+# sources are the same. The first takes about two minutes of two cores for 2, one and a half for 1.7,
+# half a minute for 1.6; build-judge.sh has the rest.
 set -eu
 . "$(dirname -- "$0")/build-judge.sh"
 
 line=${1:-}
 case "$line" in
-  2 | 1.6) ;;
-  *) complain "which containerd? Usage: test/judges/build-containerd.sh 2|1.6" ;;
+  2 | 1.7 | 1.6) ;;
+  *) complain "which containerd? Usage: test/judges/build-containerd.sh 2|1.7|1.6" ;;
 esac
 sources=$(cd "$(dirname -- "$0")/../conformance/containerd-$line" && pwd)
 
@@ -25,9 +26,9 @@ is_complete() {
   [ -x "$final/bin/suite" ] && diff -r "$sources" "$final/source" >/dev/null 2>&1
 }
 
-# From a copy, so that nothing is ever written next to the sources.
+# From a copy, so that nothing is ever written next to the sources; with what links lead to.
 build() {
-  rm -rf "$work/source" && cp -R "$sources" "$work/source" && cd "$work/source" || return
+  rm -rf "$work/source" && cp -RL "$sources" "$work/source" && cd "$work/source" || return
   export CGO_ENABLED=0 GOMAXPROCS=2 GOFLAGS='-p=2 -mod=readonly -trimpath -buildvcs=false'
   programs=./client
   # The snapshotters that want C libraries are left out.

@@ -21,8 +21,8 @@ import { buildBusyboxLayout } from '../containerd/support/busybox-image.ts';
 import { containerName } from '../containerd/support/containers.ts';
 import {
   type Installation,
-  RELEASES,
-  type Release,
+  OUTER_RELEASES,
+  type OuterRelease,
   startRelease,
 } from '../containerd/support/releases.ts';
 import {
@@ -45,7 +45,7 @@ const LEASE = 'shoal-test';
 const SNAPSHOTS = ['snapshots', '--snapshotter', 'shoal'];
 
 /** Half of the boundaries with each release: a kill takes as long as containerd waits to connect. */
-const BOUNDARIES: Readonly<Record<Release, readonly Boundary[]>> = {
+const BOUNDARIES: Readonly<Record<OuterRelease, readonly Boundary[]>> = {
   '1.6': ['before-write', 'before-reply'],
   '2': ['after-write', 'after-reply'],
 };
@@ -103,7 +103,7 @@ type World = {
   readonly snapshotter: MortalSnapshotter;
 };
 
-for (const release of RELEASES) {
+for (const release of OUTER_RELEASES) {
   t.test(`containerd ${release}`, async (t) => {
     if (!requireTool(t, 'docker-registry', 'busybox')) return;
     const directory = temporaryDirectory(t);

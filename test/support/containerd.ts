@@ -19,8 +19,8 @@ import { clearContainerdLeftovers, endTasks } from './containerd-leftovers.ts';
 import { OwnProgram } from './own-program.ts';
 
 export type ContainerdOptions = {
-  /** Directory of containerd 2.x, its ctr and its shim. @default Debian's 1.6 in PATH */
-  readonly programs2?: string;
+  /** A containerd of its own line, its ctr and its shim. @default Debian's 1.6 in PATH */
+  readonly built?: BuiltContainerd | undefined;
   /** Snapshotters that other programs serve, by name. */
   readonly proxySnapshotters?: Readonly<Record<string, ProxySnapshotter>>;
   /** Plugins that are left out. @default CRI and what writes outside of the directory */
@@ -28,6 +28,12 @@ export type ContainerdOptions = {
   /** More of the configuration (TOML), e.g. `[plugins."..."]` tables of the version's names. */
   readonly moreConfig?: string;
   readonly env?: NodeJS.ProcessEnv;
+};
+
+export type BuiltContainerd = {
+  readonly line: '1.7' | '2';
+  /** Of the programs. */
+  readonly directory: string;
 };
 
 export type ProxySnapshotter = {
@@ -97,11 +103,11 @@ class OwnContainerd implements Containerd {
     this.directory = directory;
     this.address = join(directory, 'containerd.sock');
     this.env = { ...process.env, ...options.env, CONTAINERD_ADDRESS: this.address };
-    const { programs2 } = options;
+    const programs = options.built?.directory;
     // containerd looks for its shim in PATH.
-    if (programs2 !== undefined) this.env['PATH'] = `${programs2}:${this.env['PATH'] ?? ''}`;
+    if (programs !== undefined) this.env['PATH'] = `${programs}:${this.env['PATH'] ?? ''}`;
     const programOf = (name: string) =>
-      programs2 === undefined ? (findTool(name) ?? name) : join(programs2, name);
+      programs === undefined ? (findTool(name) ?? name) : join(programs, name);
     this.#ctr = programOf('ctr');
     const config = join(directory, 'config.toml');
     for (const name of ['root', 'state']) mkdirSync(join(directory, name));
@@ -152,8 +158,9 @@ class OwnContainerd implements Containerd {
 }
 
 function configuration(directory: string, address: string, options: ContainerdOptions): string {
+  const is2 = options.built?.line === '2';
   return [
-    `version = ${options.programs2 === undefined ? 2 : 3}`,
+    `version = ${is2 ? 3 : 2}`,
     `root = ${text(join(directory, 'root'))}`,
     `state = ${text(join(directory, 'state'))}`,
     `disabled_plugins = ${text(options.disabledPlugins ?? DISABLED)}`,
@@ -163,7 +170,7 @@ function configuration(directory: string, address: string, options: ContainerdOp
     `address = ${text(`${address}.ttrpc`)}`,
     ...Object.entries(options.proxySnapshotters ?? {}).flatMap(([name, proxy]) => [
       ...proxyPlugin(name, proxy),
-      ...(options.programs2 === undefined ? [] : unpacking(name)),
+      ...(is2 ? unpacking(name) : []),
     ]),
     options.moreConfig ?? '',
     '',

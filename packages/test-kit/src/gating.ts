@@ -92,7 +92,7 @@ export function requireNydusBuilder(t: TestScope): string | undefined {
 
 /** What test/judges/build-containerd.sh builds from a release line of containerd's Go modules. */
 export type ContainerdJudge = {
-  /** The directory of the programs; of line 2 it also holds containerd, ctr and the shim. */
+  /** The directory of the programs; of 1.7 and 2 it also holds containerd, ctr and the shim. */
   readonly directory: string;
   /** containerd's snapshotter suite. */
   readonly suite: string;
@@ -100,10 +100,12 @@ export type ContainerdJudge = {
   readonly client: string;
 };
 
+export type ContainerdLine = '1.6' | '1.7' | '2';
+
 /** Paths of the programs of a release line; a skip or failure of the test when they are not there. */
 export function requireContainerdJudge(
   t: TestScope,
-  line: '1.6' | '2',
+  line: ContainerdLine,
 ): ContainerdJudge | undefined {
   const directory = join(judgesDirectory(), `containerd-${line}`, 'bin');
   const judge = { directory, suite: join(directory, 'suite'), client: join(directory, 'client') };

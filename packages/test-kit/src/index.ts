@@ -6,6 +6,7 @@ export { PresigningProxy } from './fault-proxy/presigning-proxy.ts';
 export { allowFewFiles, type FewFiles } from './few-files.ts';
 export type { FuzzTarget } from './fuzz-target.ts';
 export {
+  type ContainerdLine,
   findTool,
   nydusDirectory,
   requireContainerdJudge,

@@ -1,4 +1,5 @@
-/** The containerds that the tests run: Debian's 1.6, and 2.x built from its Go module. */
+/** The containerds that the tests run: Debian's 1.6, and 1.7 and 2.x built from their Go modules. */
+import { join } from 'node:path';
 import {
   type CommandOptions,
   type CommandResult,
@@ -18,8 +19,17 @@ import {
 } from '../../support/containerd.ts';
 import type { OwnSnapshotter } from '../../support/own-snapshotter.ts';
 
-export const RELEASES = ['1.6', '2'] as const;
+/** For tests of what containerd is given: its mounts, its labels, what it pulls. */
+export const RELEASES = ['1.6', '1.7', '2'] as const;
 export type Release = (typeof RELEASES)[number];
+
+/**
+ * For tests of what befalls the daemon, its cache or the registry beside containers (restarts, faults,
+ * what is collected), and of a whole Debian image. They are the longest, and what they show is the
+ * daemon's: the oldest and the newest containerd above it are enough.
+ */
+export const OUTER_RELEASES = ['1.6', '2'] as const satisfies readonly Release[];
+export type OuterRelease = (typeof OUTER_RELEASES)[number];
 
 export type Installation = Containerd & {
   readonly release: Release;
@@ -33,6 +43,13 @@ export type Installation = Containerd & {
   /** Runs it; any exit code is a result. */
   tryClient(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
 };
+
+/** Its containerd, to be asked without being started; undefined, with the test skipped or failed. */
+export function containerdProgram(t: TestScope, release: Release): string | undefined {
+  if (release === '1.6') return requireTool(t, 'containerd') ? 'containerd' : undefined;
+  const judge = requireContainerdJudge(t, release);
+  return judge === undefined ? undefined : join(judge.directory, 'containerd');
+}
 
 /**
  * Starts a containerd of the release that knows `shoal snapshotter` as `shoal`; undefined, with the
@@ -50,7 +67,7 @@ export async function startRelease(
   const { socket, root } = snapshotter;
   const containerd = await startContainerd(t, {
     ...options,
-    ...(release === '2' ? { programs2: judge.directory } : {}),
+    built: release === '1.6' ? undefined : { line: release, directory: judge.directory },
     proxySnapshotters: { shoal: { socket, root, capabilities: options.capabilities } },
   });
   // It connects when it is asked first, and refuses when the socket does not greet it within a second.
