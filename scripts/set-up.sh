@@ -119,6 +119,8 @@ if [ "$wants" = tests ]; then
     test/judges/build-containerd.sh "$line" >/dev/null ||
       say "containerd $line is not there: the tests with its suite and client cannot run."
   done
+  test/judges/build-nerdctl.sh >/dev/null ||
+    say "nerdctl is not there: the tests that pull and run with it cannot run."
   test/judges/build-distribution-spec.sh >/dev/null ||
     say "the distribution suite is not there: the proxy cannot be judged by it."
 fi

@@ -69,6 +69,7 @@ export const LONGEST = [
   'test/containerd/pull-secrets.test.ts',
   'test/containerd/mirrored-pulls.test.ts',
   'test/containerd/restarts.test.ts',
+  'test/containerd/nerdctl.test.ts',
   'test/conformance/snapshotter-suite.test.ts',
   'test/long/snapshotter-soak.long.ts',
   'test/long/mount-cycles.long.ts',

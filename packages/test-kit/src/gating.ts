@@ -114,6 +114,14 @@ export function requireContainerdJudge(
   return undefined;
 }
 
+/** Path of nerdctl; a skip or failure of the test when it is not there. */
+export function requireNerdctl(t: TestScope): string | undefined {
+  const program = join(judgesDirectory(), 'nerdctl', 'bin', 'nerdctl');
+  if (existsSync(program)) return program;
+  lack(t, 'nerdctl is not built (test/judges/build-nerdctl.sh)');
+  return undefined;
+}
+
 /** Path of the distribution specification's own suite; a skip or failure when it is not there. */
 export function requireDistributionJudge(t: TestScope): string | undefined {
   const program = join(judgesDirectory(), 'distribution-spec', 'bin', 'conformance');

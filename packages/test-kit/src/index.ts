@@ -12,6 +12,7 @@ export {
   requireContainerdJudge,
   requireDistributionJudge,
   requireMounts,
+  requireNerdctl,
   requireNydus,
   requireNydusBuilder,
   requireRoot,

@@ -69,7 +69,17 @@ export async function removeEverything(
   const { stdout } = await containerd.ctr(['images', 'list', '--quiet']);
   const images = stdout.split('\n').filter((name) => name !== '');
   await containerd.ctr(['images', 'remove', '--sync', ...images]);
-  const left = await containerd.ctr(['snapshots', '--snapshotter', 'shoal', 'list']);
+  await nothingIsLeft(t, containerd, snapshotter);
+}
+
+/** containerd, to which the snapshotter has the name, keeps no snapshot, and it nothing of them. */
+export async function nothingIsLeft(
+  t: Test,
+  containerd: Containerd,
+  snapshotter: OwnSnapshotter,
+  proxyName = 'shoal',
+): Promise<void> {
+  const left = await containerd.ctr(['snapshots', '--snapshotter', proxyName, 'list']);
   t.equal(left.stdout.trim().split('\n').length, 1, 'only the head of the list');
   t.same(readdirSync(join(snapshotter.root, 'snapshots')), [], 'no directory is left');
   // Images are unmounted after the answer.

@@ -5,7 +5,7 @@ import { type DockerRegistry, startDockerRegistry } from '../../support/docker-r
 import { type OwnSnapshotter, startSnapshotter } from '../../support/own-snapshotter.ts';
 import { runShoal } from '../../support/shoal-command.ts';
 import { buildBusyboxLayout, pushLayout } from './busybox-image.ts';
-import { type Installation, type Release, startRelease } from './releases.ts';
+import { type Installation, type Release, type ReleaseOptions, startRelease } from './releases.ts';
 
 export type Node = {
   readonly registry: DockerRegistry;
@@ -16,6 +16,11 @@ export type Node = {
   readonly converted: string;
 };
 
+export type NodeOptions = ReleaseOptions & {
+  /** More of the daemon's configuration, which follows on lines of `[snapshotter]`. */
+  readonly daemonConfig?: string;
+};
+
 /** A busy machine may take longer to mount than a pull waits by default. */
 const PATIENT = '[snapshotter]\nlookup_timeout_ms = 60000\n';
 
@@ -23,12 +28,14 @@ const PATIENT = '[snapshotter]\nlookup_timeout_ms = 60000\n';
 export async function startNode(
   t: TestScope,
   release: Release,
-  options: Parameters<typeof startRelease>[3] = {},
+  options: NodeOptions = {},
 ): Promise<Node | undefined> {
   if (!requireTool(t, 'docker-registry', 'skopeo', 'busybox')) return undefined;
   const directory = temporaryDirectory(t);
   const registry = await startDockerRegistry(t, join(directory, 'registry'));
-  const snapshotter = await startSnapshotter(t, { config: PATIENT });
+  const snapshotter = await startSnapshotter(t, {
+    config: PATIENT + (options.daemonConfig ?? ''),
+  });
   const containerd = await startRelease(t, release, snapshotter, options);
   if (containerd === undefined) return undefined;
   const layout = buildBusyboxLayout(join(directory, 'layout'));

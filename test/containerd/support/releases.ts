@@ -51,8 +51,14 @@ export function containerdProgram(t: TestScope, release: Release): string | unde
   return judge === undefined ? undefined : join(judge.directory, 'containerd');
 }
 
+export type ReleaseOptions = ContainerdOptions &
+  Pick<ProxySnapshotter, 'capabilities'> & {
+    /** What containerd calls `shoal snapshotter`. @default 'shoal' */
+    readonly proxyName?: string;
+  };
+
 /**
- * Starts a containerd of the release that knows `shoal snapshotter` as `shoal`; undefined, with the
+ * Starts a containerd of the release that knows `shoal snapshotter`; undefined, with the
  * test skipped or failed, where it cannot run. runc of Debian 12 needs no systemd and takes version 1
  * or 2 of control groups, so containers run with ctr's defaults.
  */
@@ -60,18 +66,19 @@ export async function startRelease(
   t: TestScope,
   release: Release,
   snapshotter: OwnSnapshotter,
-  options: ContainerdOptions & Pick<ProxySnapshotter, 'capabilities'> = {},
+  options: ReleaseOptions = {},
 ): Promise<Installation | undefined> {
   const judge = requireContainerdJudge(t, release);
   if (judge === undefined || !requireContainerd(t) || !requireTool(t, 'runc')) return undefined;
   const { socket, root } = snapshotter;
+  const { proxyName = 'shoal', capabilities } = options;
   const containerd = await startContainerd(t, {
     ...options,
     built: release === '1.6' ? undefined : { line: release, directory: judge.directory },
-    proxySnapshotters: { shoal: { socket, root, capabilities: options.capabilities } },
+    proxySnapshotters: { [proxyName]: { socket, root, capabilities } },
   });
   // It connects when it is asked first, and refuses when the socket does not greet it within a second.
-  const list = ['snapshots', '--snapshotter', 'shoal', 'list'];
+  const list = ['snapshots', '--snapshotter', proxyName, 'list'];
   await until('it knows the snapshotter', async () => {
     return (await containerd.tryCtr(list)).exitCode === 0;
   });
