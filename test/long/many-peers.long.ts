@@ -4,9 +4,12 @@
  * Then the same while a third of them is killed, while the seeds are, and while the network is cut
  * and joined again.
  */
+
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { requireMounts, requireTool } from '@shoal/test-kit';
+import { requireMounts, requireTool, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
+import { buildRelease, unpackRelease } from '../support/built-release.ts';
 import { startTogether, type TogetherOptions } from '../support/start-together.ts';
 
 t.setTimeout(3_500_000);
@@ -21,10 +24,15 @@ const common = {
   fileBytes: 4_000_000,
 } as const;
 
+/** As hosts run it: a checkout takes as much of the processors to start as the test itself. */
+const directory = temporaryDirectory(t);
+const release = await buildRelease(join(directory, 'release'));
+const program = join(await unpackRelease(release, join(directory, 'tree')), 'bin', 'shoal');
+
 function together(name: string, options: Partial<TogetherOptions>): void {
   t.test(name, async (t) => {
     if (!requireMounts(t) || !requireTool(t, 'docker-registry')) return;
-    await startTogether(t, { ...common, egressTimesMax: undefined, ...options });
+    await startTogether(t, { ...common, program, egressTimesMax: undefined, ...options });
   });
 }
 

@@ -18,6 +18,8 @@ export type PeerNetworkOptions = {
   readonly megabits: number;
   /** How many there are; hosts that are added later know all of them. @default none */
   readonly trackers?: number;
+  /** Path of the `shoal` that hosts run. @default this checkout's */
+  readonly program?: string;
 };
 
 export type TrackerMachine = { readonly network: NetworkHost; readonly program: OwnProgram };
@@ -38,6 +40,7 @@ type Parts = {
   readonly authority: PeerAuthority;
   readonly registry: NetworkHost;
   readonly megabits: number;
+  readonly program: string;
 };
 
 const SHOAL = join(checkout, 'bin', 'shoal');
@@ -56,7 +59,7 @@ export class PeerNetwork {
 
   /** Needs root, `docker-registry` and `nsenter`. */
   static async open(t: TestScope, options: PeerNetworkOptions): Promise<PeerNetwork> {
-    const { files, megabits } = options;
+    const { files, megabits, program: shoal = SHOAL } = options;
     const directory = temporaryDirectory(t);
     const network = await HostNetwork.open(t);
     const registry = await network.add(megabits);
@@ -64,7 +67,9 @@ export class PeerNetwork {
     const { launcher } = registry;
     await startDockerRegistry(t, join(directory, 'registry'), { host, launcher });
     const authority = await PeerAuthority.open(join(directory, 'authority'));
-    const world = new PeerNetwork(t, { directory, network, authority, registry, megabits });
+    const world = new PeerNetwork(t, {
+      ...{ directory, network, authority, registry, megabits, program: shoal },
+    });
     writeFiles(world.source, files);
     const [program = '', ...args] = [...launcher, SHOAL, 'convert', '--plain-http'];
     const images = ['--source', `dir:${world.source}`, '--target', world.reference];
@@ -108,7 +113,7 @@ export class PeerNetwork {
   }
 
   async #startTracker(name: string): Promise<TrackerMachine> {
-    const { authority, directory, network, megabits } = this.#parts;
+    const { authority, directory, network, megabits, program: shoal } = this.#parts;
     const own = await network.add(megabits);
     const home = join(directory, name);
     const tls = await authority.issue(home, name, 'tracker', [own.address]);
@@ -117,7 +122,7 @@ export class PeerNetwork {
       name,
       program,
       args: [
-        ...[...launcher, SHOAL, 'tracker', '--listen', `${own.address}:${TRACKER_PORT}`],
+        ...[...launcher, shoal, 'tracker', '--listen', `${own.address}:${TRACKER_PORT}`],
         ...['--tls', tls, '--token-key', authority.tokenKey],
       ],
       env: process.env,
@@ -136,7 +141,7 @@ export class PeerNetwork {
   ): Promise<PeerMachine> {
     const { env, root, run } = ownDaemon(this.#t, home);
     const [program = '', ...launcher] = network.launcher;
-    const args = [...launcher, SHOAL, 'node', '--config', configFile];
+    const args = [...launcher, this.#parts.program, 'node', '--config', configFile];
     const logFile = join(home, 'log');
     const daemon = new OwnProgram({ name: `shoal node of ${name}`, program, args, env, logFile });
     this.#t.teardown(() => daemon.stop('SIGKILL'));

@@ -16,6 +16,8 @@ export type TogetherOptions = {
   /** @default none: hosts know the seeds only, and each other by them */
   readonly trackers?: number;
   readonly megabits: number;
+  /** Path of the `shoal` that hosts run. @default this checkout's */
+  readonly program?: string;
   readonly files: number;
   readonly fileBytes: number;
   /** So many of the hosts are killed while the others read. @default 0 */
@@ -36,7 +38,11 @@ export async function startTogether(t: Asserting, options: TogetherOptions): Pro
   const names = Array.from({ length: options.files }, (_, number) => `file-${number}`);
   const files = Object.fromEntries(names.map((name) => [name, fileBytes]));
   const { trackers = 0 } = options;
-  const network = await PeerNetwork.open(t, { files, megabits, trackers });
+  const { program } = options;
+  const network = await PeerNetwork.open(t, {
+    ...{ files, megabits, trackers },
+    ...(program === undefined ? {} : { program }),
+  });
   const seeds = await startAll(network, 'seed', options.seeds);
   const peers = await startAll(network, 'peer', hosts);
   const wanted = names.map((name) => digestOfFile(join(network.source, name)));
