@@ -4,12 +4,12 @@ import {
   BLOCK_BYTES_MAX,
   type CancelReason,
   DownloadWindow,
-  OriginBudget,
   RangeRead,
   type ReadAction,
   type RefusalReason,
 } from '@shoal/p2p-peer/select';
 import { VERIFY_MS } from './cluster.ts';
+import { OriginBudget } from './origin-budget.ts';
 import type { PieceBits } from './piece-bits.ts';
 import { PieceRead } from './piece-read.ts';
 import type { SimHost } from './sim-host.ts';

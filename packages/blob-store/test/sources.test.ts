@@ -67,6 +67,37 @@ t.test('priorities, bounds on reads and bytes', async (t) => {
   t.notOk(inside.includes('given up'));
 });
 
+t.test('a limit of reads', async (t) => {
+  let nowMs = 0;
+  const timers: { readonly atMs: number; readonly run: () => void }[] = [];
+  const clock = {
+    nowMs: () => nowMs,
+    schedule: (ms: number, run: () => void) => {
+      const timer = { atMs: nowMs + ms, run };
+      timers.push(timer);
+      return () => void timers.splice(timers.indexOf(timer), 1);
+    },
+  };
+  const source = rateLimitedSource(new ScriptedSource([blob]), { readsPerSecond: 20 }, clock);
+  const startedAtMs: number[] = [];
+  const all = Array.from({ length: 25 }, async () => {
+    await source.read(key, 0, 1000);
+    startedAtMs.push(nowMs);
+  });
+  for (let turn = 0; turn < 100; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    const [timer] = timers;
+    if (timer === undefined) continue;
+    nowMs = timer.atMs;
+    timers.shift();
+    timer.run();
+  }
+  await Promise.all(all);
+  t.equal(startedAtMs.filter((ms) => ms === 0).length, 5, 'a quarter of a second at once');
+  t.ok((startedAtMs.at(-1) ?? 0) >= 950, 'then one in 50 ms');
+  await source.close();
+});
+
 t.test('a bandwidth limit, in order of priority', async (t) => {
   let nowMs = 0;
   let timer: { atMs: number; run: () => void } | undefined;

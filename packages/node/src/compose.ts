@@ -115,9 +115,10 @@ async function composeAccess(
     hostsDirectories: registries.hostsDirectories,
     onAuthentication: credentials.observe,
   };
-  const { bytesPerSecond } = config;
-  const limit = bytesPerSecond === undefined ? undefined : new RateLimit({ bytesPerSecond });
-  const shape = (source: BlobSource) => limit?.over(source) ?? source;
+  const { bytesPerSecond, readsPerSecond } = config;
+  const limit = new RateLimit({ bytesPerSecond, readsPerSecond });
+  const isLimited = bytesPerSecond !== undefined || readsPerSecond !== undefined;
+  const shape = (source: BlobSource) => (isLimited ? limit.over(source) : source);
   if (config.peer === undefined) {
     return { access: new ImageAccess({ ...common, wrapSource: shape }), peer: undefined };
   }

@@ -96,6 +96,8 @@ export const HOME_READS_PER_PEER_MAX = 64;
  * All of them at once would fill the home's link with copies.
  */
 export const HOME_WAITERS_MAX = 4;
+/** A block that the limit of uploads would keep so long is refused: somebody else may send it sooner. */
+export const UPLOAD_WAIT_MS_MAX = 200;
 /** Repositories that a home reads one blob from for others. */
 export const HOME_REPOSITORIES_MAX = 64;
 /** A home does not ask an origin again so soon after it has failed. */

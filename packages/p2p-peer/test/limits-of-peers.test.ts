@@ -6,7 +6,6 @@ import {
   HOME_BAN_MS_MAX,
   LIAR_BAN_MS,
   LYING_HOME_BAN_MS_MAX,
-  OriginBudget,
   OriginLottery,
   SLOW_BAN_MS,
   SLOW_BAN_MS_MAX,
@@ -51,19 +50,6 @@ t.test('demand borrows, others wait', async (t) => {
   t.equal(bucket.waitMs(500, 0, true), 0);
   bucket.take(1000, 0);
   t.equal(bucket.waitMs(500, 0, true), 500, 'but no more than the limit');
-});
-
-t.test('the budget of an origin counts bytes and requests, and waits when told to', async (t) => {
-  const budget = new OriginBudget({ bytesPerSecond: 1000, requestsPerSecond: 2 });
-  t.equal(budget.take(10, 0, false), 0);
-  t.equal(budget.take(10, 0, false), 0);
-  t.equal(budget.take(10, 0, false), 500, 'two requests a second');
-  t.equal(budget.take(10, 0, true), 0);
-  budget.pauseUntil(5000);
-  t.equal(budget.take(10, 1000, true), 4000);
-  budget.pauseUntil(2000);
-  t.equal(budget.take(10, 4999, true), 1, 'a shorter pause does not shorten a longer one');
-  t.equal(budget.take(10, 5000, true), 0);
 });
 
 t.test('a slow peer is banned longer each time, one that answers is forgiven', async (t) => {

@@ -70,3 +70,26 @@ t.test('hosts that know the same seed meet each other, and go on without it', as
     return (await read(b, offset, 100_000)) === 'peer-rack';
   });
 });
+
+t.test('what is sent, and what is fetched, keeps to the limits', async (t) => {
+  const bytesPerSecond = 4 << 20;
+  for (const limited of ['seed', 'peer'] as const) {
+    const origin = new CountingOrigin(new Map([[blobId, bytes]]));
+    const cluster = await PeerCluster.open(t, origin);
+    const upload = limited === 'seed' ? { uploadBytesPerSecond: bytesPerSecond } : {};
+    const download = limited === 'peer' ? { downloadBytesPerSecond: bytesPerSecond } : {};
+    const seed = await cluster.start('seed-1', 'seed', upload);
+    const { peer } = await cluster.start('a', 'peer', { seeds: [seed.facts], ...download });
+    await until('tokens are here', () => [peer, seed.peer].every((each) => each.status().hasToken));
+    const startedAtMs = performance.now();
+    for (let offset = 0; offset < 16 << 20; offset += 1 << 20) {
+      const read = await peer.source(origin, REPOSITORY).read(key, offset, 1 << 20, {
+        onVerdict: (listener) => queueMicrotask(() => listener(offset, 1 << 20, 'right')),
+      });
+      t.ok(read.equals(part(offset, 1 << 20)));
+    }
+    // A second's bytes are there at first, and demand may borrow another one's.
+    t.ok(performance.now() - startedAtMs >= 1900, limited);
+    t.equal(origin.bytes, 16 << 20);
+  }
+});

@@ -1,7 +1,7 @@
 /**
- * A bandwidth limit in front of a source: a token bucket in bytes. A read starts when the bucket is
- * not empty and takes its bytes on credit, so a small demand read waits for at most the one read
- * before it; waiting reads go in order of the priority they have by then.
+ * A limit in front of a source: token buckets of bytes and of reads. A read starts when neither is
+ * empty and takes its bytes on credit, so a small demand read waits for at most the one read before
+ * it; waiting reads go in order of the priority they have by then.
  */
 import { ClosedError, SourceBusyError } from '../errors.ts';
 import { SOURCE_READS_WAITING_MAX } from '../limits.ts';
@@ -9,9 +9,12 @@ import { type BlobKey, type BlobReadOptions, type BlobSource, priorityOf } from 
 import { isBefore } from './priority-queue.ts';
 
 export type RateLimitOptions = {
-  readonly bytesPerSecond: number;
+  /** @default no limit */
+  readonly bytesPerSecond?: number | undefined;
   /** Bytes that may go at once after a quiet time. @default a quarter of a second's */
   readonly burstBytes?: number;
+  /** @default no limit */
+  readonly readsPerSecond?: number | undefined;
 };
 
 export type RateLimitComponents = {
@@ -51,19 +54,17 @@ export function rateLimitedSource(
 /** A limit of several sources together. */
 export class RateLimit {
   readonly #components: RateLimitComponents;
-  readonly #bytesPerMs: number;
-  readonly #burst: number;
+  readonly #bytes: CreditBucket;
+  readonly #reads: CreditBucket;
   #waiting: Waiting[] = [];
-  #tokens: number;
-  #filledAtMs: number;
   #cancelTimer: (() => void) | undefined;
 
   constructor(options: RateLimitOptions, components: RateLimitComponents = REAL) {
     this.#components = components;
-    this.#bytesPerMs = options.bytesPerSecond / 1000;
-    this.#burst = options.burstBytes ?? options.bytesPerSecond / 4;
-    this.#tokens = this.#burst;
-    this.#filledAtMs = components.nowMs();
+    const nowMs = components.nowMs();
+    const { bytesPerSecond, readsPerSecond, burstBytes } = options;
+    this.#bytes = new CreditBucket({ perSecond: bytesPerSecond, burst: burstBytes, nowMs });
+    this.#reads = new CreditBucket({ perSecond: readsPerSecond, nowMs });
   }
 
   over(source: BlobSource): BlobSource {
@@ -103,17 +104,17 @@ export class RateLimit {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     const now = this.#components.nowMs();
-    const earned = (now - this.#filledAtMs) * this.#bytesPerMs;
-    this.#tokens = Math.min(this.#burst, this.#tokens + earned);
-    this.#filledAtMs = now;
-    while (this.#tokens > 0) {
+    this.#bytes.fill(now);
+    this.#reads.fill(now);
+    while (this.#bytes.waitMs === 0 && this.#reads.waitMs === 0) {
       const next = this.#takeNext();
       if (next === undefined) return;
-      this.#tokens -= next.bytes;
+      this.#bytes.take(next.bytes);
+      this.#reads.take(1);
       next.admit();
     }
     if (this.#waiting.length === 0) return;
-    const waitMs = Math.ceil(-this.#tokens / this.#bytesPerMs) + 1;
+    const waitMs = Math.max(this.#bytes.waitMs, this.#reads.waitMs);
     this.#cancelTimer = this.#components.schedule(Math.min(waitMs, WAIT_MS_MAX), () =>
       this.#admit(),
     );
@@ -129,6 +130,41 @@ export class RateLimit {
     }
     this.#waiting = this.#waiting.filter((waiting) => waiting !== best);
     return best;
+  }
+}
+
+/** More may be taken than is in it, as long as anything is: what follows waits longer. */
+class CreditBucket {
+  readonly #perMs: number;
+  readonly #burst: number;
+  #tokens: number;
+  #filledAtMs: number;
+
+  constructor(options: {
+    readonly perSecond: number | undefined;
+    readonly burst?: number | undefined;
+    readonly nowMs: number;
+  }) {
+    const { perSecond = Number.POSITIVE_INFINITY, burst = perSecond / 4, nowMs } = options;
+    this.#perMs = perSecond / 1000;
+    this.#burst = burst;
+    this.#tokens = burst;
+    this.#filledAtMs = nowMs;
+  }
+
+  /** Whole milliseconds until something may be taken; 0 is now. */
+  get waitMs(): number {
+    return this.#tokens > 0 ? 0 : Math.ceil(-this.#tokens / this.#perMs) + 1;
+  }
+
+  fill(nowMs: number): void {
+    const earned = nowMs > this.#filledAtMs ? (nowMs - this.#filledAtMs) * this.#perMs : 0;
+    this.#tokens = Math.min(this.#burst, this.#tokens + earned);
+    this.#filledAtMs = nowMs;
+  }
+
+  take(amount: number): void {
+    this.#tokens -= amount;
   }
 }
 

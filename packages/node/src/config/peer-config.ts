@@ -12,6 +12,7 @@ const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
 const address = z
   .string()
   .refine((text) => parseMetricsAddress(text) !== undefined, 'must be host:port');
+const rate = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 const place = z.string().max(255);
 const hostName = z.string().transform((text, context) => {
   try {
@@ -39,6 +40,8 @@ export const peerTable = {
       rack: place.optional(),
       directory: absolutePath.optional(),
       bytes_max: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+      upload_bytes_per_second: rate.optional(),
+      download_bytes_per_second: rate.optional(),
       origins: z
         .array(
           z
@@ -88,6 +91,10 @@ export type PeerConfig = {
   /** Where stored bytes are kept for others; undefined: below the root. */
   readonly directory: string | undefined;
   readonly bytesMax: number;
+  /** What others are sent; undefined: no limit. */
+  readonly uploadBytesPerSecond: number | undefined;
+  /** What is fetched for this host's readers; undefined: no limit. */
+  readonly downloadBytesPerSecond: number | undefined;
   /** Registries, and beginnings of repositories, that this host fetches from for others. */
   readonly origins: readonly string[];
   readonly trackers: readonly string[];
@@ -105,6 +112,8 @@ export function peerConfigOf({ peer }: z.output<typeof tableSchema>): PeerConfig
     rack: peer.rack ?? '',
     directory: peer.directory,
     bytesMax: peer.bytes_max ?? PEER_BYTES_MAX_DEFAULT,
+    uploadBytesPerSecond: peer.upload_bytes_per_second,
+    downloadBytesPerSecond: peer.download_bytes_per_second,
     origins: peer.origins ?? [],
     trackers: peer.trackers ?? [],
     seeds: (peer.seeds ?? []).map(({ host, address: at, zone = '', rack = '' }) => ({

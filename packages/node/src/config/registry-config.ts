@@ -18,6 +18,7 @@ const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
 const registrySchema = z
   .strictObject({
     bytes_per_second: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+    reads_per_second: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
     docker_config: absolutePath.optional(),
     ca_file: absolutePath.optional(),
     config_path: z
@@ -89,6 +90,8 @@ const tablesSchema = z.object(registryTables);
 export type RegistryConfig = {
   /** Limit of everything fetched from registries. */
   readonly bytesPerSecond: number | undefined;
+  /** The same in reads of blobs. */
+  readonly readsPerSecond: number | undefined;
   readonly dockerConfigDirectory: string | undefined;
   readonly caFile: string | undefined;
   /** As containerd's `config_path`. */
@@ -109,6 +112,7 @@ export function registryConfigOf(tables: z.output<typeof tablesSchema>): Registr
   const { registry, registries = {}, kubelet, image_service } = tables;
   return {
     bytesPerSecond: registry?.bytes_per_second,
+    readsPerSecond: registry?.reads_per_second,
     dockerConfigDirectory: registry?.docker_config,
     caFile: registry?.ca_file,
     hostsDirectories: directoriesOf(registry?.config_path ?? DEFAULT_CONFIG_PATH),

@@ -52,6 +52,8 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
         ...{ zone: config.zone, rack: config.rack, trackers: config.trackers, seeds: config.seeds },
         directory: config.directory ?? join(root, 'peer'),
         bytesMax: config.bytesMax,
+        uploadBytesPerSecond: config.uploadBytesPerSecond,
+        downloadBytesPerSecond: config.downloadBytesPerSecond,
         version: VERSION,
       },
       {

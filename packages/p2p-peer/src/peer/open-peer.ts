@@ -7,6 +7,7 @@ import { DownloadWindow } from '../select/download-window.ts';
 import { UploadSlots } from '../select/upload-slots.ts';
 import { CompressedStore } from '../store/compressed-store.ts';
 import type { StoreEvent } from '../store/store-event.ts';
+import { Pace } from '../swarm/pace.ts';
 import { Swarm } from '../swarm/swarm.ts';
 import type { HomeOriginOf } from '../swarm/swarm-server.ts';
 import { ReportLoop } from '../tracker/client/report-loop.ts';
@@ -39,6 +40,10 @@ export type PeerOptions = {
   /** Of the store. */
   readonly directory: string;
   readonly bytesMax: number;
+  /** What others are sent. @default no limit */
+  readonly uploadBytesPerSecond?: number | undefined;
+  /** What is fetched for this host's readers, from peers and origins. @default no limit */
+  readonly downloadBytesPerSecond?: number | undefined;
   /** Each `https://host:port`. */
   readonly trackers: readonly string[];
   /** Hosts that are known without any tracker. */
@@ -123,12 +128,21 @@ async function openIdentity(
 }
 
 async function openBlobs(
-  { directory: path, bytesMax }: PeerOptions,
+  {
+    directory: path,
+    bytesMax,
+    uploadBytesPerSecond = Number.POSITIVE_INFINITY,
+    downloadBytesPerSecond = Number.POSITIVE_INFINITY,
+  }: PeerOptions,
   components: PeerComponents,
   { trust, directory, traffic, onClosed, onNeighbours }: BlobsNeed,
 ): Promise<{ readonly store: CompressedStore; readonly swarms: SwarmTable }> {
   const { pool, otherBytes, isCompleteElsewhere, onStoreEvent, originOf, wireLog } = components;
-  const limits = { slots: new UploadSlots(), window: new DownloadWindow() };
+  const limits = {
+    ...{ slots: new UploadSlots(), window: new DownloadWindow() },
+    upload: new Pace({ bytesPerSecond: uploadBytesPerSecond, nowMs }),
+    download: new Pace({ bytesPerSecond: downloadBytesPerSecond, nowMs }),
+  };
   const shared = { directory, bans: new Bans(), ...limits, nowMs };
   const swarms = new SwarmTable({
     nowMs,

@@ -13,6 +13,7 @@ import type { DownloadWindow } from '../select/download-window.ts';
 import type { SwarmView } from '../select/read-action.ts';
 import type { BlockRequestOptions } from '../wire/blob-wire.ts';
 import { failureOf } from './ask-failure.ts';
+import type { Pace } from './pace.ts';
 import { RangeFetch, type RangeFetchInput, type Sender } from './range-fetch.ts';
 import type { SwarmWires } from './swarm-wires.ts';
 
@@ -24,6 +25,8 @@ export type SwarmFetchesInput = {
   readonly bans: Bans;
   /** Of this host, over all its blobs. */
   readonly window: DownloadWindow;
+  /** Of what this host fetches for its own readers. */
+  readonly download: Pace;
   readonly nowMs: () => number;
 };
 
@@ -87,7 +90,11 @@ export class SwarmFetches {
 
   /** Rejects with the origin's error when nobody has the bytes, or with the signal's reason. */
   async fetch(range: ByteRange, call: FetchCall): Promise<Buffer> {
-    const { signal, priority } = call;
+    const { mode, signal, priority } = call;
+    if (mode !== 'origin-only') {
+      const isDemand = priority() === 'demand';
+      await this.#input.download.take(rangeBytes(range), { isDemand, signal });
+    }
     const fetch = new RangeFetch(range, this.#inputOf(call), { signal, priority });
     this.#running.add(fetch);
     try {

@@ -16,6 +16,7 @@ import {
   HOME_WAITERS_MAX,
   PIECE_BYTES,
   PIECES_HASHED_MAX,
+  UPLOAD_WAIT_MS_MAX,
 } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Upload, UploadSlots } from '../select/upload-slots.ts';
@@ -23,6 +24,7 @@ import type { Deposit } from '../store/deposit.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, ServedBlock, SharedBlob, WireServer } from '../wire/blob-wire.ts';
 import { WireRejectedError } from '../wire/errors.ts';
+import type { Pace } from './pace.ts';
 import { type ReadBytes, SharedReads } from './shared-reads.ts';
 import type { SwarmFetches } from './swarm-fetches.ts';
 import { Turnstile } from './turnstile.ts';
@@ -32,6 +34,7 @@ export type SwarmServerInput = {
   readonly stored: StoredBlob;
   readonly fetches: SwarmFetches;
   readonly slots: UploadSlots;
+  readonly upload: Pace;
   readonly isSeed: boolean;
   readonly originOf: HomeOriginOf;
   readonly nowMs: () => number;
@@ -108,7 +111,10 @@ export class SwarmServer implements WireServer {
     const { peerId: peer } = wire.facts;
     const piece = Math.floor(offset / PIECE_BYTES);
     const upload: Upload = { peer, piece, bytes: length, priority: 'demand' };
-    if (!this.#input.slots.hasRoom(upload)) throw new WireRejectedError(offset, length);
+    const pace = this.#input.upload;
+    const isSlow = pace.waitMs(length, true) > UPLOAD_WAIT_MS_MAX;
+    if (isSlow || !this.#input.slots.hasRoom(upload)) throw new WireRejectedError(offset, length);
+    await pace.take(length, { isDemand: true, signal });
     const held = this.mayTell(wire) ? await this.#readHeld(range, upload) : undefined;
     if (held !== undefined) return held;
     // A slot is for bytes that go out, not for those that an origin is waited for.

@@ -20,6 +20,7 @@ import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, SharedBlob } from '../wire/blob-wire.ts';
 import { Accusations, blame, suspect } from './blame.ts';
 import { JudgedRead } from './judged-read.ts';
+import type { Pace } from './pace.ts';
 import { SwarmFetches } from './swarm-fetches.ts';
 import { type HomeOriginOf, SwarmServer } from './swarm-server.ts';
 import { SwarmWires } from './swarm-wires.ts';
@@ -30,6 +31,9 @@ export type SwarmInput = {
   readonly directory: HostDirectory;
   readonly bans: Bans;
   readonly window: DownloadWindow;
+  /** Limits of this host. */
+  readonly upload: Pace;
+  readonly download: Pace;
   readonly slots: UploadSlots;
   /** Dials a host for this blob, which it will read as one of the swarm's repository. */
   readonly open: (swarm: Swarm, host: HostFacts, onConnected: () => void) => Promise<BlobWire>;
@@ -88,10 +92,17 @@ export class Swarm implements AsyncDisposable {
     const { blobId, sizeBytes, wires } = this;
     this.#fetches = new SwarmFetches({
       ...{ blobId, sizeBytes, wires, directory, bans, nowMs },
-      window: input.window,
+      ...{ window: input.window, download: input.download },
     });
     this.#server = new SwarmServer({
-      ...{ sizeBytes, stored, slots: input.slots, originOf: input.originOf, nowMs },
+      ...{
+        sizeBytes,
+        stored,
+        slots: input.slots,
+        upload: input.upload,
+        originOf: input.originOf,
+        nowMs,
+      },
       fetches: this.#fetches,
       isSeed: directory.self.role === 'seed',
       onLearnt: (repository) => this.#learn(repository),
