@@ -6,6 +6,7 @@ import type { BlobReadOptions, BlobSource } from '@shoal/blob-store';
 import { priorityOf } from '@shoal/blob-store';
 import { orAbort } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
+import { PeerClosedError } from '../errors.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
 import { type SwarmId, swarmIdOf } from '../identity/swarm-id.ts';
@@ -73,6 +74,7 @@ export class Swarm implements AsyncDisposable {
   /** Somebody sent wrong bytes of these: they come from the origin until they are held. */
   readonly #disputed = new RangeSet();
   /** Reads that show what is in a repository. */
+  readonly #closing = new AbortController();
   readonly #proofs = new Map<BlobSource, Promise<void>>();
   readonly #accusations = new Accusations();
   #repository: string | undefined;
@@ -130,10 +132,9 @@ export class Swarm implements AsyncDisposable {
     return this.#server.sharedWith(repository);
   }
 
-  /** Bytes that nobody has judged yet: the reader's verdict makes them held, or bans who sent them. */
+  /** Bytes that nobody has judged yet; `prove` goes before each read. The reader's verdict makes them held, or bans who sent them. */
   async read(range: ByteRange, { repository, origin, options }: SwarmRead): Promise<Buffer> {
     const { stored } = this.#input;
-    await this.prove({ repository, origin, options });
     const own = await stored.read(range.start, rangeBytes(range));
     if (own !== undefined) {
       this.#input.onStoreRead(own.length);
@@ -176,6 +177,7 @@ export class Swarm implements AsyncDisposable {
 
   /** Idempotent. */
   async close(): Promise<void> {
+    this.#closing.abort(new PeerClosedError());
     await this.wires.close();
     await this.#input.stored.close();
   }
@@ -191,13 +193,14 @@ export class Swarm implements AsyncDisposable {
   async prove({ repository, origin, options: { signal } }: SwarmRead): Promise<void> {
     this.#repository = repository;
     if (this.#server.knows(repository)) return;
-    await orAbort(this.#proofs.get(origin) ?? this.#startProof(repository, origin), signal);
+    const proof = this.#proofs.get(origin) ?? this.#startProof(repository, origin);
+    await orAbort(proof, signal);
   }
 
   #startProof(repository: string, origin: BlobSource): Promise<void> {
     const { blobId, sizeBytes } = this;
     const proof = origin
-      .read({ blobId, sizeBytes }, 0, 1)
+      .read({ blobId, sizeBytes }, 0, 1, { signal: this.#closing.signal, priority: 'demand' })
       .then(() => this.#learn(repository))
       .finally(() => this.#proofs.delete(origin));
     // Whoever waits for it hears of a failure, if anybody still does.
