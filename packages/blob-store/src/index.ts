@@ -9,6 +9,7 @@ export * from './cache/describe-blob.ts';
 export type { BlobVerification } from './cache/verify-entry.ts';
 export * from './codec/codec-jobs.ts';
 export * from './codec/codec-pool.ts';
+export type { HashStream } from './codec/hash-stream.ts';
 export * from './errors.ts';
 export * from './source/blob-source.ts';
 export { readBootstrapLayer } from './source/bootstrap-layer.ts';
