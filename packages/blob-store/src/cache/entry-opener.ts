@@ -42,7 +42,11 @@ export class EntryOpener {
 
   constructor(components: EntryOpenerComponents) {
     this.#components = components;
-    this.#disk = new DiskState(components.directory, components.onEvent);
+    this.#disk = new DiskState(
+      `cache ${components.directory}`,
+      'reads go on from the network and memory, nothing is kept',
+      components.onEvent,
+    );
   }
 
   /** The blob in the files of `key`, which nobody has open. They are not evicted until `close`. */
