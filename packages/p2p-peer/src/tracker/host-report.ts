@@ -1,4 +1,5 @@
 /** What hosts tell their trackers every few seconds, and what these answer. JSON, checked on both sides. */
+import { isHostPort } from '@shoal/oci/host-port';
 import { z } from 'zod';
 import { REPOSITORY_CHARACTERS_MAX } from '../trust/limits.ts';
 import { IMAGE_NAME_MAX, REPORT_BLOBS_MAX, REPORT_PREHEATS_MAX, SHOWN_NAME_MAX } from './limits.ts';
@@ -14,10 +15,7 @@ const imageName = z
   .regex(/^\P{Cc}*$/u);
 
 /** `host:port`, `[IPv6]:port`. */
-export const peerAddress = z
-  .string()
-  .max(300)
-  .regex(/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$/);
+export const peerAddress = z.string().max(300).refine(isHostPort);
 const bytes = z.int().nonnegative();
 const rate = z.number().nonnegative().max(1e15);
 const milliseconds = z.number().nonnegative().max(1e12);

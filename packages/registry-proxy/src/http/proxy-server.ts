@@ -1,8 +1,10 @@
 /** The HTTP server below the proxy: what of a connection is limited, and how it ends. */
+
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorCode } from '@shoal/errors';
+import { formatHostPort } from '@shoal/oci/host-port';
 import { ProxyListenError } from '../errors.ts';
 import {
   CLIENT_SILENT_MS,
@@ -77,7 +79,10 @@ export async function openProxyServer(
     );
   });
   const address = await listen(server, host, port);
-  return { host: formatAddress(address), close: () => end(server) };
+  return {
+    host: formatHostPort({ host: address.address, port: address.port }),
+    close: () => end(server),
+  };
 }
 
 /** What is no request that Node understands gets an answer that needs none. */
@@ -112,10 +117,6 @@ async function listen(server: Server, host: string, port: number): Promise<Addre
   const address = server.address();
   if (typeof address === 'object' && address !== null) return address;
   throw new ProxyListenError(`cannot listen at ${host}:${port}`, { remedy: 'give a TCP address' });
-}
-
-function formatAddress({ address, family, port }: AddressInfo): string {
-  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 async function end(server: Server): Promise<void> {

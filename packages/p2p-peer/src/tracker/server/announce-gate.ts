@@ -3,8 +3,10 @@
  * and by the token they show if they show one. Everybody else, on the plain port: torrents of public
  * repositories. What is refused looks like what is not known.
  */
+
 import type { KeyObject } from 'node:crypto';
 import { parseBlobId } from '@shoal/oci';
+import { formatHostPort } from '@shoal/oci/host-port';
 import type { HostFacts } from '../../identity/host.ts';
 import { swarmIdOf } from '../../identity/swarm-id.ts';
 import { isCovered } from '../../trust/grant.ts';
@@ -85,7 +87,7 @@ export class AnnounceGate {
   seeHost({ host, role }: HostAsker, params: AnnounceParams, nowMs: number): TrackedHost {
     const known = this.#table.hosts.get(host)?.facts;
     const { ip, port } = params;
-    const seenAs = `${String(ip).includes(':') ? `[${String(ip)}]` : String(ip)}:${String(port)}`;
+    const seenAs = formatHostPort({ host: String(ip), port: Number(port) });
     const facts: HostFacts = {
       host,
       role,

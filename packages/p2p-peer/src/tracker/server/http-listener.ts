@@ -1,17 +1,16 @@
 /** One port of the tracker, with maxima for everything that a stranger decides. */
+
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { errorCode } from '@shoal/errors';
+import type { HostPort } from '@shoal/oci/host-port';
 import type { IdentityFiles } from '../../trust/identity-files.ts';
 import { TrackerOptionsError } from '../errors.ts';
 import { TRACKER_HEADER_BYTES_MAX } from '../limits.ts';
 import { createSecureServer, createServer } from './node-http.ts';
 
-/** `host` '': all addresses of the machine. */
-export type ListenAddress = { readonly host: string; readonly port: number };
-
 export type ListenerOptions = {
-  readonly address: ListenAddress;
+  readonly address: HostPort;
   readonly connectionsMax: number;
   /** With it TLS is spoken, and everybody is asked for a certificate. */
   readonly identity?: IdentityFiles | undefined;
@@ -63,7 +62,7 @@ export class HttpListener implements AsyncDisposable {
   }
 
   /** With the port that the system chose for 0. */
-  get address(): ListenAddress {
+  get address(): HostPort {
     const address = this.#server.address();
     if (!isAddressInfo(address)) return { host: '', port: 0 };
     return { host: address.address, port: address.port };
