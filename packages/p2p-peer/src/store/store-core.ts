@@ -112,6 +112,7 @@ export class StoreCore {
     entry.unload();
     open.common.close();
     this.entries.delete(entry.blobId);
+    if (!this.records.has(entry.blobId)) this.space.endUse(entry.blobId);
   }
 
   /** Records when blobs were used last; writes nothing afterwards. */
