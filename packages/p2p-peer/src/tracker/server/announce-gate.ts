@@ -17,7 +17,7 @@ import type { Asker } from './asker.ts';
 import type { HostPolicy } from './host-policy.ts';
 import type { KnownBlob } from './known-blobs.ts';
 import type { TrackedHost } from './swarm-peer.ts';
-import type { SwarmTable } from './swarm-table.ts';
+import type { TrackedSwarms } from './tracked-swarms.ts';
 
 /** What the address of an announce says; what strangers repeat comes as a list. */
 export type AnnounceParams = { readonly [name: string]: unknown };
@@ -26,14 +26,14 @@ export type HostAsker = Asker & { readonly kind: 'host' };
 type Covers = (repository: string) => boolean;
 
 export type AnnounceGateOptions = {
-  readonly table: SwarmTable;
+  readonly table: TrackedSwarms;
   readonly policy: HostPolicy;
   readonly tokenPublicKeys: readonly KeyObject[];
   readonly nowMs: () => number;
 };
 
 export class AnnounceGate {
-  readonly #table: SwarmTable;
+  readonly #table: TrackedSwarms;
   readonly #policy: HostPolicy;
   readonly #tokenPublicKeys: readonly KeyObject[];
   readonly #nowMs: () => number;

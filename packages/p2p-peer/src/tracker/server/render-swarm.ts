@@ -11,14 +11,14 @@ import type {
 import type { KnownBlob } from './known-blobs.ts';
 import type { Preheat, PreheatTable } from './preheat-table.ts';
 import type { Holding, TrackedHost } from './swarm-peer.ts';
-import type { SwarmTable } from './swarm-table.ts';
 import { totalRates } from './total-rates.ts';
+import type { TrackedSwarms } from './tracked-swarms.ts';
 
 const SLOWEST_SHOWN = 10;
 const PREHEATS_SHOWN = 20;
 
 export function renderSwarm(
-  table: SwarmTable,
+  table: TrackedSwarms,
   preheats: PreheatTable,
   { nowMs, startedAtMs }: { readonly nowMs: number; readonly startedAtMs: number },
 ): SwarmOverview {

@@ -16,7 +16,7 @@ import { sendPageFile } from './page-files.ts';
 import { type PreheatTable, preheatRequestSchema } from './preheat-table.ts';
 import { preheatView, renderSwarm } from './render-swarm.ts';
 import type { ReportIntake } from './report-intake.ts';
-import type { SwarmTable } from './swarm-table.ts';
+import type { TrackedSwarms } from './tracked-swarms.ts';
 import type { TrackerCounts } from './tracker-counts.ts';
 
 export type Call = {
@@ -31,7 +31,7 @@ export type Call = {
 };
 
 export type TrackerRoutesOptions = {
-  readonly table: SwarmTable;
+  readonly table: TrackedSwarms;
   readonly preheats: PreheatTable;
   readonly engine: AnnounceEngine;
   readonly intake: ReportIntake;

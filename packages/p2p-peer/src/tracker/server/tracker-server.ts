@@ -28,7 +28,7 @@ import { HttpListener } from './http-listener.ts';
 import { PreheatTable } from './preheat-table.ts';
 import { ReportIntake } from './report-intake.ts';
 import { type RequestRate, RequestRates } from './request-rates.ts';
-import { SwarmTable } from './swarm-table.ts';
+import { TrackedSwarms } from './tracked-swarms.ts';
 import { TrackerCounts } from './tracker-counts.ts';
 import { TrackerRoutes } from './tracker-routes.ts';
 
@@ -63,7 +63,7 @@ const ADDRESS_RATE = { burst: ADDRESS_REQUESTS_BURST, perSecond: ADDRESS_REQUEST
 export class TrackerServer implements AsyncDisposable {
   readonly #options: TrackerServerOptions;
   readonly #nowMs: () => number;
-  readonly #table: SwarmTable;
+  readonly #table: TrackedSwarms;
   readonly #counts = new TrackerCounts();
   readonly #askers: Askers;
   readonly #engine: AnnounceEngine;
@@ -90,7 +90,7 @@ export class TrackerServer implements AsyncDisposable {
     checkRules(publicRepositories);
     this.#options = options;
     this.#nowMs = nowMs;
-    this.#table = new SwarmTable({ publicRules: publicRepositories, random });
+    this.#table = new TrackedSwarms({ publicRules: publicRepositories, random });
     this.#askers = new Askers(options.adminToken, nowMs);
     this.#hostRates = new RequestRates(options.hostRate ?? HOST_RATE);
     const table = this.#table;

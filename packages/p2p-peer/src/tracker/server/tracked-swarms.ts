@@ -35,12 +35,12 @@ export type AnnounceAnswer = {
   readonly peers: readonly SwarmPeer[];
 };
 
-export type SwarmTableOptions = {
+export type TrackedSwarmsOptions = {
   readonly publicRules: readonly string[];
   readonly random: () => number;
 };
 
-export class SwarmTable {
+export class TrackedSwarms {
   readonly hosts = new HostTable();
   readonly blobs: KnownBlobs;
   readonly #swarms = new Map<string, Swarm>();
@@ -49,7 +49,7 @@ export class SwarmTable {
   #peerCount = 0;
   #sweptAtMs = 0;
 
-  constructor({ publicRules, random }: SwarmTableOptions) {
+  constructor({ publicRules, random }: TrackedSwarmsOptions) {
     this.blobs = new KnownBlobs(publicRules);
     this.#random = random;
   }
