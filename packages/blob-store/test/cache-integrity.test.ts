@@ -7,13 +7,8 @@ import { temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
 import { REAL_DEVICE_IO } from '../src/cache/blob-files.ts';
 import { hashInPieces } from '../src/cache/hash-in-pieces.ts';
-import {
-  ChunkCache,
-  type CodecJobKind,
-  type CodecJobs,
-  CodecPool,
-  type CodecRunOptions,
-} from '../src/index.ts';
+import type { CodecJobKind, CodecJobs } from '../src/codec/codec-jobs.ts';
+import { ChunkCache, CodecPool, type CodecRunOptions } from '../src/index.ts';
 import { HASH_HERE_BYTES_MAX } from '../src/limits.ts';
 import { openCache, openSample, withOtherDigest } from './support/cache-fixture.ts';
 import { isBlockReady, sampleBlob, sha256 } from './support/sample-blob.ts';

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
-import type { CompressedStore } from '../src/index.ts';
+import type { CompressedStore } from '../src/store/compressed-store.ts';
 import { type SampleBytes, sampleBytes } from './support/sample-bytes.ts';
 import { put, storeFixture } from './support/store-fixture.ts';
 

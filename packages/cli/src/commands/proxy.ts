@@ -2,7 +2,8 @@
 
 import { resolve } from 'node:path';
 import { formatHostPort, parseHostPort } from '@shoal/oci/host-port';
-import type { ProxyEvent, Runtime } from '@shoal/registry-proxy';
+import type { ProxyEvent } from '@shoal/registry-proxy';
+import type { Runtime } from '@shoal/registry-proxy/snippets';
 import { type Command, Option } from 'commander';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
