@@ -83,3 +83,11 @@ export const CLOSE_GRACE_MS = 5_000;
 export const HOPS_MAX = 4;
 /** Upstreams of one proxy. */
 export const UPSTREAMS_MAX = 256;
+/** Time limits that an upstream runs into in a row before it rests: one may be the fault of one answer. */
+export const UPSTREAM_SILENCES_MAX = 2;
+/** The line before a manifest on the disk: its media type. */
+export const MANIFEST_FILE_HEAD_BYTES_MAX = 512;
+/** How often connections are looked at for requests that are late. */
+export const CONNECTIONS_CHECK_MS = 2_000;
+/** Parts of a blob that each answer holds: the one that is being sent and the next one. */
+export const PARTS_HELD_MAX = 2;

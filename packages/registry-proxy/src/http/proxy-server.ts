@@ -9,6 +9,7 @@ import { ProxyListenError } from '../errors.ts';
 import {
   CLIENT_SILENT_MS,
   CLOSE_GRACE_MS,
+  CONNECTIONS_CHECK_MS,
   CONNECTIONS_MAX,
   HEAD_TIMEOUT_MS,
   HEADER_BYTES_MAX,
@@ -29,7 +30,6 @@ export type ListenAddress = {
 
 const HOST_DEFAULT = '127.0.0.1';
 const PORT_DEFAULT = 4001;
-const CHECK_INTERVAL_MS = 2_000;
 
 /** `hangUp`: nothing more is read from its connection. Must not reject. */
 export type Serve = (
@@ -47,7 +47,7 @@ export async function openProxyServer(
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: HEAD_TIMEOUT_MS,
     requestTimeout: HEAD_TIMEOUT_MS,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     insecureHTTPParser: false,
     requireHostHeader: true,

@@ -9,12 +9,13 @@ import { TrackerRequestError } from '../errors.ts';
 import type { HostReport } from '../host-report.ts';
 import {
   ANNOUNCE_INTERVAL_MS_MIN,
+  HOST_SILENCE_MS_MAX,
   PLAIN_PEERS_PER_ADDRESS_MAX,
   SWARMS_PER_HOST_MAX,
   TRACKER_PEERS_MAX,
   TRACKER_SWARMS_MAX,
 } from '../limits.ts';
-import { HostTable, SILENCE_MS_MAX } from './host-table.ts';
+import { HostTable } from './host-table.ts';
 import { type KnownBlob, KnownBlobs } from './known-blobs.ts';
 import { Swarm } from './swarm.ts';
 import type { Holding, SwarmPeer, TrackedHost } from './swarm-peer.ts';
@@ -192,7 +193,7 @@ export class TrackedSwarms {
     for (const host of this.hosts.silent(nowMs)) this.forget(host);
     for (const swarm of this.#swarms.values()) {
       for (const peer of swarm.peers()) {
-        if (peer.seenAtMs < nowMs - SILENCE_MS_MAX) this.#delete(peer);
+        if (peer.seenAtMs < nowMs - HOST_SILENCE_MS_MAX) this.#delete(peer);
       }
       if (swarm.size === 0) this.#swarms.delete(swarm.id);
     }
