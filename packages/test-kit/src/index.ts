@@ -40,6 +40,7 @@ export {
   runChecked,
   runCommand,
 } from './run-command.ts';
+export { fuzzShortly } from './short-fuzz.ts';
 export { type TarSpec, writeTar, writeTarEntry } from './tar-writer.ts';
 export { temporaryDirectory } from './temporary-directory.ts';
 export type { TestScope } from './test-scope.ts';
