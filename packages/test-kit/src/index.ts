@@ -19,6 +19,7 @@ export {
   requireTool,
 } from './gating.ts';
 export { closeServer, listenOnLoopback, serveOnLoopback } from './loopback-server.ts';
+export { noiseBytes } from './noise-bytes.ts';
 export {
   buildLayout,
   digestOf,
