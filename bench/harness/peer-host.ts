@@ -9,17 +9,8 @@ import { join } from 'node:path';
 import type { BlobSource } from '@shoal/blob-store';
 import { CodecPool } from '@shoal/blob-store';
 import { type BlobId, parseBlobId } from '@shoal/oci';
-import {
-  createAuthority,
-  type HostFacts,
-  type HostRole,
-  issueCertificate,
-  loadTokenKey,
-  openPeer,
-  type Peer,
-  parseHostName,
-  signToken,
-} from '@shoal/p2p-peer';
+import { type HostFacts, type HostRole, openPeer, type Peer, parseHostName } from '@shoal/p2p-peer';
+import { createAuthority, issueCertificate, loadTokenKey, signToken } from '@shoal/p2p-peer/trust';
 
 export const REPOSITORY = 'bench.test/blob';
 const AUTHORITY = 'authority';

@@ -1,15 +1,14 @@
 /** The authority of a test's hosts: directories of certificates and tokens, as daemons read them. */
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type HostRole, parseHostName } from '@shoal/p2p-peer/host';
 import {
   type CertificateRole,
   createAuthority,
-  type HostRole,
   issueCertificate,
   loadTokenKey,
-  parseHostName,
   signToken,
-} from '@shoal/p2p-peer';
+} from '@shoal/p2p-peer/trust';
 
 const DAY_MS = 86_400_000;
 

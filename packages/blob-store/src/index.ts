@@ -1,18 +1,24 @@
 /**
  * Blobs: where their bytes come from, how they are decoded and verified, and where they are kept.
  */
-export * from './cache/cache-event.ts';
+export type { CacheEvent, CacheEventKind, CacheEventSink } from './cache/cache-event.ts';
 export type { UnusedBlob } from './cache/cache-space.ts';
 export * from './cache/cached-blob.ts';
 export * from './cache/chunk-cache.ts';
 export * from './cache/describe-blob.ts';
 export type { BlobVerification } from './cache/verify-entry.ts';
-export * from './codec/codec-jobs.ts';
+export type {
+  CompressResult,
+  PartFailure,
+  PieceHashResult,
+  StoredUnit,
+  UnitPart,
+} from './codec/codec-jobs.ts';
 export * from './codec/codec-pool.ts';
+export type { HashStream } from './codec/hash-stream.ts';
 export * from './errors.ts';
 export * from './source/blob-source.ts';
 export { readBootstrapLayer } from './source/bootstrap-layer.ts';
-export * from './source/exact-source.ts';
-export * from './source/rate-limited-source.ts';
+export { RateLimit, type RateLimitOptions } from './source/rate-limited-source.ts';
 export * from './source/read-gate.ts';
 export * from './source/registry-source.ts';

@@ -10,6 +10,15 @@ export const CODEC_JOBS_PER_THREAD = 2;
 export const NATIVE_LOAD_WAIT_MS_MAX = 2_000;
 /** Hashed in the thread that asks: 64 KiB take 0.1 ms, less than to hand them over. */
 export const HASH_HERE_BYTES_MAX = 64 << 10;
+/**
+ * Handed to a thread at a time of what is hashed while it comes. Each hand-over takes both threads 0.1 ms:
+ * with 256 KiB that was half of what hashing takes.
+ */
+export const HASH_STEP_BYTES_MAX = 1 << 20;
+/** Hashes of one pool that are open while their bytes come: one for each client of a mirror. */
+export const HASH_STREAMS_MAX = 512;
+/** Buffers of all of them, two for each: with more than 64 hashes the steps become smaller. */
+export const HASH_STREAM_BYTES_MAX = 128 << 20;
 /** Buffer of one job: a batch of chunks plus slack; 64 MiB is 4 times the largest chunk. */
 export const JOB_BYTES_MAX = 64 << 20;
 /** Raw bytes a codec thread keeps room for between jobs: a few chunks, and no memory held for nothing. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
-import { REAL_DEVICE_IO } from '../src/cache/blob-files.ts';
+import { REAL_DISK_IO } from '../src/disk/disk-io.ts';
 import { READAHEAD_BYTES_MAX, READAHEAD_FIRST_BYTES } from '../src/limits.ts';
 import { openCache, openSample } from './support/cache-fixture.ts';
 import { readyBlocks, sampleBlob } from './support/sample-blob.ts';
@@ -177,10 +177,10 @@ t.test('readahead that hangs is not joined for ever', async (t) => {
 t.test('disk full: what nobody uses goes, then reads go on without being kept', async (t) => {
   let isFull = false;
   const io = {
-    ...REAL_DEVICE_IO,
-    write: async (...[file, bytes, position]: Parameters<typeof REAL_DEVICE_IO.write>) => {
+    ...REAL_DISK_IO,
+    write: async (...[file, bytes, position]: Parameters<typeof REAL_DISK_IO.write>) => {
       if (isFull) throw systemError('ENOSPC');
-      await REAL_DEVICE_IO.write(file, bytes, position);
+      await REAL_DISK_IO.write(file, bytes, position);
     },
   };
   const fixture = await openCache(t, {}, { io });
@@ -231,10 +231,10 @@ t.test('disk full: what nobody uses goes, then reads go on without being kept', 
 t.test('a write that does not reach the disk is taken back', async (t) => {
   let isBroken = false;
   const io = {
-    ...REAL_DEVICE_IO,
-    sync: async (file: Parameters<typeof REAL_DEVICE_IO.sync>[0]) => {
+    ...REAL_DISK_IO,
+    sync: async (file: Parameters<typeof REAL_DISK_IO.sync>[0]) => {
       if (isBroken) throw systemError('EIO');
-      await REAL_DEVICE_IO.sync(file);
+      await REAL_DISK_IO.sync(file);
     },
   };
   const fixture = await openCache(t, {}, { io });

@@ -5,15 +5,10 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
-import { REAL_DEVICE_IO } from '../src/cache/blob-files.ts';
 import { hashInPieces } from '../src/cache/hash-in-pieces.ts';
-import {
-  ChunkCache,
-  type CodecJobKind,
-  type CodecJobs,
-  CodecPool,
-  type CodecRunOptions,
-} from '../src/index.ts';
+import type { CodecJobKind, CodecJobs } from '../src/codec/codec-jobs.ts';
+import { REAL_DISK_IO } from '../src/disk/disk-io.ts';
+import { ChunkCache, CodecPool, type CodecRunOptions } from '../src/index.ts';
 import { HASH_HERE_BYTES_MAX } from '../src/limits.ts';
 import { openCache, openSample, withOtherDigest } from './support/cache-fixture.ts';
 import { isBlockReady, sampleBlob, sha256 } from './support/sample-blob.ts';
@@ -51,10 +46,10 @@ class HoldingPool extends CodecPool {
 t.test('what one image fetched while the disk was full is not served to another', async (t) => {
   let isFull = false;
   const io = {
-    ...REAL_DEVICE_IO,
-    write: async (...[file, bytes, position]: Parameters<typeof REAL_DEVICE_IO.write>) => {
+    ...REAL_DISK_IO,
+    write: async (...[file, bytes, position]: Parameters<typeof REAL_DISK_IO.write>) => {
       if (isFull) throw systemError('ENOSPC');
-      await REAL_DEVICE_IO.write(file, bytes, position);
+      await REAL_DISK_IO.write(file, bytes, position);
     },
   };
   const fixture = await openCache(t, { readaheadBytesMax: 0 }, { io });
@@ -80,7 +75,7 @@ t.test('what was written while a sync failed is written again', async (t) => {
   const written: number[] = [];
   const io = {
     async write(file: FileHandle, bytes: Uint8Array, position: number) {
-      await REAL_DEVICE_IO.write(file, bytes, position);
+      await REAL_DISK_IO.write(file, bytes, position);
       if (bytes.length >= 4096 && position > 0) written.push(position);
       if (position === slow) await writing;
     },
@@ -89,7 +84,7 @@ t.test('what was written while a sync failed is written again', async (t) => {
         await failing;
         throw systemError('EIO');
       }
-      await REAL_DEVICE_IO.sync(file);
+      await REAL_DISK_IO.sync(file);
     },
   };
   const fixture = await openCache(t, { readaheadBytesMax: 0, durableDelayMs: 1 }, { io });
@@ -120,13 +115,13 @@ t.test('what a codec thread wrote while a sync failed is fetched and written aga
   const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
   let syncs = 0;
   const io = {
-    ...REAL_DEVICE_IO,
+    ...REAL_DISK_IO,
     async sync(file: FileHandle) {
       if (++syncs === 1) {
         await failing;
         throw systemError('EIO');
       }
-      await REAL_DEVICE_IO.sync(file);
+      await REAL_DISK_IO.sync(file);
     },
   };
   await using pool = new HoldingPool({ threads: 1 });

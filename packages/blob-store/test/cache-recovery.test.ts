@@ -14,7 +14,7 @@ import {
 import { fileURLToPath } from 'node:url';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { REAL_DEVICE_IO } from '../src/cache/blob-files.ts';
+import { REAL_DISK_IO } from '../src/disk/disk-io.ts';
 import { openCache, openSample, withOtherDigest } from './support/cache-fixture.ts';
 import { isBlockReady, type SampleBlob, sampleBlob } from './support/sample-blob.ts';
 import { ScriptedSource } from './support/scripted-source.ts';
@@ -70,13 +70,13 @@ t.test('the device file is on the disk before any record vouches for it', async 
   const names = ['data', 'map', 'digests'];
   const fds: number[] = [];
   const nameOf = (fd: number) => names[fds.indexOf(fd)] ?? '?';
-  const io: typeof REAL_DEVICE_IO = {
+  const io: typeof REAL_DISK_IO = {
     write: async (file, bytes, position) => {
       steps.push(`write ${nameOf(file.fd)}`);
-      await REAL_DEVICE_IO.write(file, bytes, position);
+      await REAL_DISK_IO.write(file, bytes, position);
     },
     sync: async (file) => {
-      await REAL_DEVICE_IO.sync(file);
+      await REAL_DISK_IO.sync(file);
       steps.push(`sync ${nameOf(file.fd)}`);
     },
   };

@@ -1,11 +1,9 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import type { CachedBlob, Priority } from '../src/index.ts';
+import { type CachedBlob, PRIORITIES } from '../src/index.ts';
 import { openCache } from './support/cache-fixture.ts';
 import { isBlockReady, sampleBlob } from './support/sample-blob.ts';
 import { FaultError, ScriptedSource } from './support/scripted-source.ts';
-
-const PRIORITIES: readonly Priority[] = ['demand', 'prefetch', 'background'];
 
 function generator(seed: number): (limit: number) => number {
   let state = (seed * 2_891_336_453 + 747_796_405) >>> 0;

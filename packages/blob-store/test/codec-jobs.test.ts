@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
-import { CodecPool, DIGEST_BYTES } from '../src/index.ts';
+import { DIGEST_BYTES } from '../src/codec/codec-jobs.ts';
+import { CodecPool } from '../src/index.ts';
 import { CHUNKS, packed } from './support/packed-chunks.ts';
 
 t.test('pieces of a torrent are hashed, for several lengths at once', async (t) => {

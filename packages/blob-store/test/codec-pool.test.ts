@@ -7,9 +7,10 @@ import type { Compressor, Digester } from '@shoal/rafs';
 import { encryptUnit } from '@shoal/rafs/xts';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
+import type { CipherKey } from '../src/codec/codec-jobs.ts';
+import { DIGEST_BYTES } from '../src/codec/codec-jobs.ts';
 import { compressChunk } from '../src/codec/compression.ts';
-import type { CipherKey } from '../src/index.ts';
-import { CodecPool, DIGEST_BYTES } from '../src/index.ts';
+import { CodecPool } from '../src/index.ts';
 import { CHUNKS, packed } from './support/packed-chunks.ts';
 
 const BLAKE3_OF_ABC = '6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85';

@@ -12,8 +12,8 @@ import {
 import { decodeDigestRecord, encodeDigestRecordHeader } from '../src/cache/digest-record.ts';
 import { planFetch } from '../src/cache/fetch-plan.ts';
 import { keyOfFile } from '../src/cache/file-names.ts';
+import { DIGEST_BYTES } from '../src/codec/codec-jobs.ts';
 import { runDecompress } from '../src/codec/run-decompress.ts';
-import { DIGEST_BYTES } from '../src/index.ts';
 import { sampleBlob } from './support/sample-blob.ts';
 
 const COUNT = 1234;

@@ -4,7 +4,8 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { CodecPool, DIGEST_BYTES } from '../src/index.ts';
+import { DIGEST_BYTES } from '../src/codec/codec-jobs.ts';
+import { CodecPool } from '../src/index.ts';
 
 const BYTES = randomBytes((3 << 20) + 17);
 

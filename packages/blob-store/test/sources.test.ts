@@ -1,5 +1,7 @@
 import t from 'tap';
-import { exactSource, type Priority, ReadGate, rateLimitedSource } from '../src/index.ts';
+import { type Priority, ReadGate } from '../src/index.ts';
+import { exactSource } from '../src/source/exact-source.ts';
+import { rateLimitedSource } from '../src/source/rate-limited-source.ts';
 import { sampleBlob } from './support/sample-blob.ts';
 import { ScriptedSource } from './support/scripted-source.ts';
 

@@ -23,6 +23,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 /** Errors of other packages that only a wrong command line can cause. */
 const USAGE_CODES: ReadonlySet<string> = new Set([
   'ERR_CLI_USAGE',
+  'ERR_OCI_HOST_PORT',
   'ERR_OCI_REFERENCE',
   'ERR_OCI_PLATFORM',
   'ERR_CONVERTER_OPTIONS',

@@ -1,19 +1,17 @@
 /** Addresses to listen at, as option values. */
+import { type HostPort, parseHostPort } from '@shoal/oci/host-port';
 import { InvalidArgumentError } from 'commander';
 
-/** `host` '': all addresses of the machine. */
-export type ListenAddress = { readonly host: string; readonly port: number };
+const ALL_ADDRESSES = /^:(\d+)$/;
 
-/** `host:port`, `[address]:port`, `:port` for all addresses of the machine. */
-export function parseListenAddress(text: string): ListenAddress {
-  const match = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{0,253})):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) {
-    throw new InvalidArgumentError('Give host:port, [address]:port or :port.');
+/** `host:port`, `[address]:port`, `:port` for all addresses of the machine (`host` is '' then). */
+export function parseListenAddress(text: string): HostPort {
+  const port = ALL_ADDRESSES.exec(text)?.[1];
+  if (port !== undefined) return { host: '', port: parseListenAddress(`all:${port}`).port };
+  try {
+    return parseHostPort(text);
+  } catch (error) {
+    const detail = error instanceof Error ? `${error.message}. ` : '';
+    throw new InvalidArgumentError(`${detail}Give host:port, [address]:port or :port.`);
   }
-  return { host: match[1] ?? match[2] ?? '', port };
-}
-
-export function formatListenAddress({ host, port }: ListenAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -2,7 +2,6 @@
  * Parsers of option values. An impossible value is wrong use (exit code 2) before anything starts.
  */
 import { InvalidArgumentError } from 'commander';
-import { UsageError } from './errors.ts';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
@@ -40,15 +39,4 @@ export function portParser(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port <= 65_535)) throw new InvalidArgumentError('Give a port from 0 to 65535.');
   return port;
-}
-
-/** `host:port`, `[address]:port`. Throws `ERR_CLI_USAGE`. */
-export function listenAddress(text: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host !== undefined && port <= 65_535) return { host, port };
-  throw new UsageError(`${JSON.stringify(text)} is not HOST:PORT`, {
-    remedy: 'write for example 127.0.0.1:4001 or [::1]:4001',
-  });
 }

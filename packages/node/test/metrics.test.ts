@@ -3,7 +3,6 @@ import t from 'tap';
 import { openLog } from '../src/log/log.ts';
 import { METRIC } from '../src/metrics/metric-definitions.ts';
 import { Metrics } from '../src/metrics/metrics.ts';
-import { parseMetricsAddress } from '../src/metrics/metrics-address.ts';
 import { MetricsServer } from '../src/metrics/metrics-server.ts';
 import { serveMetrics } from '../src/metrics/serve-metrics.ts';
 
@@ -88,13 +87,4 @@ t.test('the TCP address answers GET /metrics, and nothing else', async (t) => {
     quietLog(),
   );
   t.equal(taken, undefined, 'an address that is taken ends nothing');
-});
-
-t.test('addresses', (t) => {
-  t.same(parseMetricsAddress('127.0.0.1:9815'), { host: '127.0.0.1', port: 9815 });
-  t.same(parseMetricsAddress('[::1]:80'), { host: '::1', port: 80 });
-  for (const text of ['', '9815', ':9815', 'host', 'host:70000', '::1:80', 'a b:1']) {
-    t.equal(parseMetricsAddress(text), undefined, text);
-  }
-  t.end();
 });

@@ -25,6 +25,17 @@ export class DigestSyntaxError extends ShoalError {
   }
 }
 
+/** Text that is not the address of a server with its port. */
+export class HostPortSyntaxError extends ShoalError {
+  override readonly code = 'ERR_OCI_HOST_PORT';
+
+  constructor(text: string, detail: string) {
+    super(`${quoted(text)} is no address: ${detail}`, {
+      remedy: 'write for example 127.0.0.1:4001 or [::1]:4001',
+    });
+  }
+}
+
 /** Text that is not the name of a RAFS blob. */
 export class BlobIdSyntaxError extends ShoalError {
   override readonly code = 'ERR_OCI_BLOB_ID';

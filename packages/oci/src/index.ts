@@ -18,6 +18,7 @@ export {
   sha256Digest,
 } from './digest.ts';
 export * from './errors.ts';
+export { formatHostPort, type HostPort, isHostPort, parseHostPort } from './host-port.ts';
 export {
   encodeImageConfig,
   type HistoryEntry,

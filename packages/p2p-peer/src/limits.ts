@@ -104,3 +104,9 @@ export const HOME_REPOSITORIES_MAX = 64;
 export const HOME_FAILING_MS = 2000;
 /** Ranges of one blob that somebody sent wrong, until the right bytes are known. */
 export const ACCUSATIONS_MAX = 64;
+/** Pieces of torrents that we make, for the largest blobs. */
+export const TORRENT_PIECE_BYTES_LONGEST = 4 << 20;
+/** Pieces of torrents of others: no shorter than a block of the standard wire. */
+export const TORRENT_PIECE_BYTES_MIN = 16 << 10;
+/** Nor longer: a piece is verified whole. */
+export const TORRENT_PIECE_BYTES_MAX = 64 << 20;

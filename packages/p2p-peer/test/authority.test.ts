@@ -8,19 +8,19 @@ import { errorCode } from '@shoal/errors';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { parseHostName } from '../src/identity/host.ts';
+import type { IssuedCertificate } from '../src/trust/authority.ts';
+import { identityOf } from '../src/trust/certificate-identity.ts';
 import {
   createAuthority,
   IdentityFiles,
-  type IssuedCertificate,
-  identityOf,
   identityPathsIn,
   issueCertificate,
-  loadTlsIdentity,
   loadTokenKey,
   loadTokenPublicKeys,
   signToken,
   verifyToken,
 } from '../src/trust/index.ts';
+import { loadTlsIdentity } from '../src/trust/tls-identity.ts';
 
 const directory = await temporaryDirectory(t);
 const ca = join(directory, 'ca');

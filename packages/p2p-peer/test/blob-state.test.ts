@@ -1,6 +1,7 @@
 /** The states of bytes, compared with one letter for each byte, through long sequences of changes. */
 import t from 'tap';
-import { type ByteRange, RangeSet } from '../src/index.ts';
+import type { ByteRange } from '../src/index.ts';
+import { RangeSet } from '../src/ranges/range-set.ts';
 import { BlobState, type FlushBatch } from '../src/store/blob-state.ts';
 import { randomOf } from './support/random.ts';
 

@@ -1,6 +1,8 @@
 /** Choice of a holder: near before far, the less busy of two, never a banned or full one. */
 import t from 'tap';
-import { type Candidate, chooseHolder, distanceBetween, parsePeerId } from '../src/index.ts';
+import { parsePeerId } from '../src/identity/peer-id.ts';
+import { type Candidate, distanceBetween } from '../src/select/candidate.ts';
+import { chooseHolder } from '../src/select/choose-holder.ts';
 import { randomOf } from './support/random.ts';
 
 const candidate = (number: number, changes: Partial<Candidate> = {}): Candidate => ({

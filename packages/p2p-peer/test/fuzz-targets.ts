@@ -17,7 +17,8 @@ import type { Metainfo } from '../src/torrent/index.ts';
 import { decodeMetainfo, encodeMetainfo, formatMagnet, parseMagnet } from '../src/torrent/index.ts';
 import { readAnnounceAnswer } from '../src/tracker/client/announce-text.ts';
 import { encodeFoundPeers } from '../src/tracker/found-peers.ts';
-import { identityOf, signToken, verifyToken } from '../src/trust/index.ts';
+import { identityOf } from '../src/trust/certificate-identity.ts';
+import { signToken, verifyToken } from '../src/trust/index.ts';
 import { wireFuzzTargets } from './support/wire-fuzz-targets.ts';
 
 const tokenKeys = generateKeyPairSync('ed25519');

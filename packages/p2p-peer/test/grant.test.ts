@@ -1,6 +1,6 @@
 /** Which repositories a grant covers. */
 import t from 'tap';
-import { isCovered, isRepositoryRule } from '../src/trust/index.ts';
+import { isCovered, isRepositoryRule } from '../src/trust/grant.ts';
 
 function covered(rule: string, repository: string): boolean {
   return isCovered({ repositories: ['other.example/x', rule] }, repository);

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { parseBlobId } from '@shoal/oci';
 import t from 'tap';
-import { type HostFacts, type HostRole, homesOf, parseHostName } from '../src/index.ts';
+import { type HostFacts, type HostRole, parseHostName } from '../src/index.ts';
+import { homesOf } from '../src/select/homes-of.ts';
 
 const blob = (number: number) =>
   parseBlobId(createHash('sha256').update(`blob ${number}`).digest('hex'));

@@ -1,6 +1,8 @@
 import { parseBlobId } from '@shoal/oci';
 import t from 'tap';
-import { newPeerId, parseHostName, parsePeerId, peerIdOf, swarmIdOf } from '../src/index.ts';
+import { newPeerId, parsePeerId } from '../src/identity/peer-id.ts';
+import { swarmIdOf } from '../src/identity/swarm-id.ts';
+import { parseHostName, peerIdOf } from '../src/index.ts';
 
 t.test('the id of a host follows from its name, and is one of this client', async (t) => {
   const id = peerIdOf(parseHostName('node-1'));

@@ -6,13 +6,12 @@ import {
   HOME_BAN_MS_MAX,
   LIAR_BAN_MS,
   LYING_HOME_BAN_MS_MAX,
-  OriginLottery,
   SLOW_BAN_MS,
   SLOW_BAN_MS_MAX,
-  TokenBucket,
-  type Upload,
-  UploadSlots,
-} from '../src/index.ts';
+} from '../src/select/bans.ts';
+import { OriginLottery } from '../src/select/origin-lottery.ts';
+import { TokenBucket } from '../src/select/token-bucket.ts';
+import { type Upload, UploadSlots } from '../src/select/upload-slots.ts';
 import { randomOf } from './support/random.ts';
 import { peerOf } from './support/read-world.ts';
 

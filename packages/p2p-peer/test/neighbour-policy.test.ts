@@ -1,6 +1,7 @@
 /** Neighbours: most are near, some elsewhere, and those that are of no use are replaced. */
 import t from 'tap';
-import { type HostFacts, type Neighbour, NeighbourPolicy, parseHostName } from '../src/index.ts';
+import { type HostFacts, parseHostName } from '../src/index.ts';
+import { type Neighbour, NeighbourPolicy } from '../src/select/neighbour-policy.ts';
 import { randomOf } from './support/random.ts';
 
 function hostAt(zone: string, rack: string, number: number): HostFacts {

@@ -1,8 +1,8 @@
 /** Reads of ranges under any order of events: always something under way, no rule broken, an end. */
 import fc from 'fast-check';
 import t from 'tap';
-import { rangeBytes } from '../src/index.ts';
 import { BLOCK_BYTES_MAX } from '../src/limits.ts';
+import { rangeBytes } from '../src/ranges/byte-range.ts';
 import { randomOf } from './support/random.ts';
 import { peerOf, ReadWorld } from './support/read-world.ts';
 

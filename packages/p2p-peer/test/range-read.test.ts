@@ -1,7 +1,8 @@
 /** Reads of ranges in the situations that matter, one by one: who is asked, and when. */
 import t from 'tap';
-import { type ReadPolicy, splitRange } from '../src/index.ts';
 import { EXTENT_BYTES, PIECE_BYTES } from '../src/limits.ts';
+import { splitRange } from '../src/select/block-state.ts';
+import type { ReadPolicy } from '../src/select/read-policy.ts';
 import { READ_POLICY } from '../src/select/read-policy.ts';
 import { randomOf } from './support/random.ts';
 import { peerOf, ReadWorld } from './support/read-world.ts';

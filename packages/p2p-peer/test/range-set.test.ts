@@ -1,7 +1,9 @@
 /** Sets of ranges, compared with one byte for each byte. */
 import fc from 'fast-check';
 import t from 'tap';
-import { type ByteRange, decodeRanges, encodeRanges, RangeSet } from '../src/index.ts';
+import type { ByteRange } from '../src/index.ts';
+import { decodeRanges, encodeRanges } from '../src/ranges/range-codec.ts';
+import { RangeSet } from '../src/ranges/range-set.ts';
 
 const SPACE = 200;
 const LARGE = 2 ** 40;

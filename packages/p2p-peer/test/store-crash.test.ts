@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { RangeSet } from '../src/index.ts';
+import { RangeSet } from '../src/ranges/range-set.ts';
 import { randomOf } from './support/random.ts';
 import { sampleBytes } from './support/sample-bytes.ts';
 import { storeFixture, wrongRanges } from './support/store-fixture.ts';

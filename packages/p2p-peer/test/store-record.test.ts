@@ -1,8 +1,8 @@
 /** Records of a store: one form, and nothing else decodes. */
 import fc from 'fast-check';
 import t from 'tap';
-import { RangeSet } from '../src/index.ts';
 import { SEGMENT_BYTES } from '../src/limits.ts';
+import { RangeSet } from '../src/ranges/range-set.ts';
 import { PieceHashes } from '../src/store/piece-hashes.ts';
 import {
   decodeBlobRecord,

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
-import type { CompressedStore } from '../src/index.ts';
+import type { CompressedStore } from '../src/store/compressed-store.ts';
 import { type SampleBytes, sampleBytes } from './support/sample-bytes.ts';
 import { put, storeFixture } from './support/store-fixture.ts';
 
@@ -47,6 +47,24 @@ t.test('the blob that nobody asked for longest goes first, the pinned one never'
   pinned.unpin();
   await held.evict(1);
   t.equal(held.bytes, 0);
+});
+
+t.test('a blob that is only named is forgotten after its use', async (t) => {
+  const held = await storeFixture(t).open({}, { now: clock() });
+  await store(held, oldest);
+  const named = await held.blob(second.blobId, MIB);
+  named.pin();
+  t.equal(held.stats().blobsRemembered, 2);
+  await named.close();
+  for (let seed = 100; seed < 120; seed++) {
+    await using blob = await held.blob(sampleBytes(seed, 1000).blobId, 1000);
+    t.equal(await blob.read(0, 10), undefined);
+  }
+  t.match(held.stats(), { blobs: 1, blobsRemembered: 1, bytes: MIB });
+  await store(held, second);
+  await held.evict(1);
+  t.strictSame(there(held), [1], 'what is held is still used in turn');
+  t.equal(held.stats().blobsRemembered, 1);
 });
 
 t.test('what the mount cache has complete goes before what nobody asked for', async (t) => {

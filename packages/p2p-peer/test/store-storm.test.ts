@@ -1,8 +1,9 @@
 /** Many users of a store at once, with two descriptors, wrong bytes, evictions and a disk that fails at times. */
 import { until } from '@shoal/test-kit';
 import t from 'tap';
-import type { CompressedStore, StoredBlob } from '../src/index.ts';
 import { REAL_STORE_IO, type StoreIo } from '../src/store/blob-files.ts';
+import type { CompressedStore } from '../src/store/compressed-store.ts';
+import type { StoredBlob } from '../src/store/stored-blob.ts';
 import { randomOf } from './support/random.ts';
 import { type SampleBytes, sampleBytes } from './support/sample-bytes.ts';
 import { storeFixture, wrongRanges } from './support/store-fixture.ts';

@@ -1,7 +1,7 @@
 /** The token of a host: one request at a time, renewed at half of life, kept while trackers are away. */
 import { inspect } from 'node:util';
 import t from 'tap';
-import { type FetchedToken, TokenStore } from '../src/trust/index.ts';
+import { type FetchedToken, TokenStore } from '../src/trust/token-store.ts';
 
 const LIFE_MS = 10_000;
 

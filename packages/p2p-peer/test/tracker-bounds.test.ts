@@ -12,7 +12,7 @@ import {
 } from '../src/tracker/limits.ts';
 import { KnownBlobs } from '../src/tracker/server/known-blobs.ts';
 import { RequestRates } from '../src/tracker/server/request-rates.ts';
-import { SwarmTable } from '../src/tracker/server/swarm-table.ts';
+import { TrackedSwarms } from '../src/tracker/server/tracked-swarms.ts';
 import { loadTokenKey, signToken } from '../src/trust/index.ts';
 import {
   announcePath,
@@ -31,13 +31,13 @@ function factsOf(host: string) {
   return { host: parseHostName(host), role: 'peer', ...place } as const;
 }
 
-function announceOf(host: ReturnType<SwarmTable['hosts']['see']>) {
+function announceOf(host: ReturnType<TrackedSwarms['hosts']['see']>) {
   const place = { ip: '10.0.0.1', port: 1, isComplete: false, numwant: 0 };
   return { event: 'started', host, peerId: newPeerId(), ...place } as const;
 }
 
 t.test('swarms of one host, and hosts', async (t) => {
-  const table = new SwarmTable({ publicRules: [], random: () => 0.5 });
+  const table = new TrackedSwarms({ publicRules: [], random: () => 0.5 });
   const host = table.hosts.see(factsOf('node-1'), NOW_MS);
   const enter = (number: number) => {
     const blob = table.blobs.learn({ blob: blobNamed(String(number)), repository: 'r/a' });

@@ -9,12 +9,9 @@ import { parseHostName } from '../src/identity/host.ts';
 import { newPeerId } from '../src/identity/peer-id.ts';
 import { swarmIdOf } from '../src/identity/swarm-id.ts';
 import { KnownHosts } from '../src/tracker/client/known-hosts.ts';
-import {
-  type HostReport,
-  type ReportAnswer,
-  ReportLoop,
-  TrackerClient,
-} from '../src/tracker/index.ts';
+import { ReportLoop } from '../src/tracker/client/report-loop.ts';
+import { TrackerClient } from '../src/tracker/client/tracker-client.ts';
+import type { HostReport, ReportAnswer } from '../src/tracker/host-report.ts';
 import type { IdentityFiles } from '../src/trust/index.ts';
 import { blobNamed, makeScene, reportOf, type Scene } from './support/tracker-scene.ts';
 

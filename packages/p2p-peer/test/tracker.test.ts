@@ -4,7 +4,7 @@ import t from 'tap';
 import { parseHostName } from '../src/identity/host.ts';
 import { newPeerId } from '../src/identity/peer-id.ts';
 import { swarmIdOf } from '../src/identity/swarm-id.ts';
-import type { AnnounceEvent } from '../src/tracker/index.ts';
+import type { AnnounceEvent } from '../src/tracker/client/announce-text.ts';
 import { verifyToken } from '../src/trust/index.ts';
 import {
   ADMIN_TOKEN,

@@ -9,13 +9,13 @@ import {
   openSource,
   openTarget,
 } from '@shoal/registry-client';
-import { type DockerRegistry, requireTool, startDockerRegistry } from '@shoal/test-kit';
+import { type DockerRegistry, noiseBytes, requireTool, startDockerRegistry } from '@shoal/test-kit';
 import t from 'tap';
 import { parseChallenges } from '../src/auth/challenge.ts';
 import { DockerCredentials } from '../src/auth/docker-config.ts';
 import { CREDENTIALS_LIFETIME_MS } from '../src/limits.ts';
 import { basicAuth, dockerSetting } from './support/docker-config.ts';
-import { noiseBytes, writeImage } from './support/image-target-suite.ts';
+import { writeImage } from './support/image-target-suite.ts';
 
 t.test('challenges', async (t) => {
   const parse = (header: string) =>

@@ -8,6 +8,7 @@ import { parseReference } from '@shoal/oci';
 import { type ClientOptions, openSource, openTarget } from '@shoal/registry-client';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import {
+  noiseBytes,
   requireTool,
   serveOnLoopback,
   startDockerRegistry,
@@ -15,7 +16,7 @@ import {
 } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { proxyForUrl } from '../src/http/proxy-environment.ts';
-import { noiseBytes, writeImage } from './support/image-target-suite.ts';
+import { writeImage } from './support/image-target-suite.ts';
 
 async function resolveWith(host: string, options: ClientOptions): Promise<unknown> {
   await using source = await openSource(parseReference(`${host}/a/b:v1`), options);

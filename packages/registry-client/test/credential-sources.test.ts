@@ -12,6 +12,7 @@ import {
 } from '@shoal/registry-client';
 import {
   type DockerRegistryOptions,
+  noiseBytes,
   requireTool,
   serveOnLoopback,
   startDockerRegistry,
@@ -22,7 +23,7 @@ import t from 'tap';
 import { CredentialChain } from '../src/auth/credential-chain.ts';
 import { EndpointPool } from '../src/http/endpoint-pool.ts';
 import { FixedSource, password } from './support/fixed-source.ts';
-import { noiseBytes, writeImage } from './support/image-target-suite.ts';
+import { writeImage } from './support/image-target-suite.ts';
 
 const place = { registry: 'r.example', repository: 'a/b' };
 

@@ -10,9 +10,9 @@ import {
   type RequestEvent,
 } from '@shoal/registry-client';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { type Fault, FaultProxy, isBlobRead, serveOnLoopback } from '@shoal/test-kit';
+import { type Fault, FaultProxy, isBlobRead, noiseBytes, serveOnLoopback } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
-import { noiseBytes, writeBlob, writeImage } from './support/image-target-suite.ts';
+import { writeBlob, writeImage } from './support/image-target-suite.ts';
 
 const content = noiseBytes(3_000_000, 11);
 

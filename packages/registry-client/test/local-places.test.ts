@@ -12,10 +12,11 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { parseManifest, parseReference, sha256Digest } from '@shoal/oci';
 import { isPathWithin, isSameReference } from '@shoal/registry-client';
-import { temporaryDirectory } from '@shoal/test-kit';
+import { noiseBytes, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { Ingest } from '../src/layout/ingest.ts';
-import { noiseBytes, writeImage } from './support/image-target-suite.ts';
+import { writeImage } from './support/image-target-suite.ts';
+
 import { openSourceOf, openTargetOf } from './support/open-place.ts';
 
 function parseManifestOf(bytes: Buffer) {

@@ -3,10 +3,11 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { temporaryDirectory } from '@shoal/test-kit';
+import { noiseBytes, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { stagingName } from '../src/local/staging-directory.ts';
-import { noiseBytes, writeImage } from './support/image-target-suite.ts';
+import { writeImage } from './support/image-target-suite.ts';
+
 import { openSourceOf, openTargetOf } from './support/open-place.ts';
 
 t.test('a failed second image leaves the first', async (t) => {

@@ -10,6 +10,7 @@ import {
   FaultProxy,
   isBlobRead,
   listenOnLoopback,
+  noiseBytes,
   requireTool,
   serveOnLoopback,
   startDockerRegistry,
@@ -18,7 +19,7 @@ import {
 } from '@shoal/test-kit';
 import t from 'tap';
 import { FixedSource, password } from './support/fixed-source.ts';
-import { noiseBytes, writeImage } from './support/image-target-suite.ts';
+import { writeImage } from './support/image-target-suite.ts';
 
 const NAME = 'images.example:5000';
 const BYTES = noiseBytes(300_000, 61);

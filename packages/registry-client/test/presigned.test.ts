@@ -6,6 +6,7 @@ import { parseDigest, parseReference, sha256Digest } from '@shoal/oci';
 import { openSource, openTarget } from '@shoal/registry-client';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import {
+  noiseBytes,
   PresigningProxy,
   requireTool,
   serveOnLoopback,
@@ -14,7 +15,7 @@ import {
 import t, { type Test } from 'tap';
 import { BlobLocations, expiryOf } from '../src/registry/blob-locations.ts';
 import { basicAuth, dockerSetting } from './support/docker-config.ts';
-import { noiseBytes, writeImage } from './support/image-target-suite.ts';
+import { writeImage } from './support/image-target-suite.ts';
 
 const content = noiseBytes(400_000, 21);
 

@@ -28,7 +28,7 @@ t.test('names are checked by what they lead to', async (t) => {
 });
 
 t.test('only what is trusted may be private', async (t) => {
-  const guard = new AddressGuard(new Set(['10.0.0.1:5000', 'store.internal:443', '::1:80']));
+  const guard = new AddressGuard(new Set(['10.0.0.1:5000', 'store.internal:443', '[::1]:80']));
   for (const url of [
     'http://10.0.0.1:5000/x',
     'https://store.internal/x',

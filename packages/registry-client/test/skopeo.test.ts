@@ -13,9 +13,9 @@ import {
 } from '@shoal/oci';
 import { openSource, openTarget } from '@shoal/registry-client';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { requireTool, runChecked, temporaryDirectory, writeTar } from '@shoal/test-kit';
+import { noiseBytes, requireTool, runChecked, temporaryDirectory, writeTar } from '@shoal/test-kit';
 import t from 'tap';
-import { noiseBytes, writeImage } from './support/image-target-suite.ts';
+import { writeImage } from './support/image-target-suite.ts';
 
 async function readImage(text: string): Promise<{ manifest: ImageManifest; layers: Buffer[] }> {
   await using source = await openSource(parseReference(text), {});

@@ -4,7 +4,4 @@ export type { BlobSourceFactory, BlobSourceRequest } from './blobs/source-shelf.
 export * from './errors.ts';
 export type { ProxyEvent } from './proxy-event.ts';
 export { RegistryProxy, type RegistryProxyOptions } from './registry-proxy.ts';
-export { formatMirrorSnippet, RUNTIMES, type Runtime } from './snippets/mirror-snippet.ts';
-export type { MirrorSnippet, SnippetOptions } from './snippets/snippet.ts';
 export type { AuthMode, UpstreamOptions } from './upstream/upstream-options.ts';
-export { checkUpstreams } from './upstream/upstream-options.ts';

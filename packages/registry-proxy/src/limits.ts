@@ -71,8 +71,10 @@ export const IN_PARTS_BYTES = 8 << 20;
 export const READ_BYTES_HELD_MAX = 128 << 20;
 /** End of a whole blob that is held back until its digest is known. */
 export const HELD_BACK_BYTES = 64 << 10;
-/** Hashed at once: about half a millisecond of the only thread. */
-export const HASH_BYTES = 1 << 20;
+/** Threads that hash blobs: two feed 10 Gbit/s where the processor has no SHA-256 of its own. */
+export const HASH_THREADS_MAX = 2;
+/** After so long without a blob they end: each holds some 13 MiB. */
+export const HASH_IDLE_MS = 30_000;
 /** Sources of blobs kept open: one per repository and authorization. */
 export const SOURCES_MAX = 1024;
 /** How long `close` lets answers go on before it cuts them. */
@@ -81,3 +83,11 @@ export const CLOSE_GRACE_MS = 5_000;
 export const HOPS_MAX = 4;
 /** Upstreams of one proxy. */
 export const UPSTREAMS_MAX = 256;
+/** Time limits that an upstream runs into in a row before it rests: one may be the fault of one answer. */
+export const UPSTREAM_SILENCES_MAX = 2;
+/** The line before a manifest on the disk: its media type. */
+export const MANIFEST_FILE_HEAD_BYTES_MAX = 512;
+/** How often connections are looked at for requests that are late. */
+export const CONNECTIONS_CHECK_MS = 2_000;
+/** Parts of a blob that each answer holds: the one that is being sent and the next one. */
+export const PARTS_HELD_MAX = 2;

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CodecPool } from '@shoal/blob-store/codec-pool';
 import type { Clock } from './access/clock.ts';
 import { refusalOf } from './answer/failure.ts';
 import { isRefusal, refusal } from './answer/refusal.ts';
@@ -16,7 +17,7 @@ import { ManifestCache } from './cache/manifest-cache.ts';
 import { openMemories } from './cache/memories.ts';
 import { ClientGoneError } from './errors.ts';
 import { openProxyServer, type ProxyServer } from './http/proxy-server.ts';
-import { MANIFEST_DISK_BYTES_MAX } from './limits.ts';
+import { HASH_IDLE_MS, HASH_THREADS_MAX, MANIFEST_DISK_BYTES_MAX } from './limits.ts';
 import { eventOf, type ProxyEvent } from './proxy-event.ts';
 import { openRequest } from './request/proxy-request.ts';
 import { checkRequest } from './request/request-checks.ts';
@@ -57,6 +58,7 @@ export class RegistryProxy implements AsyncDisposable {
   readonly #manifests: ManifestCache;
   readonly #shelf: SourceShelf;
   readonly #reads: BlobReads;
+  readonly #codecs = new CodecPool({ threads: HASH_THREADS_MAX, idleMs: HASH_IDLE_MS });
   readonly #onRequest: (event: ProxyEvent) => void;
   #server: ProxyServer | undefined;
   #closing: Promise<void> | undefined;
@@ -68,7 +70,7 @@ export class RegistryProxy implements AsyncDisposable {
     this.#manifests = manifests;
     this.#shelf = new SourceShelf(options.blobSource);
     this.#reads = new BlobReads(this.#shelf);
-    const sender = new BlobSender({ reads: this.#reads, sizes: new ReadSizes() });
+    const sender = new BlobSender({ reads: this.#reads, sizes: new ReadSizes() }, this.#codecs);
     this.#routes = new Routes(openMemories(manifests, clock), sender, upstreams.length);
     this.#onRequest = options.onRequest ?? (() => undefined);
   }
@@ -164,6 +166,7 @@ export class RegistryProxy implements AsyncDisposable {
   async #end(): Promise<void> {
     await this.#server?.close();
     await this.#shelf.close();
+    await this.#codecs.close();
     await this.#manifests.close();
     await Promise.all(this.#router.all.map((upstream) => upstream.close()));
   }

@@ -11,13 +11,14 @@ import { RegistryProxy, type UpstreamOptions } from '@shoal/registry-proxy';
 import {
   type DockerRegistryOptions,
   FaultProxy,
+  noiseBytes,
   requireTool,
   startDockerRegistry,
   temporaryDirectory,
 } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { type Answer, ask } from './support/ask.ts';
-import { noise, pushImage } from './support/pushed-image.ts';
+import { pushImage } from './support/pushed-image.ts';
 
 const USERS = { ann: 'secret', bob: 'hidden' };
 const ANN: StaticRegistry = { kind: 'password', username: 'ann', password: 'secret' };
@@ -38,7 +39,7 @@ async function openPrivate(
   const registry = await startDockerRegistry(t, registryOptions);
   const { host, tokenServer } = registry;
   const credentialSources = [new StaticCredentials(new Map([[host, ANN]]))];
-  const image = await pushImage(`${host}/a/b:v1`, noise(1000, 1), {
+  const image = await pushImage(`${host}/a/b:v1`, noiseBytes(1000, 1), {
     plainHttp: true,
     credentialSources,
   });
@@ -160,7 +161,7 @@ if (requireTool(t, 'docker-registry', 'openssl', 'htpasswd')) {
     const registry = await startDockerRegistry(t, { tls: 'server', htpasswd: USERS });
     const { host } = registry;
     const caFile = registry.certificates?.caFile;
-    const image = await pushImage(`${host}/a/b:v1`, noise(1000, 1), {
+    const image = await pushImage(`${host}/a/b:v1`, noiseBytes(1000, 1), {
       caFile,
       credentialSources: [new StaticCredentials(new Map([[host, ANN]]))],
     });
@@ -254,8 +255,8 @@ if (requireTool(t, 'docker-registry', 'openssl', 'htpasswd')) {
 t.test('what is in one repository is not in another', async (t) => {
   const registry = await EmbeddedRegistry.listen();
   t.teardown(() => registry.close());
-  const image = await pushImage(`${registry.host}/closed/a:v1`, noise(1000, 1));
-  await pushImage(`${registry.host}/open/b:v1`, noise(1000, 2));
+  const image = await pushImage(`${registry.host}/closed/a:v1`, noiseBytes(1000, 1));
+  await pushImage(`${registry.host}/open/b:v1`, noiseBytes(1000, 2));
   await using proxy = await RegistryProxy.listen({
     port: 0,
     upstreams: [{ name: 'registry.test', address: `http://${registry.host}` }],

@@ -5,14 +5,14 @@ import type { BlobReadOptions, BlobSource, Verdict } from '@shoal/blob-store';
 import { MediaType, parseDigest, parseReference, sha256Digest } from '@shoal/oci';
 import { openTarget } from '@shoal/registry-client';
 import type { BlobSourceFactory } from '@shoal/registry-proxy';
-import { until } from '@shoal/test-kit';
+import { noiseBytes, until } from '@shoal/test-kit';
 import t from 'tap';
 import { BlobReads } from '../src/blobs/blob-reads.ts';
 import { SourceShelf } from '../src/blobs/source-shelf.ts';
 import type { ProxyRequest } from '../src/request/proxy-request.ts';
 import { Upstream } from '../src/upstream/upstream.ts';
 import { openScene, type SceneOptions } from './support/proxy-scene.ts';
-import { noise, pushImage } from './support/pushed-image.ts';
+import { pushImage } from './support/pushed-image.ts';
 
 const SIZE = 9_000_000;
 const isBlob = ({ url, method }: { url?: string | undefined; method?: string | undefined }) =>
@@ -20,7 +20,7 @@ const isBlob = ({ url, method }: { url?: string | undefined; method?: string | u
 
 async function openBlob(t: Parameters<typeof openScene>[0], size = SIZE, options?: SceneOptions) {
   const scene = await openScene(t, options);
-  const image = await pushImage(`${scene.registry.host}/a/b:v1`, noise(size, 1));
+  const image = await pushImage(`${scene.registry.host}/a/b:v1`, noiseBytes(size, 1));
   return { ...scene, ...image, path: `/v2/a/b/blobs/${image.layer.digest}` };
 }
 
@@ -135,7 +135,7 @@ t.test('a client that does not read stops the reading', async (t) => {
 
 t.test('a sha512 digest', async (t) => {
   const { ask, registry } = await openScene(t, { blobSource: ({ origin }) => origin });
-  const bytes = noise(500_000, 7);
+  const bytes = noiseBytes(500_000, 7);
   const digest = parseDigest(`sha512:${createHash('sha512').update(bytes).digest('hex')}`);
   await using target = await openTarget(parseReference(`${registry.host}/a/b:v1`), {});
   const writer = await target.openBlobWriter();
@@ -184,7 +184,7 @@ t.test('bytes come from another source, and the answer says so', async (t) => {
     ['peer rack', 'peer'],
     [undefined, 'local'],
   ] as const) {
-    const content = noise(SIZE, 1);
+    const content = noiseBytes(SIZE, 1);
     const { factory, reads, verdicts } = countingSource(content, name);
     const { ask, wire, path } = await openBlob(t, SIZE, { blobSource: factory });
     const answer = await ask(path, { headers: { authorization: 'Basic x' } });
@@ -199,7 +199,7 @@ t.test('bytes come from another source, and the answer says so', async (t) => {
 });
 
 t.test('a source that gives something else hears of it', async (t) => {
-  const { factory, verdicts } = countingSource(noise(SIZE, 99), 'peer');
+  const { factory, verdicts } = countingSource(noiseBytes(SIZE, 99), 'peer');
   const { ask, path } = await openBlob(t, SIZE, { blobSource: factory });
   t.equal((await ask(path)).isWhole, false);
   t.ok(verdicts.length > 0 && verdicts.every(([, , verdict]) => verdict === 'wrong'));
@@ -214,7 +214,7 @@ t.test('a source that fails costs nothing but itself', async (t) => {
 });
 
 t.test('equal reads are one', async (t) => {
-  const content = noise(SIZE, 1);
+  const content = noiseBytes(SIZE, 1);
   const { factory, reads, gate, open } = countingSource(content, 'peer');
   const upstream = new Upstream({ name: 'registry.test' }, '0'.repeat(16), () => 0);
   const route = {
@@ -253,7 +253,7 @@ t.test('equal reads are one', async (t) => {
 });
 
 t.test('every source is closed in the end', async (t) => {
-  const { factory, open } = countingSource(noise(SIZE, 1), 'peer');
+  const { factory, open } = countingSource(noiseBytes(SIZE, 1), 'peer');
   const { ask, path, proxy } = await openBlob(t, SIZE, { blobSource: factory });
   for (const authorization of ['Basic a', 'Basic b'])
     await ask(path, { headers: { authorization } });

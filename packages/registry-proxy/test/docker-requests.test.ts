@@ -6,10 +6,10 @@
 import { MediaType, sha256Digest } from '@shoal/oci';
 import { StaticCredentials } from '@shoal/registry-client';
 import { RegistryProxy } from '@shoal/registry-proxy';
-import { requireTool, startDockerRegistry } from '@shoal/test-kit';
+import { noiseBytes, requireTool, startDockerRegistry } from '@shoal/test-kit';
 import t from 'tap';
 import { ask } from './support/ask.ts';
-import { noise, pushImage } from './support/pushed-image.ts';
+import { pushImage } from './support/pushed-image.ts';
 
 const USER_AGENT =
   'docker/24.0.7 go/go1.20.10 git-commit/311b9ff kernel/6.1.0 os/linux arch/amd64 UpstreamClient(Docker-Client/24.0.7 \\(linux\\))';
@@ -27,7 +27,7 @@ if (requireTool(t, 'docker-registry', 'openssl')) {
     const users = { ann: 'secret' };
     const hub = await startDockerRegistry(t, { token: { users } });
     const password = { kind: 'password', username: 'ann', password: 'secret' } as const;
-    const image = await pushImage(`${hub.host}/library/app:latest`, noise(3_000_000, 1), {
+    const image = await pushImage(`${hub.host}/library/app:latest`, noiseBytes(3_000_000, 1), {
       plainHttp: true,
       credentialSources: [new StaticCredentials(new Map([[hub.host, password]]))],
     });

@@ -1,14 +1,16 @@
 /** Requests that no runtime sends: they fail, nothing is asked of anybody, and the proxy goes on. */
+
+import { noiseBytes } from '@shoal/test-kit';
 import t from 'tap';
 import { ask, askRaw } from './support/ask.ts';
 import { openScene } from './support/proxy-scene.ts';
-import { noise, pushImage } from './support/pushed-image.ts';
+import { pushImage } from './support/pushed-image.ts';
 
 const HEAD = 'Host: mirror\r\nConnection: close\r\n';
 
 t.test('paths that another program may read differently', async (t) => {
   const { proxy, asked, registry } = await openScene(t);
-  await pushImage(`${registry.host}/a/b:v1`, noise(10, 1));
+  await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 1));
   asked.length = 0;
   for (const path of [
     '/v2/a/../b/manifests/v1',
@@ -63,7 +65,7 @@ t.test('targets of other kinds of servers', async (t) => {
 
 t.test('headers that two programs may read differently', async (t) => {
   const { proxy, asked, registry } = await openScene(t);
-  await pushImage(`${registry.host}/a/b:v1`, noise(10, 1));
+  await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 1));
   asked.length = 0;
   const second = 'GET /v2/a/b/tags/list HTTP/1.1\r\nHost: mirror\r\n\r\n';
   const long = (name: string, length: number) => `${name}: ${'x'.repeat(length)}\r\n`;
@@ -109,7 +111,7 @@ t.test('bodies are not waited for', async (t) => {
 
 t.test('the proxy goes on, and passes no header that it is not to pass', async (t) => {
   const { proxy, ask: get, registry } = await openScene(t);
-  const { manifestBytes } = await pushImage(`${registry.host}/a/b:v1`, noise(10, 1));
+  const { manifestBytes } = await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 1));
   await askRaw(proxy.host, '\0\0\0\0');
   await askRaw(proxy.host, `GET /v2/ HTTP/1.1\r\n${'\r\n'.repeat(3)}`);
   const answer = await get('/v2/a/b/manifests/v1', {

@@ -6,20 +6,20 @@ import { join } from 'node:path';
 import { MediaType, sha256Digest } from '@shoal/oci';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { RegistryProxy } from '@shoal/registry-proxy';
-import { serveOnLoopback, temporaryDirectory } from '@shoal/test-kit';
+import { noiseBytes, serveOnLoopback, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { ask } from './support/ask.ts';
 import { openScene } from './support/proxy-scene.ts';
-import { noise, pushImage } from './support/pushed-image.ts';
+import { pushImage } from './support/pushed-image.ts';
 
 const PATH = '/v2/a/b/manifests/v1';
 const AT_REGISTRY = `${PATH}?ns=registry.test`;
 
 t.test('a tag is believed for ten seconds, then asked for by HEAD', async (t) => {
   const { ask, registry, asked, clock } = await openScene(t);
-  const first = await pushImage(`${registry.host}/a/b:v1`, noise(10, 1));
+  const first = await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 1));
   t.ok((await ask(PATH)).body.equals(first.manifestBytes));
-  const second = await pushImage(`${registry.host}/a/b:v1`, noise(10, 2));
+  const second = await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 2));
   asked.length = 0;
   const early = await ask(PATH);
   t.ok(early.body.equals(first.manifestBytes));
@@ -78,7 +78,7 @@ t.test('what a client accepts belongs to the tag', async (t) => {
 t.test('it is missing for two seconds', async (t) => {
   const { ask, registry, asked, clock } = await openScene(t);
   t.equal((await ask(PATH)).status, 404);
-  await pushImage(`${registry.host}/a/b:v1`, noise(10, 1));
+  await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 1));
   asked.length = 0;
   t.equal((await ask(PATH)).status, 404);
   t.equal((await ask(PATH, { method: 'HEAD' })).status, 404);
@@ -89,7 +89,7 @@ t.test('it is missing for two seconds', async (t) => {
 
 t.test('a tag that is removed is gone', async (t) => {
   const { ask, registry, clock } = await openScene(t);
-  await pushImage(`${registry.host}/a/b:v1`, noise(10, 1));
+  await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 1));
   t.equal((await ask(PATH)).status, 200);
   await fetch(`http://${registry.host}${PATH}`, { method: 'DELETE' });
   clock.aheadMs += 10_001;
@@ -99,7 +99,7 @@ t.test('a tag that is removed is gone', async (t) => {
 
 t.test('what was known stands in for a registry that fails, for an hour', async (t) => {
   const { ask, registry, wire, clock } = await openScene(t);
-  const { manifestBytes, manifest } = await pushImage(`${registry.host}/a/b:v1`, noise(10, 1));
+  const { manifestBytes, manifest } = await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 1));
   t.equal((await ask(PATH)).headers['warning'], undefined);
   for (const fault of [
     { kind: 'status', status: 503 },
@@ -127,7 +127,7 @@ t.test('what was known stands in for a registry that fails, for an hour', async 
 
 t.test('errors are as the registry says them', async (t) => {
   const { ask, registry, wire } = await openScene(t);
-  await pushImage(`${registry.host}/a/b:v1`, noise(10, 1));
+  await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 1));
   const expect = async (status: number, headers: Record<string, string>) => {
     wire.inject({ fault: { kind: 'status', status, headers } });
     const answer = await ask(PATH);
@@ -149,7 +149,7 @@ t.test('errors are as the registry says them', async (t) => {
 
 t.test('a registry that says nothing costs three seconds twice, then nothing', async (t) => {
   const { ask, registry, wire, clock } = await openScene(t);
-  await pushImage(`${registry.host}/a/b:v1`, noise(10, 1));
+  await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 1));
   wire.inject({ fault: { kind: 'hang' } });
   for (const tag of ['v1', 'v2']) t.equal((await ask(`/v2/a/b/manifests/${tag}`)).status, 504);
   const seen = wire.seen.length;
@@ -163,7 +163,7 @@ t.test('a registry that says nothing costs three seconds twice, then nothing', a
 
 t.test('bytes that are not what they are called are not passed on', async (t) => {
   const { ask, registry, wire, clock } = await openScene(t);
-  const { manifest } = await pushImage(`${registry.host}/a/b:v1`, noise(10, 1));
+  const { manifest } = await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 1));
   for (const reference of [manifest.digest, 'v1']) {
     wire.inject({
       fault: { kind: 'corrupt', atByte: 20 },
@@ -178,7 +178,7 @@ t.test('bytes that are not what they are called are not passed on', async (t) =>
 
 t.test('many who want it at once are one', async (t) => {
   const { ask, registry, asked } = await openScene(t);
-  await pushImage(`${registry.host}/a/b:v1`, noise(10, 1));
+  await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 1));
   asked.length = 0;
   const answers = await Promise.all(Array.from({ length: 20 }, () => ask(PATH)));
   t.ok(answers.every(({ status }) => status === 200));
@@ -189,7 +189,7 @@ t.test('the disk keeps manifests, verified, within its bounds', async (t) => {
   const registry = await EmbeddedRegistry.listen();
   t.teardown(() => registry.close());
   const directory = join(temporaryDirectory(t), 'made', 'manifests');
-  const { manifest, manifestBytes } = await pushImage(`${registry.host}/a/b:v1`, noise(10, 1));
+  const { manifest, manifestBytes } = await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 1));
   const withProxy = async (use: (host: string) => Promise<void>, manifestBytesMax?: number) => {
     await using proxy = await RegistryProxy.listen({
       port: 0,
@@ -224,7 +224,7 @@ t.test('the disk keeps manifests, verified, within its bounds', async (t) => {
   await withProxy(
     async (host) => {
       for (const [index, tag] of ['v2', 'v3', 'v4'].entries()) {
-        await pushImage(`${registry.host}/a/b:${tag}`, noise(10, 2 + index));
+        await pushImage(`${registry.host}/a/b:${tag}`, noiseBytes(10, 2 + index));
         t.equal((await ask(host, `/v2/a/b/manifests/${tag}`)).status, 200);
       }
     },

@@ -1,13 +1,17 @@
 /** What is read through the proxy is what the registry has, to the byte. */
 import { MediaType, sha256Digest } from '@shoal/oci';
+import { noiseBytes } from '@shoal/test-kit';
 import t from 'tap';
 import { errorCodeIn } from './support/ask.ts';
 import { openScene } from './support/proxy-scene.ts';
-import { noise, pushImage } from './support/pushed-image.ts';
+import { pushImage } from './support/pushed-image.ts';
 
 t.test('manifests, by tag and by digest', async (t) => {
   const { ask, registry, asked } = await openScene(t);
-  const { manifest, manifestBytes } = await pushImage(`${registry.host}/a/b:v1`, noise(1000, 1));
+  const { manifest, manifestBytes } = await pushImage(
+    `${registry.host}/a/b:v1`,
+    noiseBytes(1000, 1),
+  );
   asked.length = 0;
   for (const reference of ['v1', manifest.digest, manifest.digest.replace(':', '%3A')]) {
     for (const method of ['HEAD', 'GET', 'GET', 'HEAD']) {
@@ -34,7 +38,7 @@ t.test('manifests, by tag and by digest', async (t) => {
 
 t.test('blobs, whole and in ranges', async (t) => {
   const { ask, registry, events } = await openScene(t);
-  const bytes = noise(9_500_000, 2);
+  const bytes = noiseBytes(9_500_000, 2);
   const { layer } = await pushImage(`${registry.host}/a/b:v1`, bytes);
   const path = `/v2/a/b/blobs/${layer.digest}`;
   const head = await ask(path, { method: 'HEAD' });
@@ -90,7 +94,7 @@ t.test('an empty blob', async (t) => {
 
 t.test('what is not there is not there', async (t) => {
   const { ask, registry } = await openScene(t);
-  await pushImage(`${registry.host}/a/b:v1`, noise(10, 3));
+  await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 3));
   const nowhere = sha256Digest(Buffer.from('nowhere'));
   for (const method of ['GET', 'HEAD']) {
     for (const path of [
@@ -113,7 +117,7 @@ t.test('what is not there is not there', async (t) => {
 
 t.test('nothing can be written', async (t) => {
   const { ask, registry } = await openScene(t);
-  const { manifest } = await pushImage(`${registry.host}/a/b:v1`, noise(10, 4));
+  const { manifest } = await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 4));
   for (const method of ['PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']) {
     const answer = await ask(`/v2/a/b/manifests/${manifest.digest}`, { method });
     t.equal(answer.status, 405, method);
@@ -125,9 +129,9 @@ t.test('nothing can be written', async (t) => {
 
 t.test('tags and referrers', async (t) => {
   const { ask, registry } = await openScene(t);
-  const { manifest } = await pushImage(`${registry.host}/a/b:v1`, noise(10, 5));
+  const { manifest } = await pushImage(`${registry.host}/a/b:v1`, noiseBytes(10, 5));
   const subject = { subject: manifest, artifactType: 'test/one' };
-  const signed = await pushImage(`${registry.host}/a/b:s1`, noise(11, 5), {}, subject);
+  const signed = await pushImage(`${registry.host}/a/b:s1`, noiseBytes(11, 5), {}, subject);
   const tags = await ask('/v2/a/b/tags/list');
   t.same(JSON.parse(tags.body.toString()), { name: 'a/b', tags: ['s1', 'v1'] });
   const all = await ask(`/v2/a/b/referrers/${manifest.digest}`);

@@ -3,15 +3,15 @@
 import { createServer, request } from 'node:http';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { RegistryProxy } from '@shoal/registry-proxy';
-import { PresigningProxy, serveOnLoopback } from '@shoal/test-kit';
+import { noiseBytes, PresigningProxy, serveOnLoopback } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { ask } from './support/ask.ts';
-import { noise, pushImage } from './support/pushed-image.ts';
+import { pushImage } from './support/pushed-image.ts';
 
 async function openStore(t: Test) {
   const registry = await EmbeddedRegistry.listen();
   t.teardown(() => registry.close());
-  const image = await pushImage(`${registry.host}/a/b:v1`, noise(5_000_000, 1));
+  const image = await pushImage(`${registry.host}/a/b:v1`, noiseBytes(5_000_000, 1));
   const front = await PresigningProxy.listen(t, registry.host);
   const location = await ask(front.host, `/v2/a/b/blobs/${image.layer.digest}`);
   const { host } = new URL(`${location.headers['location']}`);
@@ -127,7 +127,7 @@ t.test('not in circles', async (t) => {
 t.test('a log-in page before a registry is no leave to read', async (t) => {
   const registry = await EmbeddedRegistry.listen();
   t.teardown(() => registry.close());
-  const image = await pushImage(`${registry.host}/a/b:v1`, noise(1000, 1));
+  const image = await pushImage(`${registry.host}/a/b:v1`, noiseBytes(1000, 1));
   const door = createServer(({ url = '', method, headers }, response) => {
     if (headers.authorization === 'Basic right') {
       const { hostname, port } = new URL(`http://${registry.host}`);
@@ -170,7 +170,7 @@ t.test('a log-in page before a registry is no leave to read', async (t) => {
 t.test('a registry that redirects HEAD, too', async (t) => {
   const registry = await EmbeddedRegistry.listen();
   t.teardown(() => registry.close());
-  const image = await pushImage(`${registry.host}/a/b:v1`, noise(1_000_000, 1));
+  const image = await pushImage(`${registry.host}/a/b:v1`, noiseBytes(1_000_000, 1));
   const front = createServer(({ url = '' }, response) => {
     response.writeHead(307, { location: `http://${registry.host}${url}` });
     response.end();

@@ -2,9 +2,10 @@
 
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { RegistryProxy } from '@shoal/registry-proxy';
+import { noiseBytes } from '@shoal/test-kit';
 import t from 'tap';
 import { ask, errorCodeIn } from './support/ask.ts';
-import { noise, pushImage } from './support/pushed-image.ts';
+import { pushImage } from './support/pushed-image.ts';
 
 const NAMES = ['docker.io', 'ghcr.io', 'registry.example:5000'] as const;
 
@@ -14,7 +15,7 @@ async function openRegistries(t: { teardown(end: () => Promise<void>): void }) {
     const registry = await EmbeddedRegistry.listen();
     t.teardown(() => registry.close());
     hosts.set(name, registry.host);
-    await pushImage(`${registry.host}/library/app:v1`, noise(100 + index, index));
+    await pushImage(`${registry.host}/library/app:v1`, noiseBytes(100 + index, index));
   }
   return hosts;
 }
@@ -90,7 +91,7 @@ t.test('pages of tags lead back to the proxy', async (t) => {
   const registry = await EmbeddedRegistry.listen();
   t.teardown(() => registry.close());
   for (const tag of ['a', 'b', 'c', 'd', 'e']) {
-    await pushImage(`${registry.host}/some/app:${tag}`, noise(10, 1));
+    await pushImage(`${registry.host}/some/app:${tag}`, noiseBytes(10, 1));
   }
   const { host } = await openProxy(t, new Map([['registry.test', registry.host]]));
   for (const start of [

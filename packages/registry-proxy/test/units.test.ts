@@ -5,6 +5,7 @@ import { Flights } from '../src/cache/flights.ts';
 import { parseByteRange } from '../src/request/byte-range.ts';
 import { parseTarget } from '../src/request/target.ts';
 import { nextVia } from '../src/request/via.ts';
+import { checkUpstreams, redirectHostsOf } from '../src/upstream/upstream-options.ts';
 
 t.test('ranges', async (t) => {
   for (const [header, size, expected] of [
@@ -128,4 +129,20 @@ t.test('proxies on the way', async (t) => {
     own,
     'what is no proxy of ours goes no further',
   );
+});
+
+t.test('where an upstream may lead to is as URLs have it', async (t) => {
+  const name = 'registry.test';
+  const redirectHosts = ['Store.Internal:443', '10.0.0.1:80', '[FD00:0::1]:5000'];
+  t.same(redirectHostsOf({ name, redirectHosts }), [
+    'store.internal:443',
+    '10.0.0.1:80',
+    '[fd00::1]:5000',
+  ]);
+  for (const text of ['store', 'fd00::1:5000', 'store:70000', 'http://store:1']) {
+    t.throws(() => checkUpstreams([{ name, redirectHosts: [text] }], undefined), {
+      code: 'ERR_REGISTRY_PROXY_CONFIG',
+      message: /is no address/,
+    });
+  }
 });

@@ -19,6 +19,7 @@ export {
   requireTool,
 } from './gating.ts';
 export { closeServer, listenOnLoopback, serveOnLoopback } from './loopback-server.ts';
+export { noiseBytes } from './noise-bytes.ts';
 export {
   buildLayout,
   digestOf,
@@ -40,6 +41,7 @@ export {
   runChecked,
   runCommand,
 } from './run-command.ts';
+export { fuzzShortly } from './short-fuzz.ts';
 export { type TarSpec, writeTar, writeTarEntry } from './tar-writer.ts';
 export { temporaryDirectory } from './temporary-directory.ts';
 export type { TestScope } from './test-scope.ts';

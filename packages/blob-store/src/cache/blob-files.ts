@@ -6,6 +6,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
+import { type DiskIo, REAL_DISK_IO, STAT_BLOCK_BYTES } from '../disk/disk-io.ts';
 import type { ChunkMapError } from '../errors.ts';
 import type { ChunkColumns } from './cached-blob.ts';
 import {
@@ -27,25 +28,6 @@ import { emptyState, readState, type StoredState } from './stored-state.ts';
 
 const OPEN_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 const PRIVATE = 0o600;
-/** Of `st_blocks` (stat(2)), whatever the file system's own blocks are. */
-const STAT_BLOCK_BYTES = 512;
-
-/** How bytes get to the disk; a parameter so that a full or broken disk can be tried out. */
-export type DeviceIo = {
-  readonly write: (file: FileHandle, bytes: Uint8Array, position: number) => Promise<void>;
-  readonly sync: (file: FileHandle) => Promise<void>;
-};
-
-export const REAL_DEVICE_IO: DeviceIo = {
-  async write(file, bytes, position) {
-    let done = 0;
-    while (done < bytes.length) {
-      const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-      done += bytesWritten;
-    }
-  },
-  sync: (file) => file.datasync(),
-};
 
 export type BlobFilesInit = {
   readonly paths: BlobPaths;
@@ -53,7 +35,7 @@ export type BlobFilesInit = {
   readonly chunks: ChunkColumns;
   /** SHA-256 of where the chunks lie. */
   readonly layoutDigest: Uint8Array;
-  readonly io: DeviceIo;
+  readonly io: DiskIo;
   /** Told of files that do not decode; their blob starts empty. */
   readonly onDamage: (error: ChunkMapError) => void;
 };
@@ -73,7 +55,7 @@ export class BlobFiles {
   readonly #data: FileHandle;
   readonly #map: FileHandle;
   readonly #digests: FileHandle;
-  readonly #io: DeviceIo;
+  readonly #io: DiskIo;
   readonly #count: number;
   /** The bits on disk. */
   readonly #bitmap: Uint8Array;
@@ -151,7 +133,7 @@ export class BlobFiles {
 
   /** For threads that write by themselves; undefined where a disk is tried out. */
   get dataFd(): number | undefined {
-    return this.#io.write === REAL_DEVICE_IO.write ? this.#data.fd : undefined;
+    return this.#io.write === REAL_DISK_IO.write ? this.#data.fd : undefined;
   }
 
   writeData(bytes: Uint8Array, position: number): Promise<void> {

@@ -5,12 +5,12 @@
 import type { FileHandle } from 'node:fs/promises';
 import { KeyedLock } from '@shoal/concurrency';
 import type { CodecPool } from '../codec/codec-pool.ts';
+import { type DiskIo, REAL_DISK_IO } from '../disk/disk-io.ts';
 import { BlobLayoutError, CacheDirectoryError, ClosedError } from '../errors.ts';
 import { DURABLE_DELAY_MS_MAX, READAHEAD_BYTES_MAX } from '../limits.ts';
 import type { BlobSource } from '../source/blob-source.ts';
 import { ReadGate } from '../source/read-gate.ts';
 import type { FetchSink } from './blob-counters.ts';
-import { type DeviceIo, REAL_DEVICE_IO } from './blob-files.ts';
 import { lockCacheDirectory } from './cache-directory.ts';
 import type { CacheEvent, CacheEventSink } from './cache-event.ts';
 import { CacheSpace } from './cache-space.ts';
@@ -47,7 +47,7 @@ export type ChunkCacheComponents = {
   /** Bounds what caches that share it fetch at once. @default one of its own */
   readonly gate?: ReadGate;
   /** @default the real disk */
-  readonly io?: DeviceIo;
+  readonly io?: DiskIo;
 };
 
 export class ChunkCache implements AsyncDisposable {
@@ -83,7 +83,7 @@ export class ChunkCache implements AsyncDisposable {
         space,
         pool: components.pool,
         gate: components.gate ?? new ReadGate(),
-        io: components.io ?? REAL_DEVICE_IO,
+        io: components.io ?? REAL_DISK_IO,
         readaheadBytesMax: options.readaheadBytesMax ?? READAHEAD_BYTES_MAX,
         durableDelayMs: options.durableDelayMs ?? DURABLE_DELAY_MS_MAX,
         onEvent: tell,

@@ -6,6 +6,7 @@
 import { orAbort } from '@shoal/concurrency';
 import { errorCode } from '@shoal/errors';
 import type { CodecPool } from '../codec/codec-pool.ts';
+import { isDiskFull } from '../disk/disk-state.ts';
 import { ChunkCorruptError } from '../errors.ts';
 import { CHUNK_ATTEMPTS_MAX } from '../limits.ts';
 import type { BlobSource, Priority, VerdictListener } from '../source/blob-source.ts';
@@ -13,7 +14,6 @@ import { exactSource } from '../source/exact-source.ts';
 import type { BlobCounters } from './blob-counters.ts';
 import type { BlobDescription } from './cached-blob.ts';
 import { decompressJob, type PlacedChunk } from './decompress-plan.ts';
-import { isDiskFull } from './disk-state.ts';
 import { type FetchRequest, groupUnits, type PlannedUnit } from './fetch-plan.ts';
 import { tellVerdicts } from './unit-verdicts.ts';
 

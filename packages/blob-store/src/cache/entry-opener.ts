@@ -4,19 +4,20 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { CodecPool } from '../codec/codec-pool.ts';
+import type { DiskIo } from '../disk/disk-io.ts';
+import { DiskState, isDiskFull } from '../disk/disk-state.ts';
 import { CacheFullError } from '../errors.ts';
 import { PASS_THROUGH_BYTES_MAX } from '../limits.ts';
 import type { ReadGate } from '../source/read-gate.ts';
 import type { FetchSink } from './blob-counters.ts';
 import { BlobEntry } from './blob-entry.ts';
-import { BlobFiles, type DeviceIo } from './blob-files.ts';
+import { BlobFiles } from './blob-files.ts';
 import { keepBlobMeta } from './blob-meta-file.ts';
 import { adoptedEvent, type CacheEventSink } from './cache-event.ts';
 import type { CacheSpace } from './cache-space.ts';
 import type { BlobDescription } from './cached-blob.ts';
 import { countBits } from './chunk-map.ts';
 import { layoutBytes, ownDescription } from './description-match.ts';
-import { DiskState, isDiskFull } from './disk-state.ts';
 import { blobPaths } from './file-names.ts';
 import { hashInPieces } from './hash-in-pieces.ts';
 
@@ -25,7 +26,7 @@ export type EntryOpenerComponents = {
   readonly space: CacheSpace;
   readonly pool: CodecPool;
   readonly gate: ReadGate;
-  readonly io: DeviceIo;
+  readonly io: DiskIo;
   readonly readaheadBytesMax: number;
   readonly durableDelayMs: number;
   readonly onEvent: CacheEventSink;
@@ -42,7 +43,11 @@ export class EntryOpener {
 
   constructor(components: EntryOpenerComponents) {
     this.#components = components;
-    this.#disk = new DiskState(components.directory, components.onEvent);
+    this.#disk = new DiskState(
+      `cache ${components.directory}`,
+      'reads go on from the network and memory, nothing is kept',
+      components.onEvent,
+    );
   }
 
   /** The blob in the files of `key`, which nobody has open. They are not evicted until `close`. */

@@ -2,6 +2,7 @@
  * What the codec threads are asked and what they answer. Every buffer in a job moves to the
  * thread (it is transferred, not copied) and moves back in the answer.
  */
+import type { DigestAlgorithm } from '@shoal/oci';
 import type { Compressor, Digester } from '@shoal/rafs';
 
 /** Bytes of a chunk digest, for both digesters. */
@@ -157,6 +158,24 @@ export type HashFileResult = {
   readonly digests: Uint8Array<ArrayBuffer> | undefined;
 };
 
+/** Bytes of a hash that the thread keeps until the last of them; all jobs of one go to one thread. */
+export type HashStreamJob = {
+  /** Tells the hashes of a thread apart; one that the thread does not know begins. */
+  readonly stream: number;
+  readonly algorithm: DigestAlgorithm;
+  readonly raw: ArrayBuffer;
+  /** Bytes at the start of `raw` that are hashed. */
+  readonly length: number;
+  /** The thread then forgets the hash. */
+  readonly isLast: boolean;
+};
+
+export type HashStreamResult = {
+  readonly raw: ArrayBuffer;
+  /** After the last bytes only. */
+  readonly hex: string | undefined;
+};
+
 /** Every job kind, what it takes and gives. */
 export type CodecJobs = {
   compress: { readonly job: CompressJob; readonly result: CompressResult };
@@ -165,6 +184,7 @@ export type CodecJobs = {
   digest: { readonly job: DigestJob; readonly result: DigestResult };
   'hash-file': { readonly job: HashFileJob; readonly result: HashFileResult };
   'piece-hashes': { readonly job: PieceHashJob; readonly result: PieceHashResult };
+  'hash-stream': { readonly job: HashStreamJob; readonly result: HashStreamResult };
 };
 
 export type CodecJobKind = keyof CodecJobs;

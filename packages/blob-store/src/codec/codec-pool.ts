@@ -6,12 +6,19 @@
  * A pool may end its threads when nobody needs them for a while; the next job starts them again.
  */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import { CodecJobError, CodecPoolError } from '../errors.ts';
-import { CODEC_JOBS_PER_THREAD, CODEC_THREADS_MAX } from '../limits.ts';
+import type { DigestAlgorithm } from '@shoal/oci';
+import { CodecPoolError } from '../errors.ts';
+import {
+  CODEC_JOBS_PER_THREAD,
+  CODEC_THREADS_MAX,
+  HASH_STEP_BYTES_MAX,
+  HASH_STREAM_BYTES_MAX,
+  HASH_STREAMS_MAX,
+} from '../limits.ts';
 import type { CodecJobKind, CodecJobs } from './codec-jobs.ts';
-import type { CodecReply, CodecRequest } from './codec-worker.ts';
-import { nativeLoads } from './native-load.ts';
+import { CodecThread } from './codec-thread.ts';
+import { type HashKeeper, type HashStep, HashStream } from './hash-stream.ts';
+import { type PendingJob, pendingJob } from './pending-job.ts';
 
 export type CodecPoolOptions = {
   /** @default the machine's parallelism, at most CODEC_THREADS_MAX */
@@ -31,24 +38,17 @@ export type CodecRunOptions = {
   readonly endsWithJob?: boolean;
 };
 
-type Pending = {
-  readonly request: CodecRequest;
-  readonly transfer: ArrayBuffer[];
-  readonly resolve: (result: CodecJobs[CodecJobKind]['result']) => void;
-  readonly reject: (error: unknown) => void;
-};
-
-type Thread = { readonly worker: Worker; readonly running: Map<number, Pending> };
-
 export class CodecPool implements AsyncDisposable {
   readonly #threadsMax: number;
   readonly #idleMs: number | undefined;
   /** Runs while the threads have nothing to do. */
   #idleTimer: NodeJS.Timeout | undefined;
-  readonly #threads: Thread[] = [];
-  readonly #urgent: Pending[] = [];
-  readonly #queued: Pending[] = [];
+  readonly #threads: CodecThread[] = [];
+  readonly #urgent: PendingJob[] = [];
+  readonly #queued: PendingJob[] = [];
   #nextId = 1;
+  /** That are open. */
+  #hashes = 0;
   #closing: Promise<void> | undefined;
   #drained: (() => void) | undefined;
 
@@ -69,21 +69,60 @@ export class CodecPool implements AsyncDisposable {
       return Promise.reject(new CodecPoolError('the codec pool is closed'));
     }
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const { promise, resolve, reject } = Promise.withResolvers<CodecJobs[K]['result']>();
-    const request = requestOf(this.#nextId++, kind, job);
-    const pending: Pending = {
-      request,
-      transfer: transferOf(request),
-      // The reply to a request of kind K carries a result of kind K: codec-worker's `perform`.
-      resolve: (result) => resolve(result as CodecJobs[K]['result']),
-      reject,
-    };
+    const { promise, pending } = pendingJob(this.#nextId++, kind, job);
     (options.isUrgent ? this.#urgent : this.#queued).push(pending);
     this.#dispatch();
     if (signal === undefined) return promise;
     const onAbort = () => this.#cancel(pending, signal.reason, endsWithJob);
     signal.addEventListener('abort', onAbort, { once: true });
     return promise.finally(() => signal.removeEventListener('abort', onAbort));
+  }
+
+  /** The caller closes it. Throws `ERR_BLOB_STORE_CODEC_POOL` when too many are open. */
+  openHash(algorithm: DigestAlgorithm): HashStream {
+    if (this.#hashes >= HASH_STREAMS_MAX) {
+      throw new CodecPoolError('too much is being hashed at this moment', { retryable: true });
+    }
+    this.#hashes++;
+    return new HashStream(algorithm, this.#keeperOf(algorithm));
+  }
+
+  #keeperOf(algorithm: DigestAlgorithm): HashKeeper {
+    const stream = this.#nextId++;
+    let thread: CodecThread | undefined;
+    let isOver = false;
+    const run = async (job: HashStep) => {
+      if (this.#closing !== undefined) throw new CodecPoolError('the codec pool is closed');
+      if (thread === undefined) {
+        thread = this.#threadForHash();
+        thread.hashes++;
+      }
+      isOver ||= job.isLast;
+      return this.#runOn(thread, 'hash-stream', { ...job, stream, algorithm });
+    };
+    const leave = () => {
+      this.#hashes--;
+      if (thread === undefined) return;
+      thread.hashes--;
+      // A thread that is gone has forgotten it.
+      if (!isOver) run({ raw: new ArrayBuffer(0), length: 0, isLast: true }).catch(() => undefined);
+      this.#settle();
+    };
+    const perHash = () => Math.floor(HASH_STREAM_BYTES_MAX / (2 * this.#hashes));
+    return { stepBytes: () => Math.min(HASH_STEP_BYTES_MAX, perHash()), run, leave };
+  }
+
+  #runOn<K extends CodecJobKind>(
+    thread: CodecThread,
+    kind: K,
+    job: CodecJobs[K]['job'],
+  ): Promise<CodecJobs[K]['result']> {
+    if (!this.#threads.includes(thread)) {
+      return Promise.reject(new CodecPoolError('a codec thread died', { retryable: true }));
+    }
+    const { promise, pending } = pendingJob(this.#nextId++, kind, job);
+    thread.send(pending);
+    return promise;
   }
 
   /** Starts every thread that does not run, so that no first job waits for one. */
@@ -114,17 +153,17 @@ export class CodecPool implements AsyncDisposable {
   }
 
   async #endThreads(): Promise<void> {
-    await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()));
+    await Promise.all(this.#threads.splice(0).map((thread) => thread.end()));
   }
 
   #isIdle(): boolean {
     return (
       this.#urgent.length + this.#queued.length === 0 &&
-      this.#threads.every(({ running }) => running.size === 0)
+      this.#threads.every(({ jobs }) => jobs === 0)
     );
   }
 
-  #cancel(pending: Pending, reason: unknown, endsWithJob: boolean): void {
+  #cancel(pending: PendingJob, reason: unknown, endsWithJob: boolean): void {
     let isQueued = false;
     for (const queue of [this.#urgent, this.#queued]) {
       const at = queue.indexOf(pending);
@@ -142,49 +181,44 @@ export class CodecPool implements AsyncDisposable {
       const thread = this.#freeThread();
       if (thread === undefined) return;
       const pending = this.#urgent.shift() ?? this.#queued.shift();
-      if (pending !== undefined) send(thread, pending);
+      if (pending !== undefined) thread.send(pending);
     }
   }
 
   /** The thread with the fewest jobs; a new one before a second job for any. */
-  #freeThread(): Thread | undefined {
-    const idle = this.#threads.find(({ running }) => running.size === 0);
+  #freeThread(): CodecThread | undefined {
+    const idle = this.#threads.find(({ jobs }) => jobs === 0);
     if (idle !== undefined) return idle;
     if (this.#threads.length < this.#threadsMax) return this.#startThread();
-    return this.#threads.find(({ running }) => running.size < CODEC_JOBS_PER_THREAD);
+    return this.#threads.find(({ jobs }) => jobs < CODEC_JOBS_PER_THREAD);
   }
 
-  #startThread(): Thread {
-    const worker = new Worker(new URL('./codec-worker.ts', import.meta.url), {
-      name: 'shoal-codec',
-      workerData: nativeLoads(),
+  #threadForHash(): CodecThread {
+    let found: CodecThread | undefined;
+    for (const thread of this.#threads) {
+      if (found === undefined || thread.hashes < found.hashes) found = thread;
+    }
+    const mayStart = this.#threads.length < this.#threadsMax;
+    return found === undefined || (found.hashes > 0 && mayStart) ? this.#startThread() : found;
+  }
+
+  #startThread(): CodecThread {
+    const thread = new CodecThread({
+      onReply: () => {
+        this.#dispatch();
+        this.#settle();
+      },
+      onDeath: (dead, cause) => this.#onDeath(dead, cause),
     });
-    const thread: Thread = { worker, running: new Map() };
-    worker.unref();
-    worker.on('message', (reply: CodecReply) => this.#onReply(thread, reply));
-    worker.on('error', (error) => this.#onDeath(thread, error));
-    worker.on('exit', (code) => this.#onDeath(thread, new Error(`it ended with ${code}`)));
     this.#threads.push(thread);
     return thread;
   }
 
-  #onReply(thread: Thread, reply: CodecReply): void {
-    const pending = thread.running.get(reply.id);
-    thread.running.delete(reply.id);
-    if (thread.running.size === 0) thread.worker.unref();
-    if (reply.ok) pending?.resolve(reply.result);
-    else pending?.reject(new CodecJobError(`${pending.request.kind}: ${reply.message}`));
-    this.#dispatch();
-    this.#settle();
-  }
-
-  #onDeath(thread: Thread, cause: unknown): void {
+  #onDeath(thread: CodecThread, cause: unknown): void {
     const at = this.#threads.indexOf(thread);
     if (at === -1) return;
     this.#threads.splice(at, 1);
-    const error = new CodecPoolError('a codec thread died', { cause, retryable: true });
-    for (const pending of thread.running.values()) pending.reject(error);
-    thread.running.clear();
+    thread.fail(new CodecPoolError('a codec thread died', { cause, retryable: true }));
     this.#dispatch();
     this.#settle();
   }
@@ -198,42 +232,9 @@ export class CodecPool implements AsyncDisposable {
   /** Counted anew from each time that the pool has nothing to do. */
   #endThreadsAfter(idleMs: number): void {
     this.#idleTimer ??= setTimeout(() => {
-      if (this.#isIdle() && this.#closing === undefined) void this.#endThreads();
+      const isFree = this.#hashes === 0 && this.#isIdle();
+      if (isFree && this.#closing === undefined) void this.#endThreads();
     }, idleMs).unref();
     this.#idleTimer.refresh();
-  }
-}
-
-function send(thread: Thread, pending: Pending): void {
-  try {
-    thread.worker.postMessage(pending.request, pending.transfer);
-    thread.running.set(pending.request.id, pending);
-    thread.worker.ref();
-  } catch (error) {
-    // A buffer that cannot be transferred: the caller's mistake, not the thread's.
-    pending.reject(new CodecJobError('a buffer of the job cannot be moved', { cause: error }));
-  }
-}
-
-function requestOf<K extends CodecJobKind>(
-  id: number,
-  kind: K,
-  job: CodecJobs[K]['job'],
-): CodecRequest {
-  // TypeScript cannot see that a generic kind and its job form one member of the union.
-  return { id, kind, job } as CodecRequest;
-}
-
-function transferOf(request: CodecRequest): ArrayBuffer[] {
-  switch (request.kind) {
-    case 'compress':
-    case 'digest':
-    case 'piece-hashes':
-      return [request.job.raw];
-    case 'verify-decompress':
-      return [request.job.stored];
-    case 'verify-file':
-    case 'hash-file':
-      return [];
   }
 }

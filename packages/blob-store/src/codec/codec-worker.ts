@@ -7,6 +7,7 @@ import { errorCode } from '@shoal/errors';
 import type { CodecJobKind, CodecJobs } from './codec-jobs.ts';
 import { runDecompress } from './run-decompress.ts';
 import { runHashFile } from './run-hash-file.ts';
+import { runHashStream } from './run-hash-stream.ts';
 import { runCompress, runDigest, runPieceHashes, runVerifyFile } from './run-job.ts';
 
 /** A job of any kind, kind and job matching. */
@@ -46,6 +47,10 @@ async function perform(request: CodecRequest): Promise<Outcome> {
     case 'piece-hashes': {
       const result = runPieceHashes(request.job);
       return { result, transfer: [result.raw, ...result.hashes.map(({ buffer }) => buffer)] };
+    }
+    case 'hash-stream': {
+      const result = runHashStream(request.job);
+      return { result, transfer: [result.raw] };
     }
     case 'verify-file':
       return { result: await runVerifyFile(request.job), transfer: [] };

@@ -7,6 +7,9 @@ import type { BlobId } from '@shoal/oci';
 /** Who waits for a read. A demand read has a program waiting for it and goes first. */
 export type Priority = 'demand' | 'prefetch' | 'background';
 
+/** Most urgent first. */
+export const PRIORITIES: readonly Priority[] = ['demand', 'prefetch', 'background'];
+
 /** Why bytes were fetched; readahead is what the cache added to a demand read by itself. */
 export type FetchCause = Priority | 'readahead';
 

@@ -1,9 +1,7 @@
 /**
  * Items in order of priority, then of arrival. An item's priority can be raised while it waits.
  */
-import type { Priority } from './blob-source.ts';
-
-export const PRIORITIES: readonly Priority[] = ['demand', 'prefetch', 'background'];
+import { PRIORITIES, type Priority } from './blob-source.ts';
 
 /** True when `left` goes before `right`. */
 export function isBefore(left: Priority, right: Priority): boolean {

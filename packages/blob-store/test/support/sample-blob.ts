@@ -7,8 +7,9 @@ import type { BlobId } from '@shoal/oci';
 import { parseBlobId } from '@shoal/oci';
 import type { Compressor } from '@shoal/rafs';
 import { encryptUnit } from '@shoal/rafs/xts';
+import type { CipherKey } from '../../src/codec/codec-jobs.ts';
 import { compressChunk } from '../../src/codec/compression.ts';
-import type { BlobDescription, CipherKey } from '../../src/index.ts';
+import type { BlobDescription } from '../../src/index.ts';
 import { CHUNK_FLAG } from '../../src/index.ts';
 
 export type SampleOptions = {

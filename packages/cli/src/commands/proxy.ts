@@ -1,10 +1,13 @@
 /** `shoal proxy`: a mirror in front of registries, in the foreground. */
+
 import { resolve } from 'node:path';
-import type { ProxyEvent, Runtime } from '@shoal/registry-proxy';
+import { formatHostPort, parseHostPort } from '@shoal/oci/host-port';
+import type { ProxyEvent } from '@shoal/registry-proxy';
+import type { Runtime } from '@shoal/registry-proxy/snippets';
 import { type Command, Option } from 'commander';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
-import { listenAddress, portParser, repeated } from '../option-values.ts';
+import { portParser, repeated } from '../option-values.ts';
 import { type UpstreamFlags, upstreamsOf } from '../proxy-upstreams.ts';
 
 type ProxyFlags = UpstreamFlags & {
@@ -75,9 +78,9 @@ async function printConfig(
   context: CliContext,
 ): Promise<void> {
   const { formatMirrorSnippet } = await import('@shoal/registry-proxy/snippets');
-  const { host, port } = listenAddress(flags.listen);
+  const { host, port } = parseHostPort(flags.listen);
   const upstreams = upstreamsOf(flags, context).map(({ name }) => name);
-  const place = `${host.includes(':') ? `[${host}]` : host}:${flags.port ?? port}`;
+  const place = formatHostPort({ host, port: flags.port ?? port });
   const { text, notes } = formatMirrorSnippet(runtime, { host: place, upstreams });
   for (const note of notes) await context.diagnostics.line(note);
   await context.diagnostics.flush();
@@ -89,7 +92,7 @@ async function runProxy(flags: ProxyFlags, context: CliContext): Promise<void> {
     throw new UsageError('--port is for --print-config', { remedy: 'write --listen HOST:PORT' });
   }
   const { RegistryProxy } = await import('@shoal/registry-proxy');
-  const { host, port } = listenAddress(flags.listen);
+  const { host, port } = parseHostPort(flags.listen);
   await using proxy = await RegistryProxy.listen({
     host,
     port,

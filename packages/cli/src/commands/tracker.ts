@@ -1,18 +1,20 @@
 /** `shoal tracker`: introduces the hosts of a cluster to each other and shows what they do; in the foreground. */
+
 import { resolve } from 'node:path';
+import { formatHostPort, type HostPort } from '@shoal/oci/host-port';
 import type { HostGrant, TrackerServer, TrackerServerOptions } from '@shoal/p2p-peer/tracker';
 import type { IdentityPaths } from '@shoal/p2p-peer/trust';
 import { type Command, InvalidArgumentError } from 'commander';
 import { readAdminToken } from '../admin-token.ts';
 import type { CliContext } from '../context.ts';
 import { sentences } from '../failure.ts';
-import { formatListenAddress, type ListenAddress, parseListenAddress } from '../listen-address.ts';
+import { parseListenAddress } from '../listen-address.ts';
 import { repeated, wholeNumberParser } from '../option-values.ts';
 
 type TrackerOptions = {
-  readonly listen: ListenAddress;
-  readonly plainListen?: ListenAddress;
-  readonly pageListen?: ListenAddress;
+  readonly listen: HostPort;
+  readonly plainListen?: HostPort;
+  readonly pageListen?: HostPort;
   readonly pageName?: readonly string[];
   readonly tls: string;
   readonly tlsCa?: string;
@@ -162,7 +164,7 @@ async function announceStart(
   const places = Object.fromEntries(
     (['tls', 'plain', 'page'] as const).flatMap((port) => {
       const address = tracker.address(port);
-      return address === undefined ? [] : [[port, formatListenAddress(address)]];
+      return address === undefined ? [] : [[port, formatHostPort(address)]];
     }),
   );
   if (json === true) return output.json(places);

@@ -46,6 +46,8 @@ export async function convertManifest(
   onProgress({ kind: 'step', text: 'writing the bootstrap' });
   const bootstrap = await writeBootstrap(session, content);
   await copyDictBlobs(session, bootstrap);
+  // Torrents of a dictionary's blobs may have started them again; what follows needs none.
+  await session.threads.close();
   for (const blob of content.blobs) {
     if (blob.kind === 'layer' && blob.isNew) await readBackBlob(target, blob.blob, signal);
   }
@@ -75,7 +77,7 @@ export async function convertManifest(
 }
 
 async function copyDictBlobs(session: ConvertSession, { dictBlobs }: WrittenBootstrap) {
-  const { dicts, settings, target, threads, torrents, signal } = session;
+  const { dicts, settings, target, torrents, signal } = session;
   for (const { dict: number, blob } of dictBlobs) {
     const dict = dicts[number];
     if (dict === undefined) continue;
@@ -84,5 +86,4 @@ async function copyDictBlobs(session: ConvertSession, { dictBlobs }: WrittenBoot
     await copyBlob(dict.store, target, descriptor, { fromRepository, signal });
     await torrents?.addDictBlob(dict, blob.descriptor);
   }
-  await threads.close();
 }

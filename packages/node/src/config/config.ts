@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { errorCode } from '@shoal/errors';
+import { type HostPort, isHostPort, parseHostPort } from '@shoal/oci/host-port';
 import type { MissPolicy } from '@shoal/snapshotter';
 import { parse } from 'smol-toml';
 import * as z from 'zod';
@@ -16,7 +17,6 @@ import {
   CONFIG_BYTES_MAX,
 } from '../limits.ts';
 import { LOG_LEVELS, type LogLevel } from '../log/log-levels.ts';
-import { type MetricsAddress, parseMetricsAddress } from '../metrics/metrics-address.ts';
 import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
 import { type PeerConfig, peerConfigOf, peerTable } from './peer-config.ts';
 import { type ProxyConfig, proxyConfigOf, proxyTable } from './proxy-config.ts';
@@ -60,10 +60,7 @@ const fileSchema = z.strictObject({
   codec: z.strictObject({ threads: z.number().int().min(1).max(64).optional() }).optional(),
   metrics: z
     .strictObject({
-      address: z
-        .string()
-        .refine((text) => parseMetricsAddress(text) !== undefined, 'must be host:port')
-        .optional(),
+      address: z.string().refine(isHostPort, 'must be host:port').optional(),
     })
     .optional(),
   snapshotter: z
@@ -103,7 +100,7 @@ export type NodeConfig = RegistryConfig & {
   readonly fuseHolder: 'auto' | 'traced' | 'socket';
   readonly codecThreads: number | undefined;
   /** Where metrics are served beside the control socket; undefined: nowhere. */
-  readonly metricsAddress: MetricsAddress | undefined;
+  readonly metricsAddress: HostPort | undefined;
   /** How long a pull waits to hear whether an image is converted. */
   readonly lookupDeadlineMs: number | undefined;
   /** Original names for which a converted image is looked for: all, none, hosts and prefixes. */
@@ -132,6 +129,7 @@ export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConf
   const parsed = fileSchema.safeParse(parseToml(text, file));
   if (!parsed.success) throw new ConfigError(file, describeIssue(parsed.error));
   const { data } = parsed;
+  const metricsAddress = data.metrics?.address;
   return {
     root: data.root,
     run: data.run,
@@ -151,7 +149,7 @@ export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConf
     fuseThreads: data.fuse?.threads,
     fuseHolder: data.fuse?.holder ?? 'auto',
     codecThreads: data.codec?.threads,
-    metricsAddress: parseMetricsAddress(data.metrics?.address ?? ''),
+    metricsAddress: metricsAddress === undefined ? undefined : parseHostPort(metricsAddress),
     lookupDeadlineMs: data.snapshotter?.lookup_timeout_ms,
     findConverted: data.snapshotter?.find_converted,
     snapshotterAddress: data.snapshotter?.address,

@@ -3,15 +3,13 @@
  * `listen` it does not.
  */
 import { isAbsolute } from 'node:path';
+import { isHostPort, parseHostPort } from '@shoal/oci/host-port';
 import { type HostFacts, parseHostName } from '@shoal/p2p-peer/host';
 import * as z from 'zod';
 import { ORIGINS_MAX, PEER_BYTES_MAX_DEFAULT } from '../limits.ts';
-import { parseMetricsAddress } from '../metrics/metrics-address.ts';
 
 const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
-const address = z
-  .string()
-  .refine((text) => parseMetricsAddress(text) !== undefined, 'must be host:port');
+const address = z.string().refine(isHostPort, 'must be host:port');
 const rate = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 const place = z.string().max(255);
 const hostName = z.string().transform((text, context) => {
@@ -25,7 +23,8 @@ const hostName = z.string().transform((text, context) => {
 
 /** No host that others could connect to. */
 function isWildcard(listen: string | undefined): boolean {
-  const { host } = parseMetricsAddress(listen ?? '') ?? { host: '' };
+  if (listen === undefined) return false;
+  const { host } = parseHostPort(listen);
   return host === '0.0.0.0' || host === '::';
 }
 

@@ -3,17 +3,15 @@
  * host. Without `listen` it is none.
  */
 import { isAbsolute } from 'node:path';
+import { isHostPort } from '@shoal/oci/host-port';
 import type { AuthMode, UpstreamOptions } from '@shoal/registry-proxy';
 import * as z from 'zod';
-import { parseMetricsAddress } from '../metrics/metrics-address.ts';
 
 const MODES = ['challenge', 'own', 'node'] as const satisfies readonly AuthMode[];
 const UPSTREAMS_MAX = 64;
 
 const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
-const address = z
-  .string()
-  .refine((text) => parseMetricsAddress(text) !== undefined, 'must be host:port');
+const address = z.string().refine(isHostPort, 'must be host:port');
 
 const upstreamSchema = z.strictObject({
   name: z.string().min(1).max(255),

@@ -3,12 +3,12 @@
  * is configured; it answers nothing else.
  */
 import type { Server, ServerResponse } from 'node:http';
+import { formatHostPort, type HostPort } from '@shoal/oci/host-port';
 import { MetricsAddressError } from '../errors.ts';
 import { METRICS_CONNECTIONS_MAX } from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { createServer } from '../node-http.ts';
 import type { Metrics } from './metrics.ts';
-import { formatMetricsAddress, type MetricsAddress } from './metrics-address.ts';
 
 export class MetricsServer implements AsyncDisposable {
   readonly #server: Server;
@@ -19,7 +19,7 @@ export class MetricsServer implements AsyncDisposable {
   }
 
   /** @throws MetricsAddressError */
-  static async listen(address: MetricsAddress, metrics: Metrics, log: Log): Promise<MetricsServer> {
+  static async listen(address: HostPort, metrics: Metrics, log: Log): Promise<MetricsServer> {
     const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 30_000 });
     server.maxConnections = METRICS_CONNECTIONS_MAX;
     server.on('request', ({ method, url }, response) => {
@@ -30,7 +30,7 @@ export class MetricsServer implements AsyncDisposable {
     server.once('error', reject);
     server.listen(address.port, address.host, resolve);
     await promise.catch((error: unknown) => {
-      throw new MetricsAddressError(formatMetricsAddress(address), { cause: error });
+      throw new MetricsAddressError(formatHostPort(address), { cause: error });
     });
     return new MetricsServer(server);
   }

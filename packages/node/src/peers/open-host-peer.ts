@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import type { BlobSource } from '@shoal/blob-store';
 import { CodecPool } from '@shoal/blob-store';
 import { VERSION } from '@shoal/errors/version';
+import { parseHostPort } from '@shoal/oci/host-port';
 import type { Peer } from '@shoal/p2p-peer';
 import { errorFields, type ImageAccess } from '@shoal/snapshotter';
 import type { PeerConfig } from '../config/peer-config.ts';
 import { PEER_CODEC_IDLE_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
-import { parseMetricsAddress } from '../metrics/metrics-address.ts';
 import { OriginSources } from './origin-sources.ts';
 import { warmImage } from './warm-image.ts';
 
@@ -35,8 +35,8 @@ export type HostPeer = Pick<Peer, 'source' | 'status' | 'port' | 'close'>;
 export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
   const { config, root, access, log } = input;
   const { openPeer } = await import('@shoal/p2p-peer');
-  const listen = parseMetricsAddress(config.listen) ?? { host: '0.0.0.0', port: 0 };
-  const advertise = parseMetricsAddress(config.advertise ?? config.listen) ?? listen;
+  const listen = parseHostPort(config.listen);
+  const advertise = parseHostPort(config.advertise ?? config.listen);
   // A thread of its own: a blob of gigabytes that is hashed keeps no reader waiting.
   const pool = new CodecPool({ threads: 1, idleMs: PEER_CODEC_IDLE_MS });
   const origins = new OriginSources(access, input.shape, config.origins);

@@ -3,10 +3,10 @@
  * Layers come through this host's peers, where it has any.
  */
 import { join } from 'node:path';
+import { parseHostPort } from '@shoal/oci/host-port';
 import { errorFields } from '@shoal/snapshotter';
 import type { ProxyConfig } from '../config/proxy-config.ts';
 import type { Log } from '../log/log.ts';
-import { parseMetricsAddress } from '../metrics/metrics-address.ts';
 import type { HostPeer } from '../peers/open-host-peer.ts';
 
 export type ServeProxyInput = {
@@ -24,7 +24,7 @@ export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | 
   const { config, root, dockerConfigDirectory, peer, log } = input;
   if (config === undefined) return undefined;
   const { RegistryProxy } = await import('@shoal/registry-proxy');
-  const { host, port } = parseMetricsAddress(config.listen) ?? { host: '127.0.0.1', port: 0 };
+  const { host, port } = parseHostPort(config.listen);
   const client = { dockerConfigDir: dockerConfigDirectory };
   try {
     const proxy = await RegistryProxy.listen({

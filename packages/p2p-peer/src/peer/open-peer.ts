@@ -1,6 +1,8 @@
 /** Opens the parts of a peer one after the other; what was opened is closed when a later one fails. */
+
 import type { CodecPool } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
+import { formatHostPort } from '@shoal/oci/host-port';
 import type { HostFacts } from '../identity/host.ts';
 import { Bans } from '../select/bans.ts';
 import { DownloadWindow } from '../select/download-window.ts';
@@ -117,7 +119,8 @@ async function openIdentity(
   const self: HostFacts = {
     ...{ host: trust.host, role: trust.role, zone, rack },
     get address() {
-      return formatAddress(advertise.host, advertise.port === 0 ? port.value : advertise.port);
+      const { host } = advertise;
+      return formatHostPort({ host, port: advertise.port === 0 ? port.value : advertise.port });
     },
   };
   const { files, token } = trust;
@@ -234,8 +237,4 @@ function reportTo(
       need.preheats.hear(answers);
     },
   });
-}
-
-function formatAddress(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

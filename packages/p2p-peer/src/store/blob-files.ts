@@ -5,6 +5,7 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type DiskIo, REAL_DISK_IO, STAT_BLOCK_BYTES } from '@shoal/blob-store/disk-io';
 import { errorCode } from '@shoal/errors';
 import type { BlobId } from '@shoal/oci';
 import { StoreDirectoryError, StoreFileError } from '../errors.ts';
@@ -14,28 +15,17 @@ import { makePrivate } from './store-directory.ts';
 const PRIVATE_FILE = 0o600;
 const OPEN_FLAGS = constants.O_RDWR | constants.O_NOFOLLOW;
 const MAKE_FLAGS = OPEN_FLAGS | constants.O_CREAT | constants.O_EXCL;
-/** Of `st_blocks` (stat(2)), whatever the file system's own blocks are. */
-const STAT_BLOCK_BYTES = 512;
 const SHARD_NAME = /^[0-9a-f]{2}$/;
 const FILE_NAME = /^[0-9a-f]{64}$/;
 
-/** How bytes get to the disk; a parameter so that a full or broken disk can be tried out. */
-export type StoreIo = {
-  readonly write: (file: FileHandle, bytes: Uint8Array, position: number) => Promise<void>;
-  readonly sync: (file: FileHandle) => Promise<void>;
+/** How bytes and records get to the disk. */
+export type StoreIo = DiskIo & {
   /** Around each change of records. */
   readonly record: (write: () => Promise<void>) => Promise<void>;
 };
 
 export const REAL_STORE_IO: StoreIo = {
-  async write(file, bytes, position) {
-    let done = 0;
-    while (done < bytes.length) {
-      const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-      done += bytesWritten;
-    }
-  },
-  sync: (file) => file.datasync(),
+  ...REAL_DISK_IO,
   record: (write) => write(),
 };
 

@@ -61,6 +61,8 @@ export type StoredBlobFacts = {
 
 export type StoreStats = Readonly<StoreCounters> & {
   readonly blobs: number;
+  /** Beside those of which bytes are held, those in use. */
+  readonly blobsRemembered: number;
   readonly bytes: number;
   readonly filesOpen: number;
   readonly deposits: number;
@@ -165,6 +167,7 @@ export class CompressedStore implements AsyncDisposable {
     return {
       ...this.#counters,
       blobs: this.#core.records.size,
+      blobsRemembered: this.#core.space.blobs,
       bytes: this.bytes,
       filesOpen: this.#openFiles.count,
       deposits: this.#deposits.count,

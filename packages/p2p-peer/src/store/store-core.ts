@@ -3,6 +3,7 @@
  * parts tell it what happens; it tells the journal and the space.
  */
 import { setImmediate as turn } from 'node:timers/promises';
+import { DiskState, isDiskFull } from '@shoal/blob-store/disk-state';
 import type { BlobId } from '@shoal/oci';
 import { StoredBlobSizeError, StoreRecordError } from '../errors.ts';
 import { STORE_FULL_EVICT_BYTES } from '../limits.ts';
@@ -10,7 +11,6 @@ import type { ByteRange } from '../ranges/byte-range.ts';
 import { BlobEntry } from './blob-entry.ts';
 import type { BlobFiles, StoreIo } from './blob-files.ts';
 import { Deposit } from './deposit.ts';
-import { DiskState, isDiskFull } from './disk-state.ts';
 import type { KnownBlob } from './known-blobs.ts';
 import type { OpenFiles } from './open-files.ts';
 import { segmentCount, segmentRange } from './segments.ts';
@@ -59,7 +59,11 @@ export class StoreCore {
 
   constructor(init: StoreCoreInit) {
     this.#init = init;
-    this.#disk = new DiskState(init.directory, init.onEvent);
+    this.#disk = new DiskState(
+      `store ${init.directory}`,
+      'reads go on, nothing new is kept',
+      init.onEvent,
+    );
     this.records = new Map([...init.known].map(([blobId, { record }]) => [blobId, record]));
     this.space = new StoreSpace({
       ...init,
@@ -108,6 +112,7 @@ export class StoreCore {
     entry.unload();
     open.common.close();
     this.entries.delete(entry.blobId);
+    if (!this.records.has(entry.blobId)) this.space.endUse(entry.blobId);
   }
 
   /** Records when blobs were used last; writes nothing afterwards. */

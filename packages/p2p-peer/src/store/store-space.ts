@@ -41,6 +41,11 @@ export class StoreSpace {
     this.#bytes += bytes;
   }
 
+  /** Blobs that are remembered: those with bytes, and those in use. */
+  get blobs(): number {
+    return this.#usage.size;
+  }
+
   bytesOf(blobId: BlobId): number {
     return this.#usage.get(blobId)?.bytes ?? 0;
   }
@@ -82,6 +87,12 @@ export class StoreSpace {
     this.#bytes -= usage.bytes;
     usage.bytes = 0;
     if (usage.pins === 0) this.#usage.delete(blobId);
+  }
+
+  /** Nobody uses it. What has no bytes is forgotten: others name as many blobs as they like. */
+  endUse(blobId: BlobId): void {
+    const usage = this.#usage.get(blobId);
+    if (usage?.bytes === 0 && usage.pins === 0) this.#usage.delete(blobId);
   }
 
   /** Once above the limit: evicts to somewhat below, or until all that is left is pinned. */

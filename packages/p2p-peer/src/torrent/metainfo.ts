@@ -8,7 +8,7 @@ import { parseBlobId } from '@shoal/oci';
 import { MetainfoError } from '../errors.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import { parseSwarmId } from '../identity/swarm-id.ts';
-import { METAINFO_BYTES_MAX } from '../limits.ts';
+import { METAINFO_BYTES_MAX, TORRENT_PIECE_BYTES_MAX, TORRENT_PIECE_BYTES_MIN } from '../limits.ts';
 import { checkAnnounce } from './announce.ts';
 import type { BencodeNode, BencodeValue } from './bencode.ts';
 import { decodeBencode, encodeBencode } from './bencode.ts';
@@ -16,8 +16,6 @@ import { pieceCountOf } from './piece-length.ts';
 
 /** Bytes of a SHA-1. */
 export const PIECE_HASH_BYTES = 20;
-const PIECE_BYTES_MIN = 16 << 10;
-const PIECE_BYTES_MAX = 64 << 20;
 
 export type MetainfoFields = {
   readonly blobId: BlobId;
@@ -87,7 +85,11 @@ function checkFields({ blobBytes, pieceBytes, pieceHashes, announce }: MetainfoF
     throw new MetainfoError(`a blob of ${blobBytes} bytes`);
   }
   const isPowerOfTwo = Number.isInteger(Math.log2(pieceBytes));
-  if (!isPowerOfTwo || pieceBytes < PIECE_BYTES_MIN || pieceBytes > PIECE_BYTES_MAX) {
+  if (
+    !isPowerOfTwo ||
+    pieceBytes < TORRENT_PIECE_BYTES_MIN ||
+    pieceBytes > TORRENT_PIECE_BYTES_MAX
+  ) {
     throw new MetainfoError(`pieces of ${pieceBytes} bytes`);
   }
   const pieces = pieceCountOf(blobBytes, pieceBytes);

@@ -1,4 +1,5 @@
 /** What hosts tell their trackers every few seconds, and what these answer. JSON, checked on both sides. */
+import { isHostPort } from '@shoal/oci/host-port';
 import { z } from 'zod';
 import { REPOSITORY_CHARACTERS_MAX } from '../trust/limits.ts';
 import { IMAGE_NAME_MAX, REPORT_BLOBS_MAX, REPORT_PREHEATS_MAX, SHOWN_NAME_MAX } from './limits.ts';
@@ -14,17 +15,14 @@ const imageName = z
   .regex(/^\P{Cc}*$/u);
 
 /** `host:port`, `[IPv6]:port`. */
-export const peerAddress = z
-  .string()
-  .max(300)
-  .regex(/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$/);
+export const peerAddress = z.string().max(300).refine(isHostPort);
 const bytes = z.int().nonnegative();
 const rate = z.number().nonnegative().max(1e15);
 const milliseconds = z.number().nonnegative().max(1e12);
 const hex40 = z.string().regex(/^[0-9a-f]{40}$/);
 export const preheatId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 
-/** Bytes per second, received from each kind of source and sent. */
+/** Bytes per second, received from each kind of source and sent, as a host reports them; its `PeerTraffic` counts the bytes. */
 export const ratesSchema = z.strictObject({
   /** Served from this host's own store. */
   local: rate,

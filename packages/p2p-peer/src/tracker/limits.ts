@@ -70,3 +70,29 @@ export const TRACKER_ANSWER_BYTES_MAX = 8 << 20;
 export const TRACKER_DEADLINE_MS = 1000;
 /** What a tracker says of one preheat: 65,536 hosts with a message each would be 32 MiB. */
 export const PREHEAT_ANSWER_BYTES_MAX = 32 << 20;
+/** Hosts on the page whose reads take longest. */
+export const SHOWN_SLOWEST_MAX = 10;
+/** Preheats on the page, the newest. */
+export const SHOWN_PREHEATS_MAX = 20;
+/** Lists of hosts, one for each zone, that are written once for all who ask. */
+export const ZONES_CACHED_MAX = 256;
+/** How long somebody may be silent. */
+export const HOST_SILENCE_MS_MAX = 2 * ANNOUNCE_INTERVAL_MS;
+/** Until a request is there, a report with its body. */
+export const TRACKER_REQUEST_TIMEOUT_MS = 10_000;
+/** Until the head of a request is there, and until TLS is agreed on. */
+export const TRACKER_HEAD_TIMEOUT_MS = 5_000;
+/** Longer than an interval: hosts keep their connection from one announce to the next. */
+export const TRACKER_KEEP_ALIVE_MS = 75_000;
+/** What a tracker that ends lets requests take. */
+export const TRACKER_CLOSE_MS_MAX = 2_000;
+/** The page's data is written once for all who look at it in this time. */
+export const VIEW_KEPT_MS = 1000;
+/** A tracker that fails is asked again after this time, then after twice as long, and so on. */
+export const TRACKER_RETRY_MS_MIN = 500;
+/** The longest of these times: half of an interval. */
+export const TRACKER_RETRY_MS_MAX = 15_000;
+/** Connections of a host to one tracker: a report does not wait for an announce. */
+export const TRACKER_LINK_CONNECTIONS_MAX = 2;
+/** How long a host is known that no tracker names any more. */
+export const HOST_KNOWN_MS = 60_000;

@@ -5,6 +5,7 @@
  */
 import type { HostName, HostRole } from '../identity/host.ts';
 import { parseHostName } from '../identity/host.ts';
+import { CERTIFICATE_NAMES_CHARACTERS_MAX } from './limits.ts';
 
 export type CertificateRole = HostRole | 'tracker';
 
@@ -20,8 +21,6 @@ const SPIFFE = 'spiffe://';
 const OURS = /^spiffe:\/\/shoal\/(peer|seed|tracker)\/([A-Za-z0-9][A-Za-z0-9._-]{0,252})$/;
 /** One name as Node writes it: `URI:text`, or `DNS:"text"` as a JSON string when it has odd characters. */
 const NAME = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y;
-/** A certificate of ours has a handful; a stranger's may have any number. */
-const NAMES_CHARACTERS_MAX = 64 << 10;
 
 /** The id of a host, for its certificate. */
 export function formatCertificateIdentity({ host, role }: CertificateIdentity): string {
@@ -33,7 +32,7 @@ export function identityOf(
   certificate: CertificateNames | undefined,
 ): CertificateIdentity | undefined {
   const text = certificate?.subjectaltname ?? certificate?.subjectAltName;
-  if (text === undefined || text.length > NAMES_CHARACTERS_MAX) return undefined;
+  if (text === undefined || text.length > CERTIFICATE_NAMES_CHARACTERS_MAX) return undefined;
   const ids = urisOf(text)?.filter((uri) => uri.toLowerCase().startsWith(SPIFFE));
   const [only, another] = ids ?? [];
   if (only === undefined || another !== undefined) return undefined;

@@ -4,7 +4,7 @@ import { quoted } from '@shoal/oci';
 import type { CertificateRole } from './certificate-identity.ts';
 import { isCertificateRole } from './certificate-identity.ts';
 import { CertificateRequestError } from './errors.ts';
-import { CERTIFICATE_ADDRESSES_MAX, CERTIFICATE_DAYS_MAX } from './limits.ts';
+import { CERTIFICATE_ADDRESSES_MAX, CERTIFICATE_DAYS, CERTIFICATE_DAYS_MAX } from './limits.ts';
 
 export type CertificateRequest = {
   readonly host: string;
@@ -25,11 +25,10 @@ export type CheckedCertificateRequest = {
 const HOST = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
 const DNS_NAME =
   /^(\*\.)?([a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$/i;
-const DAYS = 365;
 
 /** Throws `ERR_P2P_CERTIFICATE_REQUEST`. */
 export function checkCertificateRequest(request: CertificateRequest): CheckedCertificateRequest {
-  const { host, role, addresses, days = DAYS } = request;
+  const { host, role, addresses, days = CERTIFICATE_DAYS } = request;
   if (!HOST.test(host)) throw new CertificateRequestError(`${quoted(host)} names no host`);
   if (!isCertificateRole(role)) throw new CertificateRequestError(`no role ${quoted(role)}`);
   if (addresses.length > CERTIFICATE_ADDRESSES_MAX) {

@@ -22,3 +22,11 @@ export const CERTIFICATE_ADDRESSES_MAX = 64;
 export const CERTIFICATE_DAYS_MAX = 3650;
 /** How often certificate files are looked at: a renewed certificate is in use a minute later at most. */
 export const IDENTITY_CHECK_MS = 10_000;
+/** Names in a certificate: ours have a handful, those of strangers may have any number. */
+export const CERTIFICATE_NAMES_CHARACTERS_MAX = 64 << 10;
+/** Life of a certificate of a host when nobody says. */
+export const CERTIFICATE_DAYS = 365;
+/** A token that could not be renewed is asked for again after this time, then after twice as long, and so on. */
+export const TOKEN_RETRY_MS_MIN = 1000;
+/** The longest of these times: much less than the rest of a token that is renewed at half of its life. */
+export const TOKEN_RETRY_MS_MAX = 60_000;

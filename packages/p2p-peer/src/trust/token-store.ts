@@ -3,6 +3,7 @@
  * is valid when no tracker answers. However many want one at once, one request is under way.
  */
 import { orAbort } from '@shoal/concurrency';
+import { TOKEN_RETRY_MS_MAX, TOKEN_RETRY_MS_MIN } from './limits.ts';
 
 /** `token` is a secret. */
 export type FetchedToken = { readonly token: string; readonly expiresAtMs: number };
@@ -17,8 +18,6 @@ export type TokenStoreOptions = {
   readonly later?: (callback: () => void, delayMs: number) => () => void;
 };
 
-const RETRY_MS_MIN = 1000;
-const RETRY_MS_MAX = 60_000;
 /** Hosts that started together do not renew together. */
 const JITTER = 0.2;
 /** What the clock of a timer takes at most. */
@@ -74,7 +73,10 @@ export class TokenStore implements AsyncDisposable {
     const lifeMs = (fetched?.expiresAtMs ?? 0) - askedAtMs;
     if (fetched === undefined || lifeMs <= 0) {
       this.#failures += 1;
-      const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(this.#failures - 1, 10));
+      const delayMs = Math.min(
+        TOKEN_RETRY_MS_MAX,
+        TOKEN_RETRY_MS_MIN * 2 ** Math.min(this.#failures - 1, 10),
+      );
       this.#renewLater(delayMs * (0.5 + this.#random()));
       return;
     }
@@ -94,7 +96,7 @@ export class TokenStore implements AsyncDisposable {
 
   #renewLater(delayMs: number): void {
     this.#cancelTimer();
-    const boundedMs = Math.min(Math.max(delayMs, RETRY_MS_MIN / 2), DELAY_MS_MAX);
+    const boundedMs = Math.min(Math.max(delayMs, TOKEN_RETRY_MS_MIN / 2), DELAY_MS_MAX);
     this.#cancelTimer = this.#later(() => void this.#renew(), boundedMs);
   }
 

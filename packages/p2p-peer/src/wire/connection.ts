@@ -7,6 +7,7 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import { errorCode, ShoalError } from '@shoal/errors';
+import { type HostPort, parseHostPort } from '@shoal/oci/host-port';
 import { WireDialError, WireTimeoutError, WireUntrustedError } from './errors.ts';
 import { CLOSE_TIMEOUT_MS } from './limits.ts';
 import type { WireIdentity } from './wire-trust.ts';
@@ -18,17 +19,10 @@ export type DialOptions = {
   readonly signal?: AbortSignal | undefined;
 };
 
-const ADDRESS = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/;
-
 /** Connected. Throws `ERR_P2P_WIRE_DIAL`, `ERR_P2P_WIRE_TIMEOUT`, or the reason of the signal. */
 export async function dial({ address, timeoutMs, signal }: DialOptions): Promise<Socket> {
   signal?.throwIfAborted();
-  const [, ipv6, name, port] = ADDRESS.exec(address) ?? [];
-  const host = ipv6 ?? name;
-  if (host === undefined || Number(port) > 0xffff) {
-    throw new WireDialError(address, 'it is no address of the form host:port');
-  }
-  const socket = connect({ host, port: Number(port) });
+  const socket = connect(placeOf(address));
   const limit = new ConnectionLimit(socket, timeoutMs, 'answer', signal);
   try {
     await reached(socket, 'connect');
@@ -37,6 +31,14 @@ export async function dial({ address, timeoutMs, signal }: DialOptions): Promise
     throw limit.reason ?? new WireDialError(address, causeOf(error), { cause: error });
   } finally {
     limit.lift();
+  }
+}
+
+function placeOf(address: string): HostPort {
+  try {
+    return parseHostPort(address);
+  } catch (error) {
+    throw new WireDialError(address, 'it is no address of the form host:port', { cause: error });
   }
 }
 

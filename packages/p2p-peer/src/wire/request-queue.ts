@@ -2,15 +2,13 @@
  * Blocks that are asked of one peer: so many at once, the others wait, the most urgent first. What is
  * aborted is cancelled or never sent, and its place is free at once.
  */
-import type { Priority } from '@shoal/blob-store';
+import { PRIORITIES, type Priority } from '@shoal/blob-store';
 import { LatencyEstimate } from '../select/latency-estimate.ts';
 import type { BlockRequestOptions } from './blob-wire.ts';
 import { WireClosedError, WireRejectedError, WireUnavailableError } from './errors.ts';
 import { OUTSTANDING_REQUESTS_MAX, WAITING_REQUESTS_MAX } from './limits.ts';
 import type { WireBlock } from './peer-wire-handler.ts';
 import type { Block } from './piece-layout.ts';
-
-const MOST_URGENT_FIRST: readonly Priority[] = ['demand', 'prefetch', 'background'];
 
 /** What the queue needs of its wire. */
 export interface RequestLine {
@@ -133,7 +131,7 @@ export class RequestQueue {
   }
 
   #takeMostUrgent(): Waiting | undefined {
-    for (const priority of MOST_URGENT_FIRST) {
+    for (const priority of PRIORITIES) {
       const queue = this.#waiting[priority];
       for (const waiting of queue) {
         queue.delete(waiting);

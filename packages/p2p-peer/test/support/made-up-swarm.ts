@@ -1,5 +1,5 @@
 /** A swarm of made-up hosts for the page: three zones, a rollout under way, one slow host, two preheats. */
-import type { HostReport } from '../../src/tracker/index.ts';
+import type { HostReport } from '../../src/tracker/host-report.ts';
 import type { TrackerServer } from '../../src/tracker/server/index.ts';
 import {
   ADMIN_TOKEN,

@@ -2,18 +2,14 @@
  * A small world around one `RangeRead`: peers that hold things, homes, an origin, a clock. It keeps
  * the book of what is asked of whom and complains when a rule is broken.
  */
-import {
-  type ByteRange,
-  type Candidate,
-  type PeerId,
-  parsePeerId,
-  RangeRead,
-  RangeSet,
-  type ReadAction,
-  type ReadPolicy,
-  type SwarmView,
-} from '../../src/index.ts';
+import { parsePeerId } from '../../src/identity/peer-id.ts';
+import type { ByteRange, PeerId } from '../../src/index.ts';
 import { PIECE_BYTES } from '../../src/limits.ts';
+import { RangeSet } from '../../src/ranges/range-set.ts';
+import type { Candidate } from '../../src/select/candidate.ts';
+import { RangeRead } from '../../src/select/range-read.ts';
+import type { ReadAction, SwarmView } from '../../src/select/read-action.ts';
+import type { ReadPolicy } from '../../src/select/read-policy.ts';
 
 export type Asked = { readonly peer: PeerId; readonly range: ByteRange; readonly isHedge: boolean };
 

@@ -3,13 +3,12 @@ import { join } from 'node:path';
 import { CodecPool } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
+import type { ByteRange, StoreEvent } from '../../src/index.ts';
 import {
-  type ByteRange,
   CompressedStore,
   type CompressedStoreOptions,
   type CompressedStoreParts,
-  type StoreEvent,
-} from '../../src/index.ts';
+} from '../../src/store/compressed-store.ts';
 import type { SampleBytes } from './sample-bytes.ts';
 
 export type StoreFixture = {

@@ -6,7 +6,8 @@ import { type BlobId, parseBlobId } from '@shoal/oci';
 import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import { Agent, request } from 'undici';
 import { newPeerId } from '../../src/identity/peer-id.ts';
-import { type HostReport, TrackerClient } from '../../src/tracker/index.ts';
+import { TrackerClient } from '../../src/tracker/client/tracker-client.ts';
+import type { HostReport } from '../../src/tracker/host-report.ts';
 import { TrackerServer, type TrackerServerOptions } from '../../src/tracker/server/index.ts';
 import {
   type CertificateRole,
@@ -16,8 +17,8 @@ import {
   issueCertificate,
   loadTokenKey,
   loadTokenPublicKeys,
-  writePrivateFile,
 } from '../../src/trust/index.ts';
+import { writePrivateFile } from '../../src/trust/private-file.ts';
 
 export const LOOPBACK = { host: '127.0.0.1', port: 0 };
 export const ADMIN_TOKEN = 'admin-token-of-tests';

@@ -3,9 +3,11 @@
  * and token services lead is up to strangers, and a host's own services, its cloud's metadata and its
  * neighbours must not be within their reach. Ranges: IANA special-purpose registries (RFC 6890).
  */
+
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { BlockList, isIP } from 'node:net';
+import { formatHostPort } from '@shoal/oci/host-port';
 import type { buildConnector } from 'undici';
 import { RedirectError } from '../errors.ts';
 
@@ -46,7 +48,7 @@ type Connector = ReturnType<typeof buildConnector>;
 export class AddressGuard {
   readonly #trustedHosts: ReadonlySet<string>;
 
-  /** `host:port` of servers that may have any address. */
+  /** `host:port`, `[IPv6]:port` of servers that may have any address, in lower case as URLs have them. */
   constructor(trustedHosts: ReadonlySet<string>) {
     this.#trustedHosts = trustedHosts;
   }
@@ -76,7 +78,7 @@ export class AddressGuard {
 
   #isTrusted(host: string, port: string, protocol: string): boolean {
     const number = port || (protocol === 'https:' ? '443' : '80');
-    return this.#trustedHosts.has(`${host}:${number}`);
+    return this.#trustedHosts.has(formatHostPort({ host, port: Number(number) }));
   }
 }
 

@@ -18,6 +18,7 @@ import {
   openSource,
   openTarget,
 } from '@shoal/registry-client';
+import { noiseBytes } from '@shoal/test-kit';
 import type { Test } from 'tap';
 
 export type SuiteCase = {
@@ -30,17 +31,6 @@ export type SuiteCase = {
 const LARGE = noiseBytes(9_000_000, 1);
 
 type TestObject = Pick<Test, 'test'>;
-
-/** Bytes that repeat nowhere and are the same in every run. */
-export function noiseBytes(length: number, seed: number): Buffer {
-  const bytes = Buffer.alloc(length);
-  let state = seed * 2_654_435_761 + 1;
-  for (let index = 0; index < length; index++) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    bytes[index] = state >>> 24;
-  }
-  return bytes;
-}
 
 export async function writeBlob(
   target: ImageTarget,

@@ -2,7 +2,8 @@
  * Sends a blob, or a range of it, as fast as the client takes it. The end of a whole blob is held back
  * until its digest is known: a blob that is wrong never arrives whole.
  */
-import { digestLike } from '@shoal/oci';
+import type { CodecPool, HashStream } from '@shoal/blob-store';
+import { digestAlgorithm, digestLike } from '@shoal/oci';
 import { refusalOf } from '../answer/failure.ts';
 import { refusal } from '../answer/refusal.ts';
 import type { Reply, ReplyHead } from '../answer/reply.ts';
@@ -16,9 +17,11 @@ import type { Blob, BlobPart } from './blob-reads.ts';
 
 export class BlobSender {
   readonly #parts: PartsParts;
+  readonly #codecs: CodecPool;
 
-  constructor(parts: PartsParts) {
+  constructor(parts: PartsParts, codecs: CodecPool) {
     this.#parts = parts;
+    this.#codecs = codecs;
   }
 
   /** The upstream answers ranges with whole blobs, and so do we: anything else would cost it more. */
@@ -47,7 +50,8 @@ export class BlobSender {
     const signal = AbortSignal.any([request.signal, stop.signal]);
     const parts = blobParts(this.#parts, request, blob, { start, end }, signal);
     try {
-      const hash = span === undefined ? new BlobHash(blob.digest) : undefined;
+      using running = span === undefined ? this.#openHash(blob) : undefined;
+      const hash = running === undefined ? undefined : new BlobHash(blob.digest, running);
       await sendParts(
         await firstOf(parts, request, stop),
         parts,
@@ -66,6 +70,10 @@ export class BlobSender {
       stop.abort();
       await parts.return(undefined);
     }
+  }
+
+  #openHash({ digest }: Blob): HashStream {
+    return this.#codecs.openHash(digestAlgorithm(digest));
   }
 }
 
@@ -119,7 +127,7 @@ async function sendParts(
       await reply.write(bytes.subarray(0, freely), signal);
     }
     if (!isHeld) continue;
-    if (!hash.isRight()) throw new WrongContentError('the blob', blob.digest);
+    if (!(await hash.isRight())) throw new WrongContentError('the blob', blob.digest);
     begin();
     await reply.write(bytes.subarray(freely), signal);
   }

@@ -5,13 +5,11 @@
  */
 import {
   FIRST_READ_BYTES,
+  PARTS_HELD_MAX,
   READ_BYTES_HELD_MAX,
   READ_BYTES_MAX,
   SECOND_READ_BYTES,
 } from '../limits.ts';
-
-/** Each answer holds the part that is being sent and the next one. */
-const PARTS_HELD = 2;
 
 export class ReadSizes {
   #readers = 0;
@@ -26,7 +24,7 @@ export class ReadSizes {
 
   /** Bytes to read at `position` of a span that ends at `end`, `before` of which have been read. */
   next(position: number, end: number, before: number): number {
-    const share = READ_BYTES_HELD_MAX / (PARTS_HELD * Math.max(1, this.#readers));
+    const share = READ_BYTES_HELD_MAX / (PARTS_HELD_MAX * Math.max(1, this.#readers));
     const fair = 2 ** Math.floor(Math.log2(Math.max(share, FIRST_READ_BYTES)));
     const size = Math.min(fair, wanted(before));
     const edge = Math.floor(position / size) * size + size;

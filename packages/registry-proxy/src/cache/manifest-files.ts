@@ -8,14 +8,13 @@ import { join } from 'node:path';
 import { RunningTasks } from '@shoal/concurrency';
 import { type Digest, digestLike, isDigest, MANIFEST_BYTES_MAX } from '@shoal/oci';
 import { LRUCache } from 'lru-cache';
+import { MANIFEST_FILE_HEAD_BYTES_MAX } from '../limits.ts';
 
 export type StoredManifest = {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly bytes: Buffer;
 };
-
-const HEAD_BYTES_MAX = 512;
 
 export class ManifestFiles {
   readonly #directory: string;
@@ -64,7 +63,8 @@ export class ManifestFiles {
     if (this.#known.get(digest) === undefined) return undefined;
     const path = this.#pathOf(digest);
     const facts = await stat(path).catch(() => undefined);
-    const isSane = facts !== undefined && facts.size <= MANIFEST_BYTES_MAX + HEAD_BYTES_MAX;
+    const isSane =
+      facts !== undefined && facts.size <= MANIFEST_BYTES_MAX + MANIFEST_FILE_HEAD_BYTES_MAX;
     const file = isSane ? await readFile(path).catch(() => undefined) : undefined;
     const manifest = file === undefined ? undefined : decode(file, digest);
     if (manifest === undefined) {
@@ -109,7 +109,7 @@ export class ManifestFiles {
 }
 
 function decode(file: Buffer, digest: Digest): StoredManifest | undefined {
-  const end = file.subarray(0, HEAD_BYTES_MAX).indexOf(0x0a);
+  const end = file.subarray(0, MANIFEST_FILE_HEAD_BYTES_MAX).indexOf(0x0a);
   if (end === -1) return undefined;
   const bytes = file.subarray(end + 1);
   if (digestLike(digest, bytes) !== digest) return undefined;

@@ -1,12 +1,15 @@
 /** The HTTP server below the proxy: what of a connection is limited, and how it ends. */
+
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorCode } from '@shoal/errors';
+import { formatHostPort } from '@shoal/oci/host-port';
 import { ProxyListenError } from '../errors.ts';
 import {
   CLIENT_SILENT_MS,
   CLOSE_GRACE_MS,
+  CONNECTIONS_CHECK_MS,
   CONNECTIONS_MAX,
   HEAD_TIMEOUT_MS,
   HEADER_BYTES_MAX,
@@ -27,7 +30,6 @@ export type ListenAddress = {
 
 const HOST_DEFAULT = '127.0.0.1';
 const PORT_DEFAULT = 4001;
-const CHECK_INTERVAL_MS = 2_000;
 
 /** `hangUp`: nothing more is read from its connection. Must not reject. */
 export type Serve = (
@@ -45,7 +47,7 @@ export async function openProxyServer(
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: HEAD_TIMEOUT_MS,
     requestTimeout: HEAD_TIMEOUT_MS,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     insecureHTTPParser: false,
     requireHostHeader: true,
@@ -77,7 +79,10 @@ export async function openProxyServer(
     );
   });
   const address = await listen(server, host, port);
-  return { host: formatAddress(address), close: () => end(server) };
+  return {
+    host: formatHostPort({ host: address.address, port: address.port }),
+    close: () => end(server),
+  };
 }
 
 /** What is no request that Node understands gets an answer that needs none. */
@@ -112,10 +117,6 @@ async function listen(server: Server, host: string, port: number): Promise<Addre
   const address = server.address();
   if (typeof address === 'object' && address !== null) return address;
   throw new ProxyListenError(`cannot listen at ${host}:${port}`, { remedy: 'give a TCP address' });
-}
-
-function formatAddress({ address, family, port }: AddressInfo): string {
-  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 async function end(server: Server): Promise<void> {

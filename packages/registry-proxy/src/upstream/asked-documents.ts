@@ -28,6 +28,7 @@ import {
   DOCUMENTS_MAX,
   ERROR_BODY_BYTES_MAX,
   UPSTREAM_REST_MS,
+  UPSTREAM_SILENCES_MAX,
 } from '../limits.ts';
 
 export type DocumentRequest = {
@@ -50,8 +51,6 @@ export type UpstreamDocument = {
   /** Empty after a HEAD. */
   readonly body: Buffer;
 };
-
-const SILENCES_MAX = 2;
 
 export class AskedDocuments {
   readonly #access: RegistryAccess;
@@ -103,7 +102,8 @@ export class AskedDocuments {
 
   #noteSilence(): void {
     this.#silences++;
-    if (this.#silences >= SILENCES_MAX) this.#restsUntilMs = this.#clock() + UPSTREAM_REST_MS;
+    if (this.#silences >= UPSTREAM_SILENCES_MAX)
+      this.#restsUntilMs = this.#clock() + UPSTREAM_REST_MS;
   }
 
   /** A connection that was kept may have ended meanwhile: one more try is made at once. */

@@ -1,4 +1,6 @@
 /** What an upstream is: a registry that is asked, and how clients are told apart from each other. */
+
+import { isHostPort } from '@shoal/oci/host-port';
 import type { ClientOptions, StaticRegistry } from '@shoal/registry-client';
 import { ProxyConfigError } from '../errors.ts';
 import { UPSTREAMS_MAX } from '../limits.ts';
@@ -65,6 +67,7 @@ export function checkUpstreams(
     if (seen.has(name)) throw wrong(`the upstream ${name} is given twice`, 'leave one of them out');
     seen.add(name);
     addressOf(upstream);
+    redirectHostsOf(upstream);
   }
   if (standard !== undefined && !seen.has(upstreamName(standard))) {
     throw wrong(`the default upstream ${standard} is not among the upstreams`, 'add it');
@@ -84,6 +87,23 @@ export function addressOf({ name, address }: UpstreamOptions): URL {
     `the address of the upstream ${name} is not a plain http or https URL`,
     'write https://HOST[:PORT]; credentials go into their own settings',
   );
+}
+
+/** As URLs have them, with their ports. Throws `ERR_REGISTRY_PROXY_CONFIG`. */
+export function redirectHostsOf({ name, redirectHosts = [] }: UpstreamOptions): string[] {
+  return redirectHosts.map((text) => {
+    const url = isHostPort(text) ? URL.parse(`https://${text}`) : null;
+    if (url !== null) return hostAndPort(url);
+    throw wrong(
+      `${JSON.stringify(text)}, where the upstream ${name} may lead to, is no address`,
+      'write HOST:PORT or [IPv6]:PORT',
+    );
+  });
+}
+
+/** With the port also where it is that of the protocol. */
+export function hostAndPort({ hostname, port, protocol }: URL): string {
+  return `${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`;
 }
 
 function wrong(message: string, remedy: string): ProxyConfigError {

@@ -11,6 +11,8 @@ import { AskedDocuments, type DocumentRequest, type UpstreamDocument } from './a
 import {
   type AuthMode,
   addressOf,
+  hostAndPort,
+  redirectHostsOf,
   type UpstreamOptions,
   upstreamName,
 } from './upstream-options.ts';
@@ -45,7 +47,7 @@ export class Upstream {
   }
 
   #clientOptions(options: UpstreamOptions): ClientOptions {
-    const { caFile, insecure, credentials, redirectHosts = [], client = {} } = options;
+    const { caFile, insecure, credentials, client = {} } = options;
     return {
       ...client,
       caFile,
@@ -54,7 +56,7 @@ export class Upstream {
       ...(credentials === undefined
         ? {}
         : { credentialSources: [new StaticCredentials(new Map([[this.name, credentials]]))] }),
-      trustedHosts: new Set([hostAndPort(this.address), ...redirectHosts]),
+      trustedHosts: new Set([hostAndPort(this.address), ...redirectHostsOf(options)]),
       timeouts: {
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
         headersTimeoutMs: FIRST_BYTES_TIMEOUT_MS,
@@ -97,9 +99,4 @@ export class Upstream {
   close(): Promise<void> {
     return this.#access.close();
   }
-}
-
-function hostAndPort(url: URL): string {
-  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-  return `${url.hostname.replace(/^\[|\]$/g, '')}:${port}`;
 }

@@ -4,8 +4,7 @@
  * of extents would move to and fro.
  */
 import type { HostFacts, HostName } from '../../identity/host.ts';
-
-const KEPT_MS = 60_000;
+import { HOST_KNOWN_MS } from '../limits.ts';
 
 export class KnownHosts {
   readonly #hosts = new Map<HostName, { readonly facts: HostFacts; readonly namedAtMs: number }>();
@@ -23,7 +22,7 @@ export class KnownHosts {
   named(hosts: readonly HostFacts[], nowMs: number): void {
     for (const facts of hosts) this.#hosts.set(facts.host, { facts, namedAtMs: nowMs });
     for (const [host, { namedAtMs }] of this.#hosts) {
-      if (namedAtMs < nowMs - KEPT_MS) this.#hosts.delete(host);
+      if (namedAtMs < nowMs - HOST_KNOWN_MS) this.#hosts.delete(host);
     }
     this.#list = undefined;
   }

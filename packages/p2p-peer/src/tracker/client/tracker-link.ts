@@ -6,7 +6,12 @@ import { Agent, type Dispatcher } from 'undici';
 import { identityOf } from '../../trust/certificate-identity.ts';
 import type { IdentityFiles } from '../../trust/identity-files.ts';
 import { TrackerAnswerError, TrackerAwayError, TrackerOptionsError } from '../errors.ts';
-import { TRACKER_ANSWER_BYTES_MAX } from '../limits.ts';
+import {
+  TRACKER_ANSWER_BYTES_MAX,
+  TRACKER_LINK_CONNECTIONS_MAX,
+  TRACKER_RETRY_MS_MAX,
+  TRACKER_RETRY_MS_MIN,
+} from '../limits.ts';
 
 export type LinkRequest = {
   readonly method: 'GET' | 'POST';
@@ -32,10 +37,6 @@ export type TrackerLinkOptions = {
   /** Hears that it is away, once, and of answers that are none. */
   readonly onProblem: (error: unknown) => void;
 };
-
-const RETRY_MS_MIN = 500;
-const RETRY_MS_MAX = 15_000;
-const CONNECTIONS = 2;
 
 export class TrackerLink {
   readonly url: string;
@@ -94,7 +95,10 @@ export class TrackerLink {
       return;
     }
     this.#failures += 1;
-    const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(this.#failures - 1, 10));
+    const delayMs = Math.min(
+      TRACKER_RETRY_MS_MAX,
+      TRACKER_RETRY_MS_MIN * 2 ** Math.min(this.#failures - 1, 10),
+    );
     this.#awayUntilMs = this.#nowMs() + delayMs * (0.5 + this.#random());
     if (this.#failures > 1) return;
     const detail = error instanceof Error ? error.message : 'no answer';
@@ -126,7 +130,7 @@ export class TrackerLink {
   #newAgent(): Agent {
     const { ca, cert, key } = this.#identity.current;
     return new Agent({
-      connections: CONNECTIONS,
+      connections: TRACKER_LINK_CONNECTIONS_MAX,
       pipelining: 1,
       keepAliveTimeout: 60_000,
       connect: { ca, cert, key, minVersion: 'TLSv1.3', checkServerIdentity: refuseOthers },

@@ -19,13 +19,13 @@ import type { AnnounceGate } from './announce-gate.ts';
 import type { Asker } from './asker.ts';
 import type { KnownBlob } from './known-blobs.ts';
 import type { TrackedHost } from './swarm-peer.ts';
-import type { Announce, SwarmTable } from './swarm-table.ts';
+import type { Announce, TrackedSwarms } from './tracked-swarms.ts';
 
 const EVENTS = ['started', 'stopped', 'completed', 'update', 'paused'] as const;
 const MIN_INTERVAL_S = ANNOUNCE_INTERVAL_MS_MIN / 1000;
 
 export type AnnounceEngineOptions = {
-  readonly table: SwarmTable;
+  readonly table: TrackedSwarms;
   readonly gate: AnnounceGate;
   readonly nowMs: () => number;
   /** Hears of what is our fault. */
@@ -34,7 +34,7 @@ export type AnnounceEngineOptions = {
 
 export class AnnounceEngine {
   readonly #engine: Engine;
-  readonly #table: SwarmTable;
+  readonly #table: TrackedSwarms;
   readonly #gate: AnnounceGate;
   readonly #nowMs: () => number;
   readonly #onProblem: (error: unknown) => void;

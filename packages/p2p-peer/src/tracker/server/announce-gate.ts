@@ -3,8 +3,10 @@
  * and by the token they show if they show one. Everybody else, on the plain port: torrents of public
  * repositories. What is refused looks like what is not known.
  */
+
 import type { KeyObject } from 'node:crypto';
 import { parseBlobId } from '@shoal/oci';
+import { formatHostPort } from '@shoal/oci/host-port';
 import type { HostFacts } from '../../identity/host.ts';
 import { swarmIdOf } from '../../identity/swarm-id.ts';
 import { isCovered } from '../../trust/grant.ts';
@@ -15,7 +17,7 @@ import type { Asker } from './asker.ts';
 import type { HostPolicy } from './host-policy.ts';
 import type { KnownBlob } from './known-blobs.ts';
 import type { TrackedHost } from './swarm-peer.ts';
-import type { SwarmTable } from './swarm-table.ts';
+import type { TrackedSwarms } from './tracked-swarms.ts';
 
 /** What the address of an announce says; what strangers repeat comes as a list. */
 export type AnnounceParams = { readonly [name: string]: unknown };
@@ -24,14 +26,14 @@ export type HostAsker = Asker & { readonly kind: 'host' };
 type Covers = (repository: string) => boolean;
 
 export type AnnounceGateOptions = {
-  readonly table: SwarmTable;
+  readonly table: TrackedSwarms;
   readonly policy: HostPolicy;
   readonly tokenPublicKeys: readonly KeyObject[];
   readonly nowMs: () => number;
 };
 
 export class AnnounceGate {
-  readonly #table: SwarmTable;
+  readonly #table: TrackedSwarms;
   readonly #policy: HostPolicy;
   readonly #tokenPublicKeys: readonly KeyObject[];
   readonly #nowMs: () => number;
@@ -85,7 +87,7 @@ export class AnnounceGate {
   seeHost({ host, role }: HostAsker, params: AnnounceParams, nowMs: number): TrackedHost {
     const known = this.#table.hosts.get(host)?.facts;
     const { ip, port } = params;
-    const seenAs = `${String(ip).includes(':') ? `[${String(ip)}]` : String(ip)}:${String(port)}`;
+    const seenAs = formatHostPort({ host: String(ip), port: Number(port) });
     const facts: HostFacts = {
       host,
       role,

@@ -5,12 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import type { HostFacts, HostName } from '../../identity/host.ts';
 import { TrackerRequestError } from '../errors.ts';
-import { ANNOUNCE_INTERVAL_MS, TRACKER_HOSTS_MAX } from '../limits.ts';
+import { HOST_SILENCE_MS_MAX, TRACKER_HOSTS_MAX, ZONES_CACHED_MAX } from '../limits.ts';
 import type { TrackedHost } from './swarm-peer.ts';
-
-/** How long somebody may be silent. */
-export const SILENCE_MS_MAX = 2 * ANNOUNCE_INTERVAL_MS;
-const ZONES_CACHED_MAX = 256;
 
 /** JSON of the hosts, and what tells it from an earlier one. */
 export type HostsPage = { readonly etag: string; readonly body: string };
@@ -67,7 +63,9 @@ export class HostTable {
 
   /** Those who were silent too long. */
   silent(nowMs: number): readonly TrackedHost[] {
-    return [...this.#hosts.values()].filter(({ seenAtMs }) => seenAtMs < nowMs - SILENCE_MS_MAX);
+    return [...this.#hosts.values()].filter(
+      ({ seenAtMs }) => seenAtMs < nowMs - HOST_SILENCE_MS_MAX,
+    );
   }
 
   /** All of them, or with a zone those in it and the seeds of all zones. */

@@ -1,17 +1,22 @@
 /** One port of the tracker, with maxima for everything that a stranger decides. */
+
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { errorCode } from '@shoal/errors';
+import type { HostPort } from '@shoal/oci/host-port';
 import type { IdentityFiles } from '../../trust/identity-files.ts';
 import { TrackerOptionsError } from '../errors.ts';
-import { TRACKER_HEADER_BYTES_MAX } from '../limits.ts';
+import {
+  TRACKER_CLOSE_MS_MAX,
+  TRACKER_HEAD_TIMEOUT_MS,
+  TRACKER_HEADER_BYTES_MAX,
+  TRACKER_KEEP_ALIVE_MS,
+  TRACKER_REQUEST_TIMEOUT_MS,
+} from '../limits.ts';
 import { createSecureServer, createServer } from './node-http.ts';
 
-/** `host` '': all addresses of the machine. */
-export type ListenAddress = { readonly host: string; readonly port: number };
-
 export type ListenerOptions = {
-  readonly address: ListenAddress;
+  readonly address: HostPort;
   readonly connectionsMax: number;
   /** With it TLS is spoken, and everybody is asked for a certificate. */
   readonly identity?: IdentityFiles | undefined;
@@ -19,12 +24,6 @@ export type ListenerOptions = {
   /** Hears when connections cannot be accepted, for example because there are too many open files. */
   readonly onProblem: (error: unknown) => void;
 };
-
-const REQUEST_TIMEOUT_MS = 10_000;
-const HEADERS_TIMEOUT_MS = 5_000;
-/** Longer than an interval: hosts keep their connection from one announce to the next. */
-const KEEP_ALIVE_MS = 75_000;
-const CLOSE_MS_MAX = 2_000;
 
 export class HttpListener implements AsyncDisposable {
   readonly #server: Server;
@@ -63,7 +62,7 @@ export class HttpListener implements AsyncDisposable {
   }
 
   /** With the port that the system chose for 0. */
-  get address(): ListenAddress {
+  get address(): HostPort {
     const address = this.#server.address();
     if (!isAddressInfo(address)) return { host: '', port: 0 };
     return { host: address.address, port: address.port };
@@ -80,7 +79,7 @@ export class HttpListener implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
     this.#server.closeIdleConnections();
-    const late = setTimeout(() => this.#server.closeAllConnections(), CLOSE_MS_MAX);
+    const late = setTimeout(() => this.#server.closeAllConnections(), TRACKER_CLOSE_MS_MAX);
     await promise;
     clearTimeout(late);
   }
@@ -92,9 +91,9 @@ export class HttpListener implements AsyncDisposable {
 
 const HTTP_OPTIONS = {
   maxHeaderSize: TRACKER_HEADER_BYTES_MAX,
-  requestTimeout: REQUEST_TIMEOUT_MS,
-  headersTimeout: HEADERS_TIMEOUT_MS,
-  keepAliveTimeout: KEEP_ALIVE_MS,
+  requestTimeout: TRACKER_REQUEST_TIMEOUT_MS,
+  headersTimeout: TRACKER_HEAD_TIMEOUT_MS,
+  keepAliveTimeout: TRACKER_KEEP_ALIVE_MS,
 } as const;
 
 function plainServer(): Server {
@@ -112,7 +111,7 @@ function secureServer(identity: IdentityFiles): Server {
     requestCert: true,
     // Who shows none is anybody, who may ask whether we are well, or show the administrator's token.
     rejectUnauthorized: false,
-    handshakeTimeout: HEADERS_TIMEOUT_MS,
+    handshakeTimeout: TRACKER_HEAD_TIMEOUT_MS,
   });
 }
 

@@ -1,6 +1,12 @@
 /** Writes what the page shows. Bounded: of more hosts or blobs only the number is told. */
 import { NO_RATES } from '../host-report.ts';
-import { SHOWN_BLOBS_MAX, SHOWN_HOLDERS_MAX, SHOWN_HOSTS_MAX } from '../limits.ts';
+import {
+  SHOWN_BLOBS_MAX,
+  SHOWN_HOLDERS_MAX,
+  SHOWN_HOSTS_MAX,
+  SHOWN_PREHEATS_MAX,
+  SHOWN_SLOWEST_MAX,
+} from '../limits.ts';
 import type {
   BlobView,
   HolderView,
@@ -11,14 +17,11 @@ import type {
 import type { KnownBlob } from './known-blobs.ts';
 import type { Preheat, PreheatTable } from './preheat-table.ts';
 import type { Holding, TrackedHost } from './swarm-peer.ts';
-import type { SwarmTable } from './swarm-table.ts';
 import { totalRates } from './total-rates.ts';
-
-const SLOWEST_SHOWN = 10;
-const PREHEATS_SHOWN = 20;
+import type { TrackedSwarms } from './tracked-swarms.ts';
 
 export function renderSwarm(
-  table: SwarmTable,
+  table: TrackedSwarms,
   preheats: PreheatTable,
   { nowMs, startedAtMs }: { readonly nowMs: number; readonly startedAtMs: number },
 ): SwarmOverview {
@@ -41,7 +44,7 @@ export function renderSwarm(
       .slice(0, SHOWN_HOSTS_MAX)
       .map((host) => hostView(host, nowMs)),
     blobs: blobs.slice(0, SHOWN_BLOBS_MAX),
-    preheats: preheats.list().slice(0, PREHEATS_SHOWN).map(preheatView),
+    preheats: preheats.list().slice(0, SHOWN_PREHEATS_MAX).map(preheatView),
     slowest: slowestOf(hosts),
   };
 }
@@ -132,5 +135,5 @@ function slowestOf(hosts: readonly TrackedHost[]): SwarmOverview['slowest'] {
       report?.missMs === undefined ? [] : [{ host: facts.host, ...report.missMs }],
     )
     .sort((left, right) => right.p99 - left.p99)
-    .slice(0, SLOWEST_SHOWN);
+    .slice(0, SHOWN_SLOWEST_MAX);
 }

@@ -6,16 +6,16 @@ import type { AnnounceGate, HostAsker } from './announce-gate.ts';
 import type { KnownBlob } from './known-blobs.ts';
 import type { PreheatTable } from './preheat-table.ts';
 import type { Holding } from './swarm-peer.ts';
-import type { SwarmTable } from './swarm-table.ts';
+import type { TrackedSwarms } from './tracked-swarms.ts';
 
 export type ReportIntakeOptions = {
-  readonly table: SwarmTable;
+  readonly table: TrackedSwarms;
   readonly gate: AnnounceGate;
   readonly preheats: PreheatTable;
 };
 
 export class ReportIntake {
-  readonly #table: SwarmTable;
+  readonly #table: TrackedSwarms;
   readonly #gate: AnnounceGate;
   readonly #preheats: PreheatTable;
 

@@ -1,6 +1,7 @@
 /** What the tracker counts, and all it knows in the text format of Prometheus. */
-import type { SwarmTable } from './swarm-table.ts';
+
 import { totalRates } from './total-rates.ts';
+import type { TrackedSwarms } from './tracked-swarms.ts';
 
 export type Counter =
   | 'announces'
@@ -36,7 +37,7 @@ export class TrackerCounts {
     this.#counts[counter] += 1;
   }
 
-  text(table: SwarmTable): string {
+  text(table: TrackedSwarms): string {
     const hosts = [...table.hosts.values()].map(({ facts }) => facts.role);
     const seeds = hosts.filter((role) => role === 'seed').length;
     const rates = Object.entries(totalRates(table.hosts.values()));

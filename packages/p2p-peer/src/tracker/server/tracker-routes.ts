@@ -5,7 +5,7 @@ import { TOKEN_LIFE_MS } from '../../trust/limits.ts';
 import { signToken } from '../../trust/token.ts';
 import { TrackerRequestError } from '../errors.ts';
 import { hostReportSchema, shownName } from '../host-report.ts';
-import { PREHEAT_BYTES_MAX, REPORT_BYTES_MAX } from '../limits.ts';
+import { PREHEAT_BYTES_MAX, REPORT_BYTES_MAX, VIEW_KEPT_MS } from '../limits.ts';
 import type { AnnounceEngine } from './announce-engine.ts';
 import type { HostAsker } from './announce-gate.ts';
 import type { Asker, PortKind } from './asker.ts';
@@ -16,7 +16,7 @@ import { sendPageFile } from './page-files.ts';
 import { type PreheatTable, preheatRequestSchema } from './preheat-table.ts';
 import { preheatView, renderSwarm } from './render-swarm.ts';
 import type { ReportIntake } from './report-intake.ts';
-import type { SwarmTable } from './swarm-table.ts';
+import type { TrackedSwarms } from './tracked-swarms.ts';
 import type { TrackerCounts } from './tracker-counts.ts';
 
 export type Call = {
@@ -31,7 +31,7 @@ export type Call = {
 };
 
 export type TrackerRoutesOptions = {
-  readonly table: SwarmTable;
+  readonly table: TrackedSwarms;
   readonly preheats: PreheatTable;
   readonly engine: AnnounceEngine;
   readonly intake: ReportIntake;
@@ -43,8 +43,7 @@ export type TrackerRoutesOptions = {
   readonly nowMs: () => number;
 };
 
-/** The page's data is written once for all who look at it, and takes a tenth of the time at most. */
-const VIEW_KEPT_MS = 1000;
+/** To write the page's data takes a tenth of the time at most. */
 const VIEW_REST = 10;
 const PREHEAT = /^(GET|DELETE) \/v1\/preheats\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})$/;
 

@@ -3,10 +3,12 @@
  * in nobody's way: no read waits for it, and nothing of it is on disk, so two or more of them run side by
  * side and are started anew at any time.
  */
+
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { ShoalError } from '@shoal/errors';
+import type { HostPort } from '@shoal/oci/host-port';
 import type { IdentityFiles } from '../../trust/identity-files.ts';
 import { TrackerRequestError } from '../errors.ts';
 import {
@@ -22,22 +24,22 @@ import { AnnounceGate } from './announce-gate.ts';
 import { Askers, type PortKind } from './asker.ts';
 import { checkRules, type HostGrant, HostPolicy } from './host-policy.ts';
 import { type Refusal, sendError } from './http-answer.ts';
-import { HttpListener, type ListenAddress } from './http-listener.ts';
+import { HttpListener } from './http-listener.ts';
 import { PreheatTable } from './preheat-table.ts';
 import { ReportIntake } from './report-intake.ts';
 import { type RequestRate, RequestRates } from './request-rates.ts';
-import { SwarmTable } from './swarm-table.ts';
+import { TrackedSwarms } from './tracked-swarms.ts';
 import { TrackerCounts } from './tracker-counts.ts';
 import { TrackerRoutes } from './tracker-routes.ts';
 
 export type TrackerServerOptions = {
   /** For our hosts, by certificate. */
-  readonly listen: ListenAddress;
+  readonly listen: HostPort;
   readonly identity: IdentityFiles;
   /** For standard clients: torrents of public repositories only. */
-  readonly plainListen?: ListenAddress | undefined;
+  readonly plainListen?: HostPort | undefined;
   /** For people: the page, metrics, preheats. Without TLS and certificates: an address that only they reach. */
-  readonly pageListen?: ListenAddress | undefined;
+  readonly pageListen?: HostPort | undefined;
   /** Names that people call the page's address by, besides `localhost` and addresses. */
   readonly pageNames?: readonly string[];
   readonly grants: readonly HostGrant[];
@@ -61,7 +63,7 @@ const ADDRESS_RATE = { burst: ADDRESS_REQUESTS_BURST, perSecond: ADDRESS_REQUEST
 export class TrackerServer implements AsyncDisposable {
   readonly #options: TrackerServerOptions;
   readonly #nowMs: () => number;
-  readonly #table: SwarmTable;
+  readonly #table: TrackedSwarms;
   readonly #counts = new TrackerCounts();
   readonly #askers: Askers;
   readonly #engine: AnnounceEngine;
@@ -88,7 +90,7 @@ export class TrackerServer implements AsyncDisposable {
     checkRules(publicRepositories);
     this.#options = options;
     this.#nowMs = nowMs;
-    this.#table = new SwarmTable({ publicRules: publicRepositories, random });
+    this.#table = new TrackedSwarms({ publicRules: publicRepositories, random });
     this.#askers = new Askers(options.adminToken, nowMs);
     this.#hostRates = new RequestRates(options.hostRate ?? HOST_RATE);
     const table = this.#table;
@@ -128,7 +130,7 @@ export class TrackerServer implements AsyncDisposable {
   }
 
   /** Where it listens: with the port that the system chose for 0. */
-  address(port: PortKind): ListenAddress | undefined {
+  address(port: PortKind): HostPort | undefined {
     return this.#listeners.get(port)?.address;
   }
 

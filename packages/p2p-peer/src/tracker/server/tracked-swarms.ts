@@ -9,12 +9,13 @@ import { TrackerRequestError } from '../errors.ts';
 import type { HostReport } from '../host-report.ts';
 import {
   ANNOUNCE_INTERVAL_MS_MIN,
+  HOST_SILENCE_MS_MAX,
   PLAIN_PEERS_PER_ADDRESS_MAX,
   SWARMS_PER_HOST_MAX,
   TRACKER_PEERS_MAX,
   TRACKER_SWARMS_MAX,
 } from '../limits.ts';
-import { HostTable, SILENCE_MS_MAX } from './host-table.ts';
+import { HostTable } from './host-table.ts';
 import { type KnownBlob, KnownBlobs } from './known-blobs.ts';
 import { Swarm } from './swarm.ts';
 import type { Holding, SwarmPeer, TrackedHost } from './swarm-peer.ts';
@@ -35,12 +36,12 @@ export type AnnounceAnswer = {
   readonly peers: readonly SwarmPeer[];
 };
 
-export type SwarmTableOptions = {
+export type TrackedSwarmsOptions = {
   readonly publicRules: readonly string[];
   readonly random: () => number;
 };
 
-export class SwarmTable {
+export class TrackedSwarms {
   readonly hosts = new HostTable();
   readonly blobs: KnownBlobs;
   readonly #swarms = new Map<string, Swarm>();
@@ -49,7 +50,7 @@ export class SwarmTable {
   #peerCount = 0;
   #sweptAtMs = 0;
 
-  constructor({ publicRules, random }: SwarmTableOptions) {
+  constructor({ publicRules, random }: TrackedSwarmsOptions) {
     this.blobs = new KnownBlobs(publicRules);
     this.#random = random;
   }
@@ -192,7 +193,7 @@ export class SwarmTable {
     for (const host of this.hosts.silent(nowMs)) this.forget(host);
     for (const swarm of this.#swarms.values()) {
       for (const peer of swarm.peers()) {
-        if (peer.seenAtMs < nowMs - SILENCE_MS_MAX) this.#delete(peer);
+        if (peer.seenAtMs < nowMs - HOST_SILENCE_MS_MAX) this.#delete(peer);
       }
       if (swarm.size === 0) this.#swarms.delete(swarm.id);
     }

@@ -1,6 +1,11 @@
-/** What is known of the disk of a store: tells once that it refuses writes, and once that it takes them. */
+/** What is known of a disk that something is kept on: tells once that it refuses writes, and once that it takes them. */
 import { errorCode } from '@shoal/errors';
-import type { StoreEventSink } from './store-event.ts';
+
+export type DiskEvent = {
+  readonly kind: 'disk-full' | 'write-failed' | 'disk-writable';
+  readonly message: string;
+  readonly error?: unknown;
+};
 
 /** True for the errors that mean "no space", for anybody or for this user. */
 export function isDiskFull(error: unknown): boolean {
@@ -9,12 +14,15 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 export class DiskState {
-  readonly #directory: string;
-  readonly #onEvent: StoreEventSink;
+  readonly #name: string;
+  readonly #meanwhile: string;
+  readonly #onEvent: (event: DiskEvent) => void;
   #told: 'disk-full' | 'write-failed' | undefined;
 
-  constructor(directory: string, onEvent: StoreEventSink) {
-    this.#directory = directory;
+  /** `meanwhile`: what goes on while nothing can be written, for the message. */
+  constructor(name: string, meanwhile: string, onEvent: (event: DiskEvent) => void) {
+    this.#name = name;
+    this.#meanwhile = meanwhile;
     this.#onEvent = onEvent;
   }
 
@@ -23,14 +31,13 @@ export class DiskState {
     if (this.#told === kind) return;
     this.#told = kind;
     const what = kind === 'disk-full' ? 'the disk is full' : 'the disk refuses writes';
-    const message = `store ${this.#directory}: ${what}; reads go on, nothing new is kept`;
-    this.#onEvent({ kind, message, error });
+    this.#onEvent({ kind, message: `${this.#name}: ${what}; ${this.#meanwhile}`, error });
   }
 
   onWritten(): void {
     if (this.#told === undefined) return;
     this.#told = undefined;
-    const message = `store ${this.#directory}: the disk takes writes again`;
+    const message = `${this.#name}: the disk takes writes again`;
     this.#onEvent({ kind: 'disk-writable', message });
   }
 }
