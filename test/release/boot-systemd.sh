@@ -15,6 +15,8 @@ if [ "${3:-}" != inside ]; then
 fi
 
 mount --make-rprivate /
+# A mount of its own: systemd gives units mount namespaces only where / is one.
+mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,ro,bind "$root/proc/sys"
@@ -24,7 +26,10 @@ mount -t tmpfs -o mode=755 tmpfs "$root/dev"
 for node in null zero full random urandom tty fuse; do
   cp --archive "/dev/$node" "$root/dev/$node"
 done
-mkdir "$root/dev/shm"
+# PrivateDevices makes copies of these.
+mkdir "$root/dev/shm" "$root/dev/pts"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mount -t tmpfs tmpfs "$root/tmp"
 mkdir -p "$root/etc/systemd/system"
@@ -35,5 +40,10 @@ done
 printf '[Unit]\nAfter=basic.target\n[Service]\nType=oneshot\nExecStart=/bin/sh -c %s\n' \
   '"/bin/sh -eu /inner.sh > /inner.log 2>&1; systemctl poweroff --force --force"' \
   > "$root/etc/systemd/system/inner.service"
-exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" \
+cd "$root"
+pivot_root . .
+umount --lazy .
+# As process 1 of a machine it would do so itself: credentials of units are mounted by another process.
+mount --make-rshared /
+exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
   /lib/systemd/systemd --unit=inner.service --show-status=no

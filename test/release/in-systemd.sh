@@ -77,6 +77,32 @@ systemctl start shoal-snapshotter
 [ -S /run/shoal/snapshotter.sock ]
 check LGPL-3
 
+say 'the tracker: without root, its keys are copies that nobody else can read'
+shoal ca init --dir /root/ca
+shoal ca issue --dir /root/ca --role tracker --host tracker-0 --out /etc/shoal/tracker
+echo "SHOAL_TRACKER_OPTIONS=--listen 127.0.0.1:0 --grant '*=docker.io/*'" > /etc/shoal/tracker.env
+systemctl start shoal-tracker
+[ "$(stat --format %a /etc/shoal/tracker/tls.key)" = 600 ]
+until_true sh -c 'journalctl --unit shoal-tracker | grep -q "hosts: https://127.0.0.1:"'
+tracker=$(show shoal-tracker MainPID)
+[ "$(stat --format %u "/proc/$tracker")" != 0 ]
+kill -9 "$tracker"
+until_true sh -c 'journalctl --unit shoal-tracker | grep -c "hosts: https://127.0.0.1:" | grep -q 2'
+
+say 'the proxy: without root, with a directory for manifests'
+echo 'SHOAL_PROXY_OPTIONS=--listen 127.0.0.1:0 --upstream docker.io --auth own' > /etc/shoal/proxy.env
+systemctl start shoal-proxy
+until_true sh -c 'journalctl --unit shoal-proxy | grep -q "mirrors docker.io"'
+[ "$(stat --format %u "/proc/$(show shoal-proxy MainPID)")" != 0 ]
+[ -d /var/cache/private/shoal-proxy ]
+
+say 'the package again: both are started anew'
+before="$(show shoal-tracker MainPID) $(show shoal-proxy MainPID)"
+dpkg --install /shoal.deb
+after="$(show shoal-tracker MainPID) $(show shoal-proxy MainPID)"
+[ "$(show shoal-tracker ActiveState) $(show shoal-proxy ActiveState)" = 'active active' ]
+[ "${before% *}" != "${after% *}" ] && [ "${before#* }" != "${after#* }" ]
+
 say 'busy: package and unit stay'
 sleep 1000 < /mnt/app/GPL-3 &
 sleeper=$!
@@ -91,5 +117,6 @@ say 'remove'
 dpkg --remove shoal
 if grep ' /mnt/app ' /proc/self/mountinfo; then exit 1; fi
 [ "$(show shoal-snapshotter ActiveState)" = inactive ]
+[ "$(show shoal-tracker ActiveState) $(show shoal-proxy ActiveState)" = 'inactive inactive' ]
 [ -z "$(pidof node)" ]
 echo 'all done'
