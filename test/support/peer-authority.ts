@@ -20,6 +20,8 @@ export type PeerConfigText = {
   readonly seeds: readonly string[];
   /** `https://...` of each. @default none */
   readonly trackers?: readonly string[];
+  /** TOML of the names that lead to hosts. */
+  readonly discovery?: string | undefined;
   readonly zone?: string;
   readonly registryHost: string;
   /** Mirrors the registry, which speaks plain HTTP. @default false */
@@ -81,7 +83,8 @@ export function writePlainHttp(home: string, registryHost: string): void {
 }
 
 export function peerConfigText(text: PeerConfigText): string {
-  const { home, listen, seeds, zone = 'z', registryHost, isMirror, trackers = [] } = text;
+  const { home, listen, seeds, discovery, zone = 'z', registryHost, isMirror } = text;
+  const { trackers = [] } = text;
   const upstream = `{ name = "${registryHost}", address = "http://${registryHost}" }`;
   return [
     '[registry]',
@@ -93,6 +96,7 @@ export function peerConfigText(text: PeerConfigText): string {
     'rack = "r"',
     `seeds = [${seeds.join(', ')}]`,
     `trackers = ${JSON.stringify(trackers)}`,
+    ...(discovery === undefined ? [] : [`discovery = ${discovery}`]),
     `origins = ["${registryHost}"]`,
     ...(isMirror === true
       ? ['[proxy]', 'listen = "127.0.0.1:0"', `upstreams = [${upstream}]`]

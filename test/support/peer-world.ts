@@ -11,12 +11,15 @@ export type PeerHost = MountWorld & { readonly name: string };
 
 export type PeerWorldOptions = {
   readonly files: Readonly<Record<string, number>>;
+  /** TOML of how hosts find each other. @default by a list of the seeds that run already */
+  readonly discovery?: string;
 };
 
 type Parts = {
   readonly directory: string;
   readonly authority: PeerAuthority;
   readonly registryHost: string;
+  readonly discovery: string | undefined;
   /** Bytes of the blobs that were asked for, one by one. */
   readonly sent: readonly number[];
 };
@@ -32,7 +35,7 @@ export class PeerWorld {
   readonly reference: string;
   readonly registryHost: string;
 
-  static async open(t: TestScope, { files }: PeerWorldOptions): Promise<PeerWorld> {
+  static async open(t: TestScope, { files, discovery }: PeerWorldOptions): Promise<PeerWorld> {
     const directory = temporaryDirectory(t);
     const sent: number[] = [];
     const registry = await EmbeddedRegistry.listen({
@@ -42,7 +45,7 @@ export class PeerWorld {
     });
     t.teardown(() => registry.close());
     const world = new PeerWorld(t, {
-      ...{ directory, sent, registryHost: registry.host },
+      ...{ directory, sent, registryHost: registry.host, discovery },
       authority: await PeerAuthority.open(join(directory, 'authority')),
     });
     writeFiles(world.source, files);
@@ -61,12 +64,13 @@ export class PeerWorld {
 
   /** Starts the daemon of one more host, which knows the seeds that run already. */
   async host(name: string, role: HostRole): Promise<PeerHost> {
-    const { authority, directory, registryHost } = this.#parts;
+    const { authority, directory, registryHost, discovery } = this.#parts;
     const home = join(directory, name);
     await authority.admit(home, name, role);
     writePlainHttp(home, registryHost);
     const configFile = join(home, 'config.toml');
-    const known = { seeds: this.#seeds, registryHost, isMirror: true };
+    const seeds = discovery === undefined ? this.#seeds : [];
+    const known = { seeds, discovery, registryHost, isMirror: true };
     const config = peerConfigText({ home, listen: '127.0.0.1:0', ...known });
     writeFileSync(configFile, config);
     const world = mountWorld(this.#t, { configFile });

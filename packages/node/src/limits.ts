@@ -86,3 +86,7 @@ export const PEER_CODEC_IDLE_MS = 60_000;
 export const ORIGINS_OPEN_MAX = 256;
 /** Rules that say which registries a host fetches from for others. */
 export const ORIGINS_MAX = 1000;
+/** How often names of services are looked up unless configured: as long as cluster DNS answers are kept. */
+export const DISCOVERY_SECONDS_DEFAULT = 15;
+/** The longest time between two. */
+export const DISCOVERY_SECONDS_MAX = 3600;

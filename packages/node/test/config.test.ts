@@ -92,6 +92,39 @@ config_path = "/a:/b"
   t.end();
 });
 
+t.test('names that lead to hosts, and what the environment says of one of them', (t) => {
+  const peer = '[peer]\nlisten = "0.0.0.0:4010"\n';
+  const env = {
+    ...{ SHOAL_PEER_ADVERTISE: '10.0.0.7:4010', SHOAL_PEER_IDENTITY: '/tls/seed-0' },
+    ...{ SHOAL_PEER_ZONE: 'a', SHOAL_PEER_RACK: '' },
+  };
+  const decode = (lines: string, said: NodeJS.ProcessEnv = env) =>
+    decodeConfig(`${peer}rack = "r1"\n${lines}`, 'x.toml', said).peer;
+  t.match(decode('zone = "b"\ntoken_keys = "/keys/token.pub"'), {
+    ...{ advertise: '10.0.0.7:4010', identityDirectory: '/tls/seed-0', zone: 'a', rack: 'r1' },
+    ...{ discovery: undefined, tokenKeysFile: '/keys/token.pub' },
+  });
+  t.same(decode('discovery = { service = "a.b:1" }')?.discovery, {
+    ...{ services: ['a.b:1'], servers: [], intervalMs: 15_000 },
+  });
+  const servers = 'interval_seconds = 2, servers = ["10.0.0.1", "[fd00::1]:53"]';
+  t.same(decode(`discovery = { seeds_service = "s", ${servers} }`)?.discovery, {
+    ...{ services: ['s'], servers: ['10.0.0.1', '[fd00::1]:53'], intervalMs: 2000 },
+  });
+  t.equal(decodeConfig('', 'x.toml', env).peer, undefined, 'it makes no host share');
+  t.throws(() => decode('', {}), { message: /peer\.advertise: must be given/ });
+  t.throws(() => decode('', { ...env, SHOAL_PEER_ADVERTISE: 'x' }), { message: /host:port/ });
+  for (const [table, message] of [
+    ['{}', /peer\.discovery: must have service/],
+    ['{ service = "a b" }', /peer\.discovery\.service: must be the full name/],
+    ['{ service = "a", servers = ["dns.example"] }', /discovery\.servers.*IP address/],
+    ['{ service = "a", interval_seconds = 0 }', /discovery\.interval_seconds/],
+  ] as const) {
+    t.throws(() => decode(`discovery = ${table}`), { code: 'ERR_NODE_CONFIG', message }, table);
+  }
+  t.end();
+});
+
 t.test('a file that was asked for must be there', (t) => {
   const directory = temporaryDirectory(t);
   const file = join(directory, 'config.toml');

@@ -2,7 +2,12 @@
 export * from './errors.ts';
 export { type HostFacts, type HostName, type HostRole, parseHostName } from './identity/host.ts';
 export { type PeerId, peerIdOf } from './identity/peer-id.ts';
-export { openPeer, type PeerComponents, type PeerOptions } from './peer/open-peer.ts';
+export {
+  type DiscoveryOptions,
+  openPeer,
+  type PeerComponents,
+  type PeerOptions,
+} from './peer/open-peer.ts';
 export type { Peer, PeerStatus } from './peer/peer.ts';
 export type { WarmCall, WarmImage } from './peer/preheats.ts';
 export type { ByteRange } from './ranges/byte-range.ts';

@@ -55,6 +55,14 @@ export const STORE_LOW_PERCENT = 90;
 export const STORE_FULL_EVICT_BYTES = 64 << 20;
 /** Hosts of a cluster that one remembers; a few hundred bytes each. */
 export const DIRECTORY_HOSTS_MAX = 16_384;
+/** Addresses that one service may have: a host of each is asked who it is. */
+export const DISCOVERED_ADDRESSES_MAX = 1024;
+/** Hosts that are asked who they are at the same time: each takes two signatures. */
+export const DISCOVERY_QUESTIONS_MAX = 16;
+/** A host that has said who it is is asked again: its zone may be another, its address another host's. */
+export const DISCOVERY_ASK_AGAIN_MS = 300_000;
+/** One question to a DNS server; it is asked twice. */
+export const DISCOVERY_LOOKUP_MS_MAX = 3000;
 /** A host that did not answer is left out for so long, then for twice as long, up to the next. */
 export const UNREACHABLE_MS = 5000;
 /** The second: hosts that were away for long are found again within a minute of their return. */

@@ -1,5 +1,6 @@
 /** What the tests of every package share. Only test code may import this package. */
 export { compareListings, compareTrees } from './compare-trees.ts';
+export { DnsServer, type SrvRecord } from './dns-server.ts';
 export { FaultProxy } from './fault-proxy/fault-proxy.ts';
 export { type Fault, type FaultRule, isBlobRead } from './fault-proxy/faults.ts';
 export { PresigningProxy } from './fault-proxy/presigning-proxy.ts';

@@ -18,7 +18,7 @@ import {
 } from '../limits.ts';
 import { LOG_LEVELS, type LogLevel } from '../log/log-levels.ts';
 import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
-import { type PeerConfig, peerConfigOf, peerTable } from './peer-config.ts';
+import { type PeerConfig, peerConfigOf, peerTable, withPeerEnvironment } from './peer-config.ts';
 import { type ProxyConfig, proxyConfigOf, proxyTable } from './proxy-config.ts';
 import { type RegistryConfig, registryConfigOf, registryTables } from './registry-config.ts';
 
@@ -125,8 +125,12 @@ export function readConfig(file: string | undefined): NodeConfig {
 }
 
 /** @throws ConfigError naming the key that is wrong */
-export function decodeConfig(text: string, file = DEFAULT_CONFIG_FILE): NodeConfig {
-  const parsed = fileSchema.safeParse(parseToml(text, file));
+export function decodeConfig(
+  text: string,
+  file = DEFAULT_CONFIG_FILE,
+  env: NodeJS.ProcessEnv = process.env,
+): NodeConfig {
+  const parsed = fileSchema.safeParse(withPeerEnvironment(parseToml(text, file), env));
   if (!parsed.success) throw new ConfigError(file, describeIssue(parsed.error));
   const { data } = parsed;
   const metricsAddress = data.metrics?.address;

@@ -2,11 +2,19 @@
  * The part of the configuration that says how this host shares stored bytes with others. Without
  * `listen` it does not.
  */
+import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { isHostPort, parseHostPort } from '@shoal/oci/host-port';
+import type { DiscoveryOptions } from '@shoal/p2p-peer';
 import { type HostFacts, parseHostName } from '@shoal/p2p-peer/host';
+import { parseServiceName } from '@shoal/p2p-peer/service-name';
 import * as z from 'zod';
-import { ORIGINS_MAX, PEER_BYTES_MAX_DEFAULT } from '../limits.ts';
+import {
+  DISCOVERY_SECONDS_DEFAULT,
+  DISCOVERY_SECONDS_MAX,
+  ORIGINS_MAX,
+  PEER_BYTES_MAX_DEFAULT,
+} from '../limits.ts';
 
 const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
 const address = z.string().refine(isHostPort, 'must be host:port');
@@ -20,6 +28,33 @@ const hostName = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
+
+const serviceName = z.string().refine((text) => {
+  try {
+    parseServiceName(text);
+    return true;
+  } catch {
+    return false;
+  }
+}, 'must be the full name of a service, or name:port');
+const dnsServer = z
+  .string()
+  .refine(
+    (text) => isIP(text) !== 0 || (isHostPort(text) && isIP(parseHostPort(text).host) !== 0),
+    'must be an IP address, or address:port',
+  );
+
+const discoverySchema = z
+  .strictObject({
+    service: serviceName.optional(),
+    seeds_service: serviceName.optional(),
+    interval_seconds: z.number().int().min(1).max(DISCOVERY_SECONDS_MAX).optional(),
+    servers: z.array(dnsServer).max(16).optional(),
+  })
+  .refine(({ service, seeds_service }) => (service ?? seeds_service) !== undefined, {
+    message: 'must have service, or seeds_service, or both',
+  })
+  .optional();
 
 /** No host that others could connect to. */
 function isWildcard(listen: string | undefined): boolean {
@@ -53,6 +88,8 @@ export const peerTable = {
         .array(z.url({ protocol: /^https$/ }))
         .max(16)
         .optional(),
+      discovery: discoverySchema,
+      token_keys: absolutePath.optional(),
       seeds: z
         .array(
           z.strictObject({
@@ -98,7 +135,33 @@ export type PeerConfig = {
   readonly origins: readonly string[];
   readonly trackers: readonly string[];
   readonly seeds: readonly HostFacts[];
+  /** Names that lead to hosts; undefined: none. */
+  readonly discovery: DiscoveryOptions | undefined;
+  /** PEM file of the keys of tokens; undefined: `token.pub` of the identity. */
+  readonly tokenKeysFile: string | undefined;
 };
+
+/** What differs from host to host where all have one file, by the key it stands for. */
+const ENVIRONMENT: Readonly<Record<string, string>> = {
+  SHOAL_PEER_ADVERTISE: 'advertise',
+  SHOAL_PEER_IDENTITY: 'identity',
+  SHOAL_PEER_RACK: 'rack',
+  SHOAL_PEER_ZONE: 'zone',
+};
+
+/** A file that was parsed, with what the environment says of this host; only where the host shares. */
+export function withPeerEnvironment(file: unknown, env: NodeJS.ProcessEnv): unknown {
+  if (!isTable(file) || !isTable(file['peer'])) return file;
+  const said = Object.entries(ENVIRONMENT).flatMap(([name, key]) => {
+    const value = env[name] ?? '';
+    return value === '' ? [] : [[key, value] as const];
+  });
+  return { ...file, peer: { ...file['peer'], ...Object.fromEntries(said) } };
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 /** Undefined where the host does not share. */
 export function peerConfigOf({ peer }: z.output<typeof tableSchema>): PeerConfig | undefined {
@@ -118,5 +181,15 @@ export function peerConfigOf({ peer }: z.output<typeof tableSchema>): PeerConfig
     seeds: (peer.seeds ?? []).map(({ host, address: at, zone = '', rack = '' }) => ({
       ...{ host, role: 'seed' as const, zone, rack, address: at },
     })),
+    discovery: discoveryOf(peer.discovery),
+    tokenKeysFile: peer.token_keys,
   };
+}
+
+function discoveryOf(table: z.output<typeof discoverySchema>): DiscoveryOptions | undefined {
+  if (table === undefined) return undefined;
+  const { service, seeds_service, servers = [] } = table;
+  const seconds = table.interval_seconds ?? DISCOVERY_SECONDS_DEFAULT;
+  const services = [service, seeds_service].filter((name) => name !== undefined);
+  return { services: [...new Set(services)], servers, intervalMs: seconds * 1000 };
 }

@@ -50,6 +50,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
         identityDirectory: config.identityDirectory,
         ...{ listenHost: listen.host, port: listen.port, advertise },
         ...{ zone: config.zone, rack: config.rack, trackers: config.trackers, seeds: config.seeds },
+        ...{ discovery: config.discovery, tokenKeysFile: config.tokenKeysFile },
         directory: config.directory ?? join(root, 'peer'),
         bytesMax: config.bytesMax,
         uploadBytesPerSecond: config.uploadBytesPerSecond,

@@ -3,6 +3,9 @@
 import type { CodecPool } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import { formatHostPort } from '@shoal/oci/host-port';
+import { HostDiscovery } from '../discovery/host-discovery.ts';
+import { parseServiceName } from '../discovery/service-name.ts';
+import { ServiceResolver } from '../discovery/service-resolver.ts';
 import type { HostFacts } from '../identity/host.ts';
 import { Bans } from '../select/bans.ts';
 import { DownloadWindow } from '../select/download-window.ts';
@@ -14,6 +17,7 @@ import { Swarm } from '../swarm/swarm.ts';
 import type { HomeOriginOf } from '../swarm/swarm-server.ts';
 import { ReportLoop } from '../tracker/client/report-loop.ts';
 import { TrackerClient } from '../tracker/client/tracker-client.ts';
+import { askHost } from '../wire/ask-host.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { WireDialError } from '../wire/errors.ts';
 import type { AcceptBlob } from '../wire/host-greeting.ts';
@@ -22,6 +26,7 @@ import { WireListener } from '../wire/wire-listener.ts';
 import type { WireLog } from '../wire/wire-log.ts';
 import { HostDirectory } from './host-directory.ts';
 import { type HostReportInput, hostReport } from './host-report-of.ts';
+import { ListedHosts } from './listed-hosts.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import { Peer } from './peer.ts';
 import { PeerTraffic } from './peer-traffic.ts';
@@ -50,8 +55,20 @@ export type PeerOptions = {
   readonly trackers: readonly string[];
   /** Hosts that are known without any tracker. */
   readonly seeds: readonly HostFacts[];
+  /** Names of services behind which there are hosts, beside trackers or without. */
+  readonly discovery?: DiscoveryOptions | undefined;
+  /** PEM file of the keys that tokens are checked with. @default `token.pub` of the identity */
+  readonly tokenKeysFile?: string | undefined;
   /** For people who look at the swarm. */
   readonly version: string;
+};
+
+export type DiscoveryOptions = {
+  /** Each `name:port`, or the name of SRV records. */
+  readonly services: readonly string[];
+  readonly intervalMs: number;
+  /** DNS servers as `address` or `address:port`; none: the system's. */
+  readonly servers: readonly string[];
 };
 
 export type PeerComponents = {
@@ -94,16 +111,20 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
     new Neighbourhood({ directory, trackers, nowMs, random: Math.random, port: () => port.value }),
   );
   const preheats = opened.use(new Preheats(components.warm));
+  const listed = new ListedHosts(directory);
   if (options.trackers.length > 0) {
     const { version } = options;
-    opened.use(reportTo(trackers, { directory, self, swarms, traffic, preheats, version }));
+    opened.use(reportTo(trackers, { listed, self, swarms, traffic, preheats, version }));
+  }
+  if (options.discovery !== undefined) {
+    opened.use(discover(options.discovery, { trust, self, listed, ...components }));
   }
   const owned = opened.move();
   return new Peer({ trust, directory, store, swarms, listener, traffic, neighbourhood, owned });
 }
 
 async function openIdentity(
-  { identityDirectory, trackers: addresses, advertise, zone, rack }: PeerOptions,
+  { identityDirectory, tokenKeysFile, trackers: addresses, advertise, zone, rack }: PeerOptions,
   { onProblem = () => undefined }: PeerComponents,
   opened: AsyncDisposableStack,
   port: { readonly value: number },
@@ -112,6 +133,7 @@ async function openIdentity(
   let trackers: TrackerClient | undefined;
   const trust = await PeerTrust.open({
     directory: identityDirectory,
+    tokenKeysFile,
     fetchToken: async () => await trackers?.fetchToken(),
     onProblem,
   });
@@ -227,14 +249,34 @@ type ListenNeed = {
 /** And hears who else lives. */
 function reportTo(
   client: TrackerClient,
-  { directory, ...need }: HostReportInput & { readonly directory: HostDirectory },
+  { listed, ...need }: HostReportInput & { readonly listed: ListedHosts },
 ): ReportLoop {
   return new ReportLoop({
     client,
     report: () => hostReport(need),
     onAnswers: (answers) => {
-      directory.list(client.hosts());
+      listed.tracked(client.hosts());
       need.preheats.hear(answers);
     },
   });
 }
+
+/** And hears, too, without any tracker. */
+function discover(
+  { services, intervalMs, servers }: DiscoveryOptions,
+  { trust, self, listed, onProblem }: DiscoverNeed,
+): HostDiscovery {
+  return new HostDiscovery({
+    ...{ services: services.map(parseServiceName), intervalMs, own: () => self },
+    resolver: new ServiceResolver({ servers }),
+    ask: (address, signal) => askHost(address, { trust, signal }),
+    onHosts: (hosts) => listed.discovered(hosts),
+    ...(onProblem === undefined ? {} : { onProblem }),
+  });
+}
+
+type DiscoverNeed = Pick<PeerComponents, 'onProblem'> & {
+  readonly trust: PeerTrust;
+  readonly self: HostFacts;
+  readonly listed: ListedHosts;
+};

@@ -20,6 +20,8 @@ const TOKEN_PUBLIC_KEY_FILE = 'token.pub';
 
 export type PeerTrustOptions = {
   readonly directory: string;
+  /** PEM file of the keys that tokens are checked with. @default `token.pub` there */
+  readonly tokenKeysFile?: string | undefined;
   /** Asks the trackers for a token. */
   readonly fetchToken: () => Promise<FetchedToken | undefined>;
   readonly onProblem: (error: unknown) => void;
@@ -35,9 +37,10 @@ export class PeerTrust implements WireTrust, AsyncDisposable {
   /** Throws `ERR_P2P_IDENTITY_FILES`, `ERR_P2P_TOKEN_KEY`, `ERR_P2P_PEER_IDENTITY`. */
   static async open(options: PeerTrustOptions): Promise<PeerTrust> {
     const { directory, onProblem } = options;
+    const { tokenKeysFile = join(directory, TOKEN_PUBLIC_KEY_FILE) } = options;
     const files = await IdentityFiles.open(identityPathsIn(directory), { onProblem });
     try {
-      const keys = await loadTokenPublicKeys([join(directory, TOKEN_PUBLIC_KEY_FILE)]);
+      const keys = await loadTokenPublicKeys([tokenKeysFile]);
       return new PeerTrust(options, files, keys);
     } catch (error) {
       await files.close();

@@ -44,15 +44,18 @@ function placeOf(address: string): HostPort {
 
 /**
  * TLS 1.3 with both certificates, over a connected socket. Whom the other one names is not checked
- * here. Throws `ERR_P2P_WIRE_UNTRUSTED`, `ERR_P2P_WIRE_DIAL`.
+ * here. `protocol`: what is spoken then, where it is no wire (ALPN). Throws `ERR_P2P_WIRE_UNTRUSTED`,
+ * `ERR_P2P_WIRE_DIAL`.
  */
 export async function secure(
   socket: Socket,
   identity: WireIdentity,
   address: string,
+  protocol?: string,
 ): Promise<TLSSocket> {
   const secured = connectTls({
     socket,
+    ...(protocol === undefined ? {} : { ALPNProtocols: [protocol] }),
     secureContext: contextOf(identity),
     // Hosts are named by SPIFFE ids, not by the addresses they happen to have.
     checkServerIdentity: () => undefined,

@@ -36,6 +36,8 @@ export const CANCELLED_REQUESTS_MAX = 256;
 export const PLACE_CHARACTERS_MAX = 255;
 /** Characters of `host:port`. */
 export const ADDRESS_CHARACTERS_MAX = 262;
+/** What a host answers to the question where it stands: a zone and a rack. */
+export const HOST_ANSWER_BYTES_MAX = 4096;
 /** Reaching a host: it stands in the same cluster, and a reader may be waiting. */
 export const DIAL_TIMEOUT_MS = 250;
 /**

@@ -5,6 +5,7 @@
  */
 import { constants } from 'node:crypto';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { answerQuestion, HOST_QUESTION } from './ask-host.ts';
 import type { BlobWire } from './blob-wire.ts';
 import { HostGreeting, type HostGreetingOptions } from './host-greeting.ts';
 import { ACCEPT_TIMEOUT_MS } from './limits.ts';
@@ -38,12 +39,17 @@ export class WireListener {
       requestCert: true,
       rejectUnauthorized: true,
       minVersion: 'TLSv1.3',
+      // A wire names none.
+      ALPNProtocols: [HOST_QUESTION],
       // A resumed session would not look at the certificate again.
       secureOptions: constants.SSL_OP_NO_TICKET,
       handshakeTimeout: this.#handshakeTimeoutMs,
     });
     this.#port = new WirePort(this.#server, options);
-    this.#server.on('secureConnection', (socket) => this.#greet(socket));
+    this.#server.on('secureConnection', (socket) => {
+      if (socket.alpnProtocol === HOST_QUESTION) this.#answer(socket);
+      else this.#greet(socket);
+    });
     this.#server.on('tlsClientError', (error, socket) => {
       // Also when time is up for it, and Node leaves it open then.
       socket.destroy();
@@ -76,6 +82,14 @@ export class WireListener {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #answer(socket: TLSSocket): void {
+    try {
+      answerQuestion(socket, this.#options.self);
+    } catch (error) {
+      this.#port.refused(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   #greet(socket: TLSSocket): void {
