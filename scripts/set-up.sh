@@ -1,6 +1,6 @@
 #!/bin/sh
 # Brings a Debian 12 machine to where the tests and the demo can run: Debian packages (only those
-# that are missing), the npm packages of this checkout, and the judges (real Nydus, containerd).
+# that are missing), the npm packages of this checkout, and the judges (real Nydus, containerd, helm).
 #
 # Usage: scripts/set-up.sh [--demo]
 # --demo: only what bench/demo.sh needs.
@@ -123,4 +123,6 @@ if [ "$wants" = tests ]; then
     say "nerdctl is not there: the tests that pull and run with it cannot run."
   test/judges/build-distribution-spec.sh >/dev/null ||
     say "the distribution suite is not there: the proxy cannot be judged by it."
+  test/judges/build-helm.sh >/dev/null ||
+    say "helm is not there: the chart cannot be rendered and judged."
 fi

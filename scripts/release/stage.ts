@@ -45,6 +45,7 @@ const DOCUMENTS = {
   'share/doc': ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs'],
   'share/systemd': ['packaging/systemd/*.service'],
   'share/containerd': ['packaging/containerd/*.toml'],
+  'share/kubernetes': ['packaging/Dockerfile', 'packaging/helm/shoal'],
 } as const;
 
 /** Fills the empty directory `stage`. */

@@ -1,7 +1,7 @@
 /** The client of a host's daemon: finds it, starts it, talks to it. No part of the daemon is loaded. */
 export type { CollectedCache } from './cache/cache-collector.ts';
 export type { VerifiedCache } from './cache/verify-caches.ts';
-export { readConfig } from './config/config.ts';
+export { decodeConfig, readConfig } from './config/config.ts';
 export { MISS_POLICY_HELP, parseMissPolicy } from './config/miss-policy-text.ts';
 export { type DaemonPaths, daemonPaths, type PathChoice } from './config/paths.ts';
 export { ControlClient } from './control/control-client.ts';

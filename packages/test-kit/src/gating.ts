@@ -129,3 +129,24 @@ export function requireDistributionJudge(t: TestScope): string | undefined {
   lack(t, 'the distribution suite is not built (test/judges/build-distribution-spec.sh)');
   return undefined;
 }
+
+/** What test/judges/build-helm.sh builds: what renders a chart, and what compares objects with their schemas. */
+export type HelmJudge = {
+  readonly helm: string;
+  readonly kubeconform: string;
+  /** Directory of Kubernetes's OpenAPI documents and cert-manager's definitions. */
+  readonly schemas: string;
+};
+
+/** Paths of them; a skip or failure of the test when they are not there. */
+export function requireHelm(t: TestScope): HelmJudge | undefined {
+  const directory = join(judgesDirectory(), 'helm');
+  const judge = {
+    helm: join(directory, 'bin', 'helm'),
+    kubeconform: join(directory, 'bin', 'kubeconform'),
+    schemas: join(directory, 'schemas'),
+  };
+  if (existsSync(judge.helm) && existsSync(judge.kubeconform)) return judge;
+  lack(t, 'helm is not built (test/judges/build-helm.sh)');
+  return undefined;
+}

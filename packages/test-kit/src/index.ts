@@ -9,9 +9,11 @@ export type { FuzzTarget } from './fuzz-target.ts';
 export {
   type ContainerdLine,
   findTool,
+  type HelmJudge,
   nydusDirectory,
   requireContainerdJudge,
   requireDistributionJudge,
+  requireHelm,
   requireMounts,
   requireNerdctl,
   requireNydus,
