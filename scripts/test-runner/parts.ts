@@ -64,6 +64,7 @@ export const LONGEST = [
   'test/mount/lazy-snapshots.test.ts',
   'test/mount/clock-jumps.test.ts',
   'test/release/release.test.ts',
+  'test/release/chart-pods.test.ts',
   'test/containerd/registry-faults.test.ts',
   'test/containerd/killed-snapshotter.test.ts',
   'test/containerd/pull-secrets.test.ts',

@@ -8,8 +8,6 @@ import { decodeConfig } from '@shoal/node';
 import { requireHelm, runCommand, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { parse } from 'yaml';
-import { root } from '../support/source-files.ts';
-import { SCHEMA_FILE, writeSchemas } from './support/kubernetes-schemas.ts';
 import {
   CHART,
   Chart,
@@ -22,7 +20,9 @@ import {
   type Values,
   type Workload,
   workloadsOf,
-} from './support/rendered-chart.ts';
+} from '../support/rendered-chart.ts';
+import { root } from '../support/source-files.ts';
+import { SCHEMA_FILE, writeSchemas } from './support/kubernetes-schemas.ts';
 
 const FIELDS = { POD_NAME: 'shoal-seeds-1', SHOAL_PEER_ZONE: 'zone-a' };
 const ADDRESSES = { IPv4: '10.0.0.7', IPv6: 'fd00::7' };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type CommandResult, type HelmJudge, runCommand } from '@shoal/test-kit';
 import { parseAllDocuments } from 'yaml';
 import * as z from 'zod';
-import { root } from '../../support/source-files.ts';
+import { root } from './source-files.ts';
 
 export const CHART = join(root, 'packaging/helm/shoal');
 export const RELEASE = 'shoal';
@@ -29,11 +29,17 @@ const volume = z.looseObject({
     .optional(),
   csi: z.looseObject({ volumeAttributes: z.record(z.string(), z.string()) }).optional(),
   hostPath: z.object({ path: z.string(), type: z.string() }).optional(),
+  emptyDir: z.looseObject({}).optional(),
 });
 const container = z.looseObject({
   args: z.array(z.string()),
   env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })).default([]),
-  securityContext: z.looseObject({ privileged: z.boolean().optional() }),
+  securityContext: z.looseObject({
+    privileged: z.boolean().optional(),
+    runAsUser: z.number().optional(),
+    readOnlyRootFilesystem: z.boolean().optional(),
+    capabilities: z.object({ drop: z.array(z.string()) }).optional(),
+  }),
   volumeMounts: z.array(
     z.object({
       name: z.string(),
@@ -47,6 +53,9 @@ const container = z.looseObject({
 const podSpec = z.looseObject({
   automountServiceAccountToken: z.boolean(),
   hostNetwork: z.boolean().optional(),
+  securityContext: z
+    .looseObject({ runAsUser: z.number().optional(), fsGroup: z.number().optional() })
+    .optional(),
   containers: z.tuple([container]),
   volumes: z.array(volume),
 });
@@ -66,6 +75,7 @@ const rendered = z.looseObject({
 
 export type Rendered = z.infer<typeof rendered>;
 export type Workload = z.infer<typeof workload>;
+export type Volume = z.infer<typeof volume>;
 
 const WORKLOADS = ['DaemonSet', 'StatefulSet'];
 
@@ -168,7 +178,7 @@ export function pathsIn({ template, volumeClaimTemplates }: Workload): {
 }
 
 /** Undefined for a volume that somebody else fills. */
-function filesOf(one: z.infer<typeof volume>): string[] | undefined {
+function filesOf(one: Volume): string[] | undefined {
   // What its driver writes, and what the node is asked for.
   if (one.csi !== undefined || one.hostPath !== undefined) {
     return one.hostPath?.type === 'DirectoryOrCreate'
@@ -180,6 +190,6 @@ function filesOf(one: z.infer<typeof volume>): string[] | undefined {
   return all.length === 0 ? undefined : all.map(({ path }) => path);
 }
 
-function projectedOf({ projected }: z.infer<typeof volume>) {
+function projectedOf({ projected }: Volume) {
   return (projected?.sources ?? []).map(({ secret }) => secret.items);
 }
