@@ -97,6 +97,8 @@ export const PREHEATS_RUNNING_MAX = 2;
 export const PREHEATS_KEPT_MAX = 1024;
 /** Pieces of a blob whose hashes are computed at a time for others. */
 export const PIECES_HASHED_MAX = 64;
+/** Reads of an origin that run at a home for one blob: they go on when whoever asked has left. */
+export const HOME_READS_MAX = 64;
 /** Reads of an origin that one host waits for at a home; a wire has as many requests. */
 export const HOME_READS_PER_PEER_MAX = 64;
 /**

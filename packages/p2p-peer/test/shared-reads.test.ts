@@ -17,10 +17,11 @@ type Read = {
 };
 
 /** Reads that are answered when the test says so. */
-function scripted(bytesMax = 400) {
+function scripted(bytesMax = 400, goOnUntil?: AbortSignal) {
   const reads: Read[] = [];
   const shared = new SharedReads({
     bytesMax,
+    ...(goOnUntil === undefined ? {} : { goOnUntil }),
     read: (range, { signal, priority }) => {
       const { promise, resolve, reject } = Promise.withResolvers<ReadBytes>();
       signal.addEventListener('abort', () => reject(signal.reason));
@@ -150,4 +151,25 @@ t.test('any ranges in any order: right bytes, each byte on its way once', async 
   });
   await fc.assert(property, { numRuns: 200 });
   t.pass('200 sequences');
+});
+
+t.test('a read of a home goes on when nobody waits for it, until the home is closed', async (t) => {
+  const closing = new AbortController();
+  const { shared, reads } = scripted(400, closing.signal);
+  const leaving = new AbortController();
+  const given = shared.read({ start: 0, end: 100 }, { ...demand, signal: leaving.signal });
+  await nextTurn();
+  leaving.abort(new Error('bye'));
+  await t.rejects(given, { message: 'bye' });
+  t.equal(reads[0]?.signal.aborted, false);
+  t.equal(reads[0]?.priority(), 'background');
+  const later = shared.read({ start: 0, end: 100 }, demand);
+  await nextTurn();
+  t.equal(reads.length, 1, 'whoever comes next has its bytes');
+  reads[0]?.answer();
+  t.same(await later, part({ start: 0, end: 100 }));
+  const last = shared.read({ start: 200, end: 300 }, demand);
+  await nextTurn();
+  closing.abort(new Error('closed'));
+  await t.rejects(last, { message: 'closed' });
 });

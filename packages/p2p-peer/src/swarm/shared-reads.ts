@@ -31,6 +31,11 @@ export type SharedReadsInput = {
   ) => Promise<ReadBytes>;
   /** Longest range of one read, in bytes. */
   readonly bytesMax: number;
+  /**
+   * Reads that nobody waits for any more go on until this is aborted: somebody else will want what they
+   * bring. @default they end
+   */
+  readonly goOnUntil?: AbortSignal;
 };
 
 type Waiter = { readonly priority: Priority };
@@ -136,9 +141,12 @@ export class SharedReads {
 
   #startFlight(range: ByteRange): Flight {
     const controller = new AbortController();
+    const { goOnUntil } = this.#input;
+    const signal =
+      goOnUntil === undefined ? controller.signal : AbortSignal.any([controller.signal, goOnUntil]);
     const waiters = new Set<Waiter>();
     const priority = () => ORDER.find((each) => hasPriority(waiters, each)) ?? 'background';
-    const reading = this.#input.read(range, { signal: controller.signal, priority });
+    const reading = this.#input.read(range, { signal, priority });
     const flight: Flight = { range, reading, controller, waiters, isHere: false };
     const end = () => {
       this.#flights = this.#flights.filter((each) => each !== flight);
@@ -151,11 +159,11 @@ export class SharedReads {
     return flight;
   }
 
-  /** A flight that nobody waits for any more ends. */
+  /** A flight that nobody waits for any more ends, unless it goes on for others. */
   #leave(flights: readonly Flight[], waiter: Waiter): void {
     for (const { waiters, controller, isHere } of flights) {
       waiters.delete(waiter);
-      if (waiters.size > 0 || isHere) continue;
+      if (waiters.size > 0 || isHere || this.#input.goOnUntil !== undefined) continue;
       controller.abort();
       // Whoever asks from now on starts another one.
       this.#flights = this.#flights.filter((flight) => flight.controller !== controller);

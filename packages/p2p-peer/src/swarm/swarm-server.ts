@@ -5,12 +5,13 @@
  */
 import type { BlobSource, Priority } from '@shoal/blob-store';
 import { LRUCache } from 'lru-cache';
-import { PeerUnavailableError } from '../errors.ts';
+import { PeerClosedError, PeerUnavailableError } from '../errors.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
 import {
   HOME_FAILING_MS,
   HOME_FETCH_BYTES_MAX,
+  HOME_READS_MAX,
   HOME_READS_PER_PEER_MAX,
   HOME_REPOSITORIES_MAX,
   HOME_WAITERS_MAX,
@@ -69,6 +70,7 @@ export class SwarmServer implements WireServer {
   readonly #homeReads = new LRUCache<string, SharedReads>({ max: HOME_REPOSITORIES_MAX });
   /** Origins that have just failed are not asked for each who comes. */
   readonly #failingUntil = new LRUCache<string, number>({ max: HOME_REPOSITORIES_MAX });
+  readonly #closing = new AbortController();
   /** Reads of an origin that peers wait for. */
   readonly #homeReaders = new Turnstile<PeerId>(HOME_READS_PER_PEER_MAX);
   /** Those who wait for the block at that offset: whoever comes later has it of them. */
@@ -171,6 +173,11 @@ export class SwarmServer implements WireServer {
     return undefined;
   }
 
+  /** What is read for others ends. */
+  close(): void {
+    this.#closing.abort(new PeerClosedError());
+  }
+
   onHeld(_: BlobWire, ranges: readonly ByteRange[]): void {
     this.#input.onHeld(ranges);
   }
@@ -187,13 +194,15 @@ export class SwarmServer implements WireServer {
       throw new PeerUnavailableError(range);
     }
     const busy = new WireRejectedError(range.start, rangeBytes(range));
+    const reads = this.#homeReadsOf(repository);
+    if (reads.count >= HOME_READS_MAX) throw busy;
     if (!this.#homeReaders.enter(peerId)) throw busy;
     if (!this.#homeWaiters.enter(range.start)) {
       this.#homeReaders.leave(peerId);
       throw busy;
     }
     try {
-      return await this.#homeReadsOf(repository).read(range, { signal, priority: 'demand' });
+      return await reads.read(range, { signal, priority: 'demand' });
     } catch (error) {
       if (!signal.aborted) this.#failingUntil.set(repository, nowMs() + HOME_FAILING_MS);
       // Whoever asked has a way to the origin of his own, perhaps a better one.
@@ -212,7 +221,7 @@ export class SwarmServer implements WireServer {
     const known = this.#homeReads.get(repository);
     if (known !== undefined) return known;
     const reads = new SharedReads({
-      bytesMax: HOME_FETCH_BYTES_MAX,
+      ...{ bytesMax: HOME_FETCH_BYTES_MAX, goOnUntil: this.#closing.signal },
       read: (range, call) => this.#fetchAsHome(range, repository, call),
     });
     this.#homeReads.set(repository, reads);

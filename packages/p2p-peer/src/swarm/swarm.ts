@@ -178,6 +178,7 @@ export class Swarm implements AsyncDisposable {
   /** Idempotent. */
   async close(): Promise<void> {
     this.#closing.abort(new PeerClosedError());
+    this.#server.close();
     await this.wires.close();
     await this.#input.stored.close();
   }
