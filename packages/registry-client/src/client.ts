@@ -3,7 +3,9 @@
  */
 import type { RegistryReference } from '@shoal/oci';
 import { ClosedError } from './errors.ts';
+import { anonymousHost } from './hosts/anonymous-host.ts';
 import { HostDirectories } from './hosts/host-directory.ts';
+import type { RegistryHost } from './hosts/registry-host.ts';
 import { EndpointPool } from './http/endpoint-pool.ts';
 import type { ImageStore, ImageTarget, RegistryClient } from './image-store.ts';
 import type { ClientOptions } from './options.ts';
@@ -34,8 +36,8 @@ export class UndiciRegistryClient implements RegistryClient {
   #isClosed = false;
 
   constructor(options: ClientOptions) {
-    this.#options = options;
-    this.#endpoints = new EndpointPool(options);
+    this.#options = options.isAnonymous === true ? withoutCredentials(options) : options;
+    this.#endpoints = new EndpointPool(this.#options);
     const { hostsDirectories = [] } = options;
     this.#hosts = hostsDirectories.length === 0 ? undefined : new HostDirectories(hostsDirectories);
   }
@@ -50,7 +52,7 @@ export class UndiciRegistryClient implements RegistryClient {
     this.#checkOpen();
     await hosts.hostsOf(reference.registry);
     return new MirroredStore(reference, {
-      hosts: () => hosts.hostsOf(reference.registry),
+      hosts: async () => this.#asked(reference.registry, await hosts.hostsOf(reference.registry)),
       endpoints: this.#endpoints,
       rest: this.#rest,
       signal: this.#options.signal,
@@ -72,6 +74,10 @@ export class UndiciRegistryClient implements RegistryClient {
     return { endpoint, signal: this.#options.signal, onClose };
   }
 
+  #asked(registry: string, hosts: readonly RegistryHost[]): readonly RegistryHost[] {
+    return this.#options.isAnonymous === true ? [anonymousHost(registry, hosts)] : hosts;
+  }
+
   #checkOpen(): void {
     if (this.#isClosed) throw new ClosedError('the registry client');
   }
@@ -87,3 +93,8 @@ export class UndiciRegistryClient implements RegistryClient {
 }
 
 async function nothing(): Promise<void> {}
+
+function withoutCredentials(options: ClientOptions): ClientOptions {
+  const nobodys = { clientCertificateFile: undefined, clientKeyFile: undefined };
+  return { ...options, ...nobodys, credentialSources: [] };
+}

@@ -64,6 +64,8 @@ export type ClientOptions = {
    * says which servers are asked for its images. @default none
    */
   readonly hostsDirectories?: readonly string[] | undefined;
+  /** What anybody gets: of the registry itself, without credentials or mirrors. @default false */
+  readonly isAnonymous?: boolean | undefined;
   /** Where DOCKER_CONFIG, HOME, PATH and the proxy variables come from. @default process.env */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /**
