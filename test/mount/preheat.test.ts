@@ -1,4 +1,5 @@
 /** What a host does when it is told to make an image ready: every byte of its layers, once. */
+import type { SharedImage } from '@shoal/p2p-peer';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { ImageAccess } from '@shoal/snapshotter';
 import { temporaryDirectory } from '@shoal/test-kit';
@@ -16,6 +17,7 @@ t.test('all layers of the image, and nothing twice', async (t) => {
   await using access = asDisposable(new ImageAccess());
   const read: { repository: string; bytes: number }[] = [];
   const seen: [number, number][] = [];
+  const learnt: string[] = [];
   const peer = {
     source: (origin: Parameters<PeerSource>[0], repository: string): ReturnType<PeerSource> => ({
       ...origin,
@@ -27,6 +29,7 @@ t.test('all layers of the image, and nothing twice', async (t) => {
       },
       close: () => origin.close(),
     }),
+    learn: ({ name, blobs }: SharedImage) => learnt.push(`${name} ${blobs.length}`),
   };
   const call = {
     signal: new AbortController().signal,
@@ -41,6 +44,7 @@ t.test('all layers of the image, and nothing twice', async (t) => {
     read.reduce((sum, { bytes }) => sum + bytes, 0),
     total,
   );
+  t.same(learnt, [`${reference} 2`], 'its name is known, for people');
   t.same([...new Set(read.map(({ repository }) => repository))], [`${registry.host}/team/app`]);
   await t.rejects(
     warmImage({ ...order, reference: `${registry.host}/team/no:1` }, call, {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { BlobSource } from '@shoal/blob-store';
 import { CodecPool, RateLimit } from '@shoal/blob-store';
 import type { ServiceManager } from '@shoal/linux';
-import { formatRepository } from '@shoal/oci';
+import { blobIdOfDigest, formatReference, formatRepository } from '@shoal/oci';
 import {
   BlobPool,
   BootstrapCollector,
@@ -23,6 +23,7 @@ import {
   openCompleteDriver,
   openLazyImages,
   type StateStore,
+  type UsedImage,
 } from '@shoal/snapshotter';
 import { Caches, cacheDirectoryOf } from './caches.ts';
 import type { NodeConfig } from './config/config.ts';
@@ -32,6 +33,7 @@ import type { IdleMemory } from './idle-memory.ts';
 import { CODEC_IDLE_MS } from './limits.ts';
 import type { Log } from './log/log.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { RecentMisses } from './metrics/recent-misses.ts';
 import { watchDaemon } from './metrics/watch-daemon.ts';
 import { type HostPeer, type HostPeerInput, openHostPeer } from './peers/open-host-peer.ts';
 import type { RegistryAccess } from './registry-access.ts';
@@ -97,8 +99,9 @@ async function composeFetching(input: ComposeInput): Promise<Fetching> {
     onFetched: metrics.fetched,
     onEvent: metrics.cacheEvent,
   });
-  const { access, peer } = await composeAccess(input, caches);
-  const pool = composePool(input, caches);
+  const misses = new RecentMisses();
+  const { access, peer } = await composeAccess(input, caches, misses);
+  const pool = composePool(input, caches, misses);
   const bootstraps = new BootstrapStore(paths.root, state);
   return { access, codecs, caches, pool, bootstraps, cacheDirectory, peer };
 }
@@ -107,6 +110,7 @@ async function composeFetching(input: ComposeInput): Promise<Fetching> {
 async function composeAccess(
   { config, paths, registries, credentials, log }: ComposeInput,
   caches: Caches,
+  misses: RecentMisses,
 ) {
   const common = {
     dockerConfigDirectory: config.dockerConfigDirectory,
@@ -123,12 +127,16 @@ async function composeAccess(
     return { access: new ImageAccess({ ...common, wrapSource: shape }), peer: undefined };
   }
   const own = new ImageAccess(common);
+  const { caFile, hostsDirectories } = common;
+  const anonymous = new ImageAccess({ caFile, hostsDirectories, isAnonymous: true });
   const peer = await openPeerOrGoOn({
-    ...{ config: config.peer, root: paths.root, access: own, shape, log },
+    ...{ config: config.peer, root: paths.root, access: own, anonymous, shape, log },
     cacheBytes: () => caches.bytes,
+    missMs: () => misses.latency(),
   });
   const access = new ImageAccess({
     ...common,
+    onImage: (image) => tellPeer(peer, image),
     wrapSource: (source, reference) => {
       const shaped = shape(source);
       if (peer === undefined || reference.kind !== 'registry') return shaped;
@@ -138,12 +146,25 @@ async function composeAccess(
   return { access, peer };
 }
 
+function tellPeer(
+  peer: HostPeer | undefined,
+  { reference, manifestDigest, layers }: UsedImage,
+): void {
+  if (peer === undefined || reference.kind !== 'registry') return;
+  const blobs = layers.map(({ digest, size }) => ({
+    ...{ blobId: blobIdOfDigest(digest), sizeBytes: size },
+  }));
+  const [name, repository] = [formatReference(reference), formatRepository(reference)];
+  peer.learn({ name, repository, manifestDigest, blobs });
+}
+
 /** Mounts have to come back whatever is wrong with the peers. */
 async function openPeerOrGoOn(input: HostPeerInput): Promise<HostPeer | undefined> {
   try {
     return await openHostPeer(input);
   } catch (error) {
     await input.access.close();
+    await input.anonymous.close();
     input.log.error(
       errorFields(error),
       'this host shares nothing: its images are fetched from registries alone',
@@ -152,12 +173,17 @@ async function openPeerOrGoOn(input: HostPeerInput): Promise<HostPeer | undefine
   }
 }
 
-function composePool({ log, metrics, memory }: ComposeInput, caches: Caches): BlobPool {
+function composePool(
+  { log, metrics, memory }: ComposeInput,
+  caches: Caches,
+  misses: RecentMisses,
+): BlobPool {
   return new BlobPool({
     openCache: (directory) => caches.open(directory),
     observer: {
       missed: (miss) => {
         metrics.missed(miss);
+        misses.add(miss.waitMs);
         memory.touch();
       },
       stalled: metrics.stalled,

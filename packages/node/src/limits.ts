@@ -90,3 +90,7 @@ export const ORIGINS_MAX = 1000;
 export const DISCOVERY_SECONDS_DEFAULT = 15;
 /** The longest time between two. */
 export const DISCOVERY_SECONDS_MAX = 3600;
+/** Of the waits of readers that trackers are told: their last one or two such periods. */
+export const RECENT_MISSES_MS = 60_000;
+/** Bytes a second to all standard clients together, unless the configuration says otherwise: they come last. */
+export const PLAIN_BYTES_PER_SECOND_DEFAULT = 32 << 20;

@@ -10,6 +10,10 @@ export {
 } from './peer/open-peer.ts';
 export type { Peer, PeerStatus } from './peer/peer.ts';
 export type { WarmCall, WarmImage } from './peer/preheats.ts';
+export type { PlainStatus } from './plain/plain-port.ts';
+export type { PlainOptions } from './plain/plain-side.ts';
+export type { PublicOrigin } from './plain/public-blobs.ts';
+export type { BlobPlace, ImageBlob, SharedImage } from './plain/shared-image.ts';
 export type { ByteRange } from './ranges/byte-range.ts';
 export type { StoreEvent, StoreEventKind } from './store/store-event.ts';
 export type { HomeOrigin, HomeOriginOf } from './swarm/swarm-server.ts';

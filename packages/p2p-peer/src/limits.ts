@@ -83,6 +83,8 @@ export const SWARM_CHECK_MS = 30_000;
 export const ANNOUNCE_INTERVAL_MS = 30_000;
 /** The same at first: a host that comes among the first hears of nobody yet. Doubles with each. */
 export const ANNOUNCE_INTERVAL_MS_MIN = 1000;
+/** How soon a torrent is announced again that trackers may not have heard of: reports come first. */
+export const ANNOUNCE_SOON_MS = 6000;
 /** How often wires to neighbours are looked at: it costs no message. */
 export const NEIGHBOURS_CHECK_MS = 500;
 /** Hosts with the same blob that other hosts have told of; twice as many as one keeps wires to. */
@@ -120,3 +122,29 @@ export const TORRENT_PIECE_BYTES_LONGEST = 4 << 20;
 export const TORRENT_PIECE_BYTES_MIN = 16 << 10;
 /** Nor longer: a piece is verified whole. */
 export const TORRENT_PIECE_BYTES_MAX = 64 << 20;
+/** Blobs of images whose names are remembered: those of a host's images, and some that were removed. */
+export const IMAGE_BLOBS_MAX = 2048;
+/** Repositories in which one blob is known to be read: base images are in many. */
+export const IMAGES_OF_BLOB_MAX = 16;
+/** How long it counts that anybody reads a blob at its registry; it is asked again after half of it. */
+export const PUBLIC_PROOF_MS = 1_800_000;
+/** How soon a registry is asked again that gave a blob only with credentials. */
+export const PUBLIC_RETRY_MS = 300_000;
+/** The same of one that gave no answer, and for a torrent that is not there yet. */
+export const TORRENT_RETRY_MS = 15_000;
+/** How often blobs are looked at for that. */
+export const PUBLIC_CHECK_MS = 2000;
+/** Registries that are asked at a time whether a blob is public: nobody waits for it. */
+export const PUBLIC_CHECKS_RUNNING_MAX = 2;
+/** Standard clients that are connected at once: each may have 2 MiB in memory. */
+export const PLAIN_WIRES_MAX = 64;
+/** Of one address, which may be that of many. */
+export const PLAIN_WIRES_PER_ADDRESS_MAX = 8;
+/** Strangers at their handshake. */
+export const PLAIN_HANDSHAKES_MAX = 32;
+/** A standard client that neither takes nor gives anything for so long leaves its place to others. */
+export const PLAIN_IDLE_MS = 300_000;
+/** Standard clients that one blob is fetched from at a time, where that is wanted. */
+export const PLAIN_SOURCES_PER_BLOB_MAX = 4;
+/** Blobs on the plain port that a status names. */
+export const PLAIN_BLOBS_SHOWN_MAX = 256;

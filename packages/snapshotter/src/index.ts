@@ -1,8 +1,9 @@
 /** Mounts of lazily loaded images: the service, its records, and the drivers under it. */
 export { BlobPool } from './blobs/blob-pool.ts';
 export type * from './blobs/blob-types.ts';
-export { ImageAccess } from './blobs/image-access.ts';
+export { ImageAccess, type UsedImage } from './blobs/image-access.ts';
 export { ImageBlobs } from './blobs/image-blobs.ts';
+export { LatencyHistogram } from './blobs/latency.ts';
 export type { Miss, ReadObserver } from './blobs/miss-trace.ts';
 export { BootstrapCollector } from './bootstraps/bootstrap-collector.ts';
 export { BootstrapStore } from './bootstraps/bootstrap-store.ts';

@@ -1,8 +1,9 @@
 /** What `shoal status` says of sharing with other hosts. */
-import type { PeerStatus } from '@shoal/p2p-peer';
+import type { PeerStatus, PlainStatus } from '@shoal/p2p-peer';
 import { formatBytes } from '../quantity-text.ts';
 
-export function peerLines({ self, hosts, hasToken, wires, traffic, store }: PeerStatus): string[] {
+export function peerLines(status: PeerStatus): string[] {
+  const { self, hosts, hasToken, wires, traffic, store, plain } = status;
   const from = [
     `${formatBytes(traffic.store)} held here`,
     `${formatBytes(traffic.rack + traffic.zone + traffic.other)} from hosts`,
@@ -13,5 +14,21 @@ export function peerLines({ self, hosts, hasToken, wires, traffic, store }: Peer
     `${self.role} ${self.host} at ${self.address}: ${hosts} hosts known, ${wires} wires; ` +
       `${from.join(', ')}; store ${formatBytes(store.bytes)} of ${store.blobs} blobs`,
     ...(hasToken ? [] : ['no token: no tracker gives this host one, so nobody talks to it']),
+    ...(plain === undefined ? [] : plainLines(plain)),
+  ];
+}
+
+/** The torrents by their infohashes: clients find them by those. */
+function plainLines({ port, wires, offered, blobs, bytesSent }: PlainStatus): string[] {
+  const more = offered - blobs.length;
+  return [
+    `standard clients at port ${port}: ${wires} wires, ${formatBytes(bytesSent)} sent, ` +
+      `${offered} public blobs with a torrent`,
+    ...blobs.map(
+      ({ blobId, infohash, repository, sizeBytes, heldBytes }) =>
+        `  ${blobId.slice(0, 12)} of ${repository}: infohash ${infohash}, ` +
+        `${formatBytes(heldBytes)} of ${formatBytes(sizeBytes)} held`,
+    ),
+    ...(more > 0 ? [`  and ${more} more`] : []),
   ];
 }

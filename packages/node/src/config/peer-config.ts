@@ -14,6 +14,7 @@ import {
   DISCOVERY_SECONDS_MAX,
   ORIGINS_MAX,
   PEER_BYTES_MAX_DEFAULT,
+  PLAIN_BYTES_PER_SECOND_DEFAULT,
 } from '../limits.ts';
 
 const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
@@ -101,6 +102,9 @@ export const peerTable = {
         )
         .max(1000)
         .optional(),
+      plain_listen: address.optional(),
+      plain_bytes_per_second: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+      plain_fetch: z.boolean().optional(),
     })
     .refine(({ listen, advertise }) => advertise !== undefined || !isWildcard(listen), {
       path: ['advertise'],
@@ -109,6 +113,10 @@ export const peerTable = {
     .refine(({ listen, identity }) => listen === undefined || identity !== undefined, {
       path: ['identity'],
       message: 'must be given with listen: `shoal ca issue` makes one',
+    })
+    .refine(({ listen, plain_listen }) => plain_listen === undefined || listen !== undefined, {
+      path: ['listen'],
+      message: 'must be given with plain_listen: standard clients get what hosts share',
     })
     .optional(),
 };
@@ -139,6 +147,17 @@ export type PeerConfig = {
   readonly discovery: DiscoveryOptions | undefined;
   /** PEM file of the keys of tokens; undefined: `token.pub` of the identity. */
   readonly tokenKeysFile: string | undefined;
+  /** The port of standard clients; undefined: there is none. */
+  readonly plain: PlainConfig | undefined;
+};
+
+export type PlainConfig = {
+  /** `host:port`. */
+  readonly listen: string;
+  /** To all of them together. */
+  readonly bytesPerSecond: number;
+  /** Bytes are taken from them, too. */
+  readonly isFetching: boolean;
 };
 
 /** What differs from host to host where all have one file, by the key it stands for. */
@@ -183,6 +202,19 @@ export function peerConfigOf({ peer }: z.output<typeof tableSchema>): PeerConfig
     })),
     discovery: discoveryOf(peer.discovery),
     tokenKeysFile: peer.token_keys,
+    plain: plainConfigOf(peer),
+  };
+}
+
+type PeerTable = NonNullable<z.output<typeof tableSchema>['peer']>;
+
+function plainConfigOf(peer: PeerTable): PlainConfig | undefined {
+  const { plain_listen: listen, plain_bytes_per_second: bytesPerSecond } = peer;
+  if (listen === undefined) return undefined;
+  return {
+    listen,
+    bytesPerSecond: bytesPerSecond ?? PLAIN_BYTES_PER_SECOND_DEFAULT,
+    isFetching: peer.plain_fetch ?? false,
   };
 }
 

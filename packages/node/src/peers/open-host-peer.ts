@@ -7,11 +7,12 @@ import type { BlobSource } from '@shoal/blob-store';
 import { CodecPool } from '@shoal/blob-store';
 import { VERSION } from '@shoal/errors/version';
 import { parseHostPort } from '@shoal/oci/host-port';
-import type { Peer } from '@shoal/p2p-peer';
+import type { Peer, PlainOptions } from '@shoal/p2p-peer';
 import { errorFields, type ImageAccess } from '@shoal/snapshotter';
 import type { PeerConfig } from '../config/peer-config.ts';
 import { PEER_CODEC_IDLE_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
+import { AnonymousOrigin } from './anonymous-origin.ts';
 import { OriginSources } from './origin-sources.ts';
 import { warmImage } from './warm-image.ts';
 
@@ -21,6 +22,10 @@ export type HostPeerInput = {
   readonly root: string;
   /** Reaches registries as the daemon itself; closed with the peer. */
   readonly access: ImageAccess;
+  /** Reaches them as anybody does; closed with the peer. */
+  readonly anonymous: ImageAccess;
+  /** How long reads of absent bytes waited lately. */
+  readonly missMs: () => { readonly p50: number; readonly p99: number } | undefined;
   /** What the mount caches take on the disk. */
   readonly cacheBytes: () => number;
   /** Shapes what is fetched from registries. */
@@ -29,11 +34,11 @@ export type HostPeerInput = {
 };
 
 /** Closes what it opened for the peer, too. */
-export type HostPeer = Pick<Peer, 'source' | 'status' | 'port' | 'close'>;
+export type HostPeer = Pick<Peer, 'source' | 'learn' | 'status' | 'port' | 'close'>;
 
 /** Listens when it resolves. */
 export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
-  const { config, root, access, log } = input;
+  const { config, root, access, anonymous, log } = input;
   const { openPeer } = await import('@shoal/p2p-peer');
   const listen = parseHostPort(config.listen);
   const advertise = parseHostPort(config.advertise ?? config.listen);
@@ -56,12 +61,15 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
         uploadBytesPerSecond: config.uploadBytesPerSecond,
         downloadBytesPerSecond: config.downloadBytesPerSecond,
         version: VERSION,
+        plain: plainOptions(config),
       },
       {
         originOf: (repository, isRead) => origins.of(repository, isRead),
         pool,
         warm: (order, call) => warmImage(order, call, { access, peer }),
         otherBytes: input.cacheBytes,
+        publicOrigin: new AnonymousOrigin(anonymous),
+        missMs: input.missMs,
         onStoreEvent: ({ kind, message, error }) => {
           const level = kind === 'evicted' || kind === 'disk-writable' ? 'info' : 'warn';
           log[level]({ event: `peer-store-${kind}`, ...fieldsOf(error) }, message);
@@ -73,17 +81,26 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
     return {
       port: peer.port,
       source: (origin, repository, reader) => peer.source(origin, repository, reader),
+      learn: (image) => peer.learn(image),
       status: () => peer.status(),
       close: async () => {
         await peer.close();
         await close();
         await access.close();
+        await anonymous.close();
       },
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function plainOptions({ plain }: PeerConfig): PlainOptions | undefined {
+  if (plain === undefined) return undefined;
+  const { host, port } = parseHostPort(plain.listen);
+  const { bytesPerSecond, isFetching } = plain;
+  return { listenHost: host, port, bytesPerSecond, isFetching };
 }
 
 function fieldsOf(error: unknown) {

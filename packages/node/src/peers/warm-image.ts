@@ -2,6 +2,7 @@
 import { registryBlobSource } from '@shoal/blob-store';
 import {
   blobIdOfDigest,
+  formatReference,
   formatRepository,
   hostPlatform,
   parsePlatform,
@@ -15,7 +16,7 @@ const READ_BYTES = 4 << 20;
 
 export type WarmNeed = {
   readonly access: ImageAccess;
-  readonly peer: Pick<Peer, 'source'>;
+  readonly peer: Pick<Peer, 'source' | 'learn'>;
 };
 
 /** Throws what the registry and the peers do. */
@@ -32,7 +33,7 @@ export async function warmImage(
   }
   const target = { reference: text, source: {}, missPolicy: { kind: 'wait' } } as const;
   await using store = await access.open(target);
-  const { manifest } = await selectManifest(store, {
+  const { manifest, descriptor } = await selectManifest(store, {
     platform: platform === undefined ? hostPlatform() : parsePlatform(platform),
     prefer: 'converted',
     signal,
@@ -40,6 +41,11 @@ export async function warmImage(
   const { layers } = manifest;
   const origin = registryBlobSource(store, { descriptors: layers, closesStore: false });
   const source = peer.source(origin, formatRepository(reference), 'believing');
+  peer.learn({
+    ...{ name: formatReference(reference), repository: formatRepository(reference) },
+    manifestDigest: descriptor.digest,
+    blobs: layers.map(({ digest, size }) => ({ blobId: blobIdOfDigest(digest), sizeBytes: size })),
+  });
   const total = layers.reduce((sum, { size }) => sum + size, 0);
   let done = 0;
   onProgress(done, total);

@@ -33,6 +33,11 @@ export function peerIdOf(host: HostName): PeerId {
   return withPrefix(createHash('sha256').update(DOMAIN).update(host).digest());
 }
 
+/** Whether it has the form of those that hosts of ours have, whoever shows it. */
+export function isHostPeerId(peerId: PeerId): boolean {
+  return peerId.startsWith(CLIENT_PREFIX.toString('hex'));
+}
+
 /** Of a process that is no host. */
 export function newPeerId(): PeerId {
   return withPrefix(randomBytes(PEER_ID_BYTES));

@@ -1,8 +1,11 @@
 /** What this host reports to its trackers every few seconds, for other hosts and for people. */
 import type { HostFacts } from '../identity/host.ts';
 import { peerIdOf } from '../identity/peer-id.ts';
-import type { HostReport } from '../tracker/host-report.ts';
-import { REPORT_BLOBS_MAX, REPORT_PREHEATS_MAX } from '../tracker/limits.ts';
+import type { SwarmId } from '../identity/swarm-id.ts';
+import type { PlainBlobStatus } from '../plain/plain-port.ts';
+import type { SharedImages } from '../plain/shared-image.ts';
+import type { HeldBlob, HostReport } from '../tracker/host-report.ts';
+import { IMAGE_NAME_MAX, REPORT_BLOBS_MAX, REPORT_PREHEATS_MAX } from '../tracker/limits.ts';
 import type { PeerTraffic } from './peer-traffic.ts';
 import type { Preheats } from './preheats.ts';
 import type { SwarmTable } from './swarm-table.ts';
@@ -13,16 +16,27 @@ export type HostReportInput = {
   readonly traffic: PeerTraffic;
   readonly swarms: SwarmTable;
   readonly preheats: Preheats;
+  readonly images: Pick<SharedImages, 'nameOf'>;
+  /** Blobs that standard clients may have. */
+  readonly offered: () => readonly PlainBlobStatus[];
+  /** Undefined while none has waited. */
+  readonly missMs?: (() => { readonly p50: number; readonly p99: number } | undefined) | undefined;
 };
 
 export function hostReport(input: HostReportInput): HostReport {
   const { self, version, traffic, swarms, preheats } = input;
-  const blobs = swarms.all().flatMap((swarm) => {
+  const offered = new Map(input.offered().map((offer) => [offer.blobId, offer]));
+  const shared = swarms.all().flatMap((swarm) => {
     const { blobId, sizeBytes, bytesMissing, repository } = swarm;
     // One that only others have asked for is theirs to report.
     if (repository === undefined) return [];
-    return [{ blob: blobId, sizeBytes, heldBytes: sizeBytes - bytesMissing, repository }];
+    const infohash = offered.get(blobId)?.infohash;
+    offered.delete(blobId);
+    return [{ blobId, sizeBytes, heldBytes: sizeBytes - bytesMissing, repository, infohash }];
   });
+  // Nobody reads these now, and clients find them by trackers that know of them.
+  const blobs = [...shared, ...offered.values()].slice(0, REPORT_BLOBS_MAX);
+  const missMs = input.missMs?.();
   return {
     version,
     peerId: peerIdOf(self.host),
@@ -30,7 +44,23 @@ export function hostReport(input: HostReportInput): HostReport {
     rack: self.rack,
     address: self.address,
     rates: traffic.takeRates(),
-    blobs: blobs.slice(0, REPORT_BLOBS_MAX),
+    ...(missMs === undefined ? {} : { missMs }),
+    blobs: blobs.map((blob) => heldBlob(input, blob)),
     preheats: preheats.progress().slice(-REPORT_PREHEATS_MAX),
+  };
+}
+
+type ToldBlob = Pick<PlainBlobStatus, 'blobId' | 'sizeBytes' | 'heldBytes' | 'repository'> & {
+  readonly infohash: SwarmId | undefined;
+};
+
+function heldBlob({ images }: HostReportInput, blob: ToldBlob): HeldBlob {
+  const { blobId, sizeBytes, heldBytes, repository, infohash } = blob;
+  // Of an image of that repository: those who may not read another one do not hear its names.
+  const name = images.nameOf(blobId, repository)?.slice(0, IMAGE_NAME_MAX);
+  return {
+    ...{ blob: blobId, sizeBytes, heldBytes, repository },
+    ...(name === undefined ? {} : { name }),
+    ...(infohash === undefined ? {} : { infohash }),
   };
 }

@@ -7,6 +7,10 @@ import { HostDiscovery } from '../discovery/host-discovery.ts';
 import { parseServiceName } from '../discovery/service-name.ts';
 import { ServiceResolver } from '../discovery/service-resolver.ts';
 import type { HostFacts } from '../identity/host.ts';
+import { type PlainOptions, PlainSide, type PlainSideInput } from '../plain/plain-side.ts';
+import type { PublicOrigin } from '../plain/public-blobs.ts';
+import { SharedImages } from '../plain/shared-image.ts';
+import type { ByteRange } from '../ranges/byte-range.ts';
 import { Bans } from '../select/bans.ts';
 import { DownloadWindow } from '../select/download-window.ts';
 import { UploadSlots } from '../select/upload-slots.ts';
@@ -61,6 +65,8 @@ export type PeerOptions = {
   readonly tokenKeysFile?: string | undefined;
   /** For people who look at the swarm. */
   readonly version: string;
+  /** The port of standard clients. @default there is none */
+  readonly plain?: PlainOptions | undefined;
 };
 
 export type DiscoveryOptions = {
@@ -77,6 +83,10 @@ export type PeerComponents = {
   readonly pool: CodecPool;
   /** Fetches all of an image that a tracker wants ready. */
   readonly warm: WarmImage;
+  /** What anybody reads of registries: without it nothing is public. */
+  readonly publicOrigin?: PublicOrigin | undefined;
+  /** How long reads of absent bytes waited lately, for people who look at the swarm. */
+  readonly missMs?: HostReportInput['missMs'];
   /** What the mount cache takes of the same budget, in bytes. */
   readonly otherBytes?: () => number;
   readonly isCompleteElsewhere?: (blobId: BlobId) => boolean;
@@ -96,9 +106,11 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
   const directory = new HostDirectory({ self, seeds: options.seeds, nowMs });
   const traffic = new PeerTraffic(nowMs);
   let neighbourhood: Neighbourhood | undefined;
+  let plain: PlainSide | undefined;
   const onClosed = (swarm: Swarm) => neighbourhood?.leave(swarm);
+  const onHeld = (blobId: BlobId, ranges: readonly ByteRange[]) => plain?.tellHeld(blobId, ranges);
   const need: BlobsNeed = {
-    ...{ trust, directory, traffic, onClosed },
+    ...{ trust, directory, traffic, onClosed, onHeld },
     onNeighbours: (swarm, hosts) => neighbourhood?.introduce(swarm, hosts),
   };
   const { store, swarms } = await openBlobs(options, components, need);
@@ -110,17 +122,35 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
   neighbourhood = opened.use(
     new Neighbourhood({ directory, trackers, nowMs, random: Math.random, port: () => port.value }),
   );
+  const images = new SharedImages();
+  plain = await openPlain(options, components, { images, store, swarms, trackers });
+  if (plain !== undefined) opened.use(plain);
   const preheats = opened.use(new Preheats(components.warm));
   const listed = new ListedHosts(directory);
   if (options.trackers.length > 0) {
     const { version } = options;
-    opened.use(reportTo(trackers, { listed, self, swarms, traffic, preheats, version }));
+    const offered = () => plain?.status().blobs ?? [];
+    const told = { version, images, offered, missMs: components.missMs };
+    opened.use(reportTo(trackers, { listed, self, swarms, traffic, preheats, ...told }));
   }
   if (options.discovery !== undefined) {
     opened.use(discover(options.discovery, { trust, self, listed, ...components }));
   }
   const owned = opened.move();
-  return new Peer({ trust, directory, store, swarms, listener, traffic, neighbourhood, owned });
+  const own = { trust, directory, store, swarms, listener, traffic, neighbourhood };
+  return new Peer({ ...own, images, plain, owned });
+}
+
+/** Undefined where nobody wants it. */
+async function openPlain(
+  { plain }: PeerOptions,
+  { publicOrigin, pool, onProblem = () => undefined, wireLog }: PeerComponents,
+  need: Pick<PlainSideInput, 'images' | 'store' | 'swarms' | 'trackers'>,
+): Promise<PlainSide | undefined> {
+  if (plain === undefined || publicOrigin === undefined) return undefined;
+  return await PlainSide.open(plain, {
+    ...{ ...need, origin: publicOrigin, pool, onProblem, log: wireLog, nowMs },
+  });
 }
 
 async function openIdentity(
@@ -160,7 +190,7 @@ async function openBlobs(
     downloadBytesPerSecond = Number.POSITIVE_INFINITY,
   }: PeerOptions,
   components: PeerComponents,
-  { trust, directory, traffic, onClosed, onNeighbours }: BlobsNeed,
+  { trust, directory, traffic, onClosed, onNeighbours, onHeld }: BlobsNeed,
 ): Promise<{ readonly store: CompressedStore; readonly swarms: SwarmTable }> {
   const { pool, otherBytes, isCompleteElsewhere, onStoreEvent, originOf, wireLog } = components;
   const limits = {
@@ -189,7 +219,10 @@ async function openBlobs(
       ...(otherBytes === undefined ? {} : { otherBytes }),
       ...(isCompleteElsewhere === undefined ? {} : { isCompleteElsewhere }),
       ...(onStoreEvent === undefined ? {} : { onEvent: onStoreEvent }),
-      onHeld: (blobId, ranges) => swarms.get(blobId)?.tellHeld(ranges),
+      onHeld: (blobId, ranges) => {
+        swarms.get(blobId)?.tellHeld(ranges);
+        onHeld(blobId, ranges);
+      },
     },
   );
   return { store, swarms };
@@ -201,6 +234,7 @@ type BlobsNeed = {
   readonly traffic: PeerTraffic;
   readonly onClosed: (swarm: Swarm) => void;
   readonly onNeighbours: (swarm: Swarm, hosts: readonly HostFacts[]) => void;
+  readonly onHeld: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
 };
 
 type DialNeed = {

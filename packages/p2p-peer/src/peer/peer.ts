@@ -5,6 +5,9 @@
  */
 import type { BlobSource } from '@shoal/blob-store';
 import type { HostFacts } from '../identity/host.ts';
+import type { PlainStatus } from '../plain/plain-port.ts';
+import type { PlainSide } from '../plain/plain-side.ts';
+import type { SharedImage, SharedImages } from '../plain/shared-image.ts';
 import type { CompressedStore, StoreStats } from '../store/compressed-store.ts';
 import type { WireListener } from '../wire/wire-listener.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -22,6 +25,9 @@ export type PeerParts = {
   readonly listener: WireListener;
   readonly traffic: PeerTraffic;
   readonly neighbourhood: Neighbourhood;
+  readonly images: SharedImages;
+  /** Undefined where standard clients are not served. */
+  readonly plain: PlainSide | undefined;
   /** All of these, in the order they were opened. */
   readonly owned: AsyncDisposableStack;
 };
@@ -35,6 +41,8 @@ export type PeerStatus = {
   readonly blobs: number;
   readonly traffic: TrafficBytes;
   readonly store: StoreStats;
+  /** The port of standard clients, where there is one. */
+  readonly plain?: PlainStatus | undefined;
 };
 
 export class Peer implements AsyncDisposable {
@@ -62,8 +70,13 @@ export class Peer implements AsyncDisposable {
     });
   }
 
+  /** This host reads that image: people see its name, and standard clients may have it where it is public. */
+  learn(image: SharedImage): void {
+    this.#parts.images.learn(image);
+  }
+
   status(): PeerStatus {
-    const { directory, trust, swarms, traffic, store } = this.#parts;
+    const { directory, trust, swarms, traffic, store, plain } = this.#parts;
     return {
       self: directory.self,
       hosts: directory.live().length,
@@ -72,6 +85,7 @@ export class Peer implements AsyncDisposable {
       blobs: swarms.count,
       traffic: traffic.bytes(),
       store: store.stats(),
+      ...(plain === undefined ? {} : { plain: plain.status() }),
     };
   }
 

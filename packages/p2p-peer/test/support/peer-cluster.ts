@@ -10,6 +10,7 @@ import { openPeer, type PeerOptions } from '../../src/peer/open-peer.ts';
 import type { Peer } from '../../src/peer/peer.ts';
 import { PeerTrust } from '../../src/peer/peer-trust.ts';
 import type { WarmImage } from '../../src/peer/preheats.ts';
+import type { PublicOrigin } from '../../src/plain/public-blobs.ts';
 import { createAuthority, issueCertificate } from '../../src/trust/authority.ts';
 import { signToken } from '../../src/trust/token.ts';
 import { loadTokenKey } from '../../src/trust/token-keys.ts';
@@ -74,6 +75,8 @@ export class PeerCluster {
   readonly #directory: string;
   readonly #pool: CodecPool;
   readonly origin: CountingOrigin;
+  /** What anybody reads of registries. */
+  publicOrigin: PublicOrigin | undefined;
   /** How hosts carry out orders to preheat. */
   warm: WarmImage = () => Promise.reject(new Error('no images here'));
 
@@ -118,6 +121,7 @@ export class PeerCluster {
           isBelieved: true,
         }),
         pool: this.#pool,
+        publicOrigin: this.publicOrigin,
         warm: (order, call) => this.warm(order, call),
       },
     );

@@ -5,7 +5,7 @@
  */
 import type { BlobSource } from '@shoal/blob-store';
 import { registryBlobSource } from '@shoal/blob-store';
-import type { Descriptor, ImageReference } from '@shoal/oci';
+import type { Descriptor, Digest, ImageReference } from '@shoal/oci';
 import { parseReference } from '@shoal/oci';
 import type {
   ClientOptions,
@@ -21,17 +21,29 @@ import { LazySource } from './lazy-source.ts';
 export type ImageAccessOptions = {
   /** Wraps what fetches the blobs of an image: peers that may have them, bandwidth limits. */
   readonly wrapSource?: ((source: BlobSource, reference: ImageReference) => BlobSource) | undefined;
+  /** Told of each image whose blobs are about to be used. */
+  readonly onImage?: ((image: UsedImage) => void) | undefined;
   /** Used for requests that bring none. */
   readonly dockerConfigDirectory?: string | undefined;
   readonly caFile?: string | undefined;
   /** Asked for credentials before the Docker configuration, unless a request brings its own. */
   readonly credentialSources?: readonly CredentialSource[] | undefined;
   readonly hostsDirectories?: ClientOptions['hostsDirectories'];
+  /** What anybody gets: without credentials of any kind, and without mirrors. @default false */
+  readonly isAnonymous?: boolean | undefined;
   readonly onAuthentication?: ClientOptions['onAuthentication'];
+};
+
+export type UsedImage = {
+  readonly reference: ImageReference;
+  readonly manifestDigest: Digest | undefined;
+  readonly layers: readonly Descriptor[];
 };
 
 export type AccessTarget = {
   readonly reference: string;
+  /** Of the image's own manifest, where it is known. */
+  readonly manifestDigest?: Digest | undefined;
   readonly source: SourceOptions;
   readonly missPolicy: MissPolicy;
 };
@@ -69,9 +81,12 @@ export class ImageAccess {
 
   /** A source of the image's blobs that touches the network at its first read. */
   lazySource(target: AccessTarget, layers: readonly Descriptor[]): BlobSource {
+    const { manifestDigest } = target;
+    const reference = parseReference(target.reference);
+    this.#options.onImage?.({ reference, manifestDigest, layers });
     return new LazySource('registry', async () => {
       const source = registryBlobSource(await this.open(target), { descriptors: layers });
-      return this.#options.wrapSource?.(source, parseReference(target.reference)) ?? source;
+      return this.#options.wrapSource?.(source, reference) ?? source;
     });
   }
 
@@ -94,6 +109,7 @@ export class ImageAccess {
       timeouts: TIMEOUTS,
       hostsDirectories: this.#options.hostsDirectories,
       onAuthentication: this.#options.onAuthentication,
+      isAnonymous: this.#options.isAnonymous,
     };
     if (reference.kind !== 'registry') return options;
     return { ...options, client: this.#client(options) };

@@ -1,0 +1,86 @@
+/** This host and standard clients: opened only where the configuration asks for it, for public blobs only. */
+import type { CodecPool } from '@shoal/blob-store';
+import type { BlobId } from '@shoal/oci';
+import type { SwarmTable } from '../peer/swarm-table.ts';
+import type { ByteRange } from '../ranges/byte-range.ts';
+import type { CompressedStore } from '../store/compressed-store.ts';
+import type { TrackerClient } from '../tracker/client/tracker-client.ts';
+import type { WireLog } from '../wire/wire-log.ts';
+import { makeTorrent } from './made-torrent.ts';
+import { PlainMeetings } from './plain-meetings.ts';
+import { PlainPort, type PlainPortOptions, type PlainStatus } from './plain-port.ts';
+import { PublicBlobs, type PublicOrigin } from './public-blobs.ts';
+import type { SharedImages } from './shared-image.ts';
+
+export type PlainOptions = PlainPortOptions & {
+  /** Bytes are taken from standard clients, too. */
+  readonly isFetching: boolean;
+};
+
+export type PlainSideInput = {
+  readonly images: SharedImages;
+  readonly origin: PublicOrigin;
+  readonly store: CompressedStore;
+  readonly swarms: SwarmTable;
+  readonly trackers: Pick<TrackerClient, 'announce'>;
+  readonly pool: CodecPool;
+  readonly onProblem: (error: unknown) => void;
+  readonly log: WireLog | undefined;
+  readonly nowMs: () => number;
+};
+
+export class PlainSide implements AsyncDisposable {
+  readonly #port: PlainPort;
+  readonly #owned: AsyncDisposableStack;
+
+  /** Listens when it resolves; rejects with the system's error where it cannot. */
+  static async open(options: PlainOptions, input: PlainSideInput): Promise<PlainSide> {
+    await using opened = new AsyncDisposableStack();
+    const { images, origin, store, swarms, trackers, pool, onProblem, log, nowMs } = input;
+    let port: PlainPort | undefined;
+    let meetings: PlainMeetings | undefined;
+    const blobs = opened.use(
+      new PublicBlobs({
+        ...{ images, origin, onProblem, nowMs },
+        openStored: ({ blobId, sizeBytes }) => store.blob(blobId, sizeBytes),
+        makeTorrent: (stored, signal) => makeTorrent(stored, pool, signal),
+        onWithdrawn: (infohash) => port?.withdraw(infohash),
+      }),
+    );
+    port = opened.use(
+      await PlainPort.open(options, {
+        ...{ blobs, log, nowMs, onRefused: onProblem },
+        onWire: (wire, offer) => meetings?.meet(wire, offer),
+        onHeld: (wire, offer, ranges) => meetings?.held(wire, offer, ranges),
+      }),
+    );
+    const { isFetching } = options;
+    meetings = opened.use(new PlainMeetings({ blobs, port, swarms, trackers, isFetching, nowMs }));
+    return new PlainSide({ port, owned: opened.move() });
+  }
+
+  private constructor(parts: {
+    readonly port: PlainPort;
+    readonly owned: AsyncDisposableStack;
+  }) {
+    this.#port = parts.port;
+    this.#owned = parts.owned;
+  }
+
+  tellHeld(blobId: BlobId, ranges: readonly ByteRange[]): void {
+    this.#port.tellHeld(blobId, ranges);
+  }
+
+  status(): PlainStatus {
+    return this.#port.status();
+  }
+
+  /** Tells trackers, closes wires. Idempotent. */
+  async close(): Promise<void> {
+    await this.#owned.disposeAsync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,156 @@
+/** The plain port of a host: which blobs standard clients get, which they never do, and what may be taken from them. */
+import { createServer } from 'node:net';
+import { serveOnLoopback, until } from '@shoal/test-kit';
+import t from 'tap';
+import { type PeerId, parsePeerId, peerIdOf } from '../src/identity/peer-id.ts';
+import { parseSwarmId, swarmIdOf } from '../src/identity/swarm-id.ts';
+import { openPlainWire } from '../src/wire/plain-wires.ts';
+import { CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
+import { blobIdOf, PublicRegistry, torrentOf } from './support/public-registry.ts';
+import { handshakeBytes, RawPeer } from './support/raw-peer.ts';
+import { BufferServer, PATIENT, patternedBlob, sharedBlob } from './support/wire-pair.ts';
+
+type Tap = Parameters<typeof PeerCluster.open>[0];
+
+const REPOSITORY = 'registry.test/app';
+const PIECE = 256 << 10;
+const bytes = patternedBlob(5 * PIECE + 4321);
+const blobId = blobIdOf(bytes);
+const key = { blobId, sizeBytes: bytes.length };
+const torrent = torrentOf(bytes);
+const { infohash } = torrent.metainfo;
+/** As libtorrent writes its own. */
+const CLIENT = parsePeerId(Buffer.from('-LT2080-abcdefghijkl').toString('hex'));
+
+t.setTimeout(180_000);
+
+async function openScene(t: Tap, { isPublic = true, isFetching = false } = {}) {
+  const origin = new CountingOrigin(new Map([[blobId, bytes]]));
+  const cluster = await PeerCluster.open(t, origin);
+  const registry = new PublicRegistry();
+  if (isPublic) registry.repositories.add(REPOSITORY);
+  cluster.publicOrigin = registry;
+  const plain = { listenHost: '127.0.0.1', port: 0, bytesPerSecond: 1 << 30, isFetching };
+  const { peer } = await cluster.start('node-1', 'peer', { plain });
+  await until('it has a token', () => peer.status().hasToken);
+  const image = { name: `${REPOSITORY}:1`, repository: REPOSITORY, manifestDigest: undefined };
+  const learn = () => peer.learn({ ...image, blobs: [key] });
+  const read = async (offset = 0, length = bytes.length - offset) => {
+    const found = await peer.source(origin, REPOSITORY).read(key, offset, length, {
+      onVerdict: (judge) => queueMicrotask(() => judge(offset, length, 'right')),
+    });
+    if (!found.equals(bytes.subarray(offset, offset + length))) throw new Error('wrong bytes');
+  };
+  const status = () => {
+    const { plain: found } = peer.status();
+    if (found === undefined) throw new Error('there is no plain port');
+    return found;
+  };
+  return { registry, peer, learn, read, status };
+}
+
+function dial(port: number, held: Buffer = Buffer.alloc(0), selfId: PeerId = CLIENT) {
+  return openPlainWire({
+    ...{ selfId, address: `127.0.0.1:${port}`, infohash, ...PATIENT },
+    torrent: {
+      ...sharedBlob(new BufferServer(held), bytes.length, held.length > 0),
+      pieceBytes: PIECE,
+    },
+  });
+}
+
+t.test('a public blob with a published torrent: what is held of it', async (t) => {
+  const { registry, learn, read, status } = await openScene(t);
+  registry.torrents.set(blobId, torrent);
+  learn();
+  await read(0, 2 * PIECE + 10);
+  await until('it is offered', () => status().offered === 1);
+  t.match(status().blobs, [
+    { blobId, infohash, repository: REPOSITORY, heldBytes: 2 * PIECE + 10 },
+  ]);
+  const wire = await dial(status().port);
+  t.teardown(() => wire.close());
+  await until('it has told of whole pieces', () => wire.held.bytes === 2 * PIECE);
+  const options = { priority: 'demand' } as const;
+  t.ok((await wire.request(PIECE, 1000, options)).equals(bytes.subarray(PIECE, PIECE + 1000)));
+  await t.rejects(wire.request(3 * PIECE, 1000, options), { code: 'ERR_P2P_WIRE_REJECTED' });
+  await read(2 * PIECE, bytes.length - 2 * PIECE);
+  await until('more is told when it comes', () => wire.held.bytes === bytes.length);
+  t.ok(
+    (await wire.request(3 * PIECE, 1000, options)).equals(
+      bytes.subarray(3 * PIECE, 3 * PIECE + 1000),
+    ),
+  );
+  t.equal(status().bytesSent, 2000);
+});
+
+t.test('a blob without one has the same torrent, once all of it is here', async (t) => {
+  const { learn, read, status, registry } = await openScene(t);
+  await read();
+  learn();
+  await until('it is offered', () => status().offered === 1);
+  t.equal(status().blobs[0]?.infohash, infohash);
+  t.ok(registry.asked > 0);
+});
+
+t.test('what is private is unknown', async (t) => {
+  const { registry, learn, read, status } = await openScene(t, { isPublic: false });
+  registry.torrents.set(blobId, torrent);
+  learn();
+  await read();
+  await until('its registry was asked', () => registry.asked > 0);
+  const answers: number[] = [];
+  // Its torrent, one that nobody has, and the id that hosts of ours meet under.
+  for (const asked of [infohash, parseSwarmId('00'.repeat(20)), swarmIdOf(blobId)]) {
+    const raw = await RawPeer.dial(status().port);
+    raw.send(handshakeBytes(asked, CLIENT));
+    await raw.untilClosed();
+    answers.push(raw.receivedBytes);
+  }
+  t.same(answers, [0, 0, 0]);
+  t.same({ ...status(), port: 0 }, { port: 0, wires: 0, offered: 0, blobs: [], bytesSent: 0 });
+});
+
+t.test('a client that has the bytes is a source where that is wanted', async (t) => {
+  const { registry, learn, read, status, peer } = await openScene(t, { isFetching: true });
+  registry.torrents.set(blobId, torrent);
+  learn();
+  await read(0, 10);
+  await until('it is offered', () => status().offered === 1);
+  const wire = await dial(status().port, bytes);
+  t.teardown(() => wire.close());
+  await until('reads know it', () => peer.status().wires === 1);
+  // What it holds is heard a moment later.
+  let at = PIECE;
+  await until('it has sent some', async () => {
+    await read(at, 1000);
+    at += 1000;
+    return peer.status().traffic.other > 0;
+  });
+  await t.resolves(read(), 'and all bytes are right');
+});
+
+t.test('not where it is not wanted, and nobody is taken for a host of ours', async (t) => {
+  for (const isFetching of [false, true]) {
+    const { registry, learn, read, status, peer } = await openScene(t, { isFetching });
+    registry.torrents.set(blobId, torrent);
+    learn();
+    await read(0, 10);
+    await until('it is offered', () => status().offered === 1);
+    const id = isFetching ? peerIdOf(peer.status().self.host) : CLIENT;
+    const wire = await dial(status().port, Buffer.alloc(bytes.length), id);
+    t.teardown(() => wire.close());
+    await read(PIECE, PIECE);
+    t.match({ plain: status().wires, other: peer.status().traffic.other }, { plain: 1, other: 0 });
+    await wire.close();
+  }
+});
+
+t.test('a port that is taken is an error', async (t) => {
+  const address = await serveOnLoopback(t, createServer());
+  const cluster = await PeerCluster.open(t, new CountingOrigin(new Map()));
+  cluster.publicOrigin = new PublicRegistry();
+  const port = Number(address.split(':').at(-1));
+  const plain = { listenHost: '127.0.0.1', port, bytesPerSecond: 1, isFetching: false };
+  await t.rejects(cluster.start('node-1', 'peer', { plain }), { code: 'EADDRINUSE' });
+});
