@@ -55,6 +55,7 @@ export const LONGEST = [
   'test/interop/mirrored-copies.test.ts',
   'test/bench-slice.test.ts',
   'test/long/memory.test.ts',
+  'test/mount/standard-clients.test.ts',
   'test/mount/daemon-life.test.ts',
   'test/mount/faults.test.ts',
   'test/mount/upgrade.test.ts',

@@ -26,6 +26,8 @@ export type PeerConfigText = {
   readonly registryHost: string;
   /** Mirrors the registry, which speaks plain HTTP. @default false */
   readonly isMirror?: boolean;
+  /** More lines of `[peer]`. */
+  readonly more?: readonly string[];
 };
 
 export class PeerAuthority {
@@ -84,7 +86,7 @@ export function writePlainHttp(home: string, registryHost: string): void {
 
 export function peerConfigText(text: PeerConfigText): string {
   const { home, listen, seeds, discovery, zone = 'z', registryHost, isMirror } = text;
-  const { trackers = [] } = text;
+  const { trackers = [], more = [] } = text;
   const upstream = `{ name = "${registryHost}", address = "http://${registryHost}" }`;
   return [
     '[registry]',
@@ -98,6 +100,7 @@ export function peerConfigText(text: PeerConfigText): string {
     `trackers = ${JSON.stringify(trackers)}`,
     ...(discovery === undefined ? [] : [`discovery = ${discovery}`]),
     `origins = ["${registryHost}"]`,
+    ...more,
     ...(isMirror === true
       ? ['[proxy]', 'listen = "127.0.0.1:0"', `upstreams = [${upstream}]`]
       : []),

@@ -20,6 +20,8 @@ export type PeerNetworkOptions = {
   readonly trackers?: number;
   /** Path of the `shoal` that hosts run. @default this checkout's */
   readonly program?: string;
+  /** Torrents of its blobs are published with the image. @default false */
+  readonly hasTorrents?: boolean;
 };
 
 export type TrackerMachine = { readonly network: NetworkHost; readonly program: OwnProgram };
@@ -59,7 +61,7 @@ export class PeerNetwork {
 
   /** Needs root, `docker-registry` and `nsenter`. */
   static async open(t: TestScope, options: PeerNetworkOptions): Promise<PeerNetwork> {
-    const { files, megabits, program: shoal = SHOAL } = options;
+    const { files, megabits, hasTorrents = false, program: shoal = SHOAL } = options;
     const directory = temporaryDirectory(t);
     const network = await HostNetwork.open(t);
     const registry = await network.add(megabits);
@@ -73,7 +75,8 @@ export class PeerNetwork {
     writeFiles(world.source, files);
     const [program = '', ...args] = [...launcher, SHOAL, 'convert', '--plain-http'];
     const images = ['--source', `dir:${world.source}`, '--target', world.reference];
-    await runChecked(program, [...args, ...images], { timeoutMs: 600_000 });
+    const torrents = hasTorrents ? ['--torrent'] : [];
+    await runChecked(program, [...args, ...images, ...torrents], { timeoutMs: 600_000 });
     for (let number = 1; number <= (options.trackers ?? 0); number++) {
       world.trackers.push(await world.#startTracker(`tracker-${number}`));
     }
@@ -87,16 +90,34 @@ export class PeerNetwork {
     this.reference = `${parts.registry.address}:${REGISTRY_PORT}/shared/image:latest`;
   }
 
+  get registry(): NetworkHost {
+    return this.#parts.registry;
+  }
+
+  get authority(): PeerAuthority {
+    return this.#parts.authority;
+  }
+
+  /** Files of one host. */
+  homeOf(name: string): string {
+    return join(this.#parts.directory, name);
+  }
+
+  /** A machine without a daemon. */
+  addMachine(): Promise<NetworkHost> {
+    return this.#parts.network.add(this.#parts.megabits);
+  }
+
   /** What the registry's link has carried outwards. */
   registryBytes(): Promise<number> {
     return this.#parts.registry.bytesSent();
   }
 
-  /** Starts the daemon of one more host, which knows the seeds that run already. */
-  async add(name: string, role: HostRole): Promise<PeerMachine> {
-    const { authority, directory, registry, network, megabits } = this.#parts;
-    const own = await network.add(megabits);
-    const home = join(directory, name);
+  /** Starts the daemon of one more host, which knows the seeds that run already. `more`: lines of `[peer]`. */
+  async add(name: string, role: HostRole, more: readonly string[] = []): Promise<PeerMachine> {
+    const { authority, registry } = this.#parts;
+    const own = await this.addMachine();
+    const home = this.homeOf(name);
     await authority.admit(home, name, role);
     const registryHost = `${registry.address}:${REGISTRY_PORT}`;
     writePlainHttp(home, registryHost);
@@ -106,7 +127,7 @@ export class PeerNetwork {
       ({ network: { address } }) => `https://${address}:${TRACKER_PORT}`,
     );
     const known = { seeds: this.#seeds, trackers };
-    writeFileSync(configFile, peerConfigText({ home, listen, registryHost, ...known }));
+    writeFileSync(configFile, peerConfigText({ home, listen, registryHost, ...known, more }));
     const machine = await this.#start(name, own, home, configFile);
     if (role === 'seed') this.#seeds.push(seedText(name, listen));
     return machine;

@@ -132,6 +132,10 @@ export const PUBLIC_PROOF_MS = 1_800_000;
 export const PUBLIC_RETRY_MS = 300_000;
 /** The same of one that gave no answer, and for a torrent that is not there yet. */
 export const TORRENT_RETRY_MS = 15_000;
+/** What is fetched of a public blob to complete it: tables that no mount reads are smaller. */
+export const PUBLIC_REST_BYTES_MAX = 1 << 20;
+/** How often that is tried: what then does not have its digest never will. */
+export const PUBLIC_REST_TRIES_MAX = 3;
 /** How often blobs are looked at for that. */
 export const PUBLIC_CHECK_MS = 2000;
 /** Registries that are asked at a time whether a blob is public: nobody waits for it. */
@@ -146,5 +150,9 @@ export const PLAIN_HANDSHAKES_MAX = 32;
 export const PLAIN_IDLE_MS = 300_000;
 /** Standard clients that one blob is fetched from at a time, where that is wanted. */
 export const PLAIN_SOURCES_PER_BLOB_MAX = 4;
+/** How soon a standard client is dialled again that did not want a wire, or has ended it. */
+export const PLAIN_REDIAL_MS = 60_000;
+/** Addresses of standard clients that are remembered for that. */
+export const PLAIN_DIALLED_MAX = 1024;
 /** Blobs on the plain port that a status names. */
 export const PLAIN_BLOBS_SHOWN_MAX = 256;

@@ -93,6 +93,15 @@ t.test('a blob without one has the same torrent, once all of it is here', async 
   t.ok(registry.asked > 0);
 });
 
+t.test('what no reader reads is fetched where little of it is missing', async (t) => {
+  const { learn, read, status, registry } = await openScene(t);
+  registry.blobs.set(blobId, bytes);
+  await read(0, bytes.length - 10_000);
+  learn();
+  await until('it is offered', () => status().offered === 1);
+  t.match(status().blobs, [{ infohash, heldBytes: bytes.length }]);
+});
+
 t.test('what is private is unknown', async (t) => {
   const { registry, learn, read, status } = await openScene(t, { isPublic: false });
   registry.torrents.set(blobId, torrent);
@@ -108,7 +117,10 @@ t.test('what is private is unknown', async (t) => {
     answers.push(raw.receivedBytes);
   }
   t.same(answers, [0, 0, 0]);
-  t.same({ ...status(), port: 0 }, { port: 0, wires: 0, offered: 0, blobs: [], bytesSent: 0 });
+  t.same(
+    { ...status(), port: 0 },
+    { port: 0, wires: 0, offered: 0, blobs: [], refused: 1, bytesSent: 0 },
+  );
 });
 
 t.test('a client that has the bytes is a source where that is wanted', async (t) => {

@@ -4,7 +4,7 @@ import t from 'tap';
 import { newPeerId } from '../src/identity/peer-id.ts';
 import { swarmIdOf } from '../src/identity/swarm-id.ts';
 import { decodeBencode } from '../src/torrent/bencode.ts';
-import type { TrackerServer } from '../src/tracker/server/index.ts';
+import type { TrackerServer, TrackerServerOptions } from '../src/tracker/server/index.ts';
 import {
   announcePath,
   ask,
@@ -20,12 +20,16 @@ const PUBLIC_TORRENT = 'ab'.repeat(20);
 const PRIVATE_TORRENT = 'cd'.repeat(20);
 
 /** A tracker that knows one public and one private torrent, each held by a host. */
-async function trackerWithTorrents(t: Parameters<typeof makeScene>[0]) {
+async function trackerWithTorrents(
+  t: Parameters<typeof makeScene>[0],
+  options: Partial<TrackerServerOptions> = {},
+) {
   const scene = await makeScene(t);
   let nowMs = 1_800_000_000_000;
   const tracker = await scene.tracker({
     nowMs: () => nowMs,
     publicRepositories: ['registry.example/team/public/*'],
+    ...options,
   });
   const identity = await scene.identity('node-1', 'peer');
   const host = clientOf(scene, identity, [tracker]);
@@ -149,6 +153,20 @@ t.test('nonsense is refused, and the tracker goes on', async (t) => {
   for await (const part of socket) answer += String(part);
   t.match(answer, /^HTTP\/1\.1 400/);
   t.match((await ask(url + announcePath(PUBLIC_TORRENT, newPeerId(), PLACE))).text, /interval/);
+});
+
+t.test('where a token is wanted it is in the address', async (t) => {
+  const { tracker } = await trackerWithTorrents(t, { plainToken: 'token-of-clients' });
+  const url = plainOf(tracker);
+  const announce = (query: string) =>
+    ask(url + announcePath(PUBLIC_TORRENT, newPeerId(), PLACE) + query);
+  t.match((await announce('&token=token-of-clients')).text, /8:interval/);
+  const scrape = `${url}/scrape?info_hash=${PUBLIC_TORRENT.replaceAll(/../g, '%$&')}`;
+  t.match((await ask(`${scrape}&token=token-of-clients`)).text, /8:complete/);
+  for (const query of ['', '&token=', '&token=other', '&token=token-of-clients&token=other']) {
+    t.match((await announce(query)).text, /unknown swarm/, query);
+    t.match((await ask(scrape + query)).text, /unknown swarm/, query);
+  }
 });
 
 t.test('who asks too often is told so, and only he', async (t) => {

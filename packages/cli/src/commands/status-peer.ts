@@ -19,11 +19,11 @@ export function peerLines(status: PeerStatus): string[] {
 }
 
 /** The torrents by their infohashes: clients find them by those. */
-function plainLines({ port, wires, offered, blobs, bytesSent }: PlainStatus): string[] {
+function plainLines({ port, wires, offered, refused, blobs, bytesSent }: PlainStatus): string[] {
   const more = offered - blobs.length;
   return [
     `standard clients at port ${port}: ${wires} wires, ${formatBytes(bytesSent)} sent, ` +
-      `${offered} public blobs with a torrent`,
+      `${offered} public blobs with a torrent, ${refused} blobs not public`,
     ...blobs.map(
       ({ blobId, infohash, repository, sizeBytes, heldBytes }) =>
         `  ${blobId.slice(0, 12)} of ${repository}: infohash ${infohash}, ` +

@@ -5,7 +5,7 @@ import { formatHostPort, type HostPort } from '@shoal/oci/host-port';
 import type { HostGrant, TrackerServer, TrackerServerOptions } from '@shoal/p2p-peer/tracker';
 import type { IdentityPaths } from '@shoal/p2p-peer/trust';
 import { type Command, InvalidArgumentError } from 'commander';
-import { readAdminToken } from '../admin-token.ts';
+import { readAdminToken, readPlainToken } from '../admin-token.ts';
 import type { CliContext } from '../context.ts';
 import { sentences } from '../failure.ts';
 import { parseListenAddress } from '../listen-address.ts';
@@ -14,6 +14,7 @@ import { repeated, wholeNumberParser } from '../option-values.ts';
 type TrackerOptions = {
   readonly listen: HostPort;
   readonly plainListen?: HostPort;
+  readonly plainToken?: string;
   readonly pageListen?: HostPort;
   readonly pageName?: readonly string[];
   readonly tls: string;
@@ -65,6 +66,7 @@ export function registerTracker(program: Command, context: CliContext): void {
       'where standard clients announce torrents of public repositories',
       parseListenAddress,
     )
+    .option('--plain-token <file>', 'file with a token that standard clients have to show there')
     .option(
       '--page-listen <address>',
       'where the page, its data and metrics are, without TLS',
@@ -130,6 +132,8 @@ async function serverOptions(
     pageNames: pageName,
     grants: options.grant ?? [{ hosts: '*', repositories: ['*'] }],
     publicRepositories: options.public ?? [],
+    plainToken:
+      options.plainToken === undefined ? undefined : await readPlainToken(options.plainToken),
     tokenKey: tokenKey === undefined ? undefined : await loadTokenKey(resolve(tokenKey)),
     tokenPublicKeys: tokenPub.length === 0 ? [] : await loadTokenPublicKeys(tokenPub),
     tokenLifeMs: options.tokenHours * 3600_000,

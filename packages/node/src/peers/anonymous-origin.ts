@@ -4,7 +4,7 @@
  */
 import { errorCode } from '@shoal/errors';
 import { type Descriptor, digestOfBlobId, MediaType } from '@shoal/oci';
-import type { BlobPlace, ImageBlob, PublicOrigin } from '@shoal/p2p-peer';
+import type { BlobPlace, ByteRange, ImageBlob, PublicOrigin } from '@shoal/p2p-peer';
 import { listTorrents, type PublishedTorrent, readTorrent } from '@shoal/p2p-peer/torrent';
 import type { ImageAccess } from '@shoal/snapshotter';
 
@@ -32,6 +32,11 @@ export class AnonymousOrigin implements PublicOrigin {
       if (REFUSALS.includes(errorCode(error))) return false;
       throw error;
     }
+  }
+
+  async read(repository: string, blob: ImageBlob, { start, end }: ByteRange, signal: AbortSignal) {
+    await using store = await this.#open(repository);
+    return await store.readBlobRange(descriptorOf(blob), start, end - start, { signal });
   }
 
   async torrent(

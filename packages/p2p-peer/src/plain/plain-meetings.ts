@@ -4,11 +4,14 @@
  * what any host sends: only by the digests of chunks.
  */
 import { RunningTasks } from '@shoal/concurrency';
+import { LRUCache } from 'lru-cache';
 import { isHostPeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import {
   ANNOUNCE_INTERVAL_MS,
   ANNOUNCE_SOON_MS,
+  PLAIN_DIALLED_MAX,
+  PLAIN_REDIAL_MS,
   PLAIN_SOURCES_PER_BLOB_MAX,
   PUBLIC_CHECK_MS,
 } from '../limits.ts';
@@ -40,7 +43,8 @@ export class PlainMeetings implements AsyncDisposable {
   readonly #announced = new Map<SwarmId, Announced>();
   /** Wires that reads use, by the swarm of their blob. */
   readonly #sources = new Map<BlobWire, Swarm>();
-  readonly #dialling = new Set<string>();
+  /** Addresses that were dialled: one that came to us by itself ends a second wire at once. */
+  readonly #dialledUntil = new LRUCache<string, number>({ max: PLAIN_DIALLED_MAX });
   readonly #timer: NodeJS.Timeout;
   readonly #stop = new AbortController();
   readonly #running = new RunningTasks();
@@ -124,18 +128,18 @@ export class PlainMeetings implements AsyncDisposable {
 
   /** Never rejects: whoever cannot be reached is met at the next announce, perhaps. */
   async #dial(address: string, { infohash }: OfferedBlob): Promise<void> {
-    const { port } = this.#input;
+    const { port, nowMs } = this.#input;
     const torrent = port.torrentOf(infohash);
     const key = `${infohash} ${address}`;
-    if (torrent === undefined || this.#dialling.has(key)) return;
-    this.#dialling.add(key);
+    if (torrent === undefined || (this.#dialledUntil.get(key) ?? 0) > nowMs()) return;
+    this.#dialledUntil.set(key, Number.POSITIVE_INFINITY);
     const { selfId } = port;
     const { signal } = this.#stop;
     try {
       const wire = await openPlainWire({ selfId, address, infohash, torrent, signal });
-      void wire.closed.then(() => this.#dialling.delete(key));
+      void wire.closed.then(() => this.#dialledUntil.set(key, nowMs() + PLAIN_REDIAL_MS));
     } catch {
-      this.#dialling.delete(key);
+      this.#dialledUntil.set(key, nowMs() + PLAIN_REDIAL_MS);
     }
   }
 

@@ -55,6 +55,8 @@ export type PlainStatus = {
   /** In all, and the first of them. */
   readonly offered: number;
   readonly blobs: readonly PlainBlobStatus[];
+  /** Blobs of images of this host that registries give only with credentials. */
+  readonly refused: number;
   readonly bytesSent: number;
 };
 
@@ -102,16 +104,13 @@ export class PlainPort implements AsyncDisposable {
 
   status(): PlainStatus {
     const offers = this.#input.blobs.all();
+    const refused = this.#input.blobs.refusedCount;
     const blobs = offers.slice(0, PLAIN_BLOBS_SHOWN_MAX).map((offer) => {
       const { blobId, infohash, repository, sizeBytes, stored } = offer;
       return { blobId, infohash, repository, sizeBytes, heldBytes: stored.held.bytes };
     });
-    const { port } = this;
     return {
-      port,
-      wires: this.#wires.size,
-      offered: offers.length,
-      blobs,
+      ...{ port: this.port, wires: this.#wires.size, offered: offers.length, blobs, refused },
       bytesSent: this.#bytesSent,
     };
   }
@@ -176,6 +175,7 @@ export class PlainPort implements AsyncDisposable {
       serve: (wire, offset, length, signal) => this.#serve(wire, offer, { offset, length, signal }),
       hashes: (_wire, _firstPiece, count) => Array.from({ length: count }, () => undefined),
       onHeld: (wire, ranges) => this.#input.onHeld(wire, offer, ranges),
+      onNeighbours: () => undefined,
     };
   }
 

@@ -10,9 +10,12 @@ import {
   PUBLIC_CHECK_MS,
   PUBLIC_CHECKS_RUNNING_MAX,
   PUBLIC_PROOF_MS,
+  PUBLIC_REST_BYTES_MAX,
+  PUBLIC_REST_TRIES_MAX,
   PUBLIC_RETRY_MS,
   TORRENT_RETRY_MS,
 } from '../limits.ts';
+import type { ByteRange } from '../ranges/byte-range.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import { infoBytesOf } from '../torrent/info-bytes.ts';
 import type { PublishedTorrent } from '../torrent/published-torrent.ts';
@@ -22,6 +25,8 @@ import type { BlobPlace, ImageBlob, SharedImages } from './shared-image.ts';
 export type PublicOrigin = {
   /** Whether it gives the blob's bytes. Rejects when that cannot be said now. */
   isPublic(repository: string, blob: ImageBlob, signal: AbortSignal): Promise<boolean>;
+  /** Bytes of it. Rejects as the registry does. */
+  read(repository: string, blob: ImageBlob, range: ByteRange, signal: AbortSignal): Promise<Buffer>;
   /** Published with the image. Rejects as the registry does. */
   torrent(
     place: BlobPlace,
@@ -56,10 +61,14 @@ export type PublicBlobsInput = {
 };
 
 type Examined = {
+  place: BlobPlace | undefined;
   /** Until when it counts that anybody reads it. */
   provenUntilMs: number;
   nextAtMs: number;
   isRunning: boolean;
+  /** Its registries have said no. */
+  isRefused: boolean;
+  restTries: number;
   offer: OfferedBlob | undefined;
 };
 
@@ -94,6 +103,11 @@ export class PublicBlobs implements AsyncDisposable {
     return valid.map(({ offer }) => offer);
   }
 
+  /** Blobs that registries give only with credentials. */
+  get refusedCount(): number {
+    return [...this.#examined.values()].filter(({ isRefused }) => isRefused).length;
+  }
+
   /** Asks what is due, a few at a time. */
   examine(): void {
     const known = this.#input.images.blobs();
@@ -123,7 +137,17 @@ export class PublicBlobs implements AsyncDisposable {
   }
 
   #add(blobId: BlobId): Examined {
-    const examined = { provenUntilMs: 0, nextAtMs: 0, isRunning: false, offer: undefined };
+    const examined = {
+      ...{
+        place: undefined,
+        provenUntilMs: 0,
+        nextAtMs: 0,
+        isRunning: false,
+        isRefused: false,
+        restTries: 0,
+      },
+      offer: undefined,
+    };
     this.#examined.set(blobId, examined);
     return examined;
   }
@@ -133,15 +157,13 @@ export class PublicBlobs implements AsyncDisposable {
     const { nowMs, onProblem } = this.#input;
     const beganMs = nowMs();
     try {
-      const place = await this.#publicPlace(blob);
+      const place = await this.#provenPlace(blob, examined);
       if (place === undefined) this.#withdraw(examined);
-      else {
-        examined.provenUntilMs = beganMs + PUBLIC_PROOF_MS;
-        if (examined.offer === undefined) await this.#offer(blob, examined, place);
-      }
-      const isOffered = examined.offer !== undefined;
-      const nextMs = isOffered ? PUBLIC_PROOF_MS / 2 : TORRENT_RETRY_MS;
-      examined.nextAtMs = beganMs + (place === undefined ? PUBLIC_RETRY_MS : nextMs);
+      else await this.#offer(blob, examined, place);
+      const isWhole = examined.offer?.stored.held.bytes === blob.sizeBytes;
+      const againMs = isWhole ? examined.provenUntilMs - PUBLIC_PROOF_MS / 2 : 0;
+      const soonMs = beganMs + (place === undefined ? PUBLIC_RETRY_MS : TORRENT_RETRY_MS);
+      examined.nextAtMs = Math.max(againMs, soonMs);
     } catch (error) {
       // Not an answer: what was known counts until its time is up.
       examined.nextAtMs = beganMs + TORRENT_RETRY_MS;
@@ -149,6 +171,17 @@ export class PublicBlobs implements AsyncDisposable {
     } finally {
       examined.isRunning = false;
     }
+  }
+
+  /** Where anybody reads it; asked when half of the time is up that an answer counts. */
+  async #provenPlace(blob: ImageBlob, examined: Examined): Promise<BlobPlace | undefined> {
+    const nowMs = this.#input.nowMs();
+    const isFresh = examined.provenUntilMs - nowMs > PUBLIC_PROOF_MS / 2;
+    if (isFresh) return examined.place;
+    examined.place = await this.#publicPlace(blob);
+    examined.isRefused = examined.place === undefined;
+    if (examined.place !== undefined) examined.provenUntilMs = nowMs + PUBLIC_PROOF_MS;
+    return examined.place;
   }
 
   /** Throws when none of the registries says that it is public, and one says nothing. */
@@ -167,34 +200,64 @@ export class PublicBlobs implements AsyncDisposable {
   }
 
   async #offer(blob: ImageBlob, examined: Examined, place: BlobPlace): Promise<void> {
-    const { openStored, origin, makeTorrent, onProblem } = this.#input;
-    const { signal } = this.#stop;
-    const stored = await openStored(blob);
+    const { openStored, onProblem } = this.#input;
+    const known = examined.offer?.stored;
+    const stored = known ?? (await openStored(blob));
+    let isOffered = known !== undefined;
     try {
-      const published = await origin.torrent(place, blob, signal).catch((error: unknown) => {
-        onProblem(error);
-        return undefined;
-      });
-      const torrent = published ?? (await makeTorrent(stored, signal));
-      if (torrent === undefined || signal.aborted) {
-        await stored.close();
-        return;
-      }
+      await this.#completeRest(stored, examined, place).catch(onProblem);
+      if (isOffered) return;
+      const torrent = await this.#torrent(stored, blob, place);
+      if (torrent === undefined || this.#stop.signal.aborted) return;
       const { infohash, pieceBytes } = torrent.metainfo;
       const infoBytes = infoBytesOf(torrent.bytes);
       const { repository } = place;
       const offer: OfferedBlob = { ...blob, infohash, repository, pieceBytes, infoBytes, stored };
       examined.offer = offer;
       this.#offers.set(infohash, { offer, by: examined });
-    } catch (error) {
-      await stored.close();
-      throw error;
+      isOffered = true;
+    } finally {
+      if (!isOffered) await stored.close();
     }
+  }
+
+  /** The one that was published; otherwise what follows from the blob, where all of it is here. */
+  async #torrent(
+    stored: StoredBlob,
+    blob: ImageBlob,
+    place: BlobPlace,
+  ): Promise<PublishedTorrent | undefined> {
+    const { origin, makeTorrent, onProblem } = this.#input;
+    const { signal } = this.#stop;
+    try {
+      const published = await origin.torrent(place, blob, signal);
+      if (published !== undefined) return published;
+    } catch (error) {
+      onProblem(error);
+    }
+    return await makeTorrent(stored, signal);
+  }
+
+  /** What no reader ever reads, such as the tables behind the chunks: without it the last piece is nobody's. */
+  async #completeRest(stored: StoredBlob, examined: Examined, place: BlobPlace): Promise<void> {
+    const { sizeBytes, blobId, held } = stored;
+    const missing = sizeBytes - held.bytes;
+    if (missing === 0 || missing > PUBLIC_REST_BYTES_MAX || missing === sizeBytes) return;
+    if (examined.restTries >= PUBLIC_REST_TRIES_MAX) return;
+    examined.restTries += 1;
+    const { origin } = this.#input;
+    for (const range of held.missing({ start: 0, end: sizeBytes })) {
+      const blob = { blobId, sizeBytes };
+      const bytes = await origin.read(place.repository, blob, range, this.#stop.signal);
+      await stored.write(range.start, bytes);
+    }
+    await stored.completeBlob();
   }
 
   #withdraw(examined: Examined): void {
     const { offer } = examined;
     examined.provenUntilMs = 0;
+    examined.place = undefined;
     examined.offer = undefined;
     if (offer === undefined) return;
     this.#offers.delete(offer.infohash);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type BlobId, parseBlobId } from '@shoal/oci';
 import type { PublicOrigin } from '../../src/plain/public-blobs.ts';
+import type { ByteRange } from '../../src/ranges/byte-range.ts';
 import { decodeMetainfo, encodeMetainfo } from '../../src/torrent/metainfo.ts';
 import type { PublishedTorrent } from '../../src/torrent/published-torrent.ts';
 
@@ -9,6 +10,7 @@ export class PublicRegistry implements PublicOrigin {
   readonly repositories = new Set<string>();
   /** Published, by blob. */
   readonly torrents = new Map<BlobId, PublishedTorrent>();
+  readonly blobs = new Map<BlobId, Buffer>();
   /** It gives no answer. */
   isDown = false;
   asked = 0;
@@ -19,7 +21,14 @@ export class PublicRegistry implements PublicOrigin {
     return this.repositories.has(repository);
   }
 
+  async read(_: string, { blobId }: { readonly blobId: BlobId }, { start, end }: ByteRange) {
+    const bytes = this.blobs.get(blobId);
+    if (this.isDown || bytes === undefined) throw new Error('it is down');
+    return bytes.subarray(start, end);
+  }
+
   async torrent(_: unknown, { blobId }: { readonly blobId: BlobId }) {
+    this.asked += 1;
     if (this.isDown) throw new Error('it is down');
     return this.torrents.get(blobId);
   }

@@ -66,6 +66,6 @@ function readCertificate(socket: TLSSocket): CheckedCertificate | 'none' {
 }
 
 /** Of one length, whatever was sent. */
-function hashOf(token: string): Buffer {
+export function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }

@@ -13,6 +13,7 @@ import type { HostPolicy } from './host-policy.ts';
 import type { HostsPage } from './host-table.ts';
 import { readBody, sendJson, sendTagged, sendText } from './http-answer.ts';
 import { sendPageFile } from './page-files.ts';
+import type { PlainToken } from './plain-token.ts';
 import { type PreheatTable, preheatRequestSchema } from './preheat-table.ts';
 import { preheatView, renderSwarm } from './render-swarm.ts';
 import type { ReportIntake } from './report-intake.ts';
@@ -37,6 +38,7 @@ export type TrackerRoutesOptions = {
   readonly intake: ReportIntake;
   readonly policy: HostPolicy;
   readonly counts: TrackerCounts;
+  readonly plainToken: PlainToken;
   /** Undefined where another tracker signs. */
   readonly tokenKey: KeyObject | undefined;
   readonly tokenLifeMs?: number | undefined;
@@ -114,10 +116,11 @@ export class TrackerRoutes {
     sendJson(call.response, 200, JSON.stringify(preheatView(preheat)));
   }
 
-  #announce({ request, response, route, port, asker }: Call): void {
+  #announce({ request, response, route, port, asker, query }: Call): void {
+    const { engine, counts, plainToken } = this.#options;
     // On the plain port nobody is known; on the others only our hosts announce.
     if (port !== 'plain' && asker.kind !== 'host') throw forbidden();
-    const { engine, counts } = this.#options;
+    if (port === 'plain') plainToken.check(query);
     counts.add(route === 'GET /announce' ? 'announces' : 'scrapes');
     engine.answer(request, response, port === 'plain' ? { kind: 'anybody' } : asker);
   }

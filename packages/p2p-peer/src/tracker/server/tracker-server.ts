@@ -25,6 +25,7 @@ import { Askers, type PortKind } from './asker.ts';
 import { checkRules, type HostGrant, HostPolicy } from './host-policy.ts';
 import { type Refusal, sendError } from './http-answer.ts';
 import { HttpListener } from './http-listener.ts';
+import { PlainToken } from './plain-token.ts';
 import { PreheatTable } from './preheat-table.ts';
 import { ReportIntake } from './report-intake.ts';
 import { type RequestRate, RequestRates } from './request-rates.ts';
@@ -48,6 +49,8 @@ export type TrackerServerOptions = {
   readonly tokenKey?: KeyObject | undefined;
   readonly tokenPublicKeys?: readonly KeyObject[];
   readonly tokenLifeMs?: number | undefined;
+  /** A secret that standard clients have to show. @default they need none */
+  readonly plainToken?: string | undefined;
   /** A secret. Without it nobody can order preheats. */
   readonly adminToken?: string | undefined;
   readonly hostRate?: RequestRate;
@@ -107,6 +110,7 @@ export class TrackerServer implements AsyncDisposable {
       engine: this.#engine,
       intake: new ReportIntake({ table, gate, preheats }),
       counts: this.#counts,
+      plainToken: new PlainToken(options.plainToken),
       tokenKey: options.tokenKey,
       tokenLifeMs: options.tokenLifeMs,
     });

@@ -1,0 +1,125 @@
+/** Standard BitTorrent clients of Debian on machines of a network, and the tracker that introduces them. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runCommand, type TestScope, until } from '@shoal/test-kit';
+import type { NetworkHost } from './host-network.ts';
+import { OwnProgram } from './own-program.ts';
+import type { PeerNetwork } from './peer-network.ts';
+import { root as checkout } from './source-files.ts';
+
+export const CLIENT_NAMES = ['aria2', 'libtorrent'] as const;
+export type ClientName = (typeof CLIENT_NAMES)[number];
+
+export type ClientTask = {
+  readonly client: ClientName;
+  readonly does: 'fetch' | 'seed';
+  readonly magnet: string;
+  /** Where the file is, or will be. */
+  readonly directory: string;
+};
+
+const TRACKER_PORT = 4020;
+const PLAIN_PORT = 6969;
+const CLIENT_PORT = 6881;
+export const PLAIN_TOKEN = 'token-of-standard-clients';
+/** Debian's own: another Python in PATH does not have its modules. */
+const PYTHON = '/usr/bin/python3';
+
+/** Whether Debian's module is there. */
+export async function hasLibtorrent(): Promise<boolean> {
+  return (await runCommand(PYTHON, ['-c', 'import libtorrent'])).exitCode === 0;
+}
+
+/**
+ * `shoal tracker` on a machine of its own, which hosts that come later know. Gives the address to which standard
+ * clients announce, with the token that they have to show.
+ */
+export async function startNetworkTracker(
+  t: TestScope,
+  network: PeerNetwork,
+  publicRule: string,
+): Promise<string> {
+  const machine = await network.addMachine();
+  const home = network.homeOf('tracker');
+  await network.authority.issue(home, 'tracker-0', 'tracker', [machine.address]);
+  const tokenFile = join(home, 'plain-token');
+  writeFileSync(tokenFile, `${PLAIN_TOKEN}\n`, { mode: 0o600 });
+  const [program = '', ...launcher] = machine.launcher;
+  const logFile = join(home, 'log');
+  writeFileSync(logFile, '');
+  const places = {
+    listen: `${machine.address}:${TRACKER_PORT}`,
+    plain: `${machine.address}:${PLAIN_PORT}`,
+  };
+  const tracker = new OwnProgram({
+    name: 'shoal tracker',
+    program,
+    args: [
+      ...[...launcher, join(checkout, 'bin', 'shoal'), 'tracker', '--tls', join(home, 'tls')],
+      ...['--token-key', network.authority.tokenKey, '--listen', places.listen],
+      ...['--plain-listen', places.plain, '--public', publicRule, '--plain-token', tokenFile],
+    ],
+    env: process.env,
+    logFile,
+  });
+  t.teardown(() => tracker.stop('SIGKILL'));
+  await tracker.start(() => tracker.log().includes('standard clients: '));
+  const announce = `http://${places.plain}/announce?token=${PLAIN_TOKEN}`;
+  network.trackers.push({ network: machine, program: tracker });
+  return announce;
+}
+
+/** What clients are given in place of a torrent: they have that from whoever they meet. */
+export function magnetOf(infohash: string, announce: string): string {
+  return `magnet:?xt=urn:btih:${infohash}&tr=${encodeURIComponent(announce)}`;
+}
+
+/** It ends with the test, and by itself once it has fetched everything. */
+export async function startClient(
+  t: TestScope,
+  machine: NetworkHost,
+  task: ClientTask,
+): Promise<OwnProgram> {
+  const { client, does, directory } = task;
+  mkdirSync(directory, { recursive: true });
+  const logFile = `${directory}.log`;
+  writeFileSync(logFile, '');
+  const [program = '', ...launcher] = machine.launcher;
+  const args = [...launcher, ...argumentsOf(machine, task)];
+  const name = `${client} (${does})`;
+  const started = new OwnProgram({ name, program, args, env: process.env, logFile });
+  t.teardown(() => started.stop('SIGKILL'));
+  await started.start(() => started.log() !== '');
+  return started;
+}
+
+/** Fetches all of it; throws what the client has said when it ends without. */
+export async function fetchWith(
+  t: TestScope,
+  machine: NetworkHost,
+  task: Omit<ClientTask, 'does'>,
+): Promise<void> {
+  const client = await startClient(t, machine, { ...task, does: 'fetch' });
+  try {
+    await until(`${task.client} has fetched it`, () => client.pid === undefined);
+  } catch (error) {
+    throw new Error(client.log().slice(-8000), { cause: error });
+  }
+}
+
+function argumentsOf(machine: NetworkHost, task: ClientTask): string[] {
+  const { client, does, magnet, directory } = task;
+  const listen = `${machine.address}:${CLIENT_PORT}`;
+  if (client === 'libtorrent') {
+    const script = join(import.meta.dirname, 'libtorrent-client.py');
+    return [PYTHON, script, does, magnet, directory, listen];
+  }
+  return [
+    ...['aria2c', '--no-conf=true', '--enable-dht=false', '--enable-dht6=false'],
+    ...['--bt-enable-lpd=false', '--enable-peer-exchange=false', '--disable-ipv6=true'],
+    ...['--file-allocation=none', '--console-log-level=info', `--listen-port=${CLIENT_PORT}`],
+    ...['--check-integrity=true', '--allow-overwrite=true', '--bt-tracker-interval=2'],
+    ...(does === 'seed' ? ['--seed-ratio=0.0', '--bt-hash-check-seed=true'] : ['--seed-time=0']),
+    ...[`--dir=${directory}`, magnet],
+  ];
+}
