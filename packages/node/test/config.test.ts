@@ -62,6 +62,8 @@ t.test('what is wrong is named', (t) => {
     ['[registries."a/b"]\nidentity_token_file = "/t"', /registries\.a\/b: .*host/],
     ['[registries."a.example"]\nusername = "u"', /registries\.a\.example: must have username/],
     ['[registries."a.example"]\npassword = "hunter2"', /^((?!hunter2).)*$/],
+    ['[peer]\nplain_listen = "0.0.0.0:4011"', /peer\.listen: must be given with plain_listen/],
+    ['[peer]\nplain_listen = "nowhere"', /peer\.plain_listen: must be host:port/],
     ['[image_service]\naddress = "/a"\nupstream = "/a"', /image_service\.address: must not be/],
     ['[image_service]\nremember_days = 0', /image_service\.remember_days/],
     ['[image_service]\naddress = "x.sock"', /image_service\.address: must be an absolute path/],

@@ -9,7 +9,7 @@ import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { newPeerId } from '../src/identity/peer-id.ts';
 import { openPeer } from '../src/peer/open-peer.ts';
-import type { SwarmOverview } from '../src/tracker/index.ts';
+import type { SwarmOverview } from '../src/tracker/swarm-overview.ts';
 import { CountingOrigin } from './support/peer-cluster.ts';
 import { blobIdOf, PublicRegistry, torrentOf } from './support/public-registry.ts';
 import {
