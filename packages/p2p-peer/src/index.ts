@@ -2,13 +2,9 @@
 export * from './errors.ts';
 export { type HostFacts, type HostName, type HostRole, parseHostName } from './identity/host.ts';
 export { type PeerId, peerIdOf } from './identity/peer-id.ts';
-export {
-  type DiscoveryOptions,
-  openPeer,
-  type PeerComponents,
-  type PeerOptions,
-} from './peer/open-peer.ts';
+export { openPeer } from './peer/open-peer.ts';
 export type { Peer, PeerStatus } from './peer/peer.ts';
+export type { DiscoveryOptions, PeerComponents, PeerOptions } from './peer/peer-options.ts';
 export type { WarmCall, WarmImage } from './peer/preheats.ts';
 export type { PlainStatus } from './plain/plain-port.ts';
 export type { PlainOptions } from './plain/plain-side.ts';

@@ -1,24 +1,20 @@
 /** Opens the parts of a peer one after the other; what was opened is closed when a later one fails. */
 
-import type { CodecPool } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import { formatHostPort } from '@shoal/oci/host-port';
 import { HostDiscovery } from '../discovery/host-discovery.ts';
 import { parseServiceName } from '../discovery/service-name.ts';
 import { ServiceResolver } from '../discovery/service-resolver.ts';
 import type { HostFacts } from '../identity/host.ts';
-import { type PlainOptions, PlainSide, type PlainSideInput } from '../plain/plain-side.ts';
-import type { PublicOrigin } from '../plain/public-blobs.ts';
+import { PlainSide, type PlainSideInput } from '../plain/plain-side.ts';
 import { SharedImages } from '../plain/shared-image.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { Bans } from '../select/bans.ts';
 import { DownloadWindow } from '../select/download-window.ts';
 import { UploadSlots } from '../select/upload-slots.ts';
 import { CompressedStore } from '../store/compressed-store.ts';
-import type { StoreEvent } from '../store/store-event.ts';
 import { Pace } from '../swarm/pace.ts';
 import { Swarm } from '../swarm/swarm.ts';
-import type { HomeOriginOf } from '../swarm/swarm-server.ts';
 import { ReportLoop } from '../tracker/client/report-loop.ts';
 import { TrackerClient } from '../tracker/client/tracker-client.ts';
 import { askHost } from '../wire/ask-host.ts';
@@ -33,68 +29,11 @@ import { type HostReportInput, hostReport } from './host-report-of.ts';
 import { ListedHosts } from './listed-hosts.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import { Peer } from './peer.ts';
+import type { DiscoveryOptions, PeerComponents, PeerOptions } from './peer-options.ts';
 import { PeerTraffic } from './peer-traffic.ts';
 import { PeerTrust } from './peer-trust.ts';
-import { Preheats, type WarmImage } from './preheats.ts';
+import { Preheats } from './preheats.ts';
 import { SwarmTable } from './swarm-table.ts';
-
-export type PeerOptions = {
-  /** Directory of ca.crt, tls.crt, tls.key and token.pub. */
-  readonly identityDirectory: string;
-  readonly listenHost: string;
-  /** 0 for any free one. */
-  readonly port: number;
-  /** What others are told to connect to; port 0 stands for the one that is listened at. */
-  readonly advertise: { readonly host: string; readonly port: number };
-  readonly zone: string;
-  readonly rack: string;
-  /** Of the store. */
-  readonly directory: string;
-  readonly bytesMax: number;
-  /** What others are sent. @default no limit */
-  readonly uploadBytesPerSecond?: number | undefined;
-  /** What is fetched for this host's readers, from peers and origins. @default no limit */
-  readonly downloadBytesPerSecond?: number | undefined;
-  /** Each `https://host:port`. */
-  readonly trackers: readonly string[];
-  /** Hosts that are known without any tracker. */
-  readonly seeds: readonly HostFacts[];
-  /** Names of services behind which there are hosts, beside trackers or without. */
-  readonly discovery?: DiscoveryOptions | undefined;
-  /** PEM file of the keys that tokens are checked with. @default `token.pub` of the identity */
-  readonly tokenKeysFile?: string | undefined;
-  /** For people who look at the swarm. */
-  readonly version: string;
-  /** The port of standard clients. @default there is none */
-  readonly plain?: PlainOptions | undefined;
-};
-
-export type DiscoveryOptions = {
-  /** Each `name:port`, or the name of SRV records. */
-  readonly services: readonly string[];
-  readonly intervalMs: number;
-  /** DNS servers as `address` or `address:port`; none: the system's. */
-  readonly servers: readonly string[];
-};
-
-export type PeerComponents = {
-  /** This host's own way to the origins of repositories, for what it fetches as a home. */
-  readonly originOf: HomeOriginOf;
-  readonly pool: CodecPool;
-  /** Fetches all of an image that a tracker wants ready. */
-  readonly warm: WarmImage;
-  /** What anybody reads of registries: without it nothing is public. */
-  readonly publicOrigin?: PublicOrigin | undefined;
-  /** How long reads of absent bytes waited lately, for people who look at the swarm. */
-  readonly missMs?: HostReportInput['missMs'];
-  /** What the mount cache takes of the same budget, in bytes. */
-  readonly otherBytes?: () => number;
-  readonly isCompleteElsewhere?: (blobId: BlobId) => boolean;
-  readonly onStoreEvent?: (event: StoreEvent) => void;
-  /** Something about others failed that an operator may want to know. */
-  readonly onProblem?: (error: unknown) => void;
-  readonly wireLog?: WireLog;
-};
 
 const nowMs = (): number => performance.now();
 
