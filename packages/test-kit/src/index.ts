@@ -37,6 +37,7 @@ export {
   type DockerRegistryOptions,
   startDockerRegistry,
 } from './registry/docker-registry.ts';
+export { type ArtifactFile, pushArtifact } from './registry/push-artifact.ts';
 export { TokenServer } from './registry/token-server.ts';
 export {
   type CommandOptions,
