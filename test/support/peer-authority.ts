@@ -24,6 +24,8 @@ export type PeerConfigText = {
   readonly discovery?: string | undefined;
   readonly zone?: string;
   readonly registryHost: string;
+  /** Servers without TLS whose files are fetched for others, too. @default none */
+  readonly webHosts?: readonly string[];
   /** Mirrors the registry, which speaks plain HTTP. @default false */
   readonly isMirror?: boolean;
 };
@@ -84,7 +86,7 @@ export function writePlainHttp(home: string, registryHost: string): void {
 
 export function peerConfigText(text: PeerConfigText): string {
   const { home, listen, seeds, discovery, zone = 'z', registryHost, isMirror } = text;
-  const { trackers = [] } = text;
+  const { trackers = [], webHosts = [] } = text;
   const upstream = `{ name = "${registryHost}", address = "http://${registryHost}" }`;
   return [
     '[registry]',
@@ -97,7 +99,7 @@ export function peerConfigText(text: PeerConfigText): string {
     `seeds = [${seeds.join(', ')}]`,
     `trackers = ${JSON.stringify(trackers)}`,
     ...(discovery === undefined ? [] : [`discovery = ${discovery}`]),
-    `origins = ["${registryHost}"]`,
+    `origins = ${JSON.stringify([registryHost, ...webHosts.map((host) => `http:${host}`)])}`,
     ...(isMirror === true
       ? ['[proxy]', 'listen = "127.0.0.1:0"', `upstreams = [${upstream}]`]
       : []),

@@ -1,7 +1,7 @@
 /** How a get reaches bytes, and what it consists of once it is opened. */
 import type { BlobSource } from '@shoal/blob-store';
 import type { Digest, ImageReference, Platform } from '@shoal/oci';
-import type { ImageStore } from '@shoal/registry-client';
+import type { CallOptions, ImageStore } from '@shoal/registry-client';
 import type { FileOrigin } from './file-origin.ts';
 import type { Subject } from './subject/parse-subject.ts';
 
@@ -30,8 +30,8 @@ export type OpenedWebFile = {
   /** Its ETag or date, when the server says one that can be relied on. */
   readonly validator: string | undefined;
   readonly hasRanges: boolean;
-  read(offset: number, length: number, options: { signal?: AbortSignal }): Promise<Buffer>;
-  readFrom(offset: number, options: { signal?: AbortSignal | undefined }): AsyncIterable<Buffer>;
+  read(offset: number, length: number, options?: CallOptions): Promise<Buffer>;
+  readFrom(offset: number, options?: CallOptions): AsyncIterable<Buffer>;
   close(): Promise<void>;
 };
 

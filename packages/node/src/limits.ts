@@ -90,3 +90,7 @@ export const ORIGINS_MAX = 1000;
 export const DISCOVERY_SECONDS_DEFAULT = 15;
 /** The longest time between two. */
 export const DISCOVERY_SECONDS_MAX = 3600;
+/** Repositories and URLs whose blobs programs of this host read through it. */
+export const SHARED_BLOBS_OPEN_MAX = 64;
+/** One read of a blob through the control socket: what a get asks for at a time. */
+export const BLOB_READ_BYTES_MAX = 8 << 20;

@@ -2,7 +2,12 @@
  * A file at a URL. With a digest it is a blob as any other and may come from other hosts; without one
  * it comes from its server, and is continued only while the server says that it is the same.
  */
-import { type BlobSource, exactSource, type VerdictListener } from '@shoal/blob-store';
+import {
+  type BlobSource,
+  exactSource,
+  type VerdictListener,
+  webBlobSource,
+} from '@shoal/blob-store';
 import { blobIdOfDigest, type Digest } from '@shoal/oci';
 import type { FileOrigin, PiecesOptions } from '../file-origin.ts';
 import type { GetRequest, OpenedGet, OpenedWebFile, WebAccess } from '../get-access.ts';
@@ -31,7 +36,7 @@ function sharedSource(
   { share }: WebAccess,
 ): BlobSource | undefined {
   const isShareable = digest?.startsWith('sha256:') === true && file.size !== undefined;
-  return isShareable && file.hasRanges ? share?.(url, webSource(file)) : undefined;
+  return isShareable && file.hasRanges ? share?.(url, webBlobSource(file)) : undefined;
 }
 
 function webOrigin(
@@ -72,19 +77,6 @@ async function* alone(
     onSource({ local: 0, peers: 0, origin: piece.byteLength });
     yield piece;
   }
-}
-
-/** The server as whoever shares blobs sees it. */
-export function webSource(file: OpenedWebFile): BlobSource {
-  return {
-    name: 'origin',
-    async read(_blob, offset, length, { signal, onFetched } = {}) {
-      const bytes = await file.read(offset, length, signal === undefined ? {} : { signal });
-      onFetched?.('origin', bytes.byteLength);
-      return bytes;
-    },
-    close: async () => undefined,
-  };
 }
 
 /** The last part of the path; undefined where there is none that can be read. */

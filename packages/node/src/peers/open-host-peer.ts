@@ -13,6 +13,7 @@ import type { PeerConfig } from '../config/peer-config.ts';
 import { PEER_CODEC_IDLE_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { OriginSources } from './origin-sources.ts';
+import { SharedBlobs } from './shared-blobs.ts';
 import { warmImage } from './warm-image.ts';
 
 export type HostPeerInput = {
@@ -29,7 +30,10 @@ export type HostPeerInput = {
 };
 
 /** Closes what it opened for the peer, too. */
-export type HostPeer = Pick<Peer, 'source' | 'status' | 'port' | 'close'>;
+export type HostPeer = Pick<Peer, 'source' | 'status' | 'port' | 'close'> & {
+  /** Whole blobs for who compares their digests himself. */
+  readonly blobs: SharedBlobs;
+};
 
 /** Listens when it resolves. */
 export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
@@ -70,11 +74,14 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
           log.debug({ event: 'peer-problem', ...fieldsOf(error) }, String(error)),
       },
     );
+    const blobs = new SharedBlobs({ access, shape: input.shape, peer });
     return {
       port: peer.port,
+      blobs,
       source: (origin, repository, reader) => peer.source(origin, repository, reader),
       status: () => peer.status(),
       close: async () => {
+        await blobs.close();
         await peer.close();
         await close();
         await access.close();

@@ -19,6 +19,12 @@ import { type WebFacts, webFactsOf } from './web-facts.ts';
 
 type Subject = { readonly size: number };
 
+/** The `host:port` of a URL, as `trustedHosts` has it. */
+export function hostAndPort({ hostname, port, protocol }: URL): string {
+  const standard = protocol === 'https:' ? '443' : '80';
+  return `${hostname.replace(/^\[|\]$/g, '')}:${port || standard}`;
+}
+
 export class WebFile {
   /** Without what follows `?`: that may be a secret. */
   readonly description: string;
