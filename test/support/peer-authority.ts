@@ -12,6 +12,13 @@ import {
 
 const DAY_MS = 86_400_000;
 
+/** Gets over HTTP, from the same registry. */
+export type ApiText = {
+  readonly listen: string;
+  readonly tokenFile: string;
+  readonly directory: string;
+};
+
 export type PeerConfigText = {
   /** Directory of the host: its identity and its `certs.d` lie in it. */
   readonly home: string;
@@ -28,6 +35,7 @@ export type PeerConfigText = {
   readonly webHosts?: readonly string[];
   /** Mirrors the registry, which speaks plain HTTP. @default false */
   readonly isMirror?: boolean;
+  readonly api?: ApiText | undefined;
 };
 
 export class PeerAuthority {
@@ -86,7 +94,7 @@ export function writePlainHttp(home: string, registryHost: string): void {
 
 export function peerConfigText(text: PeerConfigText): string {
   const { home, listen, seeds, discovery, zone = 'z', registryHost, isMirror } = text;
-  const { trackers = [], webHosts = [] } = text;
+  const { trackers = [], webHosts = [], api } = text;
   const upstream = `{ name = "${registryHost}", address = "http://${registryHost}" }`;
   return [
     '[registry]',
@@ -103,6 +111,15 @@ export function peerConfigText(text: PeerConfigText): string {
     ...(isMirror === true
       ? ['[proxy]', 'listen = "127.0.0.1:0"', `upstreams = [${upstream}]`]
       : []),
+    ...(api === undefined
+      ? []
+      : [
+          '[api]',
+          `listen = "${api.listen}"`,
+          `token_file = "${api.tokenFile}"`,
+          `directory = "${api.directory}"`,
+          `sources = ["${registryHost}"]`,
+        ]),
     '',
   ].join('\n');
 }

@@ -5,7 +5,13 @@ import type { HostRole, PeerStatus } from '@shoal/p2p-peer';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import { convertDirectory, type MountWorld, mountWorld, writeFiles } from './mounted-image.ts';
-import { PeerAuthority, peerConfigText, seedText, writePlainHttp } from './peer-authority.ts';
+import {
+  type ApiText,
+  PeerAuthority,
+  peerConfigText,
+  seedText,
+  writePlainHttp,
+} from './peer-authority.ts';
 
 export type PeerHost = MountWorld & { readonly name: string };
 
@@ -67,14 +73,14 @@ export class PeerWorld {
   }
 
   /** Starts the daemon of one more host, which knows the seeds that run already. */
-  async host(name: string, role: HostRole): Promise<PeerHost> {
-    const { authority, directory, registryHost, discovery, webHosts } = this.#parts;
+  async host(name: string, role: HostRole, api?: ApiText): Promise<PeerHost> {
+    const { authority, directory, registryHost, webHosts } = this.#parts;
     const home = join(directory, name);
     await authority.admit(home, name, role);
     writePlainHttp(home, registryHost);
     const configFile = join(home, 'config.toml');
     const seeds = discovery === undefined ? this.#seeds : [];
-    const known = { seeds, discovery, registryHost, webHosts, isMirror: true };
+    const known = { seeds, discovery, registryHost, webHosts, isMirror: true, api };
     const config = peerConfigText({ home, listen: '127.0.0.1:0', ...known });
     writeFileSync(configFile, config);
     const world = mountWorld(this.#t, { configFile });

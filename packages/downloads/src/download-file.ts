@@ -22,6 +22,8 @@ export type DownloadOptions = {
   readonly signal?: AbortSignal | undefined;
   /** So many more of it are here; those of an earlier download come first, in one. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
+  /** So many more came, from whom. */
+  readonly onSource?: ((bytes: SourceBytes) => void) | undefined;
 };
 
 export type DownloadedFile = {
@@ -151,6 +153,7 @@ class Download {
     const { signal, onBytes } = this.#options;
     const onSource = (bytes: SourceBytes) => {
       this.#sources = addBytes(this.#sources, bytes);
+      this.#options.onSource?.(bytes);
     };
     for await (const piece of this.#origin.pieces(partial.bytes, { signal, onSource })) {
       signal?.throwIfAborted();

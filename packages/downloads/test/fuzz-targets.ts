@@ -29,7 +29,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   { name: 'journal', samples: () => JOURNALS.map(encodeJournal), run: journalAgain },
   {
     name: 'title',
-    samples: () => ['a/b.bin', '../x', 'weights/part-1'].map((text) => Buffer.from(text)),
+    samples: () => ['a/b.bin', '..x/y..', 'weights/part-1'].map((text) => Buffer.from(text)),
     run: (input) => below(input.toString()),
   },
   {

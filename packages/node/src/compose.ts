@@ -58,6 +58,10 @@ export type Composed = {
   readonly caches: Caches;
   /** Closed with the service; undefined where the host shares nothing. */
   readonly peer: HostPeer | undefined;
+  /** Of the service. */
+  readonly access: ImageAccess;
+  /** Keeps what is read within the bandwidth; undefined: there is no limit. */
+  readonly limit: RateLimit | undefined;
 };
 
 export async function composeService(input: ComposeInput): Promise<Composed> {
@@ -70,7 +74,8 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
   service.resumePrefetch();
   const lazy = composeLazy(input, fetching, service);
   watchDaemon(input.metrics, { service, drivers, caches, lazy, peer: fetching.peer });
-  return { service, lazy, caches, peer: fetching.peer };
+  const { access, limit, peer } = fetching;
+  return { service, lazy, caches, peer, access, limit };
 }
 
 /** What bytes come through: registries, codec threads, caches, and the blobs open over them. */
@@ -83,6 +88,7 @@ type Fetching = {
   /** Of a mount that names none. */
   readonly cacheDirectory: string;
   readonly peer: HostPeer | undefined;
+  readonly limit: RateLimit | undefined;
 };
 
 async function composeFetching(input: ComposeInput): Promise<Fetching> {
@@ -97,10 +103,10 @@ async function composeFetching(input: ComposeInput): Promise<Fetching> {
     onFetched: metrics.fetched,
     onEvent: metrics.cacheEvent,
   });
-  const { access, peer } = await composeAccess(input, caches);
+  const { access, peer, limit } = await composeAccess(input, caches);
   const pool = composePool(input, caches);
   const bootstraps = new BootstrapStore(paths.root, state);
-  return { access, codecs, caches, pool, bootstraps, cacheDirectory, peer };
+  return { access, codecs, caches, pool, bootstraps, cacheDirectory, peer, limit };
 }
 
 /** Registries, all together within the bandwidth; before them this host's peers, where it has any. */
@@ -116,11 +122,11 @@ async function composeAccess(
     onAuthentication: credentials.observe,
   };
   const { bytesPerSecond, readsPerSecond } = config;
-  const limit = new RateLimit({ bytesPerSecond, readsPerSecond });
   const isLimited = bytesPerSecond !== undefined || readsPerSecond !== undefined;
-  const shape = (source: BlobSource) => (isLimited ? limit.over(source) : source);
+  const limit = isLimited ? new RateLimit({ bytesPerSecond, readsPerSecond }) : undefined;
+  const shape = (source: BlobSource) => limit?.over(source) ?? source;
   if (config.peer === undefined) {
-    return { access: new ImageAccess({ ...common, wrapSource: shape }), peer: undefined };
+    return { access: new ImageAccess({ ...common, wrapSource: shape }), peer: undefined, limit };
   }
   const own = new ImageAccess(common);
   const peer = await openPeerOrGoOn({
@@ -135,7 +141,7 @@ async function composeAccess(
       return peer.source(shaped, formatRepository(reference));
     },
   });
-  return { access, peer };
+  return { access, peer, limit };
 }
 
 /** Mounts have to come back whatever is wrong with the peers. */

@@ -53,3 +53,4 @@ export { type ProcessFigures, timeCommand } from './timed-command.ts';
 export { buildTortureLayout, noise, tortureLayers } from './torture-layers.ts';
 export { listTree, type TreeRecord } from './tree-listing.ts';
 export { until } from './until.ts';
+export { WebFileServer } from './web-file-server.ts';

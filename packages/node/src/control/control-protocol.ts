@@ -185,6 +185,8 @@ export type StatusAnswer = ServiceStatus & {
   readonly peer?: PeerStatus | undefined;
   /** Where registries are mirrored; absent where they are not. */
   readonly proxy?: { readonly address: string } | undefined;
+  /** Where gets are ordered over HTTP; absent where they are not. */
+  readonly api?: { readonly address: string } | undefined;
   /** What registries last said of our credentials. */
   readonly credentials: readonly CredentialStatus[];
 };

@@ -100,6 +100,8 @@ export const NAMED_EVENTS: Readonly<Record<string, string>> = {
   'proxy-served': 'registries are mirrored at an address',
   'proxy-not-served': 'the mirror cannot listen, or its configuration is wrong',
   'proxy-request-failed': 'a mirrored request got no answer, or not to its end',
+  'api-served': 'gets are served at an address',
+  'api-not-served': 'the API cannot listen, or has no token',
   'peer-problem': 'something that has to do with another host went wrong; reads go on',
   'cache-gc-failed': 'a cache was not collected',
   driver: 'what the FUSE session and its holder tell',

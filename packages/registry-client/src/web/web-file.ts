@@ -3,7 +3,7 @@
  * is the same. With `trustedHosts` in the options it and its redirects lead to those, else to public
  * addresses only.
  */
-import { RedirectError, WebFileChangedError } from '../errors.ts';
+import { DeniedError, NotFoundError, RedirectError, WebFileChangedError } from '../errors.ts';
 import { bodyPieces, cutBody, discardBody } from '../http/body-pieces.ts';
 import { Connections } from '../http/connections.ts';
 import { Exchange } from '../http/exchange.ts';
@@ -22,7 +22,7 @@ type Subject = { readonly size: number };
 /** The `host:port` of a URL, as `trustedHosts` has it. */
 export function hostAndPort({ hostname, port, protocol }: URL): string {
   const standard = protocol === 'https:' ? '443' : '80';
-  return `${hostname.replace(/^\[|\]$/g, '')}:${port || standard}`;
+  return `${hostname}:${port || standard}`;
 }
 
 export class WebFile {
@@ -150,7 +150,16 @@ export class WebFile {
   async #failure(answer: HttpAnswer): Promise<unknown> {
     await discardBody(answer);
     const { status, headers } = answer;
-    return statusFailure({ where: this.description, status, headers, detail: '' });
+    const where = this.description;
+    if (status === 404 || status === 410) {
+      return new NotFoundError(`${where}: not found`, { remedy: 'check the URL' });
+    }
+    if (status === 401 || status === 403) {
+      return new DeniedError(`${where}: access is denied`, {
+        remedy: 'no credentials are sent to a URL: use a signed one, or a registry',
+      });
+    }
+    return statusFailure({ where, status, headers, detail: '' });
   }
 
   /** Ends what runs. Idempotent. */
