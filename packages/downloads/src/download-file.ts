@@ -104,20 +104,22 @@ class Download {
     const { identity, digest, size } = this.#origin;
     await using partial = await PartialFile.open(this.#target, { identity, digest, size });
     if (!this.#origin.isResumable) await partial.startAgain();
-    const resumedBytes = partial.bytes;
+    let resumedBytes = partial.bytes;
     let found = await this.#fetch(partial);
-    if (this.#isWrong(found) && resumedBytes > 0) {
-      // What an earlier download left may be what is wrong: a disk, another program.
+    if (this.#isWrong(found) && (resumedBytes > 0 || this.#origin.isShared)) {
+      // A disk or another program may have changed what was left, and those who share may be wrong.
+      this.#origin.judged('wrong');
       this.#options.onBytes?.(-partial.bytes);
       await partial.startAgain();
+      resumedBytes = 0;
       found = await this.#fetch(partial);
     }
     if (digest !== undefined && this.#isWrong(found)) {
       await partial.discard();
-      this.#origin.judged?.('wrong');
+      this.#origin.judged('wrong');
       throw new WrongDigestError(this.#origin.description, digest, found);
     }
-    this.#origin.judged?.('right');
+    this.#origin.judged('right');
     const { bytes } = partial;
     await partial.publish(this.#options.replaces === true);
     const file = join(directory.shown, name);

@@ -26,10 +26,12 @@ export interface FileOrigin {
   readonly size: number | undefined;
   /** False where bytes can only be had from the first one on. */
   readonly isResumable: boolean;
+  /** Others than its own place are asked, too, until they were found to be wrong. */
+  readonly isShared: boolean;
   /** From `offset` to the end. Each piece is valid until the next is asked for. */
   pieces(offset: number, options: PiecesOptions): AsyncIterable<Buffer>;
-  /** What the whole was found to be, for who keeps the bytes. */
-  judged?(verdict: 'right' | 'wrong'): void;
+  /** What the whole was found to be, for who keeps the bytes. After `wrong` its own place is asked alone. */
+  judged(verdict: 'right' | 'wrong'): void;
 }
 
 export const NO_BYTES: SourceBytes = { local: 0, peers: 0, origin: 0 };

@@ -1,10 +1,11 @@
 /** A blob of a repository, a layout or an archive: directly, or through whoever shares it. */
-import { type BlobSource, exactSource, type VerdictListener } from '@shoal/blob-store';
+import { type BlobSource, exactSource } from '@shoal/blob-store';
 import { blobIdOfDigest, type Descriptor } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
 import type { FileOrigin, PiecesOptions } from '../file-origin.ts';
 import { PART_BYTES } from '../limits.ts';
 import { readAhead } from './read-ahead.ts';
+import { SharedVerdicts } from './shared-verdicts.ts';
 
 export type BlobOriginInput = {
   readonly store: ImageStore;
@@ -16,25 +17,23 @@ export type BlobOriginInput = {
 /** Neither the store nor the source is closed by it. */
 export function blobOrigin({ store, descriptor, shared }: BlobOriginInput): FileOrigin {
   const { digest, size } = descriptor;
-  const listeners: VerdictListener[] = [];
-  const isShareable = digest.startsWith('sha256:');
+  const verdicts = new SharedVerdicts();
+  const source = digest.startsWith('sha256:') ? shared : undefined;
   return {
     description: `${store.description}: ${digest}`,
     identity: digest,
-    ...{ digest, size, isResumable: true },
+    ...{ digest, size, isResumable: true, isShared: source !== undefined },
     pieces: (offset, options) =>
-      shared === undefined || !isShareable
+      source === undefined || verdicts.isWrong
         ? alone(store, descriptor, offset, options)
         : readAhead({
-            source: exactSource(shared),
+            source: exactSource(source),
             blob: { blobId: blobIdOfDigest(digest), sizeBytes: size },
             offset,
             ...options,
-            onVerdict: (listener) => listeners.push(listener),
+            onVerdict: verdicts.add,
           }),
-    judged: (verdict) => {
-      for (const listener of new Set(listeners)) listener(0, size, verdict);
-    },
+    judged: (verdict) => verdicts.tell(size, verdict),
   };
 }
 

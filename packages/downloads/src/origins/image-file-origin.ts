@@ -23,6 +23,9 @@ export function imageFileOrigin({ image, path, takeSources }: ImageFileInput): F
     digest: undefined,
     size: inode.size,
     isResumable: true,
+    // Whose chunk is wrong is known before it is handed out.
+    isShared: false,
+    judged: () => undefined,
     async *pieces(offset, { signal, onSource }) {
       if (offset >= inode.size) return;
       for await (const piece of image.readFile(inode, { offset, signal })) {

@@ -2,16 +2,12 @@
  * A file at a URL. With a digest it is a blob as any other and may come from other hosts; without one
  * it comes from its server, and is continued only while the server says that it is the same.
  */
-import {
-  type BlobSource,
-  exactSource,
-  type VerdictListener,
-  webBlobSource,
-} from '@shoal/blob-store';
+import { type BlobSource, exactSource, webBlobSource } from '@shoal/blob-store';
 import { blobIdOfDigest, type Digest } from '@shoal/oci';
 import type { FileOrigin, PiecesOptions } from '../file-origin.ts';
 import type { GetRequest, OpenedGet, OpenedWebFile, WebAccess } from '../get-access.ts';
 import { readAhead } from './read-ahead.ts';
+import { SharedVerdicts } from './shared-verdicts.ts';
 
 export async function openWebGet(
   url: URL,
@@ -45,26 +41,24 @@ function webOrigin(
   shared: BlobSource | undefined,
 ): FileOrigin {
   const { description, size, validator, hasRanges } = file;
-  const listeners: VerdictListener[] = [];
+  const verdicts = new SharedVerdicts();
   return {
     description,
     identity: digest ?? `${description} ${validator ?? ''}`,
-    ...{ digest, size },
+    ...{ digest, size, isShared: shared !== undefined },
     // What has no digest is continued only while the server says that it is the same.
     isResumable: hasRanges && (digest !== undefined || validator !== undefined),
     pieces: (offset, options) =>
-      shared === undefined || digest === undefined || size === undefined
+      shared === undefined || digest === undefined || size === undefined || verdicts.isWrong
         ? alone(file, offset, options)
         : readAhead({
             source: exactSource(shared),
             blob: { blobId: blobIdOfDigest(digest), sizeBytes: size },
             offset,
             ...options,
-            onVerdict: (listener) => listeners.push(listener),
+            onVerdict: verdicts.add,
           }),
-    judged: (verdict) => {
-      for (const listener of new Set(listeners)) listener(0, size ?? 0, verdict);
-    },
+    judged: (verdict) => verdicts.tell(size ?? 0, verdict),
   };
 }
 

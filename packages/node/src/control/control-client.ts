@@ -112,6 +112,9 @@ export class ControlClient {
     const bytes = await this.#bytesOf(response);
     const status = response.statusCode ?? 0;
     if (status !== 200) throw decodeError(status, jsonOf(bytes));
+    if (bytes.length !== range.length) {
+      throw new ControlProtocolError(`${bytes.length} bytes came instead of ${range.length}`);
+    }
     const header = response.headers[FETCHED_HEADER];
     const fetched = jsonOf(Buffer.from(typeof header === 'string' ? header : '{}'));
     return { bytes, fetched: checkBody(fetchedSchema, fetched, 'blob') };
