@@ -1,7 +1,7 @@
 /** Pushes an artifact as ORAS does: one layer a file, named by its title. */
 import { createHash } from 'node:crypto';
 import { type Descriptor, parseDigest, parseReference } from '@shoal/oci';
-import { type ImageTarget, openTarget } from '@shoal/registry-client';
+import { type ClientOptions, type ImageTarget, openTarget } from '@shoal/registry-client';
 
 export type ArtifactFile = {
   /** Undefined: the layer has none. */
@@ -15,8 +15,9 @@ const EMPTY = 'application/vnd.oci.empty.v1+json';
 export async function pushArtifact(
   reference: string,
   files: readonly ArtifactFile[],
+  client: ClientOptions = { plainHttp: true },
 ): Promise<readonly Descriptor[]> {
-  await using target = await openTarget(parseReference(reference), { plainHttp: true });
+  await using target = await openTarget(parseReference(reference), client);
   const config = await pushBlob(target, Buffer.from('{}'), EMPTY);
   const layers: Descriptor[] = [];
   for (const { title, content } of files) {
