@@ -1,7 +1,10 @@
 /** Gets over HTTP: who may, what may be fetched, where it goes, and what is told of it. */
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { join } from 'node:path';
-import { noise, pushArtifact, temporaryDirectory, until } from '@shoal/test-kit';
+import { IdentityFiles } from '@shoal/p2p-peer/trust';
+import { noise, pushArtifact, requireTool, temporaryDirectory, until } from '@shoal/test-kit';
+import { makeCertificates } from '@shoal/test-kit/registry/certificates';
 import t from 'tap';
 import { ApiServer } from '../src/api/api-server.ts';
 import { decodeConfig } from '../src/config/config.ts';
@@ -154,6 +157,28 @@ t.test('a bounded number of gets, each of which can be ended', async (t) => {
   t.equal((await world.ask('GET', `/v1/gets/${second}`)).status, 200);
 });
 
+t.test('with TLS', async (t) => {
+  if (!requireTool(t, 'openssl')) return;
+  const { caFile, certificateFile: cert, keyFile: key } = makeCertificates(temporaryDirectory(t));
+  const tls = await IdentityFiles.open({ ca: cert, cert, key });
+  t.teardown(() => tls.close());
+  const { address } = await ApiWorld.open(t, { tls });
+  const ask = (ca: string | undefined, headers: Record<string, string>) =>
+    new Promise<number>((resolve, reject) => {
+      const options = { ...(ca === undefined ? {} : { ca }), headers, agent: false };
+      const asking = request(`https://${address}/v1/gets`, options, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode ?? 0);
+      });
+      asking.once('error', reject).end();
+    });
+  const ca = readFileSync(caFile, 'utf8');
+  t.equal(await ask(ca, { authorization: `Bearer ${TOKEN}` }), 200);
+  t.equal(await ask(ca, {}), 401);
+  await t.rejects(ask(undefined, {}), 'its certificate is the one of the files');
+  await t.rejects(fetch(`http://${address}/v1/gets`), 'nothing without TLS');
+});
+
 t.test('the configuration', async (t) => {
   const table = (listen: string) =>
     `[api]\nlisten = "${listen}"\ntoken_file = "/t"\ndirectory = "/d"\nsources = ["a.test"]\n`;
@@ -164,10 +189,13 @@ t.test('the configuration', async (t) => {
   t.equal(decodeConfig('').api, undefined, 'off by default');
   for (const listen of ['0.0.0.0:1', '10.0.0.1:1', '[::]:1', 'host.test:1', 'x']) {
     t.throws(() => decodeConfig(table(listen)), { code: 'ERR_NODE_CONFIG' }, listen);
+    const withTls = `${table(listen)}tls = "/tls"\n`;
+    if (listen !== 'x') t.equal(decodeConfig(withTls).api?.tlsDirectory, '/tls', 'with TLS it may');
   }
   t.throws(() => decodeConfig('[api]\nlisten = "127.0.0.1:1"\n'), { code: 'ERR_NODE_CONFIG' });
   const { tasks, directory } = await ApiWorld.open(t);
   const address = { host: '127.0.0.1', port: 0 };
-  const config = { address, directory, sources: [], tokenFile: join(directory, 'none') };
+  const tokenFile = join(directory, 'none');
+  const config = { address, directory, sources: [], tokenFile, tlsDirectory: undefined };
   await t.rejects(ApiServer.listen(config, tasks), { code: 'ERR_NODE_API_REQUEST' });
 });

@@ -5,10 +5,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { errorCode } from '@shoal/errors';
 import { formatHostPort } from '@shoal/oci/host-port';
+import type { IdentityFiles } from '@shoal/p2p-peer/trust';
 import type { ApiConfig } from '../config/api-config.ts';
 import { encodeError } from '../control/control-errors.ts';
 import { API_BODY_BYTES_MAX, API_CONNECTIONS_MAX, API_HEADER_BYTES_MAX } from '../limits.ts';
-import { createServer } from '../node-http.ts';
+import { createSecureServer, createServer } from '../node-http.ts';
 import { checkToken, readToken } from './api-token.ts';
 import { ApiRequestError } from './errors.ts';
 import { decodeOrder } from './get-order.ts';
@@ -36,13 +37,10 @@ export class ApiServer implements AsyncDisposable {
   readonly #server: Server;
   #closing: Promise<void> | undefined;
 
-  /** Throws when it cannot listen there, or has no token to ask for. */
-  static async listen(config: ApiConfig, tasks: GetTasks): Promise<ApiServer> {
+  /** Throws when it cannot listen there, or has no token to ask for. `tls` is its owner's to close. */
+  static async listen(config: ApiConfig, tasks: GetTasks, tls?: IdentityFiles): Promise<ApiServer> {
     await readToken(config.tokenFile);
-    const server = createServer({
-      maxHeaderSize: API_HEADER_BYTES_MAX,
-      ...{ requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 },
-    });
+    const server = openServer(tls);
     server.maxConnections = API_CONNECTIONS_MAX;
     const api = new ApiServer(config, tasks, server);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -106,6 +104,24 @@ export class ApiServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+const HTTP_OPTIONS = {
+  maxHeaderSize: API_HEADER_BYTES_MAX,
+  ...{ requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 },
+} as const;
+
+/** With certificates as they are at the moment. */
+function openServer(tls: IdentityFiles | undefined): Server {
+  if (tls === undefined) return createServer(HTTP_OPTIONS);
+  const { cert, key } = tls.current;
+  const own = { minVersion: 'TLSv1.2', handshakeTimeout: 5_000 } as const;
+  const server = createSecureServer({ ...HTTP_OPTIONS, ...own, cert, key });
+  const stop = tls.onChange((now) =>
+    server.setSecureContext({ minVersion: own.minVersion, cert: now.cert, key: now.key }),
+  );
+  server.once('close', stop);
+  return server;
 }
 
 function refusal(error: unknown): Answer {

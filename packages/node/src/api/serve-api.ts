@@ -1,4 +1,6 @@
 /** Serves gets over HTTP at the configured address, if there is one. Loaded only then. */
+import { join } from 'node:path';
+import type { IdentityFiles } from '@shoal/p2p-peer/trust';
 import { errorFields } from '@shoal/snapshotter';
 import type { ApiConfig } from '../config/api-config.ts';
 import type { Log } from '../log/log.ts';
@@ -29,12 +31,33 @@ export async function serveApi(input: ServeApiInput): Promise<ServedApi | undefi
     }),
   );
   try {
-    const server = opened.use(await ApiServer.listen(config, tasks));
-    log.info({ event: 'api-served', address: server.address, directory }, 'gets are served');
+    const tls = await openTls(config, log);
+    opened.use(tls);
+    const server = opened.use(await ApiServer.listen(config, tasks, tls));
+    const { address } = server;
+    log.info({ event: 'api-served', address, directory }, 'gets are served');
     const closing = opened.move();
-    return { address: server.address, [Symbol.asyncDispose]: () => closing.disposeAsync() };
+    return { address, [Symbol.asyncDispose]: () => closing.disposeAsync() };
   } catch (error) {
     log.error({ event: 'api-not-served', ...errorFields(error) }, 'gets are not served');
     return undefined;
   }
+}
+
+/** Read again when they change. */
+async function openTls({ tlsDirectory }: ApiConfig, log: Log): Promise<IdentityFiles | undefined> {
+  if (tlsDirectory === undefined) return undefined;
+  const { IdentityFiles } = await import('@shoal/p2p-peer/trust');
+  // Nobody is asked for a certificate: the authority does not matter.
+  const cert = join(tlsDirectory, 'tls.crt');
+  return await IdentityFiles.open(
+    { ca: cert, cert, key: join(tlsDirectory, 'tls.key') },
+    {
+      onProblem: (error) =>
+        log.warn(
+          { event: 'api-certificate', ...errorFields(error) },
+          'a changed certificate of the API cannot be used',
+        ),
+    },
+  );
 }

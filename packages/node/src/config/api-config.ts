@@ -9,7 +9,9 @@ import { API_SOURCES_MAX } from '../limits.ts';
 
 const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
 
-/** The API has no TLS of its own: its token must not cross a network. */
+const address = z.string().refine(isHostPort, 'must be host:port');
+
+/** Without TLS the token must not cross a network. */
 function isLoopback(text: string): boolean {
   if (!isHostPort(text)) return false;
   const { host } = parseHostPort(text);
@@ -20,7 +22,8 @@ function isLoopback(text: string): boolean {
 export const apiTable = {
   api: z
     .strictObject({
-      listen: z.string().refine(isLoopback, 'must be host:port of a loopback address').optional(),
+      listen: address.optional(),
+      tls: absolutePath.optional(),
       token_file: absolutePath.optional(),
       directory: absolutePath.optional(),
       sources: z
@@ -34,6 +37,10 @@ export const apiTable = {
         )
         .max(API_SOURCES_MAX)
         .optional(),
+    })
+    .refine(({ listen, tls }) => listen === undefined || tls !== undefined || isLoopback(listen), {
+      path: ['tls'],
+      message: 'must be given where listen is no loopback address',
     })
     .refine(({ listen, token_file }) => listen === undefined || token_file !== undefined, {
       path: ['token_file'],
@@ -50,6 +57,8 @@ const tableSchema = z.object(apiTable);
 
 export type ApiConfig = {
   readonly address: HostPort;
+  /** Directory of tls.crt and tls.key; undefined: no TLS, and a loopback address. */
+  readonly tlsDirectory: string | undefined;
   readonly tokenFile: string;
   /** Nothing is written elsewhere. */
   readonly directory: string;
@@ -59,8 +68,8 @@ export type ApiConfig = {
 
 /** Undefined where there is no API. */
 export function apiConfigOf({ api }: z.output<typeof tableSchema>): ApiConfig | undefined {
-  const address = api?.listen === undefined ? undefined : parseHostPort(api.listen);
-  const { token_file: tokenFile, directory, sources = [] } = api ?? {};
-  if (address === undefined || tokenFile === undefined || directory === undefined) return undefined;
-  return { address, tokenFile, directory, sources };
+  const listen = api?.listen === undefined ? undefined : parseHostPort(api.listen);
+  const { token_file: tokenFile, directory, sources = [], tls: tlsDirectory } = api ?? {};
+  if (listen === undefined || tokenFile === undefined || directory === undefined) return undefined;
+  return { address: listen, tlsDirectory, tokenFile, directory, sources };
 }

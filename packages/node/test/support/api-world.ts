@@ -1,6 +1,7 @@
 /** The API over a registry in this process, without a daemon around it. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { IdentityFiles } from '@shoal/p2p-peer/trust';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { ImageAccess } from '@shoal/snapshotter';
 import { type TestScope, temporaryDirectory, until } from '@shoal/test-kit';
@@ -15,6 +16,7 @@ export type ApiWorldOptions = {
   /** In place of real gets. */
   readonly run?: RunGet;
   readonly nowMs?: () => number;
+  readonly tls?: IdentityFiles;
 };
 
 export type Said = { readonly status: number; readonly body: Record<string, unknown> };
@@ -42,7 +44,8 @@ export class ApiWorld {
     t.teardown(() => tasks.close());
     const { sources = [registry.host] } = options;
     const address = { host: '127.0.0.1', port: 0 };
-    const server = await ApiServer.listen({ address, tokenFile, directory, sources }, tasks);
+    const config = { address, tlsDirectory: undefined, tokenFile, directory, sources };
+    const server = await ApiServer.listen(config, tasks, options.tls);
     t.teardown(() => server.close());
     return new ApiWorld({ directory, tokenFile, tasks }, registry.host, server.address);
   }
