@@ -11,7 +11,7 @@ import { claimPath } from '@shoal/registry-client/stores';
 import { BusyTargetError, FileThereError, WrongDigestError, WrongLengthError } from './errors.ts';
 import { addBytes, type FileOrigin, NO_BYTES, type SourceBytes } from './file-origin.ts';
 import { FileHash } from './partial/file-hash.ts';
-import { PartialFile } from './partial/partial-file.ts';
+import { PartialFile, removeUnfinished } from './partial/partial-file.ts';
 import type { HeldDirectory } from './target/held-directory.ts';
 
 export type FileTarget = { readonly directory: HeldDirectory; readonly name: string };
@@ -52,7 +52,9 @@ export async function downloadFile(
   try {
     const there =
       options.replaces === true ? undefined : await whatIsThere(origin, target, options);
-    return there ?? (await new Download(origin, target, options).run());
+    if (there === undefined) return await new Download(origin, target, options).run();
+    await removeUnfinished(target);
+    return there;
   } finally {
     await claim.release();
   }

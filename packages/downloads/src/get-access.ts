@@ -1,7 +1,7 @@
 /** How a get reaches bytes, and what it consists of once it is opened. */
 import type { BlobSource } from '@shoal/blob-store';
 import type { Digest, ImageReference, Platform } from '@shoal/oci';
-import type { CallOptions, ImageStore } from '@shoal/registry-client';
+import type { CallOptions, ImageStore, WebReadOptions } from '@shoal/registry-client';
 import type { FileOrigin } from './file-origin.ts';
 import type { Subject } from './subject/parse-subject.ts';
 
@@ -31,7 +31,7 @@ export type OpenedWebFile = {
   readonly validator: string | undefined;
   readonly hasRanges: boolean;
   read(offset: number, length: number, options?: CallOptions): Promise<Buffer>;
-  readFrom(offset: number, options?: CallOptions): AsyncIterable<Buffer>;
+  readFrom(offset: number, options?: WebReadOptions): AsyncIterable<Buffer>;
   close(): Promise<void>;
 };
 

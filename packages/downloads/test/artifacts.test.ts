@@ -1,5 +1,5 @@
 /** Files of an artifact: whole, continued, refused, and nothing wrong under a name. */
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { sha256Digest } from '@shoal/oci';
 import { isBlobRead, noise } from '@shoal/test-kit';
 import t from 'tap';
@@ -121,6 +121,25 @@ t.test('what is there already', async (t) => {
   mkdirSync(world.path('directory'));
   await world.get(one, 'directory');
   t.ok(world.read('directory/file').equals(SMALL), 'a directory takes it by its own name');
+});
+
+t.test('a crash between the name and the end leaves the file as it is', async (t) => {
+  const world = await GetWorld.open(t);
+  const reference = await world.push('model', [{ title: 'file', content: SMALL }]);
+  const one = `${reference}:file`;
+  await world.get(one, 'file');
+  const crash = () => {
+    linkSync(world.path('file'), world.path('file.shoal-partial'));
+    writeFileSync(world.path('file.shoal-journal'), '{}');
+  };
+  crash();
+  t.match(await world.get(one, 'file'), [{ outcome: 'present' }]);
+  t.same(world.names(), ['file'], 'what was left has gone');
+  crash();
+  linkSync(world.path('file'), world.path('kept'));
+  await world.get(one, 'file', { replaces: true });
+  t.ok(world.read('kept').equals(SMALL), 'another name of it was not written to');
+  t.same(world.names(), ['file', 'kept']);
 });
 
 t.test('two at a time: one of them fetches', async (t) => {

@@ -101,6 +101,20 @@ t.test('a change in the middle is no file at all', async (t) => {
   t.ok(read().equals(OTHER), 'the next time it is the new one');
 });
 
+t.test('without an ETag a transfer that breaks is not put together with another', async (t) => {
+  const { server, get, read, names } = await world(t);
+  Object.assign(server.state, { etag: undefined, cutAfter: 2_000_000 });
+  const retry = { attemptsMax: 5, delayMs: 1 };
+  const onBytes = () => {
+    server.state.content = OTHER;
+  };
+  await t.rejects(get(server.url(), { onBytes, client: { retry } }));
+  t.notOk(names().includes('file.bin'), 'it would have had the length of both');
+  server.state.cutAfter = Number.POSITIVE_INFINITY;
+  await get(server.url());
+  t.ok(read().equals(OTHER));
+});
+
 t.test('servers without ranges, without an ETag, without a length', async (t) => {
   const { server, get, read } = await world(t);
   for (const state of [{ hasRanges: false }, { etag: undefined }, { tellsSize: false }]) {

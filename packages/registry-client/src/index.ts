@@ -33,4 +33,4 @@ export {
   selectManifest,
 } from './select/select-manifest.ts';
 export { collectBounded } from './verify.ts';
-export { hostAndPort, WebFile } from './web/web-file.ts';
+export { hostAndPort, WebFile, type WebReadOptions } from './web/web-file.ts';

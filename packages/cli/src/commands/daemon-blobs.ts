@@ -1,6 +1,6 @@
 /**
  * Blobs through the daemon of this host and its peers. Whatever fails there comes from the origin with
- * the caller's own credentials; a daemon that fails again and again is left alone.
+ * the caller's own credentials; a daemon that fails again and again is left alone for a while.
  */
 import type { BlobKey, BlobReadOptions, BlobSource } from '@shoal/blob-store';
 import { errorCode } from '@shoal/errors';
@@ -8,9 +8,10 @@ import type { BlobPlace, ControlClient } from '@shoal/node/client';
 import { digestOfBlobId } from '@shoal/oci';
 
 const FAILURES_MAX = 3;
+/** For how long it is left alone then: another version may be taking its place. */
+const REST_MS = 5_000;
 /** It will not do better next time. */
 const FINAL: readonly (string | undefined)[] = [
-  'ERR_NODE_NOT_RUNNING',
   'ERR_NODE_NOT_SHARING',
   'ERR_NODE_UNSHARED_BLOB',
   'ERR_NODE_CONTROL_PROTOCOL',
@@ -23,6 +24,7 @@ export class DaemonBlobs implements BlobSource {
   readonly #origin: BlobSource;
   readonly #refuting = new Set<Promise<void>>();
   #failures = 0;
+  #restsUntilMs = 0;
   #lastFailure: unknown;
 
   /** The origin stays its owner's. */
@@ -45,7 +47,7 @@ export class DaemonBlobs implements BlobSource {
   ): Promise<Buffer> {
     const { sizeBytes: size } = blob;
     const { signal, onFetched, onVerdict } = options;
-    if (size === undefined || this.#failures >= FAILURES_MAX) {
+    if (size === undefined || performance.now() < this.#restsUntilMs) {
       return await this.#origin.read(blob, offset, length, options);
     }
     const shared = { ...this.#place, digest: digestOfBlobId(blob.blobId), size };
@@ -62,10 +64,16 @@ export class DaemonBlobs implements BlobSource {
       return bytes;
     } catch (error) {
       signal?.throwIfAborted();
-      this.#lastFailure = error;
-      this.#failures = FINAL.includes(errorCode(error)) ? FAILURES_MAX : this.#failures + 1;
+      this.#note(error);
       return await this.#origin.read(blob, offset, length, options);
     }
+  }
+
+  #note(error: unknown): void {
+    this.#lastFailure = error;
+    this.#failures += 1;
+    if (FINAL.includes(errorCode(error))) this.#restsUntilMs = Number.POSITIVE_INFINITY;
+    else if (this.#failures >= FAILURES_MAX) this.#restsUntilMs = performance.now() + REST_MS;
   }
 
   /** Once: each part that was read hears the same. */

@@ -50,7 +50,7 @@ function webOrigin(
     isResumable: hasRanges && (digest !== undefined || validator !== undefined),
     pieces: (offset, options) =>
       shared === undefined || digest === undefined || size === undefined || verdicts.isWrong
-        ? alone(file, offset, options)
+        ? alone(file, digest !== undefined, offset, options)
         : readAhead({
             source: exactSource(shared),
             blob: { blobId: blobIdOfDigest(digest), sizeBytes: size },
@@ -64,10 +64,11 @@ function webOrigin(
 
 async function* alone(
   file: OpenedWebFile,
+  isVerified: boolean,
   offset: number,
   { signal, onSource }: PiecesOptions,
 ): AsyncGenerator<Buffer, void> {
-  for await (const piece of file.readFrom(offset, { signal })) {
+  for await (const piece of file.readFrom(offset, { signal, isVerified })) {
     onSource({ local: 0, peers: 0, origin: piece.byteLength });
     yield piece;
   }

@@ -3,7 +3,7 @@
  * surely on the disk. It gets its real name when it is whole and right.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, ShoalError } from '@shoal/errors';
 import { FileThereError, TargetPathError, TargetWriteError } from '../errors.ts';
@@ -43,10 +43,11 @@ export class PartialFile implements AsyncDisposable {
   /** With what an earlier download has left, if it was of the same. */
   static async open(place: PartialPlace, subject: PartialSubject): Promise<PartialFile> {
     return await explained(place, async () => {
+      await dropSecondName(place);
       const handle = await open(pathOf(place, 'partial'), FLAGS, 0o666);
       try {
         const stats = await handle.stat();
-        if (!stats.isFile() || stats.nlink !== 1) {
+        if (!stats.isFile()) {
           throw new TargetPathError(shownOf(place, 'partial'), 'is no unfinished download');
         }
         const bytes = await usableBytes(place, subject, stats.size);
@@ -115,8 +116,7 @@ export class PartialFile implements AsyncDisposable {
   /** Nothing of it is left. */
   async discard(): Promise<void> {
     this.#isOver = true;
-    await rm(pathOf(this.#place, 'journal'), { force: true });
-    await rm(pathOf(this.#place, 'partial'), { force: true });
+    await removeUnfinished(this.#place);
   }
 
   async #sync(): Promise<void> {
@@ -135,6 +135,19 @@ export class PartialFile implements AsyncDisposable {
       await this.handle.close();
     }
   }
+}
+
+/** What an earlier download of the file has left. */
+export async function removeUnfinished(place: PartialPlace): Promise<void> {
+  await rm(pathOf(place, 'journal'), { force: true });
+  await rm(pathOf(place, 'partial'), { force: true });
+}
+
+/** A crash after `link` leaves the whole file under both names: it must not be written any more. */
+async function dropSecondName(place: PartialPlace): Promise<void> {
+  const path = pathOf(place, 'partial');
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats?.isFile() === true && stats.nlink > 1) await rm(path);
 }
 
 function pathOf({ directory, name }: PartialPlace, kind: string): string {

@@ -19,6 +19,11 @@ import { type WebFacts, webFactsOf } from './web-facts.ts';
 
 type Subject = { readonly size: number };
 
+export type WebReadOptions = CallOptions & {
+  /** The reader compares the digest of the whole. @default false */
+  readonly isVerified?: boolean;
+};
+
 /** The `host:port` of a URL, as `trustedHosts` has it. */
 export function hostAndPort({ hostname, port, protocol }: URL): string {
   const standard = protocol === 'https:' ? '443' : '80';
@@ -77,15 +82,19 @@ export class WebFile {
     return this.#reader.collect({ ...span, signal });
   }
 
-  /** To the end; goes on where a transfer broke, where the server lets it. */
-  readFrom(offset: number, { signal }: CallOptions = {}): AsyncIterable<Buffer> {
-    const { size } = this;
-    if (size === undefined) return this.#pieces(signal);
+  /** To the end; goes on where a transfer broke, unless that may be with another file. */
+  readFrom(
+    offset: number,
+    { signal, isVerified = false }: WebReadOptions = {},
+  ): AsyncIterable<Buffer> {
+    const { size, validator } = this;
+    const mayGoOn = isVerified || validator !== undefined || offset > 0;
+    if (size === undefined || !mayGoOn) return this.#pieces(signal);
     const isWhole = offset === 0;
     return this.#reader.pieces({ descriptor: { size }, offset, end: size, isWhole, signal });
   }
 
-  /** Of a file whose end only its server knows. */
+  /** In one transfer, which fails as a whole. */
   async *#pieces(signal: AbortSignal | undefined): AsyncGenerator<Buffer, void> {
     const request = { descriptor: { size: 0 }, range: undefined, signal, attempt: 1 };
     try {
