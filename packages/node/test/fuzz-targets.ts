@@ -29,9 +29,8 @@ function order(input: Buffer): void {
     return;
   }
   const { what, target } = decodeOrder(body, SOURCES);
-  const isNamed = /^(?:docker:\/\/)?r\.example:5000\/|^https:\/\/files\.example\/models\//i.test(
-    what,
-  );
+  const isNamed =
+    /^(?:docker:\/\/)?r\.example:5000\/|^https:\/\/files\.example\/models(?:\/|$)/i.test(what);
   if (!isNamed || target.includes('..')) throw new Error(`${what} to ${target.join('/')}`);
 }
 
