@@ -10,7 +10,7 @@ import { type Digest, digestAlgorithm } from '@shoal/oci';
 import { claimPath } from '@shoal/registry-client/stores';
 import { BusyTargetError, FileThereError, WrongDigestError, WrongLengthError } from './errors.ts';
 import { addBytes, type FileOrigin, NO_BYTES, type SourceBytes } from './file-origin.ts';
-import { FileHash } from './partial/file-hash.ts';
+import { FileHash, type OpenHash } from './partial/file-hash.ts';
 import { PartialFile, removeUnfinished } from './partial/partial-file.ts';
 import type { HeldDirectory } from './target/held-directory.ts';
 
@@ -22,6 +22,8 @@ export type DownloadOptions = {
   readonly signal?: AbortSignal | undefined;
   /** So many more of it are here; those of an earlier download come first, in one. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
+  /** Who hashes. @default this thread */
+  readonly openHash?: OpenHash | undefined;
   /** So many more came, from whom. */
   readonly onSource?: ((bytes: SourceBytes) => void) | undefined;
 };
@@ -64,7 +66,7 @@ export async function downloadFile(
 async function whatIsThere(
   { digest, size }: FileOrigin,
   { directory, name }: FileTarget,
-  { signal, onBytes }: DownloadOptions,
+  { signal, onBytes, openHash }: DownloadOptions,
 ): Promise<DownloadedFile | undefined> {
   const path = directory.path(name);
   const file = join(directory.shown, name);
@@ -81,9 +83,10 @@ async function whatIsThere(
     throw new FileThereError(file, `is there with ${stats.size} bytes instead of ${size}`);
   }
   await using handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  const hash = new FileHash(digestAlgorithm(digest));
+  using hash = new FileHash(digestAlgorithm(digest), openHash);
   await hash.addFile(handle, stats.size, signal);
-  if (hash.finish() !== digest) throw new FileThereError(file, 'is there with another digest');
+  if ((await hash.finish()) !== digest)
+    throw new FileThereError(file, 'is there with another digest');
   onBytes?.(stats.size);
   const outcome = 'present';
   return { file, digest, size: stats.size, outcome, resumedBytes: 0, sources: NO_BYTES };
@@ -136,8 +139,9 @@ class Download {
   /** What is missing; the digest of the whole. Whatever ends it, what was had is kept. */
   async #fetch(partial: PartialFile): Promise<Digest> {
     const { digest, size } = this.#origin;
-    const { signal, onBytes } = this.#options;
-    const hash = new FileHash(digest === undefined ? 'sha256' : digestAlgorithm(digest));
+    const { signal, onBytes, openHash } = this.#options;
+    const algorithm = digest === undefined ? 'sha256' : digestAlgorithm(digest);
+    using hash = new FileHash(algorithm, openHash);
     await hash.addFile(partial.handle, partial.bytes, signal);
     onBytes?.(partial.bytes);
     try {
@@ -149,7 +153,7 @@ class Download {
     if (size !== undefined && partial.bytes !== size) {
       throw new WrongLengthError(this.#origin.description, size, partial.bytes);
     }
-    return hash.finish();
+    return await hash.finish();
   }
 
   async #append(partial: PartialFile, hash: FileHash): Promise<void> {

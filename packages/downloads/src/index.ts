@@ -13,6 +13,7 @@ export type {
 } from './get-access.ts';
 export { type GetFilesOptions, getBelow, getTo } from './get-files.ts';
 export { openGet } from './open-get.ts';
+export type { HashSink, OpenHash } from './partial/file-hash.ts';
 export { parseSubject, type Subject } from './subject/parse-subject.ts';
 export { titleParts } from './target/file-title.ts';
 export { HeldDirectory } from './target/held-directory.ts';

@@ -62,6 +62,8 @@ export type Composed = {
   readonly access: ImageAccess;
   /** Keeps what is read within the bandwidth; undefined: there is no limit. */
   readonly limit: RateLimit | undefined;
+  /** Threads that hash and decode; of the service. */
+  readonly codecs: CodecPool;
 };
 
 export async function composeService(input: ComposeInput): Promise<Composed> {
@@ -74,8 +76,8 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
   service.resumePrefetch();
   const lazy = composeLazy(input, fetching, service);
   watchDaemon(input.metrics, { service, drivers, caches, lazy, peer: fetching.peer });
-  const { access, limit, peer } = fetching;
-  return { service, lazy, caches, peer, access, limit };
+  const { access, limit, peer, codecs } = fetching;
+  return { service, lazy, caches, peer, access, limit, codecs };
 }
 
 /** What bytes come through: registries, codec threads, caches, and the blobs open over them. */

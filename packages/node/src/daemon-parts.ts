@@ -100,8 +100,8 @@ async function openServing(
     ...{ config: config.proxy, root: paths.root, dockerConfigDirectory, peer, log },
   });
   parts.use(proxy);
-  const { access, limit } = composed;
-  const api = await serveApi({ config: config.api, access, peer, limit, log });
+  const { access, limit, codecs } = composed;
+  const api = await serveApi({ config: config.api, access, peer, limit, codecs, log });
   parts.use(api);
   const onRequest: typeof metrics.requestFinished = (request) => {
     metrics.requestFinished(request);

@@ -1,29 +1,29 @@
 /** The digest of a file while its bytes pass, without holding the only thread for long. */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Digest, type DigestAlgorithm, finishDigest } from '@shoal/oci';
 import { HASH_BYTES } from '../limits.ts';
 
-export class FileHash {
-  readonly #algorithm: DigestAlgorithm;
-  readonly #hash: Hash;
-  #sinceTurn = 0;
+/** Where hashing is done: here, or in a thread of a pool. */
+export type HashSink = Disposable & {
+  /** The bytes are the caller's again when it resolves. */
+  update(bytes: Uint8Array): Promise<void>;
+  /** After the last bytes, once. */
+  digest(): Promise<Digest>;
+};
 
-  constructor(algorithm: DigestAlgorithm) {
-    this.#algorithm = algorithm;
-    this.#hash = createHash(algorithm);
+export type OpenHash = (algorithm: DigestAlgorithm) => HashSink;
+
+export class FileHash implements Disposable {
+  readonly #sink: HashSink;
+
+  constructor(algorithm: DigestAlgorithm, open: OpenHash = hashHere) {
+    this.#sink = open(algorithm);
   }
 
   async add(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.byteLength; at += HASH_BYTES) {
-      const part = bytes.subarray(at, at + HASH_BYTES);
-      this.#hash.update(part);
-      this.#sinceTurn += part.byteLength;
-      if (this.#sinceTurn < HASH_BYTES) continue;
-      this.#sinceTurn = 0;
-      await turn();
-    }
+    await this.#sink.update(bytes);
   }
 
   /** Of an open file, from its beginning; gives how many bytes there were. */
@@ -45,7 +45,31 @@ export class FileHash {
     return at;
   }
 
-  finish(): Digest {
-    return finishDigest(this.#algorithm, this.#hash);
+  finish(): Promise<Digest> {
+    return this.#sink.digest();
   }
+
+  [Symbol.dispose](): void {
+    this.#sink[Symbol.dispose]();
+  }
+}
+
+/** In this thread, with turns for others: right for a command, which does nothing else. */
+function hashHere(algorithm: DigestAlgorithm): HashSink {
+  const hash = createHash(algorithm);
+  let sinceTurn = 0;
+  return {
+    async update(bytes) {
+      for (let at = 0; at < bytes.byteLength; at += HASH_BYTES) {
+        const part = bytes.subarray(at, at + HASH_BYTES);
+        hash.update(part);
+        sinceTurn += part.byteLength;
+        if (sinceTurn < HASH_BYTES) continue;
+        sinceTurn = 0;
+        await turn();
+      }
+    },
+    digest: async () => finishDigest(algorithm, hash),
+    [Symbol.dispose]: () => undefined,
+  };
 }

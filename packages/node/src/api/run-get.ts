@@ -1,5 +1,10 @@
 /** Carries out one get for the API: with the daemon's own credentials, through its peers. */
-import { type BlobSource, type RateLimit, registryBlobSource } from '@shoal/blob-store';
+import {
+  type BlobSource,
+  type CodecPool,
+  type RateLimit,
+  registryBlobSource,
+} from '@shoal/blob-store';
 import {
   type DownloadedFile,
   type GetAccess,
@@ -20,6 +25,7 @@ export type GetComponents = {
   readonly access: ImageAccess;
   readonly peer: HostPeer | undefined;
   readonly limit: RateLimit | undefined;
+  readonly codecs: CodecPool;
   readonly directory: string;
 };
 
@@ -42,6 +48,8 @@ export async function runGet(
     return await getBelow(placed(opened, order.target), base, {
       ...options,
       replaces: order.replaces,
+      // The one thread of the daemon has mounts to serve.
+      openHash: (algorithm) => components.codecs.openHash(algorithm),
     });
   } finally {
     await opened.close();

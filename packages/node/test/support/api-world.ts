@@ -1,6 +1,7 @@
 /** The API over a registry in this process, without a daemon around it. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CodecPool } from '@shoal/blob-store';
 import type { IdentityFiles } from '@shoal/p2p-peer/trust';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { ImageAccess } from '@shoal/snapshotter';
@@ -38,7 +39,9 @@ export class ApiWorld {
     writeFileSync(tokenFile, `${TOKEN}\n`);
     const access = new ImageAccess();
     t.teardown(() => access.close());
-    const components = { access, peer: undefined, limit: undefined, directory };
+    const codecs = new CodecPool({ threads: 1 });
+    t.teardown(() => codecs.close());
+    const components = { access, peer: undefined, limit: undefined, codecs, directory };
     const run: RunGet = options.run ?? ((order, given) => runGet(order, components, given));
     const tasks = new GetTasks({ directory, run, nowMs: options.nowMs });
     t.teardown(() => tasks.close());
