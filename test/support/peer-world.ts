@@ -74,7 +74,7 @@ export class PeerWorld {
 
   /** Starts the daemon of one more host, which knows the seeds that run already. */
   async host(name: string, role: HostRole, api?: ApiText): Promise<PeerHost> {
-    const { authority, directory, registryHost, webHosts } = this.#parts;
+    const { authority, directory, registryHost, discovery, webHosts } = this.#parts;
     const home = join(directory, name);
     await authority.admit(home, name, role);
     writePlainHttp(home, registryHost);
