@@ -8,6 +8,7 @@ const SEED = 20_261_128;
 const PACKAGES = [
   'blob-store',
   'converter',
+  'downloads',
   'linux',
   'node',
   'oci',

@@ -28,6 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   converter: ['errors', 'oci', 'rafs', 'linux', 'registry-client', 'blob-store', 'p2p-peer'],
   snapshotter: ['errors', 'concurrency', 'oci', 'rafs', 'linux', 'registry-client', 'blob-store'],
   'registry-proxy': ['errors', 'concurrency', 'oci', 'registry-client', 'blob-store'],
+  downloads: ['errors', 'oci', 'registry-client', 'blob-store', 'converter'],
   node: [
     'errors',
     'oci',
@@ -38,6 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'p2p-peer',
     'snapshotter',
     'registry-proxy',
+    'downloads',
   ],
   cli: [
     'errors',
@@ -50,6 +52,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'converter',
     'snapshotter',
     'registry-proxy',
+    'downloads',
     'node',
   ],
   'test-kit': ['errors', 'oci', 'rafs', 'linux', 'registry-client'],

@@ -61,6 +61,7 @@ export const LONGEST = [
   'test/mount/upgrade.test.ts',
   'test/mount/restart.test.ts',
   'test/mount/many.test.ts',
+  'test/mount/gets.test.ts',
   'test/mount/second-supervisor.test.ts',
   'test/mount/lazy-snapshots.test.ts',
   'test/mount/clock-jumps.test.ts',

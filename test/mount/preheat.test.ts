@@ -2,7 +2,7 @@
 import type { SharedImage } from '@shoal/p2p-peer';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { ImageAccess } from '@shoal/snapshotter';
-import { temporaryDirectory } from '@shoal/test-kit';
+import { pushArtifact, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { warmImage } from '../../packages/node/src/peers/warm-image.ts';
 import { convertDirectory, writeFiles } from '../support/mounted-image.ts';
@@ -57,6 +57,30 @@ t.test('all layers of the image, and nothing twice', async (t) => {
     warmImage({ ...order, reference: 'oci:/somewhere' }, call, { access: access.value, peer }),
     { code: 'ERR_SNAPSHOTTER_IMAGE_UNUSABLE' },
   );
+});
+
+t.test('the files of an artifact, which has no platform', async (t) => {
+  const registry = await EmbeddedRegistry.listen();
+  t.teardown(() => registry.close());
+  const reference = `${registry.host}/team/model:1`;
+  await pushArtifact(reference, [
+    { title: 'weights', content: Buffer.alloc(5_000_000, 1) },
+    { title: 'nothing', content: Buffer.alloc(0) },
+  ]);
+  await using access = asDisposable(new ImageAccess());
+  const peer = {
+    source: (origin: Parameters<PeerSource>[0]) => origin,
+    learn: () => undefined,
+  };
+  let done = 0;
+  const call = {
+    signal: new AbortController().signal,
+    onProgress: (bytes: number) => {
+      done = bytes;
+    },
+  };
+  await warmImage({ id: '1', reference }, call, { access: access.value, peer });
+  t.equal(done, 5_000_000);
 });
 
 type PeerSource = Parameters<typeof warmImage>[2]['peer']['source'];

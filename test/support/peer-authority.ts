@@ -12,6 +12,13 @@ import {
 
 const DAY_MS = 86_400_000;
 
+/** Gets over HTTP, from the same registry. */
+export type ApiText = {
+  readonly listen: string;
+  readonly tokenFile: string;
+  readonly directory: string;
+};
+
 export type PeerConfigText = {
   /** Directory of the host: its identity and its `certs.d` lie in it. */
   readonly home: string;
@@ -24,10 +31,13 @@ export type PeerConfigText = {
   readonly discovery?: string | undefined;
   readonly zone?: string;
   readonly registryHost: string;
+  /** Servers without TLS whose files are fetched for others, too. @default none */
+  readonly webHosts?: readonly string[];
   /** Mirrors the registry, which speaks plain HTTP. @default false */
   readonly isMirror?: boolean;
   /** More lines of `[peer]`. */
   readonly more?: readonly string[];
+  readonly api?: ApiText | undefined;
 };
 
 export class PeerAuthority {
@@ -86,7 +96,7 @@ export function writePlainHttp(home: string, registryHost: string): void {
 
 export function peerConfigText(text: PeerConfigText): string {
   const { home, listen, seeds, discovery, zone = 'z', registryHost, isMirror } = text;
-  const { trackers = [], more = [] } = text;
+  const { trackers = [], webHosts = [], api, more = [] } = text;
   const upstream = `{ name = "${registryHost}", address = "http://${registryHost}" }`;
   return [
     '[registry]',
@@ -99,11 +109,20 @@ export function peerConfigText(text: PeerConfigText): string {
     `seeds = [${seeds.join(', ')}]`,
     `trackers = ${JSON.stringify(trackers)}`,
     ...(discovery === undefined ? [] : [`discovery = ${discovery}`]),
-    `origins = ["${registryHost}"]`,
     ...more,
+    `origins = ${JSON.stringify([registryHost, ...webHosts.map((host) => `http:${host}`)])}`,
     ...(isMirror === true
       ? ['[proxy]', 'listen = "127.0.0.1:0"', `upstreams = [${upstream}]`]
       : []),
+    ...(api === undefined
+      ? []
+      : [
+          '[api]',
+          `listen = "${api.listen}"`,
+          `token_file = "${api.tokenFile}"`,
+          `directory = "${api.directory}"`,
+          `sources = ["${registryHost}"]`,
+        ]),
     '',
   ].join('\n');
 }

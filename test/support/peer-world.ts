@@ -5,7 +5,13 @@ import type { HostRole, PeerStatus } from '@shoal/p2p-peer';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import { convertDirectory, type MountWorld, mountWorld, writeFiles } from './mounted-image.ts';
-import { PeerAuthority, peerConfigText, seedText, writePlainHttp } from './peer-authority.ts';
+import {
+  type ApiText,
+  PeerAuthority,
+  peerConfigText,
+  seedText,
+  writePlainHttp,
+} from './peer-authority.ts';
 
 export type PeerHost = MountWorld & { readonly name: string };
 
@@ -13,6 +19,8 @@ export type PeerWorldOptions = {
   readonly files: Readonly<Record<string, number>>;
   /** TOML of how hosts find each other. @default by a list of the seeds that run already */
   readonly discovery?: string;
+  /** Servers without TLS whose files are fetched for others, too. @default none */
+  readonly webHosts?: readonly string[];
 };
 
 type Parts = {
@@ -20,6 +28,7 @@ type Parts = {
   readonly authority: PeerAuthority;
   readonly registryHost: string;
   readonly discovery: string | undefined;
+  readonly webHosts: readonly string[];
   /** Bytes of the blobs that were asked for, one by one. */
   readonly sent: readonly number[];
 };
@@ -35,7 +44,8 @@ export class PeerWorld {
   readonly reference: string;
   readonly registryHost: string;
 
-  static async open(t: TestScope, { files, discovery }: PeerWorldOptions): Promise<PeerWorld> {
+  static async open(t: TestScope, options: PeerWorldOptions): Promise<PeerWorld> {
+    const { files, discovery, webHosts = [] } = options;
     const directory = temporaryDirectory(t);
     const sent: number[] = [];
     const registry = await EmbeddedRegistry.listen({
@@ -45,7 +55,7 @@ export class PeerWorld {
     });
     t.teardown(() => registry.close());
     const world = new PeerWorld(t, {
-      ...{ directory, sent, registryHost: registry.host, discovery },
+      ...{ directory, sent, registryHost: registry.host, discovery, webHosts },
       authority: await PeerAuthority.open(join(directory, 'authority')),
     });
     writeFiles(world.source, files);
@@ -63,14 +73,14 @@ export class PeerWorld {
   }
 
   /** Starts the daemon of one more host, which knows the seeds that run already. */
-  async host(name: string, role: HostRole): Promise<PeerHost> {
-    const { authority, directory, registryHost, discovery } = this.#parts;
+  async host(name: string, role: HostRole, api?: ApiText): Promise<PeerHost> {
+    const { authority, directory, registryHost, discovery, webHosts } = this.#parts;
     const home = join(directory, name);
     await authority.admit(home, name, role);
     writePlainHttp(home, registryHost);
     const configFile = join(home, 'config.toml');
     const seeds = discovery === undefined ? this.#seeds : [];
-    const known = { seeds, discovery, registryHost, isMirror: true };
+    const known = { seeds, discovery, registryHost, webHosts, isMirror: true, api };
     const config = peerConfigText({ home, listen: '127.0.0.1:0', ...known });
     writeFileSync(configFile, config);
     const world = mountWorld(this.#t, { configFile });

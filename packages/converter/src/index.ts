@@ -4,7 +4,7 @@
  */
 export type { Digester } from '@shoal/rafs';
 export type { Compressor } from './blob/image-format.ts';
-export { catFile } from './cat/cat-file.ts';
+export { catFile, findFile } from './cat/cat-file.ts';
 export { checkAllPlatforms, checkImages } from './check/check-images.ts';
 export type { CheckReport, Difference } from './check/check-report.ts';
 export { convertImage } from './convert/convert-image.ts';
@@ -28,7 +28,12 @@ export {
 export * from './errors.ts';
 export { type BootstrapFile, isImageFile, openBootstrapFile } from './image/bootstrap-file.ts';
 export { ConvertedImage } from './image/converted-image.ts';
-export { type OpenedImage, openConvertedImage, openImage } from './image/open-image.ts';
+export {
+  type OpenedImage,
+  openConvertedImage,
+  openConvertedImageIn,
+  openImage,
+} from './image/open-image.ts';
 export { printablePath } from './image/printable-path.ts';
 export { inspectFile, inspectImage } from './inspect/inspect-image.ts';
 export { entryFacts, formatLongEntry } from './list/format-entry.ts';

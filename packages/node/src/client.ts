@@ -7,6 +7,8 @@ export { type DaemonPaths, daemonPaths, type PathChoice } from './config/paths.t
 export { ControlClient } from './control/control-client.ts';
 export type { StatusAnswer } from './control/control-protocol.ts';
 export * from './errors.ts';
+export type { BlobPlace } from './peers/shared-blobs.ts';
+export { urlName } from './peers/url-name.ts';
 export { untilProcessEnds } from './process/process-end.ts';
 export { readStatus } from './process/read-status.ts';
 export { ensureDaemon, type FoundDaemon, findOrStartDaemon } from './process/start-daemon.ts';

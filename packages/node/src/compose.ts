@@ -60,6 +60,12 @@ export type Composed = {
   readonly caches: Caches;
   /** Closed with the service; undefined where the host shares nothing. */
   readonly peer: HostPeer | undefined;
+  /** Of the service. */
+  readonly access: ImageAccess;
+  /** Keeps what is read within the bandwidth; undefined: there is no limit. */
+  readonly limit: RateLimit | undefined;
+  /** Threads that hash and decode; of the service. */
+  readonly codecs: CodecPool;
 };
 
 export async function composeService(input: ComposeInput): Promise<Composed> {
@@ -72,7 +78,8 @@ export async function composeService(input: ComposeInput): Promise<Composed> {
   service.resumePrefetch();
   const lazy = composeLazy(input, fetching, service);
   watchDaemon(input.metrics, { service, drivers, caches, lazy, peer: fetching.peer });
-  return { service, lazy, caches, peer: fetching.peer };
+  const { access, limit, peer, codecs } = fetching;
+  return { service, lazy, caches, peer, access, limit, codecs };
 }
 
 /** What bytes come through: registries, codec threads, caches, and the blobs open over them. */
@@ -85,6 +92,7 @@ type Fetching = {
   /** Of a mount that names none. */
   readonly cacheDirectory: string;
   readonly peer: HostPeer | undefined;
+  readonly limit: RateLimit | undefined;
 };
 
 async function composeFetching(input: ComposeInput): Promise<Fetching> {
@@ -100,10 +108,10 @@ async function composeFetching(input: ComposeInput): Promise<Fetching> {
     onEvent: metrics.cacheEvent,
   });
   const misses = new RecentMisses();
-  const { access, peer } = await composeAccess(input, caches, misses);
+  const { access, peer, limit } = await composeAccess(input, caches, misses);
   const pool = composePool(input, caches, misses);
   const bootstraps = new BootstrapStore(paths.root, state);
-  return { access, codecs, caches, pool, bootstraps, cacheDirectory, peer };
+  return { access, codecs, caches, pool, bootstraps, cacheDirectory, peer, limit };
 }
 
 /** Registries, all together within the bandwidth; before them this host's peers, where it has any. */
@@ -120,11 +128,11 @@ async function composeAccess(
     onAuthentication: credentials.observe,
   };
   const { bytesPerSecond, readsPerSecond } = config;
-  const limit = new RateLimit({ bytesPerSecond, readsPerSecond });
   const isLimited = bytesPerSecond !== undefined || readsPerSecond !== undefined;
-  const shape = (source: BlobSource) => (isLimited ? limit.over(source) : source);
+  const limit = isLimited ? new RateLimit({ bytesPerSecond, readsPerSecond }) : undefined;
+  const shape = (source: BlobSource) => limit?.over(source) ?? source;
   if (config.peer === undefined) {
-    return { access: new ImageAccess({ ...common, wrapSource: shape }), peer: undefined };
+    return { access: new ImageAccess({ ...common, wrapSource: shape }), peer: undefined, limit };
   }
   const own = new ImageAccess(common);
   const { caFile, hostsDirectories } = common;
@@ -143,7 +151,7 @@ async function composeAccess(
       return peer.source(shaped, formatRepository(reference));
     },
   });
-  return { access, peer };
+  return { access, peer, limit };
 }
 
 function tellPeer(

@@ -5,6 +5,7 @@ import { errorCode, isRetryable } from '@shoal/errors';
 import { VERSION } from '@shoal/errors/version';
 import type { ServiceManager } from '@shoal/linux';
 import { ContainerdEndpoint, KeptListener, StateStore } from '@shoal/snapshotter';
+import { serveApi } from './api/serve-api.ts';
 import { CacheCollector } from './cache/cache-collector.ts';
 import { policyOf } from './cache/configured-policy.ts';
 import { type Composed, type ComposeInput, composeService } from './compose.ts';
@@ -99,6 +100,9 @@ async function openServing(
     ...{ config: config.proxy, root: paths.root, dockerConfigDirectory, peer, log },
   });
   parts.use(proxy);
+  const { access, limit, codecs } = composed;
+  const api = await serveApi({ config: config.api, access, peer, limit, codecs, log });
+  parts.use(api);
   const onRequest: typeof metrics.requestFinished = (request) => {
     metrics.requestFinished(request);
     memory.touch();
@@ -108,7 +112,14 @@ async function openServing(
   const endpoint = parts.use(await ContainerdEndpoint.open(snapshots));
   const routes = controlRoutes({
     ...{ service, lazy, snapshots: endpoint.service, credentials, metrics, address, stop },
-    ...{ caches, collector, peer, proxyHost: proxy?.host, leaveSocket: () => listener.leave() },
+    ...{
+      caches,
+      collector,
+      peer,
+      proxyHost: proxy?.host,
+      apiAddress: api?.address,
+      leaveSocket: () => listener.leave(),
+    },
     giveUpSocket: () => listener.giveUp(),
     facts: factsOf(options),
     containerdAddress: config.containerdAddress,

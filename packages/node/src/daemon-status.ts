@@ -15,6 +15,8 @@ export type StatusSources = {
   readonly peer: HostPeer | undefined;
   /** Where registries are mirrored. */
   readonly proxyHost: string | undefined;
+  /** Where gets are ordered. */
+  readonly apiAddress: string | undefined;
   /** Where containerd connects. */
   readonly address: string;
   /** Where containerd itself listens. @default where its own configuration has it listen */
@@ -22,7 +24,8 @@ export type StatusSources = {
 };
 
 export async function daemonStatus(sources: StatusSources): Promise<StatusAnswer> {
-  const { facts, service, lazy, snapshots, credentials, address, peer, proxyHost } = sources;
+  const { facts, service, lazy, snapshots, credentials, address, peer } = sources;
+  const { proxyHost, apiAddress } = sources;
   const containerd = sources.containerdAddress ?? containerdAddressIn();
   return {
     daemon: facts,
@@ -32,6 +35,7 @@ export async function daemonStatus(sources: StatusSources): Promise<StatusAnswer
     containerd: { address: containerd, isThere: existsSync(containerd) },
     ...(peer === undefined ? {} : { peer: peer.status() }),
     ...(proxyHost === undefined ? {} : { proxy: { address: proxyHost } }),
+    ...(apiAddress === undefined ? {} : { api: { address: apiAddress } }),
     credentials: credentials.list(),
   };
 }

@@ -173,6 +173,28 @@ export class NotRootError extends ShoalError {
   }
 }
 
+/** The daemon shares nothing with other hosts. */
+export class NotSharingError extends ShoalError {
+  override readonly code = 'ERR_NODE_NOT_SHARING';
+
+  constructor() {
+    super('the daemon shares nothing with other hosts', {
+      remedy: 'its configuration needs a [peer] table: see docs/peers.md',
+    });
+  }
+}
+
+/** A URL that hosts have no name for: with a query, or unusual letters. */
+export class UnsharedBlobError extends ShoalError {
+  override readonly code = 'ERR_NODE_UNSHARED_BLOB';
+
+  constructor() {
+    super('what is at this URL is not shared between hosts', {
+      remedy: 'a URL without a query, of letters, digits, dots, dashes and underscores, is',
+    });
+  }
+}
+
 /** The address of `[metrics]` cannot be listened at. */
 export class MetricsAddressError extends ShoalError {
   override readonly code = 'ERR_NODE_METRICS_ADDRESS';

@@ -94,3 +94,27 @@ export const DISCOVERY_SECONDS_MAX = 3600;
 export const RECENT_MISSES_MS = 60_000;
 /** Bytes a second to all standard clients together, unless the configuration says otherwise: they come last. */
 export const PLAIN_BYTES_PER_SECOND_DEFAULT = 32 << 20;
+/** Repositories and URLs whose blobs programs of this host read through it. */
+export const SHARED_BLOBS_OPEN_MAX = 64;
+/** One read of a blob through the control socket: what a get asks for at a time. */
+export const BLOB_READ_BYTES_MAX = 8 << 20;
+/** Connections to the API: some programs of this host. */
+export const API_CONNECTIONS_MAX = 64;
+/** A request to the API: a reference or a URL, and a path. */
+export const API_BODY_BYTES_MAX = 64 << 10;
+/** Headers of a request to the API. */
+export const API_HEADER_BYTES_MAX = 16 << 10;
+/** Gets at the same time; each reads and writes 16 MiB ahead at most. */
+export const GETS_RUNNING_MAX = 2;
+/** Gets that wait for their turn; who asks for more is told to come again. */
+export const GETS_WAITING_MAX = 64;
+/** Gets that are over and can still be asked for. */
+export const GETS_KEPT_MAX = 256;
+/** For how long. */
+export const GETS_KEPT_MS = 3_600_000;
+/** Files that the view of a get names; the others are counted. */
+export const GET_FILES_SHOWN_MAX = 1000;
+/** A file that holds the token of the API. */
+export const API_TOKEN_BYTES_MAX = 4096;
+/** Registries, beginnings of repositories and web servers that gets of the API may name. */
+export const API_SOURCES_MAX = 1000;

@@ -3,3 +3,4 @@
  * Node has built in: 40 ms of every command, 13 MiB of the daemon.
  */
 export const { createServer, request } = process.getBuiltinModule('node:http');
+export const { createServer: createSecureServer } = process.getBuiltinModule('node:https');

@@ -1,5 +1,6 @@
 /** Decoders of what kubelet, the disk and administrators say to the daemon. */
 import type { FuzzTarget } from '@shoal/test-kit';
+import { decodeOrder } from '../src/api/get-order.ts';
 import { decodeConfig } from '../src/config/config.ts';
 import { PullImageRequest } from '../src/cri/gen/image-service.ts';
 import { decodeGrpcMessage } from '../src/cri/grpc-message.ts';
@@ -17,7 +18,32 @@ function pullRequest(): Buffer {
   return Buffer.from(PullImageRequest.encode({ image, auth }).finish());
 }
 
+const SOURCES = ['r.example:5000', 'https:files.example/models'];
+
+/** What is taken is of a source that is named, and goes below the directory. */
+function order(input: Buffer): void {
+  let body: unknown;
+  try {
+    body = JSON.parse(input.toString());
+  } catch {
+    return;
+  }
+  const { what, target } = decodeOrder(body, SOURCES);
+  const isNamed =
+    /^(?:docker:\/\/)?r\.example:5000\/|^https:\/\/files\.example\/models(?:\/|$)/i.test(what);
+  if (!isNamed || target.includes('..')) throw new Error(`${what} to ${target.join('/')}`);
+}
+
 export const fuzzTargets: readonly FuzzTarget[] = [
+  {
+    name: 'get-order',
+    samples: () =>
+      [
+        { what: 'r.example:5000/a/b:1:x', target: 'a/b' },
+        { what: 'https://files.example/models/x?y', target: 'x', force: true },
+      ].map((body) => Buffer.from(JSON.stringify(body))),
+    run: order,
+  },
   {
     name: 'pull-request',
     samples: () => [pullRequest()],

@@ -115,6 +115,17 @@ export class RangeRequestError extends ShoalError {
   override readonly code = 'ERR_REGISTRY_CLIENT_RANGE';
 }
 
+/** A file on a web server is another one than when it was looked at first. */
+export class WebFileChangedError extends ShoalError {
+  override readonly code = 'ERR_REGISTRY_CLIENT_WEB_FILE_CHANGED';
+
+  constructor(where: string) {
+    super(`${where}: changed on its server while it was read`, {
+      remedy: 'run it again: it starts from the beginning',
+    });
+  }
+}
+
 /** A configuration, certificate or credential file that cannot be used. */
 export class ClientConfigError extends ShoalError {
   override readonly code = 'ERR_REGISTRY_CLIENT_CONFIG';

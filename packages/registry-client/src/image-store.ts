@@ -25,6 +25,15 @@ export interface ImageStore extends AsyncDisposable {
    * blob passes without garbage. Only where that is possible.
    */
   readBlobPieces?(descriptor: Descriptor, options?: CallOptions): Promise<AsyncIterable<Buffer>>;
+  /**
+   * From `offset` to the end in one transfer, which goes on where it breaks; not verified. Only where
+   * that is more than ranges one after the other.
+   */
+  readBlobFrom?(
+    descriptor: Descriptor,
+    offset: number,
+    options?: CallOptions,
+  ): AsyncIterable<Buffer>;
   /** Exactly `length` bytes from `offset`, or an error. The bytes are not verified. */
   readBlobRange(
     descriptor: Descriptor,

@@ -15,6 +15,7 @@ export { createRegistryClient } from './client.ts';
 export * from './errors.ts';
 export type {
   BlobWriter,
+  CallOptions,
   ImageStore,
   ImageTarget,
   RegistryClient,
@@ -32,3 +33,4 @@ export {
   selectManifest,
 } from './select/select-manifest.ts';
 export { collectBounded } from './verify.ts';
+export { hostAndPort, WebFile, type WebReadOptions } from './web/web-file.ts';

@@ -3,6 +3,7 @@
  * one: a command that converts from directory to directory starts a third of a second sooner.
  */
 export * from './errors.ts';
+export { claimPath, type PathClaim } from './local/path-claim.ts';
 export { openSource, openTarget } from './open.ts';
 export { isPathWithin, isSameReference } from './same-reference.ts';
 export { findConvertedImage } from './select/find-converted-image.ts';

@@ -37,6 +37,7 @@ export {
   type DockerRegistryOptions,
   startDockerRegistry,
 } from './registry/docker-registry.ts';
+export { type ArtifactFile, pushArtifact } from './registry/push-artifact.ts';
 export { TokenServer } from './registry/token-server.ts';
 export {
   type CommandOptions,
@@ -52,3 +53,4 @@ export { type ProcessFigures, timeCommand } from './timed-command.ts';
 export { buildTortureLayout, noise, tortureLayers } from './torture-layers.ts';
 export { listTree, type TreeRecord } from './tree-listing.ts';
 export { until } from './until.ts';
+export { WebFileServer } from './web-file-server.ts';

@@ -26,6 +26,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ['node', async () => (await import('./node.ts')).registerNode],
   ['snapshotter', async () => (await import('./snapshotter.ts')).registerSnapshotter],
   ['proxy', async () => (await import('./proxy.ts')).registerProxy],
+  ['get', async () => (await import('./get.ts')).registerGet],
   ['preheat', async () => (await import('./preheat.ts')).registerPreheat],
   ['tracker', async () => (await import('./tracker.ts')).registerTracker],
   ['ca', async () => (await import('./ca.ts')).registerCa],

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ImageReference } from '@shoal/oci';
-import type { DriverChoice, MissPolicy, MountRequest } from '@shoal/snapshotter';
+import type { DriverChoice, MissPolicy, MountRequest, SourceOptions } from '@shoal/snapshotter';
 import { InvalidArgumentError } from 'commander';
 import type { ClientFlags } from '../client-options.ts';
 import type { CliContext } from '../context.ts';
@@ -37,14 +37,19 @@ export async function mountRequest(
     allowDevices: options.dev,
     platform: options.platform,
     missPolicy: await missPolicy(options.missPolicy),
-    source: {
-      plainHttp: options.plainHttp,
-      insecure: options.insecure,
-      caFile: absolute(options.caFile),
-      clientCertificateFile: absolute(options.clientCert),
-      clientKeyFile: absolute(options.clientKey),
-      dockerConfigDirectory: dockerConfigDirectory(context.env),
-    },
+    source: sourceOptionsOf(options, context),
+  };
+}
+
+/** How the daemon reaches a registry for who calls: as the command itself would. */
+export function sourceOptionsOf(flags: ClientFlags, { env }: CliContext): SourceOptions {
+  return {
+    plainHttp: flags.plainHttp,
+    insecure: flags.insecure,
+    caFile: absolute(flags.caFile),
+    clientCertificateFile: absolute(flags.clientCert),
+    clientKeyFile: absolute(flags.clientKey),
+    dockerConfigDirectory: dockerConfigDirectory(env),
   };
 }
 

@@ -50,6 +50,7 @@ async function printStatus(status: StatusAnswer, context: CliContext): Promise<v
   if (status.peer !== undefined) for (const line of peerLines(status.peer)) await output.line(line);
   if (status.proxy !== undefined)
     await output.line(`registries mirrored at ${status.proxy.address}`);
+  if (status.api !== undefined) await output.line(`gets ordered at ${status.api.address}`);
   for (const problem of problems) await output.line(`problem: ${problem}`);
   if (mounts.length === 0) await output.line('nothing is mounted');
   for (const mount of mounts) await printMount(mount, context);

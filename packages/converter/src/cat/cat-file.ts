@@ -1,5 +1,5 @@
 /** What `shoal cat` writes: the bytes of one file of an image, or a part of them. */
-import { printableName } from '@shoal/rafs';
+import { printableName, type RafsInode } from '@shoal/rafs';
 import { ImagePathError } from '../errors.ts';
 import type { ConvertedImage, ReadFileOptions } from '../image/converted-image.ts';
 import { resolveImagePath } from '../image/image-path.ts';
@@ -15,11 +15,14 @@ export async function* catFile(
   path: string,
   options: ReadFileOptions = {},
 ): AsyncGenerator<Buffer, void> {
+  yield* image.readFile(findFile(image, path), options);
+}
+
+/** The regular file a path leads to, symlinks followed. Throws `ERR_CONVERTER_IMAGE_PATH`. */
+export function findFile(image: ConvertedImage, path: string): RafsInode {
   const { handle } = resolveImagePath(image.tree, path, true);
   const inode = image.bootstrap.inode(handle);
-  if (inode.kind !== EntryKind.regular) {
-    const shown = printableName(Buffer.from(path));
-    throw new ImagePathError(shown, `is not a file but of type ${kindName(inode.kind)}`);
-  }
-  yield* image.readFile(inode, options);
+  if (inode.kind === EntryKind.regular) return inode;
+  const shown = printableName(Buffer.from(path));
+  throw new ImagePathError(shown, `is not a file but of type ${kindName(inode.kind)}`);
 }

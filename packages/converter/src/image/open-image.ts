@@ -54,14 +54,20 @@ export async function openConvertedImage(
   options: OpenImageOptions = {},
 ): Promise<ConvertedImage> {
   const { platform } = options;
-  return await openWith(reference, options, async (store, signal) => {
-    const selection = await findConvertedImage(store, { platform, signal });
-    return await openConverted(
-      await factsOf(store, selection, signal),
-      selection.bootstrap,
-      signal,
-    );
-  });
+  return await openWith(reference, options, (store, signal) =>
+    openConvertedImageIn(store, { platform, signal }),
+  );
+}
+
+/** The same in a store that is open; the image owns it from then on, if there is one. */
+export async function openConvertedImageIn(
+  store: ImageStore,
+  options: Pick<OpenImageOptions, 'platform' | 'signal'>,
+): Promise<ConvertedImage> {
+  const { platform, signal = new AbortController().signal } = options;
+  const selection = await findConvertedImage(store, { platform, signal });
+  const facts = await factsOf(store, selection, signal);
+  return await openConverted(facts, selection.bootstrap, signal);
 }
 
 /** The image owns the store from then on. */

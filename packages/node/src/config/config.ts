@@ -17,6 +17,7 @@ import {
   CONFIG_BYTES_MAX,
 } from '../limits.ts';
 import { LOG_LEVELS, type LogLevel } from '../log/log-levels.ts';
+import { type ApiConfig, apiConfigOf, apiTable } from './api-config.ts';
 import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
 import { type PeerConfig, peerConfigOf, peerTable, withPeerEnvironment } from './peer-config.ts';
 import { type ProxyConfig, proxyConfigOf, proxyTable } from './proxy-config.ts';
@@ -76,6 +77,7 @@ const fileSchema = z.strictObject({
   ...registryTables,
   ...peerTable,
   ...proxyTable,
+  ...apiTable,
 });
 
 export type NodeConfig = RegistryConfig & {
@@ -113,6 +115,8 @@ export type NodeConfig = RegistryConfig & {
   readonly peer: PeerConfig | undefined;
   /** The mirror of registries; undefined: there is none. */
   readonly proxy: ProxyConfig | undefined;
+  /** Gets for programs of this host over HTTP; undefined: there is no such API. */
+  readonly api: ApiConfig | undefined;
 };
 
 /**
@@ -160,6 +164,7 @@ export function decodeConfig(
     containerdAddress: data.snapshotter?.containerd_address,
     peer: peerConfigOf(data),
     proxy: proxyConfigOf(data),
+    api: apiConfigOf(data),
     ...registryConfigOf(data),
   };
 }

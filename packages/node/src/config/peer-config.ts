@@ -81,7 +81,10 @@ export const peerTable = {
         .array(
           z
             .string()
-            .regex(/^[a-z0-9.-]+(?::\d{1,5})?(?:\/[^\s/]+)*$/, 'must be host[:port][/path]'),
+            .regex(
+              /^(?:https?:)?[a-z0-9.-]+(?::\d{1,5})?(?:\/[^\s/]+)*$/,
+              'must be host[:port][/path], of a web server https:host[:port][/path]',
+            ),
         )
         .max(ORIGINS_MAX)
         .optional(),

@@ -16,17 +16,21 @@ import {
 } from '../errors.ts';
 import { ANSWER_BYTES_MAX, ANSWER_TIMEOUT_MS } from '../limits.ts';
 import { request as httpRequest } from '../node-http.ts';
+import type { SharedBlob, SharedBytes, SharedRange } from '../peers/shared-blobs.ts';
 import { checkBody, decodeError } from './control-errors.ts';
 import {
   CONTROL_PATH,
   type DrainAnswer,
   type DrainRequest,
   type DriverFacts,
+  FETCHED_HEADER,
+  fetchedSchema,
   type MountAnswer,
   type MountProgress,
   type MountTrace,
   type PingAnswer,
   pingSchema,
+  type SharingAnswer,
   type StatusAnswer,
   type StopAnswer,
   type StopRequest,
@@ -97,6 +101,30 @@ export class ControlClient {
     return (await this.#call('POST', CONTROL_PATH.trace, request, options)) as MountTrace[];
   }
 
+  /** Whether blobs come through other hosts, too. */
+  async sharing(options: ControlOptions = {}): Promise<SharingAnswer> {
+    return (await this.#get(CONTROL_PATH.sharing, options)) as SharingAnswer;
+  }
+
+  /** A range of a whole blob, through the daemon's peers. */
+  async readBlob(range: SharedRange, options: ControlOptions = {}): Promise<SharedBytes> {
+    const response = await this.#send('POST', CONTROL_PATH.blobRead, range, options);
+    const bytes = await this.#bytesOf(response);
+    const status = response.statusCode ?? 0;
+    if (status !== 200) throw decodeError(status, jsonOf(bytes));
+    if (bytes.length !== range.length) {
+      throw new ControlProtocolError(`${bytes.length} bytes came instead of ${range.length}`);
+    }
+    const header = response.headers[FETCHED_HEADER];
+    const fetched = jsonOf(Buffer.from(typeof header === 'string' ? header : '{}'));
+    return { bytes, fetched: checkBody(fetchedSchema, fetched, 'blob') };
+  }
+
+  /** The whole is not what its digest says. */
+  async refuteBlob(blob: SharedBlob, options: ControlOptions = {}): Promise<void> {
+    await this.#call('POST', CONTROL_PATH.blobRefute, blob, options);
+  }
+
   /** The daemon leaves; mounts wait for the next one. */
   async stop(request: StopRequest, options: ControlOptions = {}): Promise<StopAnswer> {
     return (await this.#call('POST', CONTROL_PATH.stop, request, options)) as StopAnswer;
@@ -120,12 +148,16 @@ export class ControlClient {
     options: ControlOptions,
   ): Promise<unknown> {
     const response = await this.#send(method, path, body, options);
-    const answer = await readAnswer(response).catch((error: unknown) => {
-      throw connectFailure(error, this.#socket);
-    });
+    const answer = jsonOf(await this.#bytesOf(response));
     const status = response.statusCode ?? 0;
     if (status !== 200) throw decodeError(status, answer);
     return answer;
+  }
+
+  async #bytesOf(response: IncomingMessage): Promise<Buffer> {
+    return await readAnswer(response).catch((error: unknown) => {
+      throw connectFailure(error, this.#socket);
+    });
   }
 
   #send(
@@ -166,7 +198,7 @@ function connectFailure(error: unknown, socket: string): unknown {
   }
 }
 
-async function readAnswer(response: IncomingMessage): Promise<unknown> {
+async function readAnswer(response: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
   for await (const part of response) {
@@ -175,8 +207,12 @@ async function readAnswer(response: IncomingMessage): Promise<unknown> {
     if (length > ANSWER_BYTES_MAX) throw new ControlProtocolError('the answer is too large');
     parts.push(bytes);
   }
+  return Buffer.concat(parts);
+}
+
+function jsonOf(bytes: Buffer): unknown {
   try {
-    return JSON.parse(Buffer.concat(parts).toString('utf8'));
+    return JSON.parse(bytes.toString('utf8'));
   } catch (error) {
     throw new ControlProtocolError('the answer is not JSON', { cause: error });
   }

@@ -3,6 +3,7 @@
  * request. Only root reaches the socket, so there is no other authentication. Paths begin with the
  * version of the protocol.
  */
+import { type Digest, isDigest } from '@shoal/oci';
 import type { PeerStatus } from '@shoal/p2p-peer';
 import type {
   DrainAnswer,
@@ -22,6 +23,8 @@ import { DRIVER_CHOICES, missPolicySchema, sourceOptionsSchema } from '@shoal/sn
 import * as z from 'zod';
 import type { CollectRequest } from '../cache/cache-collector.ts';
 import type { CredentialStatus } from '../credential-states.ts';
+import { BLOB_READ_BYTES_MAX } from '../limits.ts';
+import type { SharedBlob, SharedRange } from '../peers/shared-blobs.ts';
 
 export const CONTROL_PATH = {
   ping: '/v1/ping',
@@ -37,7 +40,13 @@ export const CONTROL_PATH = {
   trace: '/v1/trace',
   cacheGc: '/v1/cache/gc',
   cacheVerify: '/v1/cache/verify',
+  sharing: '/v1/sharing',
+  blobRead: '/v1/blob/read',
+  blobRefute: '/v1/blob/refute',
 } as const;
+
+/** Header of the bytes of a blob: JSON, bytes by whom they came from. */
+export const FETCHED_HEADER = 'x-shoal-fetched';
 
 const absolutePath = z
   .string()
@@ -88,6 +97,33 @@ export const collectRequestSchema = z.strictObject({
   isDryRun: z.boolean().optional(),
   takesAll: z.boolean().optional(),
 }) satisfies z.ZodType<CollectRequest>;
+
+const byteCount = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
+const sharedBlobFields = {
+  from: z.string().min(1).max(4096),
+  source: sourceOptionsSchema.optional(),
+  digest: z.custom<Digest>(isDigest, 'is not a digest'),
+  size: byteCount,
+};
+
+export const sharedBlobSchema = z.strictObject(sharedBlobFields) satisfies z.ZodType<SharedBlob>;
+
+export const sharedRangeSchema = z
+  .strictObject({
+    ...sharedBlobFields,
+    offset: byteCount,
+    length: z.number().int().min(1).max(BLOB_READ_BYTES_MAX),
+  })
+  .refine(
+    ({ offset, length, size }) => offset + length <= size,
+    'is beyond the end',
+  ) satisfies z.ZodType<SharedRange>;
+
+/** Of `FETCHED_HEADER`. */
+export const fetchedSchema = z.record(z.string(), byteCount);
+
+/** Whether blobs come through other hosts, too. */
+export type SharingAnswer = { readonly isSharing: boolean };
 
 /** An error on the wire; never a stack, never a cause. */
 export const errorBodySchema = z.object({
@@ -149,6 +185,8 @@ export type StatusAnswer = ServiceStatus & {
   readonly peer?: PeerStatus | undefined;
   /** Where registries are mirrored; absent where they are not. */
   readonly proxy?: { readonly address: string } | undefined;
+  /** Where gets are ordered over HTTP; absent where they are not. */
+  readonly api?: { readonly address: string } | undefined;
   /** What registries last said of our credentials. */
   readonly credentials: readonly CredentialStatus[];
 };

@@ -6,6 +6,7 @@ import type { Caches } from '../caches.ts';
 import { daemonStatus, type StatusSources } from '../daemon-status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { traceOf } from '../trace.ts';
+import { blobRoutes } from './blob-routes.ts';
 import { checkBody } from './control-errors.ts';
 import {
   CONTROL_PATH,
@@ -58,6 +59,7 @@ export function controlRoutes(input: ControlRoutesInput): Routes {
     [`POST ${CONTROL_PATH.cacheVerify}`]: (_, signal) => verifyCaches(input.caches, signal),
     [`POST ${CONTROL_PATH.trace}`]: async (body) =>
       traceOf(checkBody(traceRequestSchema, body, 'trace'), input),
+    ...blobRoutes(input),
     [`POST ${CONTROL_PATH.stop}`]: async (body): Promise<StopAnswer> => {
       const { onlyIfIdle = false, isReplaced } = checkBody(stopRequestSchema, body, 'stop');
       const isStopping = !onlyIfIdle || service.isIdle;

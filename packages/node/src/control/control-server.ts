@@ -32,6 +32,17 @@ export class TextAnswer {
   }
 }
 
+/** Bytes, and what is to be known of them. */
+export class BytesAnswer {
+  readonly bytes: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(bytes: Buffer, headers: Readonly<Record<string, string>>) {
+    this.bytes = bytes;
+    this.headers = headers;
+  }
+}
+
 /** `METHOD /path` to what answers it. */
 export type Routes = Readonly<Record<string, RouteHandler>>;
 
@@ -198,13 +209,22 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function send(response: ServerResponse, status: number, body: unknown): void {
-  const isText = body instanceof TextAnswer;
-  const text = isText ? body.text : JSON.stringify(body ?? null);
+function send(response: ServerResponse, status: number, answer: unknown): void {
+  const { contentType, body, headers = {} } = encoded(answer);
   response.writeHead(status, {
-    'content-type': isText ? body.contentType : 'application/json',
-    'content-length': Buffer.byteLength(text),
+    ...headers,
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(body),
     connection: 'close',
   });
-  response.end(text);
+  response.end(body);
+}
+
+function encoded(answer: unknown) {
+  if (answer instanceof BytesAnswer) {
+    const { bytes: body, headers } = answer;
+    return { contentType: 'application/octet-stream', body, headers };
+  }
+  if (answer instanceof TextAnswer) return { contentType: answer.contentType, body: answer.text };
+  return { contentType: 'application/json', body: JSON.stringify(answer ?? null) };
 }

@@ -14,6 +14,7 @@ import { PEER_CODEC_IDLE_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { AnonymousOrigin } from './anonymous-origin.ts';
 import { OriginSources } from './origin-sources.ts';
+import { SharedBlobs } from './shared-blobs.ts';
 import { warmImage } from './warm-image.ts';
 
 export type HostPeerInput = {
@@ -34,7 +35,10 @@ export type HostPeerInput = {
 };
 
 /** Closes what it opened for the peer, too. */
-export type HostPeer = Pick<Peer, 'source' | 'learn' | 'status' | 'port' | 'close'>;
+export type HostPeer = Pick<Peer, 'source' | 'learn' | 'status' | 'port' | 'close'> & {
+  /** Whole blobs for who compares their digests himself. */
+  readonly blobs: SharedBlobs;
+};
 
 /** Listens when it resolves. */
 export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
@@ -78,12 +82,15 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
           log.debug({ event: 'peer-problem', ...fieldsOf(error) }, String(error)),
       },
     );
+    const blobs = new SharedBlobs({ access, shape: input.shape, peer });
     return {
       port: peer.port,
+      blobs,
       source: (origin, repository, reader) => peer.source(origin, repository, reader),
       learn: (image) => peer.learn(image),
       status: () => peer.status(),
       close: async () => {
+        await blobs.close();
         await peer.close();
         await close();
         await access.close();

@@ -9,6 +9,8 @@ import type { HomeOrigin } from '@shoal/p2p-peer';
 import type { ImageAccess } from '@shoal/snapshotter';
 import { LRUCache } from 'lru-cache';
 import { ORIGINS_OPEN_MAX } from '../limits.ts';
+import { urlOfName } from './url-name.ts';
+import { webOriginOf } from './web-origin.ts';
 
 export class OriginSources {
   readonly #access: ImageAccess;
@@ -38,11 +40,18 @@ export class OriginSources {
       (rule) => repository === rule || repository.startsWith(`${rule}/`),
     );
     if (!isBelieved && !isRead) return undefined;
-    if (!isRepository(repository)) return undefined;
-    return { origin: this.#open.get(repository) ?? this.#openSource(repository), isBelieved };
+    const url = urlOfName(repository);
+    if (url === undefined && !isRepository(repository)) return undefined;
+    const origin = this.#open.get(repository) ?? this.#openSource(repository, url);
+    return { origin, isBelieved };
   }
 
-  #openSource(repository: string): BlobSource {
+  #openSource(repository: string, url: URL | undefined): BlobSource {
+    if (url !== undefined) {
+      const source = this.#shape(webOriginOf(url));
+      this.#open.set(repository, source);
+      return source;
+    }
     const reference = `docker://${repository}`;
     const target = { reference, source: {}, missPolicy: { kind: 'wait' } } as const;
     const source = this.#shape(this.#access.lazySource(target, []));

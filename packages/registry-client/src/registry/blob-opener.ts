@@ -10,14 +10,9 @@ import type { HttpAnswer } from '../http/messages.ts';
 import { isRedirect, redirectTarget } from '../http/redirect.ts';
 import { BLOB_ROUNDS_MAX } from '../limits.ts';
 import { type BlobLocation, BlobLocations } from './blob-locations.ts';
+import type { BodyRequest } from './blob-reader.ts';
 
-export type BlobRequest = {
-  readonly descriptor: Descriptor;
-  /** `bytes=a-b`, or undefined for the whole blob. */
-  readonly range: string | undefined;
-  readonly signal: AbortSignal | undefined;
-  readonly attempt: number;
-};
+export type BlobRequest = BodyRequest<Descriptor>;
 
 /** How asking the registry ended, for those who waited. */
 type Outcome = { readonly error: unknown } | 'redirected' | 'direct' | 'cancelled';

@@ -9,10 +9,25 @@ import { requestFailure } from '../http/failure.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { delayAfter, pause, type RetryPolicy } from '../http/retry.ts';
 import { PROGRESS_BYTES_MIN } from '../limits.ts';
-import type { BlobOpener } from './blob-opener.ts';
 
-export type BlobSpan = {
-  readonly descriptor: Descriptor;
+/** What is read, by whatever name its opener knows it. */
+type Sized = { readonly size: number };
+
+export type BodyRequest<Subject> = {
+  readonly descriptor: Subject;
+  /** `bytes=a-b`, or undefined for the whole blob. */
+  readonly range: string | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly attempt: number;
+};
+
+/** One try: status 200 or 206. */
+export type BodyOpener<Subject> = {
+  open(request: BodyRequest<Subject>): Promise<HttpAnswer>;
+};
+
+export type BlobSpan<Subject extends Sized = Descriptor> = {
+  readonly descriptor: Subject;
   readonly offset: number;
   /** First byte after the span. */
   readonly end: number;
@@ -21,20 +36,27 @@ export type BlobSpan = {
   readonly signal: AbortSignal | undefined;
 };
 
-export class BlobReader {
-  readonly #opener: BlobOpener;
+export class BlobReader<Subject extends Sized = Descriptor> {
+  readonly #opener: BodyOpener<Subject>;
   readonly #policy: RetryPolicy;
   readonly #where: string;
+  readonly #nameOf: (subject: Subject) => string;
 
-  /** `where` names registry and repository in errors. */
-  constructor(opener: BlobOpener, policy: RetryPolicy, where: string) {
+  /** `where` names registry and repository in errors, `nameOf` what is read of it. */
+  constructor(
+    opener: BodyOpener<Subject>,
+    policy: RetryPolicy,
+    where: string,
+    nameOf: (subject: Subject) => string,
+  ) {
     this.#opener = opener;
     this.#policy = policy;
     this.#where = where;
+    this.#nameOf = nameOf;
   }
 
   /** Exactly the bytes of the span, in pieces, or an error. */
-  async *pieces(span: BlobSpan): AsyncGenerator<Buffer, void, void> {
+  async *pieces(span: BlobSpan<Subject>): AsyncGenerator<Buffer, void, void> {
     let position = span.offset;
     let failures = 0;
     while (position < span.end) {
@@ -52,7 +74,7 @@ export class BlobReader {
   }
 
   /** The bytes of a span, in a buffer of their own, or an error. For spans of a few megabytes. */
-  async collect(span: BlobSpan): Promise<Buffer> {
+  async collect(span: BlobSpan<Subject>): Promise<Buffer> {
     const bytes = Buffer.allocUnsafeSlow(span.end - span.offset);
     const filling: Filling = { bytes, filled: 0 };
     let failures = 0;
@@ -69,7 +91,7 @@ export class BlobReader {
   }
 
   /** Throws when nothing is to be tried any more. */
-  async #pauseAfter(thrown: unknown, failures: number, span: BlobSpan): Promise<void> {
+  async #pauseAfter(thrown: unknown, failures: number, span: BlobSpan<Subject>): Promise<void> {
     const error = requestFailure(thrown, this.#placeOf(span), span.signal);
     const isAborted = span.signal?.aborted === true;
     const delayMs = isAborted ? undefined : delayAfter(error, failures, this.#policy);
@@ -78,7 +100,7 @@ export class BlobReader {
   }
 
   /** One request for what is missing; throws when the body ends before the span does. */
-  async #fill(span: BlobSpan, attempt: number, filling: Filling): Promise<void> {
+  async #fill(span: BlobSpan<Subject>, attempt: number, filling: Filling): Promise<void> {
     const { descriptor, offset, end, signal } = span;
     const range = `bytes=${offset}-${end - 1}`;
     const answer = await this.#opener.open({ descriptor, range, signal, attempt });
@@ -88,7 +110,7 @@ export class BlobReader {
   }
 
   /** One request; throws when the body ends before the span does. */
-  async *#transfer(span: BlobSpan, attempt: number): AsyncGenerator<Buffer, void, void> {
+  async *#transfer(span: BlobSpan<Subject>, attempt: number): AsyncGenerator<Buffer, void, void> {
     const { descriptor, offset, end, signal } = span;
     const isWhole = span.isWhole && offset === 0;
     const range = isWhole ? undefined : `bytes=${offset}-${end - 1}`;
@@ -109,7 +131,7 @@ export class BlobReader {
     if (delivered < end) throw this.#endedAt(span, delivered);
   }
 
-  #endedAt(span: BlobSpan, position: number): TransferError {
+  #endedAt(span: BlobSpan<Subject>, position: number): TransferError {
     return new TransferError(`${this.#placeOf(span)}: the transfer ended at byte ${position}`, {
       retryable: true,
       remedy: 'check the network and run the command again',
@@ -117,7 +139,7 @@ export class BlobReader {
   }
 
   /** Position in the blob of the first byte of the body. */
-  #startOf(answer: HttpAnswer, span: BlobSpan, isWhole: boolean): number {
+  #startOf(answer: HttpAnswer, span: BlobSpan<Subject>, isWhole: boolean): number {
     const length = lengthOf(answer);
     const isWrong = isWhole ? length !== span.descriptor.size : (length ?? 0) < span.end;
     if (length !== undefined && isWrong) {
@@ -133,12 +155,12 @@ export class BlobReader {
     });
   }
 
-  #wrongSize(descriptor: Descriptor, actual: string): SizeMismatchError {
-    return new SizeMismatchError(this.#where, descriptor.digest, descriptor.size, actual);
+  #wrongSize(descriptor: Subject, actual: string): SizeMismatchError {
+    return new SizeMismatchError(this.#where, this.#nameOf(descriptor), descriptor.size, actual);
   }
 
-  #placeOf(span: BlobSpan): string {
-    return `${this.#where}: blob ${span.descriptor.digest}`;
+  #placeOf(span: BlobSpan<Subject>): string {
+    return `${this.#where}: ${this.#nameOf(span.descriptor)}`;
   }
 }
 

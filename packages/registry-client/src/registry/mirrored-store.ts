@@ -67,6 +67,14 @@ export class MirroredStore implements ImageStore {
     );
   }
 
+  async *readBlobFrom(
+    descriptor: Descriptor,
+    offset: number,
+    options: CallOptions = {},
+  ): AsyncGenerator<Buffer, void, void> {
+    yield* this.#pieces(await this.#servers('pull'), descriptor, options, offset);
+  }
+
   /** A mirror that knows of none is no proof that there are none. */
   async listReferrers(
     digest: Digest,
@@ -107,11 +115,16 @@ export class MirroredStore implements ImageStore {
     servers: readonly Server[],
     descriptor: Descriptor,
     options: CallOptions,
+    offset = 0,
   ): AsyncGenerator<Buffer, void, void> {
-    let position = 0;
+    let position = offset;
     for (const [index, server] of servers.entries()) {
       try {
-        for await (const piece of this.#storeOf(server).blobPieces(descriptor, position, options)) {
+        for await (const piece of this.#storeOf(server).readBlobFrom(
+          descriptor,
+          position,
+          options,
+        )) {
           position += piece.byteLength;
           yield piece;
         }

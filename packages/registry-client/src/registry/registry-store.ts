@@ -48,7 +48,8 @@ export class RegistryStore implements ImageStore {
     this.endpoint = parts.endpoint;
     this.#parts = parts;
     const opener = new BlobOpener(parts.endpoint, reference.repository);
-    this.#reader = new BlobReader(opener, parts.endpoint.policy, this.where);
+    const nameOf = ({ digest }: Descriptor) => `blob ${digest}`;
+    this.#reader = new BlobReader(opener, parts.endpoint.policy, this.where, nameOf);
   }
 
   /** Registry and repository, for errors. */
@@ -115,15 +116,19 @@ export class RegistryStore implements ImageStore {
   }
 
   async readBlob(descriptor: Descriptor, options: CallOptions = {}): Promise<Readable> {
-    const pieces = verifiedPieces(this.blobPieces(descriptor, 0, options), descriptor, this.where);
+    const pieces = verifiedPieces(
+      this.readBlobFrom(descriptor, 0, options),
+      descriptor,
+      this.where,
+    );
     return Readable.from(pieces, { objectMode: false });
   }
 
   /** The bytes of a blob from `offset` to its end, not verified. */
-  blobPieces(
+  readBlobFrom(
     descriptor: Descriptor,
     offset: number,
-    options: CallOptions,
+    options: CallOptions = {},
   ): AsyncGenerator<Buffer, void, void> {
     const signal = this.signalOf(options);
     const isWhole = offset === 0;

@@ -98,7 +98,7 @@ export class RegistryAccess {
     caller: Caller,
     signal: AbortSignal,
   ): AsyncGenerator<Buffer, void, void> {
-    return this.#store(repository, caller).blobPieces(descriptor, offset, { signal });
+    return this.#store(repository, caller).readBlobFrom(descriptor, offset, { signal });
   }
 
   #store(repository: string, caller: Caller): RegistryStore {

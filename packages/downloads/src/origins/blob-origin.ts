@@ -1,0 +1,66 @@
+/** A blob of a repository, a layout or an archive: directly, or through whoever shares it. */
+import { type BlobSource, exactSource } from '@shoal/blob-store';
+import { blobIdOfDigest, type Descriptor } from '@shoal/oci';
+import type { ImageStore } from '@shoal/registry-client';
+import type { FileOrigin, PiecesOptions } from '../file-origin.ts';
+import { PART_BYTES } from '../limits.ts';
+import { readAhead } from './read-ahead.ts';
+import { SharedVerdicts } from './shared-verdicts.ts';
+
+export type BlobOriginInput = {
+  readonly store: ImageStore;
+  readonly descriptor: Descriptor;
+  /** Has the bytes of other hosts, too; undefined: the store alone is asked. */
+  readonly shared: BlobSource | undefined;
+};
+
+/** Neither the store nor the source is closed by it. */
+export function blobOrigin({ store, descriptor, shared }: BlobOriginInput): FileOrigin {
+  const { digest, size } = descriptor;
+  const verdicts = new SharedVerdicts();
+  const source = digest.startsWith('sha256:') ? shared : undefined;
+  return {
+    description: `${store.description}: ${digest}`,
+    identity: digest,
+    ...{ digest, size, isResumable: true, isShared: source !== undefined },
+    pieces: (offset, options) =>
+      source === undefined || verdicts.isWrong
+        ? alone(store, descriptor, offset, options)
+        : readAhead({
+            source: exactSource(source),
+            blob: { blobId: blobIdOfDigest(digest), sizeBytes: size },
+            offset,
+            ...options,
+            onVerdict: verdicts.add,
+          }),
+    judged: (verdict) => verdicts.tell(size, verdict),
+  };
+}
+
+/** In one transfer where there is one, else by ranges: a layout and an archive are files. */
+async function* alone(
+  store: ImageStore,
+  descriptor: Descriptor,
+  offset: number,
+  { signal, onSource }: PiecesOptions,
+): AsyncGenerator<Buffer, void> {
+  const transfer =
+    store.readBlobFrom?.(descriptor, offset, { signal }) ??
+    ranges(store, descriptor, offset, signal);
+  for await (const piece of transfer) {
+    onSource({ local: 0, peers: 0, origin: piece.byteLength });
+    yield piece;
+  }
+}
+
+async function* ranges(
+  store: ImageStore,
+  descriptor: Descriptor,
+  offset: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer, void> {
+  for (let at = offset; at < descriptor.size; at += PART_BYTES) {
+    const length = Math.min(PART_BYTES, descriptor.size - at);
+    yield await store.readBlobRange(descriptor, at, length, { signal });
+  }
+}

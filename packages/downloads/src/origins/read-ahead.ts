@@ -1,0 +1,66 @@
+/** A blob's bytes in order, through a source of ranges: some parts are under way at the same time. */
+import type { BlobKey, BlobSource, VerdictListener } from '@shoal/blob-store';
+import type { SourceBytes } from '../file-origin.ts';
+import { PART_BYTES, PARTS_AHEAD } from '../limits.ts';
+
+export type ReadAheadInput = {
+  readonly source: BlobSource;
+  readonly blob: BlobKey & { readonly sizeBytes: number };
+  readonly offset: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onSource: (bytes: SourceBytes) => void;
+  readonly onVerdict: (listener: VerdictListener) => void;
+};
+
+/** Nothing is under way any more when it ends, however it ends. */
+export async function* readAhead(input: ReadAheadInput): AsyncGenerator<Buffer, void> {
+  const stop = new AbortController();
+  const signal =
+    input.signal === undefined ? stop.signal : AbortSignal.any([input.signal, stop.signal]);
+  const { sizeBytes } = input.blob;
+  const parts: Promise<Buffer>[] = [];
+  let next = input.offset;
+  try {
+    for (;;) {
+      for (; parts.length < PARTS_AHEAD && next < sizeBytes; next += PART_BYTES) {
+        const part = readPart(input, next, Math.min(PART_BYTES, sizeBytes - next), signal);
+        // Its failure counts when it is its turn.
+        part.catch(() => undefined);
+        parts.push(part);
+      }
+      const part = parts.shift();
+      if (part === undefined) return;
+      yield await part;
+    }
+  } finally {
+    stop.abort();
+    await Promise.allSettled(parts);
+  }
+}
+
+async function readPart(
+  { source, blob, onSource, onVerdict }: ReadAheadInput,
+  offset: number,
+  length: number,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  let peers = 0;
+  let origin = 0;
+  const onFetched = (name: string, bytes: number) => {
+    if (name.startsWith('peer-')) peers += bytes;
+    else origin += bytes;
+  };
+  const bytes = await source.read(blob, offset, length, {
+    ...{ signal, onFetched, onVerdict },
+    priority: 'prefetch',
+  });
+  onSource(splitBytes(length, peers, origin));
+  return bytes;
+}
+
+/** What is fetched in whole pieces for others too, or twice, counts once: the origin's part first. */
+export function splitBytes(length: number, peers: number, origin: number): SourceBytes {
+  const fromOrigin = Math.min(length, origin);
+  const fromPeers = Math.min(length - fromOrigin, peers);
+  return { local: length - fromOrigin - fromPeers, peers: fromPeers, origin: fromOrigin };
+}

@@ -1,0 +1,86 @@
+/**
+ * A file at a URL. With a digest it is a blob as any other and may come from other hosts; without one
+ * it comes from its server, and is continued only while the server says that it is the same.
+ */
+import { type BlobSource, exactSource, webBlobSource } from '@shoal/blob-store';
+import { blobIdOfDigest, type Digest } from '@shoal/oci';
+import type { FileOrigin, PiecesOptions } from '../file-origin.ts';
+import type { GetRequest, OpenedGet, OpenedWebFile, WebAccess } from '../get-access.ts';
+import { readAhead } from './read-ahead.ts';
+import { SharedVerdicts } from './shared-verdicts.ts';
+
+export async function openWebGet(
+  url: URL,
+  { digest, signal }: GetRequest,
+  access: WebAccess,
+): Promise<OpenedGet> {
+  const file = await access.open(url, signal);
+  const shared = sharedSource(url, file, digest, access);
+  const origin = webOrigin(file, digest, shared);
+  const close = async () => {
+    await shared?.close();
+    await file.close();
+  };
+  return { files: [{ name: nameOf(url), origin }], isTree: false, close };
+}
+
+/** Only what has a digest and a size can be shared, and only of a server that has ranges. */
+function sharedSource(
+  url: URL,
+  file: OpenedWebFile,
+  digest: Digest | undefined,
+  { share }: WebAccess,
+): BlobSource | undefined {
+  const isShareable = digest?.startsWith('sha256:') === true && file.size !== undefined;
+  return isShareable && file.hasRanges ? share?.(url, webBlobSource(file)) : undefined;
+}
+
+function webOrigin(
+  file: OpenedWebFile,
+  digest: Digest | undefined,
+  shared: BlobSource | undefined,
+): FileOrigin {
+  const { description, size, validator, hasRanges } = file;
+  const verdicts = new SharedVerdicts();
+  return {
+    description,
+    identity: digest ?? `${description} ${validator ?? ''}`,
+    ...{ digest, size, isShared: shared !== undefined },
+    // What has no digest is continued only while the server says that it is the same.
+    isResumable: hasRanges && (digest !== undefined || validator !== undefined),
+    pieces: (offset, options) =>
+      shared === undefined || digest === undefined || size === undefined || verdicts.isWrong
+        ? alone(file, digest !== undefined, offset, options)
+        : readAhead({
+            source: exactSource(shared),
+            blob: { blobId: blobIdOfDigest(digest), sizeBytes: size },
+            offset,
+            ...options,
+            onVerdict: verdicts.add,
+          }),
+    judged: (verdict) => verdicts.tell(size ?? 0, verdict),
+  };
+}
+
+async function* alone(
+  file: OpenedWebFile,
+  isVerified: boolean,
+  offset: number,
+  { signal, onSource }: PiecesOptions,
+): AsyncGenerator<Buffer, void> {
+  for await (const piece of file.readFrom(offset, { signal, isVerified })) {
+    onSource({ local: 0, peers: 0, origin: piece.byteLength });
+    yield piece;
+  }
+}
+
+/** The last part of the path; undefined where there is none that can be read. */
+function nameOf({ pathname }: URL): string | undefined {
+  const last = pathname.slice(pathname.lastIndexOf('/') + 1);
+  try {
+    const name = decodeURIComponent(last);
+    return name === '' || name.includes('/') ? undefined : name;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * Gets over HTTP, for programs of this host: JSON bodies, a token for every request, everything that a
+ * stranger decides bounded. docs/api.md.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { errorCode } from '@shoal/errors';
+import { formatHostPort } from '@shoal/oci/host-port';
+import type { IdentityFiles } from '@shoal/p2p-peer/trust';
+import type { ApiConfig } from '../config/api-config.ts';
+import { encodeError } from '../control/control-errors.ts';
+import { API_BODY_BYTES_MAX, API_CONNECTIONS_MAX, API_HEADER_BYTES_MAX } from '../limits.ts';
+import { createSecureServer, createServer } from '../node-http.ts';
+import { checkToken, readToken } from './api-token.ts';
+import { ApiRequestError } from './errors.ts';
+import { decodeOrder } from './get-order.ts';
+import type { GetTasks } from './get-tasks.ts';
+
+type Answer = {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+const ONE = /^(GET|DELETE) \/v1\/gets\/([0-9a-f]{16})$/;
+
+/** Statuses of what a get can be refused for before it starts. */
+const STATUS: Readonly<Record<string, number | undefined>> = {
+  ERR_OCI_REFERENCE: 400,
+  ERR_OCI_PLATFORM: 400,
+  ERR_DOWNLOADS_SUBJECT: 400,
+  ERR_DOWNLOADS_TITLE: 400,
+};
+
+export class ApiServer implements AsyncDisposable {
+  readonly #config: ApiConfig;
+  readonly #tasks: GetTasks;
+  readonly #server: Server;
+  #closing: Promise<void> | undefined;
+
+  /** Throws when it cannot listen there, or has no token to ask for. `tls` is its owner's to close. */
+  static async listen(config: ApiConfig, tasks: GetTasks, tls?: IdentityFiles): Promise<ApiServer> {
+    await readToken(config.tokenFile);
+    const server = openServer(tls);
+    server.maxConnections = API_CONNECTIONS_MAX;
+    const api = new ApiServer(config, tasks, server);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    server.once('error', reject);
+    server.listen(config.address.port, config.address.host, resolve);
+    await promise;
+    return api;
+  }
+
+  private constructor(config: ApiConfig, tasks: GetTasks, server: Server) {
+    this.#config = config;
+    this.#tasks = tasks;
+    this.#server = server;
+    server.on('request', (request, response) => void this.#respond(request, response));
+  }
+
+  /** `host:port`, with the port that the system chose for 0. */
+  get address(): string {
+    const address = this.#server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    return formatHostPort({ ...this.#config.address, port });
+  }
+
+  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // A client that leaves early.
+    response.on('error', () => undefined);
+    try {
+      await checkToken(this.#config.tokenFile, request.headers.authorization);
+      send(response, await this.#answer(request));
+    } catch (error) {
+      send(response, refusal(error));
+    }
+  }
+
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    const route = `${request.method ?? ''} ${request.url ?? ''}`;
+    if (route === 'GET /v1/gets') return { status: 200, body: { gets: this.#tasks.list() } };
+    if (route === 'POST /v1/gets') {
+      const order = decodeOrder(await readJson(request), this.#config.sources);
+      const body = this.#tasks.create(order);
+      return { status: 201, body, headers: { location: `/v1/gets/${body.id}` } };
+    }
+    const [, method, id] = ONE.exec(route) ?? [];
+    if (id === undefined) throw new ApiRequestError(404, 'there is no such thing');
+    const body = method === 'DELETE' ? this.#tasks.cancel(id) : this.#tasks.get(id);
+    return { status: 200, body };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    this.#server.closeAllConnections();
+    await promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+const HTTP_OPTIONS = {
+  maxHeaderSize: API_HEADER_BYTES_MAX,
+  ...{ requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 },
+} as const;
+
+/** With certificates as they are at the moment. */
+function openServer(tls: IdentityFiles | undefined): Server {
+  if (tls === undefined) return createServer(HTTP_OPTIONS);
+  const { cert, key } = tls.current;
+  const own = { minVersion: 'TLSv1.2', handshakeTimeout: 5_000 } as const;
+  const server = createSecureServer({ ...HTTP_OPTIONS, ...own, cert, key });
+  const stop = tls.onChange((now) =>
+    server.setSecureContext({ minVersion: own.minVersion, cert: now.cert, key: now.key }),
+  );
+  server.once('close', stop);
+  return server;
+}
+
+function refusal(error: unknown): Answer {
+  const { status, body } = encodeError(error);
+  if (!(error instanceof ApiRequestError)) {
+    return { status: STATUS[errorCode(error) ?? ''] ?? status, body };
+  }
+  const headers: Record<string, string> = {};
+  if (error.status === 401) headers['www-authenticate'] = 'Bearer realm="shoal"';
+  if (error.status === 429) headers['retry-after'] = '5';
+  return { status: error.status, body, headers };
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of request) {
+    const bytes: Buffer = Buffer.from(part);
+    length += bytes.length;
+    if (length > API_BODY_BYTES_MAX) throw new ApiRequestError(413, 'the request is too large');
+    parts.push(bytes);
+  }
+  try {
+    return JSON.parse(Buffer.concat(parts).toString('utf8'));
+  } catch (error) {
+    throw new ApiRequestError(400, 'the request is not JSON', { cause: error });
+  }
+}
+
+function send(response: ServerResponse, { status, body, headers = {} }: Answer): void {
+  if (response.headersSent) return void response.end();
+  const text = JSON.stringify(body);
+  // Of a request that was refused nothing more is read.
+  const ending = status >= 400 ? { connection: 'close' } : {};
+  response.writeHead(status, {
+    ...headers,
+    ...ending,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(text);
+}

@@ -1,0 +1,112 @@
+/**
+ * Ranges of whole blobs for programs of this host that compare the digest of the whole themselves: from
+ * its store, its peers, or the place that the blob is from.
+ */
+import type { BlobSource, VerdictListener } from '@shoal/blob-store';
+import { blobIdOfDigest, type Digest, formatRepository, parseReference } from '@shoal/oci';
+import type { Peer } from '@shoal/p2p-peer';
+import type { ImageAccess, SourceOptions } from '@shoal/snapshotter';
+import { LRUCache } from 'lru-cache';
+import { UnsharedBlobError } from '../errors.ts';
+import { SHARED_BLOBS_OPEN_MAX } from '../limits.ts';
+import { urlName } from './url-name.ts';
+import { webOriginOf } from './web-origin.ts';
+
+/** What a blob is of. */
+export type BlobPlace = {
+  /** `registry/repository`, or a URL. */
+  readonly from: string;
+  readonly source?: SourceOptions | undefined;
+};
+
+export type SharedBlob = BlobPlace & { readonly digest: Digest; readonly size: number };
+
+export type SharedRange = SharedBlob & { readonly offset: number; readonly length: number };
+
+export type SharedBytes = {
+  readonly bytes: Buffer;
+  /** What crossed a wire for it, by whom it came from. */
+  readonly fetched: Readonly<Record<string, number>>;
+};
+
+export type SharedBlobsInput = {
+  /** This host's own way to registries; not closed here. */
+  readonly access: ImageAccess;
+  readonly shape: (source: BlobSource) => BlobSource;
+  readonly peer: Pick<Peer, 'source'>;
+};
+
+export class SharedBlobs {
+  readonly #input: SharedBlobsInput;
+  readonly #open: LRUCache<string, BlobSource>;
+  /** By place and digest: one that hears for all of a blob is enough. */
+  readonly #listeners = new LRUCache<string, VerdictListener>({ max: SHARED_BLOBS_OPEN_MAX });
+
+  constructor(input: SharedBlobsInput) {
+    this.#input = input;
+    this.#open = new LRUCache({
+      max: SHARED_BLOBS_OPEN_MAX,
+      // A read that runs on it fails, and whoever reads goes another way.
+      dispose: (source) => void source.close().catch(() => undefined),
+    });
+  }
+
+  /** Throws `ERR_NODE_UNSHARED_BLOB`, and what the origin does. */
+  async read(range: SharedRange, signal: AbortSignal): Promise<SharedBytes> {
+    const { digest, size, offset, length } = range;
+    const fetched: Record<string, number> = {};
+    const blob = { blobId: blobIdOfDigest(digest), sizeBytes: size };
+    const bytes = await this.source(range).read(blob, offset, length, {
+      signal,
+      priority: 'prefetch',
+      onFetched: (name, count) => {
+        fetched[name] = (fetched[name] ?? 0) + count;
+      },
+      onVerdict: (listener) => this.#listeners.set(keyOf(range), listener),
+    });
+    return { bytes, fetched };
+  }
+
+  /** The whole is not what its digest says: nothing of it is given to others any more. */
+  refute(blob: SharedBlob): void {
+    this.#listeners.get(keyOf(blob))?.(0, blob.size, 'wrong');
+    this.#listeners.delete(keyOf(blob));
+  }
+
+  /** Blobs of one place; closed with this. Throws `ERR_NODE_UNSHARED_BLOB`. */
+  source(place: BlobPlace): BlobSource {
+    const key = JSON.stringify([place.from, place.source]);
+    const known = this.#open.get(key);
+    if (known !== undefined) return known;
+    const { peer, shape } = this.#input;
+    const { name, origin } = this.#originOf(place);
+    const source = peer.source(shape(origin), name, 'believing');
+    this.#open.set(key, source);
+    return source;
+  }
+
+  #originOf({ from, source = {} }: BlobPlace): { name: string; origin: BlobSource } {
+    if (/^https?:\/\//.test(from)) {
+      const url = URL.parse(from);
+      const name = url === null ? undefined : urlName(url);
+      if (url === null || name === undefined) throw new UnsharedBlobError();
+      return { name, origin: webOriginOf(url) };
+    }
+    const reference = parseReference(`docker://${from}`);
+    if (reference.kind !== 'registry') throw new UnsharedBlobError();
+    const name = formatRepository(reference);
+    const target = { reference: `docker://${name}`, source, missPolicy: { kind: 'fail' } } as const;
+    return { name, origin: this.#input.access.lazySource(target, []) };
+  }
+
+  async close(): Promise<void> {
+    const sources = [...this.#open.values()];
+    this.#open.clear();
+    this.#listeners.clear();
+    await Promise.all(sources.map((source) => source.close().catch(() => undefined)));
+  }
+}
+
+function keyOf({ from, digest }: SharedBlob): string {
+  return `${from} ${digest}`;
+}

@@ -1,0 +1,62 @@
+/**
+ * A file at a URL as an origin of blobs: looked at when it is first read. It is this host's, or its
+ * configuration's, choice: its server may have any address, what it redirects to only a public one.
+ */
+import {
+  type BlobKey,
+  type BlobReadOptions,
+  type BlobSource,
+  webBlobSource,
+} from '@shoal/blob-store';
+import { hostAndPort, WebFile } from '@shoal/registry-client';
+
+export function webOriginOf(url: URL): BlobSource {
+  return new WebOrigin(url);
+}
+
+class WebOrigin implements BlobSource {
+  readonly name = 'web';
+  readonly #url: URL;
+  #opening: Promise<WebFile> | undefined;
+
+  constructor(url: URL) {
+    this.#url = url;
+  }
+
+  async read(
+    blob: BlobKey,
+    offset: number,
+    length: number,
+    options: BlobReadOptions = {},
+  ): Promise<Buffer> {
+    const opening = this.#opening ?? openFile(this.#url);
+    this.#opening = opening;
+    try {
+      return await webBlobSource(await opening).read(blob, offset, length, options);
+    } catch (error) {
+      // It may be another file by now: the next read looks again.
+      if (options.signal?.aborted !== true) await this.#forget(opening);
+      throw error;
+    }
+  }
+
+  async #forget(opening: Promise<WebFile>): Promise<void> {
+    if (this.#opening !== opening) return;
+    this.#opening = undefined;
+    await closeFile(opening);
+  }
+
+  async close(): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    if (opening !== undefined) await closeFile(opening);
+  }
+}
+
+async function closeFile(opening: Promise<WebFile>): Promise<void> {
+  await opening.then((file) => file.close()).catch(() => undefined);
+}
+
+async function openFile(url: URL): Promise<WebFile> {
+  return await WebFile.open(url, { trustedHosts: new Set([hostAndPort(url)]) });
+}
