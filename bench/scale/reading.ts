@@ -175,7 +175,7 @@ export class Reading {
     if (reason !== 'silent' && reason !== 'late') return;
     if (reason === 'silent') world.figures.silent += 1;
     else world.figures.late += 1;
-    bans.slow(wire.peer, nowMs);
+    bans.slow(wire.peer, nowMs, reason);
     // Not within the read that gave it up.
     if (reason === 'silent') world.events.after(0, () => this.#host.wires.close(wire));
   }

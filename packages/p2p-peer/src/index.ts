@@ -12,7 +12,7 @@ export type { PublicOrigin } from './plain/public-blobs.ts';
 export type { BlobPlace, ImageBlob, SharedImage } from './plain/shared-image.ts';
 export type { ByteRange } from './ranges/byte-range.ts';
 export type { StoreEvent, StoreEventKind } from './store/store-event.ts';
-export type { HomeOrigin, HomeOriginOf } from './swarm/swarm-server.ts';
+export type { HomeOrigin, HomeOriginOf } from './swarm/home-reads.ts';
 export { PreheatOrders, type PreheatOrdersOptions } from './tracker/client/preheat-orders.ts';
 export { TrackerClient, type TrackerClientOptions } from './tracker/client/tracker-client.ts';
 export type { PreheatOrder, PreheatProgress } from './tracker/host-report.ts';

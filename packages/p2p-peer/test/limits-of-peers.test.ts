@@ -84,6 +84,9 @@ t.test('a liar is out for an hour, a home never for long', async (t) => {
   bans.slow(peerOf(3), 0);
   t.ok(bans.isBanned(peerOf(3), HOME_BAN_MS_MAX - 1, true));
   t.notOk(bans.isBanned(peerOf(3), HOME_BAN_MS_MAX, true));
+  bans.slow(peerOf(4), 0, 'late');
+  t.ok(bans.isBanned(peerOf(4), 0));
+  t.notOk(bans.isBanned(peerOf(4), 0, true), 'a home that is late lives');
   t.notOk(bans.isBanned(peerOf(2), 0));
   for (let number = 0; number < 10_000; number++) bans.liar(peerOf(number), 0);
   t.ok(bans.count <= 4096, 'bans are bounded');

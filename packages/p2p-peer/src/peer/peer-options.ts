@@ -5,7 +5,7 @@ import type { HostFacts } from '../identity/host.ts';
 import type { PlainOptions } from '../plain/plain-side.ts';
 import type { PublicOrigin } from '../plain/public-blobs.ts';
 import type { StoreEvent } from '../store/store-event.ts';
-import type { HomeOriginOf } from '../swarm/swarm-server.ts';
+import type { HomeOriginOf } from '../swarm/home-reads.ts';
 import type { WireLog } from '../wire/wire-log.ts';
 import type { HostReportInput } from './host-report-of.ts';
 import type { WarmImage } from './preheats.ts';

@@ -21,23 +21,38 @@ type Ban = {
   readonly untilMs: number;
   readonly slowMs: number;
   readonly isLiar: boolean;
+  /** It lives: that says nothing about it as a home, which waits for the origin and serves others first. */
+  readonly isLate: boolean;
 };
 
 export class Bans {
   readonly #bans = new Map<PeerId, Ban>();
 
-  slow(peer: PeerId, nowMs: number): void {
+  /** Nothing was heard of it, or it lives and has not answered in time. */
+  slow(peer: PeerId, nowMs: number, how: 'silent' | 'late' = 'silent'): void {
     const before = this.#bans.get(peer);
     // Several blocks of one peer are late together: that is one offence.
     if (before !== undefined && before.untilMs > nowMs) return;
     const doubled = Math.min((before?.slowMs ?? 0) * 2, SLOW_BAN_MS_MAX);
     const slowMs = Math.max(doubled, SLOW_BAN_MS);
-    this.#set(peer, { fromMs: nowMs, untilMs: nowMs + slowMs, slowMs, isLiar: false });
+    this.#set(peer, {
+      fromMs: nowMs,
+      untilMs: nowMs + slowMs,
+      slowMs,
+      isLiar: false,
+      isLate: how === 'late',
+    });
   }
 
   liar(peer: PeerId, nowMs: number): void {
     const slowMs = this.#bans.get(peer)?.slowMs ?? 0;
-    this.#set(peer, { fromMs: nowMs, untilMs: nowMs + LIAR_BAN_MS, slowMs, isLiar: true });
+    this.#set(peer, {
+      fromMs: nowMs,
+      untilMs: nowMs + LIAR_BAN_MS,
+      slowMs,
+      isLiar: true,
+      isLate: false,
+    });
   }
 
   /** It or another one sent wrong bytes. */
@@ -45,7 +60,13 @@ export class Bans {
     const before = this.#bans.get(peer);
     if (before !== undefined && before.untilMs >= nowMs + SUSPECT_BAN_MS) return;
     const untilMs = nowMs + SUSPECT_BAN_MS;
-    this.#set(peer, { fromMs: nowMs, untilMs, slowMs: before?.slowMs ?? 0, isLiar: false });
+    this.#set(peer, {
+      fromMs: nowMs,
+      untilMs,
+      slowMs: before?.slowMs ?? 0,
+      isLiar: false,
+      isLate: false,
+    });
   }
 
   /** It answered in time: the next ban for slowness is a short one again. */
@@ -58,6 +79,7 @@ export class Bans {
     const ban = this.#bans.get(peer);
     if (ban === undefined) return false;
     if (!isHome) return nowMs < ban.untilMs;
+    if (ban.isLate) return false;
     const homeMs = ban.isLiar ? LYING_HOME_BAN_MS_MAX : HOME_BAN_MS_MAX;
     return nowMs < Math.min(ban.untilMs, ban.fromMs + homeMs);
   }

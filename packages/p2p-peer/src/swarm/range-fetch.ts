@@ -33,7 +33,7 @@ export type RangeFetchInput = {
   /** Told of the bytes that count, once each. */
   readonly onBytes: (sender: Sender, range: ByteRange, bytes: Buffer) => void;
   /** A peer was given up. */
-  readonly onGivenUp: (peer: PeerId, reason: CancelReason) => void;
+  readonly onGivenUp: (peer: PeerId, reason: 'late' | 'silent') => void;
   readonly nowMs: () => number;
 };
 

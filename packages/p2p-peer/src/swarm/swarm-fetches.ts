@@ -185,8 +185,8 @@ export class SwarmFetches {
       failureOf,
       onBytes,
       // One that is still being dialled is asked again as soon as its wire is open.
-      onGivenUp: (peer) => {
-        if (!wires.isOpening(peer)) bans.slow(peer, nowMs());
+      onGivenUp: (peer, how) => {
+        if (!wires.isOpening(peer)) bans.slow(peer, nowMs(), how);
       },
       nowMs,
     };

@@ -3,32 +3,18 @@
  * answered only for a repository in which this host knows the blob to be: because it was read from
  * there, or because the repository's own origin has just given it.
  */
-import type { BlobSource, Priority } from '@shoal/blob-store';
-import { LRUCache } from 'lru-cache';
-import { PeerClosedError, PeerUnavailableError } from '../errors.ts';
+import { PeerUnavailableError } from '../errors.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
-import {
-  HOME_FAILING_MS,
-  HOME_FETCH_BYTES_MAX,
-  HOME_READS_MAX,
-  HOME_READS_PER_PEER_MAX,
-  HOME_REPOSITORIES_MAX,
-  HOME_WAITERS_MAX,
-  PIECE_BYTES,
-  PIECES_HASHED_MAX,
-  UPLOAD_WAIT_MS_MAX,
-} from '../limits.ts';
+import { PIECE_BYTES, PIECES_HASHED_MAX, UPLOAD_WAIT_MS_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Upload, UploadSlots } from '../select/upload-slots.ts';
-import type { Deposit } from '../store/deposit.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, ServedBlock, SharedBlob, WireServer } from '../wire/blob-wire.ts';
 import { WireRejectedError } from '../wire/errors.ts';
+import { type HomeOriginOf, HomeReads } from './home-reads.ts';
 import type { Pace } from './pace.ts';
-import { type ReadBytes, SharedReads } from './shared-reads.ts';
 import type { SwarmFetches } from './swarm-fetches.ts';
-import { Turnstile } from './turnstile.ts';
 
 export type SwarmServerInput = {
   readonly sizeBytes: number;
@@ -48,36 +34,19 @@ export type SwarmServerInput = {
   readonly onNeighbours: (hosts: readonly HostFacts[]) => void;
 };
 
-type HomeCall = { readonly signal: AbortSignal; readonly priority: () => Priority };
-
-/** A way to a repository's origin for others. */
-export type HomeOrigin = {
-  readonly origin: BlobSource;
-  /** The configuration names its registry: what it gives is taken for right. */
-  readonly isBelieved: boolean;
-};
-
-/** `isRead`: this host reads the blob from that repository itself. Undefined where there is none. */
-export type HomeOriginOf = (repository: string, isRead: boolean) => HomeOrigin | undefined;
-
 export class SwarmServer implements WireServer {
   readonly #input: SwarmServerInput;
   /** Where the blob is known to be. */
   readonly #repositories = new Set<string>();
   /** Pieces whose hash is being computed. */
   readonly #hashing = new Set<number>();
-  /** What a home reads for others, by repository. */
-  readonly #homeReads = new LRUCache<string, SharedReads>({ max: HOME_REPOSITORIES_MAX });
-  /** Origins that have just failed are not asked for each who comes. */
-  readonly #failingUntil = new LRUCache<string, number>({ max: HOME_REPOSITORIES_MAX });
-  readonly #closing = new AbortController();
-  /** Reads of an origin that peers wait for. */
-  readonly #homeReaders = new Turnstile<PeerId>(HOME_READS_PER_PEER_MAX);
-  /** Those who wait for the block at that offset: whoever comes later has it of them. */
-  readonly #homeWaiters = new Turnstile<number>(HOME_WAITERS_MAX);
+  readonly #homeReads: HomeReads;
 
   constructor(input: SwarmServerInput) {
     this.#input = input;
+    const { stored, fetches, originOf, onLearnt, nowMs } = input;
+    const knows = (repository: string) => this.knows(repository);
+    this.#homeReads = new HomeReads({ stored, fetches, originOf, knows, onLearnt, nowMs });
   }
 
   knows(repository: string): boolean {
@@ -175,7 +144,7 @@ export class SwarmServer implements WireServer {
 
   /** What is read for others ends. */
   close(): void {
-    this.#closing.abort(new PeerClosedError());
+    this.#homeReads.close();
   }
 
   onHeld(_: BlobWire, ranges: readonly ByteRange[]): void {
@@ -186,80 +155,14 @@ export class SwarmServer implements WireServer {
     this.#input.onNeighbours(hosts);
   }
 
-  async #readAsHome(wire: BlobWire, range: ByteRange, signal: AbortSignal): Promise<Buffer> {
-    const { fetches, isSeed, nowMs } = this.#input;
-    const { repository, peerId } = wire.facts;
-    const isHome = isSeed || fetches.isHome(range);
-    if (repository === undefined || !isHome || this.#isFailing(repository)) {
-      throw new PeerUnavailableError(range);
-    }
-    const busy = new WireRejectedError(range.start, rangeBytes(range));
-    const reads = this.#homeReadsOf(repository);
-    if (reads.count >= HOME_READS_MAX) throw busy;
-    if (!this.#homeReaders.enter(peerId)) throw busy;
-    if (!this.#homeWaiters.enter(range.start)) {
-      this.#homeReaders.leave(peerId);
-      throw busy;
-    }
-    try {
-      return await reads.read(range, { signal, priority: 'demand' });
-    } catch (error) {
-      if (!signal.aborted) this.#failingUntil.set(repository, nowMs() + HOME_FAILING_MS);
-      // Whoever asked has a way to the origin of his own, perhaps a better one.
-      throw new PeerUnavailableError(range, { cause: error });
-    } finally {
-      this.#homeReaders.leave(peerId);
-      this.#homeWaiters.leave(range.start);
-    }
-  }
-
-  #isFailing(repository: string): boolean {
-    return (this.#failingUntil.get(repository) ?? 0) > this.#input.nowMs();
-  }
-
-  #homeReadsOf(repository: string): SharedReads {
-    const known = this.#homeReads.get(repository);
-    if (known !== undefined) return known;
-    const reads = new SharedReads({
-      ...{ bytesMax: HOME_FETCH_BYTES_MAX, goOnUntil: this.#closing.signal },
-      read: (range, call) => this.#fetchAsHome(range, repository, call),
-    });
-    this.#homeReads.set(repository, reads);
-    return reads;
-  }
-
-  /**
-   * From the origin alone: what other hosts have is not verified here. What an origin has given that
-   * the configuration names is held; of others it is passed on.
-   */
-  async #fetchAsHome(
+  async #readAsHome(
+    { facts: { peerId, repository } }: BlobWire,
     range: ByteRange,
-    repository: string,
-    { signal, priority }: HomeCall,
-  ): Promise<ReadBytes> {
-    const { stored, fetches, originOf } = this.#input;
-    const home = originOf(repository, this.#repositories.has(repository));
-    if (home === undefined) throw new PeerUnavailableError(range);
-    const { origin, isBelieved } = home;
-    const deposit = stored.deposit();
-    const writes: Promise<unknown>[] = [];
-    try {
-      const bytes = await fetches.fetch(range, {
-        ...{ mode: 'origin-only', origin, signal, priority },
-        onBytes: (_, part, sent) => {
-          if (isBelieved) writes.push(keep(deposit, part, sent));
-        },
-      });
-      this.#input.onLearnt(repository);
-      return { bytes, kept: Promise.all(writes) };
-    } finally {
-      void Promise.all(writes).then(() => deposit.close());
-    }
+    signal: AbortSignal,
+  ): Promise<Buffer> {
+    const { fetches, isSeed } = this.#input;
+    const isHome = isSeed || fetches.isHome(range);
+    if (repository === undefined || !isHome) throw new PeerUnavailableError(range);
+    return await this.#homeReads.read({ peerId, repository }, range, signal);
   }
-}
-
-/** Never rejects. */
-async function keep(deposit: Deposit, range: ByteRange, bytes: Buffer): Promise<void> {
-  await deposit.write(range.start, bytes);
-  deposit.settle(range.start, bytes.length, 'right');
 }

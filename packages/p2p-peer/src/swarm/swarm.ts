@@ -20,10 +20,11 @@ import type { UploadSlots } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, SharedBlob } from '../wire/blob-wire.ts';
 import { Accusations, blame, suspect } from './blame.ts';
+import type { HomeOriginOf } from './home-reads.ts';
 import { JudgedRead } from './judged-read.ts';
 import type { Pace } from './pace.ts';
 import { SwarmFetches } from './swarm-fetches.ts';
-import { type HomeOriginOf, SwarmServer } from './swarm-server.ts';
+import { SwarmServer } from './swarm-server.ts';
 import { SwarmWires } from './swarm-wires.ts';
 import { TrustedReads } from './trusted-reads.ts';
 

@@ -1,0 +1,167 @@
+/**
+ * What a home reads for others: each byte once, however many ask for it, and from the origin of the
+ * repository that they may read. A few wait for each block; whoever comes later has it of those.
+ */
+import type { BlobSource, Priority } from '@shoal/blob-store';
+import { LRUCache } from 'lru-cache';
+import { PeerClosedError, PeerUnavailableError } from '../errors.ts';
+import type { PeerId } from '../identity/peer-id.ts';
+import {
+  HOME_FAILING_MS,
+  HOME_FETCH_BYTES_MAX,
+  HOME_READS_MAX,
+  HOME_READS_PER_PEER_MAX,
+  HOME_REPOSITORIES_MAX,
+  HOME_WAITERS_MAX,
+} from '../limits.ts';
+import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import type { Deposit } from '../store/deposit.ts';
+import type { StoredBlob } from '../store/stored-blob.ts';
+import { WireRejectedError } from '../wire/errors.ts';
+import { type ReadBytes, SharedReads } from './shared-reads.ts';
+import type { SwarmFetches } from './swarm-fetches.ts';
+import { Turnstile } from './turnstile.ts';
+
+/** A way to a repository's origin for others. */
+export type HomeOrigin = {
+  readonly origin: BlobSource;
+  /** The configuration names its registry: what it gives is taken for right. */
+  readonly isBelieved: boolean;
+};
+
+/** `isRead`: this host reads the blob from that repository itself. Undefined where there is none. */
+export type HomeOriginOf = (repository: string, isRead: boolean) => HomeOrigin | undefined;
+
+export type HomeReadsInput = {
+  readonly stored: StoredBlob;
+  readonly fetches: SwarmFetches;
+  readonly originOf: HomeOriginOf;
+  /** The blob is known to be in that repository. */
+  readonly knows: (repository: string) => boolean;
+  /** The origin of the repository has given bytes of the blob. */
+  readonly onLearnt: (repository: string) => void;
+  readonly nowMs: () => number;
+};
+
+/** Whose read it is. */
+export type HomeReader = { readonly peerId: PeerId; readonly repository: string };
+
+type Call = { readonly signal: AbortSignal; readonly priority: () => Priority };
+
+export class HomeReads {
+  readonly #input: HomeReadsInput;
+  /** By repository. */
+  readonly #reads = new LRUCache<string, SharedReads>({ max: HOME_REPOSITORIES_MAX });
+  /** Origins that have just failed are not asked for each who comes. */
+  readonly #failingUntil = new LRUCache<string, number>({ max: HOME_REPOSITORIES_MAX });
+  readonly #closing = new AbortController();
+  readonly #readers = new Turnstile<PeerId>(HOME_READS_PER_PEER_MAX);
+  /** By the first byte of their block. */
+  readonly #waiters = new Turnstile<number>(HOME_WAITERS_MAX);
+
+  constructor(input: HomeReadsInput) {
+    this.#input = input;
+  }
+
+  /**
+   * Rejects with `ERR_P2P_WIRE_REJECTED` when too many wait, with `ERR_P2P_PEER_UNAVAILABLE` when the origin
+   * does not give it, or with the reason of the signal.
+   */
+  async read(
+    { peerId, repository }: HomeReader,
+    range: ByteRange,
+    signal: AbortSignal,
+  ): Promise<Buffer> {
+    const { nowMs } = this.#input;
+    if ((this.#failingUntil.get(repository) ?? 0) > nowMs()) throw new PeerUnavailableError(range);
+    const reads = this.#readsOf(repository);
+    const leave = this.#enter(peerId, range, reads);
+    try {
+      return await reads.read(range, { signal, priority: 'demand' });
+    } catch (error) {
+      if (!signal.aborted) this.#failingUntil.set(repository, nowMs() + HOME_FAILING_MS);
+      // Whoever asked has a way to the origin of his own, perhaps a better one.
+      throw new PeerUnavailableError(range, { cause: error });
+    } finally {
+      leave();
+    }
+  }
+
+  /** All of them end. Idempotent. */
+  close(): void {
+    this.#closing.abort(new PeerClosedError());
+  }
+
+  #enter(peerId: PeerId, range: ByteRange, reads: SharedReads): () => void {
+    const busy = new WireRejectedError(range.start, rangeBytes(range));
+    if (reads.count >= HOME_READS_MAX || !this.#readers.enter(peerId)) throw busy;
+    if (!this.#waiters.enter(range.start)) {
+      this.#readers.leave(peerId);
+      throw busy;
+    }
+    return () => {
+      this.#readers.leave(peerId);
+      this.#waiters.leave(range.start);
+    };
+  }
+
+  #readsOf(repository: string): SharedReads {
+    const known = this.#reads.get(repository);
+    if (known !== undefined) return known;
+    const reads = new SharedReads({
+      ...{ bytesMax: HOME_FETCH_BYTES_MAX, goOnUntil: this.#closing.signal },
+      read: (range, call) => this.#read(range, repository, call),
+    });
+    this.#reads.set(repository, reads);
+    return reads;
+  }
+
+  async #read(range: ByteRange, repository: string, call: Call): Promise<ReadBytes> {
+    const { knows, originOf } = this.#input;
+    // It may have come since it was asked for.
+    const held = knows(repository) ? await this.#readHeld(range) : undefined;
+    if (held !== undefined) return { bytes: held };
+    const home = originOf(repository, knows(repository));
+    if (home === undefined) throw new PeerUnavailableError(range);
+    return await this.#fetch(range, repository, home, call);
+  }
+
+  async #readHeld(range: ByteRange): Promise<Buffer | undefined> {
+    const { stored } = this.#input;
+    if (!stored.isHeld(range)) return undefined;
+    return await stored.read(range.start, rangeBytes(range)).catch(() => undefined);
+  }
+
+  /**
+   * From the origin alone: what other hosts have is not verified here. What an origin has given that
+   * the configuration names is held; of others it is passed on.
+   */
+  async #fetch(
+    range: ByteRange,
+    repository: string,
+    { origin, isBelieved }: HomeOrigin,
+    { signal, priority }: Call,
+  ): Promise<ReadBytes> {
+    const { stored, fetches, onLearnt } = this.#input;
+    const deposit = stored.deposit();
+    const writes: Promise<unknown>[] = [];
+    try {
+      const bytes = await fetches.fetch(range, {
+        ...{ mode: 'origin-only', origin, signal, priority },
+        onBytes: (_, part, sent) => {
+          if (isBelieved) writes.push(keep(deposit, part, sent));
+        },
+      });
+      onLearnt(repository);
+      return { bytes, kept: Promise.all(writes) };
+    } finally {
+      void Promise.all(writes).then(() => deposit.close());
+    }
+  }
+}
+
+/** Never rejects. */
+async function keep(deposit: Deposit, range: ByteRange, bytes: Buffer): Promise<void> {
+  await deposit.write(range.start, bytes);
+  deposit.settle(range.start, bytes.length, 'right');
+}
