@@ -37,12 +37,14 @@ t.test('only the chunks of a range are fetched, neighbours in one request', asyn
   t.equal(source.bytesRead, chunks.storedSize[3]);
   t.equal(readyBlocks(cached.readyMap, sizeBytes / 4096), Math.ceil(200_000 / 4096));
   t.notOk(cached.isComplete);
+  t.notOk(fixture.cache.hasAllOf(blob.description.blobId));
   await cached.ensure(chunks.offset[3] ?? 0, 200_000);
   t.equal(source.reads.length, 1, 'what is present is not fetched again');
   await cached.ensure(0, sizeBytes);
   t.equal(source.reads.length, 3, 'the chunks before and behind, merged');
   t.equal(source.bytesRead, blob.stored.length - 100, 'every byte of data once');
   t.ok(cached.isComplete);
+  t.ok(fixture.cache.hasAllOf(blob.description.blobId));
   t.ok(readFileSync(cached.path).equals(blob.device));
   await cached.ensure(0, 0);
   for (const [offset, length] of [

@@ -78,6 +78,11 @@ export class Caches {
     return this.#input.config.cacheBytesMax;
   }
 
+  /** One of them has every chunk of the blob, and a mount uses it. */
+  hasAllOf(blobId: string): boolean {
+    return this.all().some((cache) => cache.hasAllOf(blobId));
+  }
+
   /** Bytes that their files take on the disk. */
   get bytes(): number {
     return [...this.#open].reduce((sum, { bytes }) => sum + bytes, 0);

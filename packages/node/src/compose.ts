@@ -140,6 +140,7 @@ async function composeAccess(
   const peer = await openPeerOrGoOn({
     ...{ config: config.peer, root: paths.root, access: own, anonymous, shape, log },
     cacheBytes: () => caches.bytes,
+    isCached: (blobId) => caches.hasAllOf(blobId),
     missMs: () => misses.latency(),
   });
   const access = new ImageAccess({

@@ -109,6 +109,11 @@ export class ChunkCache implements AsyncDisposable {
     return this.#space.bytes;
   }
 
+  /** A mount uses the blob, and every chunk of it is here. */
+  hasAllOf(blobId: string): boolean {
+    return this.#entries.get(blobId)?.entry.presence.isComplete ?? false;
+  }
+
   /**
    * A hold on a blob; close it when its mount is gone. Needs no network. The source stays the
    * caller's: it is used until the hold is closed, not closed with it.

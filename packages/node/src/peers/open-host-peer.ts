@@ -29,6 +29,8 @@ export type HostPeerInput = {
   readonly missMs: () => { readonly p50: number; readonly p99: number } | undefined;
   /** What the mount caches take on the disk. */
   readonly cacheBytes: () => number;
+  /** They have every chunk of the blob: its stored bytes go first when there is no room. */
+  readonly isCached: (blobId: string) => boolean;
   /** Shapes what is fetched from registries. */
   readonly shape: (source: BlobSource) => BlobSource;
   readonly log: Log;
@@ -72,6 +74,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
         pool,
         warm: (order, call) => warmImage(order, call, { access, peer }),
         otherBytes: input.cacheBytes,
+        isCompleteElsewhere: input.isCached,
         publicOrigin: new AnonymousOrigin(anonymous),
         missMs: input.missMs,
         onStoreEvent: ({ kind, message, error }) => {
