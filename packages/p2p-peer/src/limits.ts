@@ -87,6 +87,8 @@ export const ANNOUNCE_INTERVAL_MS_MIN = 1000;
 export const ANNOUNCE_SOON_MS = 6000;
 /** How often wires to neighbours are looked at: it costs no message. */
 export const NEIGHBOURS_CHECK_MS = 500;
+/** Of those that are dialled at a time: half of the wires that one looks for. */
+export const INTRODUCED_DIALS_MAX = 10;
 /** Hosts with the same blob that other hosts have told of; twice as many as one keeps wires to. */
 export const INTRODUCED_HOSTS_MAX = 64;
 /** How long a reader waits to hear from a home what pieces must be: then the home itself is asked for them. */

@@ -8,6 +8,7 @@ import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
 import {
   ANNOUNCE_INTERVAL_MS,
   ANNOUNCE_INTERVAL_MS_MIN,
+  INTRODUCED_DIALS_MAX,
   INTRODUCED_HOSTS_MAX,
   NEIGHBOURS_CHECK_MS,
 } from '../limits.ts';
@@ -129,7 +130,8 @@ export class Neighbourhood implements AsyncDisposable {
   /** Without trackers everybody who is known may read it too. */
   #arrange(swarm: Swarm, { found, introduced }: Attended): void {
     const { directory, nowMs } = this.#input;
-    const named = new Map(introduced);
+    // Hearsay: the newest few, so that invented hosts never stand in the way of those trackers know.
+    const named = new Map([...introduced].slice(-INTRODUCED_DIALS_MAX));
     for (const facts of found) named.set(facts.host, facts);
     const known = named.size > 0 ? named.values() : directory.live();
     const reachable = [...known].filter(

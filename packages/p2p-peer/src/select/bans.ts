@@ -1,7 +1,7 @@
 /**
  * Peers that are not asked for a while. One that was slow or silent: 5 seconds, then twice as long,
- * up to a minute, until it has answered well. One that sent wrong bytes: an hour. Homes are never out
- * for long: without them the origin pays.
+ * up to a minute, until it has answered well. One that sent wrong bytes: an hour. Homes are not out
+ * for long at first, since without them the origin pays; one that never answers is.
  */
 import type { PeerId } from '../identity/peer-id.ts';
 import { BANS_MAX } from '../limits.ts';
@@ -11,7 +11,7 @@ export const SLOW_BAN_MS_MAX = 60_000;
 export const LIAR_BAN_MS = 3_600_000;
 /** One of several of whom one has lied. */
 export const SUSPECT_BAN_MS = 60_000;
-/** What is left of any ban where the peer is a home. */
+/** What is left of a first ban where the peer is a home. */
 export const HOME_BAN_MS_MAX = 1000;
 /** Of a home that sent wrong bytes: its origin may have given them. */
 export const LYING_HOME_BAN_MS_MAX = 60_000;
@@ -80,8 +80,7 @@ export class Bans {
     if (ban === undefined) return false;
     if (!isHome) return nowMs < ban.untilMs;
     if (ban.isLate) return false;
-    const homeMs = ban.isLiar ? LYING_HOME_BAN_MS_MAX : HOME_BAN_MS_MAX;
-    return nowMs < Math.min(ban.untilMs, ban.fromMs + homeMs);
+    return nowMs < Math.min(ban.untilMs, ban.fromMs + homeBanMs(ban));
   }
 
   get count(): number {
@@ -95,4 +94,9 @@ export class Bans {
     const [oldest] = this.#bans.keys();
     if (oldest !== undefined) this.#bans.delete(oldest);
   }
+}
+
+function homeBanMs({ isLiar, slowMs }: Ban): number {
+  if (isLiar) return LYING_HOME_BAN_MS_MAX;
+  return slowMs > SLOW_BAN_MS ? slowMs / 2 : HOME_BAN_MS_MAX;
 }

@@ -205,9 +205,10 @@ export class RangeRead {
     for (const ask of block.asks) {
       const verdict = this.#clock.verdict(ask, nowMs);
       if (verdict === 'in time') continue;
-      this.#cancel(block, ask.peer, verdict);
-      // A holder that lives is slow, which says nothing about it as a home.
       const isPassed = verdict === 'silent' || ask.reason === 'home';
+      // A home that has not answered in all that time is as good as gone.
+      this.#cancel(block, ask.peer, isPassed ? 'silent' : 'late');
+      // A holder that lives is slow, which says nothing about it as a home.
       if (isPassed) this.#router.pass(block, ask.peer, nowMs);
       else this.#refuse(ask.peer, nowMs, this.#policy.refusedMaxMs);
       this.#withdraw(block, ask.peer, nowMs);

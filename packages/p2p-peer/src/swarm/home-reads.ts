@@ -56,6 +56,8 @@ export class HomeReads {
   readonly #failingUntil = new LRUCache<string, number>({ max: HOME_REPOSITORIES_MAX });
   readonly #closing = new AbortController();
   readonly #readers = new Turnstile<PeerId>(HOME_READS_PER_PEER_MAX);
+  /** Which host waits for which block. */
+  readonly #questions = new Set<string>();
   /** By the first byte of their block. */
   readonly #waiters = new Turnstile<number>(HOME_WAITERS_MAX);
 
@@ -94,12 +96,17 @@ export class HomeReads {
 
   #enter(peerId: PeerId, range: ByteRange, reads: SharedReads): () => void {
     const busy = new WireRejectedError(range.start, rangeBytes(range));
-    if (reads.count >= HOME_READS_MAX || !this.#readers.enter(peerId)) throw busy;
+    // Nobody takes the places of others by asking twice.
+    const question = `${peerId} ${range.start}`;
+    if (reads.count >= HOME_READS_MAX || this.#questions.has(question)) throw busy;
+    if (!this.#readers.enter(peerId)) throw busy;
     if (!this.#waiters.enter(range.start)) {
       this.#readers.leave(peerId);
       throw busy;
     }
+    this.#questions.add(question);
     return () => {
+      this.#questions.delete(question);
       this.#readers.leave(peerId);
       this.#waiters.leave(range.start);
     };
@@ -108,8 +115,12 @@ export class HomeReads {
   #readsOf(repository: string): SharedReads {
     const known = this.#reads.get(repository);
     if (known !== undefined) return known;
+    const { originOf, knows } = this.#input;
+    // Bytes that are not kept are of no use to those who ask later.
+    const isKept = originOf(repository, knows(repository))?.isBelieved === true;
     const reads = new SharedReads({
-      ...{ bytesMax: HOME_FETCH_BYTES_MAX, goOnUntil: this.#closing.signal },
+      bytesMax: HOME_FETCH_BYTES_MAX,
+      ...(isKept ? { goOnUntil: this.#closing.signal } : {}),
       read: (range, call) => this.#read(range, repository, call),
     });
     this.#reads.set(repository, reads);

@@ -213,10 +213,17 @@ export class SwarmWires {
       this.adopt(wire);
       return wire;
     } catch (error) {
-      if (isThere) this.#refusedUntil.set(peer, nowMs() + REFUSED_MS);
+      if (isThere) this.#refuse(peer, nowMs());
       else directory.miss(facts.host);
       throw error;
     }
+  }
+
+  #refuse(peer: PeerId, nowMs: number): void {
+    for (const [other, untilMs] of this.#refusedUntil) {
+      if (untilMs <= nowMs) this.#refusedUntil.delete(other);
+    }
+    this.#refusedUntil.set(peer, nowMs + REFUSED_MS);
   }
 
   #forget(wire: BlobWire): void {
