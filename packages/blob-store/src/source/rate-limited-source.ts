@@ -34,8 +34,11 @@ const REAL: RateLimitComponents = {
 /** Longer waits are looked at again in between: a timer cannot hold a month. */
 const WAIT_MS_MAX = 60_000;
 
+/** Whose reads these are; `refuse` ends them. */
+export type LimitedReader = { readonly name: string };
+
 type Waiting = {
-  readonly source: LimitedSource;
+  readonly source: LimitedReader;
   readonly bytes: number;
   readonly options: BlobReadOptions;
   readonly admit: () => void;
@@ -67,14 +70,20 @@ export class RateLimit {
     this.#reads = new CreditBucket({ perSecond: readsPerSecond, nowMs });
   }
 
+  /** Otherwise nothing waits. */
+  get isLimited(): boolean {
+    return this.#bytes.isLimited || this.#reads.isLimited;
+  }
+
   over(source: BlobSource): BlobSource {
     return new LimitedSource(source, this);
   }
 
   /** Resolves when a read of so many bytes may start. */
-  async enter(source: LimitedSource, bytes: number, options: BlobReadOptions): Promise<void> {
+  async enter(source: LimitedReader, bytes: number, options: BlobReadOptions): Promise<void> {
     const { signal } = options;
     signal?.throwIfAborted();
+    if (!this.isLimited) return;
     if (this.#waiting.length >= SOURCE_READS_WAITING_MAX) throw new SourceBusyError();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting: Waiting = { source, bytes, options, admit: resolve, refuse: reject };
@@ -93,7 +102,7 @@ export class RateLimit {
   }
 
   /** Reads of that source wait no longer. */
-  refuse(source: LimitedSource): void {
+  refuse(source: LimitedReader): void {
     const own = this.#waiting.filter((waiting) => waiting.source === source);
     this.#waiting = this.#waiting.filter((waiting) => waiting.source !== source);
     for (const { refuse } of own) refuse(new ClosedError(`source ${source.name}`));
@@ -150,6 +159,10 @@ class CreditBucket {
     this.#burst = burst;
     this.#tokens = burst;
     this.#filledAtMs = nowMs;
+  }
+
+  get isLimited(): boolean {
+    return this.#perMs !== Number.POSITIVE_INFINITY;
   }
 
   /** Whole milliseconds until something may be taken; 0 is now. */

@@ -1,5 +1,6 @@
 /** Opens the parts of a peer one after the other; what was opened is closed when a later one fails. */
 
+import { RateLimit } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import { formatHostPort } from '@shoal/oci/host-port';
 import { HostDiscovery } from '../discovery/host-discovery.ts';
@@ -126,7 +127,7 @@ async function openBlobs(
     directory: path,
     bytesMax,
     uploadBytesPerSecond = Number.POSITIVE_INFINITY,
-    downloadBytesPerSecond = Number.POSITIVE_INFINITY,
+    downloadBytesPerSecond,
   }: PeerOptions,
   components: PeerComponents,
   { trust, directory, traffic, onClosed, onNeighbours, onHeld }: BlobsNeed,
@@ -135,7 +136,7 @@ async function openBlobs(
   const limits = {
     ...{ slots: new UploadSlots(), window: new DownloadWindow() },
     upload: new Pace({ bytesPerSecond: uploadBytesPerSecond, nowMs }),
-    download: new Pace({ bytesPerSecond: downloadBytesPerSecond, nowMs }),
+    download: new RateLimit({ bytesPerSecond: downloadBytesPerSecond }),
   };
   const shared = { directory, bans: new Bans(), ...limits, nowMs };
   const swarms = new SwarmTable({

@@ -40,6 +40,12 @@ export class TokenBucket {
     this.#tokens -= amount;
   }
 
+  /** Of what was taken and is not used. */
+  giveBack(amount: number): void {
+    if (this.#perSecond === Number.POSITIVE_INFINITY) return;
+    this.#tokens = Math.min(this.#burst, this.#tokens + amount);
+  }
+
   #fill(nowMs: number): void {
     if (nowMs <= this.#filledAtMs) return;
     if (this.#filledAtMs !== Number.NEGATIVE_INFINITY) {

@@ -1,4 +1,7 @@
-/** Waits until a token bucket gives what was asked for; each takes its share at once, so all wait in turn. */
+/**
+ * Waits until a token bucket gives what was asked for; each takes its share at once, so all wait in turn,
+ * and gives it back when nobody wants it any more.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TokenBucket } from '../select/token-bucket.ts';
 
@@ -33,6 +36,7 @@ export class Pace {
     try {
       await sleep(waitMs, undefined, { signal });
     } catch {
+      this.#bucket.giveBack(bytes);
       signal.throwIfAborted();
     }
   }

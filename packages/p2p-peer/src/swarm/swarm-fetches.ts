@@ -2,7 +2,7 @@
  * The reads of a blob that are under way, each over what is known of its peers at that moment: who
  * comes, goes, or tells that it holds more is told to all of them.
  */
-import type { BlobReadOptions, BlobSource, Priority } from '@shoal/blob-store';
+import type { BlobReadOptions, BlobSource, Priority, RateLimit } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
 import { EXTENT_BYTES } from '../limits.ts';
@@ -13,7 +13,6 @@ import type { DownloadWindow } from '../select/download-window.ts';
 import type { SwarmView } from '../select/read-action.ts';
 import type { BlockRequestOptions } from '../wire/blob-wire.ts';
 import { failureOf } from './ask-failure.ts';
-import type { Pace } from './pace.ts';
 import { RangeFetch, type RangeFetchInput, type Sender } from './range-fetch.ts';
 import type { SwarmWires } from './swarm-wires.ts';
 
@@ -26,7 +25,7 @@ export type SwarmFetchesInput = {
   /** Of this host, over all its blobs. */
   readonly window: DownloadWindow;
   /** Of what this host fetches for its own readers. */
-  readonly download: Pace;
+  readonly download: RateLimit;
   readonly nowMs: () => number;
 };
 
@@ -53,6 +52,7 @@ const NOBODY: SwarmView = {
 };
 
 export class SwarmFetches {
+  readonly name: string;
   readonly #input: SwarmFetchesInput;
   readonly #running = new Set<RangeFetch>();
   readonly #selfId: PeerId;
@@ -62,6 +62,7 @@ export class SwarmFetches {
 
   constructor(input: SwarmFetchesInput) {
     this.#input = input;
+    this.name = `blob ${input.blobId}`;
     const { wires, directory } = input;
     this.#selfId = peerIdOf(directory.self.host);
     this.#view = {
@@ -92,8 +93,7 @@ export class SwarmFetches {
   async fetch(range: ByteRange, call: FetchCall): Promise<Buffer> {
     const { mode, signal, priority } = call;
     if (mode !== 'origin-only') {
-      const isDemand = priority() === 'demand';
-      await this.#input.download.take(rangeBytes(range), { isDemand, signal });
+      await this.#input.download.enter(this, rangeBytes(range), { signal, priority });
     }
     const fetch = new RangeFetch(range, this.#inputOf(call), { signal, priority });
     this.#running.add(fetch);
@@ -102,6 +102,11 @@ export class SwarmFetches {
     } finally {
       this.#running.delete(fetch);
     }
+  }
+
+  /** What waits for the limit waits no longer. */
+  close(): void {
+    this.#input.download.refuse(this);
   }
 
   /** By rank. A range lies in the extent of its first byte. */

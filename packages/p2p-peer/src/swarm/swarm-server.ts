@@ -85,7 +85,22 @@ export class SwarmServer implements WireServer {
     const pace = this.#input.upload;
     const isSlow = pace.waitMs(length, true) > UPLOAD_WAIT_MS_MAX;
     if (isSlow || !this.#input.slots.hasRoom(upload)) throw new WireRejectedError(offset, length);
-    await pace.take(length, { isDemand: true, signal });
+    const served = await this.#serve(wire, range, upload, signal);
+    try {
+      await pace.take(length, { isDemand: true, signal });
+      return served;
+    } catch (error) {
+      served.onGone?.();
+      throw error;
+    }
+  }
+
+  async #serve(
+    wire: BlobWire,
+    range: ByteRange,
+    upload: Upload,
+    signal: AbortSignal,
+  ): Promise<ServedBlock> {
     const held = this.mayTell(wire) ? await this.#readHeld(range, upload) : undefined;
     if (held !== undefined) return held;
     // A slot is for bytes that go out, not for those that an origin is waited for.

@@ -2,7 +2,7 @@
  * One blob among hosts: reads it for this host from whoever has it, and answers others out of what
  * is held. As a home of an extent it fetches from the origin what nobody has, once for all of them.
  */
-import type { BlobReadOptions, BlobSource } from '@shoal/blob-store';
+import type { BlobReadOptions, BlobSource, RateLimit } from '@shoal/blob-store';
 import { priorityOf } from '@shoal/blob-store';
 import { orAbort } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
@@ -35,7 +35,7 @@ export type SwarmInput = {
   readonly window: DownloadWindow;
   /** Limits of this host. */
   readonly upload: Pace;
-  readonly download: Pace;
+  readonly download: RateLimit;
   readonly slots: UploadSlots;
   /** Dials a host for this blob, which it will read as one of the swarm's repository. */
   readonly open: (swarm: Swarm, host: HostFacts, onConnected: () => void) => Promise<BlobWire>;
@@ -180,6 +180,7 @@ export class Swarm implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closing.abort(new PeerClosedError());
     this.#server.close();
+    this.#fetches.close();
     await this.wires.close();
     await this.#input.stored.close();
   }
