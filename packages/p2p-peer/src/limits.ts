@@ -112,6 +112,8 @@ export const HOME_READS_PER_PEER_MAX = 64;
 export const HOME_WAITERS_MAX = 4;
 /** A block that the limit of uploads would keep so long is refused: somebody else may send it sooner. */
 export const UPLOAD_WAIT_MS_MAX = 200;
+/** A host with more work than processors waits so many times as long at most for one that is silent. */
+export const SILENCE_TIMES_MAX = 4;
 /** Repositories that a home reads one blob from for others. */
 export const HOME_REPOSITORIES_MAX = 64;
 /** A home does not ask an origin again so soon after it has failed. */

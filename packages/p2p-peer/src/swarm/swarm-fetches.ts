@@ -11,8 +11,10 @@ import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
 import type { DownloadWindow } from '../select/download-window.ts';
 import type { SwarmView } from '../select/read-action.ts';
+import { READ_POLICY } from '../select/read-policy.ts';
 import type { BlockRequestOptions } from '../wire/blob-wire.ts';
 import { failureOf } from './ask-failure.ts';
+import { patienceTimes } from './busy-host.ts';
 import { RangeFetch, type RangeFetchInput, type Sender } from './range-fetch.ts';
 import type { SwarmWires } from './swarm-wires.ts';
 
@@ -181,7 +183,11 @@ export class SwarmFetches {
     const fetched = onFetched === undefined ? {} : { onFetched };
     return {
       view: this.#viewOf(mode),
-      policy: { isHome: mode === 'origin-only', roomBytes: () => window.roomBytes },
+      policy: {
+        isHome: mode === 'origin-only',
+        roomBytes: () => window.roomBytes,
+        silenceMs: READ_POLICY.silenceMs * patienceTimes(),
+      },
       ask: (peer, range, options) => this.#ask(peer, range, options),
       readOrigin: (range, options) => {
         const reading = { ...options, ...fetched };
