@@ -30,7 +30,7 @@ export async function removeStaleStaging(directory: string, prefix: string): Pro
 }
 
 /** Whether the process has ended that made a name (without its prefix); false for other worlds. */
-export async function isOwnerGone(owner: string): Promise<boolean> {
+async function isOwnerGone(owner: string): Promise<boolean> {
   const [, world, pid, startTime] = OWNER.exec(owner) ?? [];
   if (world === undefined || world !== (await worldOf())) return false;
   return (await startTimeOf(Number(pid))) !== startTime;
