@@ -47,10 +47,9 @@ export async function downloadFile(
 ): Promise<DownloadedFile> {
   const shown = join(target.directory.shown, target.name);
   const claimName = `${target.name}.shoal-claim`;
-  const claim = await claimPath(target.directory.path(claimName));
-  if (claim === undefined) {
-    throw new BusyTargetError(shown, join(target.directory.shown, claimName));
-  }
+  const shownClaim = join(target.directory.shown, claimName);
+  const claim = await claimPath(target.directory.path(claimName), shownClaim);
+  if (claim === undefined) throw new BusyTargetError(shown, shownClaim);
   try {
     const there =
       options.replaces === true ? undefined : await whatIsThere(origin, target, options);

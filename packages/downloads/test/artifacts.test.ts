@@ -151,4 +151,8 @@ t.test('two at a time: one of them fetches', async (t) => {
   await t.rejects(world.get(reference, 'to/'), { code: 'ERR_DOWNLOADS_BUSY' });
   await first;
   t.ok(world.read('to/big').equals(BIG));
+  // As a loss of power, or a container that was killed, leaves it.
+  writeFileSync(world.path('to/big.shoal-claim'), '');
+  await world.get(reference, 'to/');
+  t.same(world.names('to'), ['big']);
 });

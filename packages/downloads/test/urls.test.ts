@@ -38,8 +38,9 @@ async function world(t: TestScope) {
       await opened.close();
     }
   };
-  const read = () => readFileSync(join(directory, 'file.bin'));
-  return { server, get, read, names: () => readdirSync(directory).toSorted() };
+  const file = (name: string) => readFileSync(join(directory, name));
+  const read = () => file('file.bin');
+  return { server, get, file, read, names: () => readdirSync(directory).toSorted() };
 }
 
 t.test('a file, with and without a digest', async (t) => {
@@ -81,6 +82,17 @@ t.test('another file under the URL starts from the beginning', async (t) => {
   });
   const [file] = await get(server.url());
   t.equal(file?.resumedBytes, 0);
+  t.ok(read().equals(OTHER));
+});
+
+t.test('so does another query, which the journal does not tell', async (t) => {
+  const { server, get, read, file } = await world(t);
+  server.state.cutAfter = 2_000_000;
+  await t.rejects(get(server.url('/file.bin?which=one&signature=secret')));
+  Object.assign(server.state, { cutAfter: Number.POSITIVE_INFINITY, content: OTHER });
+  t.notMatch(file('file.bin.shoal-journal').toString(), /which|secret/);
+  const [other] = await get(server.url('/file.bin?which=two&signature=secret'));
+  t.equal(other?.resumedBytes, 0, 'the same ETag says nothing of another query');
   t.ok(read().equals(OTHER));
 });
 

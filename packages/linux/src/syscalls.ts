@@ -143,6 +143,12 @@ export function keepDescriptorsFromChildren(first: number): void {
 }
 
 const LOCK_EX_NB = 2 | 4;
+/** Network file systems without a lock service, file systems in user space without locks. */
+const NO_LOCKS: ReadonlySet<number> = new Set([
+  constants.errno.ENOLCK,
+  constants.errno.ENOSYS,
+  constants.errno.EOPNOTSUPP,
+]);
 
 /** Takes an advisory lock that ends with the descriptor; false when another holder has it. */
 export function flockExclusive(fd: number): boolean {
@@ -150,6 +156,16 @@ export function flockExclusive(fd: number): boolean {
   const errno = koffi.errno();
   if (errno === constants.errno.EWOULDBLOCK) return false;
   throw new SyscallError('flock', errno, errnoName(errno), `of descriptor ${fd}`);
+}
+
+/** The same; undefined where the file system has no locks. */
+export function tryFlock(fd: number): boolean | undefined {
+  try {
+    return flockExclusive(fd);
+  } catch (error) {
+    if (error instanceof SyscallError && NO_LOCKS.has(error.errno)) return undefined;
+    throw error;
+  }
 }
 
 /** Opens `/dev/fuse` for non-blocking reads. */

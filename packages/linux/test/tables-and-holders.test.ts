@@ -6,7 +6,7 @@ import t from 'tap';
 import { listHolders, startHolder, stopHolder } from '../src/holder/holder.ts';
 import { adoptFromHolder, isHolderAlive, watchHolder } from '../src/holder/holder-fds.ts';
 import { isMountpoint, listMounts, parseMountInfo } from '../src/mount/mount-table.ts';
-import { closeFd, flockExclusive } from '../src/syscalls.ts';
+import { closeFd, flockExclusive, tryFlock } from '../src/syscalls.ts';
 
 t.setTimeout(120_000);
 
@@ -87,8 +87,10 @@ t.test('an exclusive lock is exclusive', async (t) => {
   const [first, second] = [openSync(`${path}/lock`, 'r'), openSync(`${path}/lock`, 'r')];
   t.ok(flockExclusive(first));
   t.notOk(flockExclusive(second));
+  t.equal(tryFlock(second), false);
   closeFd(first);
   t.ok(flockExclusive(second));
   closeFd(second);
+  t.throws(() => tryFlock(-1), { code: 'ERR_LINUX_SYSCALL', errnoName: 'EBADF' });
   t.throws(() => flockExclusive(-1), { code: 'ERR_LINUX_SYSCALL', errnoName: 'EBADF' });
 });

@@ -123,6 +123,8 @@ export const PROVIDER_FAILURE_LIFETIME_MS = 5_000;
 export const PROVIDER_ANSWERS_MAX = 1024;
 /** Credentials younger than this are not asked for anew when they are refused. */
 export const PROVIDER_PAUSE_MS = 2_000;
+/** How often a claim is tried again whose holder was just removing it. */
+export const PATH_CLAIM_TRIES_MAX = 100;
 /** A lock that one owner seems to hold for so long was left: what is done under it takes milliseconds. */
 export const PATH_LOCK_HELD_MS_MAX = 10_000;
 /** Credential providers that run at the same time. */

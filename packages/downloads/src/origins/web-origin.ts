@@ -3,7 +3,7 @@
  * it comes from its server, and is continued only while the server says that it is the same.
  */
 import { type BlobSource, exactSource, webBlobSource } from '@shoal/blob-store';
-import { blobIdOfDigest, type Digest } from '@shoal/oci';
+import { blobIdOfDigest, type Digest, sha256Digest } from '@shoal/oci';
 import type { FileOrigin, PiecesOptions } from '../file-origin.ts';
 import type { GetRequest, OpenedGet, OpenedWebFile, WebAccess } from '../get-access.ts';
 import { readAhead } from './read-ahead.ts';
@@ -16,7 +16,7 @@ export async function openWebGet(
 ): Promise<OpenedGet> {
   const file = await access.open(url, signal);
   const shared = sharedSource(url, file, digest, access);
-  const origin = webOrigin(file, digest, shared);
+  const origin = webOrigin(url, file, digest, shared);
   const close = async () => {
     await shared?.close();
     await file.close();
@@ -36,6 +36,7 @@ function sharedSource(
 }
 
 function webOrigin(
+  url: URL,
   file: OpenedWebFile,
   digest: Digest | undefined,
   shared: BlobSource | undefined,
@@ -44,7 +45,7 @@ function webOrigin(
   const verdicts = new SharedVerdicts();
   return {
     description,
-    identity: digest ?? `${description} ${validator ?? ''}`,
+    identity: digest ?? `${description} ${queryMark(url)}${validator ?? ''}`,
     ...{ digest, size, isShared: shared !== undefined },
     // What has no digest is continued only while the server says that it is the same.
     isResumable: hasRanges && (digest !== undefined || validator !== undefined),
@@ -60,6 +61,11 @@ function webOrigin(
           }),
     judged: (verdict) => verdicts.tell(size ?? 0, verdict),
   };
+}
+
+/** It may say which file it is, and hold a secret: equal marks, equal queries, and nothing else is told. */
+function queryMark({ search }: URL): string {
+  return search === '' ? '' : `query ${sha256Digest(Buffer.from(search))} `;
 }
 
 async function* alone(

@@ -3,7 +3,7 @@
  * surely on the disk. It gets its real name when it is whole and right.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, rename, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, ShoalError } from '@shoal/errors';
 import { FileThereError, TargetPathError, TargetWriteError } from '../errors.ts';
@@ -51,6 +51,7 @@ export class PartialFile implements AsyncDisposable {
           throw new TargetPathError(shownOf(place, 'partial'), 'is no unfinished download');
         }
         const bytes = await usableBytes(place, subject, stats.size);
+        if (bytes === 0) await forgetJournal(place, stats.size > 0);
         await handle.truncate(bytes);
         return new PartialFile(place, subject, handle, bytes);
       } catch (error) {
@@ -86,7 +87,7 @@ export class PartialFile implements AsyncDisposable {
   /** What is there was wrong, or is of something else now. */
   async startAgain(): Promise<void> {
     await explained(this.#place, async () => {
-      await rm(pathOf(this.#place, 'journal'), { force: true });
+      await forgetJournal(this.#place, this.#bytes > 0);
       await this.handle.truncate(0);
       this.#bytes = 0;
       this.#synced = 0;
@@ -141,6 +142,21 @@ export class PartialFile implements AsyncDisposable {
 export async function removeUnfinished(place: PartialPlace): Promise<void> {
   await rm(pathOf(place, 'journal'), { force: true });
   await rm(pathOf(place, 'partial'), { force: true });
+}
+
+/**
+ * Before the first byte of something else is written: the journal would say that these are the bytes
+ * of what it is of, after whatever kills this download before it writes its own.
+ */
+async function forgetJournal(place: PartialPlace, hasBytes: boolean): Promise<void> {
+  const wasThere = await unlink(pathOf(place, 'journal')).then(
+    () => true,
+    (error: unknown) => {
+      if (errorCode(error) === 'ENOENT') return false;
+      throw error;
+    },
+  );
+  if (wasThere || hasBytes) await place.directory.sync();
 }
 
 /** A crash after `link` leaves the whole file under both names: it must not be written any more. */

@@ -29,8 +29,11 @@ export async function removeStaleStaging(directory: string, prefix: string): Pro
   }
 }
 
-/** Whether the process has ended that made a name (without its prefix); false for other worlds. */
-export async function isOwnerGone(owner: string): Promise<boolean> {
+/**
+ * Whether the process has ended that made a name (without its prefix). False for other worlds, of
+ * which an earlier boot is one: what is left is in nobody's way, what is taken from the living is lost.
+ */
+async function isOwnerGone(owner: string): Promise<boolean> {
   const [, world, pid, startTime] = OWNER.exec(owner) ?? [];
   if (world === undefined || world !== (await worldOf())) return false;
   return (await startTimeOf(Number(pid))) !== startTime;

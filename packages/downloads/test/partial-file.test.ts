@@ -1,0 +1,74 @@
+/** What a journal says, while one download after the other is killed in the middle. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { noise, type TestScope, temporaryDirectory } from '@shoal/test-kit';
+import t from 'tap';
+import { PartialFile } from '../src/partial/partial-file.ts';
+import { HeldDirectory } from '../src/target/held-directory.ts';
+
+const A = { identity: 'https://files.example/a etag "a"' };
+const B = { identity: 'https://files.example/b etag "b"' };
+const bytesOfA = noise(3000, 'a');
+const bytesOfB = noise(5000, 'b');
+
+async function place(t: TestScope) {
+  const path = temporaryDirectory(t);
+  const directory = await HeldDirectory.open(path);
+  t.teardown(() => directory[Symbol.asyncDispose]());
+  const at = { directory, name: 'file' };
+  const file = (kind: string) => join(path, `file.shoal-${kind}`);
+  return {
+    open: (subject: typeof A) => PartialFile.open(at, subject),
+    interrupted: async (subject: typeof A, bytes: Buffer) => {
+      await using partial = await PartialFile.open(at, subject);
+      await partial.append(bytes);
+      await partial.keep();
+    },
+    /** Before its first journal, as SIGKILL or a full disk does it. */
+    killed: async (subject: typeof A, bytes: Buffer) => {
+      await using partial = await PartialFile.open(at, subject);
+      await partial.append(bytes);
+    },
+    file,
+  };
+}
+
+t.test('bytes of something else are never continued as what was there before', async (t) => {
+  const { open, interrupted, killed, file } = await place(t);
+  await interrupted(A, bytesOfA);
+  await killed(B, bytesOfB);
+  t.notOk(existsSync(file('journal')), 'nothing says that they are those of A');
+  t.ok(readFileSync(file('partial')).equals(bytesOfB));
+  {
+    await using again = await open(A);
+    t.equal(again.bytes, 0);
+  }
+  await interrupted(B, bytesOfB);
+  await using partial = await open(B);
+  t.equal(partial.bytes, bytesOfB.length, 'its own are');
+});
+
+t.test('nor where the bytes had gone and the journal had not', async (t) => {
+  for (const content of ['', 'short']) {
+    const { open, interrupted, killed, file } = await place(t);
+    await interrupted(A, bytesOfA);
+    writeFileSync(file('partial'), content);
+    await killed(B, bytesOfB);
+    await using again = await open(A);
+    t.equal(again.bytes, 0);
+  }
+});
+
+t.test('nor after a start from the beginning', async (t) => {
+  const { open, interrupted, file } = await place(t);
+  await interrupted(A, bytesOfA);
+  {
+    await using partial = await open(A);
+    t.equal(partial.bytes, bytesOfA.length);
+    await partial.startAgain();
+    await partial.append(bytesOfB);
+  }
+  t.notOk(existsSync(file('journal')));
+  await using again = await open(A);
+  t.equal(again.bytes, 0);
+});
