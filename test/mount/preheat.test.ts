@@ -1,4 +1,5 @@
 /** What a host does when it is told to make an image ready: every byte of its layers, once. */
+import type { BlobSource } from '@shoal/blob-store';
 import type { SharedImage } from '@shoal/p2p-peer';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { ImageAccess } from '@shoal/snapshotter';
@@ -16,6 +17,7 @@ t.test('all layers of the image, and nothing twice', async (t) => {
   await convertDirectory(source, reference);
   await using access = asDisposable(new ImageAccess());
   const read: { repository: string; bytes: number }[] = [];
+  const shaped: number[] = [];
   const seen: [number, number][] = [];
   const learnt: string[] = [];
   const peer = {
@@ -31,12 +33,21 @@ t.test('all layers of the image, and nothing twice', async (t) => {
     }),
     learn: ({ name, blobs }: SharedImage) => learnt.push(`${name} ${blobs.length}`),
   };
+  const shape = (origin: BlobSource): BlobSource => ({
+    name: origin.name,
+    read: async (blob, offset, length, options) => {
+      shaped.push(length);
+      return await origin.read(blob, offset, length, options);
+    },
+    close: () => origin.close(),
+  });
+  const need = { access: access.value, peer, shape };
   const call = {
     signal: new AbortController().signal,
     onProgress: (done: number, total: number) => seen.push([done, total]),
   };
   const order = { id: '1', reference };
-  await warmImage(order, call, { access: access.value, peer });
+  await warmImage(order, call, need);
   const [done, total] = seen.at(-1) ?? [0, 1];
   t.equal(done, total, 'it says that everything is here');
   t.ok(total > 5_000_000);
@@ -44,19 +55,20 @@ t.test('all layers of the image, and nothing twice', async (t) => {
     read.reduce((sum, { bytes }) => sum + bytes, 0),
     total,
   );
+  t.equal(
+    shaped.reduce((sum, bytes) => sum + bytes, 0),
+    total,
+    'within the limit of what is fetched from registries',
+  );
   t.same(learnt, [`${reference} 2`], 'its name is known, for people');
   t.same([...new Set(read.map(({ repository }) => repository))], [`${registry.host}/team/app`]);
   await t.rejects(
-    warmImage({ ...order, reference: `${registry.host}/team/no:1` }, call, {
-      access: access.value,
-      peer,
-    }),
+    warmImage({ ...order, reference: `${registry.host}/team/no:1` }, call, need),
     'an image that is not there',
   );
-  await t.rejects(
-    warmImage({ ...order, reference: 'oci:/somewhere' }, call, { access: access.value, peer }),
-    { code: 'ERR_SNAPSHOTTER_IMAGE_UNUSABLE' },
-  );
+  await t.rejects(warmImage({ ...order, reference: 'oci:/somewhere' }, call, need), {
+    code: 'ERR_SNAPSHOTTER_IMAGE_UNUSABLE',
+  });
 });
 
 t.test('the files of an artifact, which has no platform', async (t) => {
@@ -79,7 +91,8 @@ t.test('the files of an artifact, which has no platform', async (t) => {
       done = bytes;
     },
   };
-  await warmImage({ id: '1', reference }, call, { access: access.value, peer });
+  const shape = (origin: BlobSource) => origin;
+  await warmImage({ id: '1', reference }, call, { access: access.value, peer, shape });
   t.equal(done, 5_000_000);
 });
 

@@ -92,15 +92,15 @@ async function openServing(
   { metrics, credentials, registries, memory, composed, listener, address, stop }: Served,
 ): Promise<void> {
   const { paths, config, log } = options;
-  const { service, lazy, caches, peer } = composed;
+  const { service, lazy, caches, peer, limit } = composed;
   const collector = parts.use(new CacheCollector(caches, policyOf(config), log));
   parts.use(await serveMetrics(metrics, config.metricsAddress, log));
   const { dockerConfigDirectory } = config;
   const proxy = await serveProxy({
-    ...{ config: config.proxy, root: paths.root, dockerConfigDirectory, peer, log },
+    ...{ config: config.proxy, root: paths.root, dockerConfigDirectory, peer, limit, log },
   });
   parts.use(proxy);
-  const { access, limit, codecs } = composed;
+  const { access, codecs } = composed;
   const api = await serveApi({ config: config.api, access, peer, limit, codecs, log });
   parts.use(api);
   const onRequest: typeof metrics.requestFinished = (request) => {

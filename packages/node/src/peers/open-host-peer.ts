@@ -44,13 +44,13 @@ export type HostPeer = Pick<Peer, 'source' | 'learn' | 'status' | 'port' | 'clos
 
 /** Listens when it resolves. */
 export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
-  const { config, root, access, anonymous, log } = input;
+  const { config, root, access, anonymous, shape, log } = input;
   const { openPeer } = await import('@shoal/p2p-peer');
   const listen = parseHostPort(config.listen);
   const advertise = parseHostPort(config.advertise ?? config.listen);
   // A thread of its own: a blob of gigabytes that is hashed keeps no reader waiting.
   const pool = new CodecPool({ threads: 1, idleMs: PEER_CODEC_IDLE_MS });
-  const origins = new OriginSources(access, input.shape, config.origins);
+  const origins = new OriginSources(access, shape, config.origins);
   const close = async () => {
     await origins.close();
     await pool.close();
@@ -72,7 +72,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
       {
         originOf: (repository, isRead) => origins.of(repository, isRead),
         pool,
-        warm: (order, call) => warmImage(order, call, { access, peer }),
+        warm: (order, call) => warmImage(order, call, { access, peer, shape }),
         otherBytes: input.cacheBytes,
         isCompleteElsewhere: input.isCached,
         publicOrigin: new AnonymousOrigin(anonymous),
@@ -85,7 +85,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
           log.debug({ event: 'peer-problem', ...fieldsOf(error) }, String(error)),
       },
     );
-    const blobs = new SharedBlobs({ access, shape: input.shape, peer });
+    const blobs = new SharedBlobs({ access, shape, peer });
     return {
       port: peer.port,
       blobs,

@@ -1,5 +1,5 @@
 /** Fetches all layers of an image into this host's store for others, through the peers. */
-import { registryBlobSource } from '@shoal/blob-store';
+import { type BlobSource, registryBlobSource } from '@shoal/blob-store';
 import {
   blobIdOfDigest,
   formatReference,
@@ -17,13 +17,15 @@ const READ_BYTES = 4 << 20;
 export type WarmNeed = {
   readonly access: ImageAccess;
   readonly peer: Pick<Peer, 'source' | 'learn'>;
+  /** Shapes what is fetched from registries. */
+  readonly shape: (source: BlobSource) => BlobSource;
 };
 
 /** Throws what the registry and the peers do. */
 export async function warmImage(
   { reference: text, platform }: PreheatOrder,
   { signal, onProgress }: WarmCall,
-  { access, peer }: WarmNeed,
+  { access, peer, shape }: WarmNeed,
 ): Promise<void> {
   const reference = parseReference(text);
   if (reference.kind !== 'registry') {
@@ -40,7 +42,7 @@ export async function warmImage(
   });
   const { layers } = manifest;
   const origin = registryBlobSource(store, { descriptors: layers, closesStore: false });
-  const source = peer.source(origin, formatRepository(reference), 'believing');
+  const source = peer.source(shape(origin), formatRepository(reference), 'believing');
   peer.learn({
     ...{ name: formatReference(reference), repository: formatRepository(reference) },
     manifestDigest: descriptor.digest,

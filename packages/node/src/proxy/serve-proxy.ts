@@ -1,9 +1,12 @@
 /**
  * The mirror of registries that runtimes of this host are pointed at, where the configuration has one.
- * Layers come through this host's peers, where it has any.
+ * Layers come through this host's peers, where it has any, and within the limit of all that the daemon
+ * fetches from registries.
  */
 import { join } from 'node:path';
+import type { RateLimit } from '@shoal/blob-store';
 import { parseHostPort } from '@shoal/oci/host-port';
+import type { BlobSourceFactory } from '@shoal/registry-proxy';
 import { errorFields } from '@shoal/snapshotter';
 import type { ProxyConfig } from '../config/proxy-config.ts';
 import type { Log } from '../log/log.ts';
@@ -13,7 +16,8 @@ export type ServeProxyInput = {
   readonly config: ProxyConfig | undefined;
   readonly root: string;
   readonly dockerConfigDirectory: string | undefined;
-  readonly peer: HostPeer | undefined;
+  readonly peer: Pick<HostPeer, 'source'> | undefined;
+  readonly limit: Pick<RateLimit, 'over'> | undefined;
   readonly log: Log;
 };
 
@@ -21,7 +25,7 @@ export type ServedProxy = AsyncDisposable & { readonly host: string };
 
 /** An address that is taken keeps no mount from being served: the log says it. */
 export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | undefined> {
-  const { config, root, dockerConfigDirectory, peer, log } = input;
+  const { config, root, dockerConfigDirectory, log } = input;
   if (config === undefined) return undefined;
   const { RegistryProxy } = await import('@shoal/registry-proxy');
   const { host, port } = parseHostPort(config.listen);
@@ -31,12 +35,7 @@ export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | 
       ...{ host, port, standard: config.standard },
       upstreams: config.upstreams.map((upstream) => ({ ...upstream, client })),
       manifestDirectory: join(root, 'manifests'),
-      ...(peer === undefined
-        ? {}
-        : {
-            blobSource: ({ upstream, repository, origin }) =>
-              peer.source(origin, `${upstream}/${repository}`, 'believing'),
-          }),
+      blobSource: blobSourceOf(input),
       onRequest: (event) => {
         if (event.error === undefined) return;
         log.warn({ event: 'proxy-request-failed', request: event }, 'a mirrored request failed');
@@ -48,4 +47,16 @@ export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | 
     log.error({ event: 'proxy-not-served', ...errorFields(error) }, 'registries are not mirrored');
     return undefined;
   }
+}
+
+/** Undefined where neither is there: then the mirror may have the rest of a blob in one transfer. */
+function blobSourceOf({
+  peer,
+  limit,
+}: Pick<ServeProxyInput, 'peer' | 'limit'>): BlobSourceFactory | undefined {
+  if (peer === undefined && limit === undefined) return undefined;
+  return ({ upstream, repository, origin }) => {
+    const shaped = limit?.over(origin) ?? origin;
+    return peer?.source(shaped, `${upstream}/${repository}`, 'believing') ?? shaped;
+  };
 }
