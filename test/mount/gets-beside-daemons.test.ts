@@ -1,11 +1,20 @@
 /** `shoal get` beside a daemon that fails, lies, or shares nothing: the file is right all the same. */
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { digestHex } from '@shoal/oci';
+import { digestHex, sha256Digest } from '@shoal/oci';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { noise, pushArtifact, type TestScope, temporaryDirectory } from '@shoal/test-kit';
+import {
+  type ArtifactFile,
+  noise,
+  pushArtifact,
+  type TestScope,
+  temporaryDirectory,
+} from '@shoal/test-kit';
 import t from 'tap';
-import { sharedRangeSchema } from '../../packages/node/src/control/control-protocol.ts';
+import {
+  sharedBlobSchema,
+  sharedRangeSchema,
+} from '../../packages/node/src/control/control-protocol.ts';
 import {
   BytesAnswer,
   ControlServer,
@@ -16,12 +25,15 @@ import type { SharedRange } from '../../packages/node/src/peers/shared-blobs.ts'
 import { tryShoal } from '../support/shoal-command.ts';
 
 const CONTENT = noise(9_000_000, 'content');
+const OTHER = noise(100_000, 'other');
 const SHARING: Routes = { 'GET /v1/sharing': async () => ({ isSharing: true }) };
 
 t.setTimeout(300_000);
 
+const BIG = [{ title: 'big', content: CONTENT }];
+
 /** A daemon of these routes and nothing else, and a get beside it. */
-async function world(t: TestScope, routes: Routes) {
+async function world(t: TestScope, routes: Routes, files: readonly ArtifactFile[] = BIG) {
   const registry = await EmbeddedRegistry.listen();
   t.teardown(() => registry.close());
   const directory = temporaryDirectory(t);
@@ -34,11 +46,12 @@ async function world(t: TestScope, routes: Routes) {
     closeSync(fd);
   });
   const reference = `${registry.host}/team/model:1`;
-  await pushArtifact(reference, [{ title: 'big', content: CONTENT }]);
+  await pushArtifact(reference, files);
   const to = join(directory, 'to');
   const get = (...more: string[]) =>
     tryShoal(['get', reference, '-o', `${to}/`, '--run', run, '--json', ...more]);
-  return { get, read: () => readFileSync(join(to, 'big')), names: () => readdirSync(to) };
+  const read = (name = 'big') => readFileSync(join(to, name));
+  return { get, read, names: () => readdirSync(to) };
 }
 
 function part({ offset, length }: SharedRange): BytesAnswer {
@@ -108,6 +121,30 @@ t.test('one that lies is told, and the registry asked', async (t) => {
   t.same(names(), ['big']);
   t.match(refuted, [{ digest: files[0].digest, size: CONTENT.length }]);
   t.equal(digestHex(files[0].digest).length, 64);
+});
+
+t.test('one that lies of two layers hears of both', async (t) => {
+  const refuted: string[] = [];
+  const files = [...BIG, { title: 'other', content: OTHER }];
+  const routes: Routes = {
+    ...SHARING,
+    'POST /v1/blob/read': async (body) => {
+      const { length } = sharedRangeSchema.parse(body);
+      return new BytesAnswer(Buffer.alloc(length), { 'x-shoal-fetched': '{}' });
+    },
+    'POST /v1/blob/refute': async (body) => {
+      refuted.push(sharedBlobSchema.parse(body).digest);
+      return {};
+    },
+  };
+  const { get, read } = await world(t, routes, files);
+  const { stderr, exitCode } = await get();
+  t.equal(exitCode, 0, stderr);
+  t.same(
+    refuted,
+    files.map(({ content }) => sha256Digest(content)),
+  );
+  for (const { title, content } of files) t.ok(read(title).equals(content));
 });
 
 t.test('one that sends less or nonsense', async (t) => {

@@ -5,7 +5,7 @@
 import type { BlobKey, BlobReadOptions, BlobSource } from '@shoal/blob-store';
 import { errorCode } from '@shoal/errors';
 import type { BlobPlace, ControlClient } from '@shoal/node/client';
-import { digestOfBlobId } from '@shoal/oci';
+import { type Digest, digestOfBlobId } from '@shoal/oci';
 
 const FAILURES_MAX = 3;
 /** For how long it is left alone then: another version may be taking its place. */
@@ -22,7 +22,8 @@ export class DaemonBlobs implements BlobSource {
   readonly #client: ControlClient;
   readonly #place: BlobPlace;
   readonly #origin: BlobSource;
-  readonly #refuting = new Set<Promise<void>>();
+  /** By digest: each part of a blob that was read hears the same. */
+  readonly #refuting = new Map<Digest, Promise<void>>();
   #failures = 0;
   #restsUntilMs = 0;
   #lastFailure: unknown;
@@ -76,13 +77,15 @@ export class DaemonBlobs implements BlobSource {
     else if (this.#failures >= FAILURES_MAX) this.#restsUntilMs = performance.now() + REST_MS;
   }
 
-  /** Once: each part that was read hears the same. */
   #refute(blob: Parameters<ControlClient['refuteBlob']>[0]): void {
-    if (this.#refuting.size > 0) return;
-    this.#refuting.add(this.#client.refuteBlob(blob).catch(() => undefined));
+    if (this.#refuting.has(blob.digest)) return;
+    this.#refuting.set(
+      blob.digest,
+      this.#client.refuteBlob(blob).catch(() => undefined),
+    );
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#refuting);
+    await Promise.all(this.#refuting.values());
   }
 }
