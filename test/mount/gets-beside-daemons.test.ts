@@ -89,7 +89,8 @@ t.test('one that fails now and then, and one that always does', async (t) => {
     });
     const { stdout, stderr, exitCode } = await get();
     t.equal(exitCode, 0, stderr);
-    const { sources } = JSON.parse(stdout);
+    const { via, sources } = JSON.parse(stdout);
+    t.equal(via, isAlways ? 'direct' : 'daemon');
     t.ok(sources.origin > 0);
     t.equal(sources.origin + sources.peers, CONTENT.length);
     t.equal(sources.peers === 0, isAlways);

@@ -25,6 +25,7 @@ export class DaemonBlobs implements BlobSource {
   /** By digest: each part of a blob that was read hears the same. */
   readonly #refuting = new Map<Digest, Promise<void>>();
   #failures = 0;
+  #readsAnswered = 0;
   #restsUntilMs = 0;
   #lastFailure: unknown;
 
@@ -38,6 +39,11 @@ export class DaemonBlobs implements BlobSource {
   /** Why the origin was asked instead; undefined: it was not. */
   get failure(): unknown {
     return this.#lastFailure;
+  }
+
+  /** It gave the bytes so many times. */
+  get readsAnswered(): number {
+    return this.#readsAnswered;
   }
 
   async read(
@@ -58,6 +64,7 @@ export class DaemonBlobs implements BlobSource {
         { signal },
       );
       this.#failures = 0;
+      this.#readsAnswered += 1;
       for (const [name, count] of Object.entries(fetched)) onFetched?.(name, count);
       onVerdict?.((_offset, _length, verdict) => {
         if (verdict === 'wrong') this.#refute(shared);

@@ -77,8 +77,9 @@ export class GetRoute {
     this.#daemon = daemon;
   }
 
+  /** Whether the daemon gave any of it. */
   get via(): 'daemon' | 'direct' {
-    return this.#shared.length > 0 ? 'daemon' : 'direct';
+    return this.#shared.some(({ readsAnswered }) => readsAnswered > 0) ? 'daemon' : 'direct';
   }
 
   /** What the user should know of it. */
