@@ -1,5 +1,8 @@
 /** The options of every command that talks to registries. */
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import type { ClientOptions } from '@shoal/registry-client';
+import type { SourceOptions } from '@shoal/snapshotter';
 import type { Command } from 'commander';
 import type { CliContext } from './context.ts';
 
@@ -32,4 +35,27 @@ export function clientOptionsOf(flags: ClientFlags, context: CliContext): Client
     env: context.env,
     signal: context.signal,
   };
+}
+
+/** How the daemon reaches a registry for who calls: as the command itself would. */
+export function sourceOptionsOf(flags: ClientFlags, { env }: CliContext): SourceOptions {
+  return {
+    plainHttp: flags.plainHttp,
+    insecure: flags.insecure,
+    caFile: absolute(flags.caFile),
+    clientCertificateFile: absolute(flags.clientCert),
+    clientKeyFile: absolute(flags.clientKey),
+    dockerConfigDirectory: dockerConfigDirectory(env),
+  };
+}
+
+/** Of a path for the daemon, to which a relative one would mean something else. */
+export function absolute(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(path);
+}
+
+/** Where the caller's credentials are; the daemon reads them when it needs them. */
+function dockerConfigDirectory(env: CliContext['env']): string {
+  const set = env['DOCKER_CONFIG'];
+  return set === undefined || set === '' ? join(env['HOME'] ?? homedir(), '.docker') : resolve(set);
 }

@@ -6,6 +6,7 @@ export { MISS_POLICY_HELP, parseMissPolicy } from './config/miss-policy-text.ts'
 export { type DaemonPaths, daemonPaths, type PathChoice } from './config/paths.ts';
 export { ControlClient } from './control/control-client.ts';
 export type { StatusAnswer } from './control/control-protocol.ts';
+export { DaemonBlobs } from './control/daemon-blobs.ts';
 export * from './errors.ts';
 export type { BlobPlace } from './peers/shared-blobs.ts';
 export { urlName } from './peers/url-name.ts';

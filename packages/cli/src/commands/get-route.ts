@@ -4,14 +4,12 @@
  */
 import type { BlobSource } from '@shoal/blob-store';
 import type { GetAccess, Subject } from '@shoal/downloads';
-import type { BlobPlace, ControlClient } from '@shoal/node/client';
+import type { BlobPlace, ControlClient, DaemonBlobs } from '@shoal/node/client';
 import type { Digest } from '@shoal/oci';
-import { clientOptionsOf } from '../client-options.ts';
+import { clientOptionsOf, sourceOptionsOf } from '../client-options.ts';
 import type { CliContext } from '../context.ts';
 import { type DaemonOptionValues, daemonPathsOf } from '../daemon-options.ts';
 import type { ImageFlags } from '../image-argument.ts';
-import { DaemonBlobs } from './daemon-blobs.ts';
-import { sourceOptionsOf } from './mount-request.ts';
 
 /** How long a daemon may take to say whether it shares. */
 const ANSWER_TIMEOUT_MS = 3_000;
@@ -49,7 +47,9 @@ export class GetRoute {
     if (client === undefined) return new GetRoute(access, daemon);
     const { registryBlobSource } = await import('@shoal/blob-store');
     const { formatRepository } = await import('@shoal/oci');
-    const { urlName } = await import('@shoal/node/client');
+    const { DaemonBlobs, urlName } = await import('@shoal/node/client');
+    const shared = (place: BlobPlace, origin: BlobSource) =>
+      route.#add(new DaemonBlobs(client, place, origin));
     const route: GetRoute = new GetRoute(
       {
         ...access,
@@ -57,14 +57,12 @@ export class GetRoute {
           if (reference.kind !== 'registry') return undefined;
           const origin = registryBlobSource(store, { closesStore: false });
           const source = sourceOptionsOf(flags, context);
-          return route.#share(client, { from: formatRepository(reference), source }, origin);
+          return shared({ from: formatRepository(reference), source }, origin);
         },
         web: {
           ...access.web,
           share: (url, origin) =>
-            urlName(url) === undefined
-              ? undefined
-              : route.#share(client, { from: url.href }, origin),
+            urlName(url) === undefined ? undefined : shared({ from: url.href }, origin),
         },
       },
       daemon,
@@ -96,8 +94,7 @@ export class GetRoute {
     return [...(why === undefined ? [] : [`no peer was asked: ${why}`]), ...failures];
   }
 
-  #share(client: ControlClient, place: BlobPlace, origin: BlobSource): BlobSource {
-    const blobs = new DaemonBlobs(client, place, origin);
+  #add(blobs: DaemonBlobs): DaemonBlobs {
     this.#shared.push(blobs);
     return blobs;
   }

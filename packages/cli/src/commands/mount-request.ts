@@ -1,10 +1,9 @@
 /** What `shoal mount` asks the daemon for: options checked, paths absolute. */
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { ImageReference } from '@shoal/oci';
-import type { DriverChoice, MissPolicy, MountRequest, SourceOptions } from '@shoal/snapshotter';
+import type { DriverChoice, MissPolicy, MountRequest } from '@shoal/snapshotter';
 import { InvalidArgumentError } from 'commander';
-import type { ClientFlags } from '../client-options.ts';
+import { absolute, type ClientFlags, sourceOptionsOf } from '../client-options.ts';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
 
@@ -41,33 +40,11 @@ export async function mountRequest(
   };
 }
 
-/** How the daemon reaches a registry for who calls: as the command itself would. */
-export function sourceOptionsOf(flags: ClientFlags, { env }: CliContext): SourceOptions {
-  return {
-    plainHttp: flags.plainHttp,
-    insecure: flags.insecure,
-    caFile: absolute(flags.caFile),
-    clientCertificateFile: absolute(flags.clientCert),
-    clientKeyFile: absolute(flags.clientKey),
-    dockerConfigDirectory: dockerConfigDirectory(env),
-  };
-}
-
 /** The daemon runs elsewhere: relative paths would mean something else there. */
 async function absoluteReference(reference: ImageReference): Promise<string> {
   const { formatReference } = await import('@shoal/oci');
   if (reference.kind === 'registry') return formatReference(reference);
   return formatReference({ ...reference, path: resolve(reference.path) });
-}
-
-function absolute(path: string | undefined): string | undefined {
-  return path === undefined ? undefined : resolve(path);
-}
-
-/** Where the caller's credentials are; the daemon reads them when it needs them. */
-function dockerConfigDirectory(env: CliContext['env']): string {
-  const set = env['DOCKER_CONFIG'];
-  return set === undefined || set === '' ? join(env['HOME'] ?? homedir(), '.docker') : resolve(set);
 }
 
 async function driverChoice(text: string): Promise<DriverChoice> {

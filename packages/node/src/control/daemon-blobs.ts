@@ -4,8 +4,9 @@
  */
 import type { BlobKey, BlobReadOptions, BlobSource } from '@shoal/blob-store';
 import { errorCode } from '@shoal/errors';
-import type { BlobPlace, ControlClient } from '@shoal/node/client';
 import { type Digest, digestOfBlobId } from '@shoal/oci';
+import type { BlobPlace } from '../peers/shared-blobs.ts';
+import type { ControlClient } from './control-client.ts';
 
 const FAILURES_MAX = 3;
 /** For how long it is left alone then: another version may be taking its place. */
