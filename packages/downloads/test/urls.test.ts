@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Digest, sha256Digest } from '@shoal/oci';
-import { type ClientOptions, hostAndPort, WebFile } from '@shoal/registry-client';
+import { type ClientOptions, openWebFile } from '@shoal/registry-client';
 import { noise, type TestScope, temporaryDirectory, WebFileServer } from '@shoal/test-kit';
 import t from 'tap';
 import {
@@ -25,11 +25,7 @@ async function world(t: TestScope) {
   const get = async (url: string, options: Options = {}): Promise<readonly DownloadedFile[]> => {
     const { digest, client, ...rest } = options;
     const { signal } = rest;
-    const open = (at: URL) =>
-      WebFile.open(at, {
-        trustedHosts: new Set([hostAndPort(at)]),
-        ...{ retry: { attemptsMax: 1 }, ...client },
-      });
+    const open = (at: URL) => openWebFile(at, { retry: { attemptsMax: 1 }, ...client });
     const access = { openStore: () => Promise.reject(new Error('no stores')), web: { open } };
     const opened = await openGet({ subject: parseSubject(url), digest, signal }, access);
     try {

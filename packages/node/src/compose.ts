@@ -138,7 +138,7 @@ async function composeAccess(
   const { caFile, hostsDirectories } = common;
   const anonymous = new ImageAccess({ caFile, hostsDirectories, isAnonymous: true });
   const peer = await openPeerOrGoOn({
-    ...{ config: config.peer, root: paths.root, access: own, anonymous, shape, log },
+    ...{ config: config.peer, root: paths.root, access: own, anonymous, shape, caFile, log },
     cacheBytes: () => caches.bytes,
     isCached: (blobId) => caches.hasAllOf(blobId),
     missMs: () => misses.latency(),

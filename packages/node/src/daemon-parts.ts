@@ -101,7 +101,9 @@ async function openServing(
   });
   parts.use(proxy);
   const { access, codecs } = composed;
-  const api = await serveApi({ config: config.api, access, peer, limit, codecs, log });
+  const api = await serveApi({
+    ...{ config: config.api, access, peer, limit, codecs, caFile: config.caFile, log },
+  });
   parts.use(api);
   const onRequest: typeof metrics.requestFinished = (request) => {
     metrics.requestFinished(request);

@@ -1,9 +1,16 @@
 /** Gets over HTTP: who may, what may be fetched, where it goes, and what is told of it. */
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { request } from 'node:https';
+import { createServer as createSecureServer, request } from 'node:https';
 import { join } from 'node:path';
 import { IdentityFiles } from '@shoal/p2p-peer/trust';
-import { noise, pushArtifact, requireTool, temporaryDirectory, until } from '@shoal/test-kit';
+import {
+  noise,
+  pushArtifact,
+  requireTool,
+  serveOnLoopback,
+  temporaryDirectory,
+  until,
+} from '@shoal/test-kit';
 import { makeCertificates } from '@shoal/test-kit/registry/certificates';
 import t from 'tap';
 import { ApiServer } from '../src/api/api-server.ts';
@@ -177,6 +184,20 @@ t.test('with TLS', async (t) => {
   t.equal(await ask(ca, {}), 401);
   await t.rejects(ask(undefined, {}), 'its certificate is the one of the files');
   await t.rejects(fetch(`http://${address}/v1/gets`), 'nothing without TLS');
+});
+
+t.test('a web server of an authority that the configuration names', async (t) => {
+  if (!requireTool(t, 'openssl')) return;
+  const { caFile, certificateFile, keyFile } = makeCertificates(temporaryDirectory(t));
+  const [cert, key] = [readFileSync(certificateFile), readFileSync(keyFile)];
+  const server = createSecureServer({ cert, key }, (_, answer) => answer.end(CONTENT));
+  const host = await serveOnLoopback(t, server);
+  const order = { what: `https://${host}/disk.img`, target: 'disk.img' };
+  const sources = [`https:${host}`];
+  const trusting = await ApiWorld.open(t, { sources, caFile });
+  t.match(await trusting.get(order), { state: 'done', bytesDone: CONTENT.length });
+  const other = await ApiWorld.open(t, { sources });
+  t.match(await other.get(order), { state: 'failed' });
 });
 
 t.test('the configuration', async (t) => {

@@ -33,4 +33,5 @@ export {
   selectManifest,
 } from './select/select-manifest.ts';
 export { collectBounded } from './verify.ts';
-export { hostAndPort, WebFile, type WebReadOptions } from './web/web-file.ts';
+export { openWebFile } from './web/open-web-file.ts';
+export type { WebFile, WebReadOptions } from './web/web-file.ts';

@@ -35,13 +35,11 @@ export class GetRoute {
 
   static async open(flags: GetFlags, context: CliContext): Promise<GetRoute> {
     const daemon = await findDaemon(flags, context);
-    const { hostAndPort, openSource, WebFile } = await import('@shoal/registry-client');
+    const { openSource, openWebFile } = await import('@shoal/registry-client');
     const options = clientOptionsOf(flags, context);
     const access: GetAccess = {
       openStore: (reference) => openSource(reference, options),
-      web: {
-        open: (url) => WebFile.open(url, { ...options, trustedHosts: new Set([hostAndPort(url)]) }),
-      },
+      web: { open: (url) => openWebFile(url, options) },
     };
     const { client } = daemon;
     if (client === undefined) return new GetRoute(access, daemon);

@@ -15,7 +15,7 @@ import {
   openGet,
 } from '@shoal/downloads';
 import { formatReference, formatRepository } from '@shoal/oci';
-import { hostAndPort, WebFile } from '@shoal/registry-client';
+import { openWebFile } from '@shoal/registry-client';
 import type { ImageAccess } from '@shoal/snapshotter';
 import type { HostPeer } from '../peers/open-host-peer.ts';
 import { urlName } from '../peers/url-name.ts';
@@ -26,6 +26,8 @@ export type GetComponents = {
   readonly peer: HostPeer | undefined;
   readonly limit: RateLimit | undefined;
   readonly codecs: CodecPool;
+  /** Of authorities that web servers may have, beside the system's. */
+  readonly caFile: string | undefined;
   readonly directory: string;
 };
 
@@ -67,7 +69,7 @@ function placed({ files, isTree }: OpenedGet, target: readonly string[]): Pick<O
   };
 }
 
-function accessOf({ access, peer, limit }: GetComponents): GetAccess {
+function accessOf({ access, peer, limit, caFile }: GetComponents): GetAccess {
   const limited = (source: BlobSource) => limit?.over(source);
   return {
     openStore: (reference) =>
@@ -83,10 +85,7 @@ function accessOf({ access, peer, limit }: GetComponents): GetAccess {
     },
     web: {
       open: (url, signal) =>
-        WebFile.open(url, {
-          trustedHosts: new Set([hostAndPort(url)]),
-          ...(signal === undefined ? {} : { signal }),
-        }),
+        openWebFile(url, { caFile, ...(signal === undefined ? {} : { signal }) }),
       share: (url, origin) =>
         peer === undefined || urlName(url) === undefined
           ? limited(origin)

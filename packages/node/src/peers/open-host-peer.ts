@@ -33,6 +33,8 @@ export type HostPeerInput = {
   readonly isCached: (blobId: string) => boolean;
   /** Shapes what is fetched from registries. */
   readonly shape: (source: BlobSource) => BlobSource;
+  /** Of authorities that web servers may have, beside the system's. */
+  readonly caFile: string | undefined;
   readonly log: Log;
 };
 
@@ -44,13 +46,13 @@ export type HostPeer = Pick<Peer, 'source' | 'learn' | 'status' | 'port' | 'clos
 
 /** Listens when it resolves. */
 export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
-  const { config, root, access, anonymous, shape, log } = input;
+  const { config, root, access, anonymous, shape, caFile, log } = input;
   const { openPeer } = await import('@shoal/p2p-peer');
   const listen = parseHostPort(config.listen);
   const advertise = parseHostPort(config.advertise ?? config.listen);
   // A thread of its own: a blob of gigabytes that is hashed keeps no reader waiting.
   const pool = new CodecPool({ threads: 1, idleMs: PEER_CODEC_IDLE_MS });
-  const origins = new OriginSources(access, shape, config.origins);
+  const origins = new OriginSources({ access, shape, rules: config.origins, caFile });
   const close = async () => {
     await origins.close();
     await pool.close();
@@ -85,7 +87,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
           log.debug({ event: 'peer-problem', ...fieldsOf(error) }, String(error)),
       },
     );
-    const blobs = new SharedBlobs({ access, shape, peer });
+    const blobs = new SharedBlobs({ access, shape, peer, caFile });
     return {
       port: peer.port,
       blobs,

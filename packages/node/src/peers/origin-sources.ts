@@ -12,21 +12,21 @@ import { ORIGINS_OPEN_MAX } from '../limits.ts';
 import { urlOfName } from './url-name.ts';
 import { webOriginOf } from './web-origin.ts';
 
+export type OriginSourcesInput = {
+  readonly access: ImageAccess;
+  readonly shape: (source: BlobSource) => BlobSource;
+  /** `registry`, or the beginning of a `registry/repository` up to a slash. */
+  readonly rules: readonly string[];
+  /** Of authorities that web servers may have, beside the system's. */
+  readonly caFile: string | undefined;
+};
+
 export class OriginSources {
-  readonly #access: ImageAccess;
-  readonly #shape: (source: BlobSource) => BlobSource;
-  readonly #rules: readonly string[];
+  readonly #input: OriginSourcesInput;
   readonly #open: LRUCache<string, BlobSource>;
 
-  /** `rules`: `registry`, or the beginning of a `registry/repository` up to a slash. */
-  constructor(
-    access: ImageAccess,
-    shape: (source: BlobSource) => BlobSource,
-    rules: readonly string[],
-  ) {
-    this.#access = access;
-    this.#shape = shape;
-    this.#rules = rules;
+  constructor(input: OriginSourcesInput) {
+    this.#input = input;
     this.#open = new LRUCache({
       max: ORIGINS_OPEN_MAX,
       // A read that runs on it fails, and is tried elsewhere.
@@ -36,7 +36,7 @@ export class OriginSources {
 
   /** `isRead`: this host reads from there for itself. Undefined where nothing is fetched for others. */
   of(repository: string, isRead: boolean): HomeOrigin | undefined {
-    const isBelieved = this.#rules.some(
+    const isBelieved = this.#input.rules.some(
       (rule) => repository === rule || repository.startsWith(`${rule}/`),
     );
     if (!isBelieved && !isRead) return undefined;
@@ -47,14 +47,15 @@ export class OriginSources {
   }
 
   #openSource(repository: string, url: URL | undefined): BlobSource {
+    const { access, shape, caFile } = this.#input;
     if (url !== undefined) {
-      const source = this.#shape(webOriginOf(url));
+      const source = shape(webOriginOf(url, { caFile }));
       this.#open.set(repository, source);
       return source;
     }
     const reference = `docker://${repository}`;
     const target = { reference, source: {}, missPolicy: { kind: 'wait' } } as const;
-    const source = this.#shape(this.#access.lazySource(target, []));
+    const source = shape(access.lazySource(target, []));
     this.#open.set(repository, source);
     return source;
   }

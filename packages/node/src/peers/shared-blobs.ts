@@ -34,6 +34,8 @@ export type SharedBlobsInput = {
   readonly access: ImageAccess;
   readonly shape: (source: BlobSource) => BlobSource;
   readonly peer: Pick<Peer, 'source'>;
+  /** Of authorities that web servers may have, beside the system's. */
+  readonly caFile: string | undefined;
 };
 
 export class SharedBlobs {
@@ -90,7 +92,7 @@ export class SharedBlobs {
       const url = URL.parse(from);
       const name = url === null ? undefined : urlName(url);
       if (url === null || name === undefined) throw new UnsharedBlobError();
-      return { name, origin: webOriginOf(url) };
+      return { name, origin: webOriginOf(url, this.#input) };
     }
     const reference = parseReference(`docker://${from}`);
     if (reference.kind !== 'registry') throw new UnsharedBlobError();

@@ -8,19 +8,26 @@ import {
   type BlobSource,
   webBlobSource,
 } from '@shoal/blob-store';
-import { hostAndPort, WebFile } from '@shoal/registry-client';
+import { openWebFile, type WebFile } from '@shoal/registry-client';
 
-export function webOriginOf(url: URL): BlobSource {
-  return new WebOrigin(url);
+export type WebOriginOptions = {
+  /** Of authorities that the server may have, beside the system's. */
+  readonly caFile: string | undefined;
+};
+
+export function webOriginOf(url: URL, options: WebOriginOptions): BlobSource {
+  return new WebOrigin(url, options);
 }
 
 class WebOrigin implements BlobSource {
   readonly name = 'web';
   readonly #url: URL;
+  readonly #options: WebOriginOptions;
   #opening: Promise<WebFile> | undefined;
 
-  constructor(url: URL) {
+  constructor(url: URL, options: WebOriginOptions) {
     this.#url = url;
+    this.#options = options;
   }
 
   async read(
@@ -29,7 +36,7 @@ class WebOrigin implements BlobSource {
     length: number,
     options: BlobReadOptions = {},
   ): Promise<Buffer> {
-    const opening = this.#opening ?? openFile(this.#url);
+    const opening = this.#opening ?? openWebFile(this.#url, this.#options);
     this.#opening = opening;
     try {
       return await webBlobSource(await opening).read(blob, offset, length, options);
@@ -55,8 +62,4 @@ class WebOrigin implements BlobSource {
 
 async function closeFile(opening: Promise<WebFile>): Promise<void> {
   await opening.then((file) => file.close()).catch(() => undefined);
-}
-
-async function openFile(url: URL): Promise<WebFile> {
-  return await WebFile.open(url, { trustedHosts: new Set([hostAndPort(url)]) });
 }

@@ -18,6 +18,7 @@ export type ApiWorldOptions = {
   readonly run?: RunGet;
   readonly nowMs?: () => number;
   readonly tls?: IdentityFiles;
+  readonly caFile?: string;
 };
 
 export type Said = { readonly status: number; readonly body: Record<string, unknown> };
@@ -41,7 +42,14 @@ export class ApiWorld {
     t.teardown(() => access.close());
     const codecs = new CodecPool({ threads: 1 });
     t.teardown(() => codecs.close());
-    const components = { access, peer: undefined, limit: undefined, codecs, directory };
+    const components = {
+      access,
+      peer: undefined,
+      limit: undefined,
+      codecs,
+      directory,
+      caFile: options.caFile,
+    };
     const run: RunGet = options.run ?? ((order, given) => runGet(order, components, given));
     const tasks = new GetTasks({ directory, run, nowMs: options.nowMs });
     t.teardown(() => tasks.close());
