@@ -80,7 +80,9 @@ function accessOf({ access, peer, limit, caFile }: GetComponents): GetAccess {
       }),
     share: (reference, store) => {
       if (reference.kind !== 'registry') return undefined;
-      if (peer !== undefined) return kept(peer.blobs.source({ from: formatRepository(reference) }));
+      if (peer !== undefined) {
+        return peer.blobs.source({ from: formatRepository(reference) }, 'wait');
+      }
       return limited(registryBlobSource(store, { closesStore: false }));
     },
     web: {
@@ -89,16 +91,7 @@ function accessOf({ access, peer, limit, caFile }: GetComponents): GetAccess {
       share: (url, origin) =>
         peer === undefined || urlName(url) === undefined
           ? limited(origin)
-          : kept(peer.blobs.source({ from: url.href })),
+          : peer.blobs.source({ from: url.href }, 'wait'),
     },
-  };
-}
-
-/** Others read through it, too. */
-function kept(source: BlobSource): BlobSource {
-  return {
-    name: source.name,
-    read: (blob, offset, length, options) => source.read(blob, offset, length, options),
-    close: async () => undefined,
   };
 }

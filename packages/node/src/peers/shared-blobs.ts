@@ -5,7 +5,7 @@
 import type { BlobSource, VerdictListener } from '@shoal/blob-store';
 import { blobIdOfDigest, type Digest, formatRepository, parseReference } from '@shoal/oci';
 import type { Peer } from '@shoal/p2p-peer';
-import type { ImageAccess, SourceOptions } from '@shoal/snapshotter';
+import type { ImageAccess, MissPolicy, SourceOptions } from '@shoal/snapshotter';
 import { LRUCache } from 'lru-cache';
 import { UnsharedBlobError } from '../errors.ts';
 import { SHARED_BLOBS_OPEN_MAX } from '../limits.ts';
@@ -38,9 +38,14 @@ export type SharedBlobsInput = {
   readonly caFile: string | undefined;
 };
 
+/** What becomes of a read whose origin fails: an error at once, or some more tries before. */
+type OnMiss = Exclude<MissPolicy['kind'], 'deadline'>;
+
+type OpenPlace = { readonly source: BlobSource; readers: number; isEvicted: boolean };
+
 export class SharedBlobs {
   readonly #input: SharedBlobsInput;
-  readonly #open: LRUCache<string, BlobSource>;
+  readonly #open: LRUCache<string, OpenPlace>;
   /** By place and digest: one that hears for all of a blob is enough. */
   readonly #listeners = new LRUCache<string, VerdictListener>({ max: SHARED_BLOBS_OPEN_MAX });
 
@@ -48,8 +53,10 @@ export class SharedBlobs {
     this.#input = input;
     this.#open = new LRUCache({
       max: SHARED_BLOBS_OPEN_MAX,
-      // A read that runs on it fails, and whoever reads goes another way.
-      dispose: (source) => void source.close().catch(() => undefined),
+      dispose: (place) => {
+        place.isEvicted = true;
+        closeUnused(place);
+      },
     });
   }
 
@@ -58,7 +65,8 @@ export class SharedBlobs {
     const { digest, size, offset, length } = range;
     const fetched: Record<string, number> = {};
     const blob = { blobId: blobIdOfDigest(digest), sizeBytes: size };
-    const bytes = await this.source(range).read(blob, offset, length, {
+    // Whoever asks has a way of his own when this one fails.
+    const bytes = await this.source(range, 'fail').read(blob, offset, length, {
       signal,
       priority: 'prefetch',
       onFetched: (name, count) => {
@@ -75,19 +83,40 @@ export class SharedBlobs {
     this.#listeners.delete(keyOf(blob));
   }
 
-  /** Blobs of one place; closed with this. Throws `ERR_NODE_UNSHARED_BLOB`. */
-  source(place: BlobPlace): BlobSource {
-    const key = JSON.stringify([place.from, place.source]);
+  /**
+   * Blobs of one place, for as long as somebody wants: the place is opened again where it was closed
+   * meanwhile. Nothing has to be closed. Reads throw `ERR_NODE_UNSHARED_BLOB`.
+   */
+  source(place: BlobPlace, onMiss: OnMiss): BlobSource {
+    return {
+      name: 'shared',
+      read: async (...read) => {
+        const open = this.#use(place, onMiss);
+        open.readers += 1;
+        try {
+          return await open.source.read(...read);
+        } finally {
+          open.readers -= 1;
+          closeUnused(open);
+        }
+      },
+      close: async () => undefined,
+    };
+  }
+
+  #use(place: BlobPlace, onMiss: OnMiss): OpenPlace {
+    const key = JSON.stringify([place.from, place.source, onMiss]);
     const known = this.#open.get(key);
     if (known !== undefined) return known;
     const { peer, shape } = this.#input;
-    const { name, origin } = this.#originOf(place);
+    const { name, origin } = this.#originOf(place, onMiss);
     const source = peer.source(shape(origin), name, 'believing');
-    this.#open.set(key, source);
-    return source;
+    const open = { source, readers: 0, isEvicted: false };
+    this.#open.set(key, open);
+    return open;
   }
 
-  #originOf({ from, source = {} }: BlobPlace): { name: string; origin: BlobSource } {
+  #originOf({ from, source = {} }: BlobPlace, kind: OnMiss): { name: string; origin: BlobSource } {
     if (/^https?:\/\//.test(from)) {
       const url = URL.parse(from);
       const name = url === null ? undefined : urlName(url);
@@ -97,16 +126,21 @@ export class SharedBlobs {
     const reference = parseReference(`docker://${from}`);
     if (reference.kind !== 'registry') throw new UnsharedBlobError();
     const name = formatRepository(reference);
-    const target = { reference: `docker://${name}`, source, missPolicy: { kind: 'fail' } } as const;
+    const target = { reference: `docker://${name}`, source, missPolicy: { kind } };
     return { name, origin: this.#input.access.lazySource(target, []) };
   }
 
   async close(): Promise<void> {
-    const sources = [...this.#open.values()];
+    const places = [...this.#open.values()];
     this.#open.clear();
     this.#listeners.clear();
-    await Promise.all(sources.map((source) => source.close().catch(() => undefined)));
+    await Promise.all(places.map(({ source }) => source.close().catch(() => undefined)));
   }
+}
+
+/** No read fails because others read of many places. */
+function closeUnused({ source, readers, isEvicted }: OpenPlace): void {
+  if (isEvicted && readers === 0) void source.close().catch(() => undefined);
 }
 
 function keyOf({ from, digest }: SharedBlob): string {
