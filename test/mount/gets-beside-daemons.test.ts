@@ -12,8 +12,8 @@ import {
 } from '@shoal/test-kit';
 import t from 'tap';
 import {
-  sharedBlobSchema,
-  sharedRangeSchema,
+  askedBlobSchema,
+  askedRangeSchema,
 } from '../../packages/node/src/control/control-protocol.ts';
 import {
   BytesAnswer,
@@ -21,7 +21,7 @@ import {
   type Routes,
 } from '../../packages/node/src/control/control-server.ts';
 import { openLog } from '../../packages/node/src/log/log.ts';
-import type { SharedRange } from '../../packages/node/src/peers/shared-blobs.ts';
+import type { AskedRange } from '../../packages/node/src/peers/shared-blobs.ts';
 import { tryShoal } from '../support/shoal-command.ts';
 
 const CONTENT = noise(9_000_000, 'content');
@@ -54,17 +54,17 @@ async function world(t: TestScope, routes: Routes, files: readonly ArtifactFile[
   return { get, read, names: () => readdirSync(to) };
 }
 
-function part({ offset, length }: SharedRange): BytesAnswer {
+function part({ offset, length }: AskedRange): BytesAnswer {
   const fetched = JSON.stringify({ 'peer-rack': length });
   return new BytesAnswer(CONTENT.subarray(offset, offset + length), { 'x-shoal-fetched': fetched });
 }
 
 t.test('bytes of a daemon, by whom they came from', async (t) => {
-  const asked: SharedRange[] = [];
+  const asked: AskedRange[] = [];
   const { get, read } = await world(t, {
     ...SHARING,
     'POST /v1/blob/read': async (body) => {
-      const range = sharedRangeSchema.parse(body);
+      const range = askedRangeSchema.parse(body);
       asked.push(range);
       return part(range);
     },
@@ -84,7 +84,7 @@ t.test('one that fails now and then, and one that always does', async (t) => {
       'POST /v1/blob/read': async (body) => {
         count += 1;
         if (isAlways || count === 2) throw new Error('not now');
-        return part(sharedRangeSchema.parse(body));
+        return part(askedRangeSchema.parse(body));
       },
     });
     const { stdout, stderr, exitCode } = await get();
@@ -104,7 +104,7 @@ t.test('one that lies is told, and the registry asked', async (t) => {
   const { get, read, names } = await world(t, {
     ...SHARING,
     'POST /v1/blob/read': async (body) => {
-      const { bytes, headers } = part(sharedRangeSchema.parse(body));
+      const { bytes, headers } = part(askedRangeSchema.parse(body));
       const wrong = Buffer.from(bytes);
       wrong[5] = (wrong[5] ?? 0) ^ 1;
       return new BytesAnswer(wrong, headers);
@@ -130,11 +130,11 @@ t.test('one that lies of two layers hears of both', async (t) => {
   const routes: Routes = {
     ...SHARING,
     'POST /v1/blob/read': async (body) => {
-      const { length } = sharedRangeSchema.parse(body);
+      const { length } = askedRangeSchema.parse(body);
       return new BytesAnswer(Buffer.alloc(length), { 'x-shoal-fetched': '{}' });
     },
     'POST /v1/blob/refute': async (body) => {
-      refuted.push(sharedBlobSchema.parse(body).digest);
+      refuted.push(askedBlobSchema.parse(body).digest);
       return {};
     },
   };
@@ -149,7 +149,7 @@ t.test('one that lies of two layers hears of both', async (t) => {
 });
 
 t.test('one that sends less or nonsense', async (t) => {
-  const answers: readonly ((range: SharedRange) => unknown)[] = [
+  const answers: readonly ((range: AskedRange) => unknown)[] = [
     () => ({ no: 'bytes' }),
     (range) => part({ ...range, length: range.length - 1 }),
     ({ length }) => new BytesAnswer(Buffer.alloc(length), { 'x-shoal-fetched': '{"x":-1}' }),
@@ -157,7 +157,7 @@ t.test('one that sends less or nonsense', async (t) => {
   for (const answer of answers) {
     const { get, read } = await world(t, {
       ...SHARING,
-      'POST /v1/blob/read': async (body) => answer(sharedRangeSchema.parse(body)),
+      'POST /v1/blob/read': async (body) => answer(askedRangeSchema.parse(body)),
     });
     const { exitCode, stderr } = await get();
     t.equal(exitCode, 0, stderr);

@@ -8,7 +8,7 @@ export { ControlClient } from './control/control-client.ts';
 export type { StatusAnswer } from './control/control-protocol.ts';
 export { DaemonBlobs } from './control/daemon-blobs.ts';
 export * from './errors.ts';
-export type { BlobPlace } from './peers/shared-blobs.ts';
+export type { AskedPlace } from './peers/shared-blobs.ts';
 export { urlName } from './peers/url-name.ts';
 export { untilProcessEnds } from './process/process-end.ts';
 export { readStatus } from './process/read-status.ts';

@@ -4,7 +4,7 @@
  */
 import type { BlobSource } from '@shoal/blob-store';
 import type { GetAccess, Subject } from '@shoal/downloads';
-import type { BlobPlace, ControlClient, DaemonBlobs } from '@shoal/node/client';
+import type { AskedPlace, ControlClient, DaemonBlobs } from '@shoal/node/client';
 import type { Digest } from '@shoal/oci';
 import { clientOptionsOf, sourceOptionsOf } from '../client-options.ts';
 import type { CliContext } from '../context.ts';
@@ -24,13 +24,13 @@ export type GetFlags = ImageFlags &
   };
 
 /** Undefined where the daemon is not asked, and why. */
-type FoundDaemon =
+type SharingDaemon =
   | { readonly client: ControlClient; readonly why?: undefined }
   | { readonly client?: undefined; readonly why: string | undefined };
 
 export class GetRoute {
   readonly access: GetAccess;
-  readonly #daemon: FoundDaemon;
+  readonly #daemon: SharingDaemon;
   readonly #shared: DaemonBlobs[] = [];
 
   static async open(flags: GetFlags, context: CliContext): Promise<GetRoute> {
@@ -46,7 +46,7 @@ export class GetRoute {
     const { registryBlobSource } = await import('@shoal/blob-store');
     const { formatRepository } = await import('@shoal/oci');
     const { DaemonBlobs, urlName } = await import('@shoal/node/client');
-    const shared = (place: BlobPlace, origin: BlobSource) =>
+    const shared = (place: AskedPlace, origin: BlobSource) =>
       route.#add(new DaemonBlobs(client, place, origin));
     const route: GetRoute = new GetRoute(
       {
@@ -68,7 +68,7 @@ export class GetRoute {
     return route;
   }
 
-  private constructor(access: GetAccess, daemon: FoundDaemon) {
+  private constructor(access: GetAccess, daemon: SharingDaemon) {
     this.access = access;
     this.#daemon = daemon;
   }
@@ -99,7 +99,7 @@ export class GetRoute {
 }
 
 /** A command that can do without asks no longer than it takes to hear that there is none. */
-async function findDaemon(flags: GetFlags, context: CliContext): Promise<FoundDaemon> {
+async function findDaemon(flags: GetFlags, context: CliContext): Promise<SharingDaemon> {
   if (flags.direct === true) return { why: undefined };
   const { ControlClient } = await import('@shoal/node/client');
   const { socket } = await daemonPathsOf(flags, context);

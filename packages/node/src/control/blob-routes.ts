@@ -3,11 +3,11 @@ import { NotSharingError } from '../errors.ts';
 import type { HostPeer } from '../peers/open-host-peer.ts';
 import { checkBody } from './control-errors.ts';
 import {
+  askedBlobSchema,
+  askedRangeSchema,
   CONTROL_PATH,
   FETCHED_HEADER,
   type SharingAnswer,
-  sharedBlobSchema,
-  sharedRangeSchema,
 } from './control-protocol.ts';
 import { BytesAnswer, type Routes } from './control-server.ts';
 
@@ -17,12 +17,12 @@ export function blobRoutes({ peer }: { readonly peer: HostPeer | undefined }): R
       isSharing: peer !== undefined,
     }),
     [`POST ${CONTROL_PATH.blobRead}`]: async (body, signal) => {
-      const range = checkBody(sharedRangeSchema, body, 'blob');
+      const range = checkBody(askedRangeSchema, body, 'blob');
       const { bytes, fetched } = await sharing(peer).read(range, signal);
       return new BytesAnswer(bytes, { [FETCHED_HEADER]: JSON.stringify(fetched) });
     },
     [`POST ${CONTROL_PATH.blobRefute}`]: async (body) => {
-      sharing(peer).refute(checkBody(sharedBlobSchema, body, 'blob'));
+      sharing(peer).refute(checkBody(askedBlobSchema, body, 'blob'));
       return {};
     },
   };

@@ -16,7 +16,7 @@ import {
 } from '../errors.ts';
 import { ANSWER_BYTES_MAX, ANSWER_TIMEOUT_MS } from '../limits.ts';
 import { request as httpRequest } from '../node-http.ts';
-import type { SharedBlob, SharedBytes, SharedRange } from '../peers/shared-blobs.ts';
+import type { AskedBlob, AskedRange, SharedBytes } from '../peers/shared-blobs.ts';
 import { checkBody, decodeError } from './control-errors.ts';
 import {
   CONTROL_PATH,
@@ -107,7 +107,7 @@ export class ControlClient {
   }
 
   /** A range of a whole blob, through the daemon's peers. */
-  async readBlob(range: SharedRange, options: ControlOptions = {}): Promise<SharedBytes> {
+  async readBlob(range: AskedRange, options: ControlOptions = {}): Promise<SharedBytes> {
     const response = await this.#send('POST', CONTROL_PATH.blobRead, range, options);
     const bytes = await this.#bytesOf(response);
     const status = response.statusCode ?? 0;
@@ -121,7 +121,7 @@ export class ControlClient {
   }
 
   /** The whole is not what its digest says. */
-  async refuteBlob(blob: SharedBlob, options: ControlOptions = {}): Promise<void> {
+  async refuteBlob(blob: AskedBlob, options: ControlOptions = {}): Promise<void> {
     await this.#call('POST', CONTROL_PATH.blobRefute, blob, options);
   }
 

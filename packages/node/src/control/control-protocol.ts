@@ -24,7 +24,7 @@ import * as z from 'zod';
 import type { CollectRequest } from '../cache/cache-collector.ts';
 import type { CredentialStatus } from '../credential-states.ts';
 import { BLOB_READ_BYTES_MAX } from '../limits.ts';
-import type { SharedBlob, SharedRange } from '../peers/shared-blobs.ts';
+import type { AskedBlob, AskedRange } from '../peers/shared-blobs.ts';
 
 export const CONTROL_PATH = {
   ping: '/v1/ping',
@@ -99,25 +99,25 @@ export const collectRequestSchema = z.strictObject({
 }) satisfies z.ZodType<CollectRequest>;
 
 const byteCount = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
-const sharedBlobFields = {
+const askedBlobFields = {
   from: z.string().min(1).max(4096),
   source: sourceOptionsSchema.optional(),
   digest: z.custom<Digest>(isDigest, 'is not a digest'),
   size: byteCount,
 };
 
-export const sharedBlobSchema = z.strictObject(sharedBlobFields) satisfies z.ZodType<SharedBlob>;
+export const askedBlobSchema = z.strictObject(askedBlobFields) satisfies z.ZodType<AskedBlob>;
 
-export const sharedRangeSchema = z
+export const askedRangeSchema = z
   .strictObject({
-    ...sharedBlobFields,
+    ...askedBlobFields,
     offset: byteCount,
     length: z.number().int().min(1).max(BLOB_READ_BYTES_MAX),
   })
   .refine(
     ({ offset, length, size }) => offset + length <= size,
     'is beyond the end',
-  ) satisfies z.ZodType<SharedRange>;
+  ) satisfies z.ZodType<AskedRange>;
 
 /** Of `FETCHED_HEADER`. */
 export const fetchedSchema = z.record(z.string(), byteCount);

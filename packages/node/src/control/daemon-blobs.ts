@@ -5,7 +5,7 @@
 import type { BlobKey, BlobReadOptions, BlobSource } from '@shoal/blob-store';
 import { errorCode } from '@shoal/errors';
 import { type Digest, digestOfBlobId } from '@shoal/oci';
-import type { BlobPlace } from '../peers/shared-blobs.ts';
+import type { AskedPlace } from '../peers/shared-blobs.ts';
 import type { ControlClient } from './control-client.ts';
 
 const FAILURES_MAX = 3;
@@ -21,7 +21,7 @@ const FINAL: readonly (string | undefined)[] = [
 export class DaemonBlobs implements BlobSource {
   readonly name = 'daemon';
   readonly #client: ControlClient;
-  readonly #place: BlobPlace;
+  readonly #place: AskedPlace;
   readonly #origin: BlobSource;
   /** By digest: each part of a blob that was read hears the same. */
   readonly #refuting = new Map<Digest, Promise<void>>();
@@ -31,7 +31,7 @@ export class DaemonBlobs implements BlobSource {
   #lastFailure: unknown;
 
   /** The origin stays its owner's. */
-  constructor(client: ControlClient, place: BlobPlace, origin: BlobSource) {
+  constructor(client: ControlClient, place: AskedPlace, origin: BlobSource) {
     this.#client = client;
     this.#place = place;
     this.#origin = origin;

@@ -13,15 +13,15 @@ import { urlName } from './url-name.ts';
 import { webOriginOf } from './web-origin.ts';
 
 /** What a blob is of. */
-export type BlobPlace = {
+export type AskedPlace = {
   /** `registry/repository`, or a URL. */
   readonly from: string;
   readonly source?: SourceOptions | undefined;
 };
 
-export type SharedBlob = BlobPlace & { readonly digest: Digest; readonly size: number };
+export type AskedBlob = AskedPlace & { readonly digest: Digest; readonly size: number };
 
-export type SharedRange = SharedBlob & { readonly offset: number; readonly length: number };
+export type AskedRange = AskedBlob & { readonly offset: number; readonly length: number };
 
 export type SharedBytes = {
   readonly bytes: Buffer;
@@ -61,7 +61,7 @@ export class SharedBlobs {
   }
 
   /** Throws `ERR_NODE_UNSHARED_BLOB`, and what the origin does. */
-  async read(range: SharedRange, signal: AbortSignal): Promise<SharedBytes> {
+  async read(range: AskedRange, signal: AbortSignal): Promise<SharedBytes> {
     const { digest, size, offset, length } = range;
     const fetched: Record<string, number> = {};
     const blob = { blobId: blobIdOfDigest(digest), sizeBytes: size };
@@ -78,7 +78,7 @@ export class SharedBlobs {
   }
 
   /** The whole is not what its digest says: nothing of it is given to others any more. */
-  refute(blob: SharedBlob): void {
+  refute(blob: AskedBlob): void {
     this.#listeners.get(keyOf(blob))?.(0, blob.size, 'wrong');
     this.#listeners.delete(keyOf(blob));
   }
@@ -87,7 +87,7 @@ export class SharedBlobs {
    * Blobs of one place, for as long as somebody wants: the place is opened again where it was closed
    * meanwhile. Nothing has to be closed. Reads throw `ERR_NODE_UNSHARED_BLOB`.
    */
-  source(place: BlobPlace, onMiss: OnMiss): BlobSource {
+  source(place: AskedPlace, onMiss: OnMiss): BlobSource {
     return {
       name: 'shared',
       read: async (...read) => {
@@ -104,7 +104,7 @@ export class SharedBlobs {
     };
   }
 
-  #use(place: BlobPlace, onMiss: OnMiss): OpenPlace {
+  #use(place: AskedPlace, onMiss: OnMiss): OpenPlace {
     const key = JSON.stringify([place.from, place.source, onMiss]);
     const known = this.#open.get(key);
     if (known !== undefined) return known;
@@ -116,7 +116,7 @@ export class SharedBlobs {
     return open;
   }
 
-  #originOf({ from, source = {} }: BlobPlace, kind: OnMiss): { name: string; origin: BlobSource } {
+  #originOf({ from, source = {} }: AskedPlace, kind: OnMiss): { name: string; origin: BlobSource } {
     if (/^https?:\/\//.test(from)) {
       const url = URL.parse(from);
       const name = url === null ? undefined : urlName(url);
@@ -143,6 +143,6 @@ function closeUnused({ source, readers, isEvicted }: OpenPlace): void {
   if (isEvicted && readers === 0) void source.close().catch(() => undefined);
 }
 
-function keyOf({ from, digest }: SharedBlob): string {
+function keyOf({ from, digest }: AskedBlob): string {
   return `${from} ${digest}`;
 }
