@@ -9,7 +9,7 @@ import { errorCode } from '@shoal/errors';
 import { type Digest, digestAlgorithm } from '@shoal/oci';
 import { claimPath } from '@shoal/registry-client/stores';
 import { BusyTargetError, FileThereError, WrongDigestError, WrongLengthError } from './errors.ts';
-import { addBytes, type FileOrigin, NO_BYTES, type SourceBytes } from './file-origin.ts';
+import { addBytes, type FileSource, NO_BYTES, type SourceBytes } from './file-source.ts';
 import { FileHash, type OpenHash } from './partial/file-hash.ts';
 import { PartialFile, removeUnfinished } from './partial/partial-file.ts';
 import type { HeldDirectory } from './target/held-directory.ts';
@@ -39,9 +39,9 @@ export type DownloadedFile = {
   readonly sources: SourceBytes;
 };
 
-/** Throws `ERR_DOWNLOADS_*` and what the origin does. */
+/** Throws `ERR_DOWNLOADS_*` and what the source does. */
 export async function downloadFile(
-  origin: FileOrigin,
+  source: FileSource,
   target: FileTarget,
   options: DownloadOptions = {},
 ): Promise<DownloadedFile> {
@@ -52,8 +52,8 @@ export async function downloadFile(
   if (claim === undefined) throw new BusyTargetError(shown, shownClaim);
   try {
     const there =
-      options.replaces === true ? undefined : await whatIsThere(origin, target, options);
-    if (there === undefined) return await new Download(origin, target, options).run();
+      options.replaces === true ? undefined : await whatIsThere(source, target, options);
+    if (there === undefined) return await new Download(source, target, options).run();
     await removeUnfinished(target);
     return there;
   } finally {
@@ -63,7 +63,7 @@ export async function downloadFile(
 
 /** Undefined: nothing. Throws for anything but the file that is wanted. */
 async function whatIsThere(
-  { digest, size }: FileOrigin,
+  { digest, size }: FileSource,
   { directory, name }: FileTarget,
   { signal, onBytes, openHash }: DownloadOptions,
 ): Promise<DownloadedFile | undefined> {
@@ -92,27 +92,27 @@ async function whatIsThere(
 }
 
 class Download {
-  readonly #origin: FileOrigin;
+  readonly #source: FileSource;
   readonly #target: FileTarget;
   readonly #options: DownloadOptions;
   #sources = NO_BYTES;
 
-  constructor(origin: FileOrigin, target: FileTarget, options: DownloadOptions) {
-    this.#origin = origin;
+  constructor(source: FileSource, target: FileTarget, options: DownloadOptions) {
+    this.#source = source;
     this.#target = target;
     this.#options = options;
   }
 
   async run(): Promise<DownloadedFile> {
     const { directory, name } = this.#target;
-    const { identity, digest, size } = this.#origin;
+    const { identity, digest, size } = this.#source;
     await using partial = await PartialFile.open(this.#target, { identity, digest, size });
-    if (!this.#origin.isResumable) await partial.startAgain();
+    if (!this.#source.isResumable) await partial.startAgain();
     let resumedBytes = partial.bytes;
     let found = await this.#fetch(partial);
-    if (this.#isWrong(found) && (resumedBytes > 0 || this.#origin.isShared)) {
+    if (this.#isWrong(found) && (resumedBytes > 0 || this.#source.isShared)) {
       // A disk or another program may have changed what was left, and those who share may be wrong.
-      this.#origin.judged('wrong');
+      this.#source.judged('wrong');
       this.#options.onBytes?.(-partial.bytes);
       await partial.startAgain();
       resumedBytes = 0;
@@ -120,10 +120,10 @@ class Download {
     }
     if (digest !== undefined && this.#isWrong(found)) {
       await partial.discard();
-      this.#origin.judged('wrong');
-      throw new WrongDigestError(this.#origin.description, digest, found);
+      this.#source.judged('wrong');
+      throw new WrongDigestError(this.#source.description, digest, found);
     }
-    this.#origin.judged('right');
+    this.#source.judged('right');
     const { bytes } = partial;
     await partial.publish(this.#options.replaces === true);
     const file = join(directory.shown, name);
@@ -132,12 +132,12 @@ class Download {
   }
 
   #isWrong(found: Digest): boolean {
-    return this.#origin.digest !== undefined && found !== this.#origin.digest;
+    return this.#source.digest !== undefined && found !== this.#source.digest;
   }
 
   /** What is missing; the digest of the whole. Whatever ends it, what was had is kept. */
   async #fetch(partial: PartialFile): Promise<Digest> {
-    const { digest, size } = this.#origin;
+    const { digest, size } = this.#source;
     const { signal, onBytes, openHash } = this.#options;
     const algorithm = digest === undefined ? 'sha256' : digestAlgorithm(digest);
     using hash = new FileHash(algorithm, openHash);
@@ -150,19 +150,19 @@ class Download {
       throw error;
     }
     if (size !== undefined && partial.bytes !== size) {
-      throw new WrongLengthError(this.#origin.description, size, partial.bytes);
+      throw new WrongLengthError(this.#source.description, size, partial.bytes);
     }
     return await hash.finish();
   }
 
   async #append(partial: PartialFile, hash: FileHash): Promise<void> {
-    const { size, description } = this.#origin;
+    const { size, description } = this.#source;
     const { signal, onBytes } = this.#options;
     const onSource = (bytes: SourceBytes) => {
       this.#sources = addBytes(this.#sources, bytes);
       this.#options.onSource?.(bytes);
     };
-    for await (const piece of this.#origin.pieces(partial.bytes, { signal, onSource })) {
+    for await (const piece of this.#source.pieces(partial.bytes, { signal, onSource })) {
       signal?.throwIfAborted();
       const after = partial.bytes + piece.byteLength;
       if (size !== undefined && after > size) throw new WrongLengthError(description, size, after);

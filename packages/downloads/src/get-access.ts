@@ -2,7 +2,7 @@
 import type { BlobSource } from '@shoal/blob-store';
 import type { Digest, ImageReference, Platform } from '@shoal/oci';
 import type { CallOptions, ImageStore, WebReadOptions } from '@shoal/registry-client';
-import type { FileOrigin } from './file-origin.ts';
+import type { FileSource } from './file-source.ts';
 import type { Subject } from './subject/parse-subject.ts';
 
 /** How bytes are reached. */
@@ -46,7 +46,7 @@ export type GetRequest = {
 export type GetFile = {
   /** A path below the directory, checked by whoever makes it; undefined: the caller has to say one. */
   readonly name: string | undefined;
-  readonly origin: FileOrigin;
+  readonly source: FileSource;
 };
 
 export type OpenedGet = {

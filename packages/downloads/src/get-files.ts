@@ -30,7 +30,7 @@ export async function getTo(
   const path = resolve(to);
   await using directory = await HeldDirectory.open(dirname(path));
   const name = titleParts(basename(path))[0];
-  const done = await downloadFile(only.origin, { directory, name }, options);
+  const done = await downloadFile(only.source, { directory, name }, options);
   await options.onFile?.(done);
   return [done];
 }
@@ -51,12 +51,12 @@ export async function getBelow(
 }
 
 async function getOneBelow(
-  { name, origin }: GetFile,
+  { name, source }: GetFile,
   base: HeldDirectory,
   options: DownloadOptions,
 ): Promise<DownloadedFile> {
   if (name === undefined) {
-    throw new SubjectError(`${origin.description} says no name for the file`, {
+    throw new SubjectError(`${source.description} says no name for the file`, {
       remedy: 'say one: -o FILE',
     });
   }
@@ -65,7 +65,7 @@ async function getOneBelow(
   await using held = new AsyncDisposableStack();
   let directory = base;
   for (const part of parts) directory = held.use(await directory.below(part));
-  return await downloadFile(origin, { directory, name: last }, options);
+  return await downloadFile(source, { directory, name: last }, options);
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -1,8 +1,8 @@
 /** Whole files from registries, images and the web: verified, resumable, through whoever shares them. */
 export { type DownloadedFile, type DownloadOptions, downloadFile } from './download-file.ts';
 export * from './errors.ts';
-export type { FileOrigin, SourceBytes } from './file-origin.ts';
-export { addBytes, NO_BYTES } from './file-origin.ts';
+export type { FileSource, SourceBytes } from './file-source.ts';
+export { addBytes, NO_BYTES } from './file-source.ts';
 export type {
   GetAccess,
   GetFile,

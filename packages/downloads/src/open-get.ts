@@ -7,9 +7,9 @@ import type { ImageStore } from '@shoal/registry-client';
 import { selectManifest } from '@shoal/registry-client/stores';
 import { SubjectError } from './errors.ts';
 import type { GetAccess, GetRequest, OpenedGet } from './get-access.ts';
-import { blobOrigin } from './origins/blob-origin.ts';
-import { openImageFile } from './origins/open-image-file.ts';
-import { openWebGet } from './origins/web-origin.ts';
+import { blobFileSource } from './sources/blob-file-source.ts';
+import { openImageFile } from './sources/open-image-file.ts';
+import { openWebGet } from './sources/web-file-source.ts';
 import { checkTitles, layerTitled, titledLayers } from './subject/titled-layers.ts';
 
 /** Throws `ERR_DOWNLOADS_SUBJECT`, `ERR_DOWNLOADS_TITLE`, and what stores and documents do. */
@@ -57,18 +57,18 @@ async function openInStore(
     checkTitles(titled);
     const files = titled.map(({ title, descriptor }) => ({
       name: title,
-      origin: blobOrigin({ store, descriptor, shared }),
+      source: blobFileSource({ store, descriptor, shared }),
     }));
     return { files, isTree: true, close };
   }
   if (isArtifact && path !== undefined) {
     const { title, descriptor } = layerTitled(titled, path, store.description);
-    const origin = blobOrigin({ store, descriptor, shared });
-    return { files: [{ name: lastPart(title), origin }], isTree: false, close };
+    const source = blobFileSource({ store, descriptor, shared });
+    return { files: [{ name: lastPart(title), source }], isTree: false, close };
   }
   if (path !== undefined) {
-    const { origin, close: closeImage } = await openImageFile(store, { ...request, path, shared });
-    return { files: [{ name: lastPart(path), origin }], isTree: false, close: closeImage };
+    const { source, close: closeImage } = await openImageFile(store, { ...request, path, shared });
+    return { files: [{ name: lastPart(path), source }], isTree: false, close: closeImage };
   }
   const [only] = manifest.layers;
   if (only === undefined || manifest.layers.length > 1 || isImage(manifest.config.mediaType)) {
@@ -76,8 +76,8 @@ async function openInStore(
       remedy: 'name a file of it behind a colon, write all of it with shoal unpack, or mount it',
     });
   }
-  const origin = blobOrigin({ store, descriptor: only, shared });
-  return { files: [{ name: digestHex(only.digest), origin }], isTree: false, close };
+  const source = blobFileSource({ store, descriptor: only, shared });
+  return { files: [{ name: digestHex(only.digest), source }], isTree: false, close };
 }
 
 const IMAGE_CONFIGS: readonly string[] = [

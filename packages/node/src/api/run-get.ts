@@ -46,7 +46,7 @@ export async function runGet(
   await using base = await HeldDirectory.open(components.directory);
   const opened = await openGet({ ...order.request, signal }, accessOf(components));
   try {
-    options.onSize(opened.files.reduce((sum, { origin }) => sum + (origin.size ?? 0), 0));
+    options.onSize(opened.files.reduce((sum, { source }) => sum + (source.size ?? 0), 0));
     return await getBelow(placed(opened, order.target), base, {
       ...options,
       replaces: order.replaces,
@@ -62,9 +62,9 @@ export async function runGet(
 function placed({ files, isTree }: OpenedGet, target: readonly string[]): Pick<OpenedGet, 'files'> {
   const path = target.join('/');
   return {
-    files: files.map(({ name = '', origin }) => ({
+    files: files.map(({ name = '', source }) => ({
       name: isTree ? `${path}/${name}` : path,
-      origin,
+      source,
     })),
   };
 }

@@ -1,6 +1,6 @@
 /** A blob's bytes in order, through a source of ranges: some parts are under way at the same time. */
 import type { BlobKey, BlobSource, VerdictListener } from '@shoal/blob-store';
-import type { SourceBytes } from '../file-origin.ts';
+import type { SourceBytes } from '../file-source.ts';
 import { PART_BYTES, PARTS_AHEAD } from '../limits.ts';
 
 export type ReadAheadInput = {

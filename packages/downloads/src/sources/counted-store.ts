@@ -5,7 +5,7 @@
 import { type BlobSource, exactSource } from '@shoal/blob-store';
 import { blobIdOfDigest, type Descriptor, type Digest } from '@shoal/oci';
 import type { CallOptions, ImageStore } from '@shoal/registry-client';
-import { addBytes, NO_BYTES, type SourceBytes } from '../file-origin.ts';
+import { addBytes, NO_BYTES, type SourceBytes } from '../file-source.ts';
 import { splitBytes } from './read-ahead.ts';
 
 export class CountedStore implements ImageStore {

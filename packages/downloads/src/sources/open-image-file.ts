@@ -5,9 +5,9 @@ import { errorCode } from '@shoal/errors';
 import type { Platform } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
 import { SubjectError } from '../errors.ts';
-import type { FileOrigin } from '../file-origin.ts';
+import type { FileSource } from '../file-source.ts';
 import { CountedStore } from './counted-store.ts';
-import { imageFileOrigin } from './image-file-origin.ts';
+import { imageFileSource } from './image-file-source.ts';
 
 export type ImageFileRequest = {
   readonly path: string;
@@ -20,7 +20,7 @@ export type ImageFileRequest = {
 export async function openImageFile(
   store: ImageStore,
   { path, shared, platform, signal }: ImageFileRequest,
-): Promise<{ readonly origin: FileOrigin; readonly close: () => Promise<void> }> {
+): Promise<{ readonly source: FileSource; readonly close: () => Promise<void> }> {
   const counted = new CountedStore(store, shared);
   const image = await openConvertedImageIn(counted, { platform, signal }).catch(
     (error: unknown) => {
@@ -35,10 +35,10 @@ export async function openImageFile(
     },
   );
   counted.knowLayers(image.facts.manifest.layers);
-  const origin = imageFileOrigin({ image, path, takeSources: () => counted.takeSources() });
+  const source = imageFileSource({ image, path, takeSources: () => counted.takeSources() });
   const close = async () => {
     await image.close();
     await shared?.close();
   };
-  return { origin, close };
+  return { source, close };
 }

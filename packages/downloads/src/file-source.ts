@@ -16,7 +16,7 @@ export type PiecesOptions = {
   readonly onSource: (bytes: SourceBytes) => void;
 };
 
-export interface FileOrigin {
+export interface FileSource {
   /** For messages; no secrets. */
   readonly description: string;
   /** Equal text, equal bytes: what was had of it is continued. No secrets: it lies on the disk. */

@@ -2,12 +2,12 @@
 import { type BlobSource, exactSource } from '@shoal/blob-store';
 import { blobIdOfDigest, type Descriptor } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
-import type { FileOrigin, PiecesOptions } from '../file-origin.ts';
+import type { FileSource, PiecesOptions } from '../file-source.ts';
 import { PART_BYTES } from '../limits.ts';
 import { readAhead } from './read-ahead.ts';
 import { SharedVerdicts } from './shared-verdicts.ts';
 
-export type BlobOriginInput = {
+export type BlobFileInput = {
   readonly store: ImageStore;
   readonly descriptor: Descriptor;
   /** Has the bytes of other hosts, too; undefined: the store alone is asked. */
@@ -15,7 +15,7 @@ export type BlobOriginInput = {
 };
 
 /** Neither the store nor the source is closed by it. */
-export function blobOrigin({ store, descriptor, shared }: BlobOriginInput): FileOrigin {
+export function blobFileSource({ store, descriptor, shared }: BlobFileInput): FileSource {
   const { digest, size } = descriptor;
   const verdicts = new SharedVerdicts();
   const source = digest.startsWith('sha256:') ? shared : undefined;

@@ -4,7 +4,7 @@
  */
 import type { ConvertedImage } from '@shoal/converter';
 import { findFile } from '@shoal/converter';
-import type { FileOrigin, SourceBytes } from '../file-origin.ts';
+import type { FileSource, SourceBytes } from '../file-source.ts';
 
 export type ImageFileInput = {
   readonly image: ConvertedImage;
@@ -14,7 +14,7 @@ export type ImageFileInput = {
 };
 
 /** Throws `ERR_CONVERTER_IMAGE_PATH`. */
-export function imageFileOrigin({ image, path, takeSources }: ImageFileInput): FileOrigin {
+export function imageFileSource({ image, path, takeSources }: ImageFileInput): FileSource {
   const inode = findFile(image, path);
   const { description, descriptor } = image.facts;
   return {

@@ -4,7 +4,7 @@
  */
 import { type BlobSource, exactSource, webBlobSource } from '@shoal/blob-store';
 import { blobIdOfDigest, type Digest, sha256Digest } from '@shoal/oci';
-import type { FileOrigin, PiecesOptions } from '../file-origin.ts';
+import type { FileSource, PiecesOptions } from '../file-source.ts';
 import type { GetRequest, OpenedGet, OpenedWebFile, WebAccess } from '../get-access.ts';
 import { readAhead } from './read-ahead.ts';
 import { SharedVerdicts } from './shared-verdicts.ts';
@@ -16,12 +16,12 @@ export async function openWebGet(
 ): Promise<OpenedGet> {
   const file = await access.open(url, signal);
   const shared = sharedSource(url, file, digest, access);
-  const origin = webOrigin(url, file, digest, shared);
+  const source = webFileSource(url, file, digest, shared);
   const close = async () => {
     await shared?.close();
     await file.close();
   };
-  return { files: [{ name: nameOf(url), origin }], isTree: false, close };
+  return { files: [{ name: nameOf(url), source }], isTree: false, close };
 }
 
 /** Only what has a digest and a size can be shared, and only of a server that has ranges. */
@@ -35,12 +35,12 @@ function sharedSource(
   return isShareable && file.hasRanges ? share?.(url, webBlobSource(file)) : undefined;
 }
 
-function webOrigin(
+function webFileSource(
   url: URL,
   file: OpenedWebFile,
   digest: Digest | undefined,
   shared: BlobSource | undefined,
-): FileOrigin {
+): FileSource {
   const { description, size, validator, hasRanges } = file;
   const verdicts = new SharedVerdicts();
   return {
