@@ -41,6 +41,11 @@ export type BlobReadOptions = {
   readonly onVerdict?: (listener: VerdictListener) => void;
 };
 
+/** Whether `onFetched` was told of other hosts, and not of the place that a blob is from. */
+export function isPeerSource(sourceName: string): boolean {
+  return sourceName.startsWith('peer-');
+}
+
 /** The priority of a read at this moment. */
 export function priorityOf({ priority = 'demand' }: BlobReadOptions): Priority {
   return typeof priority === 'function' ? priority() : priority;

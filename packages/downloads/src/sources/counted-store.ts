@@ -6,7 +6,7 @@ import { type BlobSource, exactSource } from '@shoal/blob-store';
 import { blobIdOfDigest, type Descriptor, type Digest } from '@shoal/oci';
 import type { CallOptions, ImageStore } from '@shoal/registry-client';
 import { addBytes, NO_BYTES, type SourceBytes } from '../file-source.ts';
-import { splitBytes } from './read-ahead.ts';
+import { FetchedBytes } from './fetched-bytes.ts';
 
 export class CountedStore implements ImageStore {
   readonly description: string;
@@ -45,18 +45,14 @@ export class CountedStore implements ImageStore {
       this.#count({ local: 0, peers: 0, origin: length });
       return bytes;
     }
-    let peers = 0;
-    let origin = 0;
+    const fetched = new FetchedBytes();
     const { signal } = options;
     const blob = { blobId: blobIdOfDigest(descriptor.digest), sizeBytes };
     const bytes = await this.#shared.read(blob, offset, length, {
       ...(signal === undefined ? {} : { signal }),
-      onFetched: (name, count) => {
-        if (name.startsWith('peer-')) peers += count;
-        else origin += count;
-      },
+      onFetched: fetched.add,
     });
-    this.#count(splitBytes(length, peers, origin));
+    this.#count(fetched.of(length));
     return bytes;
   }
 

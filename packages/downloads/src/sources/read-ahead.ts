@@ -2,6 +2,7 @@
 import type { BlobKey, BlobSource, VerdictListener } from '@shoal/blob-store';
 import type { SourceBytes } from '../file-source.ts';
 import { PART_BYTES, PARTS_AHEAD } from '../limits.ts';
+import { FetchedBytes } from './fetched-bytes.ts';
 
 export type ReadAheadInput = {
   readonly source: BlobSource;
@@ -44,23 +45,11 @@ async function readPart(
   length: number,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  let peers = 0;
-  let origin = 0;
-  const onFetched = (name: string, bytes: number) => {
-    if (name.startsWith('peer-')) peers += bytes;
-    else origin += bytes;
-  };
+  const fetched = new FetchedBytes();
   const bytes = await source.read(blob, offset, length, {
-    ...{ signal, onFetched, onVerdict },
+    ...{ signal, onFetched: fetched.add, onVerdict },
     priority: 'prefetch',
   });
-  onSource(splitBytes(length, peers, origin));
+  onSource(fetched.of(length));
   return bytes;
-}
-
-/** What is fetched in whole pieces for others too, or twice, counts once: the origin's part first. */
-export function splitBytes(length: number, peers: number, origin: number): SourceBytes {
-  const fromOrigin = Math.min(length, origin);
-  const fromPeers = Math.min(length - fromOrigin, peers);
-  return { local: length - fromOrigin - fromPeers, peers: fromPeers, origin: fromOrigin };
 }
