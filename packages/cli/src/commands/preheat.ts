@@ -2,13 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatReference, parseReference } from '@shoal/oci';
 import type { Command } from 'commander';
-import { readAdminToken } from '../admin-token.ts';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { ExitCode } from '../exit-code.ts';
 import { MovingLine } from '../moving-line.ts';
 import { wholeNumberParser } from '../option-values.ts';
 import { formatBytes } from '../quantity-text.ts';
+import { readAdminToken } from '../token-file.ts';
 
 type PreheatOptions = {
   readonly tracker: string;

@@ -5,11 +5,11 @@ import { formatHostPort, type HostPort } from '@shoal/oci/host-port';
 import type { HostGrant, TrackerServer, TrackerServerOptions } from '@shoal/p2p-peer/tracker';
 import type { IdentityPaths } from '@shoal/p2p-peer/trust';
 import { type Command, InvalidArgumentError } from 'commander';
-import { readAdminToken, readPlainToken } from '../admin-token.ts';
 import type { CliContext } from '../context.ts';
 import { sentences } from '../failure.ts';
 import { parseListenAddress } from '../listen-address.ts';
 import { repeated, wholeNumberParser } from '../option-values.ts';
+import { readAdminToken, readPlainToken } from '../token-file.ts';
 
 type TrackerOptions = {
   readonly listen: HostPort;
