@@ -2,6 +2,7 @@
 import { type GetRequest, parseSubject, type Subject, titleParts } from '@shoal/downloads';
 import { type Digest, formatRepository, isDigest, parsePlatform } from '@shoal/oci';
 import * as z from 'zod';
+import { isCovered } from '../config/source-rules.ts';
 import { ApiRequestError } from './errors.ts';
 
 const orderSchema = z.strictObject({
@@ -32,8 +33,7 @@ export function decodeOrder(body: unknown, sources: readonly string[]): GetOrder
   const { what, target, digest, platform, force = false } = parsed.data;
   const subject = parseSubject(what);
   const name = sourceName(subject);
-  const isAllowed = sources.some((rule) => name === rule || name?.startsWith(`${rule}/`) === true);
-  if (!isAllowed) {
+  if (name === undefined || !isCovered(sources, name)) {
     throw new ApiRequestError(403, 'nothing is fetched from there', {
       remedy: 'name the registry or server in sources of the table [api]',
     });

@@ -2,14 +2,11 @@
  * The part of the configuration that lets programs of this host order gets over HTTP. Without `listen`
  * they cannot.
  */
-import { isAbsolute } from 'node:path';
 import { type HostPort, isHostPort, parseHostPort } from '@shoal/oci/host-port';
 import * as z from 'zod';
 import { API_SOURCES_MAX } from '../limits.ts';
-
-const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
-
-const address = z.string().refine(isHostPort, 'must be host:port');
+import { sourceRule } from './source-rules.ts';
+import { absolutePath, address } from './value-schemas.ts';
 
 /** Without TLS the token must not cross a network. */
 function isLoopback(text: string): boolean {
@@ -26,17 +23,7 @@ export const apiTable = {
       tls: absolutePath.optional(),
       token_file: absolutePath.optional(),
       directory: absolutePath.optional(),
-      sources: z
-        .array(
-          z
-            .string()
-            .regex(
-              /^(?:https?:)?[a-z0-9.-]+(?::\d{1,5})?(?:\/[^\s/]+)*$/,
-              'must be host[:port][/path], of a web server https:host[:port][/path]',
-            ),
-        )
-        .max(API_SOURCES_MAX)
-        .optional(),
+      sources: z.array(sourceRule).max(API_SOURCES_MAX).optional(),
     })
     .refine(({ listen, tls }) => listen === undefined || tls !== undefined || isLoopback(listen), {
       path: ['tls'],

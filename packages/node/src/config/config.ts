@@ -4,9 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { isAbsolute } from 'node:path';
 import { errorCode } from '@shoal/errors';
-import { type HostPort, isHostPort, parseHostPort } from '@shoal/oci/host-port';
+import { type HostPort, parseHostPort } from '@shoal/oci/host-port';
 import type { MissPolicy } from '@shoal/snapshotter';
 import { parse } from 'smol-toml';
 import * as z from 'zod';
@@ -22,11 +21,9 @@ import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
 import { type PeerConfig, peerConfigOf, peerTable, withPeerEnvironment } from './peer-config.ts';
 import { type ProxyConfig, proxyConfigOf, proxyTable } from './proxy-config.ts';
 import { type RegistryConfig, registryConfigOf, registryTables } from './registry-config.ts';
+import { absolutePath, address, positiveCount } from './value-schemas.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/shoal/config.toml';
-
-const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
-const byteSize = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 
 const fileSchema = z.strictObject({
   root: absolutePath.optional(),
@@ -35,8 +32,8 @@ const fileSchema = z.strictObject({
   cache: z
     .strictObject({
       directory: absolutePath.optional(),
-      bytes_max: byteSize.optional(),
-      bytes_low: byteSize.optional(),
+      bytes_max: positiveCount.optional(),
+      bytes_low: positiveCount.optional(),
       high_percent: z.number().min(1).max(100).optional(),
       low_percent: z.number().min(1).max(100).optional(),
       unused_days_max: z.number().min(0).max(36_500).optional(),
@@ -61,7 +58,7 @@ const fileSchema = z.strictObject({
   codec: z.strictObject({ threads: z.number().int().min(1).max(64).optional() }).optional(),
   metrics: z
     .strictObject({
-      address: z.string().refine(isHostPort, 'must be host:port').optional(),
+      address: address.optional(),
     })
     .optional(),
   snapshotter: z

@@ -3,7 +3,6 @@
  * `listen` it does not.
  */
 import { isIP } from 'node:net';
-import { isAbsolute } from 'node:path';
 import { isHostPort, parseHostPort } from '@shoal/oci/host-port';
 import type { DiscoveryOptions } from '@shoal/p2p-peer';
 import { type HostFacts, parseHostName } from '@shoal/p2p-peer/host';
@@ -16,10 +15,9 @@ import {
   PEER_BYTES_MAX_DEFAULT,
   PLAIN_BYTES_PER_SECOND_DEFAULT,
 } from '../limits.ts';
+import { sourceRule } from './source-rules.ts';
+import { absolutePath, address, positiveCount } from './value-schemas.ts';
 
-const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
-const address = z.string().refine(isHostPort, 'must be host:port');
-const rate = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 const place = z.string().max(255);
 const hostName = z.string().transform((text, context) => {
   try {
@@ -74,20 +72,10 @@ export const peerTable = {
       zone: place.optional(),
       rack: place.optional(),
       directory: absolutePath.optional(),
-      bytes_max: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
-      upload_bytes_per_second: rate.optional(),
-      download_bytes_per_second: rate.optional(),
-      origins: z
-        .array(
-          z
-            .string()
-            .regex(
-              /^(?:https?:)?[a-z0-9.-]+(?::\d{1,5})?(?:\/[^\s/]+)*$/,
-              'must be host[:port][/path], of a web server https:host[:port][/path]',
-            ),
-        )
-        .max(ORIGINS_MAX)
-        .optional(),
+      bytes_max: positiveCount.optional(),
+      upload_bytes_per_second: positiveCount.optional(),
+      download_bytes_per_second: positiveCount.optional(),
+      origins: z.array(sourceRule).max(ORIGINS_MAX).optional(),
       trackers: z
         .array(z.url({ protocol: /^https$/ }))
         .max(16)
@@ -106,7 +94,7 @@ export const peerTable = {
         .max(1000)
         .optional(),
       plain_listen: address.optional(),
-      plain_bytes_per_second: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+      plain_bytes_per_second: positiveCount.optional(),
       plain_fetch: z.boolean().optional(),
     })
     .refine(({ listen, advertise }) => advertise !== undefined || !isWildcard(listen), {

@@ -2,16 +2,12 @@
  * The part of the configuration that makes the daemon a mirror of registries for the runtimes of its
  * host. Without `listen` it is none.
  */
-import { isAbsolute } from 'node:path';
-import { isHostPort } from '@shoal/oci/host-port';
 import type { AuthMode, UpstreamOptions } from '@shoal/registry-proxy';
 import * as z from 'zod';
+import { absolutePath, address } from './value-schemas.ts';
 
 const MODES = ['challenge', 'own', 'node'] as const satisfies readonly AuthMode[];
 const UPSTREAMS_MAX = 64;
-
-const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
-const address = z.string().refine(isHostPort, 'must be host:port');
 
 const upstreamSchema = z.strictObject({
   name: z.string().min(1).max(255),

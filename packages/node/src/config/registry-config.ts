@@ -7,18 +7,17 @@ import { parseReference } from '@shoal/oci';
 import type { StaticRegistry } from '@shoal/registry-client';
 import * as z from 'zod';
 import { REMEMBER_DAYS_DEFAULT } from '../limits.ts';
+import { absolutePath, positiveCount } from './value-schemas.ts';
 
 const DEFAULT_CONFIG_PATH = '/etc/containerd/certs.d';
 const DEFAULT_RUNTIME = '/run/containerd/containerd.sock';
 const DEFAULT_PROVIDER_DIRECTORY =
   '/usr/libexec/kubernetes/kubelet-plugins/credential-provider/exec';
 
-const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
-
 const registrySchema = z
   .strictObject({
-    bytes_per_second: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
-    reads_per_second: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+    bytes_per_second: positiveCount.optional(),
+    reads_per_second: positiveCount.optional(),
     docker_config: absolutePath.optional(),
     ca_file: absolutePath.optional(),
     config_path: z

@@ -8,6 +8,7 @@ import { parseReference } from '@shoal/oci';
 import type { HomeOrigin } from '@shoal/p2p-peer';
 import type { ImageAccess } from '@shoal/snapshotter';
 import { LRUCache } from 'lru-cache';
+import { isCovered } from '../config/source-rules.ts';
 import { ORIGINS_OPEN_MAX } from '../limits.ts';
 import { urlOfName } from './url-name.ts';
 import { webOriginOf } from './web-origin.ts';
@@ -36,9 +37,7 @@ export class OriginSources {
 
   /** `isRead`: this host reads from there for itself. Undefined where nothing is fetched for others. */
   of(repository: string, isRead: boolean): HomeOrigin | undefined {
-    const isBelieved = this.#input.rules.some(
-      (rule) => repository === rule || repository.startsWith(`${rule}/`),
-    );
+    const isBelieved = isCovered(this.#input.rules, repository);
     if (!isBelieved && !isRead) return undefined;
     const url = urlOfName(repository);
     if (url === undefined && !isRepository(repository)) return undefined;
