@@ -30,6 +30,10 @@ export const ANSWER_TIMEOUT_MS = 20_000;
 export const SECOND_SIGNAL_MS_MIN = 1_000;
 /** Connections to the metrics address: a few scrapers. */
 export const METRICS_CONNECTIONS_MAX = 16;
+/** How long a scraper may take to send its request: one packet. */
+export const METRICS_REQUEST_TIMEOUT_MS = 10_000;
+/** How long a connection to the metrics address stays between requests: scrapers come every 15 to 30 seconds. */
+export const METRICS_KEEP_ALIVE_MS = 30_000;
 /** A CRI pull request that is looked into; real ones are below 100 KiB. */
 export const PULL_REQUEST_BYTES_MAX = 1 << 20;
 /** Calls of one connection to the image service at the same time; more wait. */
@@ -104,6 +108,12 @@ export const API_CONNECTIONS_MAX = 64;
 export const API_BODY_BYTES_MAX = 64 << 10;
 /** Headers of a request to the API. */
 export const API_HEADER_BYTES_MAX = 16 << 10;
+/** How long a handshake with the API, or the head of a request, may take: programs of this host, or near it. */
+export const API_HEAD_TIMEOUT_MS = 5_000;
+/** How long the whole request may take, with a body of some KiB. */
+export const API_REQUEST_TIMEOUT_MS = 10_000;
+/** How long a connection to the API stays between requests: orders are few, who waits for one asks each second or so. */
+export const API_KEEP_ALIVE_MS = 5_000;
 /** Gets at the same time; each reads and writes 16 MiB ahead at most. */
 export const GETS_RUNNING_MAX = 2;
 /** Gets that wait for their turn; who asks for more is told to come again. */

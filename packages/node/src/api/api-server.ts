@@ -8,7 +8,15 @@ import { formatHostPort } from '@shoal/oci/host-port';
 import type { IdentityFiles } from '@shoal/p2p-peer/trust';
 import type { ApiConfig } from '../config/api-config.ts';
 import { encodeError } from '../control/control-errors.ts';
-import { API_BODY_BYTES_MAX, API_CONNECTIONS_MAX, API_HEADER_BYTES_MAX } from '../limits.ts';
+import {
+  API_BODY_BYTES_MAX,
+  API_CONNECTIONS_MAX,
+  API_HEAD_TIMEOUT_MS,
+  API_HEADER_BYTES_MAX,
+  API_KEEP_ALIVE_MS,
+  API_REQUEST_TIMEOUT_MS,
+} from '../limits.ts';
+import { closeAtOnce, listenAt, portOf } from '../listening.ts';
 import { createSecureServer, createServer } from '../node-http.ts';
 import { checkToken, readToken } from './api-token.ts';
 import { ApiRequestError } from './errors.ts';
@@ -43,10 +51,7 @@ export class ApiServer implements AsyncDisposable {
     const server = openServer(tls);
     server.maxConnections = API_CONNECTIONS_MAX;
     const api = new ApiServer(config, tasks, server);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once('error', reject);
-    server.listen(config.address.port, config.address.host, resolve);
-    await promise;
+    await listenAt(server, config.address);
     return api;
   }
 
@@ -59,9 +64,7 @@ export class ApiServer implements AsyncDisposable {
 
   /** `host:port`, with the port that the system chose for 0. */
   get address(): string {
-    const address = this.#server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    return formatHostPort({ ...this.#config.address, port });
+    return formatHostPort({ ...this.#config.address, port: portOf(this.#server) });
   }
 
   async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -90,15 +93,8 @@ export class ApiServer implements AsyncDisposable {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= closeAtOnce(this.#server);
     return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#server.close(() => resolve());
-    this.#server.closeAllConnections();
-    await promise;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -108,14 +104,16 @@ export class ApiServer implements AsyncDisposable {
 
 const HTTP_OPTIONS = {
   maxHeaderSize: API_HEADER_BYTES_MAX,
-  ...{ requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 },
+  requestTimeout: API_REQUEST_TIMEOUT_MS,
+  headersTimeout: API_HEAD_TIMEOUT_MS,
+  keepAliveTimeout: API_KEEP_ALIVE_MS,
 } as const;
 
 /** With certificates as they are at the moment. */
 function openServer(tls: IdentityFiles | undefined): Server {
   if (tls === undefined) return createServer(HTTP_OPTIONS);
   const { cert, key } = tls.current;
-  const own = { minVersion: 'TLSv1.2', handshakeTimeout: 5_000 } as const;
+  const own = { minVersion: 'TLSv1.2', handshakeTimeout: API_HEAD_TIMEOUT_MS } as const;
   const server = createSecureServer({ ...HTTP_OPTIONS, ...own, cert, key });
   const stop = tls.onChange((now) =>
     server.setSecureContext({ minVersion: own.minVersion, cert: now.cert, key: now.key }),

@@ -5,7 +5,12 @@
 import type { Server, ServerResponse } from 'node:http';
 import { formatHostPort, type HostPort } from '@shoal/oci/host-port';
 import { MetricsAddressError } from '../errors.ts';
-import { METRICS_CONNECTIONS_MAX } from '../limits.ts';
+import {
+  METRICS_CONNECTIONS_MAX,
+  METRICS_KEEP_ALIVE_MS,
+  METRICS_REQUEST_TIMEOUT_MS,
+} from '../limits.ts';
+import { closeAtOnce, listenAt, portOf } from '../listening.ts';
 import type { Log } from '../log/log.ts';
 import { createServer } from '../node-http.ts';
 import type { Metrics } from './metrics.ts';
@@ -20,16 +25,16 @@ export class MetricsServer implements AsyncDisposable {
 
   /** @throws MetricsAddressError */
   static async listen(address: HostPort, metrics: Metrics, log: Log): Promise<MetricsServer> {
-    const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 30_000 });
+    const server = createServer({
+      requestTimeout: METRICS_REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: METRICS_KEEP_ALIVE_MS,
+    });
     server.maxConnections = METRICS_CONNECTIONS_MAX;
     server.on('request', ({ method, url }, response) => {
       if (method === 'GET' && url === '/metrics') void answer(response, metrics, log);
       else response.writeHead(404, { 'content-length': 0 }).end();
     });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once('error', reject);
-    server.listen(address.port, address.host, resolve);
-    await promise.catch((error: unknown) => {
+    await listenAt(server, address).catch((error: unknown) => {
       throw new MetricsAddressError(formatHostPort(address), { cause: error });
     });
     return new MetricsServer(server);
@@ -37,20 +42,12 @@ export class MetricsServer implements AsyncDisposable {
 
   /** Where it listens: with the port that the system chose for 0. */
   get port(): number {
-    const address = this.#server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
+    return portOf(this.#server);
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= closeAtOnce(this.#server);
     return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#server.close(() => resolve());
-    this.#server.closeAllConnections();
-    await promise;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
