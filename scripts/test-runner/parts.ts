@@ -56,6 +56,7 @@ export const LONGEST = [
   'test/bench-slice.test.ts',
   'test/long/memory.test.ts',
   'test/mount/standard-clients.test.ts',
+  'test/mount/peer-network.test.ts',
   'test/mount/daemon-life.test.ts',
   'test/mount/faults.test.ts',
   'test/mount/upgrade.test.ts',

@@ -1,8 +1,8 @@
 /**
  * Twenty hosts, each in a network namespace with a link of its own, mount one image at the same time
  * and read all of it: every byte right, and what leaves the registry is about what one host needs.
- * Then the same while a third of them is killed, while the seeds are, and while the network is cut
- * and joined again.
+ * Then the same while a third of them is killed, while the seeds are, and the trackers with them,
+ * while the network is cut and joined again, and beside slow hosts.
  */
 
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { requireMounts, requireTool, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { buildRelease, unpackRelease } from '../support/built-release.ts';
-import { startTogether, type TogetherOptions } from '../support/start-together.ts';
+import { killAll, startTogether, type TogetherOptions } from '../support/start-together.ts';
 
 t.setTimeout(3_500_000);
 
@@ -45,7 +45,14 @@ together('a third of the hosts is killed while the others read', {
 together('the seeds are killed while they read', {
   meanwhile: async ({ seeds }) => {
     await sleep(1000);
-    for (const { program } of seeds) await program.stop('SIGKILL');
+    await killAll(seeds);
+  },
+});
+
+together('trackers and seeds are killed while they read', {
+  meanwhile: async ({ seeds, trackers }) => {
+    await sleep(1000);
+    await killAll([...trackers, ...seeds]);
   },
 });
 
@@ -58,3 +65,5 @@ together('half of the hosts is cut off for a while', {
     for (const { network } of half) await network.join();
   },
 });
+
+together('two hosts have slow links', { slow: { hosts: 2, megabits: 10 } });

@@ -4,23 +4,28 @@
  */
 import { requireMounts, requireTool } from '@shoal/test-kit';
 import t from 'tap';
-import { startTogether } from '../support/start-together.ts';
+import { killAll, startTogether } from '../support/start-together.ts';
 
 t.setTimeout(300_000);
 
-const image = { files: 4, fileBytes: 2_000_000, megabits: 1000, egressTimesMax: undefined };
+const network = { megabits: 1000, egressTimesMax: undefined };
+const image = { ...network, files: 4, fileBytes: 2_000_000 };
 
 t.test('hosts start one image together', async (t) => {
   if (!requireMounts(t) || !requireTool(t, 'docker-registry')) return;
   await startTogether(t, { ...image, hosts: 3, seeds: 1 });
 });
 
-t.test('the seed is killed while they read', async (t) => {
+t.test('the tracker and the seed are killed while they read', async (t) => {
   if (!requireMounts(t) || !requireTool(t, 'docker-registry')) return;
   await startTogether(t, {
-    ...{ ...image, hosts: 2, seeds: 1 },
-    meanwhile: async ({ seeds }) => {
-      for (const { program } of seeds) await program.stop('SIGKILL');
-    },
+    ...{ ...image, hosts: 2, seeds: 1, trackers: 1 },
+    meanwhile: ({ seeds, trackers }) => killAll([...trackers, ...seeds]),
   });
+});
+
+t.test('one of the hosts has a slow link', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'docker-registry')) return;
+  const slow = { hosts: 1, megabits: 10 };
+  await startTogether(t, { ...image, fileBytes: 1_000_000, hosts: 3, seeds: 1, slow });
 });

@@ -36,7 +36,7 @@ t.test('clients fetch from a daemon, and a daemon from clients', async (t) => {
   const right = async (mountpoint: string, file: string) =>
     (await digestBySha256sum(join(mountpoint, file))) === digestOfFile(join(network.source, file));
 
-  const host = await network.add('a', 'peer', PLAIN);
+  const host = await network.add('a', 'peer', { more: PLAIN });
   await host.mount();
   for (const file of Object.keys(FILES)) t.ok(await right(host.mountpoint, file), file);
   const plainOf = async () => (await peerOf(host)).plain;
@@ -62,7 +62,8 @@ t.test('clients fetch from a daemon, and a daemon from clients', async (t) => {
     mkdirSync(directory, { recursive: true });
     copyFileSync(join(fetched(client), blobId), join(directory, blobId));
     if (client === 'libtorrent') copyFileSync(`${fetched(client)}.torrent`, `${directory}.torrent`);
-    const reader = await network.add(`reads-${client}`, 'peer', [...PLAIN, 'plain_fetch = true']);
+    const more = [...PLAIN, 'plain_fetch = true'];
+    const reader = await network.add(`reads-${client}`, 'peer', { more });
     await reader.mount();
     t.ok(await right(reader.mountpoint, 'small'), 'the registry gives what is read first');
     const seeding = await startClient(t, await network.addMachine(), {

@@ -13,6 +13,7 @@ import { PeerAuthority, peerConfigText, seedText, writePlainHttp } from './peer-
 import { root as checkout } from './source-files.ts';
 
 export type PeerNetworkOptions = {
+  /** Of the image; where there are none, nothing is converted. */
   readonly files: Readonly<Record<string, number>>;
   /** Of every link, each way. */
   readonly megabits: number;
@@ -24,12 +25,23 @@ export type PeerNetworkOptions = {
   readonly hasTorrents?: boolean;
 };
 
+export type PeerMachineOptions = {
+  /** Of its link. @default that of all others */
+  readonly megabits?: number | undefined;
+  /** Mirrors the registry. @default false */
+  readonly isMirror?: boolean;
+  /** More lines of `[peer]`. */
+  readonly more?: readonly string[];
+};
+
 export type TrackerMachine = { readonly network: NetworkHost; readonly program: OwnProgram };
 
 export type PeerMachine = {
   readonly name: string;
   readonly network: NetworkHost;
   readonly program: OwnProgram;
+  /** Where it listens for hosts. */
+  readonly address: string;
   /** Where `mount` puts the image. */
   readonly mountpoint: string;
   mount(): Promise<void>;
@@ -57,6 +69,8 @@ export class PeerNetwork {
   readonly trackers: TrackerMachine[] = [];
   /** What the image was made of. */
   readonly source: string;
+  /** Of the image, in the registry. */
+  readonly repository = 'shared/image';
   readonly reference: string;
 
   /** Needs root, `docker-registry` and `nsenter`. */
@@ -72,11 +86,7 @@ export class PeerNetwork {
     const world = new PeerNetwork(t, {
       ...{ directory, network, authority, registry, megabits, program: shoal },
     });
-    writeFiles(world.source, files);
-    const [program = '', ...args] = [...launcher, SHOAL, 'convert', '--plain-http'];
-    const images = ['--source', `dir:${world.source}`, '--target', world.reference];
-    const torrents = hasTorrents ? ['--torrent'] : [];
-    await runChecked(program, [...args, ...images, ...torrents], { timeoutMs: 600_000 });
+    if (Object.keys(files).length > 0) await world.#convert(files, hasTorrents);
     for (let number = 1; number <= (options.trackers ?? 0); number++) {
       world.trackers.push(await world.#startTracker(`tracker-${number}`));
     }
@@ -87,7 +97,16 @@ export class PeerNetwork {
     this.#t = t;
     this.#parts = parts;
     this.source = join(parts.directory, 'source');
-    this.reference = `${parts.registry.address}:${REGISTRY_PORT}/shared/image:latest`;
+    this.reference = `${this.registryHost}/${this.repository}:latest`;
+  }
+
+  async #convert(files: Readonly<Record<string, number>>, hasTorrents: boolean): Promise<void> {
+    writeFiles(this.source, files);
+    const { launcher } = this.#parts.registry;
+    const [program = '', ...args] = [...launcher, SHOAL, 'convert', '--plain-http'];
+    const images = ['--source', `dir:${this.source}`, '--target', this.reference];
+    const torrents = hasTorrents ? ['--torrent'] : [];
+    await runChecked(program, [...args, ...images, ...torrents], { timeoutMs: 600_000 });
   }
 
   get registry(): NetworkHost {
@@ -98,14 +117,23 @@ export class PeerNetwork {
     return this.#parts.authority;
   }
 
+  /** `address:port` of the registry. */
+  get registryHost(): string {
+    return `${this.#parts.registry.address}:${REGISTRY_PORT}`;
+  }
+
+  get trackerAddresses(): readonly string[] {
+    return this.trackers.map(({ network: { address } }) => `https://${address}:${TRACKER_PORT}`);
+  }
+
   /** Files of one host. */
   homeOf(name: string): string {
     return join(this.#parts.directory, name);
   }
 
   /** A machine without a daemon. */
-  addMachine(): Promise<NetworkHost> {
-    return this.#parts.network.add(this.#parts.megabits);
+  addMachine(megabits = this.#parts.megabits): Promise<NetworkHost> {
+    return this.#parts.network.add(megabits);
   }
 
   /** What the registry's link has carried outwards. */
@@ -113,21 +141,19 @@ export class PeerNetwork {
     return this.#parts.registry.bytesSent();
   }
 
-  /** Starts the daemon of one more host, which knows the seeds that run already. `more`: lines of `[peer]`. */
-  async add(name: string, role: HostRole, more: readonly string[] = []): Promise<PeerMachine> {
-    const { authority, registry } = this.#parts;
-    const own = await this.addMachine();
+  /** Starts the daemon of one more host, which knows the seeds that run already. */
+  async add(name: string, role: HostRole, options: PeerMachineOptions = {}): Promise<PeerMachine> {
+    const { megabits, isMirror = false, more = [] } = options;
+    const own = await this.addMachine(megabits);
     const home = this.homeOf(name);
-    await authority.admit(home, name, role);
-    const registryHost = `${registry.address}:${REGISTRY_PORT}`;
+    await this.authority.admit(home, name, role);
+    const { registryHost } = this;
     writePlainHttp(home, registryHost);
     const listen = `${own.address}:${PEER_PORT}`;
     const configFile = join(home, 'config.toml');
-    const trackers = this.trackers.map(
-      ({ network: { address } }) => `https://${address}:${TRACKER_PORT}`,
-    );
-    const known = { seeds: this.#seeds, trackers };
-    writeFileSync(configFile, peerConfigText({ home, listen, registryHost, ...known, more }));
+    const known = { seeds: this.#seeds, trackers: this.trackerAddresses };
+    const text = peerConfigText({ home, listen, registryHost, ...known, isMirror, more });
+    writeFileSync(configFile, text);
     const machine = await this.#start(name, own, home, configFile);
     if (role === 'seed') this.#seeds.push(seedText(name, listen));
     return machine;
@@ -175,6 +201,7 @@ export class PeerNetwork {
     const source = { plainHttp: true };
     return {
       ...{ name, network, program: daemon, mountpoint },
+      address: `${network.address}:${PEER_PORT}`,
       mount: async () => {
         await client.mount({ reference: this.reference, mountpoint, source });
       },
