@@ -2,7 +2,8 @@
  * Twenty hosts, each in a network namespace with a link of its own, mount one image at the same time
  * and read all of it: every byte right, and what leaves the registry is about what one host needs.
  * Then the same while a third of them is killed, while the seeds are, and the trackers with them,
- * while the network is cut and joined again, and beside slow hosts.
+ * while the network is cut and joined again, and beside slow hosts; and the same by pulls of an
+ * image that nobody has converted.
  */
 
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { requireMounts, requireTool, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { buildRelease, unpackRelease } from '../support/built-release.ts';
+import { pullTogether } from '../support/pull-together.ts';
 import { killAll, startTogether, type TogetherOptions } from '../support/start-together.ts';
 
 t.setTimeout(3_500_000);
@@ -67,3 +69,9 @@ together('half of the hosts is cut off for a while', {
 });
 
 together('two hosts have slow links', { slow: { hosts: 2, megabits: 10 } });
+
+t.test(`${HOSTS} hosts pull one image together that nobody has converted`, async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'docker-registry', 'skopeo')) return;
+  const image = { layers: 8, layerBytes: 8_000_000, egressTimesMax: 1.2 };
+  await pullTogether(t, { ...common, program, ...image });
+});

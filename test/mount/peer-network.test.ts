@@ -4,6 +4,7 @@
  */
 import { requireMounts, requireTool } from '@shoal/test-kit';
 import t from 'tap';
+import { pullTogether } from '../support/pull-together.ts';
 import { killAll, startTogether } from '../support/start-together.ts';
 
 t.setTimeout(300_000);
@@ -28,4 +29,9 @@ t.test('one of the hosts has a slow link', async (t) => {
   if (!requireMounts(t) || !requireTool(t, 'docker-registry')) return;
   const slow = { hosts: 1, megabits: 10 };
   await startTogether(t, { ...image, fileBytes: 1_000_000, hosts: 3, seeds: 1, slow });
+});
+
+t.test('hosts pull one image together that nobody has converted', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'docker-registry', 'skopeo')) return;
+  await pullTogether(t, { ...network, hosts: 3, seeds: 1, layers: 3, layerBytes: 2_000_000 });
 });
