@@ -58,6 +58,7 @@ export const LONGEST = [
   'test/mount/standard-clients.test.ts',
   'test/mount/peer-network.test.ts',
   'test/mount/daemon-life.test.ts',
+  'test/mount/hostile-peers.test.ts',
   'test/mount/faults.test.ts',
   'test/mount/upgrade.test.ts',
   'test/mount/restart.test.ts',

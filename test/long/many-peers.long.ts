@@ -2,8 +2,8 @@
  * Twenty hosts, each in a network namespace with a link of its own, mount one image at the same time
  * and read all of it: every byte right, and what leaves the registry is about what one host needs.
  * Then the same while a third of them is killed, while the seeds are, and the trackers with them,
- * while the network is cut and joined again, and beside slow hosts; and the same by pulls of an
- * image that nobody has converted.
+ * while the network is cut and joined again, beside slow hosts and hostile ones; and the same by pulls
+ * of an image that nobody has converted.
  */
 
 import { join } from 'node:path';
@@ -11,8 +11,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { requireMounts, requireTool, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { buildRelease, unpackRelease } from '../support/built-release.ts';
+import { startAmongLiars, startUnderFlood } from '../support/hostile-together.ts';
 import { pullTogether } from '../support/pull-together.ts';
-import { killAll, startTogether, type TogetherOptions } from '../support/start-together.ts';
+import {
+  type Asserting,
+  killAll,
+  startTogether,
+  type TogetherOptions,
+} from '../support/start-together.ts';
 
 t.setTimeout(3_500_000);
 
@@ -31,10 +37,14 @@ const directory = temporaryDirectory(t);
 const release = await buildRelease(join(directory, 'release'));
 const program = join(await unpackRelease(release, join(directory, 'tree')), 'bin', 'shoal');
 
-function together(name: string, options: Partial<TogetherOptions>): void {
+function together(
+  name: string,
+  options: Partial<TogetherOptions>,
+  start: (t: Asserting, options: TogetherOptions) => Promise<void> = startTogether,
+): void {
   t.test(name, async (t) => {
     if (!requireMounts(t) || !requireTool(t, 'docker-registry')) return;
-    await startTogether(t, { ...common, program, egressTimesMax: undefined, ...options });
+    await start(t, { ...common, program, egressTimesMax: undefined, ...options });
   });
 }
 
@@ -69,6 +79,14 @@ together('half of the hosts is cut off for a while', {
 });
 
 together('two hosts have slow links', { slow: { hosts: 2, megabits: 10 } });
+
+together(
+  'hosts that say they hold everything send other bytes, refuse, or never answer',
+  {},
+  startAmongLiars,
+);
+
+together('a host floods all others', {}, (t, options) => startUnderFlood(t, options, 4));
 
 t.test(`${HOSTS} hosts pull one image together that nobody has converted`, async (t) => {
   if (!requireMounts(t) || !requireTool(t, 'docker-registry', 'skopeo')) return;

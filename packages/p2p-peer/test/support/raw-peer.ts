@@ -2,16 +2,17 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { BlobId } from '@shoal/oci';
 import { until } from '@shoal/test-kit';
 import { type PeerId, peerIdOf } from '../../src/identity/peer-id.ts';
-import type { SwarmId } from '../../src/identity/swarm-id.ts';
+import { type SwarmId, swarmIdOf } from '../../src/identity/swarm-id.ts';
 import { encodeBencode } from '../../src/torrent/bencode.ts';
 import {
   encodeHostHandshake,
   HOST_HANDSHAKE_KEY,
 } from '../../src/wire/extension/host-handshake.ts';
 import type { TestHost } from './test-cluster.ts';
-import { BLOB_ID, REPOSITORY, SWARM } from './wire-pair.ts';
+import { BLOB_ID, REPOSITORY } from './wire-pair.ts';
 
 const HANDSHAKE_BYTES = 68;
 const PROTOCOL = Buffer.from('\u0013BitTorrent protocol', 'latin1');
@@ -119,14 +120,17 @@ export function hostHello(
     readonly token?: string;
     readonly repository?: string;
     readonly peerId?: PeerId;
+    /** @default the one of these tests */
+    readonly blobId?: BlobId;
     readonly blobBytes: number;
   },
 ): Buffer[] {
+  const { blobId = BLOB_ID, blobBytes } = changes;
   const host = encodeHostHandshake({
     facts: { ...self, ...changes.facts },
     token: changes.token ?? trust.token() ?? '',
     repository: changes.repository ?? REPOSITORY,
-    blob: { blobId: BLOB_ID, blobBytes: changes.blobBytes },
+    blob: { blobId, blobBytes },
   });
   const extended = encodeBencode(
     new Map([
@@ -134,5 +138,9 @@ export function hostHello(
       [HOST_HANDSHAKE_KEY, host],
     ]),
   );
-  return [handshakeBytes(SWARM, changes.peerId ?? peerIdOf(self.host)), extendedBytes(0, extended)];
+  const swarmId = swarmIdOf(blobId);
+  return [
+    handshakeBytes(swarmId, changes.peerId ?? peerIdOf(self.host)),
+    extendedBytes(0, extended),
+  ];
 }
