@@ -53,6 +53,8 @@ export const DEPOSITS_MAX = 4096;
 export const STORE_LOW_PERCENT = 90;
 /** Freed on a full disk at a time. */
 export const STORE_FULL_EVICT_BYTES = 64 << 20;
+/** How long a host is known that no tracker names any more. */
+export const HOST_KNOWN_MS = 60_000;
 /** Hosts of a cluster that one remembers; a few hundred bytes each. */
 export const DIRECTORY_HOSTS_MAX = 16_384;
 /** Addresses that one service may have: a host of each is asked who it is. */

@@ -3,6 +3,8 @@
  * asks the trackers who they are, dials the ones the policy chooses, drops the useless. Nothing waits
  * for it: a read that finds nobody asks the homes.
  */
+
+import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts, HostName } from '../identity/host.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
 import {
@@ -16,7 +18,6 @@ import { NeighbourPolicy } from '../select/neighbour-policy.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import type { AnnounceEvent } from '../tracker/client/announce-text.ts';
 import type { TrackerClient } from '../tracker/client/tracker-client.ts';
-import type { HostDirectory } from './host-directory.ts';
 
 export type NeighbourhoodInput = {
   readonly directory: HostDirectory;

@@ -15,9 +15,9 @@ import {
   PLAIN_SOURCES_PER_BLOB_MAX,
   PUBLIC_CHECK_MS,
 } from '../limits.ts';
-import type { SwarmTable } from '../peer/swarm-table.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Swarm } from '../swarm/swarm.ts';
+import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { AnnounceEvent } from '../tracker/client/announce-text.ts';
 import type { TrackerClient } from '../tracker/client/tracker-client.ts';
 import type { FoundPeer } from '../tracker/found-peers.ts';

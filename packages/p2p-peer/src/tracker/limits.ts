@@ -94,5 +94,3 @@ export const TRACKER_RETRY_MS_MIN = 500;
 export const TRACKER_RETRY_MS_MAX = 15_000;
 /** Connections of a host to one tracker: a report does not wait for an announce. */
 export const TRACKER_LINK_CONNECTIONS_MAX = 2;
-/** How long a host is known that no tracker names any more. */
-export const HOST_KNOWN_MS = 60_000;
