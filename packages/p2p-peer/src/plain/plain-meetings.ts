@@ -4,6 +4,7 @@
  * what any host sends: only by the digests of chunks.
  */
 import { RunningTasks } from '@shoal/concurrency';
+import { formatHostPort } from '@shoal/oci/host-port';
 import { LRUCache } from 'lru-cache';
 import { isHostPeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
@@ -159,5 +160,5 @@ function intervalMs({ firstAtMs, lastAtMs }: Announced): number {
 }
 
 function addressOf({ ip, port }: FoundPeer): string {
-  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+  return formatHostPort({ host: ip, port });
 }
