@@ -4,6 +4,7 @@
  * for it: a read that finds nobody asks the homes.
  */
 
+import { RunningTasks } from '@shoal/concurrency';
 import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts, HostName } from '../identity/host.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
@@ -45,7 +46,7 @@ export class Neighbourhood implements AsyncDisposable {
   readonly #policy: NeighbourPolicy;
   readonly #attended = new Map<Swarm, Attended>();
   readonly #timer: NodeJS.Timeout;
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new RunningTasks();
 
   constructor(input: NeighbourhoodInput) {
     const { directory, random } = input;
@@ -89,7 +90,7 @@ export class Neighbourhood implements AsyncDisposable {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     for (const swarm of [...this.#attended.keys()]) this.leave(swarm);
-    await Promise.allSettled(this.#running);
+    await this.#running.ended();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -144,8 +145,7 @@ export class Neighbourhood implements AsyncDisposable {
   }
 
   #run(task: Promise<void>): void {
-    const running = task.catch(() => {}).finally(() => this.#running.delete(running));
-    this.#running.add(running);
+    this.#running.add(task.catch(() => {}));
   }
 }
 
