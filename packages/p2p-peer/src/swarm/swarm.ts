@@ -74,8 +74,8 @@ export class Swarm implements AsyncDisposable {
   readonly #server: SwarmServer;
   /** Somebody sent wrong bytes of these: they come from the origin until they are held. */
   readonly #disputed = new RangeSet();
-  /** Reads that show what is in a repository. */
   readonly #closing = new AbortController();
+  /** Reads that show what is in a repository. */
   readonly #proofs = new Map<BlobSource, Promise<void>>();
   readonly #accusations = new Accusations();
   #repository: string | undefined;
