@@ -16,3 +16,4 @@ export type { HomeOrigin, HomeOriginOf } from './swarm/home-reads.ts';
 export { PreheatOrders, type PreheatOrdersOptions } from './tracker/client/preheat-orders.ts';
 export { TrackerClient, type TrackerClientOptions } from './tracker/client/tracker-client.ts';
 export type { PreheatOrder, PreheatProgress } from './tracker/host-report.ts';
+export { JsonLinesWireLog } from './wire/wire-log.ts';

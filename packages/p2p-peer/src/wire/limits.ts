@@ -69,3 +69,5 @@ export const SILENCE_MS_MAX = 150_000;
 export const STALL_MS_MAX = 120_000;
 /** Lines of a wire log that wait to be written; more are dropped and counted. */
 export const WIRE_LOG_BYTES_MAX = 4 << 20;
+/** What a wire log writes until the daemon ends: others decide how many messages come. */
+export const WIRE_LOG_FILE_BYTES_MAX = 2 ** 30;
