@@ -1,5 +1,6 @@
 /** Daemons on one machine mount one image, and have each other's bytes instead of the registry's. */
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseManifest } from '@shoal/oci';
 import { requireMounts, until } from '@shoal/test-kit';
@@ -13,7 +14,7 @@ t.setTimeout(300_000);
 
 t.test('three hosts read one image, and have bytes of each other', async (t) => {
   if (!requireMounts(t)) return;
-  const world = await PeerWorld.open(t, { files: FILES });
+  const world = await PeerWorld.open(t, { files: FILES, hasWireLogs: true });
   await world.host('seed', 'seed');
   const hosts = await Promise.all(['a', 'b', 'c'].map((name) => world.host(name, 'peer')));
   for (const host of hosts) {
@@ -33,6 +34,14 @@ t.test('three hosts read one image, and have bytes of each other', async (t) => 
   const moved = await Promise.all(hosts.map(async (host) => movedBytes(await peerOf(host))));
   t.comment(`each host has moved ${moved}, the registry has sent ${world.bytesSent} bytes`);
   t.ok((await fromHosts(hosts)) > 0, 'they had bytes of each other');
+  for (const name of ['seed', 'a']) {
+    const log = () => readFileSync(world.wireLogOf(name), 'utf8');
+    await until('blocks are in the wire log', async () => log().includes('"type":"piece"'));
+    const [first = ''] = log().split('\n');
+    t.match(JSON.parse(first), { at: /Z$/, direction: /^(?:in|out)$/, type: 'handshake' });
+    const tokens = ['seed', 'a', 'b', 'c'].map((each) => world.tokenOf(each).slice(20, 60));
+    t.notOk(tokens.some((token) => token.length < 40 || log().includes(token)));
+  }
 });
 
 t.test('layers that nobody has converted come through the mirror and the peers', async (t) => {

@@ -1,5 +1,5 @@
 /** Daemons on loopback that share one image, and a registry that counts. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostRole, PeerStatus } from '@shoal/p2p-peer';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
@@ -21,6 +21,8 @@ export type PeerWorldOptions = {
   readonly discovery?: string;
   /** Servers without TLS whose files are fetched for others, too. @default none */
   readonly webHosts?: readonly string[];
+  /** Each host has one: `wireLogOf` says where. @default false */
+  readonly hasWireLogs?: boolean;
 };
 
 type Parts = {
@@ -29,6 +31,7 @@ type Parts = {
   readonly registryHost: string;
   readonly discovery: string | undefined;
   readonly webHosts: readonly string[];
+  readonly hasWireLogs: boolean;
   /** Bytes of the blobs that were asked for, one by one. */
   readonly sent: readonly number[];
 };
@@ -45,7 +48,7 @@ export class PeerWorld {
   readonly registryHost: string;
 
   static async open(t: TestScope, options: PeerWorldOptions): Promise<PeerWorld> {
-    const { files, discovery, webHosts = [] } = options;
+    const { files, discovery, webHosts = [], hasWireLogs = false } = options;
     const directory = temporaryDirectory(t);
     const sent: number[] = [];
     const registry = await EmbeddedRegistry.listen({
@@ -56,6 +59,7 @@ export class PeerWorld {
     t.teardown(() => registry.close());
     const world = new PeerWorld(t, {
       ...{ directory, sent, registryHost: registry.host, discovery, webHosts },
+      hasWireLogs,
       authority: await PeerAuthority.open(join(directory, 'authority')),
     });
     writeFiles(world.source, files);
@@ -74,19 +78,28 @@ export class PeerWorld {
 
   /** Starts the daemon of one more host, which knows the seeds that run already. */
   async host(name: string, role: HostRole, api?: ApiText): Promise<PeerHost> {
-    const { authority, directory, registryHost, discovery, webHosts } = this.#parts;
+    const { authority, directory, registryHost, discovery, webHosts, hasWireLogs } = this.#parts;
     const home = join(directory, name);
     await authority.admit(home, name, role);
     writePlainHttp(home, registryHost);
     const configFile = join(home, 'config.toml');
     const seeds = discovery === undefined ? this.#seeds : [];
-    const known = { seeds, discovery, registryHost, webHosts, isMirror: true, api };
+    const more = hasWireLogs ? [`wire_log = "${this.wireLogOf(name)}"`] : [];
+    const known = { seeds, discovery, registryHost, webHosts, isMirror: true, api, more };
     const config = peerConfigText({ home, listen: '127.0.0.1:0', ...known });
     writeFileSync(configFile, config);
     const world = mountWorld(this.#t, { configFile });
     await world.start();
     if (role === 'seed') this.#seeds.push(seedText(name, (await peerOf(world)).self.address));
     return { ...world, name };
+  }
+
+  wireLogOf(name: string): string {
+    return join(this.#parts.directory, name, 'wire.jsonl');
+  }
+
+  tokenOf(name: string): string {
+    return readFileSync(join(this.#parts.directory, name, 'tls', 'token'), 'utf8');
   }
 
   /** Of blobs, since the image was pushed; each daemon reads the small bootstrap by itself. */

@@ -20,7 +20,7 @@ export * from './errors.ts';
 export * from './source/blob-source.ts';
 export { readBootstrapLayer } from './source/bootstrap-layer.ts';
 export { exactSource } from './source/exact-source.ts';
-export { RateLimit, type RateLimitOptions } from './source/rate-limited-source.ts';
+export { RateLimit, type RateLimitOptions } from './source/rate-limit.ts';
 export * from './source/read-gate.ts';
 export * from './source/registry-source.ts';
 export * from './source/web-source.ts';

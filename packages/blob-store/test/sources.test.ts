@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type Priority, ReadGate } from '../src/index.ts';
 import { exactSource } from '../src/source/exact-source.ts';
-import { rateLimitedSource } from '../src/source/rate-limited-source.ts';
+import { RateLimit } from '../src/source/rate-limit.ts';
 import { sampleBlob } from './support/sample-blob.ts';
 import { ScriptedSource } from './support/scripted-source.ts';
 
@@ -80,7 +80,7 @@ t.test('a limit of reads', async (t) => {
       return () => void timers.splice(timers.indexOf(timer), 1);
     },
   };
-  const source = rateLimitedSource(new ScriptedSource([blob]), { readsPerSecond: 20 }, clock);
+  const source = new RateLimit({ readsPerSecond: 20 }, clock).over(new ScriptedSource([blob]));
   const startedAtMs: number[] = [];
   const all = Array.from({ length: 25 }, async () => {
     await source.read(key, 0, 1000);
@@ -114,7 +114,7 @@ t.test('a bandwidth limit, in order of priority', async (t) => {
   };
   const scripted = new ScriptedSource([blob]);
   const limit = { bytesPerSecond: 1000, burstBytes: 1000 };
-  const source = rateLimitedSource(scripted, limit, clock);
+  const source = new RateLimit(limit, clock).over(scripted);
   const finishedAt: Record<string, number> = {};
   const read = async (name: string, length: number, priority: Priority) => {
     await source.read(key, 0, length, { priority });

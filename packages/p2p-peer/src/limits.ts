@@ -53,6 +53,8 @@ export const DEPOSITS_MAX = 4096;
 export const STORE_LOW_PERCENT = 90;
 /** Freed on a full disk at a time. */
 export const STORE_FULL_EVICT_BYTES = 64 << 20;
+/** How long a host is known that no tracker names any more. */
+export const HOST_KNOWN_MS = 60_000;
 /** Hosts of a cluster that one remembers; a few hundred bytes each. */
 export const DIRECTORY_HOSTS_MAX = 16_384;
 /** Addresses that one service may have: a host of each is asked who it is. */
@@ -89,7 +91,7 @@ export const ANNOUNCE_SOON_MS = 6000;
 export const NEIGHBOURS_CHECK_MS = 500;
 /** Of those that are dialled at a time: half of the wires that one looks for. */
 export const INTRODUCED_DIALS_MAX = 10;
-/** Hosts with the same blob that other hosts have told of; twice as many as one keeps wires to. */
+/** Hosts with the same blob that other hosts have told of: twice the 30 that one keeps wires to at most, since some are gone. */
 export const INTRODUCED_HOSTS_MAX = 64;
 /** How long a reader waits to hear from a home what pieces must be: then the home itself is asked for them. */
 export const PIECE_HASHES_TIMEOUT_MS = 200;
@@ -101,7 +103,7 @@ export const PREHEATS_RUNNING_MAX = 2;
 export const PREHEATS_KEPT_MAX = 1024;
 /** Pieces of a blob whose hashes are computed at a time for others. */
 export const PIECES_HASHED_MAX = 64;
-/** Reads of an origin that run at a home for one blob: they go on when whoever asked has left. */
+/** Reads of an origin that run at a home for one blob and repository: they go on when whoever asked has left. */
 export const HOME_READS_MAX = 64;
 /** Reads of an origin that one host waits for at a home; a wire has as many requests. */
 export const HOME_READS_PER_PEER_MAX = 64;

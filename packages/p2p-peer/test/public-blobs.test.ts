@@ -3,8 +3,7 @@ import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { PUBLIC_PROOF_MS, PUBLIC_RETRY_MS, TORRENT_RETRY_MS } from '../src/limits.ts';
 import { PublicBlobs } from '../src/plain/public-blobs.ts';
-import { SharedImages } from '../src/plain/shared-image.ts';
-import { UploadLimit } from '../src/plain/upload-limit.ts';
+import { SharedImages } from '../src/store/shared-images.ts';
 import { blobIdOf, PublicRegistry, torrentOf } from './support/public-registry.ts';
 import { storeFixture } from './support/store-fixture.ts';
 import { patternedBlob } from './support/wire-pair.ts';
@@ -99,23 +98,4 @@ t.test('names are of the repository that they are asked for', (t) => {
   images.learn({ ...image, name: 'r/app:3', repository: 'r/app' });
   t.equal(images.nameOf(blobId, 'r/app'), 'r/app:3');
   t.end();
-});
-
-t.test('uploads wait for their turn, and one that is given up holds up nobody', async (t) => {
-  let nowMs = 0;
-  const limit = new UploadLimit(1000, () => nowMs);
-  await limit.take(1000, new AbortController().signal);
-  const leaving = new AbortController();
-  const first = limit.take(1000, leaving.signal);
-  const second = limit.take(500, new AbortController().signal);
-  let isSecondDone = false;
-  void second.then(() => {
-    isSecondDone = true;
-  });
-  leaving.abort(new Error('enough'));
-  await t.rejects(first, /abort|enough/);
-  t.notOk(isSecondDone);
-  nowMs = 600;
-  await second;
-  t.pass('half a second later there is room for half a second');
 });

@@ -168,3 +168,22 @@ t.test('the log has sizes and names, no bytes and no secrets', async (t) => {
     t.ok(secret.length > 50 && !text.includes(secret.slice(10, 40)));
   }
 });
+
+t.test(
+  'a log that is long enough gets no more lines, and one that cannot be written says so',
+  async (t) => {
+    const path = join(temporaryDirectory(t), 'wire.jsonl');
+    const log = new JsonLinesWireLog(path, { bytesMax: 150 });
+    const record = { direction: 'in', type: 'request', swarm: 's', peer: 'p', length: 1 } as const;
+    for (let turn = 0; turn < 5; turn++) log.record(record);
+    await log.close();
+    t.equal(readFileSync(path, 'utf8').trim().split('\n').length, 2);
+    t.equal(log.dropped, 3);
+    const failed = Promise.withResolvers<unknown>();
+    const nowhere = new JsonLinesWireLog(join(path, 'below-a-file'), { onFailed: failed.resolve });
+    t.match(await failed.promise, { code: 'ENOTDIR' });
+    nowhere.record(record);
+    t.equal(nowhere.dropped, 1);
+    await nowhere.close();
+  },
+);

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { Server, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
+import { containerdContent } from '../src/grpc/containerd-content.ts';
 import {
   ContentService,
   type ListContentRequest,
   type ListContentResponse,
 } from '../src/grpc/gen/content.ts';
-import { containerdContent } from '../src/images/containerd-content.ts';
 import { addressIn, type ContentInfo, MANIFEST_FILTER } from '../src/images/content-store.ts';
 
 const digest = (pair: string) => `sha256:${pair.repeat(32)}`;

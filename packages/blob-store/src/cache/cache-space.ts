@@ -4,6 +4,7 @@
  */
 import { lstatSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
+import { STAT_BLOCK_BYTES } from '../disk/disk-io.ts';
 import { CacheDirectoryError } from '../errors.ts';
 import { CACHE_DIRECTORY_ENTRIES_MAX } from '../limits.ts';
 import type { CacheEventSink } from './cache-event.ts';
@@ -34,8 +35,6 @@ export type CacheLimits = {
   /** Where it ends. */
   readonly lowBytes: number;
 };
-
-const SECTOR_BYTES = 512;
 
 export class CacheSpace {
   readonly #directory: string;
@@ -202,7 +201,7 @@ export class CacheSpace {
       // Not through the thread pool: a start looks at thousands of them.
       const facts = lstatSync(path, { throwIfNoEntry: false });
       if (facts === undefined) continue;
-      bytes += facts.blocks * SECTOR_BYTES;
+      bytes += facts.blocks * STAT_BLOCK_BYTES;
       usage.lastUseMs = Math.max(usage.lastUseMs, facts.mtimeMs);
     }
     this.#bytes += bytes - usage.bytes;

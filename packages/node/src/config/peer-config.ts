@@ -82,6 +82,7 @@ export const peerTable = {
         .optional(),
       discovery: discoverySchema,
       token_keys: absolutePath.optional(),
+      wire_log: absolutePath.optional(),
       seeds: z
         .array(
           z.strictObject({
@@ -138,6 +139,8 @@ export type PeerConfig = {
   readonly discovery: DiscoveryOptions | undefined;
   /** PEM file of the keys of tokens; undefined: `token.pub` of the identity. */
   readonly tokenKeysFile: string | undefined;
+  /** Gets a line for each message that crosses a wire; undefined: there is none. */
+  readonly wireLogFile: string | undefined;
   /** The port of standard clients; undefined: there is none. */
   readonly plain: PlainConfig | undefined;
 };
@@ -193,6 +196,7 @@ export function peerConfigOf({ peer }: z.output<typeof tableSchema>): PeerConfig
     })),
     discovery: discoveryOf(peer.discovery),
     tokenKeysFile: peer.token_keys,
+    wireLogFile: peer.wire_log,
     plain: plainConfigOf(peer),
   };
 }

@@ -103,6 +103,7 @@ export const NAMED_EVENTS: Readonly<Record<string, string>> = {
   'api-served': 'gets are served at an address',
   'api-not-served': 'the API cannot listen, or has no token',
   'api-certificate': 'a changed certificate of the API cannot be used: the one before stays',
+  'peer-wire-log-failed': 'lines of the wire log could not be written: it has no more of them',
   'peer-problem': 'something that has to do with another host went wrong; reads go on',
   'cache-gc-failed': 'a cache was not collected',
   driver: 'what the FUSE session and its holder tell',

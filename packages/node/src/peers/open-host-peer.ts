@@ -53,9 +53,11 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
   // A thread of its own: a blob of gigabytes that is hashed keeps no reader waiting.
   const pool = new CodecPool({ threads: 1, idleMs: PEER_CODEC_IDLE_MS });
   const origins = new OriginSources({ access, shape, rules: config.origins, caFile });
+  const wireLog = await openWireLog(config, log);
   const close = async () => {
     await origins.close();
     await pool.close();
+    await wireLog?.close();
   };
   try {
     const peer: Peer = await openPeer(
@@ -79,6 +81,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
         isCompleteElsewhere: input.isCached,
         publicOrigin: new AnonymousOrigin(anonymous),
         missMs: input.missMs,
+        wireLog,
         onStoreEvent: ({ kind, message, error }) => {
           const level = kind === 'evicted' || kind === 'disk-writable' ? 'info' : 'warn';
           log[level]({ event: `peer-store-${kind}`, ...fieldsOf(error) }, message);
@@ -106,6 +109,17 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
     await close();
     throw error;
   }
+}
+
+async function openWireLog({ wireLogFile }: PeerConfig, log: Log) {
+  if (wireLogFile === undefined) return undefined;
+  const { JsonLinesWireLog } = await import('@shoal/p2p-peer');
+  return new JsonLinesWireLog(wireLogFile, {
+    onFailed: (error) => {
+      const fields = { event: 'peer-wire-log-failed', ...fieldsOf(error) };
+      log.warn(fields, `the wire log ${wireLogFile} cannot be written`);
+    },
+  });
 }
 
 function plainOptions({ plain }: PeerConfig): PlainOptions | undefined {

@@ -3,12 +3,12 @@ import type { HostFacts } from '../identity/host.ts';
 import { peerIdOf } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import type { PlainBlobStatus } from '../plain/plain-port.ts';
-import type { SharedImages } from '../plain/shared-image.ts';
+import type { SharedImages } from '../store/shared-images.ts';
+import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { HeldBlob, HostReport } from '../tracker/host-report.ts';
 import { IMAGE_NAME_MAX, REPORT_BLOBS_MAX, REPORT_PREHEATS_MAX } from '../tracker/limits.ts';
 import type { PeerTraffic } from './peer-traffic.ts';
 import type { Preheats } from './preheats.ts';
-import type { SwarmTable } from './swarm-table.ts';
 
 export type HostReportInput = {
   readonly self: HostFacts;

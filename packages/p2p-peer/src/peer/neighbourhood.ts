@@ -3,6 +3,9 @@
  * asks the trackers who they are, dials the ones the policy chooses, drops the useless. Nothing waits
  * for it: a read that finds nobody asks the homes.
  */
+
+import { RunningTasks } from '@shoal/concurrency';
+import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts, HostName } from '../identity/host.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
 import {
@@ -16,7 +19,6 @@ import { NeighbourPolicy } from '../select/neighbour-policy.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import type { AnnounceEvent } from '../tracker/client/announce-text.ts';
 import type { TrackerClient } from '../tracker/client/tracker-client.ts';
-import type { HostDirectory } from './host-directory.ts';
 
 export type NeighbourhoodInput = {
   readonly directory: HostDirectory;
@@ -44,7 +46,7 @@ export class Neighbourhood implements AsyncDisposable {
   readonly #policy: NeighbourPolicy;
   readonly #attended = new Map<Swarm, Attended>();
   readonly #timer: NodeJS.Timeout;
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new RunningTasks();
 
   constructor(input: NeighbourhoodInput) {
     const { directory, random } = input;
@@ -88,7 +90,7 @@ export class Neighbourhood implements AsyncDisposable {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     for (const swarm of [...this.#attended.keys()]) this.leave(swarm);
-    await Promise.allSettled(this.#running);
+    await this.#running.ended();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -143,8 +145,7 @@ export class Neighbourhood implements AsyncDisposable {
   }
 
   #run(task: Promise<void>): void {
-    const running = task.catch(() => {}).finally(() => this.#running.delete(running));
-    this.#running.add(running);
+    this.#running.add(task.catch(() => {}));
   }
 }
 

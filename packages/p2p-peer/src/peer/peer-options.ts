@@ -65,5 +65,6 @@ export type PeerComponents = {
   readonly onStoreEvent?: (event: StoreEvent) => void;
   /** Something about others failed that an operator may want to know. */
   readonly onProblem?: (error: unknown) => void;
-  readonly wireLog?: WireLog;
+  /** Gets all messages of all wires. */
+  readonly wireLog?: WireLog | undefined;
 };

@@ -8,9 +8,9 @@ import { LRUCache } from 'lru-cache';
 import { TRUSTED_BLOBS_MAX } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Swarm } from '../swarm/swarm.ts';
+import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { TrustedReads } from '../swarm/trusted-reads.ts';
 import type { PeerTraffic, TrafficSource } from './peer-traffic.ts';
-import type { SwarmTable } from './swarm-table.ts';
 
 /** Whether the reader compares what he gets with digests of his own, chunk by chunk. */
 export type ReaderKind = 'verifying' | 'believing';

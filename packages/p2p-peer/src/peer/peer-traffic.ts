@@ -4,15 +4,6 @@ import type { TransferRates } from '../tracker/host-report.ts';
 /** `store`: held here already. */
 export type TrafficSource = 'store' | 'rack' | 'zone' | 'other' | 'origin' | 'upload';
 
-export const TRAFFIC_SOURCES: readonly TrafficSource[] = [
-  'store',
-  'rack',
-  'zone',
-  'other',
-  'origin',
-  'upload',
-];
-
 export type TrafficBytes = Readonly<Record<TrafficSource, number>>;
 
 const noBytes = (): Record<TrafficSource, number> => ({

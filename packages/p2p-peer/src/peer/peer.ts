@@ -4,18 +4,18 @@
  * ends at the reader's own way to the origin.
  */
 import type { BlobSource } from '@shoal/blob-store';
+import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PlainStatus } from '../plain/plain-port.ts';
 import type { PlainSide } from '../plain/plain-side.ts';
-import type { SharedImage, SharedImages } from '../plain/shared-image.ts';
 import type { CompressedStore, StoreStats } from '../store/compressed-store.ts';
+import type { SharedImage, SharedImages } from '../store/shared-images.ts';
+import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { WireListener } from '../wire/wire-listener.ts';
-import type { HostDirectory } from './host-directory.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
 import { peerSource, type ReaderKind } from './peer-source.ts';
 import type { PeerTraffic, TrafficBytes } from './peer-traffic.ts';
 import type { PeerTrust } from './peer-trust.ts';
-import type { SwarmTable } from './swarm-table.ts';
 
 export type PeerParts = {
   readonly trust: PeerTrust;

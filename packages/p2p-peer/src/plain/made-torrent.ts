@@ -3,12 +3,10 @@
  * since a torrent follows from its blob alone. Hashed by the codec threads, a few pieces at a time.
  */
 import type { CodecPool } from '@shoal/blob-store';
+import { TORRENT_PIECE_BYTES_LONGEST } from '../limits.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import { decodeMetainfo, encodeMetainfo, type Metainfo } from '../torrent/metainfo.ts';
 import { pieceBytesOf } from '../torrent/piece-length.ts';
-
-/** What a thread hashes at a time; no less than the longest piece. */
-const UNIT_BYTES = 4 << 20;
 
 export type TorrentFile = { readonly metainfo: Metainfo; readonly bytes: Buffer };
 
@@ -24,9 +22,11 @@ export async function makeTorrent(
   // What a home was believed for is compared with the blob's digest before it gets hashes of its own.
   if ((await stored.completeBlob()) !== 'right') return undefined;
   const hashes: Uint8Array[] = [];
-  for (let at = 0; at < sizeBytes; at += UNIT_BYTES) {
+  // A thread hashes at a time what the longest piece has: whole pieces, since all are powers of two.
+  const unitBytes = TORRENT_PIECE_BYTES_LONGEST;
+  for (let at = 0; at < sizeBytes; at += unitBytes) {
     signal.throwIfAborted();
-    const held = await stored.read(at, Math.min(UNIT_BYTES, sizeBytes - at));
+    const held = await stored.read(at, Math.min(unitBytes, sizeBytes - at));
     if (held === undefined) return undefined;
     // Moved to the thread: it has to be a buffer of its own.
     const raw = Uint8Array.from(held).buffer;

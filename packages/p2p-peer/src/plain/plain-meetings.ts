@@ -4,6 +4,7 @@
  * what any host sends: only by the digests of chunks.
  */
 import { RunningTasks } from '@shoal/concurrency';
+import { formatHostPort } from '@shoal/oci/host-port';
 import { LRUCache } from 'lru-cache';
 import { isHostPeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
@@ -15,9 +16,9 @@ import {
   PLAIN_SOURCES_PER_BLOB_MAX,
   PUBLIC_CHECK_MS,
 } from '../limits.ts';
-import type { SwarmTable } from '../peer/swarm-table.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Swarm } from '../swarm/swarm.ts';
+import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { AnnounceEvent } from '../tracker/client/announce-text.ts';
 import type { TrackerClient } from '../tracker/client/tracker-client.ts';
 import type { FoundPeer } from '../tracker/found-peers.ts';
@@ -159,5 +160,5 @@ function intervalMs({ firstAtMs, lastAtMs }: Announced): number {
 }
 
 function addressOf({ ip, port }: FoundPeer): string {
-  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+  return formatHostPort({ host: ip, port });
 }

@@ -15,12 +15,12 @@ import {
   PUBLIC_CHECK_MS,
 } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
+import { Pace } from '../swarm/pace.ts';
 import type { BlobWire, ServedBlock, WireServer } from '../wire/blob-wire.ts';
 import { WireRejectedError } from '../wire/errors.ts';
 import { PlainWireListener, type TorrentBlob } from '../wire/plain-wires.ts';
 import type { WireLog } from '../wire/wire-log.ts';
 import type { OfferedBlob, PublicBlobs } from './public-blobs.ts';
-import { UploadLimit } from './upload-limit.ts';
 
 export type PlainPortOptions = {
   readonly listenHost: string;
@@ -66,7 +66,8 @@ export class PlainPort implements AsyncDisposable {
   /** Not that of the host: a stranger need not know which one it is. */
   readonly selfId: PeerId = newPeerId();
   readonly #input: PlainPortInput;
-  readonly #limit: UploadLimit;
+  /** Of all standard clients together, in the order they ask. */
+  readonly #upload: Pace;
   readonly #wires = new Map<BlobWire, Entered>();
   readonly #timer: NodeJS.Timeout;
   #listener: PlainWireListener | undefined;
@@ -94,7 +95,7 @@ export class PlainPort implements AsyncDisposable {
 
   private constructor({ bytesPerSecond }: PlainPortOptions, input: PlainPortInput) {
     this.#input = input;
-    this.#limit = new UploadLimit(bytesPerSecond, input.nowMs);
+    this.#upload = new Pace({ bytesPerSecond, nowMs: input.nowMs });
     this.#timer = setInterval(() => this.#closeIdle(), PUBLIC_CHECK_MS).unref();
   }
 
@@ -188,7 +189,7 @@ export class PlainPort implements AsyncDisposable {
     const range = { start: offset, end: offset + length };
     // What is not here costs nobody his turn.
     if (!stored.isHeld(range)) throw new WireRejectedError(offset, length);
-    await this.#limit.take(length, signal);
+    await this.#upload.take(length, { isDemand: false, signal });
     const isOffered = this.#input.blobs.get(infohash) !== undefined;
     const bytes = isOffered ? await stored.read(offset, length) : undefined;
     if (bytes === undefined) throw new WireRejectedError(offset, length);

@@ -1,16 +1,16 @@
 /** This host and standard clients: opened only where the configuration asks for it, for public blobs only. */
 import type { CodecPool } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
-import type { SwarmTable } from '../peer/swarm-table.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { CompressedStore } from '../store/compressed-store.ts';
+import type { SharedImages } from '../store/shared-images.ts';
+import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { TrackerClient } from '../tracker/client/tracker-client.ts';
 import type { WireLog } from '../wire/wire-log.ts';
 import { makeTorrent } from './made-torrent.ts';
 import { PlainMeetings } from './plain-meetings.ts';
 import { PlainPort, type PlainPortOptions, type PlainStatus } from './plain-port.ts';
 import { PublicBlobs, type PublicOrigin } from './public-blobs.ts';
-import type { SharedImages } from './shared-image.ts';
 
 export type PlainOptions = PlainPortOptions & {
   /** Bytes are taken from standard clients, too. */

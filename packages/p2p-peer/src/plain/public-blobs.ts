@@ -16,10 +16,10 @@ import {
   TORRENT_RETRY_MS,
 } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
+import type { BlobPlace, ImageBlob, SharedImages } from '../store/shared-images.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import { infoBytesOf } from '../torrent/info-bytes.ts';
 import type { PublishedTorrent } from '../torrent/published-torrent.ts';
-import type { BlobPlace, ImageBlob, SharedImages } from './shared-image.ts';
 
 /** What anybody gets of a registry: it is asked without credentials of any kind. */
 export type PublicOrigin = {

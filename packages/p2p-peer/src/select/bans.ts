@@ -10,7 +10,7 @@ export const SLOW_BAN_MS = 5000;
 export const SLOW_BAN_MS_MAX = 60_000;
 export const LIAR_BAN_MS = 3_600_000;
 /** One of several of whom one has lied. */
-export const SUSPECT_BAN_MS = 60_000;
+const SUSPECT_BAN_MS = 60_000;
 /** What is left of a first ban where the peer is a home. */
 export const HOME_BAN_MS_MAX = 1000;
 /** Of a home that sent wrong bytes: its origin may have given them. */

@@ -5,7 +5,7 @@
  * measured while it has something to send. Whoever was promised a block of a piece is promised its other blocks too: a thousand peers with one block
  * each have nothing that they could pass on.
  */
-import type { Priority } from '@shoal/blob-store';
+import { PRIORITIES, type Priority } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
 import { PIECE_BYTES } from '../limits.ts';
 
@@ -28,7 +28,6 @@ export type Upload = {
 
 /** Demand may fill the whole queue, others less: a reader that comes late is not refused for them. */
 const SHARE: Readonly<Record<Priority, number>> = { demand: 1, prefetch: 0.75, background: 0.5 };
-const ORDER: readonly Priority[] = ['demand', 'prefetch', 'background'];
 /** Newest measurement against all before. */
 const RATE_WEIGHT = 0.25;
 /** What leaves in less says nothing of the link: a socket takes a few blocks at once. */
@@ -87,7 +86,7 @@ export class UploadSlots {
 
   /** Demand first; of one kind the oldest. It stays promised until it is `sent`. */
   next(): Upload | undefined {
-    for (const priority of ORDER) {
+    for (const priority of PRIORITIES) {
       const upload = this.#queues[priority].shift();
       if (upload !== undefined) return upload;
     }

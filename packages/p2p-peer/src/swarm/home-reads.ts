@@ -81,7 +81,8 @@ export class HomeReads {
     try {
       return await reads.read(range, { signal, priority: 'demand' });
     } catch (error) {
-      if (!signal.aborted) this.#failingUntil.set(repository, nowMs() + HOME_FAILING_MS);
+      signal.throwIfAborted();
+      this.#failingUntil.set(repository, nowMs() + HOME_FAILING_MS);
       // Whoever asked has a way to the origin of his own, perhaps a better one.
       throw new PeerUnavailableError(range, { cause: error });
     } finally {

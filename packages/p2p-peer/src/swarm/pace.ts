@@ -1,8 +1,7 @@
 /**
- * Waits until a token bucket gives what was asked for; each takes its share at once, so all wait in turn,
- * and gives it back when nobody wants it any more.
+ * Waits until a token bucket gives what was asked for. Each takes its share at once, so all wait in
+ * turn; one that is given up while it waits gives its share back, and those behind it move up.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { TokenBucket } from '../select/token-bucket.ts';
 
 export type PaceOptions = {
@@ -11,12 +10,24 @@ export type PaceOptions = {
   readonly nowMs: () => number;
 };
 
+export type PaceCall = {
+  /** True: may borrow from what comes later, and leaves the others to wait. */
+  readonly isDemand: boolean;
+  readonly signal: AbortSignal;
+};
+
+type Waiter = { readonly go: () => void; atMs: number; timer: NodeJS.Timeout };
+
 export class Pace {
   readonly #bucket: TokenBucket;
+  readonly #bytesPerSecond: number;
   readonly #nowMs: () => number;
+  /** In the order they came. */
+  readonly #waiting = new Set<Waiter>();
 
   constructor({ bytesPerSecond, nowMs }: PaceOptions) {
     this.#bucket = new TokenBucket({ perSecond: bytesPerSecond });
+    this.#bytesPerSecond = bytesPerSecond;
     this.#nowMs = nowMs;
   }
 
@@ -25,19 +36,42 @@ export class Pace {
     return this.#bucket.waitMs(bytes, this.#nowMs(), isDemand);
   }
 
-  /** Rejects with the reason of the signal. */
-  async take(
-    bytes: number,
-    { isDemand, signal }: { readonly isDemand: boolean; readonly signal: AbortSignal },
-  ): Promise<void> {
-    const waitMs = this.waitMs(bytes, isDemand);
-    this.#bucket.take(bytes, this.#nowMs());
+  /** Rejects with the reason of the signal; nothing is charged then. */
+  async take(bytes: number, { isDemand, signal }: PaceCall): Promise<void> {
+    signal.throwIfAborted();
+    const nowMs = this.#nowMs();
+    const waitMs = this.#bucket.waitMs(bytes, nowMs, isDemand);
+    this.#bucket.take(bytes, nowMs);
     if (waitMs === 0) return;
+    const { promise, resolve: go, reject } = Promise.withResolvers<void>();
+    const waiter = { go, atMs: nowMs + waitMs, timer: setTimeout(go, waitMs) };
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#waiting.add(waiter);
     try {
-      await sleep(waitMs, undefined, { signal });
-    } catch {
-      this.#bucket.giveBack(bytes);
-      signal.throwIfAborted();
+      await promise;
+    } catch (error) {
+      this.#giveBack(waiter, bytes);
+      throw error;
+    } finally {
+      clearTimeout(waiter.timer);
+      signal.removeEventListener('abort', onAbort);
+      this.#waiting.delete(waiter);
+    }
+  }
+
+  #giveBack(leaving: Waiter, bytes: number): void {
+    const nowMs = this.#nowMs();
+    this.#bucket.giveBack(bytes);
+    const soonerMs = (bytes / this.#bytesPerSecond) * 1000;
+    let isBehind = false;
+    for (const waiter of this.#waiting) {
+      if (isBehind) {
+        waiter.atMs -= soonerMs;
+        clearTimeout(waiter.timer);
+        waiter.timer = setTimeout(waiter.go, Math.max(waiter.atMs - nowMs, 0));
+      }
+      isBehind ||= waiter === leaving;
     }
   }
 }

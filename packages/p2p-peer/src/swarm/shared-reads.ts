@@ -4,7 +4,7 @@
  * blocks of a chunk, which come as many requests, cost one request further on. A home reads its
  * origin through this, and a host reads its peers.
  */
-import type { Priority } from '@shoal/blob-store';
+import { PRIORITIES, type Priority } from '@shoal/blob-store';
 import type { ByteRange } from '../ranges/byte-range.ts';
 
 export type SharedReadOptions = {
@@ -54,8 +54,6 @@ type Asked = {
   readonly waiter: Waiter;
   readonly start: (flights: readonly Flight[]) => void;
 };
-
-const ORDER: readonly Priority[] = ['demand', 'prefetch', 'background'];
 
 export class SharedReads {
   readonly #input: SharedReadsInput;
@@ -145,7 +143,7 @@ export class SharedReads {
     const signal =
       goOnUntil === undefined ? controller.signal : AbortSignal.any([controller.signal, goOnUntil]);
     const waiters = new Set<Waiter>();
-    const priority = () => ORDER.find((each) => hasPriority(waiters, each)) ?? 'background';
+    const priority = () => PRIORITIES.find((each) => hasPriority(waiters, each)) ?? 'background';
     const reading = this.#input.read(range, { signal, priority });
     const flight: Flight = { range, reading, controller, waiters, isHere: false };
     const end = () => {

@@ -4,9 +4,9 @@
  */
 import type { BlobReadOptions, BlobSource, Priority, RateLimit } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
+import type { HostDirectory } from '../hosts/host-directory.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
 import { EXTENT_BYTES } from '../limits.ts';
-import type { HostDirectory } from '../peer/host-directory.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
 import type { DownloadWindow } from '../select/download-window.ts';

@@ -7,10 +7,10 @@ import { priorityOf } from '@shoal/blob-store';
 import { orAbort } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
 import { PeerClosedError } from '../errors.ts';
+import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
 import { type SwarmId, swarmIdOf } from '../identity/swarm-id.ts';
-import type { HostDirectory } from '../peer/host-directory.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 import type { Bans } from '../select/bans.ts';
@@ -74,8 +74,8 @@ export class Swarm implements AsyncDisposable {
   readonly #server: SwarmServer;
   /** Somebody sent wrong bytes of these: they come from the origin until they are held. */
   readonly #disputed = new RangeSet();
-  /** Reads that show what is in a repository. */
   readonly #closing = new AbortController();
+  /** Reads that show what is in a repository. */
   readonly #proofs = new Map<BlobSource, Promise<void>>();
   readonly #accusations = new Accusations();
   #repository: string | undefined;

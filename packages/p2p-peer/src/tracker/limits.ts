@@ -1,13 +1,15 @@
 /** Maxima of trackers, each with its reason. Everything a tracker knows is in memory. */
 
 /** Told to whoever announces; who is silent for two of them is gone. */
-export const ANNOUNCE_INTERVAL_MS = 30_000;
-/** Told too: nobody needs other peers sooner than this. */
-export const ANNOUNCE_INTERVAL_MS_MIN = 5_000;
+export const ANNOUNCE_TOLD_MS = 30_000;
+/** Told too, to standard clients: nobody needs other peers sooner. Who asks sooner is answered all the same. */
+export const ANNOUNCE_TOLD_MS_MIN = 5_000;
+/** Those that are gone are looked for no more often: every peer is looked at. */
+export const SWEEP_INTERVAL_MS_MIN = 5_000;
 /** Hosts tell what they hold and do so often, and less often where there are many of them. */
 export const REPORT_INTERVAL_MS_MIN = 5_000;
 /** Half of what makes a host count as gone. */
-export const REPORT_INTERVAL_MS_MAX = ANNOUNCE_INTERVAL_MS;
+export const REPORT_INTERVAL_MS_MAX = ANNOUNCE_TOLD_MS;
 /** Reports of all hosts together: more would keep a tracker from answering announces. */
 export const REPORTS_PER_SECOND = 500;
 /** Peers in one answer: a host uses 20 to 30 (as many as other trackers give). */
@@ -77,7 +79,7 @@ export const SHOWN_PREHEATS_MAX = 20;
 /** Lists of hosts, one for each zone, that are written once for all who ask. */
 export const ZONES_CACHED_MAX = 256;
 /** How long somebody may be silent. */
-export const HOST_SILENCE_MS_MAX = 2 * ANNOUNCE_INTERVAL_MS;
+export const HOST_SILENCE_MS_MAX = 2 * ANNOUNCE_TOLD_MS;
 /** Until a request is there, a report with its body. */
 export const TRACKER_REQUEST_TIMEOUT_MS = 10_000;
 /** Until the head of a request is there, and until TLS is agreed on. */
@@ -94,5 +96,3 @@ export const TRACKER_RETRY_MS_MIN = 500;
 export const TRACKER_RETRY_MS_MAX = 15_000;
 /** Connections of a host to one tracker: a report does not wait for an announce. */
 export const TRACKER_LINK_CONNECTIONS_MAX = 2;
-/** How long a host is known that no tracker names any more. */
-export const HOST_KNOWN_MS = 60_000;

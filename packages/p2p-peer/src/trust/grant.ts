@@ -18,7 +18,7 @@ const REST = '/*';
 const SEGMENTS = /^[A-Za-z0-9][A-Za-z0-9._:-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
 
 /** Whether text names one repository: `registry/name`, no `..`, no empty part, no pattern. */
-export function isRepositoryName(text: string): boolean {
+function isRepositoryName(text: string): boolean {
   if (text.length > REPOSITORY_CHARACTERS_MAX || text.includes('..')) return false;
   return SEGMENTS.test(text);
 }

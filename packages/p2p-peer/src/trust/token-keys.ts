@@ -9,12 +9,12 @@ import { PEM_FILE_BYTES_MAX, TOKEN_KEYS_MAX } from './limits.ts';
 const PUBLIC_KEY = /-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]*-----END PUBLIC KEY-----/g;
 
 /** Throws `ERR_P2P_TOKEN_KEY`. */
-export function parseTokenKey(pem: string): KeyObject {
+function parseTokenKey(pem: string): KeyObject {
   return ed25519(() => createPrivateKey(pem), 'a private Ed25519 key in PEM is wanted');
 }
 
 /** Throws `ERR_P2P_TOKEN_KEY`. */
-export function parseTokenPublicKeys(pem: string): readonly KeyObject[] {
+function parseTokenPublicKeys(pem: string): readonly KeyObject[] {
   const texts = pem.slice(0, PEM_FILE_BYTES_MAX).match(PUBLIC_KEY) ?? [];
   const detail = `1 to ${TOKEN_KEYS_MAX} public Ed25519 keys in PEM are wanted`;
   if (texts.length === 0 || texts.length > TOKEN_KEYS_MAX) throw new TokenKeyError(detail);

@@ -24,7 +24,7 @@ export const HAVE_RANGES_MAX = 1024;
 export const PEER_RANGES_MAX = 1 << 16;
 /** Hashes in one message: pieces of 1 GiB, 32 KiB. */
 export const HASHES_MAX = 1024;
-/** Hosts in one message of neighbours: as many as one keeps wires to. */
+/** Hosts in one message of neighbours: as many as one keeps wires to at least, who keeps 20 to 30. */
 export const NEIGHBOURS_TOLD_MAX = 20;
 /** Messages of neighbours that are heard on one wire: one is sent; more would fill our list of hosts. */
 export const NEIGHBOUR_MESSAGES_MAX = 4;
@@ -69,3 +69,5 @@ export const SILENCE_MS_MAX = 150_000;
 export const STALL_MS_MAX = 120_000;
 /** Lines of a wire log that wait to be written; more are dropped and counted. */
 export const WIRE_LOG_BYTES_MAX = 4 << 20;
+/** What a wire log writes until the daemon ends: others decide how many messages come. */
+export const WIRE_LOG_FILE_BYTES_MAX = 2 ** 30;

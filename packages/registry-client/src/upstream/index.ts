@@ -5,6 +5,7 @@ export type { HttpAnswer, HttpHeaders } from '../http/messages.ts';
 export { isPublicAddress } from '../http/public-address.ts';
 export { isRedirect, redirectTarget } from '../http/redirect.ts';
 export { collectBounded } from '../verify.ts';
+export { hostAndPort } from '../web/web-file.ts';
 export {
   type AccessRequest,
   type Caller,

@@ -3,8 +3,8 @@
  * the proxy has is given without asking. An authorization is known by its hash.
  */
 import { LRUCache } from 'lru-cache';
+import type { Clock } from '../clock.ts';
 import { GRANT_MS, GRANTS_MAX, STALE_MS_MAX } from '../limits.ts';
-import type { Clock } from './clock.ts';
 
 export type GrantPlace = {
   readonly upstream: string;

@@ -4,8 +4,8 @@
  */
 import type { Digest } from '@shoal/oci';
 import { AgedMap } from '../cache/aged-map.ts';
+import type { Clock } from '../clock.ts';
 import { MEMBER_MS, MEMBERS_MAX, STALE_MS_MAX } from '../limits.ts';
-import type { Clock } from './clock.ts';
 import type { GrantPlace } from './grants.ts';
 
 export type Member = {

@@ -1,6 +1,6 @@
 /** Facts with the time they were learnt at, the longest unused forgotten first. */
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../access/clock.ts';
+import type { Clock } from '../clock.ts';
 
 export type Aged<Value> = { readonly value: Value; readonly ageMs: number };
 

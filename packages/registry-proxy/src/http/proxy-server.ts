@@ -97,26 +97,24 @@ function refuseRaw(socket: Duplex, status: string): void {
 }
 
 async function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+  const place = formatHostPort({ host, port });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
   server.listen({ host, port }, resolve);
   try {
     await promise;
   } catch (error) {
-    throw new ProxyListenError(
-      `cannot listen at ${host}:${port} (${errorCode(error) ?? 'error'})`,
-      {
-        cause: error,
-        remedy: 'choose another address or port, or end what listens there',
-      },
-    );
+    throw new ProxyListenError(`cannot listen at ${place} (${errorCode(error) ?? 'error'})`, {
+      cause: error,
+      remedy: 'choose another address or port, or end what listens there',
+    });
   }
   server.off('error', reject);
   // Too many open files and the like: the next connection may do.
   server.on('error', () => undefined);
   const address = server.address();
   if (typeof address === 'object' && address !== null) return address;
-  throw new ProxyListenError(`cannot listen at ${host}:${port}`, { remedy: 'give a TCP address' });
+  throw new ProxyListenError(`cannot listen at ${place}`, { remedy: 'give a TCP address' });
 }
 
 async function end(server: Server): Promise<void> {

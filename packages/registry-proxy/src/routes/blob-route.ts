@@ -6,7 +6,7 @@ import { type Digest, digestLike } from '@shoal/oci';
 import { type Refusal, refusal } from '../answer/refusal.ts';
 import type { Reply } from '../answer/reply.ts';
 import type { BlobSender } from '../blobs/blob-sender.ts';
-import type { Memories } from '../cache/memories.ts';
+import type { Memories } from '../memories.ts';
 import { type ByteSpan, parseByteRange } from '../request/byte-range.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
 import type { UpstreamDocument } from '../upstream/asked-documents.ts';

@@ -5,12 +5,12 @@
 import { DeniedError, UnauthorizedError } from '@shoal/registry-client';
 import { isRedirect } from '@shoal/registry-client/upstream';
 import { refusalOf } from '../answer/failure.ts';
-import { isFailing, passedOn } from '../answer/passed-on.ts';
 import { type Refusal, refusal } from '../answer/refusal.ts';
-import type { Memories } from '../cache/memories.ts';
 import { MISSING_BYTES_MAX, MISSING_MS } from '../limits.ts';
+import type { Memories } from '../memories.ts';
 import { normalisedAccept, type ProxyRequest } from '../request/proxy-request.ts';
 import type { DocumentRequest, UpstreamDocument } from '../upstream/asked-documents.ts';
+import { isFailing, passedOn } from '../upstream/passed-on.ts';
 
 export type Consultation =
   | { readonly kind: 'ok'; readonly document: UpstreamDocument }

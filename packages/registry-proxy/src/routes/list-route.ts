@@ -10,12 +10,12 @@ import {
   MediaType,
   parseManifest,
 } from '@shoal/oci';
-import { passedOnHeaders } from '../answer/passed-on.ts';
 import type { Reply } from '../answer/reply.ts';
-import type { Memories } from '../cache/memories.ts';
 import { LIST_BYTES_MAX } from '../limits.ts';
+import type { Memories } from '../memories.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
 import type { UpstreamDocument } from '../upstream/asked-documents.ts';
+import { passedOnHeaders } from '../upstream/passed-on.ts';
 import { consult } from './consult.ts';
 import { nextPageLink } from './next-page.ts';
 

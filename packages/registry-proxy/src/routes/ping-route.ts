@@ -2,9 +2,10 @@
  * `GET /v2/`: whether there is a registry, and how it wants to be asked. Docker learns here which token
  * service to use, so the challenge of an upstream that sees the clients' own credentials is passed on.
  */
-import { passedOn } from '../answer/passed-on.ts';
+
 import type { Reply } from '../answer/reply.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
+import { passedOn } from '../upstream/passed-on.ts';
 
 /** podman, skopeo, CRI-O: they name the upstream by a path only, which a ping does not have. */
 const PATH_CLIENTS = /^(?:containers|skopeo|podman|buildah|cri-o)\//i;

@@ -2,7 +2,7 @@
 import type { Refusal } from '../answer/refusal.ts';
 import type { Reply } from '../answer/reply.ts';
 import type { BlobSender } from '../blobs/blob-sender.ts';
-import type { Memories } from '../cache/memories.ts';
+import type { Memories } from '../memories.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
 import type { Target } from '../request/target.ts';
 import { BlobRoute } from './blob-route.ts';

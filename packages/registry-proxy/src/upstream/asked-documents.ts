@@ -19,8 +19,8 @@ import {
   requestFailure,
 } from '@shoal/registry-client/upstream';
 import { identityOf } from '../access/client-facts.ts';
-import type { Clock } from '../access/clock.ts';
 import { Flights } from '../cache/flights.ts';
+import type { Clock } from '../clock.ts';
 import { ProxyBusyError, UpstreamRestError, UpstreamTimeoutError } from '../errors.ts';
 import {
   ANSWER_TIMEOUT_MS,

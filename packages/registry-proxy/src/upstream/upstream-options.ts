@@ -2,6 +2,7 @@
 
 import { isHostPort } from '@shoal/oci/host-port';
 import type { ClientOptions, StaticRegistry } from '@shoal/registry-client';
+import { hostAndPort } from '@shoal/registry-client/upstream';
 import { ProxyConfigError } from '../errors.ts';
 import { UPSTREAMS_MAX } from '../limits.ts';
 
@@ -99,11 +100,6 @@ export function redirectHostsOf({ name, redirectHosts = [] }: UpstreamOptions): 
       'write HOST:PORT or [IPv6]:PORT',
     );
   });
-}
-
-/** With the port also where it is that of the protocol. */
-export function hostAndPort({ hostname, port, protocol }: URL): string {
-  return `${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`;
 }
 
 function wrong(message: string, remedy: string): ProxyConfigError {

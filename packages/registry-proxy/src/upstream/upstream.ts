@@ -4,14 +4,13 @@
  */
 import type { Descriptor } from '@shoal/oci';
 import { type ClientOptions, StaticCredentials } from '@shoal/registry-client';
-import { type Caller, RegistryAccess } from '@shoal/registry-client/upstream';
-import type { Clock } from '../access/clock.ts';
+import { type Caller, hostAndPort, RegistryAccess } from '@shoal/registry-client/upstream';
+import type { Clock } from '../clock.ts';
 import { BLOB_SILENT_MS, CONNECT_TIMEOUT_MS, FIRST_BYTES_TIMEOUT_MS } from '../limits.ts';
 import { AskedDocuments, type DocumentRequest, type UpstreamDocument } from './asked-documents.ts';
 import {
   type AuthMode,
   addressOf,
-  hostAndPort,
   redirectHostsOf,
   type UpstreamOptions,
   upstreamName,

@@ -2,6 +2,8 @@
  * The trackers of a host: told everything, all of them; asked, all at once, and the first answer or
  * all together counts. Nothing here rejects or makes a read wait: without trackers there is less to know.
  */
+
+import { KnownHosts } from '../../hosts/known-hosts.ts';
 import { type HostFacts, parseHostName } from '../../identity/host.ts';
 import type { IdentityFiles } from '../../trust/identity-files.ts';
 import type { FetchedToken } from '../../trust/token-store.ts';
@@ -16,7 +18,6 @@ import {
 } from '../host-report.ts';
 import { TRACKER_DEADLINE_MS } from '../limits.ts';
 import { type AnnounceRequest, formatAnnounce, readAnnounceAnswer } from './announce-text.ts';
-import { KnownHosts } from './known-hosts.ts';
 import { checkStatus, type LinkAnswer, TrackerLink } from './tracker-link.ts';
 
 export type TrackerClientOptions = {

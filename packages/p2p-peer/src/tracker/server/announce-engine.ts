@@ -14,7 +14,7 @@ import Engine, {
 import { parsePeerId } from '../../identity/peer-id.ts';
 import { TrackerRequestError } from '../errors.ts';
 import { encodeFoundPeers, OUR_PEERS_FORM } from '../found-peers.ts';
-import { ANNOUNCE_INTERVAL_MS, ANNOUNCE_INTERVAL_MS_MIN, SCRAPE_SWARMS_MAX } from '../limits.ts';
+import { ANNOUNCE_TOLD_MS, ANNOUNCE_TOLD_MS_MIN, SCRAPE_SWARMS_MAX } from '../limits.ts';
 import type { AnnounceGate } from './announce-gate.ts';
 import type { Asker } from './asker.ts';
 import type { KnownBlob } from './known-blobs.ts';
@@ -22,7 +22,7 @@ import type { TrackedHost } from './swarm-peer.ts';
 import type { Announce, TrackedSwarms } from './tracked-swarms.ts';
 
 const EVENTS = ['started', 'stopped', 'completed', 'update', 'paused'] as const;
-const MIN_INTERVAL_S = ANNOUNCE_INTERVAL_MS_MIN / 1000;
+const MIN_INTERVAL_S = ANNOUNCE_TOLD_MS_MIN / 1000;
 
 export type AnnounceEngineOptions = {
   readonly table: TrackedSwarms;
@@ -52,7 +52,7 @@ export class AnnounceEngine {
       udp: false,
       ws: false,
       stats: false,
-      interval: ANNOUNCE_INTERVAL_MS,
+      interval: ANNOUNCE_TOLD_MS,
       filter: (id, params, callback) => callback(this.#admit(id, params)),
     });
     this.#engine.getSwarm = (id, callback) => callback(null, this.#swarmOf(id));

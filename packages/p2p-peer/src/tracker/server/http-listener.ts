@@ -3,7 +3,7 @@
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { errorCode } from '@shoal/errors';
-import type { HostPort } from '@shoal/oci/host-port';
+import { formatHostPort, type HostPort } from '@shoal/oci/host-port';
 import type { IdentityFiles } from '../../trust/identity-files.ts';
 import { TrackerOptionsError } from '../errors.ts';
 import {
@@ -43,7 +43,7 @@ export class HttpListener implements AsyncDisposable {
     const { host, port } = address;
     server.listen(host === '' ? { port } : { port, host }, resolve);
     await promise.catch((error: unknown) => {
-      const place = `${address.host}:${address.port}`;
+      const place = formatHostPort(address);
       const why = errorCode(error) ?? 'unknown';
       throw new TrackerOptionsError(`cannot listen at ${place} (${why})`, { cause: error });
     });

@@ -8,10 +8,10 @@ import { type PeerId, parsePeerId } from '../../identity/peer-id.ts';
 import { TrackerRequestError } from '../errors.ts';
 import type { HostReport } from '../host-report.ts';
 import {
-  ANNOUNCE_INTERVAL_MS_MIN,
   HOST_SILENCE_MS_MAX,
   PLAIN_PEERS_PER_ADDRESS_MAX,
   SWARMS_PER_HOST_MAX,
+  SWEEP_INTERVAL_MS_MIN,
   TRACKER_PEERS_MAX,
   TRACKER_SWARMS_MAX,
 } from '../limits.ts';
@@ -188,7 +188,7 @@ export class TrackedSwarms {
 
   /** Lets go of who was silent too long; does nothing when it has just been done. */
   sweep(nowMs: number): void {
-    if (Math.abs(nowMs - this.#sweptAtMs) < ANNOUNCE_INTERVAL_MS_MIN) return;
+    if (Math.abs(nowMs - this.#sweptAtMs) < SWEEP_INTERVAL_MS_MIN) return;
     this.#sweptAtMs = nowMs;
     for (const host of this.hosts.silent(nowMs)) this.forget(host);
     for (const swarm of this.#swarms.values()) {

@@ -1,7 +1,7 @@
 /** Answers of an upstream that are no success, as they are passed on. */
 import type { HttpHeaders } from '@shoal/registry-client/upstream';
-import type { UpstreamDocument } from '../upstream/asked-documents.ts';
-import { type OciErrorCode, type Refusal, refusal } from './refusal.ts';
+import { type OciErrorCode, type Refusal, refusal } from '../answer/refusal.ts';
+import type { UpstreamDocument } from './asked-documents.ts';
 
 /** What says something to a client; `www-authenticate` above all, as it came. */
 const PASSED_ON = [

@@ -45,15 +45,6 @@ type Waiting = {
   readonly refuse: (error: unknown) => void;
 };
 
-/** One source with a limit of its own. */
-export function rateLimitedSource(
-  source: BlobSource,
-  options: RateLimitOptions,
-  components: RateLimitComponents = REAL,
-): BlobSource {
-  return new RateLimit(options, components).over(source);
-}
-
 /** A limit of several sources together. */
 export class RateLimit {
   readonly #components: RateLimitComponents;

@@ -1,12 +1,12 @@
 /** Everything the proxy remembers between requests. All of it is bounded, none of it is a secret. */
 import type { Digest } from '@shoal/oci';
-import type { Clock } from '../access/clock.ts';
-import { Grants } from '../access/grants.ts';
-import { Memberships } from '../access/memberships.ts';
-import type { Refusal } from '../answer/refusal.ts';
-import { MISSING_MAX, TAGS_MAX } from '../limits.ts';
-import { AgedMap } from './aged-map.ts';
-import type { ManifestCache } from './manifest-cache.ts';
+import { Grants } from './access/grants.ts';
+import { Memberships } from './access/memberships.ts';
+import type { Refusal } from './answer/refusal.ts';
+import { AgedMap } from './cache/aged-map.ts';
+import type { ManifestCache } from './cache/manifest-cache.ts';
+import type { Clock } from './clock.ts';
+import { MISSING_MAX, TAGS_MAX } from './limits.ts';
 
 /** What a tag meant for one set of accepted media types. */
 export type TagMeaning = {

@@ -3,7 +3,7 @@
  * any more is kept for a while, because a tracker that was started anew knows nobody at first: homes
  * of extents would move to and fro.
  */
-import type { HostFacts, HostName } from '../../identity/host.ts';
+import type { HostFacts, HostName } from '../identity/host.ts';
 import { HOST_KNOWN_MS } from '../limits.ts';
 
 export class KnownHosts {
