@@ -9,7 +9,8 @@ import type { WireLog } from '../wire/wire-log.ts';
 import { makeTorrent } from './made-torrent.ts';
 import { PlainMeetings } from './plain-meetings.ts';
 import { PlainPort, type PlainPortOptions, type PlainStatus } from './plain-port.ts';
-import { PublicBlobs, type PublicOrigin } from './public-blobs.ts';
+import { PublicBlobs } from './public-blobs.ts';
+import type { PublicOrigin } from './public-origin.ts';
 import type { SharedImages } from './shared-image.ts';
 
 export type PlainOptions = PlainPortOptions & {
@@ -42,8 +43,9 @@ export class PlainSide implements AsyncDisposable {
     const blobs = opened.use(
       new PublicBlobs({
         ...{ images, origin, onProblem, nowMs },
-        openStored: ({ blobId, sizeBytes }) => store.blob(blobId, sizeBytes),
+        openStored: ({ blobId, sizeBytes }) => store.knownBlob(blobId, sizeBytes),
         makeTorrent: (stored, signal) => makeTorrent(stored, pool, signal),
+        onProven: (offer, ranges) => port?.tellProven(offer, ranges),
         onWithdrawn: (infohash) => port?.withdraw(infohash),
       }),
     );

@@ -69,3 +69,5 @@ export const SILENCE_MS_MAX = 150_000;
 export const STALL_MS_MAX = 120_000;
 /** Lines of a wire log that wait to be written; more are dropped and counted. */
 export const WIRE_LOG_BYTES_MAX = 4 << 20;
+/** How often one client gets the whole info dictionary of a torrent: once more than it needs. */
+export const METADATA_ROUNDS_MAX = 2;
