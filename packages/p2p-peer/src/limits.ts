@@ -138,8 +138,9 @@ export const IMAGES_OF_BLOB_MAX = 16;
 export const PUBLIC_PROOF_MS = 1_800_000;
 /** What is compared of a public blob's bytes at a place that its registry cannot foresee. */
 export const PUBLIC_WINDOW_BYTES = 4 << 10;
-/** Places that are compared at least, spread over what is held; with one more for each 8 MiB of it. */
+/** Places that are compared at least, spread over what is held. */
 export const PUBLIC_WINDOWS_MIN = 8;
+/** One more for each of these that is held. */
 export const PUBLIC_WINDOW_EVERY_BYTES = 8 << 20;
 /** No more: each is a request, for each blob, twice an hour and more often while its bytes come. */
 export const PUBLIC_WINDOWS_MAX = 32;

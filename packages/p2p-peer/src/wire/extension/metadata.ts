@@ -40,9 +40,10 @@ export function refuseMetadata(piece: number): Buffer {
   );
 }
 
-/** The answer: one of its pieces. */
+/** The answer: the piece, or that there is none. */
 export function encodeMetadataAnswer(infoBytes: Buffer, piece: number): Buffer {
   const offset = piece * METADATA_PIECE_BYTES;
+  if (piece < 0 || offset >= infoBytes.length) return refuseMetadata(piece);
   const head = encodeBencode(
     new Map([
       ['msg_type', MetadataMessage.give],
