@@ -22,71 +22,11 @@ import {
   workloadsOf,
 } from '../support/rendered-chart.ts';
 import { root } from '../support/source-files.ts';
+import { CASES } from './support/chart-values.ts';
 import { SCHEMA_FILE, writeSchemas } from './support/kubernetes-schemas.ts';
 
 const FIELDS = { POD_NAME: 'shoal-seeds-1', SHOAL_PEER_ZONE: 'zone-a' };
 const ADDRESSES = { IPv4: '10.0.0.7', IPv6: 'fd00::7' };
-
-const CASES: Readonly<Record<string, Values>> = {
-  defaults: {},
-  'certificates of cert-manager': {
-    certManager: { enabled: true },
-    nodes: { identity: { source: 'csi' } },
-  },
-  'an issuer that is there': {
-    certManager: { enabled: true, issuer: { create: false, name: 'ours', kind: 'ClusterIssuer' } },
-  },
-  'no seeds': { seeds: { enabled: false }, nodes: { origins: ['docker.io'] } },
-  'no tracker, found by DNS': { tracker: { enabled: false }, discovery: { enabled: true } },
-  'no tracker, no seeds': {
-    ...{ tracker: { enabled: false }, seeds: { enabled: false }, discovery: { enabled: true } },
-  },
-  'trackers and seeds for daemons outside of pods': {
-    nodes: { enabled: false },
-    tracker: { replicaServices: true },
-    discovery: { enabled: true },
-  },
-  snapshotter: { nodes: { mode: 'snapshotter', runtimeClassName: 'plain' } },
-  'all that there is': {
-    ipFamily: 'IPv6',
-    clusterDomain: 'c.example',
-    discovery: { enabled: true, intervalSeconds: 5 },
-    image: { repository: 'r.example:5000/shoal', tag: 'x', pullSecrets: ['pull'] },
-    tracker: {
-      ...{ replicas: 1, grants: ["gpu-*=r.example/'a b'/*,docker.io/*"], public: ['docker.io/*'] },
-      ...{ plainPort: 6969, adminTokenSecret: 'admin', pageNames: ['page.example'] },
-      ...{ nodeSelector: { a: 'b' }, tolerations: [{ operator: 'Exists' }] },
-    },
-    seeds: {
-      ...{ replicas: 3, origins: ['docker.io', 'r.example:5000/team'], zone: 'say "a"' },
-      ...{ dockerConfigSecret: 'pull', storage: { size: '1Ti', className: 'fast' } },
-      extraConfig: '[codec]\nthreads = 2\n',
-    },
-    nodes: {
-      pools: [
-        { name: 'a', nodeSelector: { 'topology.kubernetes.io/zone': 'a' }, zone: 'a', rack: 'r1' },
-        { name: 'b', nodeSelector: { 'topology.kubernetes.io/zone': 'b' }, zone: 'b', rack: '' },
-      ],
-      proxy: {
-        default: 'r.example:5000',
-        upstreams: [
-          { name: 'r.example:5000', address: 'https://r.example:5000', auth: 'node' },
-          { name: 'docker.io', insecure: false, redirect_hosts: ['10.0.0.1:443'] },
-        ],
-      },
-      ...{
-        dockerConfigSecret: 'pull',
-        metricsPort: 9815,
-        extraConfig: '[mount]\nprefetch = false',
-      },
-    },
-    networkPolicy: {
-      ...{ nodeCidrs: ['10.0.0.0/8'], pageFrom: [{ namespaceSelector: {} }] },
-    },
-    serviceAccount: { annotations: { a: 'b' } },
-    podAnnotations: { c: 'd' },
-  },
-};
 
 t.setTimeout(300_000);
 
@@ -150,6 +90,11 @@ if (judge !== undefined) {
       [{ ...LEAST, image: {} }, /image\.repository: no registry has an image/],
       [{ ...LEAST, tracker: { enabled: false } }, /set discovery\.enabled/],
       [{ ...LEAST, nodes: { identity: { source: 'csi' } } }, /set certManager\.enabled/],
+      [
+        { ...LEAST, ...CASES['an issuer that is there'], nodes: { identity: { source: 'csi' } } },
+        /csi with a ClusterIssuer.*a seed's too.*approver-policy/s,
+      ],
+      [{ ...LEAST, tracker: { plainTokenSecret: 'plain' } }, /plainPort is 0/],
       [{ ...LEAST, seeds: { replica: 3 } }, /replica/],
       [{ ...LEAST, nodes: { pools: [] } }, /pools/],
       [{ ...LEAST, nodes: { mode: 'both' } }, /mode/],
@@ -171,6 +116,24 @@ if (judge !== undefined) {
     t.notMatch(notes, 'WARNING');
     const other = { ...LEAST, nodes: { mode: 'snapshotter' }, tracker: { enabled: false } };
     t.match(await chart.notes({ ...other, discovery: { enabled: true } }), /WARNING.*\n.*Drain/);
+    const issuer = { ...LEAST, ...CASES['an issuer that is there'] };
+    t.match(await chart.notes(issuer), /WARNING: ours is a ClusterIssuer/);
+  });
+
+  t.test('the plain port is reached by those who are named, with the token', async (t) => {
+    const policyOf = async (values: Values) => {
+      const { stdout } = await chart.template({ ...LEAST, ...values });
+      const policies = objectsOf(stdout).filter(({ kind }) => kind === 'NetworkPolicy');
+      const policy = policies.find(({ metadata }) => metadata.name === 'shoal-tracker');
+      return { policy: JSON.stringify(policy), stdout };
+    };
+    const closed = await policyOf({ tracker: { plainPort: 6969 } });
+    t.match(closed.policy, '"port":"tracker"');
+    t.notMatch(closed.policy, '"port":"plain"');
+    t.notMatch(closed.stdout, '--plain-token');
+    const open = await policyOf(CASES['all that there is'] ?? {});
+    t.match(open.policy, '{"from":[{"ipBlock":{"cidr":"0.0.0.0/0"}}],"ports":[{"port":"plain"');
+    t.match(open.stdout, /--plain-token\n\s+- \/etc\/shoal\/plain\/plain-token/);
   });
 
   t.test('hosts are told right names', async (t) => {

@@ -102,6 +102,8 @@ export const PLAIN_BYTES_PER_SECOND_DEFAULT = 32 << 20;
 export const SHARED_BLOBS_OPEN_MAX = 64;
 /** One read of a blob through the control socket: what a get asks for at a time. */
 export const BLOB_READ_BYTES_MAX = 8 << 20;
+/** How often connections to the API are looked at that take too long: those hold places of others until then. */
+export const API_CONNECTIONS_CHECK_MS = 1000;
 /** Connections to the API: some programs of this host. */
 export const API_CONNECTIONS_MAX = 64;
 /** A request to the API: a reference or a URL, and a path. */

@@ -1,6 +1,8 @@
 /** Gets over HTTP: who may, what may be fetched, where it goes, and what is told of it. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer as createSecureServer, request } from 'node:https';
+import { connect, Server } from 'node:net';
 import { join } from 'node:path';
 import { IdentityFiles } from '@shoal/p2p-peer/trust';
 import {
@@ -15,7 +17,16 @@ import { makeCertificates } from '@shoal/test-kit/registry/certificates';
 import t from 'tap';
 import { ApiServer } from '../src/api/api-server.ts';
 import { decodeConfig } from '../src/config/config.ts';
-import { GETS_KEPT_MS, GETS_RUNNING_MAX, GETS_WAITING_MAX } from '../src/limits.ts';
+import { ControlServer } from '../src/control/control-server.ts';
+import {
+  API_CONNECTIONS_MAX,
+  GETS_KEPT_MS,
+  GETS_RUNNING_MAX,
+  GETS_WAITING_MAX,
+} from '../src/limits.ts';
+import { openLog } from '../src/log/log.ts';
+import { Metrics } from '../src/metrics/metrics.ts';
+import { MetricsServer } from '../src/metrics/metrics-server.ts';
 import { ApiWorld, TOKEN } from './support/api-world.ts';
 
 const CONTENT = noise(3_000_000, 'content');
@@ -77,8 +88,55 @@ t.test('nobody without the token', async (t) => {
   writeFileSync(world.tokenFile, 'another-token-of-the-tests');
   t.equal((await world.ask('GET', '/v1/gets')).status, 401, 'a new token counts at once');
   writeFileSync(world.tokenFile, 'short');
-  t.equal((await world.ask('GET', '/v1/gets')).status, 503, 'without one nobody may');
+  const without = await world.ask('GET', '/v1/gets', undefined, 'Bearer of-a-stranger-12345');
+  t.equal(without.status, 503, 'without one nobody may');
+  t.notMatch(JSON.stringify(without.body), world.tokenFile, 'nor know where it would be');
 });
+
+t.test(
+  'places that slow clients hold are free again, and a failed accept ends nothing',
+  async (t) => {
+    const servers: Server[] = [];
+    const heard = (message: unknown) => {
+      if (typeof message !== 'object' || message === null || !('server' in message)) return;
+      if (message.server instanceof Server) servers.push(message.server);
+    };
+    subscribe('tracing:net.server.listen:asyncStart', heard);
+    t.teardown(() => unsubscribe('tracing:net.server.listen:asyncStart', heard));
+    const world = await ApiWorld.open(t);
+    await using metrics = await MetricsServer.listen(
+      { host: '127.0.0.1', port: 0 },
+      new Metrics(),
+      openLog('error'),
+    );
+    const socket = join(temporaryDirectory(t), 's');
+    await using control = await ControlServer.listen(socket, {}, openLog('error'));
+    t.ok(control);
+    const [host = '', port] = world.address.split(':');
+    const ports = [Number(port), metrics.port];
+    const slow = Array.from({ length: API_CONNECTIONS_MAX }, () => connect(Number(port), host));
+    for (const socket of slow) socket.on('error', () => undefined).write('GET /v1/gets HT');
+    t.teardown(() => slow.forEach((socket) => void socket.destroy()));
+    await until('one gets in', async () => {
+      const said = await world.ask('GET', '/v1/gets').catch(() => undefined);
+      return said?.status === 200;
+    });
+    const ours = servers.filter((server) => {
+      const at = server.address();
+      return at === socket || (typeof at === 'object' && ports.includes(at?.port ?? 0));
+    });
+    t.equal(ours.length, 3);
+    for (const server of ours) {
+      const error = Object.assign(new Error('accept EMFILE'), {
+        code: 'EMFILE',
+        syscall: 'accept',
+      });
+      for (let again = 0; again < 2; again++) server.emit('error', error);
+    }
+    t.equal((await world.ask('GET', '/v1/gets')).status, 200);
+    t.equal((await fetch(`http://127.0.0.1:${metrics.port}/metrics`)).status, 200);
+  },
+);
 
 t.test('paths that lead out, and orders that make no sense', async (t) => {
   const { world, what } = await withArtifact(t);

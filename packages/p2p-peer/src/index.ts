@@ -8,7 +8,7 @@ export type { DiscoveryOptions, PeerComponents, PeerOptions } from './peer/peer-
 export type { WarmCall, WarmImage } from './peer/preheats.ts';
 export type { PlainStatus } from './plain/plain-port.ts';
 export type { PlainOptions } from './plain/plain-side.ts';
-export type { PublicOrigin } from './plain/public-blobs.ts';
+export type { PublicOrigin } from './plain/public-origin.ts';
 export type { ByteRange } from './ranges/byte-range.ts';
 export type { BlobPlace, ImageBlob, SharedImage } from './store/shared-images.ts';
 export type { StoreEvent, StoreEventKind } from './store/store-event.ts';

@@ -63,6 +63,10 @@ export const DISCOVERED_ADDRESSES_MAX = 1024;
 export const DISCOVERY_QUESTIONS_MAX = 16;
 /** A host that has said who it is is asked again: its zone may be another, its address another host's. */
 export const DISCOVERY_ASK_AGAIN_MS = 300_000;
+/** A service is looked up so long: then what was found until then counts. */
+export const DISCOVERY_RESOLVE_MS_MAX = 30_000;
+/** Names that SRV records point to and that are looked up at the same time. */
+export const DISCOVERY_LOOKUPS_MAX = 16;
 /** One question to a DNS server; it is asked twice. */
 export const DISCOVERY_LOOKUP_MS_MAX = 3000;
 /** A host that did not answer is left out for so long, then for twice as long, up to the next. */
@@ -134,7 +138,17 @@ export const IMAGE_BLOBS_MAX = 2048;
 export const IMAGES_OF_BLOB_MAX = 16;
 /** How long it counts that anybody reads a blob at its registry; it is asked again after half of it. */
 export const PUBLIC_PROOF_MS = 1_800_000;
-/** How soon a registry is asked again that gave a blob only with credentials. */
+/** What is compared of a public blob's bytes at a place that its registry cannot foresee. */
+export const PUBLIC_WINDOW_BYTES = 4 << 10;
+/** Places that are compared at least, spread over what is held. */
+export const PUBLIC_WINDOWS_MIN = 8;
+/** One more for each of these that is held. */
+export const PUBLIC_WINDOW_EVERY_BYTES = 8 << 20;
+/** No more: each is a request, for each blob, twice an hour and more often while its bytes come. */
+export const PUBLIC_WINDOWS_MAX = 32;
+/** Info dictionaries of all torrents that are offered: 20 bytes for each MiB of their blobs, 3 TiB in all. */
+export const PUBLIC_INFO_BYTES_MAX = 64 << 20;
+/** How soon a registry is asked again that gave a blob only with credentials, or gave another one. */
 export const PUBLIC_RETRY_MS = 300_000;
 /** The same of one that gave no answer, and for a torrent that is not there yet. */
 export const TORRENT_RETRY_MS = 15_000;

@@ -138,6 +138,40 @@ t.test('the torrent is told only where that is wanted', async (t) => {
   t.notMatch(silent[0], /metadata_size/);
 });
 
+t.test('the torrent goes out at the pace of the port, twice and not more', async (t) => {
+  const taken: number[] = [];
+  const gate = Promise.withResolvers<void>();
+  const { listener } = await listen(t, {
+    accept: () => ({
+      ...sharedBlob(new BufferServer(blob), BYTES),
+      pieceBytes: PIECE,
+      infoBytes: Buffer.alloc(20_000, 'i'),
+      takeInfo: (bytes) => {
+        taken.push(bytes);
+        return gate.promise;
+      },
+    }),
+  });
+  const raw = await RawPeer.dial(listener.port);
+  const ask = (piece: number) => extendedBytes(1, Buffer.from(`d8:msg_typei0e5:piecei${piece}ee`));
+  raw.send(
+    handshakeBytes(SWARM, newPeerId()),
+    extendedBytes(0, encodeBencode(new Map([['m', new Map([['ut_metadata', 9]])]]))),
+    ...[0, 1, 0, 1, 0, 7].map(ask),
+  );
+  const answers = () =>
+    raw.messages.filter(({ id, body }) => id === 20 && body[0] === 9).map(({ body }) => body);
+  const isRefusal = (body: Buffer) => body.includes('msg_typei2e');
+  await until('what is too much is refused at once', () => answers().length === 2);
+  t.ok(answers().every(isRefusal));
+  t.equal(taken.length, 1, 'the first waits for its turn');
+  gate.resolve();
+  await until('the others come', () => answers().length === 6);
+  t.equal(answers().filter(isRefusal).length, 2);
+  t.equal(taken.length, 4);
+  raw.socket.destroy();
+});
+
 t.test('what is held grows by pieces', async (t) => {
   const { listener } = await listen(t);
   const raw = await RawPeer.dial(listener.port);

@@ -81,6 +81,33 @@ t.test('of too many addresses every host takes the same', async (t) => {
   t.same(await resolve('many.test'), first);
 });
 
+t.test(
+  'names without an answer take no more than the time for all; what was found counts',
+  async (t) => {
+    const { dns } = await resolverOf(t);
+    dns.addresses.set('good.test', ['10.0.0.1']);
+    const silent = Array.from({ length: 200 }, (_, at) => `silent${at}.test`);
+    for (const name of silent) dns.silent.add(name);
+    const targets = [...silent.slice(0, 10), 'good.test', ...silent.slice(10)];
+    dns.services.set(
+      '_shoal._tcp.slow.test',
+      targets.map((target) => ({ target, port: 9 })),
+    );
+    const servers = [dns.address];
+    // One after the other they would take longer than a test may.
+    const resolver = new ServiceResolver({ servers, timeoutMs: 60_000, deadlineMs: 1000 });
+    const found = await resolver.resolve(parseServiceName('slow.test'), NEVER);
+    t.same(found, ['10.0.0.1:9']);
+    t.ok(new Set(dns.asked).size < silent.length, 'those behind were not asked for');
+    dns.services.set(
+      '_shoal._tcp.none.test',
+      silent.map((target) => ({ target, port: 9 })),
+    );
+    const failed = { code: 'ERR_P2P_DISCOVERY_LOOKUP' };
+    await t.rejects(resolver.resolve(parseServiceName('none.test'), NEVER), failed);
+  },
+);
+
 t.test('what cannot be looked up is an error with the name in it', async (t) => {
   const { dns, resolve } = await resolverOf(t);
   const failed = { code: 'ERR_P2P_DISCOVERY_LOOKUP' };

@@ -26,6 +26,8 @@ export class DnsServer {
   readonly services = new Map<string, readonly SrvRecord[]>();
   /** Names of the questions that came. */
   readonly asked: string[] = [];
+  /** Questions for these stay without an answer. */
+  readonly silent = new Set<string>();
   /** Answers that it has failed. */
   isDown = false;
 
@@ -42,7 +44,8 @@ export class DnsServer {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('message', (bytes, { port, address }) => {
-      socket.send(this.#answer(bytes), port, address);
+      const answer = this.#answer(bytes);
+      if (answer !== undefined) socket.send(answer, port, address);
     });
   }
 
@@ -51,9 +54,10 @@ export class DnsServer {
     return `127.0.0.1:${this.#socket.address().port}`;
   }
 
-  #answer(bytes: Buffer): Buffer {
+  #answer(bytes: Buffer): Buffer | undefined {
     const question = decodeQuestion(bytes);
     this.asked.push(question.name);
+    if (this.silent.has(question.name)) return undefined;
     if (this.isDown) return encodeAnswer(bytes, question, [], SERVER_FAILURE);
     const isKnown = this.addresses.has(question.name) || this.services.has(question.name);
     const records = isKnown ? this.#records(question) : [];

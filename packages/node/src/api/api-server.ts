@@ -10,6 +10,7 @@ import type { ApiConfig } from '../config/api-config.ts';
 import { encodeError } from '../control/control-errors.ts';
 import {
   API_BODY_BYTES_MAX,
+  API_CONNECTIONS_CHECK_MS,
   API_CONNECTIONS_MAX,
   API_HEAD_TIMEOUT_MS,
   API_HEADER_BYTES_MAX,
@@ -17,7 +18,7 @@ import {
   API_REQUEST_TIMEOUT_MS,
 } from '../limits.ts';
 import { closeAtOnce, listenAt, portOf } from '../listening.ts';
-import { createSecureServer, createServer } from '../node-http.ts';
+import { createSecureServer, createServer, goOnAfterErrors } from '../node-http.ts';
 import { checkToken, readToken } from './api-token.ts';
 import { ApiRequestError } from './errors.ts';
 import { decodeOrder } from './get-order.ts';
@@ -59,6 +60,7 @@ export class ApiServer implements AsyncDisposable {
     this.#config = config;
     this.#tasks = tasks;
     this.#server = server;
+    goOnAfterErrors(server);
     server.on('request', (request, response) => void this.#respond(request, response));
   }
 
@@ -103,6 +105,7 @@ export class ApiServer implements AsyncDisposable {
 }
 
 const HTTP_OPTIONS = {
+  connectionsCheckingInterval: API_CONNECTIONS_CHECK_MS,
   maxHeaderSize: API_HEADER_BYTES_MAX,
   requestTimeout: API_REQUEST_TIMEOUT_MS,
   headersTimeout: API_HEAD_TIMEOUT_MS,

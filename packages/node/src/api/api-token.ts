@@ -8,7 +8,12 @@ const TOKEN = /^[\x21-\x7e]{16,512}$/;
 
 /** Throws `ERR_NODE_API_REQUEST`: 401 without the right token, 503 when there is none to compare with. */
 export async function checkToken(file: string, authorization: string | undefined): Promise<void> {
-  const expected = await readToken(file);
+  // A stranger does not hear where it would be.
+  const expected = await readToken(file).catch(() => {
+    throw new ApiRequestError(503, 'this host has no token to compare with', {
+      remedy: 'see the file that token_file of its configuration names',
+    });
+  });
   const shown = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization ?? '')?.[1];
   if (shown !== undefined && timingSafeEqual(hashOf(shown), hashOf(expected))) return;
   throw new ApiRequestError(401, 'the token is missing or wrong', {

@@ -17,7 +17,7 @@ import {
   SOCKET_PATH_BYTES_MAX,
 } from '../limits.ts';
 import type { Log } from '../log/log.ts';
-import { createServer } from '../node-http.ts';
+import { createServer, goOnAfterErrors } from '../node-http.ts';
 import { encodeError } from './control-errors.ts';
 
 export type RouteHandler = (body: unknown, signal: AbortSignal) => Promise<unknown>;
@@ -81,6 +81,7 @@ export class ControlServer implements AsyncDisposable {
   async #listen(): Promise<void> {
     const server = createServer({ requestTimeout: 30_000, keepAliveTimeout: 1_000 });
     server.maxConnections = CONNECTIONS_MAX;
+    goOnAfterErrors(server);
     server.on('request', (request, response) => {
       void this.#answer(request, response, this.#routes);
     });

@@ -12,7 +12,7 @@ import {
 } from '../limits.ts';
 import { closeAtOnce, listenAt, portOf } from '../listening.ts';
 import type { Log } from '../log/log.ts';
-import { createServer } from '../node-http.ts';
+import { createServer, goOnAfterErrors } from '../node-http.ts';
 import type { Metrics } from './metrics.ts';
 
 export class MetricsServer implements AsyncDisposable {
@@ -21,6 +21,7 @@ export class MetricsServer implements AsyncDisposable {
 
   private constructor(server: Server) {
     this.#server = server;
+    goOnAfterErrors(server);
   }
 
   /** @throws MetricsAddressError */

@@ -23,20 +23,23 @@ export class AnonymousOrigin implements PublicOrigin {
     this.#access = access;
   }
 
-  async isPublic(repository: string, blob: ImageBlob, signal: AbortSignal): Promise<boolean> {
+  async read(
+    repository: string,
+    blob: ImageBlob,
+    ranges: readonly ByteRange[],
+    signal: AbortSignal,
+  ): Promise<readonly Buffer[] | undefined> {
     await using store = await this.#open(repository);
+    const found: Buffer[] = [];
     try {
-      await store.readBlobRange(descriptorOf(blob), 0, 1, { signal });
-      return true;
+      for (const { start, end } of ranges) {
+        found.push(await store.readBlobRange(descriptorOf(blob), start, end - start, { signal }));
+      }
+      return found;
     } catch (error) {
-      if (REFUSALS.includes(errorCode(error))) return false;
+      if (REFUSALS.includes(errorCode(error))) return undefined;
       throw error;
     }
-  }
-
-  async read(repository: string, blob: ImageBlob, { start, end }: ByteRange, signal: AbortSignal) {
-    await using store = await this.#open(repository);
-    return await store.readBlobRange(descriptorOf(blob), start, end - start, { signal });
   }
 
   async torrent(

@@ -4,9 +4,15 @@
  */
 import { createHash } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
+import { Semaphore } from '@shoal/concurrency';
 import { errorCode } from '@shoal/errors';
 import { formatHostPort } from '@shoal/oci/host-port';
-import { DISCOVERED_ADDRESSES_MAX, DISCOVERY_LOOKUP_MS_MAX } from '../limits.ts';
+import {
+  DISCOVERED_ADDRESSES_MAX,
+  DISCOVERY_LOOKUP_MS_MAX,
+  DISCOVERY_LOOKUPS_MAX,
+  DISCOVERY_RESOLVE_MS_MAX,
+} from '../limits.ts';
 import { DiscoveryLookupError } from './errors.ts';
 import { formatServiceName, type ServiceName, srvNameOf } from './service-name.ts';
 
@@ -14,6 +20,8 @@ export type ServiceResolverOptions = {
   /** `address` or `address:port` of each; none: the system's. */
   readonly servers?: readonly string[];
   readonly timeoutMs?: number;
+  /** For all questions together. @default DISCOVERY_RESOLVE_MS_MAX */
+  readonly deadlineMs?: number;
 };
 
 const TRIES = 2;
@@ -21,50 +29,60 @@ const TRIES = 2;
 export class ServiceResolver {
   readonly #servers: readonly string[];
   readonly #timeoutMs: number;
+  readonly #deadlineMs: number;
 
-  constructor({ servers = [], timeoutMs = DISCOVERY_LOOKUP_MS_MAX }: ServiceResolverOptions = {}) {
-    this.#servers = servers;
-    this.#timeoutMs = timeoutMs;
+  constructor(options: ServiceResolverOptions = {}) {
+    this.#servers = options.servers ?? [];
+    this.#timeoutMs = options.timeoutMs ?? DISCOVERY_LOOKUP_MS_MAX;
+    this.#deadlineMs = options.deadlineMs ?? DISCOVERY_RESOLVE_MS_MAX;
   }
 
   /**
    * Addresses as `host:port`, each once. Of too many every host takes the same ones, so that homes of
-   * extents are the same for all. Throws `ERR_P2P_DISCOVERY_LOOKUP`, or the reason of the signal.
+   * extents are the same for all. What takes too long is left out. Throws `ERR_P2P_DISCOVERY_LOOKUP`, or the reason of the signal.
    */
   async resolve(service: ServiceName, signal: AbortSignal): Promise<readonly string[]> {
     signal.throwIfAborted();
     // A new one each time: the system's servers may be others by now.
     const resolver = new Resolver({ timeout: this.#timeoutMs, tries: TRIES });
     if (this.#servers.length > 0) resolver.setServers(this.#servers);
+    const ended = AbortSignal.any([signal, AbortSignal.timeout(this.#deadlineMs)]);
     const cancel = () => resolver.cancel();
-    signal.addEventListener('abort', cancel, { once: true });
+    ended.addEventListener('abort', cancel, { once: true });
     try {
-      return bounded(await addressesOf(resolver, service));
+      const found = await addressesOf(resolver, service, ended);
+      signal.throwIfAborted();
+      return bounded(found);
     } catch (error) {
       signal.throwIfAborted();
       const detail = errorCode(error) ?? String(error);
       throw new DiscoveryLookupError(formatServiceName(service), detail, { cause: error });
     } finally {
-      signal.removeEventListener('abort', cancel);
+      ended.removeEventListener('abort', cancel);
     }
   }
 }
 
-async function addressesOf(resolver: Resolver, service: ServiceName): Promise<string[]> {
+async function addressesOf(
+  resolver: Resolver,
+  service: ServiceName,
+  ended: AbortSignal,
+): Promise<string[]> {
   const { name, port } = service;
   if (port !== undefined) return await addressesAt(resolver, name, port);
   const records = await resolver.resolveSrv(srvNameOf(service));
-  const found: string[] = [];
-  let failure: unknown;
-  // One after the other: each is two questions, and nobody waits.
-  for (const record of records.slice(0, DISCOVERED_ADDRESSES_MAX)) {
-    try {
-      found.push(...(await addressesAt(resolver, record.name, record.port)));
-    } catch (error) {
-      failure = error;
-    }
-  }
-  if (found.length === 0 && failure !== undefined) throw failure;
+  const lookups = new Semaphore(DISCOVERY_LOOKUPS_MAX);
+  const outcomes = await Promise.allSettled(
+    records.slice(0, DISCOVERED_ADDRESSES_MAX).map((record) =>
+      lookups.run(async () => {
+        ended.throwIfAborted();
+        return await addressesAt(resolver, record.name, record.port);
+      }),
+    ),
+  );
+  const found = outcomes.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+  const failed = outcomes.find((one) => one.status === 'rejected');
+  if (found.length === 0 && failed !== undefined) throw failed.reason;
   return found;
 }
 

@@ -57,7 +57,7 @@ type ToldBlob = Pick<PlainBlobStatus, 'blobId' | 'sizeBytes' | 'heldBytes' | 're
 function heldBlob({ images }: HostReportInput, blob: ToldBlob): HeldBlob {
   const { blobId, sizeBytes, heldBytes, repository, infohash } = blob;
   // Of an image of that repository: those who may not read another one do not hear its names.
-  const name = images.nameOf(blobId, repository)?.slice(0, IMAGE_NAME_MAX);
+  const name = images.nameOf({ blobId, sizeBytes }, repository)?.slice(0, IMAGE_NAME_MAX);
   return {
     ...{ blob: blobId, sizeBytes, heldBytes, repository },
     ...(name === undefined ? {} : { name }),

@@ -3,7 +3,7 @@ import type { CodecPool } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import type { HostFacts } from '../identity/host.ts';
 import type { PlainOptions } from '../plain/plain-side.ts';
-import type { PublicOrigin } from '../plain/public-blobs.ts';
+import type { PublicOrigin } from '../plain/public-origin.ts';
 import type { StoreEvent } from '../store/store-event.ts';
 import type { HomeOriginOf } from '../swarm/home-reads.ts';
 import type { WireLog } from '../wire/wire-log.ts';

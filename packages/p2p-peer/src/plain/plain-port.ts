@@ -120,11 +120,12 @@ export class PlainPort implements AsyncDisposable {
   torrentOf(infohash: SwarmId): TorrentBlob | undefined {
     const offer = this.#input.blobs.get(infohash);
     if (offer === undefined) return undefined;
-    const { sizeBytes, pieceBytes, infoBytes, stored } = offer;
+    const { sizeBytes, pieceBytes, infoBytes, stored, proven } = offer;
     return {
       ...{ blobBytes: sizeBytes, pieceBytes, infoBytes },
-      held: () => stored.held,
+      held: () => [...stored.held].flatMap((range) => proven.intersect(range)),
       server: this.#serverOf(offer),
+      takeInfo: (bytes, signal) => this.#upload.take(bytes, { isDemand: true, signal }),
       onOpen: (wire) => this.#enter(wire, offer),
     };
   }
@@ -134,10 +135,19 @@ export class PlainPort implements AsyncDisposable {
     return Array.from(this.#wires, ([wire, { offer }]) => [wire, offer]);
   }
 
-  /** These can be had here from now on. */
+  /** These are held here from now on. */
   tellHeld(blobId: BlobId, ranges: readonly ByteRange[]): void {
     for (const [wire, { offer }] of this.#wires) {
-      if (offer.blobId === blobId) wire.tellHeld(ranges);
+      if (offer.blobId !== blobId) continue;
+      wire.tellHeld(ranges.flatMap((range) => offer.proven.intersect(range)));
+    }
+  }
+
+  /** These may be given from now on, where they are held. */
+  tellProven({ infohash, stored }: OfferedBlob, ranges: readonly ByteRange[]): void {
+    const held = ranges.flatMap((range) => stored.held.intersect(range));
+    for (const [wire, { offer }] of this.#wires) {
+      if (offer.infohash === infohash) wire.tellHeld(held);
     }
   }
 
@@ -182,7 +192,7 @@ export class PlainPort implements AsyncDisposable {
 
   async #serve(
     wire: BlobWire,
-    { infohash, stored }: OfferedBlob,
+    { infohash, stored, proven }: OfferedBlob,
     asked: { readonly offset: number; readonly length: number; readonly signal: AbortSignal },
   ): Promise<ServedBlock> {
     const { offset, length, signal } = asked;
@@ -190,7 +200,7 @@ export class PlainPort implements AsyncDisposable {
     // What is not here costs nobody his turn.
     if (!stored.isHeld(range)) throw new WireRejectedError(offset, length);
     await this.#upload.take(length, { isDemand: false, signal });
-    const isOffered = this.#input.blobs.get(infohash) !== undefined;
+    const isOffered = this.#input.blobs.get(infohash) !== undefined && proven.covers(range);
     const bytes = isOffered ? await stored.read(offset, length) : undefined;
     if (bytes === undefined) throw new WireRejectedError(offset, length);
     this.used(wire);

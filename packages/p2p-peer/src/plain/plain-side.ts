@@ -10,7 +10,8 @@ import type { WireLog } from '../wire/wire-log.ts';
 import { makeTorrent } from './made-torrent.ts';
 import { PlainMeetings } from './plain-meetings.ts';
 import { PlainPort, type PlainPortOptions, type PlainStatus } from './plain-port.ts';
-import { PublicBlobs, type PublicOrigin } from './public-blobs.ts';
+import { PublicBlobs } from './public-blobs.ts';
+import type { PublicOrigin } from './public-origin.ts';
 
 export type PlainOptions = PlainPortOptions & {
   /** Bytes are taken from standard clients, too. */
@@ -42,8 +43,9 @@ export class PlainSide implements AsyncDisposable {
     const blobs = opened.use(
       new PublicBlobs({
         ...{ images, origin, onProblem, nowMs },
-        openStored: ({ blobId, sizeBytes }) => store.blob(blobId, sizeBytes),
+        openStored: ({ blobId, sizeBytes }) => store.knownBlob(blobId, sizeBytes),
         makeTorrent: (stored, signal) => makeTorrent(stored, pool, signal),
+        onProven: (offer, ranges) => port?.tellProven(offer, ranges),
         onWithdrawn: (infohash) => port?.withdraw(infohash),
       }),
     );

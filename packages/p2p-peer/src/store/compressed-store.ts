@@ -191,6 +191,19 @@ export class CompressedStore implements AsyncDisposable {
     });
   }
 
+  /**
+   * The same of one of which something is here, with that size; undefined of others. It is no use that
+   * keeps it from being evicted, nor does a wrong size cost what is here.
+   */
+  async knownBlob(blobId: BlobId, sizeBytes: number): Promise<StoredBlob | undefined> {
+    return await this.#turns.run(blobId, async () => {
+      const { entries, records } = this.#core;
+      const known = entries.get(blobId)?.entry ?? records.get(blobId);
+      if (known?.sizeBytes !== sizeBytes || this.#closing !== undefined) return undefined;
+      return this.#use(await this.#core.open(blobId, sizeBytes), 0);
+    });
+  }
+
   /** Frees so many bytes on the disk, or what can be freed; returns how many. */
   evict(bytes: number): Promise<number> {
     return this.#core.space.evict(bytes);
@@ -232,10 +245,10 @@ export class CompressedStore implements AsyncDisposable {
     if (isFull()) throw new StoreUnusableError(this.directory, 'has too many blobs');
   }
 
-  #use({ entry, common }: OpenEntry): StoredBlob {
+  #use({ entry, common }: OpenEntry, nowMs: number = this.#now()): StoredBlob {
     const { blobId } = entry;
     const { space, journal } = this.#core;
-    space.use(blobId, this.#now());
+    space.use(blobId, nowMs);
     const handle: StoredBlob = new StoredBlob({
       entry,
       common,

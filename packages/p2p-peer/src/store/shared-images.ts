@@ -1,7 +1,8 @@
 /**
  * What this host knows of the images that it reads: what people call them, and which manifest the
  * torrents of their blobs refer to. By blob and repository, since a blob is in many images and a
- * name is for those who may read that repository.
+ * name is for those who may read that repository; and by size, since an image may name any digest
+ * with any size, which takes nothing from those that are right.
  */
 import type { BlobId, Digest } from '@shoal/oci';
 import { LRUCache } from 'lru-cache';
@@ -22,41 +23,43 @@ export type ImageBlob = { readonly blobId: BlobId; readonly sizeBytes: number };
 /** An image that a blob is in. */
 export type BlobPlace = Pick<SharedImage, 'name' | 'repository' | 'manifestDigest'>;
 
-type Known = { readonly sizeBytes: number; readonly places: LRUCache<string, BlobPlace> };
+type Known = { readonly blob: ImageBlob; readonly places: LRUCache<string, BlobPlace> };
 
 export class SharedImages {
-  readonly #blobs = new LRUCache<BlobId, Known>({ max: IMAGE_BLOBS_MAX });
+  readonly #blobs = new LRUCache<string, Known>({ max: IMAGE_BLOBS_MAX });
 
   /** This host reads it. */
   learn(image: SharedImage): void {
     const { name, repository, manifestDigest, blobs } = image;
-    for (const { blobId, sizeBytes } of blobs) {
-      const known = this.#blobs.get(blobId);
-      const { places } = known?.sizeBytes === sizeBytes ? known : this.#add(blobId, sizeBytes);
+    for (const blob of blobs) {
+      const { places } = this.#blobs.get(keyOfBlob(blob)) ?? this.#add(blob);
       places.set(repository, { name, repository, manifestDigest });
     }
   }
 
   /** The image of that repository that was read last; undefined where none is known. */
-  nameOf(blobId: BlobId, repository: string): string | undefined {
-    return this.#blobs.get(blobId)?.places.get(repository)?.name;
+  nameOf(blob: ImageBlob, repository: string): string | undefined {
+    return this.#blobs.get(keyOfBlob(blob))?.places.get(repository)?.name;
   }
 
   blobs(): readonly ImageBlob[] {
-    return Array.from(this.#blobs.entries(), ([blobId, { sizeBytes }]) => ({ blobId, sizeBytes }));
+    return Array.from(this.#blobs.values(), ({ blob }) => blob);
   }
 
   /** The one that was read last first. */
-  placesOf(blobId: BlobId): readonly BlobPlace[] {
-    return [...(this.#blobs.peek(blobId)?.places.values() ?? [])];
+  placesOf(blob: ImageBlob): readonly BlobPlace[] {
+    return [...(this.#blobs.peek(keyOfBlob(blob))?.places.values() ?? [])];
   }
 
-  #add(blobId: BlobId, sizeBytes: number): Known {
-    const known = {
-      sizeBytes,
-      places: new LRUCache<string, BlobPlace>({ max: IMAGES_OF_BLOB_MAX }),
-    };
-    this.#blobs.set(blobId, known);
+  #add({ blobId, sizeBytes }: ImageBlob): Known {
+    const blob = { blobId, sizeBytes };
+    const known = { blob, places: new LRUCache<string, BlobPlace>({ max: IMAGES_OF_BLOB_MAX }) };
+    this.#blobs.set(keyOfBlob(blob), known);
     return known;
   }
+}
+
+/** Blobs of one digest and different sizes are different blobs, one of which is real. */
+export function keyOfBlob({ blobId, sizeBytes }: ImageBlob): string {
+  return `${blobId} ${sizeBytes}`;
 }

@@ -16,11 +16,7 @@ import { decodeAskHashes, encodeAskHashes, type HashQuestion } from './extension
 import { decodeHashes, encodeHashes } from './extension/hashes.ts';
 import { decodeHaveRanges } from './extension/have-ranges.ts';
 import { malformed, SHOAL_EXTENSION, ShoalMessage } from './extension/message-type.ts';
-import {
-  decodeMetadataQuestion,
-  encodeMetadataAnswer,
-  METADATA_EXTENSION,
-} from './extension/metadata.ts';
+import { decodeMetadataQuestion, METADATA_EXTENSION } from './extension/metadata.ts';
 import { decodeNeighbours, encodeNeighbours } from './extension/neighbours.ts';
 import { decodeUnavailable, encodeUnavailable } from './extension/unavailable.ts';
 import { HashQuestions } from './hash-questions.ts';
@@ -32,6 +28,7 @@ import {
   QUEUED_REQUESTS_MAX,
   STANDARD_QUEUED_REQUESTS_MAX,
 } from './limits.ts';
+import { MetadataAnswers } from './metadata-answers.ts';
 import type { PeerWire } from './peer-wire.ts';
 import type { PeerWireHandler, WireBlock } from './peer-wire-handler.ts';
 import type { PieceLayout } from './piece-layout.ts';
@@ -50,6 +47,8 @@ export type ConnectedWireInput = {
   readonly endConnection: () => Promise<void>;
   /** The info dictionary that standard clients may ask for. */
   readonly infoBytes?: Buffer | undefined;
+  /** Resolves when so many bytes of it may go out. @default at once */
+  readonly takeInfo?: ((bytes: number, signal: AbortSignal) => Promise<void>) | undefined;
 };
 
 export class ConnectedWire implements BlobWire, PeerWireHandler {
@@ -65,6 +64,7 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
   readonly #serving: ServingQueue;
   readonly #questions: HashQuestions;
   readonly #teller: HeldTeller;
+  readonly #metadata: MetadataAnswers | undefined;
   #neighbourMessages = 0;
   #closeReason: ShoalError | undefined;
   #ended: Promise<void> | undefined;
@@ -93,6 +93,13 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     this.#questions = new HashQuestions((question) => {
       peer.sendExtension(SHOAL_EXTENSION, encodeAskHashes(question));
     });
+    const { infoBytes, takeInfo: take } = input;
+    if (infoBytes !== undefined) {
+      this.#metadata = new MetadataAnswers({
+        ...{ infoBytes, take, unsentBytes: () => peer.unsentBytes },
+        send: (message) => void peer.sendExtension(METADATA_EXTENSION, message),
+      });
+    }
     this.#teller = this.isOurs ? new RangeTeller(peer) : new PieceTeller(peer, layout);
   }
 
@@ -192,10 +199,9 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
 
   onExtension(name: string, body: Buffer): void {
     if (name === SHOAL_EXTENSION) this.#onShoalMessage(body);
-    else if (name === METADATA_EXTENSION && this.#input.infoBytes !== undefined) {
+    else if (name === METADATA_EXTENSION && this.#metadata !== undefined) {
       const piece = decodeMetadataQuestion(body);
-      if (piece === undefined) return;
-      this.#peer.sendExtension(name, encodeMetadataAnswer(this.#input.infoBytes, piece));
+      if (piece !== undefined) this.#metadata.answer(piece);
     }
   }
 
@@ -266,6 +272,7 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
 
   onDrain(): void {
     this.#serving.pump();
+    this.#metadata?.pump();
   }
 
   onClosed(error: ShoalError): void {
@@ -274,6 +281,7 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     this.#requests.close(closed);
     this.#questions.close(closed);
     this.#serving.close();
+    this.#metadata?.close();
     this.#resolveClosed();
   }
 }

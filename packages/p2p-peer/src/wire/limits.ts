@@ -71,3 +71,5 @@ export const STALL_MS_MAX = 120_000;
 export const WIRE_LOG_BYTES_MAX = 4 << 20;
 /** What a wire log writes until the daemon ends: others decide how many messages come. */
 export const WIRE_LOG_FILE_BYTES_MAX = 2 ** 30;
+/** How often one client gets the whole info dictionary of a torrent: once more than it needs. */
+export const METADATA_ROUNDS_MAX = 2;

@@ -17,6 +17,7 @@ import type { WireLog } from './wire-log.ts';
 type Torrent = SharedBlob & {
   readonly pieceBytes: number;
   readonly infoBytes?: Buffer | undefined;
+  readonly takeInfo?: (bytes: number, signal: AbortSignal) => Promise<void>;
   readonly onOpen?: (wire: BlobWire) => void;
 };
 
@@ -95,6 +96,7 @@ export class PlainGreeting extends HandshakeHandler {
       latencyMs: performance.now() - this.#startedAtMs,
       endConnection: () => endSocket(this.#socket),
       infoBytes: torrent.infoBytes,
+      takeInfo: torrent.takeInfo,
     });
     this.#peer.pieceCount = layout.pieceCount;
     this.#peer.handler = wire;

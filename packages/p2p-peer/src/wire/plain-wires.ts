@@ -20,6 +20,8 @@ export type TorrentBlob = SharedBlob & {
   readonly pieceBytes: number;
   /** The info dictionary, where clients may fetch it from us (BEP 9). @default they may not */
   readonly infoBytes?: Buffer | undefined;
+  /** Resolves when so many bytes of that may go out. @default at once */
+  readonly takeInfo?: (bytes: number, signal: AbortSignal) => Promise<void>;
   /** Told once the wire is open, before anything comes over it. */
   readonly onOpen?: (wire: BlobWire) => void;
 };

@@ -11,7 +11,7 @@ import type { Peer } from '../../src/peer/peer.ts';
 import type { PeerOptions } from '../../src/peer/peer-options.ts';
 import { PeerTrust } from '../../src/peer/peer-trust.ts';
 import type { WarmImage } from '../../src/peer/preheats.ts';
-import type { PublicOrigin } from '../../src/plain/public-blobs.ts';
+import type { PublicOrigin } from '../../src/plain/public-origin.ts';
 import { createAuthority, issueCertificate } from '../../src/trust/authority.ts';
 import { signToken } from '../../src/trust/token.ts';
 import { loadTokenKey } from '../../src/trust/token-keys.ts';

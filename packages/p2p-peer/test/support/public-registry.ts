@@ -1,8 +1,9 @@
 /** What anybody reads of a registry, as a test says: repositories that are public, torrents beside them. */
 import { createHash } from 'node:crypto';
 import { type BlobId, parseBlobId } from '@shoal/oci';
-import type { PublicOrigin } from '../../src/plain/public-blobs.ts';
-import type { ByteRange } from '../../src/ranges/byte-range.ts';
+import { PUBLIC_WINDOW_BYTES } from '../../src/limits.ts';
+import type { PublicOrigin } from '../../src/plain/public-origin.ts';
+import { type ByteRange, rangeBytes } from '../../src/ranges/byte-range.ts';
 import { decodeMetainfo, encodeMetainfo } from '../../src/torrent/metainfo.ts';
 import type { PublishedTorrent } from '../../src/torrent/published-torrent.ts';
 
@@ -13,18 +14,25 @@ export class PublicRegistry implements PublicOrigin {
   readonly blobs = new Map<BlobId, Buffer>();
   /** It gives no answer. */
   isDown = false;
+  /** More than windows at a time. */
+  givesRest = false;
   asked = 0;
+  /** Of each question for bytes. */
+  readonly windows: (readonly ByteRange[])[] = [];
 
-  async isPublic(repository: string): Promise<boolean> {
+  /** Of repositories that are public. */
+  async read(
+    repository: string,
+    { blobId }: { readonly blobId: BlobId },
+    ranges: readonly ByteRange[],
+  ) {
     this.asked += 1;
-    if (this.isDown) throw new Error('it is down');
-    return this.repositories.has(repository);
-  }
-
-  async read(_: string, { blobId }: { readonly blobId: BlobId }, { start, end }: ByteRange) {
+    const isRest = ranges.some((range) => rangeBytes(range) > PUBLIC_WINDOW_BYTES);
+    if (!isRest) this.windows.push(ranges);
+    if (this.isDown || (isRest && !this.givesRest)) throw new Error('it is down');
     const bytes = this.blobs.get(blobId);
-    if (this.isDown || bytes === undefined) throw new Error('it is down');
-    return bytes.subarray(start, end);
+    if (bytes === undefined || !this.repositories.has(repository)) return undefined;
+    return ranges.map(({ start, end }) => bytes.subarray(start, end));
   }
 
   async torrent(_: unknown, { blobId }: { readonly blobId: BlobId }) {

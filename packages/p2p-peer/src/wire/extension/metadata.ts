@@ -11,7 +11,7 @@ import { decodeBencode, encodeBencode } from '../../torrent/bencode.ts';
 import { malformed } from './message-type.ts';
 
 export const METADATA_EXTENSION = 'ut_metadata';
-const METADATA_PIECE_BYTES = 16 << 10;
+export const METADATA_PIECE_BYTES = 16 << 10;
 const MetadataMessage = { ask: 0, give: 1, refuse: 2 } as const;
 
 /** The piece that a message asks for; undefined when it asks for none. Throws `ERR_P2P_WIRE_PROTOCOL`. */
@@ -30,17 +30,20 @@ export function decodeMetadataQuestion(message: Buffer): number | undefined {
   throw malformed('ut_metadata', 'it names no piece');
 }
 
+/** The answer: that there is none, or none for who asks. */
+export function refuseMetadata(piece: number): Buffer {
+  return encodeBencode(
+    new Map([
+      ['msg_type', MetadataMessage.refuse],
+      ['piece', piece],
+    ]),
+  );
+}
+
 /** The answer: the piece, or that there is none. */
 export function encodeMetadataAnswer(infoBytes: Buffer, piece: number): Buffer {
   const offset = piece * METADATA_PIECE_BYTES;
-  if (piece < 0 || offset >= infoBytes.length) {
-    return encodeBencode(
-      new Map([
-        ['msg_type', MetadataMessage.refuse],
-        ['piece', piece],
-      ]),
-    );
-  }
+  if (piece < 0 || offset >= infoBytes.length) return refuseMetadata(piece);
   const head = encodeBencode(
     new Map([
       ['msg_type', MetadataMessage.give],

@@ -1,0 +1,99 @@
+/**
+ * Torrents of blobs that standard clients may have: the one that was published with the image, otherwise
+ * what follows from the blob, where all of it is here. Their info dictionaries stay in memory, so all of
+ * them together are bounded.
+ */
+import { MetainfoError } from '../errors.ts';
+import type { SwarmId } from '../identity/swarm-id.ts';
+import { PUBLIC_INFO_BYTES_MAX } from '../limits.ts';
+import type { BlobPlace } from '../store/shared-images.ts';
+import type { StoredBlob } from '../store/stored-blob.ts';
+import { infoBytesOf } from '../torrent/info-bytes.ts';
+import { encodeMetainfo, PIECE_HASH_BYTES } from '../torrent/metainfo.ts';
+import { pieceBytesOf, pieceCountOf } from '../torrent/piece-length.ts';
+import type { PublishedTorrent } from '../torrent/published-torrent.ts';
+import type { PublicOrigin } from './public-origin.ts';
+
+export type PublicTorrent = {
+  readonly infohash: SwarmId;
+  readonly pieceBytes: number;
+  readonly infoBytes: Buffer;
+};
+
+export type PublicTorrentsInput = {
+  readonly origin: Pick<PublicOrigin, 'torrent'>;
+  /** Of one whose every byte is held here; undefined of others. */
+  readonly makeTorrent: (
+    stored: StoredBlob,
+    signal: AbortSignal,
+  ) => Promise<PublishedTorrent | undefined>;
+  readonly onProblem: (error: unknown) => void;
+  /** @default PUBLIC_INFO_BYTES_MAX */
+  readonly infoBytesMax?: number | undefined;
+};
+
+export class PublicTorrents {
+  readonly #input: PublicTorrentsInput;
+  readonly #infoBytesMax: number;
+  #infoBytes = 0;
+
+  constructor(input: PublicTorrentsInput) {
+    this.#input = input;
+    this.#infoBytesMax = input.infoBytesMax ?? PUBLIC_INFO_BYTES_MAX;
+  }
+
+  /** It takes its place until it is released. Undefined where there is none, or no room for it. */
+  async take(
+    stored: StoredBlob,
+    place: BlobPlace,
+    signal: AbortSignal,
+  ): Promise<PublicTorrent | undefined> {
+    const { sizeBytes } = stored;
+    const pieces = pieceCountOf(sizeBytes, pieceBytesOf(sizeBytes));
+    // Before it is fetched, and again when it is there: others may have come meanwhile.
+    if (!this.#hasRoom(pieces * PIECE_HASH_BYTES)) return undefined;
+    const torrent =
+      (await this.#published(stored, place, signal)) ??
+      (await this.#input.makeTorrent(stored, signal));
+    if (torrent === undefined || signal.aborted) return undefined;
+    const { infohash, pieceBytes } = torrent.metainfo;
+    // A copy: the rest of the file goes.
+    const infoBytes = Buffer.from(infoBytesOf(torrent.bytes));
+    if (!this.#hasRoom(infoBytes.length)) return undefined;
+    this.#infoBytes += infoBytes.length;
+    return { infohash, pieceBytes, infoBytes };
+  }
+
+  release({ infoBytes }: PublicTorrent): void {
+    this.#infoBytes -= infoBytes.length;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#infoBytes + bytes <= this.#infoBytesMax;
+  }
+
+  async #published(
+    { blobId, sizeBytes }: StoredBlob,
+    place: BlobPlace,
+    signal: AbortSignal,
+  ): Promise<PublishedTorrent | undefined> {
+    const { origin, onProblem } = this.#input;
+    try {
+      const published = await origin.torrent(place, { blobId, sizeBytes }, signal);
+      if (published !== undefined) checkIsUsual(published, sizeBytes);
+      return published;
+    } catch (error) {
+      onProblem(error);
+      return undefined;
+    }
+  }
+}
+
+/** As every conversion makes it: nothing else in its dictionary, no other pieces. Throws `ERR_P2P_METAINFO`. */
+function checkIsUsual({ metainfo }: PublishedTorrent, sizeBytes: number): void {
+  const isUsual =
+    metainfo.blobBytes === sizeBytes &&
+    metainfo.pieceBytes === pieceBytesOf(sizeBytes) &&
+    encodeMetainfo(metainfo).infohash === metainfo.infohash;
+  if (!isUsual) throw new MetainfoError('no conversion makes such a torrent of the blob');
+}
