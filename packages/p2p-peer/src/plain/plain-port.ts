@@ -125,7 +125,7 @@ export class PlainPort implements AsyncDisposable {
       ...{ blobBytes: sizeBytes, pieceBytes, infoBytes },
       held: () => [...stored.held].flatMap((range) => proven.intersect(range)),
       server: this.#serverOf(offer),
-      takeInfo: (bytes, signal) => this.#upload.take(bytes, { isDemand: true, signal }),
+      takeInfo: (bytes, signal) => this.#upload.take(bytes, { isDemand: false, signal }),
       onOpen: (wire) => this.#enter(wire, offer),
     };
   }
