@@ -116,8 +116,10 @@ async function openWireLog({ wireLogFile }: PeerConfig, log: Log) {
   const { JsonLinesWireLog } = await import('@shoal/p2p-peer');
   return new JsonLinesWireLog(wireLogFile, {
     onFailed: (error) => {
-      const fields = { event: 'peer-wire-log-failed', ...fieldsOf(error) };
-      log.warn(fields, `the wire log ${wireLogFile} cannot be written`);
+      log.warn(
+        { event: 'peer-wire-log-failed', file: wireLogFile, ...fieldsOf(error) },
+        'the wire log cannot be written',
+      );
     },
   });
 }
