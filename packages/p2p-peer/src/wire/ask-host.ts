@@ -38,7 +38,7 @@ export type AskHostOptions = {
  */
 export async function askHost(
   address: string,
-  { trust, signal, dialTimeoutMs = 4 * DIAL_TIMEOUT_MS }: AskHostOptions,
+  { trust, signal, dialTimeoutMs = DIAL_TIMEOUT_MS }: AskHostOptions,
 ): Promise<HostFacts | undefined> {
   const plain = await dial({ address, timeoutMs: dialTimeoutMs, signal });
   const limit = new ConnectionLimit(plain, HANDSHAKE_TIMEOUT_MS, 'say who it is', signal);

@@ -38,8 +38,11 @@ export const PLACE_CHARACTERS_MAX = 255;
 export const ADDRESS_CHARACTERS_MAX = 262;
 /** What a host answers to the question where it stands: a zone and a rack. */
 export const HOST_ANSWER_BYTES_MAX = 4096;
-/** Reaching a host: it stands in the same cluster, and a reader may be waiting. */
-export const DIAL_TIMEOUT_MS = 250;
+/**
+ * Reaching a host: it stands in the same cluster. Readers ask others long before; who was not reached
+ * counts as gone for seconds, and a busy process of our own may not see for a while that it was.
+ */
+export const DIAL_TIMEOUT_MS = 1000;
 /**
  * TLS and handshakes of a wire that was dialled: some round trips and signatures, on a host that may be
  * starting a hundred containers. Readers do not wait so long: they ask others meanwhile.
