@@ -3,7 +3,6 @@
  * a time (what a reader waits for), and many at once (what a link and a processor carry). The peer's
  * are TLS 1.3 with certificates on both sides, the server's are plain.
  */
-
 import type { BlobSource } from '@shoal/blob-store';
 import { Agent, request } from 'undici';
 import { measureInTurn, quantile } from '../harness/figures.ts';

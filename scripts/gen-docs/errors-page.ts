@@ -1,5 +1,4 @@
 /** docs/errors.md: every error code, what it means, what to do. */
-
 import { exitCodeOf } from '../../packages/cli/src/exit-code.ts';
 import { ShoalError } from '../../packages/errors/src/index.ts';
 import type { SourceFile } from './source-files.ts';

@@ -23,23 +23,17 @@ check_tools() {
 }
 
 is_complete() {
-  [ -x "$final/bin/suite" ] && diff -r "$sources" "$final/source" >/dev/null 2>&1
+  is_built_from_sources suite
 }
 
-# From a copy, so that nothing is ever written next to the sources; with what links lead to.
+# The snapshotters that want C libraries are left out.
 build() {
-  rm -rf "$work/source" && cp -RL "$sources" "$work/source" && cd "$work/source" || return
-  export CGO_ENABLED=0 GOMAXPROCS=2 GOFLAGS='-p=2 -mod=readonly -trimpath -buildvcs=false'
-  programs=./client
-  # The snapshotters that want C libraries are left out.
-  [ "$line" = 1.6 ] || programs="$programs $(go list tool)"
-  # shellcheck disable=SC2086 # a list of packages
-  nice -n 10 go build -tags 'no_btrfs no_devmapper no_zfs' -ldflags '-s -w' -o "$work/root/bin/" $programs &&
+  enter_sources && build_go_tools -tags 'no_btrfs no_devmapper no_zfs' ./client &&
     nice -n 10 go test -c -ldflags '-s -w' -o "$work/root/bin/suite" .
 }
 
 install() {
-  mv "$work/source" "$work/root/source"
+  keep_sources
   "$work/root/bin/suite" -test.list . >/dev/null &&
     { [ "$line" = 1.6 ] || "$work/root/bin/containerd" --version >/dev/null; }
 }

@@ -16,8 +16,7 @@ check_tools() {
 }
 
 is_complete() {
-  [ -x "$final/bin/helm" ] && [ -x "$final/bin/kubeconform" ] &&
-    diff -r "$sources" "$final/source" >/dev/null 2>&1
+  is_built_from_sources helm kubeconform
 }
 
 # Value of a key of what `go mod download -json` prints, which has one on each line.
@@ -35,20 +34,17 @@ take_file() {
   cp "$(said Dir)/$4" "$work/root/schemas/" && chmod 0644 "$work/root/schemas/${4##*/}"
 }
 
-# From a copy, so that nothing is ever written next to the sources.
 build() {
-  rm -rf "$work/source" && cp -R "$sources" "$work/source" && cd "$work/source" || return
+  enter_sources || return
   mkdir -p "$work/root/schemas"
   while read -r module version sum file; do
     take_file "$module" "$version" "$sum" "$file" || return
   done <schemas.txt
-  export CGO_ENABLED=0 GOMAXPROCS=2 GOFLAGS='-p=2 -mod=readonly -trimpath -buildvcs=false'
-  # shellcheck disable=SC2046 # two packages
-  nice -n 10 go build -ldflags '-s -w' -o "$work/root/bin/" $(go list tool)
+  build_go_tools
 }
 
 install() {
-  mv "$work/source" "$work/root/source"
+  keep_sources
   "$work/root/bin/helm" version >/dev/null && "$work/root/bin/kubeconform" -v >/dev/null
 }
 

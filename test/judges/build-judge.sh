@@ -8,6 +8,11 @@
 #   is_complete       true when "$final" holds what is wanted
 #   build             compiles into "$work"; tried three times, its output goes to "$log"
 #   install           moves what was compiled to "$work/root" and tries it
+# Judges of Go modules have their go.mod in "$sources", and use for that:
+#   is_built_from_sources PROGRAM...
+#   enter_sources
+#   build_go_tools [FLAG...] [PACKAGE...]
+#   keep_sources      for the next is_built_from_sources
 
 complain() {
   echo "build-judge: $1" >&2
@@ -26,6 +31,29 @@ need_go() {
   [ -x /usr/local/go/bin/go ] && PATH="$PATH:/usr/local/go/bin"
   command -v go >/dev/null 2>&1 ||
     complain "go is missing, so $name cannot be built. Install Go $1 or newer."
+}
+
+is_built_from_sources() {
+  for program in "$@"; do
+    [ -x "$final/bin/$program" ] || return
+  done
+  diff -r "$sources" "$final/source" >/dev/null 2>&1
+}
+
+# A copy, so that nothing is ever written next to the sources; with what links lead to.
+enter_sources() {
+  rm -rf "$work/source" && cp -RL "$sources" "$work/source" && cd "$work/source"
+}
+
+# Two cores of what may be a busy machine. What it sets stays for other calls of go.
+build_go_tools() {
+  export CGO_ENABLED=0 GOMAXPROCS=2 GOFLAGS='-p=2 -mod=readonly -trimpath -buildvcs=false'
+  # shellcheck disable=SC2046 # a list of packages
+  nice -n 10 go build -ldflags '-s -w' -o "$work/root/bin/" "$@" $(go list tool)
+}
+
+keep_sources() {
+  mv "$work/source" "$work/root/source"
 }
 
 build_judge() {

@@ -15,19 +15,15 @@ check_tools() {
 }
 
 is_complete() {
-  [ -x "$final/bin/nerdctl" ] && diff -r "$sources" "$final/source" >/dev/null 2>&1
+  is_built_from_sources nerdctl
 }
 
-# From a copy, so that nothing is ever written next to the sources.
 build() {
-  rm -rf "$work/source" && cp -R "$sources" "$work/source" && cd "$work/source" || return
-  export CGO_ENABLED=0 GOMAXPROCS=2 GOFLAGS='-p=2 -mod=readonly -trimpath -buildvcs=false'
-  # shellcheck disable=SC2046 # one package
-  nice -n 10 go build -ldflags '-s -w' -o "$work/root/bin/" $(go list tool)
+  enter_sources && build_go_tools
 }
 
 install() {
-  mv "$work/source" "$work/root/source"
+  keep_sources
   "$work/root/bin/nerdctl" --version >/dev/null
 }
 

@@ -5,7 +5,6 @@
  * while the network is cut and joined again, beside slow hosts and hostile ones; and the same by pulls
  * of an image that nobody has converted.
  */
-
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requireMounts, requireTool, temporaryDirectory } from '@shoal/test-kit';

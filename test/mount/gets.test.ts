@@ -67,8 +67,6 @@ t.test('a file of a web server with a digest is shared as well', async (t) => {
   const url = web.url('/images/disk.img');
   const digest = ['--digest', sha256Digest(WEIGHTS)];
   t.equal((await get(seed, [url, ...digest])).via, 'daemon');
-  let fromPeers = 0;
-  // A host whose home is too busy to answer goes to the server: the next one has more to choose from.
   for (const host of hosts) {
     const before = web.bytesSent;
     const { sources } = await get(host, [url, ...digest]);
@@ -77,9 +75,8 @@ t.test('a file of a web server with a digest is shared as well', async (t) => {
       web.bytesSent - before < WEIGHTS.length - sources.peers + 1000,
       'what peers gave it did not',
     );
-    fromPeers = Math.max(fromPeers, sources.peers);
+    t.ok(sources.peers >= WEIGHTS.length / 2, 'most of it came from other hosts');
   }
-  t.ok(fromPeers >= WEIGHTS.length / 2, 'most of it came from other hosts');
   const [host = seed] = hosts;
   const wrong = `sha256:${'0'.repeat(64)}`;
   const lied = await tryShoal(['get', url, '--digest', wrong, '-o', join(host.directory, 'x')], {

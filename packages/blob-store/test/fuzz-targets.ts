@@ -1,5 +1,4 @@
 /** The decoders of this package, for the fuzz runner: each returns or throws a coded error. */
-
 import { ReadyMap } from '@shoal/linux/ready-map';
 import type { FuzzTarget } from '@shoal/test-kit';
 import { chunksOfRange } from '../src/cache/chunk-lookup.ts';

@@ -1,5 +1,4 @@
 /** Files of web servers: with and without a digest, continued, changed, redirected. */
-
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Digest, sha256Digest } from '@shoal/oci';

@@ -128,8 +128,8 @@ async function composeAccess(
     onAuthentication: credentials.observe,
   };
   const { bytesPerSecond, readsPerSecond } = config;
-  const isLimited = bytesPerSecond !== undefined || readsPerSecond !== undefined;
-  const limit = isLimited ? new RateLimit({ bytesPerSecond, readsPerSecond }) : undefined;
+  const wanted = new RateLimit({ bytesPerSecond, readsPerSecond });
+  const limit = wanted.isLimited ? wanted : undefined;
   const shape = (source: BlobSource) => limit?.over(source) ?? source;
   if (config.peer === undefined) {
     return { access: new ImageAccess({ ...common, wrapSource: shape }), peer: undefined, limit };

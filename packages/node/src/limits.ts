@@ -114,7 +114,7 @@ export const API_HEADER_BYTES_MAX = 16 << 10;
 export const API_HEAD_TIMEOUT_MS = 5_000;
 /** How long the whole request may take, with a body of some KiB. */
 export const API_REQUEST_TIMEOUT_MS = 10_000;
-/** How long a connection to the API stays between requests: orders are few, who waits for one asks each second or so. */
+/** How long a connection to the API stays between requests: who waits for an order asks each second or so. */
 export const API_KEEP_ALIVE_MS = 5_000;
 /** Gets at the same time; each reads and writes 16 MiB ahead at most. */
 export const GETS_RUNNING_MAX = 2;

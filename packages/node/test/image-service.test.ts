@@ -1,5 +1,4 @@
 /** The image service passes on whatever comes, as it is: streams, unknown fields, ends and failures. */
-
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import {

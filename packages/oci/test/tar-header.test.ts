@@ -1,5 +1,4 @@
 /** Headers that tar itself reads, and fields as historic writers leave them. */
-
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {

@@ -95,7 +95,7 @@ export const ANNOUNCE_SOON_MS = 6000;
 export const NEIGHBOURS_CHECK_MS = 500;
 /** Of those that are dialled at a time: half of the wires that one looks for. */
 export const INTRODUCED_DIALS_MAX = 10;
-/** Hosts with the same blob that other hosts have told of: twice the 30 that one keeps wires to at most, since some are gone. */
+/** Hosts with the same blob that others have told of: twice the 30 of a host's wires, since some are gone. */
 export const INTRODUCED_HOSTS_MAX = 64;
 /** How long a reader waits to hear from a home what pieces must be: then the home itself is asked for them. */
 export const PIECE_HASHES_TIMEOUT_MS = 200;

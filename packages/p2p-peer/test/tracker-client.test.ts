@@ -1,5 +1,4 @@
 /** Clients of trackers that are away, late, hostile, or somebody else; and the loop that reports. */
-
 import type { ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { errorCode } from '@shoal/errors';

@@ -1,5 +1,4 @@
 /** A tracker and its clients, over real TLS: who is introduced to whom, who is refused. */
-
 import t from 'tap';
 import { parseHostName } from '../src/identity/host.ts';
 import { newPeerId } from '../src/identity/peer-id.ts';

@@ -2,7 +2,6 @@
  * Whether a blob table entry makes sense: alone, against the image's chunk size and against its
  * device slot. Everything a reader later allocates for a blob is bounded by what passes here.
  */
-
 import { CHUNK_INFO_V1_SIZE, CHUNK_INFO_V2_SIZE } from './blob/chunk-info.ts';
 import { SECTION_HEADER_SIZE } from './blob/section-header.ts';
 import { checkKnownFeatures, hasBlobFeature } from './blob-features.ts';

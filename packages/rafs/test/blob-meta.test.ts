@@ -1,5 +1,4 @@
 /** Chunk-info that only Nydus writes: batches, encryption, lz4; and chunk-info that lies. */
-
 import type { BlobTableEntry, ChunkInfo } from '@shoal/rafs';
 import { BlobFeature, ChunkInfoFlag, decodeLz4Block, decodeStoredChunkInfo } from '@shoal/rafs';
 import t from 'tap';

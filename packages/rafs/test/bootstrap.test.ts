@@ -1,5 +1,4 @@
 /** A whole bootstrap: where everything lies, what reading gives back, and foreign input. */
-
 import type { BuildInode, ByteString, RafsInode } from '@shoal/rafs';
 import {
   type Bootstrap,

@@ -1,5 +1,4 @@
 /** Large trees: memory grows by little more than the bytes that are written. */
-
 import type { BuildInode, ByteString } from '@shoal/rafs';
 import { encodeBootstrap, verifyBootstrap } from '@shoal/rafs';
 import { directory } from '@shoal/test-kit/plain-inode';

@@ -1,5 +1,4 @@
 /** The parts of blobs that a prefetch table asks for. */
-
 import { encodeBootstrap, firstReadRanges, openBootstrap, prefetchRanges } from '@shoal/rafs';
 import { directory } from '@shoal/test-kit/plain-inode';
 import t from 'tap';

@@ -1,5 +1,4 @@
 /** What tells of blobs and chunks against bytes written by hand from the field tables of docs/format.md. */
-
 import type { BlobTableEntry } from '@shoal/rafs';
 import t from 'tap';
 import { decodeChunkInfoHeader, encodeChunkInfoHeader } from '../src/blob/chunk-info-header.ts';

@@ -1,5 +1,4 @@
 /** Inodes against bytes written by hand from the field tables of docs/format.md. */
-
 import { InodeKind, InodeLayout } from '@shoal/rafs';
 import t from 'tap';
 import { decodeInode, encodeInode } from '../src/inode.ts';

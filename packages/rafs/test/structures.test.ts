@@ -1,5 +1,4 @@
 /** Superblocks and device slots, and every field table, against bytes written by hand from the field tables of docs/format.md. */
-
 import t from 'tap';
 import { CHUNK_INFO_HEADER_FIELD, CHUNK_INFO_HEADER_SIZE } from '../src/blob/chunk-info-header.ts';
 import { TOC_ENTRY_FIELD, TOC_ENTRY_SIZE } from '../src/blob/toc.ts';

@@ -1,5 +1,4 @@
 /** Any tree comes back as it was, and is one that verification accepts. */
-
 import type { BuildInode, ByteString, Xattr } from '@shoal/rafs';
 import {
   type Bootstrap,

@@ -1,5 +1,4 @@
 /** A bootstrap broken on purpose, one rule at a time: each is found, none is believed. */
-
 import {
   type Bootstrap,
   byteStringFromText,

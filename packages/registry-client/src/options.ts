@@ -69,8 +69,9 @@ export type ClientOptions = {
   /** Where DOCKER_CONFIG, HOME, PATH and the proxy variables come from. @default process.env */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /**
-   * `host:port`, `[IPv6]:port` of servers that are known, as URLs have them. When it is given, no other is connected to unless its
-   * address is a public one: where redirects and token services lead is up to strangers.
+   * `host:port`, `[IPv6]:port` of servers that are known, as URLs have them. When it is given, no other is
+   * connected to unless its address is a public one: where redirects and token services lead is up to
+   * strangers.
    */
   readonly trustedHosts?: ReadonlySet<string> | undefined;
   /** Told of every token and password that a registry wanted anew. */

@@ -1,5 +1,4 @@
 /** One suite over every kind of image store. */
-
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseReference } from '@shoal/oci';

@@ -1,5 +1,4 @@
 /** TLS, plain HTTP and proxies. */
-
 import { writeFileSync } from 'node:fs';
 import { createServer, get } from 'node:http';
 import { connect } from 'node:net';

@@ -1,5 +1,4 @@
 /** Blobs in an object store behind redirects with signatures that end. */
-
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { parseDigest, parseReference, sha256Digest } from '@shoal/oci';

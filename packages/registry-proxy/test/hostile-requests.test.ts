@@ -1,5 +1,4 @@
 /** Requests that no runtime sends: they fail, nothing is asked of anybody, and the proxy goes on. */
-
 import { noiseBytes } from '@shoal/test-kit';
 import t from 'tap';
 import { ask, askRaw } from './support/ask.ts';

@@ -1,5 +1,4 @@
 /** What is remembered of manifests, for how long, and what stands in when the registry fails. */
-
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';

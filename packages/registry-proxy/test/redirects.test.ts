@@ -1,5 +1,4 @@
 /** Blobs in an object store: redirects are followed to public addresses and those that are allowed. */
-
 import { createServer, request } from 'node:http';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { RegistryProxy } from '@shoal/registry-proxy';

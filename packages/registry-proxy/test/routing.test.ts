@@ -1,5 +1,4 @@
 /** Which upstream is asked: the one that is named, in each of the ways that clients name it. */
-
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { RegistryProxy } from '@shoal/registry-proxy';
 import { noiseBytes } from '@shoal/test-kit';

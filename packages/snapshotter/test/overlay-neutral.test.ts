@@ -1,5 +1,4 @@
 /** What overlayfs would obey is taken away, and nothing else changes. */
-
 import {
   type Bootstrap,
   byteStringFromText,

@@ -1,7 +1,6 @@
 /**
  * What the cache knows and serves of one blob: its types.
  */
-
 import type { BlobId } from '@shoal/oci';
 import type { Compressor, Digester } from '@shoal/rafs';
 import type { CipherKey } from '../codec/codec-jobs.ts';

@@ -3,7 +3,6 @@
  * node:crypto; BLAKE3 and CRC-32C come from WebAssembly that is loaded on first use, since most
  * threads never need it.
  */
-
 import { hash } from 'node:crypto';
 import type { Digester } from '@shoal/rafs';
 import type { IHasher } from 'hash-wasm';

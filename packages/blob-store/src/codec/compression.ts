@@ -2,7 +2,6 @@
  * One chunk in, one chunk out, synchronously: for codec threads only. Format: rafs-v6, 5.2.
  * zstd is one frame with its content size; lz4_block is a raw block without frame or size.
  */
-
 import { gunzipSync } from 'node:zlib';
 import type { Compressor } from '@shoal/rafs';
 import { CodecJobError } from '../errors.ts';

@@ -2,7 +2,6 @@
  * Decrypts, decompresses and verifies units in a codec thread, and writes what is right to its file
  * when the job says where: then no byte of it ever crosses to another thread.
  */
-
 import { writeSync } from 'node:fs';
 import { decryptUnit } from '@shoal/rafs/xts';
 import { CodecJobError } from '../errors.ts';

@@ -2,7 +2,6 @@
  * A real bootstrap over one blob, written by the rafs package: a root directory with one file for
  * each chunk. Chunks can be left out of the tree, and with it out of the chunk table.
  */
-
 import { createHash } from 'node:crypto';
 import {
   type BlobTableEntry,

@@ -1,5 +1,5 @@
 /** What `shoal get` says of what it has fetched. */
-import type { DownloadedFile, SourceBytes } from '@shoal/downloads';
+import { addBytes, type DownloadedFile, NO_BYTES } from '@shoal/downloads';
 import { formatBytes } from '../quantity-text.ts';
 import type { GetRoute } from './get-route.ts';
 
@@ -22,13 +22,6 @@ function howFetched({ sources, resumedBytes }: DownloadedFile): string {
 
 /** For programs. */
 export function reportOf(files: readonly DownloadedFile[], { via }: Pick<GetRoute, 'via'>): object {
-  const sources = files.reduce(
-    (sum, { sources: { local, peers, origin } }) => ({
-      local: sum.local + local,
-      peers: sum.peers + peers,
-      origin: sum.origin + origin,
-    }),
-    { local: 0, peers: 0, origin: 0 } satisfies SourceBytes,
-  );
+  const sources = files.map((file) => file.sources).reduce(addBytes, NO_BYTES);
   return { via, sources, files };
 }

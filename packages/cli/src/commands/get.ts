@@ -7,7 +7,6 @@ import { addDaemonOptions } from '../daemon-options.ts';
 import { UsageError } from '../errors.ts';
 import { addImageOptions, platformOf } from '../image-argument.ts';
 import { type GetFlags, GetRoute } from './get-route.ts';
-import { reportOf, shownFile } from './get-text.ts';
 
 const EXAMPLES = `
 Examples:
@@ -39,6 +38,7 @@ export function registerGet(program: Command, context: CliContext): void {
 
 async function get(text: string, flags: GetFlags, context: CliContext): Promise<void> {
   const { openGet, parseSubject } = await import('@shoal/downloads');
+  const { reportOf, shownFile } = await import('./get-text.ts');
   const subject = parseSubject(text);
   const digest = await digestOf(flags);
   const route = await GetRoute.open(flags, context);

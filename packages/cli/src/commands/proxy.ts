@@ -1,5 +1,4 @@
 /** `shoal proxy`: a mirror in front of registries, in the foreground. */
-
 import { resolve } from 'node:path';
 import { formatHostPort, parseHostPort } from '@shoal/oci/host-port';
 import type { ProxyEvent } from '@shoal/registry-proxy';

@@ -1,5 +1,4 @@
 /** `shoal tracker`: introduces the hosts of a cluster to each other and shows what they do; in the foreground. */
-
 import { resolve } from 'node:path';
 import { formatHostPort, type HostPort } from '@shoal/oci/host-port';
 import type { HostGrant, TrackerServer, TrackerServerOptions } from '@shoal/p2p-peer/tracker';

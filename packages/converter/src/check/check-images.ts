@@ -2,7 +2,6 @@
  * Compares two images completely: documents, every attribute of every object, every byte. Each may
  * be an ordinary image or a converted one.
  */
-
 import type { ImageReference, Platform } from '@shoal/oci';
 import { digestHex, formatPlatform, formatReference } from '@shoal/oci';
 import type { ClientOptions } from '@shoal/registry-client';

@@ -2,7 +2,6 @@
  * What a conversion is asked for and what it tells back. Everything here is plain data: the
  * command line fills it, the report goes to JSON as it is.
  */
-
 import type { Digest, ImageReference, Platform } from '@shoal/oci';
 import type { Digester } from '@shoal/rafs';
 import type { ClientOptions } from '@shoal/registry-client';

@@ -2,7 +2,6 @@
  * Build cache in a registry (or layout): an image whose layers are records, each with its key as
  * annotation. The manifest is written again when something was added; the oldest records go first.
  */
-
 import { errorCode, ShoalError } from '@shoal/errors';
 import type { Descriptor, ImageReference } from '@shoal/oci';
 import {

@@ -2,7 +2,6 @@
  * A converted image's root file system as one archive: every object in byte order of its path,
  * parents first, the first name of a hard link with the content, the others as links to it.
  */
-
 import type { BlobDescription } from '@shoal/blob-store';
 import { tarPadding } from '@shoal/oci';
 import type { ByteString } from '@shoal/rafs';

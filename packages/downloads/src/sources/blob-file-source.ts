@@ -1,10 +1,10 @@
 /** A blob of a repository, a layout or an archive: directly, or through whoever shares it. */
-import { type BlobSource, exactSource } from '@shoal/blob-store';
+import type { BlobSource } from '@shoal/blob-store';
 import { blobIdOfDigest, type Descriptor } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
-import type { FileSource, PiecesOptions } from '../file-source.ts';
+import type { FileSource } from '../file-source.ts';
 import { PART_BYTES } from '../limits.ts';
-import { readAhead } from './read-ahead.ts';
+import { filePieces } from './file-pieces.ts';
 import { SharedVerdicts } from './shared-verdicts.ts';
 
 export type BlobFileInput = {
@@ -18,39 +18,23 @@ export type BlobFileInput = {
 export function blobFileSource({ store, descriptor, shared }: BlobFileInput): FileSource {
   const { digest, size } = descriptor;
   const verdicts = new SharedVerdicts();
-  const source = digest.startsWith('sha256:') ? shared : undefined;
+  const isShared = shared !== undefined && digest.startsWith('sha256:');
   return {
     description: `${store.description}: ${digest}`,
     identity: digest,
-    ...{ digest, size, isResumable: true, isShared: source !== undefined },
-    pieces: (offset, options) =>
-      source === undefined || verdicts.isWrong
-        ? alone(store, descriptor, offset, options)
-        : readAhead({
-            source: exactSource(source),
-            blob: { blobId: blobIdOfDigest(digest), sizeBytes: size },
-            offset,
-            ...options,
-            onVerdict: verdicts.add,
-          }),
+    ...{ digest, size, isResumable: true, isShared },
+    pieces: filePieces({
+      shared: isShared
+        ? { source: shared, blob: { blobId: blobIdOfDigest(digest), sizeBytes: size } }
+        : undefined,
+      verdicts,
+      // In one transfer where there is one, else by ranges: a layout and an archive are files.
+      alone: (offset, signal) =>
+        store.readBlobFrom?.(descriptor, offset, { signal }) ??
+        ranges(store, descriptor, offset, signal),
+    }),
     judged: (verdict) => verdicts.tell(size, verdict),
   };
-}
-
-/** In one transfer where there is one, else by ranges: a layout and an archive are files. */
-async function* alone(
-  store: ImageStore,
-  descriptor: Descriptor,
-  offset: number,
-  { signal, onSource }: PiecesOptions,
-): AsyncGenerator<Buffer, void> {
-  const transfer =
-    store.readBlobFrom?.(descriptor, offset, { signal }) ??
-    ranges(store, descriptor, offset, signal);
-  for await (const piece of transfer) {
-    onSource({ local: 0, peers: 0, origin: piece.byteLength });
-    yield piece;
-  }
 }
 
 async function* ranges(

@@ -2,11 +2,11 @@
  * A file at a URL. With a digest it is a blob as any other and may come from other hosts; without one
  * it comes from its server, and is continued only while the server says that it is the same.
  */
-import { type BlobSource, exactSource, webBlobSource } from '@shoal/blob-store';
+import { type BlobSource, webBlobSource } from '@shoal/blob-store';
 import { blobIdOfDigest, type Digest, sha256Digest } from '@shoal/oci';
-import type { FileSource, PiecesOptions } from '../file-source.ts';
+import type { FileSource } from '../file-source.ts';
 import type { GetRequest, OpenedGet, OpenedWebFile, WebAccess } from '../get-access.ts';
-import { readAhead } from './read-ahead.ts';
+import { filePieces } from './file-pieces.ts';
 import { SharedVerdicts } from './shared-verdicts.ts';
 
 export async function openWebGet(
@@ -49,16 +49,15 @@ function webFileSource(
     ...{ digest, size, isShared: shared !== undefined },
     // What has no digest is continued only while the server says that it is the same.
     isResumable: hasRanges && (digest !== undefined || validator !== undefined),
-    pieces: (offset, options) =>
-      shared === undefined || digest === undefined || size === undefined || verdicts.isWrong
-        ? alone(file, digest !== undefined, offset, options)
-        : readAhead({
-            source: exactSource(shared),
-            blob: { blobId: blobIdOfDigest(digest), sizeBytes: size },
-            offset,
-            ...options,
-            onVerdict: verdicts.add,
-          }),
+    pieces: filePieces({
+      shared:
+        shared === undefined || digest === undefined || size === undefined
+          ? undefined
+          : { source: shared, blob: { blobId: blobIdOfDigest(digest), sizeBytes: size } },
+      verdicts,
+      alone: (offset, signal) =>
+        file.readFrom(offset, { signal, isVerified: digest !== undefined }),
+    }),
     judged: (verdict) => verdicts.tell(size ?? 0, verdict),
   };
 }
@@ -66,18 +65,6 @@ function webFileSource(
 /** It may say which file it is, and hold a secret: equal marks, equal queries, and nothing else is told. */
 function queryMark({ search }: URL): string {
   return search === '' ? '' : `query ${sha256Digest(Buffer.from(search))} `;
-}
-
-async function* alone(
-  file: OpenedWebFile,
-  isVerified: boolean,
-  offset: number,
-  { signal, onSource }: PiecesOptions,
-): AsyncGenerator<Buffer, void> {
-  for await (const piece of file.readFrom(offset, { signal, isVerified })) {
-    onSource({ local: 0, peers: 0, origin: piece.byteLength });
-    yield piece;
-  }
 }
 
 /** The last part of the path; undefined where there is none that can be read. */

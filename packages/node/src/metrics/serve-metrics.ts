@@ -1,5 +1,4 @@
 /** Serves metrics at the configured address, if there is one. */
-
 import { formatHostPort, type HostPort } from '@shoal/oci/host-port';
 import { errorFields } from '@shoal/snapshotter';
 import type { Log } from '../log/log.ts';

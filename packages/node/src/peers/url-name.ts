@@ -12,7 +12,7 @@ export function urlName({ protocol, host, pathname, search }: URL): string | und
   return search === '' && isUrlName(name) ? name : undefined;
 }
 
-export function isUrlName(text: string): boolean {
+function isUrlName(text: string): boolean {
   return text.length <= NAME_CHARACTERS_MAX && !text.includes('..') && NAME.test(text);
 }
 

@@ -6,6 +6,7 @@ import {
   type BlobKey,
   type BlobReadOptions,
   type BlobSource,
+  ClosedError,
   webBlobSource,
 } from '@shoal/blob-store';
 import { openWebFile, type WebFile } from '@shoal/registry-client';
@@ -24,6 +25,7 @@ class WebOrigin implements BlobSource {
   readonly #url: URL;
   readonly #options: WebOriginOptions;
   #opening: Promise<WebFile> | undefined;
+  #isClosed = false;
 
   constructor(url: URL, options: WebOriginOptions) {
     this.#url = url;
@@ -36,6 +38,7 @@ class WebOrigin implements BlobSource {
     length: number,
     options: BlobReadOptions = {},
   ): Promise<Buffer> {
+    if (this.#isClosed) throw new ClosedError(`source ${this.name}`);
     const opening = this.#opening ?? openWebFile(this.#url, this.#options);
     this.#opening = opening;
     try {
@@ -54,6 +57,7 @@ class WebOrigin implements BlobSource {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const opening = this.#opening;
     this.#opening = undefined;
     if (opening !== undefined) await closeFile(opening);

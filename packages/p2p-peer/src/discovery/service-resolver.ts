@@ -39,7 +39,8 @@ export class ServiceResolver {
 
   /**
    * Addresses as `host:port`, each once. Of too many every host takes the same ones, so that homes of
-   * extents are the same for all. What takes too long is left out. Throws `ERR_P2P_DISCOVERY_LOOKUP`, or the reason of the signal.
+   * extents are the same for all. What takes too long is left out. Throws `ERR_P2P_DISCOVERY_LOOKUP`, or
+   * the reason of the signal.
    */
   async resolve(service: ServiceName, signal: AbortSignal): Promise<readonly string[]> {
     signal.throwIfAborted();

@@ -1,7 +1,7 @@
 /**
- * The hosts that trackers tell of. Kept while no tracker answers; and one that a tracker does not name
- * any more is kept for a while, because a tracker that was started anew knows nobody at first: homes
- * of extents would move to and fro.
+ * The hosts that trackers, or names of services, tell of. Kept while nobody answers; and one that is not
+ * named any more is kept for a while, because a tracker that was started anew knows nobody at first, and
+ * a host that is busy may miss its turn: homes of extents would move to and fro.
  */
 import type { HostFacts, HostName } from '../identity/host.ts';
 import { HOST_KNOWN_MS } from '../limits.ts';
@@ -18,7 +18,7 @@ export class KnownHosts {
     return this.#list;
   }
 
-  /** What one tracker, or several, name now. */
+  /** Who is named now, by one of them or several. */
   named(hosts: readonly HostFacts[], nowMs: number): void {
     for (const facts of hosts) this.#hosts.set(facts.host, { facts, namedAtMs: nowMs });
     for (const [host, { namedAtMs }] of this.#hosts) {

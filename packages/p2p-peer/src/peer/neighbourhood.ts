@@ -3,7 +3,6 @@
  * asks the trackers who they are, dials the ones the policy chooses, drops the useless. Nothing waits
  * for it: a read that finds nobody asks the homes.
  */
-
 import { RunningTasks } from '@shoal/concurrency';
 import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts, HostName } from '../identity/host.ts';

@@ -1,5 +1,4 @@
 /** Opens the parts of a peer one after the other; what was opened is closed when a later one fails. */
-
 import { RateLimit } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import { formatHostPort } from '@shoal/oci/host-port';

@@ -1,7 +1,8 @@
 /**
  * The blobs that standard clients may have: those of which something is held here that anybody reads at
- * the repository's own registry without credentials, and whose torrent is real. That is asked again and again, and counts for a
- * bounded time: who was not answered lately is not offered any more. No reader waits for any of it.
+ * the repository's own registry without credentials, and whose torrent is real. That is asked again and
+ * again, and counts for a bounded time: what was not affirmed lately is not offered any more. No reader
+ * waits for any of it.
  */
 import { RunningTasks } from '@shoal/concurrency';
 import type { SwarmId } from '../identity/swarm-id.ts';

@@ -9,50 +9,42 @@ import { BANS_MAX } from '../limits.ts';
 export const SLOW_BAN_MS = 5000;
 export const SLOW_BAN_MS_MAX = 60_000;
 export const LIAR_BAN_MS = 3_600_000;
-/** One of several of whom one has lied. */
 const SUSPECT_BAN_MS = 60_000;
 /** What is left of a first ban where the peer is a home. */
 export const HOME_BAN_MS_MAX = 1000;
 /** Of a home that sent wrong bytes: its origin may have given them. */
 export const LYING_HOME_BAN_MS_MAX = 60_000;
 
+/**
+ * One that is late lives: that says nothing about it as a home, which waits for the origin and serves others
+ * first. A suspect is one of several of whom one has lied.
+ */
+type Offence = 'silent' | 'late' | 'lied' | 'suspect';
+
 type Ban = {
   readonly fromMs: number;
   readonly untilMs: number;
+  /** The last ban for slowness; the next one is twice as long. */
   readonly slowMs: number;
-  readonly isLiar: boolean;
-  /** It lives: that says nothing about it as a home, which waits for the origin and serves others first. */
-  readonly isLate: boolean;
+  readonly offence: Offence;
 };
 
 export class Bans {
   readonly #bans = new Map<PeerId, Ban>();
 
   /** Nothing was heard of it, or it lives and has not answered in time. */
-  slow(peer: PeerId, nowMs: number, how: 'silent' | 'late' = 'silent'): void {
+  slow(peer: PeerId, nowMs: number, how: Extract<Offence, 'silent' | 'late'> = 'silent'): void {
     const before = this.#bans.get(peer);
     // Several blocks of one peer are late together: that is one offence.
     if (before !== undefined && before.untilMs > nowMs) return;
     const doubled = Math.min((before?.slowMs ?? 0) * 2, SLOW_BAN_MS_MAX);
     const slowMs = Math.max(doubled, SLOW_BAN_MS);
-    this.#set(peer, {
-      fromMs: nowMs,
-      untilMs: nowMs + slowMs,
-      slowMs,
-      isLiar: false,
-      isLate: how === 'late',
-    });
+    this.#set(peer, { fromMs: nowMs, untilMs: nowMs + slowMs, slowMs, offence: how });
   }
 
   liar(peer: PeerId, nowMs: number): void {
     const slowMs = this.#bans.get(peer)?.slowMs ?? 0;
-    this.#set(peer, {
-      fromMs: nowMs,
-      untilMs: nowMs + LIAR_BAN_MS,
-      slowMs,
-      isLiar: true,
-      isLate: false,
-    });
+    this.#set(peer, { fromMs: nowMs, untilMs: nowMs + LIAR_BAN_MS, slowMs, offence: 'lied' });
   }
 
   /** It or another one sent wrong bytes. */
@@ -60,13 +52,8 @@ export class Bans {
     const before = this.#bans.get(peer);
     if (before !== undefined && before.untilMs >= nowMs + SUSPECT_BAN_MS) return;
     const untilMs = nowMs + SUSPECT_BAN_MS;
-    this.#set(peer, {
-      fromMs: nowMs,
-      untilMs,
-      slowMs: before?.slowMs ?? 0,
-      isLiar: false,
-      isLate: false,
-    });
+    const slowMs = before?.slowMs ?? 0;
+    this.#set(peer, { fromMs: nowMs, untilMs, slowMs, offence: 'suspect' });
   }
 
   /** It answered in time: the next ban for slowness is a short one again. */
@@ -79,7 +66,7 @@ export class Bans {
     const ban = this.#bans.get(peer);
     if (ban === undefined) return false;
     if (!isHome) return nowMs < ban.untilMs;
-    if (ban.isLate) return false;
+    if (ban.offence === 'late') return false;
     return nowMs < Math.min(ban.untilMs, ban.fromMs + homeBanMs(ban));
   }
 
@@ -96,7 +83,7 @@ export class Bans {
   }
 }
 
-function homeBanMs({ isLiar, slowMs }: Ban): number {
-  if (isLiar) return LYING_HOME_BAN_MS_MAX;
+function homeBanMs({ offence, slowMs }: Ban): number {
+  if (offence === 'lied') return LYING_HOME_BAN_MS_MAX;
   return slowMs > SLOW_BAN_MS ? slowMs / 2 : HOME_BAN_MS_MAX;
 }

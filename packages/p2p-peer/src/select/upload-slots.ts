@@ -2,8 +2,8 @@
  * What a host has promised to send. The queue is short: above its horizon a request is refused at
  * once, and its peer asks somebody else, which is all the flow control there is. The horizon is so
  * many bytes, and on a slow link so much time, or those who were accepted wait for seconds; the link is
- * measured while it has something to send. Whoever was promised a block of a piece is promised its other blocks too: a thousand peers with one block
- * each have nothing that they could pass on.
+ * measured while it has something to send. Whoever was promised a block of a piece is promised its other
+ * blocks too: a thousand peers with one block each have nothing that they could pass on.
  */
 import { PRIORITIES, type Priority } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';

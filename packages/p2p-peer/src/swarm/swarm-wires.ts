@@ -2,7 +2,6 @@
  * The wires of one blob, by the host at their other end. Two hosts that dial each other at the same
  * time have two wires: both may bring and tell, and reads use the first that is open.
  */
-
 import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';

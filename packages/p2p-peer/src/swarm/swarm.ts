@@ -133,7 +133,10 @@ export class Swarm implements AsyncDisposable {
     return this.#server.sharedWith(repository);
   }
 
-  /** Bytes that nobody has judged yet; `prove` goes before each read. The reader's verdict makes them held, or bans who sent them. */
+  /**
+   * Bytes that nobody has judged yet; `prove` goes before each read. The reader's verdict makes them held,
+   * or bans who sent them.
+   */
   async read(range: ByteRange, { repository, origin, options }: SwarmRead): Promise<Buffer> {
     const { stored } = this.#input;
     const own = await stored.read(range.start, rangeBytes(range));

@@ -22,7 +22,7 @@ const milliseconds = z.number().nonnegative().max(1e12);
 const hex40 = z.string().regex(/^[0-9a-f]{40}$/);
 export const preheatId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 
-/** Bytes per second, received from each kind of source and sent, as a host reports them; its `PeerTraffic` counts the bytes. */
+/** Bytes per second, received from each kind of source and sent, as a host's `PeerTraffic` has counted them. */
 export const ratesSchema = z.strictObject({
   /** Served from this host's own store. */
   local: rate,

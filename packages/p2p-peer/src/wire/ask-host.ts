@@ -28,7 +28,7 @@ const answerSchema = z.object({ zone: place, rack: place });
 export type AskHostOptions = {
   readonly trust: Pick<WireTrust, 'identity'>;
   readonly signal?: AbortSignal | undefined;
-  /** Nobody waits for it. @default four times what a reader waits */
+  /** @default `DIAL_TIMEOUT_MS` */
   readonly dialTimeoutMs?: number;
 };
 

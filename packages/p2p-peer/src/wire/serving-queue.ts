@@ -2,7 +2,6 @@
  * Requests of the other side of a wire: so many may wait, and blocks are read for them only while
  * those that are read or unsent fit into the memory one peer may cost. A cancelled one is refused.
  */
-
 import type { ServedBlock } from './blob-wire.ts';
 import { WireLimitError } from './errors.ts';
 import {

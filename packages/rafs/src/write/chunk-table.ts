@@ -2,7 +2,6 @@
  * The chunk table of a new bootstrap: one record for each chunk some file needs, sorted by digest,
  * then blob, as nydus-image sorts it.
  */
-
 import type { BlobTableEntry } from '../blob-table-entry.ts';
 import { CHUNK_RECORD_SIZE, ChunkFlag, encodeChunkRecord } from '../chunk-record.ts';
 import { RafsInputError } from '../errors.ts';

@@ -1,5 +1,4 @@
 /** Small images for the tests: trees by hand or by fast-check, with blobs that really hold them. */
-
 import { createHash } from 'node:crypto';
 import type { BlobTail, BootstrapInput, BuildInode, ChunkSource, Compressor } from '@shoal/rafs';
 import { byteStringFromText, encodeBlobTail, InodeKind, imageBlobHeader } from '@shoal/rafs';

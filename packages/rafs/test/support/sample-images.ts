@@ -1,5 +1,4 @@
 /** Bootstraps with one of everything, for fuzzing and for tests that break them on purpose. */
-
 import { zstdCompressSync } from 'node:zlib';
 import type { BuildInode } from '@shoal/rafs';
 import { byteStringFromText, encodeBootstrap, InodeKind } from '@shoal/rafs';

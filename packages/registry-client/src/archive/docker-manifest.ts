@@ -2,7 +2,6 @@
  * `manifest.json` of an archive that `docker save` writes: which configuration and layers make which
  * image. Older archives have no OCI manifest: one is made from what is there.
  */
-
 import { createHash } from 'node:crypto';
 import {
   checkDocument,

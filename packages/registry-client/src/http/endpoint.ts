@@ -2,7 +2,6 @@
  * One registry host: finds out whether it speaks HTTPS, authorizes requests, tries again what can
  * heal, follows redirects without taking the authorization to another host.
  */
-
 import { errorCode } from '@shoal/errors';
 import { AuthAttempt } from '../auth/auth-attempt.ts';
 import { type AuthComponents, AuthSession } from '../auth/auth-session.ts';

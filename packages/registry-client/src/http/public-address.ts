@@ -3,7 +3,6 @@
  * and token services lead is up to strangers, and a host's own services, its cloud's metadata and its
  * neighbours must not be within their reach. Ranges: IANA special-purpose registries (RFC 6890).
  */
-
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { BlockList, isIP } from 'node:net';

@@ -1,7 +1,6 @@
 /**
  * Writes one image of a registry. Spec: OCI distribution, "Push".
  */
-
 import { errorCode } from '@shoal/errors';
 import {
   type Descriptor,

@@ -1,5 +1,4 @@
 /** The parts of a span of a blob in their order, one read ahead of the one that is being sent. */
-
 import type { ByteSpan } from '../request/byte-range.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
 import type { Blob, BlobPart, BlobReads } from './blob-reads.ts';

@@ -1,5 +1,4 @@
 /** The HTTP server below the proxy: what of a connection is limited, and how it ends. */
-
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';

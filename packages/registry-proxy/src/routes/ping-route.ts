@@ -2,7 +2,6 @@
  * `GET /v2/`: whether there is a registry, and how it wants to be asked. Docker learns here which token
  * service to use, so the challenge of an upstream that sees the clients' own credentials is passed on.
  */
-
 import type { Reply } from '../answer/reply.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
 import { passedOn } from '../upstream/passed-on.ts';

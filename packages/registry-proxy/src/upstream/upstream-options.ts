@@ -1,5 +1,4 @@
 /** What an upstream is: a registry that is asked, and how clients are told apart from each other. */
-
 import { isHostPort } from '@shoal/oci/host-port';
 import type { ClientOptions, StaticRegistry } from '@shoal/registry-client';
 import { hostAndPort } from '@shoal/registry-client/upstream';

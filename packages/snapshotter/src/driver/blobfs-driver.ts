@@ -2,7 +2,6 @@
  * The `blobfs` driver: EROFS over device files that one flat FUSE session serves for all images of
  * a daemon. Readers of absent bytes wait; a daemon that dies is succeeded without their noticing.
  */
-
 import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isMountpoint, listMounts } from '@shoal/linux';

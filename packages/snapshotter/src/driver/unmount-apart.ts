@@ -4,7 +4,6 @@
  * would wait for the daemon, and even keep a successor from its locks. The mount itself is gone at
  * once; only the end of the kernel's structures waits.
  */
-
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { shellWord } from '@shoal/errors';

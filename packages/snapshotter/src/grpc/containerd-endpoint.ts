@@ -2,7 +2,6 @@
  * What containerd talks to: the snapshot service and its gRPC socket, opened and closed together.
  * gRPC is loaded only here: commands that do not serve do without.
  */
-
 import type { ServiceLog } from '../service-log.ts';
 import type { LazyLayers } from '../snapshots/lazy-layers.ts';
 import { SnapshotService } from '../snapshots/snapshot-service.ts';

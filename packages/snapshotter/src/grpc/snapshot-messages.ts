@@ -1,5 +1,4 @@
 /** Snapshots as the messages of containerd's API. */
-
 import type { Labels } from '../snapshots/lazy-layers.ts';
 import type { Mount } from '../snapshots/overlay-mounts.ts';
 import type { Snapshot } from '../snapshots/snapshot-record.ts';

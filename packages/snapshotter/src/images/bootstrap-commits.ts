@@ -2,7 +2,6 @@
  * A bootstrap layer that containerd has fetched and unpacked: verified, kept, and matched with the
  * image it belongs to, before containerd may count the layer as there.
  */
-
 import { join } from 'node:path';
 import { ShoalError } from '@shoal/errors';
 import type { Digest } from '@shoal/oci';

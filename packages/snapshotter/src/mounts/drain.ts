@@ -1,5 +1,4 @@
 /** Ending every mount of a daemon that is to leave: a few at a time, one that is busy harms no other. */
-
 import { errorFields } from '../service-log.ts';
 import type { MountRecord } from '../state/mount-record.ts';
 import type { DrainAnswer } from './mount-types.ts';

@@ -3,7 +3,6 @@
  * verified and on disk, its blobs open. A plan is made from a request (with network) or from a
  * record (without).
  */
-
 import { randomBytes } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { shellWord } from '@shoal/errors';

@@ -1,5 +1,4 @@
 /** What `shoal trace` is made of: the reads of a mount that waited, and where its metadata lies. */
-
 import type { TracedMisses } from '../blobs/miss-trace.ts';
 import type { ServedBlob } from '../blobs/served-blob.ts';
 import type { MountRecord } from '../state/mount-record.ts';

@@ -2,7 +2,6 @@
  * Mounts of this root that no record speaks of, after the database lost some. Nobody serves them:
  * whoever reads absent bytes there gets errors. They are named and left to the administrator.
  */
-
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { shellWord } from '@shoal/errors';

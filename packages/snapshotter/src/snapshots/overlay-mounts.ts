@@ -3,7 +3,6 @@
  * mount while there is one directory, else overlayfs. Paths are short (`ROOT/snapshots/12/fs`):
  * containerd changes into their common directory when the options would not fit a page.
  */
-
 import { GID_MAPPING_LABEL, UID_MAPPING_LABEL } from './id-mapping.ts';
 import type { Labels } from './lazy-layers.ts';
 import type { SnapshotKind } from './snapshot-record.ts';

@@ -1,5 +1,4 @@
 /** Bootstraps of trees without file content, for tests. */
-
 import { type BuildInode, type ByteString, byteStringFromText, encodeBootstrap } from '@shoal/rafs';
 import { directory } from '@shoal/test-kit/plain-inode';
 

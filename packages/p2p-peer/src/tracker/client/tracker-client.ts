@@ -2,7 +2,6 @@
  * The trackers of a host: told everything, all of them; asked, all at once, and the first answer or
  * all together counts. Nothing here rejects or makes a read wait: without trackers there is less to know.
  */
-
 import { KnownHosts } from '../../hosts/known-hosts.ts';
 import { type HostFacts, parseHostName } from '../../identity/host.ts';
 import type { IdentityFiles } from '../../trust/identity-files.ts';

@@ -3,7 +3,6 @@
  * and by the token they show if they show one. Everybody else, on the plain port: torrents of public
  * repositories. What is refused looks like what is not known.
  */
-
 import type { KeyObject } from 'node:crypto';
 import { parseBlobId } from '@shoal/oci';
 import { formatHostPort } from '@shoal/oci/host-port';

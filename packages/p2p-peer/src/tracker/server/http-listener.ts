@@ -1,5 +1,4 @@
 /** One port of the tracker, with maxima for everything that a stranger decides. */
-
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { errorCode } from '@shoal/errors';

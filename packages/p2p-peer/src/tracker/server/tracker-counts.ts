@@ -1,5 +1,4 @@
 /** What the tracker counts, and all it knows in the text format of Prometheus. */
-
 import { totalRates } from './total-rates.ts';
 import type { TrackedSwarms } from './tracked-swarms.ts';
 

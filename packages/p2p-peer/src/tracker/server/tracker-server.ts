@@ -3,7 +3,6 @@
  * in nobody's way: no read waits for it, and nothing of it is on disk, so two or more of them run side by
  * side and are started anew at any time.
  */
-
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
