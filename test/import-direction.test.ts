@@ -6,6 +6,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { basename, join } from 'node:path';
 import t from 'tap';
+import { findFolderCircles } from './support/folder-circles.ts';
 import {
   importsOf,
   packageOf,
@@ -57,8 +58,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'test-kit': ['errors', 'oci', 'rafs', 'linux', 'registry-client'],
 };
 
-/** Packages whose folders need each other; in all others a folder is above another, or beside it. */
-const FOLDERS_IN_CIRCLES: readonly string[] = ['converter', 'registry-client'];
+/** What still needs each other inside a package, with the reason. It only gets shorter. */
+const KNOWN_CIRCLES: readonly string[] = [
+  // Torrents of an image are made with the parts of a conversion, hashes of pieces while a blob is built.
+  'converter/src/blob <-> converter/src/convert <-> converter/src/image <-> converter/src/layer <-> converter/src/torrent',
+  // Answers of the control socket that are put together above it.
+  'node/src/control <-> node/src/daemon-status.ts <-> node/src/trace.ts',
+  // The entry of a daemon lies where the commands start one.
+  'node/src/daemon-parts.ts <-> node/src/daemon.ts <-> node/src/process <-> node/src/upgrade',
+  // A message of the extension has its type from who hears it.
+  'p2p-peer/src/wire/extension <-> p2p-peer/src/wire/peer-wire-handler.ts',
+  // Where the data of a blob ends is told by the check of its entry.
+  'rafs/src/blob <-> rafs/src/check-blob-table-entry.ts',
+  // Endpoints authorize what they send, and tokens are fetched over HTTP; the options know of both.
+  'registry-client/src/auth <-> registry-client/src/http <-> registry-client/src/options.ts',
+];
 
 const PACKAGES = Object.keys(MAY_IMPORT).toSorted();
 const LINES_MAX = 300;
@@ -134,20 +148,41 @@ t.test('no circles between files, nor between their types', async (t) => {
   t.same(findCircles(edges), []);
 });
 
-t.test('no circles between the folders of a package', async (t) => {
-  const edges = new Map<string, string[]>();
-  for (const file of sources) {
-    const own = folderOf(file.path);
-    if (own === undefined || FOLDERS_IN_CIRCLES.includes(packageOf(file.path) ?? '')) continue;
-    const others = edges.get(own) ?? [];
-    edges.set(own, others);
-    for (const specifier of file.imports.filter((specifier) => specifier.startsWith('.'))) {
-      const other = folderOf(resolveImport(file.path, specifier) ?? '');
-      if (other !== undefined && other !== own) others.push(other);
-    }
-  }
-  t.ok(edges.size > 50, `${edges.size} folders`);
-  t.same(findCircles(edges), []);
+t.test('circles are found: of folders, of files beside them, of folders in folders', async (t) => {
+  const file = (path: string, ...imports: string[]): SourceFile => ({
+    ...{ path: `packages/x/src/${path}`, text: '', lineCount: 0, imports },
+  });
+  const sound = [
+    file('index.ts', './a/one.ts', './b/two.ts'),
+    file('a/one.ts', '../b/two.ts', '../errors.ts'),
+    file('b/two.ts', './three.ts', './deep/four.ts', 'node:fs'),
+    file('b/deep/four.ts', '../../limits.ts', '../../b/five.ts'),
+  ];
+  t.same(findFolderCircles(sound), []);
+  t.same(findFolderCircles([...sound, file('errors.ts', './a/six.ts')]), [
+    {
+      members: ['x/src/a', 'x/src/errors.ts'],
+      imports: ['x/src/a/one.ts imports x/src/errors.ts', 'x/src/errors.ts imports x/src/a/six.ts'],
+    },
+  ]);
+  const byAnother = [file('b/five.ts', '../c/six.ts'), file('c/six.ts', '../a/seven.ts')];
+  const [wide] = findFolderCircles([...sound, ...byAnother]);
+  t.same(wide?.members, ['x/src/a', 'x/src/b', 'x/src/c']);
+  const [deep] = findFolderCircles([...sound, file('b/deep/eight.ts', '../two.ts')]);
+  t.same(deep?.members, ['x/src/b/deep', 'x/src/b/two.ts']);
+});
+
+t.test('no circles between the folders of a package but those that are known', async (t) => {
+  const found = findFolderCircles(sources).map(({ members, imports }) => ({
+    ...{ circle: members.join(' <-> '), imports },
+  }));
+  const isKnown = ({ circle }: { circle: string }) => KNOWN_CIRCLES.includes(circle);
+  t.same(
+    found.filter((entry) => !isKnown(entry)),
+    [],
+  );
+  const gone = KNOWN_CIRCLES.filter((known) => !found.some(({ circle }) => circle === known));
+  t.same(gone, [], 'a circle that is gone leaves the list');
 });
 
 t.test('every package declares what it imports', async (t) => {
@@ -218,12 +253,6 @@ t.test('each source file opens with a comment of what it is', async (t) => {
     .map((file) => file.path);
   t.same(bare, []);
 });
-
-/** `packages/rafs/src/write/x.ts` -> `rafs/write`; undefined for what is in no folder, which may need all. */
-function folderOf(path: string): string | undefined {
-  const [, name, folder] = /^packages\/([^/]+)\/src\/([^/]+)\//.exec(path) ?? [];
-  return folder === undefined ? undefined : `${name}/${folder}`;
-}
 
 function dependenciesOf(name: string): Set<string> {
   const text = readFileSync(join(root, 'packages', name, 'package.json'), 'utf8');
