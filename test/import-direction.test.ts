@@ -60,8 +60,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** What still needs each other inside a package, with the reason. It only gets shorter. */
 const KNOWN_CIRCLES: readonly string[] = [
-  // Torrents of an image are made with the parts of a conversion, hashes of pieces while a blob is built.
-  'converter/src/blob <-> converter/src/convert <-> converter/src/image <-> converter/src/layer <-> converter/src/torrent',
   // Answers of the control socket that are put together above it.
   'node/src/control <-> node/src/daemon-status.ts <-> node/src/trace.ts',
   // The entry of a daemon lies where the commands start one.

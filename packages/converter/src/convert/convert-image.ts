@@ -107,7 +107,7 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
 
 /** Loads what other conversions do not need. */
 async function openTorrents(target: ImageTarget, threads: CodecThreads, signal: AbortSignal) {
-  const { Torrents } = await import('../torrent/torrents.ts');
+  const { Torrents } = await import('./torrents.ts');
   return new Torrents(target, threads, signal);
 }
 

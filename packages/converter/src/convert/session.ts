@@ -5,11 +5,11 @@ import type { ImageTarget } from '@shoal/registry-client';
 import type { CodecThreads } from '../chunk/codec-threads.ts';
 import type { FirstReads } from '../layer/first-reads.ts';
 import { WARNINGS_MAX } from '../limits.ts';
-import type { Torrents } from '../torrent/torrents.ts';
 import type { BuildCache } from './build-cache.ts';
 import type { ChunkDict } from './chunk-dict.ts';
 import type { ConvertProgress } from './convert-options.ts';
 import type { ConvertSettings } from './convert-settings.ts';
+import type { Torrents } from './torrents.ts';
 
 export type ConvertSession = {
   readonly settings: ConvertSettings;

@@ -18,11 +18,11 @@ import {
 import type { ImageStore, ImageTarget } from '@shoal/registry-client';
 import type { LayerBlob } from '../blob/layer-blob.ts';
 import type { CodecThreads } from '../chunk/codec-threads.ts';
-import type { ChunkDict } from '../convert/chunk-dict.ts';
-import { writeBlob } from '../convert/copy-blob.ts';
 import { readStoredLayer } from '../layer/layer-stream.ts';
-import { likelyPieceBytes, PieceHasher } from './piece-hasher.ts';
-import type { PieceHashes } from './piece-hashes.ts';
+import { likelyPieceBytes, PieceHasher } from '../torrent/piece-hasher.ts';
+import type { PieceHashes } from '../torrent/piece-hashes.ts';
+import type { ChunkDict } from './chunk-dict.ts';
+import { writeBlob } from './copy-blob.ts';
 
 export class Torrents {
   readonly #target: ImageTarget;
