@@ -68,8 +68,6 @@ const KNOWN_CIRCLES: readonly string[] = [
   'p2p-peer/src/wire/extension <-> p2p-peer/src/wire/peer-wire-handler.ts',
   // Where the data of a blob ends is told by the check of its entry.
   'rafs/src/blob <-> rafs/src/check-blob-table-entry.ts',
-  // Endpoints authorize what they send, and tokens are fetched over HTTP; the options know of both.
-  'registry-client/src/auth <-> registry-client/src/http <-> registry-client/src/options.ts',
 ];
 
 const PACKAGES = Object.keys(MAY_IMPORT).toSorted();

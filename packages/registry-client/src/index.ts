@@ -13,6 +13,7 @@ export { KubeletCredentials } from './auth/kubelet-credentials.ts';
 export { StaticCredentials, type StaticRegistry } from './auth/static-credentials.ts';
 export { createRegistryClient } from './client.ts';
 export * from './errors.ts';
+export type { RequestEvent } from './http/http-options.ts';
 export type {
   BlobWriter,
   CallOptions,
@@ -21,7 +22,7 @@ export type {
   RegistryClient,
 } from './image-store.ts';
 export { openSource, openTarget } from './open.ts';
-export type { ClientOptions, RequestEvent } from './options.ts';
+export type { ClientOptions } from './options.ts';
 export { isPathWithin, isSameReference } from './same-reference.ts';
 export { type ConvertedSelection, findConvertedImage } from './select/find-converted-image.ts';
 export { imagesBelow } from './select/images-of-index.ts';

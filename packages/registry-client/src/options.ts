@@ -3,84 +3,27 @@
  */
 import type { AuthenticationObserver } from './auth/authentication-event.ts';
 import type { CredentialSource } from './auth/credential-source.ts';
+import type { DockerConfigPlace } from './auth/docker-config.ts';
+import type { HttpOptions } from './http/http-options.ts';
 import type { RegistryClient } from './image-store.ts';
 
-/** One HTTP exchange, for wire logs and statistics. Holds no secrets: queries are cut off. */
-export type RequestEvent = {
-  readonly method: string;
-  /** Without query and credentials. */
-  readonly url: string;
-  /** Undefined when no answer came. */
-  readonly status: number | undefined;
-  /** Code of the error when no answer came. */
-  readonly errorCode: string | undefined;
-  /** `bytes=a-b` when part of a body was asked for. */
-  readonly range: string | undefined;
-  /** 1 for the first try. */
-  readonly attempt: number;
-  /** Milliseconds to the head of the answer. */
-  readonly durationMs: number;
-};
-
-export type RetryOptions = {
-  /** Tries of one request, the first included. @default 6 */
-  readonly attemptsMax?: number | undefined;
-  /** Wait before the second try; doubles each time, with jitter. @default 200 */
-  readonly delayMs?: number | undefined;
-  /** Longest wait between two tries. @default 8000 */
-  readonly delayMaxMs?: number | undefined;
-  /** A `Retry-After` above this is not waited for. @default 60000 */
-  readonly retryAfterMaxMs?: number | undefined;
-  /** Source of jitter, 0 up to 1. @default Math.random */
-  readonly random?: (() => number) | undefined;
-};
-
-export type TimeoutOptions = {
-  /** TCP and TLS set-up. @default 10000 */
-  readonly connectTimeoutMs?: number | undefined;
-  /** Until the head of an answer. @default 60000 */
-  readonly headersTimeoutMs?: number | undefined;
-  /** Between two pieces of a body. @default 60000 */
-  readonly bodyTimeoutMs?: number | undefined;
-  /** Waiting for a body over which its rate must reach `TRANSFER_RATE_MIN`. @default 30000 */
-  readonly rateWindowMs?: number | undefined;
-};
-
-export type ClientOptions = {
-  /** Speak plain HTTP to the registry. Loopback registries may do so unasked. */
-  readonly plainHttp?: boolean | undefined;
-  /** Accept any certificate. */
-  readonly insecure?: boolean | undefined;
-  /** PEM file of certificate authorities trusted beside the usual ones. */
-  readonly caFile?: string | undefined;
-  readonly clientCertificateFile?: string | undefined;
-  readonly clientKeyFile?: string | undefined;
-  /** Directory of Docker's `config.json`. @default $DOCKER_CONFIG, else ~/.docker */
-  readonly dockerConfigDir?: string | undefined;
-  /** Asked for credentials in this order. @default Docker's configuration only */
-  readonly credentialSources?: readonly CredentialSource[] | undefined;
-  /**
-   * Directories as containerd's `/etc/containerd/certs.d`: the first that has one for the registry
-   * says which servers are asked for its images. @default none
-   */
-  readonly hostsDirectories?: readonly string[] | undefined;
-  /** What anybody gets: of the registry itself, without credentials or mirrors. @default false */
-  readonly isAnonymous?: boolean | undefined;
-  /** Where DOCKER_CONFIG, HOME, PATH and the proxy variables come from. @default process.env */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
-  /**
-   * `host:port`, `[IPv6]:port` of servers that are known, as URLs have them. When it is given, no other is
-   * connected to unless its address is a public one: where redirects and token services lead is up to
-   * strangers.
-   */
-  readonly trustedHosts?: ReadonlySet<string> | undefined;
-  /** Told of every token and password that a registry wanted anew. */
-  readonly onAuthentication?: AuthenticationObserver | undefined;
-  readonly onRequest?: ((event: RequestEvent) => void) | undefined;
-  readonly retry?: RetryOptions | undefined;
-  readonly timeouts?: TimeoutOptions | undefined;
-  /** Ends everything done with these options. */
-  readonly signal?: AbortSignal | undefined;
-  /** Share this client's connections, tokens and options instead of making one. */
-  readonly client?: RegistryClient | undefined;
-};
+export type ClientOptions = HttpOptions &
+  DockerConfigPlace & {
+    /** Speak plain HTTP to the registry. Loopback registries may do so unasked. */
+    readonly plainHttp?: boolean | undefined;
+    /** Asked for credentials in this order. @default Docker's configuration only */
+    readonly credentialSources?: readonly CredentialSource[] | undefined;
+    /**
+     * Directories as containerd's `/etc/containerd/certs.d`: the first that has one for the registry
+     * says which servers are asked for its images. @default none
+     */
+    readonly hostsDirectories?: readonly string[] | undefined;
+    /** What anybody gets: of the registry itself, without credentials or mirrors. @default false */
+    readonly isAnonymous?: boolean | undefined;
+    /** Told of every token and password that a registry wanted anew. */
+    readonly onAuthentication?: AuthenticationObserver | undefined;
+    /** Ends everything done with these options. */
+    readonly signal?: AbortSignal | undefined;
+    /** Share this client's connections, tokens and options instead of making one. */
+    readonly client?: RegistryClient | undefined;
+  };

@@ -21,7 +21,7 @@ import {
 } from '@shoal/test-kit';
 import t from 'tap';
 import { CredentialChain } from '../src/auth/credential-chain.ts';
-import { EndpointPool } from '../src/http/endpoint-pool.ts';
+import { EndpointPool } from '../src/registry/endpoint-pool.ts';
 import { FixedSource, password } from './support/fixed-source.ts';
 import { writeImage } from './support/image-target-suite.ts';
 

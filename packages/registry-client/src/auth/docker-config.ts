@@ -10,10 +10,16 @@ import { ClientConfigError } from '../errors.ts';
 import type { Environment } from '../http/proxy-environment.ts';
 import { DOCKER_CONFIG_BYTES_MAX } from '../limits.ts';
 import { readBoundedFile } from '../local/regular-file.ts';
-import type { ClientOptions } from '../options.ts';
 import type { CredentialLookup } from './credential-chain.ts';
 import { askCredentialHelper } from './credential-program.ts';
 import type { CredentialQuestion, CredentialSource, Credentials } from './credential-source.ts';
+
+export type DockerConfigPlace = {
+  /** Directory of Docker's `config.json`. @default $DOCKER_CONFIG, else ~/.docker */
+  readonly dockerConfigDir?: string | undefined;
+  /** Where DOCKER_CONFIG, HOME and PATH come from. @default process.env */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+};
 
 const authSchema = z.looseObject({
   auth: z.string().optional(),
@@ -36,11 +42,11 @@ const HUB_KEY = 'https://index.docker.io/v1/';
 export class DockerCredentials implements CredentialSource {
   readonly name = 'Docker configuration';
   readonly remembers = false;
-  readonly #options: ClientOptions;
+  readonly #options: DockerConfigPlace;
   readonly #env: Environment;
   readonly #asking = new Map<string, Promise<CredentialLookup>>();
 
-  constructor(options: ClientOptions) {
+  constructor(options: DockerConfigPlace) {
     this.#options = options;
     this.#env = options.env ?? process.env;
   }

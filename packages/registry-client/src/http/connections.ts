@@ -10,7 +10,7 @@ import { ClientConfigError } from '../errors.ts';
 import type { TlsFiles } from '../hosts/registry-host.ts';
 import { CLOSE_GRACE_MS, CONNECTIONS_PER_HOST_MAX, PEM_BYTES_MAX } from '../limits.ts';
 import { readBoundedFile } from '../local/regular-file.ts';
-import type { ClientOptions } from '../options.ts';
+import type { HttpOptions } from './http-options.ts';
 import { type Environment, proxyForUrl } from './proxy-environment.ts';
 import { AddressGuard } from './public-address.ts';
 
@@ -24,7 +24,7 @@ type TlsSettings = {
 type HostFiles = Pick<TlsFiles, 'caFiles' | 'clientPairs'>;
 
 export class Connections {
-  readonly #options: ClientOptions;
+  readonly #options: HttpOptions;
   readonly #hostFiles: HostFiles;
   readonly #env: Environment;
   readonly #guard: AddressGuard | undefined;
@@ -34,7 +34,7 @@ export class Connections {
   #closing: Promise<void> | undefined;
 
   /** `hostFiles` are trusted and shown beside those of the options. */
-  constructor(options: ClientOptions, hostFiles: HostFiles = { caFiles: [], clientPairs: [] }) {
+  constructor(options: HttpOptions, hostFiles: HostFiles = { caFiles: [], clientPairs: [] }) {
     this.#options = options;
     this.#hostFiles = hostFiles;
     this.#env = options.env ?? process.env;
@@ -127,7 +127,7 @@ async function closeSoon(dispatcher: Dispatcher): Promise<void> {
   }
 }
 
-async function loadTls(options: ClientOptions, hostFiles: HostFiles): Promise<TlsSettings> {
+async function loadTls(options: HttpOptions, hostFiles: HostFiles): Promise<TlsSettings> {
   const { caFile, clientCertificateFile, clientKeyFile, insecure } = options;
   if ((clientCertificateFile === undefined) !== (clientKeyFile === undefined)) {
     throw new ClientConfigError('a client certificate and its key belong together', {

@@ -3,9 +3,9 @@
  * layers above.
  */
 import { errorCode } from '@shoal/errors';
-import type { ClientOptions, RequestEvent } from '../options.ts';
 import type { Connections } from './connections.ts';
 import { requestFailure } from './failure.ts';
+import type { HttpOptions, RequestEvent } from './http-options.ts';
 import type { HttpAnswer, HttpHeaders, HttpRequest } from './messages.ts';
 
 const HEADERS_TIMEOUT_MS = 60_000;
@@ -15,9 +15,9 @@ const USER_AGENT = 'shoal/0.1';
 
 export class Exchange {
   readonly #connections: Connections;
-  readonly #options: ClientOptions;
+  readonly #options: HttpOptions;
 
-  constructor(connections: Connections, options: ClientOptions) {
+  constructor(connections: Connections, options: HttpOptions) {
     this.#connections = connections;
     this.#options = options;
   }

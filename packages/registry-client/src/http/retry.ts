@@ -9,7 +9,7 @@ import {
   UNREACHABLE_ATTEMPTS_MAX,
   UNREACHABLE_DELAY_MAX_MS,
 } from '../limits.ts';
-import type { RetryOptions } from '../options.ts';
+import type { RetryOptions } from './http-options.ts';
 
 export type RetryPolicy = {
   readonly attemptsMax: number;

@@ -5,12 +5,12 @@
 import { orAbort } from '@shoal/concurrency';
 import type { Descriptor, Digest } from '@shoal/oci';
 import { discardBody } from '../http/body-pieces.ts';
-import type { Endpoint } from '../http/endpoint.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { isRedirect, redirectTarget } from '../http/redirect.ts';
 import { BLOB_ROUNDS_MAX } from '../limits.ts';
 import { type BlobLocation, BlobLocations } from './blob-locations.ts';
 import type { BodyRequest } from './blob-reader.ts';
+import type { Endpoint } from './endpoint.ts';
 
 export type BlobRequest = BodyRequest<Descriptor>;
 

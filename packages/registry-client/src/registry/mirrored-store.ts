@@ -7,10 +7,10 @@ import { RunningTasks } from '@shoal/concurrency';
 import { type Descriptor, type Digest, formatReference, type RegistryReference } from '@shoal/oci';
 import { ClosedError, NoServerError, RangeRequestError } from '../errors.ts';
 import { type HostCapability, hostKey, type RegistryHost } from '../hosts/registry-host.ts';
-import type { EndpointPool } from '../http/endpoint-pool.ts';
 import type { CallOptions, ImageStore } from '../image-store.ts';
 import { CLOSE_GRACE_MS } from '../limits.ts';
 import { verifiedPieces } from '../verify.ts';
+import type { EndpointPool } from './endpoint-pool.ts';
 import type { MirrorRest } from './mirror-rest.ts';
 import { RegistryStore } from './registry-store.ts';
 

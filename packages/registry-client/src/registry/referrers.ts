@@ -13,8 +13,8 @@ import {
   parseManifest,
 } from '@shoal/oci';
 import { NotFoundError } from '../errors.ts';
-import type { Document, Endpoint } from '../http/endpoint.ts';
 import { REFERRER_PAGES_MAX, REFERRERS_MAX } from '../limits.ts';
+import type { Document, Endpoint } from './endpoint.ts';
 
 export type ReferrerQuery = {
   readonly endpoint: Endpoint;

@@ -15,13 +15,13 @@ import {
   sha256Digest,
 } from '@shoal/oci';
 import { ClosedError, DigestMismatchError, NotFoundError } from '../errors.ts';
-import type { Document, Endpoint } from '../http/endpoint.ts';
 import type { CallOptions, ImageStore } from '../image-store.ts';
 import { checkRange } from '../layout/blob-place.ts';
 import { CLOSE_GRACE_MS, RANGE_BYTES_PREPARED_MAX } from '../limits.ts';
 import { collectBounded, verifiedPieces, verifyBytes, verifyDigest } from '../verify.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { BlobReader } from './blob-reader.ts';
+import type { Document, Endpoint } from './endpoint.ts';
 import { listReferrers } from './referrers.ts';
 
 export type RegistryParts = {

@@ -5,11 +5,11 @@
 import type { Digest } from '@shoal/oci';
 import { NotFoundError, TransferError } from '../errors.ts';
 import { discardBody } from '../http/body-pieces.ts';
-import type { Endpoint, EndpointRequest } from '../http/endpoint.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { locationOf } from '../http/redirect.ts';
 import { withRetry } from '../http/retry.ts';
 import { UPLOAD_CHUNK_BYTES } from '../limits.ts';
+import type { Endpoint, EndpointRequest } from './endpoint.ts';
 
 /** A registry may hash and move a blob before it answers the last request. */
 const FINISH_TIMEOUT_MS = 600_000;

@@ -4,11 +4,11 @@
  */
 import type { Descriptor } from '@shoal/oci';
 import { HOST_CAPABILITIES, type RegistryHost } from '../hosts/registry-host.ts';
-import type { Endpoint } from '../http/endpoint.ts';
-import { EndpointPool } from '../http/endpoint-pool.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { ACCESS_STORES_MAX } from '../limits.ts';
 import type { ClientOptions } from '../options.ts';
+import type { Endpoint } from '../registry/endpoint.ts';
+import { EndpointPool } from '../registry/endpoint-pool.ts';
 import { RegistryStore } from '../registry/registry-store.ts';
 
 /** For whom a registry is asked. */

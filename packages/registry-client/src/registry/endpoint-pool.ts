@@ -8,12 +8,12 @@ import type { CredentialPlace, Credentials } from '../auth/credential-source.ts'
 import { DockerCredentials } from '../auth/docker-config.ts';
 import type { Clock } from '../auth/recent-lookups.ts';
 import { hostKey, PLAIN_HOST, type RegistryHost } from '../hosts/registry-host.ts';
+import { Connections } from '../http/connections.ts';
+import { Exchange } from '../http/exchange.ts';
+import { resolveRetryOptions } from '../http/retry.ts';
 import { ENDPOINTS_MAX } from '../limits.ts';
 import type { ClientOptions } from '../options.ts';
-import { Connections } from './connections.ts';
 import { Endpoint } from './endpoint.ts';
-import { Exchange } from './exchange.ts';
-import { resolveRetryOptions } from './retry.ts';
 
 export type EndpointChoice = {
   readonly registry: string;

@@ -9,16 +9,16 @@ import type { RequestAuthorization } from '../auth/authorization.ts';
 import type { CredentialPlace } from '../auth/credential-source.ts';
 import { RedirectError, TlsError } from '../errors.ts';
 import type { RegistryHost } from '../hosts/registry-host.ts';
+import { bodyPieces, discardBody } from '../http/body-pieces.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { describeErrorBody, requestFailure, statusFailure } from '../http/failure.ts';
+import type { HttpAnswer, HttpRequest } from '../http/messages.ts';
+import { isLoopbackHost } from '../http/proxy-environment.ts';
+import { isRedirect, redirectTarget } from '../http/redirect.ts';
+import { type RetryPolicy, withRetry } from '../http/retry.ts';
 import { CHALLENGES_ANSWERED_MAX, ERROR_BODY_BYTES_MAX, REDIRECTS_MAX } from '../limits.ts';
 import type { ClientOptions } from '../options.ts';
 import { collectBounded } from '../verify.ts';
-import { bodyPieces, discardBody } from './body-pieces.ts';
-import type { Exchange } from './exchange.ts';
-import { describeErrorBody, requestFailure, statusFailure } from './failure.ts';
-import type { HttpAnswer, HttpRequest } from './messages.ts';
-import { isLoopbackHost } from './proxy-environment.ts';
-import { isRedirect, redirectTarget } from './redirect.ts';
-import { type RetryPolicy, withRetry } from './retry.ts';
 
 export type EndpointRequest = Omit<HttpRequest, 'url'> & {
   /** A path below the registry (`/v2/...`, may have a query) or a URL the registry gave. */
