@@ -66,8 +66,6 @@ const KNOWN_CIRCLES: readonly string[] = [
   'node/src/daemon-parts.ts <-> node/src/daemon.ts <-> node/src/process <-> node/src/upgrade',
   // A message of the extension has its type from who hears it.
   'p2p-peer/src/wire/extension <-> p2p-peer/src/wire/peer-wire-handler.ts',
-  // Where the data of a blob ends is told by the check of its entry.
-  'rafs/src/blob <-> rafs/src/check-blob-table-entry.ts',
 ];
 
 const PACKAGES = Object.keys(MAY_IMPORT).toSorted();

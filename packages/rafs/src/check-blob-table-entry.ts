@@ -2,8 +2,8 @@
  * Whether a blob table entry makes sense: alone, against the image's chunk size and against its
  * device slot. Everything a reader later allocates for a blob is bounded by what passes here.
  */
+import { blobDataSize } from './blob/blob-data-size.ts';
 import { CHUNK_INFO_V1_SIZE, CHUNK_INFO_V2_SIZE } from './blob/chunk-info.ts';
-import { SECTION_HEADER_SIZE } from './blob/section-header.ts';
 import { checkKnownFeatures, hasBlobFeature } from './blob-features.ts';
 import type { BlobTableEntry } from './blob-table-entry.ts';
 import type { DeviceSlot } from './device-slot.ts';
@@ -17,17 +17,6 @@ import {
 } from './limits.ts';
 
 const WHERE = 'blob table entry';
-
-/**
- * Bytes of chunk data at the start of the blob. Since Nydus 2.2 this follows from where the
- * chunk-info array starts; before, and in OCI-ref images, it is stated.
- */
-export function blobDataSize(entry: BlobTableEntry): number {
-  const { features } = entry;
-  if (hasBlobFeature(features, 'separate')) return entry.compressedSize;
-  if (!hasBlobFeature(features, 'capTarToc')) return entry.compressedSize;
-  return entry.ciOffset - (hasBlobFeature(features, 'hasTarHeader') ? SECTION_HEADER_SIZE : 0);
-}
 
 /** Throws a coded error naming the first rule that is broken. */
 export function checkBlobTableEntry(

@@ -1,5 +1,6 @@
 /** RAFS v6: bytes to objects and back, pure, without I/O. The format is in docs/format.md. */
 export type { Compressor, Digester } from './algorithms.ts';
+export { blobDataSize } from './blob/blob-data-size.ts';
 export { BlobMeta } from './blob/blob-meta.ts';
 export {
   type ChunkInfo,
@@ -43,7 +44,6 @@ export {
   sliceByteString,
   splitPath,
 } from './byte-string.ts';
-export { blobDataSize } from './check-blob-table-entry.ts';
 export { ChunkFlag, type ChunkRecord } from './chunk-record.ts';
 export { detectBootstrapFormat } from './detect-format.ts';
 export { isChunkSize, RafsFlag } from './extended-superblock.ts';

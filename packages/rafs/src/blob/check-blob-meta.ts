@@ -4,9 +4,9 @@
  */
 import { checkReadableFeatures, hasBlobFeature } from '../blob-features.ts';
 import type { BlobTableEntry } from '../blob-table-entry.ts';
-import { blobDataSize } from '../check-blob-table-entry.ts';
 import { RafsCorruptError } from '../errors.ts';
 import { CHUNK_SIZE_MAX } from '../limits.ts';
+import { blobDataSize } from './blob-data-size.ts';
 import type { BlobMeta } from './blob-meta.ts';
 import type { ChunkInfo } from './chunk-info.ts';
 import { BATCH_CONTEXT_SIZE, ChunkInfoFlag } from './chunk-info.ts';

@@ -1,8 +1,9 @@
 /** The chunk side of verification: records of the table, and what files refer to. */
+
+import { blobDataSize } from '../blob/blob-data-size.ts';
 import { hasBlobFeature } from '../blob-features.ts';
 import type { BlobTableEntry } from '../blob-table-entry.ts';
 import type { Bootstrap } from '../bootstrap.ts';
-import { blobDataSize } from '../check-blob-table-entry.ts';
 import type { ChunkEntry } from '../chunk-entry.ts';
 import { decodeChunkFormat } from '../chunk-entry.ts';
 import type { ChunkRecord } from '../chunk-record.ts';
