@@ -3,9 +3,7 @@ import { listDrivers } from '@shoal/snapshotter';
 import type { CacheCollector } from '../cache/cache-collector.ts';
 import { verifyCaches } from '../cache/verify-caches.ts';
 import type { Caches } from '../caches.ts';
-import { daemonStatus, type StatusSources } from '../daemon-status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { traceOf } from '../trace.ts';
 import { blobRoutes } from './blob-routes.ts';
 import { checkBody } from './control-errors.ts';
 import {
@@ -19,6 +17,8 @@ import {
   unmountRequestSchema,
 } from './control-protocol.ts';
 import { type Routes, TextAnswer } from './control-server.ts';
+import { daemonStatus, type StatusSources } from './daemon-status.ts';
+import { traceOf } from './trace.ts';
 
 export type ControlRoutesInput = StatusSources & {
   readonly metrics: Metrics;

@@ -1,10 +1,10 @@
 /** Everything `shoal status` shows, put together from the parts of a daemon. */
 import { existsSync } from 'node:fs';
 import type { LazyImages, MountService, SnapshotService } from '@shoal/snapshotter';
-import { containerdAddressIn } from './containerd/examine-containerd.ts';
-import type { PingAnswer, SnapshotCounts, StatusAnswer } from './control/control-protocol.ts';
-import type { CredentialStates } from './credential-states.ts';
-import type { HostPeer } from './peers/open-host-peer.ts';
+import { containerdAddressIn } from '../containerd/examine-containerd.ts';
+import type { CredentialStates } from '../credential-states.ts';
+import type { HostPeer } from '../peers/open-host-peer.ts';
+import type { PingAnswer, SnapshotCounts, StatusAnswer } from './control-protocol.ts';
 
 export type StatusSources = {
   readonly facts: PingAnswer;

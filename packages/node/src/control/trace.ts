@@ -1,7 +1,7 @@
 /** Finds what a trace is asked of: a mountpoint, or an image by any of its names. */
 import type { LazyImages, MountService, MountTrace } from '@shoal/snapshotter';
-import type { TraceRequest } from './control/control-protocol.ts';
-import { NotTracedError } from './errors.ts';
+import { NotTracedError } from '../errors.ts';
+import type { TraceRequest } from './control-protocol.ts';
 
 export type TraceSources = { readonly service: MountService; readonly lazy: LazyImages };
 
