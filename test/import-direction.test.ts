@@ -60,8 +60,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** What still needs each other inside a package, with the reason. It only gets shorter. */
 const KNOWN_CIRCLES: readonly string[] = [
-  // The entry of a daemon lies where the commands start one.
-  'node/src/daemon-parts.ts <-> node/src/daemon.ts <-> node/src/process <-> node/src/upgrade',
   // A message of the extension has its type from who hears it.
   'p2p-peer/src/wire/extension <-> p2p-peer/src/wire/peer-wire-handler.ts',
 ];

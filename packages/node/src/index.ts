@@ -1,6 +1,6 @@
 /** The daemon of a host and the client of its control socket. */
 export * from './client.ts';
 export { type DoctorReport, examineHost } from './doctor.ts';
-export { runDaemon } from './process/run-daemon.ts';
+export { runDaemon } from './run-daemon.ts';
 export { newestBeside, ownHome, programOf } from './upgrade/installed-versions.ts';
 export { takeOverWaiting, upgradeToThis } from './upgrade/upgrade.ts';

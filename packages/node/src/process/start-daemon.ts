@@ -18,7 +18,7 @@ import { isAnotherThere } from './daemon-exit.ts';
 import { findStateHolder } from './state-holder.ts';
 import { waitForOther } from './wait-for-other.ts';
 
-const MAIN = fileURLToPath(new URL('./daemon-main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../daemon-main.ts', import.meta.url));
 const SUPERVISOR = fileURLToPath(new URL('./supervisor.sh', import.meta.url));
 const READY_FD = 3;
 /** As bin/shoal has them: short-lived objects go soon, and memory is given back (idle-memory.ts). */

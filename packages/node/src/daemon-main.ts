@@ -1,8 +1,8 @@
-/** Entry of a detached daemon, started by `start-daemon.ts`. */
+/** Entry of a detached daemon, started by `process/start-daemon.ts`. */
 import { parseArgs } from 'node:util';
 import { errorFields } from '@shoal/snapshotter';
-import { openLog } from '../log/log.ts';
-import { DaemonExit, isAnotherThere } from './daemon-exit.ts';
+import { openLog } from './log/log.ts';
+import { DaemonExit, isAnotherThere } from './process/daemon-exit.ts';
 import { runDaemon } from './run-daemon.ts';
 
 const { values } = parseArgs({

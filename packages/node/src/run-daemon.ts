@@ -4,15 +4,15 @@
  */
 import { closeSync, writeSync } from 'node:fs';
 import { ServiceManager } from '@shoal/linux';
-import { type NodeConfig, readConfig } from '../config/config.ts';
-import { type DaemonPaths, daemonPaths } from '../config/paths.ts';
-import { encodeError } from '../control/control-errors.ts';
-import { Daemon } from '../daemon.ts';
-import { SECOND_SIGNAL_MS_MIN } from '../limits.ts';
-import { type Log, openLog } from '../log/log.ts';
-import { DaemonExit } from './daemon-exit.ts';
-import { leaveStartFailure } from './start-failure.ts';
-import { leaveStopMark } from './stop-mark.ts';
+import { type NodeConfig, readConfig } from './config/config.ts';
+import { type DaemonPaths, daemonPaths } from './config/paths.ts';
+import { encodeError } from './control/control-errors.ts';
+import { Daemon } from './daemon.ts';
+import { SECOND_SIGNAL_MS_MIN } from './limits.ts';
+import { type Log, openLog } from './log/log.ts';
+import { DaemonExit } from './process/daemon-exit.ts';
+import { leaveStartFailure } from './process/start-failure.ts';
+import { leaveStopMark } from './process/stop-mark.ts';
 
 export type RunDaemonOptions = {
   readonly root?: string | undefined;
