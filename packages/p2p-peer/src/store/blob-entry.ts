@@ -85,12 +85,12 @@ export class BlobEntry implements RecordedBlob {
   }
 
   /** Writes what is free of the range; returns what was written. Never rejects. */
-  async write(offset: number, bytes: Uint8Array): Promise<readonly ByteRange[]> {
+  async write(range: ByteRange, buffers: readonly Uint8Array[]): Promise<readonly ByteRange[]> {
     if (this.#isUnloaded || !this.#parts.canWrite(this.blobId)) return [];
     const { epoch } = this.state;
-    const parts = this.state.claim({ start: offset, end: offset + bytes.length });
+    const parts = this.state.claim(range);
     if (parts.length === 0) return [];
-    const writing = this.#file.write(parts, offset, bytes);
+    const writing = this.#file.write(parts, range.start, buffers);
     this.#writes.add(writing.then(() => undefined));
     const isWritten = await writing;
     return this.state.endWriting(parts, isWritten && epoch === this.state.epoch);
@@ -128,12 +128,13 @@ export class BlobEntry implements RecordedBlob {
   }
 
   /** Held bytes, or undefined. */
-  async read(range: ByteRange): Promise<Buffer | undefined> {
+  async read(range: ByteRange, memory?: Buffer): Promise<Buffer | undefined> {
     const { state } = this;
     return await this.#readWhile(
       range,
       () => state.held.covers(range),
       () => state.drops,
+      memory,
     );
   }
 
@@ -185,11 +186,12 @@ export class BlobEntry implements RecordedBlob {
     range: ByteRange,
     isThere: () => boolean,
     count: () => number,
+    memory?: Buffer,
   ): Promise<Buffer | undefined> {
     if (!this.isInside(range) || rangeBytes(range) > STORE_READ_BYTES_MAX) return undefined;
     while (isThere()) {
       const before = count();
-      const bytes = await this.#file.read(range);
+      const bytes = await this.#file.read(range, memory);
       if (bytes === undefined) return undefined;
       if (before === count()) {
         this.#parts.onRead(this.blobId, bytes.length);

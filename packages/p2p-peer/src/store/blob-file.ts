@@ -9,6 +9,7 @@ import type { BlobId } from '@shoal/oci';
 import { StoreFileError } from '../errors.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { OpenFile } from './open-files.ts';
+import { sizeOf, sliceOf } from './scattered-bytes.ts';
 import type { Generation, StoreParts } from './store-parts.ts';
 
 /** The file itself is not what it must be; too many open files, for one, say nothing of it. */
@@ -54,8 +55,12 @@ export class BlobFile {
     this.#isNew = false;
   }
 
-  /** Writes parts of what lies in `bytes`, which start at `offset` of the blob. Never rejects. */
-  async write(parts: readonly ByteRange[], offset: number, bytes: Uint8Array): Promise<boolean> {
+  /** Writes parts of what lies in `buffers`, which start at `offset` of the blob. Never rejects. */
+  async write(
+    parts: readonly ByteRange[],
+    offset: number,
+    buffers: readonly Uint8Array[],
+  ): Promise<boolean> {
     const { io, onWritten, onDamaged, onWriteFailed } = this.#init.parts;
     const { blobId } = this.#init;
     const resets = this.#resets;
@@ -63,7 +68,7 @@ export class BlobFile {
     try {
       file = await this.#acquire();
       for (const { start, end } of parts) {
-        await io.write(file.handle, bytes.subarray(start - offset, end - offset), start);
+        await io.write(file.handle, sliceOf(buffers, start - offset, end - offset), start);
       }
       if (resets !== this.#resets) return false;
       onWritten(
@@ -74,7 +79,7 @@ export class BlobFile {
     } catch (error) {
       if (resets !== this.#resets) return false;
       if (file === undefined && this.#isBroken(error)) onDamaged(blobId, error);
-      else onWriteFailed(error, bytes.length);
+      else onWriteFailed(error, sizeOf(buffers));
       return false;
     } finally {
       // Also after a failure: a part of it may have been written.
@@ -83,11 +88,11 @@ export class BlobFile {
     }
   }
 
-  /** The bytes of a range; undefined when they cannot be read. */
-  async read(range: ByteRange): Promise<Buffer | undefined> {
+  /** The bytes of a range, in `memory` where it is given; undefined when they cannot be read. */
+  async read(range: ByteRange, memory?: Buffer): Promise<Buffer | undefined> {
     const resets = this.#resets;
     try {
-      return await this.use((file) => this.#readAll(file, range));
+      return await this.use((file) => this.#readAll(file, range, memory));
     } catch (error) {
       if (resets === this.#resets) this.#init.parts.onDamaged(this.#init.blobId, error);
       return undefined;
@@ -161,9 +166,9 @@ export class BlobFile {
     return file;
   }
 
-  async #readAll(file: FileHandle, { start, end }: ByteRange): Promise<Buffer> {
+  async #readAll(file: FileHandle, { start, end }: ByteRange, memory?: Buffer): Promise<Buffer> {
     // Not from Node's pool: its reader may move it to a thread.
-    const bytes = Buffer.allocUnsafeSlow(end - start);
+    const bytes = memory ?? Buffer.allocUnsafeSlow(end - start);
     let done = 0;
     while (done < bytes.length) {
       const { bytesRead } = await file.read(bytes, done, bytes.length - done, start + done);

@@ -10,6 +10,7 @@ import { errorCode } from '@shoal/errors';
 import type { BlobId } from '@shoal/oci';
 import { StoreDirectoryError, StoreFileError } from '../errors.ts';
 import { STORED_BLOBS_MAX } from '../limits.ts';
+import { sizeOf, sliceOf } from './scattered-bytes.ts';
 import { makePrivate } from './store-directory.ts';
 
 const PRIVATE_FILE = 0o600;
@@ -19,13 +20,26 @@ const SHARD_NAME = /^[0-9a-f]{2}$/;
 const FILE_NAME = /^[0-9a-f]{64}$/;
 
 /** How bytes and records get to the disk. */
-export type StoreIo = DiskIo & {
+export type StoreIo = Pick<DiskIo, 'sync'> & {
+  /** All of them, one behind the other. */
+  readonly write: (
+    file: FileHandle,
+    buffers: readonly Uint8Array[],
+    position: number,
+  ) => Promise<void>;
   /** Around each change of records. */
   readonly record: (write: () => Promise<void>) => Promise<void>;
 };
 
 export const REAL_STORE_IO: StoreIo = {
-  ...REAL_DISK_IO,
+  sync: REAL_DISK_IO.sync,
+  async write(file, buffers, position) {
+    const end = position + sizeOf(buffers);
+    for (let at = position; at < end; ) {
+      const left = sliceOf(buffers, at - position, end - position);
+      at += (await file.writev(left, at)).bytesWritten;
+    }
+  },
   record: (write) => write(),
 };
 

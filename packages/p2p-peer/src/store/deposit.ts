@@ -4,9 +4,10 @@
  */
 import type { Verdict } from '@shoal/blob-store';
 import { RANGES_MAX } from '../limits.ts';
-import type { ByteRange } from '../ranges/byte-range.ts';
+import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 import type { BlobEntry } from './blob-entry.ts';
+import { sizeOf } from './scattered-bytes.ts';
 
 export class Deposit {
   readonly #entry: BlobEntry;
@@ -27,17 +28,20 @@ export class Deposit {
   }
 
   /**
-   * Keeps bytes that nobody has judged. They must neither change nor move to a thread before it resolves:
-   * false when some were not kept, because the disk is full or somebody else's bytes lie there. Never rejects.
+   * Keeps bytes that nobody has judged, be they in several buffers. They must neither change nor move to a
+   * thread before it resolves: false when some were not kept, because the disk is full or somebody else's
+   * bytes lie there. Never rejects.
    */
-  async write(offset: number, bytes: Uint8Array): Promise<boolean> {
+  async write(offset: number, ...buffers: readonly Uint8Array[]): Promise<boolean> {
     this.#onUse(this);
-    const range = { start: offset, end: offset + bytes.length };
-    if (this.#isClosed || !this.#entry.isInside(range)) return this.#entry.refuse(bytes.length);
-    const taken = await this.#entry.write(offset, bytes);
+    const range = { start: offset, end: offset + sizeOf(buffers) };
+    if (this.#isClosed || !this.#entry.isInside(range)) {
+      return this.#entry.refuse(rangeBytes(range));
+    }
+    const taken = await this.#entry.write(range, buffers);
     this.#keep(taken);
     const isKept = this.#entry.state.held.missing(range).every((gap) => this.#written.covers(gap));
-    return isKept || this.#entry.refuse(bytes.length);
+    return isKept || this.#entry.refuse(rangeBytes(range));
   }
 
   /** Of what was written here; returns the bytes that are held now, or given up. */

@@ -93,9 +93,12 @@ export class StoredBlob implements AsyncDisposable {
     if (this.#init.entry.isInside(range)) this.#init.entry.refute(range);
   }
 
-  /** Held bytes, the caller's alone; undefined when not all are held or they cannot be read. */
-  read(offset: number, length: number): Promise<Buffer | undefined> {
-    return this.#init.entry.read({ start: offset, end: offset + length });
+  /**
+   * Held bytes, the caller's alone; undefined when not all are held or they cannot be read. `memory`, of
+   * that length, is what they are put into. @default memory of their own
+   */
+  read(offset: number, length: number, memory?: Buffer): Promise<Buffer | undefined> {
+    return this.#init.entry.read({ start: offset, end: offset + length }, memory);
   }
 
   /** The same of bytes that nobody has judged: never for peers. */

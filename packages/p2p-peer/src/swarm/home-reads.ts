@@ -161,7 +161,9 @@ export class HomeReads {
       const bytes = await fetches.fetch(range, {
         ...{ mode: 'origin-only', origin, signal, priority },
         onBytes: (_, part, sent) => {
-          if (isBelieved) writes.push(keep(deposit, part, sent));
+          const writing = isBelieved ? keep(deposit, part, sent) : Promise.resolve();
+          writes.push(writing);
+          return writing;
         },
       });
       onLearnt(repository);

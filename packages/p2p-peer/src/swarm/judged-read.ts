@@ -17,10 +17,19 @@ export type JudgedReadInput = {
   readonly onRight: (range: ByteRange) => void;
 };
 
+type Part = { readonly range: ByteRange; readonly bytes: Buffer };
+
+/** Bytes without a gap. */
+type Run = { readonly at: number; end: number; readonly buffers: Buffer[] };
+
 export class JudgedRead {
   readonly #input: JudgedReadInput;
   readonly #senders = new Senders();
-  readonly #writes: Promise<unknown>[] = [];
+  /** What has come, until it is written all together: a write costs more than what it writes. */
+  #unwritten: Part[] = [];
+  #writing: Promise<unknown> | undefined;
+  /** The bytes are not used any more. */
+  readonly #used = Promise.withResolvers<void>();
   #unjudgedBytes: number;
 
   constructor(input: JudgedReadInput) {
@@ -28,11 +37,20 @@ export class JudgedRead {
     this.#unjudgedBytes = rangeBytes(input.range);
   }
 
-  /** The bytes are this object's alone from now on. */
-  add(sender: Sender, range: ByteRange, bytes: Buffer): void {
+  /** The bytes must not change until it resolves; it never rejects. */
+  add(sender: Sender, range: ByteRange, bytes: Buffer): Promise<unknown> {
     if (sender !== 'origin') this.#senders.add(sender, range);
-    // What cannot be written is not kept; it never rejects.
-    this.#writes.push(this.#input.deposit.write(range.start, bytes));
+    this.#unwritten.push({ range, bytes });
+    return this.#used.promise;
+  }
+
+  /** Nothing more comes: a verdict may follow. What cannot be written is not kept. */
+  write(): void {
+    const { deposit } = this.#input;
+    const runs = runsOf(this.#unwritten);
+    this.#unwritten = [];
+    this.#writing = Promise.all(runs.map(({ at, buffers }) => deposit.write(at, ...buffers)));
+    void this.#writing.then(() => this.#used.resolve());
   }
 
   /** Whoever sent wrong bytes is known at once; right ones are held as soon as they are written. */
@@ -47,12 +65,26 @@ export class JudgedRead {
   /** No verdict follows. */
   close(): void {
     this.#input.deposit.close();
+    if (this.#writing === undefined) this.#used.resolve();
   }
 
   async #settle(range: ByteRange, verdict: Verdict): Promise<void> {
-    await Promise.all(this.#writes);
+    await this.#writing;
     this.#input.deposit.settle(range.start, rangeBytes(range), verdict);
     this.#unjudgedBytes -= rangeBytes(range);
     if (this.#unjudgedBytes <= 0) this.close();
   }
+}
+
+/** Each byte is in one part only. */
+function runsOf(parts: Part[]): Run[] {
+  const runs: Run[] = [];
+  for (const { range, bytes } of parts.sort((a, b) => a.range.start - b.range.start)) {
+    const last = runs.at(-1);
+    if (last?.end === range.start) {
+      last.buffers.push(bytes);
+      last.end = range.end;
+    } else runs.push({ at: range.start, end: range.end, buffers: [bytes] });
+  }
+  return runs;
 }

@@ -4,6 +4,7 @@
  * counts; later ones are counted as moved, and dropped.
  */
 import type { Priority } from '@shoal/blob-store';
+import { blockBuffers } from '../block-buffers.ts';
 import type { PeerId } from '../identity/peer-id.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
@@ -30,8 +31,12 @@ export type RangeFetchInput = {
   ) => Promise<Buffer>;
   /** What it means that asking a peer failed. */
   readonly failureOf: (error: unknown, peer: PeerId) => AskFailure;
-  /** Told of the bytes that count, once each. */
-  readonly onBytes: (sender: Sender, range: ByteRange, bytes: Buffer) => void;
+  /** Told of the bytes that count, once each; they stay as they are until what it returns resolves. */
+  readonly onBytes: (
+    sender: Sender,
+    range: ByteRange,
+    bytes: Buffer,
+  ) => Promise<unknown> | undefined;
   /** A peer was given up. */
   readonly onGivenUp: (peer: PeerId, reason: 'late' | 'silent') => void;
   readonly nowMs: () => number;
@@ -165,16 +170,20 @@ export class RangeFetch {
   }
 
   #arrived(sender: Sender, range: ByteRange, bytes: Buffer): void {
-    if (!this.#read.isDone) {
-      for (const part of this.#filled.missing(range)) {
-        const start = part.start - range.start;
-        const own = bytes.subarray(start, start + rangeBytes(part));
-        own.copy(this.#bytes, part.start - this.#read.range.start);
-        this.#filled.add(part);
-        this.#input.onBytes(sender, part, own);
-      }
-    }
+    const uses = this.#read.isDone ? [] : this.#take(sender, range, bytes);
+    void Promise.all(uses).then(() => blockBuffers.give(bytes));
     this.#do(this.#read.arrived(sender, range, this.#input.nowMs()));
+  }
+
+  /** What nobody has brought before. */
+  #take(sender: Sender, range: ByteRange, bytes: Buffer): (Promise<unknown> | undefined)[] {
+    return this.#filled.missing(range).map((part) => {
+      const start = part.start - range.start;
+      const own = bytes.subarray(start, start + rangeBytes(part));
+      own.copy(this.#bytes, part.start - this.#read.range.start);
+      this.#filled.add(part);
+      return this.#input.onBytes(sender, part, own);
+    });
   }
 
   #wakeAt(atMs: number): void {

@@ -15,7 +15,7 @@ import { READ_POLICY } from '../select/read-policy.ts';
 import type { BlockRequestOptions } from '../wire/blob-wire.ts';
 import { failureOf } from './ask-failure.ts';
 import { patienceTimes } from './busy-host.ts';
-import { RangeFetch, type RangeFetchInput, type Sender } from './range-fetch.ts';
+import { RangeFetch, type RangeFetchInput } from './range-fetch.ts';
 import type { SwarmWires } from './swarm-wires.ts';
 
 export type SwarmFetchesInput = {
@@ -39,8 +39,8 @@ export type FetchCall = {
   readonly origin: BlobSource;
   readonly signal: AbortSignal;
   readonly priority: () => Priority;
-  /** The bytes that count; they are the listener's alone. */
-  readonly onBytes: (sender: Sender, range: ByteRange, bytes: Buffer) => void;
+  /** The bytes that count; they stay as they are until what it returns resolves. */
+  readonly onBytes: RangeFetchInput['onBytes'];
   /** Of the origin's reads. */
   readonly onFetched?: BlobReadOptions['onFetched'];
 };

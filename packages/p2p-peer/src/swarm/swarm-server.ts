@@ -3,6 +3,7 @@
  * answered only for a repository in which this host knows the blob to be: because it was read from
  * there, or because the repository's own origin has just given it.
  */
+import { blockBuffers } from '../block-buffers.ts';
 import { PeerUnavailableError } from '../errors.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
@@ -113,8 +114,10 @@ export class SwarmServer implements WireServer {
     const { slots, stored } = this.#input;
     if (!stored.isHeld(range)) return undefined;
     this.#promise(upload);
-    const bytes = await stored.read(range.start, rangeBytes(range)).catch(() => undefined);
+    const memory = blockBuffers.take(rangeBytes(range));
+    const bytes = await stored.read(range.start, memory.length, memory).catch(() => undefined);
     if (bytes !== undefined) return this.#served(upload, bytes);
+    blockBuffers.give(memory);
     slots.dropped(upload);
     return undefined;
   }
@@ -129,7 +132,11 @@ export class SwarmServer implements WireServer {
   #served(upload: Upload, bytes: Buffer): ServedBlock {
     const { slots, onServed, nowMs } = this.#input;
     onServed(upload.peer, upload.bytes);
-    return { bytes, onGone: () => slots.sent(upload, nowMs()) };
+    const onGone = () => {
+      blockBuffers.give(bytes);
+      slots.sent(upload, nowMs());
+    };
+    return { bytes, onGone };
   }
 
   /** To those who may know what is held; others could find out what is in a blob that they may not read. */

@@ -152,7 +152,10 @@ export class Swarm implements AsyncDisposable {
     try {
       const bytes = await this.#fetch(range, judged, { repository, origin, options });
       if (options.onVerdict === undefined) judged.close();
-      else options.onVerdict(judged.judge);
+      else {
+        judged.write();
+        options.onVerdict(judged.judge);
+      }
       return bytes;
     } catch (error) {
       judged.close();
@@ -233,8 +236,8 @@ export class Swarm implements AsyncDisposable {
       ...{ origin, signal, onFetched },
       priority: () => priorityOf(options),
       onBytes: (sender, part, bytes) => {
-        judged.add(sender, part, bytes);
         if (sender !== 'origin') onFetched?.(this.#sourceName(sender), bytes.length);
+        return judged.add(sender, part, bytes);
       },
     });
   }

@@ -4,6 +4,7 @@
  */
 import type { ShoalError } from '@shoal/errors';
 import Wire, { type WireRequest } from 'bittorrent-protocol';
+import { blockBuffers } from '../block-buffers.ts';
 import { parsePeerId } from '../identity/peer-id.ts';
 import { parseSwarmId } from '../identity/swarm-id.ts';
 import { WireProtocolError, WireRejectedError } from './errors.ts';
@@ -107,8 +108,11 @@ export abstract class CheckedWire extends Wire {
   #onBlock({ index, offset, length }: WireBlock, bytes: Buffer): void {
     this.recorder.message('in', MessageId.piece, [index, offset], bytes);
     const request = this._pull(this.requests, index, offset, length);
-    if (request === null) this._pull(this.cancelled, index, offset, length);
-    else request.callback(null, bytes);
+    if (request !== null) request.callback(null, bytes);
+    else {
+      this._pull(this.cancelled, index, offset, length);
+      blockBuffers.give(bytes);
+    }
   }
 
   /**

@@ -3,6 +3,8 @@
  * network has cut them, and nothing is kept beyond the one chunk and the one message that are begun.
  */
 
+import { blockBuffers } from '../block-buffers.ts';
+
 const EMPTY = Buffer.alloc(0);
 
 export class IncomingBytes {
@@ -19,8 +21,8 @@ export class IncomingBytes {
 
   /**
    * The next `size` bytes, or undefined until they have come; then `size` must stay the same. With
-   * `isOwn` nobody else has that memory, and it is no larger than the bytes; otherwise they hold
-   * until the next call only.
+   * `isOwn` nobody else has that memory, which is one of `blockBuffers`; otherwise they hold until
+   * the next call only.
    */
   take(size: number, isOwn: boolean): Buffer | undefined {
     const [first] = this.#chunks;
@@ -34,7 +36,7 @@ export class IncomingBytes {
     }
     if (size === 0) return EMPTY;
     if (this.#begun === undefined && first === undefined) return undefined;
-    this.#begun ??= Buffer.allocUnsafeSlow(size);
+    this.#begun ??= isOwn ? blockBuffers.take(size) : Buffer.allocUnsafeSlow(size);
     return this.#fill(this.#begun);
   }
 
