@@ -21,6 +21,7 @@ import {
 import type { Scenario } from './harness/scenario.ts';
 import { disposeOpenScopes } from './harness/scope.ts';
 import { convertScenario } from './scenario/convert.bench.ts';
+import { fanOutScenario } from './scenario/fan-out.bench.ts';
 import { missScenario } from './scenario/miss.bench.ts';
 import { mountScenario } from './scenario/mount.bench.ts';
 import { peersScenario } from './scenario/peers.bench.ts';
@@ -36,6 +37,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   start: startScenario,
   snapshots: snapshotsScenario,
   peers: peersScenario,
+  'fan-out': fanOutScenario,
   scale: scaleScenario,
   proxy: proxyScenario,
 };

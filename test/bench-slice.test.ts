@@ -1,6 +1,6 @@
 /** Every scenario of `npm run bench` runs to its end on small input. Nothing is said about times. */
 import { join } from 'node:path';
-import { requireNydus, requireRoot, requireTool, runCommand } from '@shoal/test-kit';
+import { requireMounts, requireNydus, requireRoot, requireTool, runCommand } from '@shoal/test-kit';
 import t from 'tap';
 
 const root = join(import.meta.dirname, '..');
@@ -27,6 +27,17 @@ t.test('peers on small input', async (t) => {
   );
   t.equal(exitCode, 0, stderr);
   t.match(stdout, /p99 of 4 KiB/, 'there is a table');
+});
+
+t.test('fan-out on small input', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'docker-registry', 'skopeo')) return;
+  const { exitCode, stdout, stderr } = await runCommand(
+    process.execPath,
+    [join(root, 'bench', 'run.ts'), 'fan-out', '--small'],
+    { timeoutMs: TIMEOUT_MS },
+  );
+  t.equal(exitCode, 0, stderr);
+  t.match(stdout, /mounted, all of it read/, 'there is a table');
 });
 
 t.test(

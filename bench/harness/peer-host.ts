@@ -3,8 +3,10 @@
  * same bytes as a plain HTTP server gives ranges of them. Both read the same file.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { copyFile, mkdir, open, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import type { BlobSource } from '@shoal/blob-store';
 import { CodecPool } from '@shoal/blob-store';
@@ -119,10 +121,23 @@ export async function fill({ peer }: BenchHost, blob: BlobFile, origin: BlobSour
   }
 }
 
-/** Ranges of the blob over plain HTTP, one `pread` each; the port. */
-export async function serveRanges({ path }: BlobFile): Promise<AsyncDisposable & { port: number }> {
+export type RangeServer = AsyncDisposable & { readonly port: number };
+
+/** Certificate and key of a host, and the authority of all. */
+export type TlsFiles = { readonly ca: string; readonly cert: string; readonly key: string };
+
+export function readTlsFiles(directory: string, name: string): TlsFiles {
+  const text = (file: string) => readFileSync(join(directory, name, 'tls', file), 'utf8');
+  return { ca: text('ca.crt'), cert: text('tls.crt'), key: text('tls.key') };
+}
+
+/**
+ * Ranges of the blob over HTTP, one `pread` each; with `tls` over TLS 1.3, and for those alone who
+ * have a certificate of the authority.
+ */
+export async function serveRanges({ path }: BlobFile, tls?: TlsFiles): Promise<RangeServer> {
   const file = await open(path);
-  const server = createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
     const offset = Number(first);
     const length = Number(last) + 1 - offset;
@@ -131,7 +146,11 @@ export async function serveRanges({ path }: BlobFile): Promise<AsyncDisposable &
       () => response.writeHead(206, { 'content-length': length }).end(bytes),
       () => response.writeHead(500).end(),
     );
-  });
+  };
+  const server =
+    tls === undefined
+      ? createServer(answer)
+      : createTlsServer({ ...tls, requestCert: true, minVersion: 'TLSv1.3' }, answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const close = async () => {

@@ -9,18 +9,32 @@ import { parseBlobId } from '@shoal/oci';
 import type { HostFacts } from '@shoal/p2p-peer';
 import { parseHostName } from '@shoal/p2p-peer';
 import * as z from 'zod';
-import { type BlobFile, fileSource, fill, openBenchHost, serveRanges } from './peer-host.ts';
+import {
+  type BlobFile,
+  fileSource,
+  fill,
+  openBenchHost,
+  readTlsFiles,
+  serveRanges,
+} from './peer-host.ts';
 
 const SERVE = 'serve';
+const SEED = 'bench-seed';
 
 export type PeerProcess = AsyncDisposable & {
   readonly facts: HostFacts;
   readonly httpPort: number;
+  /** Of the same over TLS. */
+  readonly httpsPort: number;
   /** Since it started, in seconds. */
   cpuSeconds(): Promise<number>;
 };
 
-const helloSchema = z.strictObject({ address: z.string(), httpPort: z.number() });
+const helloSchema = z.strictObject({
+  address: z.string(),
+  httpPort: z.number(),
+  httpsPort: z.number(),
+});
 
 export async function startPeerProcess(directory: string, blob: BlobFile): Promise<PeerProcess> {
   const { path, blobId, bytes } = blob;
@@ -35,11 +49,12 @@ export async function startPeerProcess(directory: string, blob: BlobFile): Promi
     if (done === true) throw new Error('the peer process ended');
     return value;
   };
-  const { address, httpPort } = helloSchema.parse(JSON.parse(await next()));
-  const host = parseHostName('bench-seed');
+  const { address, httpPort, httpsPort } = helloSchema.parse(JSON.parse(await next()));
+  const host = parseHostName(SEED);
   return {
     facts: { host, role: 'seed', zone: 'z', rack: 'r', address },
     httpPort,
+    httpsPort,
     cpuSeconds: async () => {
       child.stdin.write('cpu\n');
       return Number(await next());
@@ -56,12 +71,13 @@ async function end(child: ChildProcess, exited: Promise<unknown>): Promise<void>
 async function serve(directory: string, blob: BlobFile): Promise<void> {
   const origin = await fileSource(blob);
   await using host = await openBenchHost({
-    ...{ directory, name: 'bench-seed', role: 'seed', seeds: [], origin },
+    ...{ directory, name: SEED, role: 'seed', seeds: [], origin },
   });
   await fill(host, blob, origin);
   await using http = await serveRanges(blob);
+  await using https = await serveRanges(blob, readTlsFiles(directory, SEED));
   const { address } = host.peer.status().self;
-  console.log(JSON.stringify({ address, httpPort: http.port }));
+  console.log(JSON.stringify({ address, httpPort: http.port, httpsPort: https.port }));
   for await (const _ of createInterface({ input: process.stdin })) {
     const { user, system } = process.cpuUsage();
     console.log((user + system) / 1e6);

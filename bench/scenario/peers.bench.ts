@@ -1,9 +1,11 @@
 /**
- * What bytes of a peer cost beside ranged GETs of a plain HTTP server in the same process: one range at
- * a time (what a reader waits for), and many at once (what a link and a processor carry). The peer's
- * are TLS 1.3 with certificates on both sides, the server's are plain.
+ * What bytes of a peer cost beside ranged GETs of an HTTP server in the same process, plain and with the
+ * peer's own kind of TLS: one range at a time (what a reader waits for), and many at once (what a link
+ * and a processor carry).
  */
-import type { BlobSource } from '@shoal/blob-store';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BlobReadOptions, BlobSource } from '@shoal/blob-store';
 import { Agent, request } from 'undici';
 import { measureInTurn, quantile } from '../harness/figures.ts';
 import {
@@ -12,67 +14,80 @@ import {
   makeBlob,
   openBenchHost,
   REPOSITORY,
+  readTlsFiles,
 } from '../harness/peer-host.ts';
 import { type PeerProcess, startPeerProcess } from '../harness/peer-process.ts';
-import { compareRows, type Row, type ScenarioResult } from '../harness/report.ts';
+import { compareRounds, compareRows, type Row, type ScenarioResult } from '../harness/report.ts';
 import type { Scenario, ScenarioOptions } from '../harness/scenario.ts';
 
 export const peersScenario: Scenario = {
   summary: 'ranges of a peer beside ranged GETs of HTTP: latency, throughput, processor time',
+  runs: 5,
   run,
 };
 
 /** Reads a range, however. */
 type Reader = (offset: number, length: number) => Promise<Buffer>;
 
+/** A reader of one round, and what ends it. */
+type OpenReader = AsyncDisposable & { readonly read: Reader };
+
 type Throughput = { readonly mebibytesPerSecond: number; readonly cpuSecondsPerGib: number };
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const HTTP = 'HTTP range';
+const HTTPS = 'HTTP range, TLS both ways';
 const PEER = 'peer';
+const KEEPER = 'peer, kept on disk';
+const READER = 'bench-reader';
 const SMALL_READS = [
   { name: '4 KiB', bytes: 4 * KIB, bars: ['< 3 ms', '< 20 ms'] },
   { name: '128 KiB', bytes: 128 * KIB, bars: [undefined, undefined] },
 ] as const;
-const AT_ONCE = 8;
+/** What is read at once: chunks as a mount asks for them, and blocks as they go over a wire. */
+const LARGE_READS = [
+  { name: '1 MiB', bytes: MIB, atOnce: 8 },
+  { name: '128 KiB', bytes: 128 * KIB, atOnce: 32 },
+] as const;
 
 async function run(options: ScenarioOptions, directory: string): Promise<ScenarioResult> {
   const blob = await makeBlob(directory, (options.isSmall ? 16 : 512) * MIB);
   await using server = await startPeerProcess(directory, blob);
-  await using host = await openBenchHost({
-    ...{ directory, name: 'bench-reader', role: 'peer', seeds: [server.facts] },
-    origin: noOrigin,
-  });
-  await using opened = new AsyncDisposableStack();
-  const agent = opened.adopt(new Agent({ connections: AT_ONCE }), (each) => each.close());
-  const readers = new Map<string, Reader>([
-    [HTTP, httpReader(agent, server.httpPort)],
-    [PEER, peerReader(host, blob)],
+  await using host = await openReaderHost(directory, READER, server);
+  const readers = new Map<string, () => Promise<OpenReader>>([
+    [HTTP, async () => httpReader(`http://127.0.0.1:${server.httpPort}/`, {})],
+    [HTTPS, async () => tlsReader(directory, server)],
+    [PEER, async () => ({ read: peerReader(host, blob), [Symbol.asyncDispose]: async () => {} })],
+    [KEEPER, keepers(directory, server, blob)],
   ]);
   const rows: Row[] = [];
   const count = options.isSmall ? 50 : 2000;
-  for (const { name, bytes, bars } of SMALL_READS) {
-    options.say(`${count} reads of ${name}, one at a time`);
-    const times = await measureLatency(readers, blob, { bytes, count });
-    for (const [index, q] of [0.5, 0.99].entries()) {
-      const values = new Map([...times].map(([who, all]) => [who, quantile(all, q)]));
-      rows.push(...compareRows(`p${q * 100} of ${name}`, 'ms', values, bars[index]));
-    }
+  for (const reads of SMALL_READS) {
+    options.say(`${count} reads of ${reads.name}, one at a time`);
+    rows.push(...(await latencyRows(readers, blob, count, reads)));
   }
-  options.say(`${AT_ONCE} reads of 1 MiB at once`);
-  const measured = await measureInTurn(
-    options.runs,
-    new Map([...readers].map(([who, read]) => [who, () => measureThroughput(read, blob, server)])),
-  );
-  rows.push(...throughputRows(measured));
+  for (const { name, ...reads } of LARGE_READS) {
+    options.say(`${reads.atOnce} reads of ${name} at once`);
+    const measured = await measureInTurn(
+      options.runs,
+      new Map(
+        [...readers].map(([who, open]) => [
+          who,
+          () => measureThroughput(open, blob, server, reads),
+        ]),
+      ),
+    );
+    rows.push(...throughputRows(`${reads.atOnce} x ${name}`, measured));
+  }
   return {
-    parameters: { 'blob bytes': blob.bytes, reads: count, 'at once': AT_ONCE },
-    rows,
+    parameters: { 'blob bytes': blob.bytes, 'single reads': count, runs: options.runs },
+    // What is aimed at is asked of peers alone.
+    rows: rows.map((row) => (row.contestant === HTTPS ? { ...row, bar: undefined } : row)),
     notes: [
-      'Server and reader share the cores of one machine, each a process of its own; loopback.',
-      'The peer: TLS 1.3 with certificates on both sides, one connection; HTTP: plain, up to 8.',
-      'The reader also writes what comes from a peer to its store; processor time is of both sides.',
+      'Server and reader share the cores of one machine, each a process of its own; loopback. Processor time is of both sides.',
+      'The peer: TLS 1.3 with certificates on both sides, one connection; HTTP: up to as many connections as reads at once.',
+      'What is kept on disk is written, synced and recorded as after a right verdict; the digests of chunks are not computed here, by nobody.',
     ],
   };
 }
@@ -87,18 +102,77 @@ const noOrigin: BlobSource = {
   close: () => Promise.resolve(),
 };
 
-function httpReader(agent: Agent, port: number): Reader {
-  return async (offset, length) => {
-    const headers = { range: `bytes=${offset}-${offset + length - 1}` };
-    const { body } = await request(`http://127.0.0.1:${port}/`, { dispatcher: agent, headers });
-    return Buffer.from(await body.arrayBuffer());
+function openReaderHost(directory: string, name: string, server: PeerProcess): Promise<BenchHost> {
+  const seeds = [server.facts];
+  return openBenchHost({ directory, name, role: 'peer', seeds, origin: noOrigin });
+}
+
+function httpReader(url: string, connect: Agent.Options['connect']): OpenReader {
+  const agent = new Agent(connect === undefined ? {} : { connect });
+  return {
+    async read(offset, length) {
+      const headers = { range: `bytes=${offset}-${offset + length - 1}` };
+      const { body } = await request(url, { dispatcher: agent, headers });
+      return Buffer.from(await body.arrayBuffer());
+    },
+    [Symbol.asyncDispose]: () => agent.close(),
   };
 }
 
-/** Nothing is judged, so nothing is held: each read crosses the wire. */
-function peerReader({ peer }: BenchHost, { blobId, bytes: sizeBytes }: BlobFile): Reader {
+function tlsReader(directory: string, { httpsPort }: PeerProcess): OpenReader {
+  const tls = readTlsFiles(directory, READER);
+  // Its certificate names a host, not an address.
+  const checkServerIdentity = () => undefined;
+  return httpReader(`https://127.0.0.1:${httpsPort}/`, { ...tls, checkServerIdentity });
+}
+
+/** Without a verdict nothing is held: each read crosses the wire. */
+function peerReader({ peer }: BenchHost, blob: BlobFile, options: BlobReadOptions = {}): Reader {
   const source = peer.source(noOrigin, REPOSITORY);
-  return (offset, length) => source.read({ blobId, sizeBytes }, offset, length);
+  const key = { blobId: blob.blobId, sizeBytes: blob.bytes };
+  return (offset, length) => source.read(key, offset, length, options);
+}
+
+/** A new host for each round: what one holds it does not ask for again. */
+function keepers(
+  directory: string,
+  server: PeerProcess,
+  blob: BlobFile,
+): () => Promise<OpenReader> {
+  let count = 0;
+  return async () => {
+    count += 1;
+    const name = `bench-keeper-${count}`;
+    const host = await openReaderHost(directory, name, server);
+    return {
+      read: (offset, length) => {
+        const judge = peerReader(host, blob, {
+          onVerdict: (verdict) => setImmediate(() => verdict(offset, length, 'right')),
+        });
+        return judge(offset, length);
+      },
+      async [Symbol.asyncDispose]() {
+        await host[Symbol.asyncDispose]();
+        await rm(join(directory, name), { recursive: true });
+      },
+    };
+  };
+}
+
+async function latencyRows(
+  openers: ReadonlyMap<string, () => Promise<OpenReader>>,
+  blob: BlobFile,
+  count: number,
+  { name, bytes, bars }: (typeof SMALL_READS)[number],
+): Promise<Row[]> {
+  await using opened = new AsyncDisposableStack();
+  const readers = new Map<string, Reader>();
+  for (const [who, open] of openers) readers.set(who, opened.use(await open()).read);
+  const times = await measureLatency(readers, blob, { bytes, count });
+  return [0.5, 0.99].flatMap((q, index) => {
+    const values = new Map([...times].map(([who, all]) => [who, quantile(all, q)]));
+    return compareRows(`p${q * 100} of ${name}`, 'ms', values, bars[index]);
+  });
 }
 
 async function measureLatency(
@@ -121,21 +195,25 @@ async function measureLatency(
 }
 
 async function measureThroughput(
-  read: Reader,
+  open: () => Promise<OpenReader>,
   blob: BlobFile,
   server: PeerProcess,
+  { bytes, atOnce }: { readonly bytes: number; readonly atOnce: number },
 ): Promise<Throughput> {
+  await using opened = await open();
+  // Connections are there already, as they are between hosts.
+  await opened.read(0, bytes);
   const cpuBefore = process.cpuUsage();
   const serverBefore = await server.cpuSeconds();
   const startedAt = performance.now();
-  let next = 0;
+  let next = bytes;
   const work = async () => {
     for (let at = next; at < blob.bytes; at = next) {
-      next += MIB;
-      await read(at, Math.min(MIB, blob.bytes - at));
+      next += bytes;
+      await opened.read(at, Math.min(bytes, blob.bytes - at));
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await Promise.all(Array.from({ length: atOnce }, work));
   const seconds = (performance.now() - startedAt) / 1000;
   const { user, system } = process.cpuUsage(cpuBefore);
   const cpu = (user + system) / 1e6 + (await server.cpuSeconds()) - serverBefore;
@@ -145,17 +223,16 @@ async function measureThroughput(
   };
 }
 
-function throughputRows(measured: ReadonlyMap<string, readonly Throughput[]>): Row[] {
+function throughputRows(work: string, measured: ReadonlyMap<string, readonly Throughput[]>): Row[] {
   const of = (pick: (one: Throughput) => number) =>
-    new Map([...measured].map(([who, all]) => [who, quantile(all.map(pick), 0.5)]));
-  const work = '1 MiB reads';
+    new Map([...measured].map(([who, all]) => [who, all.map(pick)]));
   return [
-    ...compareRows(
+    ...compareRounds(
       `${work}, throughput`,
       'MiB/s',
       of(({ mebibytesPerSecond: v }) => v),
     ),
-    ...compareRows(
+    ...compareRounds(
       `${work}, processor time`,
       's/GiB',
       of(({ cpuSecondsPerGib: v }) => v),
