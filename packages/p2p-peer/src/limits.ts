@@ -19,6 +19,8 @@ export const EXTENT_BYTES = 16 << 20;
 export const RANGES_MAX = 1 << 18;
 /** Ranges of one blob whose sender is remembered until they are verified: 128 MiB in blocks. */
 export const UNJUDGED_RANGES_MAX = 1024;
+/** Ids of hosts that need not be computed again: 10,000 hosts and those that were before them, 2 MiB. */
+export const PEER_IDS_REMEMBERED_MAX = 1 << 14;
 /** Homes of an extent that are known: two have their turn before the lottery, a third beside it. */
 export const HOME_RANKS = 3;
 /** A torrent: 3 TiB in pieces of 4 MiB. */

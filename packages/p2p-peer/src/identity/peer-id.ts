@@ -4,7 +4,9 @@
  * certificate has to name that host. A process without a name takes a new one at each start.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { PeerIdSyntaxError } from '../errors.ts';
+import { PEER_IDS_REMEMBERED_MAX } from '../limits.ts';
 import type { HostName } from './host.ts';
 
 declare const peerIdBrand: unique symbol;
@@ -28,9 +30,16 @@ export function parsePeerId(text: string): PeerId {
   return text;
 }
 
+/** Several are asked for with each block. */
+const idsOfHosts = new LRUCache<HostName, PeerId>({ max: PEER_IDS_REMEMBERED_MAX });
+
 /** The id of one of our hosts. */
 export function peerIdOf(host: HostName): PeerId {
-  return withPrefix(createHash('sha256').update(DOMAIN).update(host).digest());
+  const known = idsOfHosts.get(host);
+  if (known !== undefined) return known;
+  const peerId = withPrefix(createHash('sha256').update(DOMAIN).update(host).digest());
+  idsOfHosts.set(host, peerId);
+  return peerId;
 }
 
 /** Whether it has the form of those that hosts of ours have, whoever shows it. */

@@ -52,6 +52,9 @@ const OWN_PAUSE_MS_MIN = 50;
 /** What is added for that at most. */
 const OWN_PAUSE_MS_MAX = 1000;
 
+/** One for all: to make an error costs more than to ask for a block. */
+const OVER = new DOMException('nobody waits for it any more', 'AbortError');
+
 export type RangeFetchOptions = {
   readonly signal: AbortSignal;
   readonly priority: () => Priority;
@@ -152,7 +155,7 @@ export class RangeFetch {
   }
 
   #cancel(peer: PeerId, range: ByteRange, reason: CancelReason): void {
-    this.#asks.get(keyOf(peer, range))?.abort();
+    this.#asks.get(keyOf(peer, range))?.abort(OVER);
     if (reason === 'late' || reason === 'silent') this.#input.onGivenUp(peer, reason);
   }
 
@@ -210,8 +213,8 @@ export class RangeFetch {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#read.stop();
-    for (const controller of this.#asks.values()) controller.abort();
-    this.#origin.abort();
+    for (const controller of this.#asks.values()) controller.abort(OVER);
+    this.#origin.abort(OVER);
   }
 }
 
