@@ -25,6 +25,7 @@ const cPread = libc.func('pread64', LONG, [INT, POINTER, SIZE, 'int64']);
 const cEventfd = libc.func('eventfd', INT, ['uint', INT]);
 const cFlock = libc.func('flock', INT, [INT, INT]);
 const cSyncfs = libc.func('syncfs', INT, [INT]);
+const cFallocate = libc.func('fallocate64', INT, [INT, INT, 'int64', 'int64']);
 const sysFlags = libc.func('syscall', LONG, [LONG, LONG, LONG, LONG]);
 const sysSignal = libc.func('syscall', LONG, [LONG, LONG, LONG, LONG, LONG]);
 
@@ -97,6 +98,15 @@ export function preadRaw(fd: number, into: Uint8Array, offset: number): number {
 /** `syncfs`: everything written to the file system of a descriptor is on disk. */
 export function syncFileSystem(fd: number): void {
   checked(cSyncfs(fd), 'syncfs', `descriptor ${fd}`);
+}
+
+const FALLOC_KEEP_SIZE = 1;
+const FALLOC_PUNCH_HOLE = 2;
+
+/** `fallocate`: the bytes read as zeros from now on, and whole blocks of them take no room. */
+export function punchHole(fd: number, offset: number, length: number): void {
+  const mode = FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE;
+  checked(cFallocate(fd, mode, offset, length), 'fallocate', `descriptor ${fd}`);
 }
 
 const EVENT_ONE = new Uint8Array(new BigUint64Array([1n]).buffer);

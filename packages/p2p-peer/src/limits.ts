@@ -51,6 +51,10 @@ export const STORE_DURABLE_DELAY_MS_MAX = 100;
 export const STORE_DURABLE_BYTES_MAX = 64 << 20;
 /** Blobs whose files are synced at once. */
 export const STORE_SYNCS_MAX = 4;
+/** A hole frees whole blocks of a file system: most have blocks of this size. */
+export const HOLE_BLOCK_BYTES = 4 << 10;
+/** Bytes of a file that become a hole at a time: 2 ms, in which the main thread does nothing else. */
+export const HOLE_BYTES_MAX = 4 << 20;
 /** Bytes that nobody has judged for so long are given up: their reader is gone, or never verifies. */
 export const UNJUDGED_MS_MAX = 60_000;
 /** Reads whose bytes wait for a verdict; with more the oldest are given up. */

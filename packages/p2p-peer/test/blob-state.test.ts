@@ -8,11 +8,15 @@ import { randomOf } from './support/random.ts';
 const SIZE = 120;
 const ALL = { start: 0, end: SIZE };
 
-/** `.` free, `w` writing, `t` taken, `f` held and fresh, `s` being synced, `h` held, `g` gone. */
-type Letter = '.' | 'w' | 't' | 'f' | 's' | 'h' | 'g';
+/**
+ * `.` free, `t` taken, `f` held and fresh, `s` being synced, `h` held, `g` gone, `p` spare, `l` lent. What
+ * is being written is told apart: it may be lent meanwhile.
+ */
+type Letter = '.' | 't' | 'f' | 's' | 'h' | 'g' | 'p' | 'l';
 
 class Model {
   readonly letters: Letter[] = Array.from({ length: SIZE }, () => '.');
+  readonly isWriting: boolean[] = Array.from({ length: SIZE }, () => false);
   /** What the records say. */
   recorded = new RangeSet();
 
@@ -24,6 +28,19 @@ class Model {
     for (let at = range.start; at < range.end; at++) {
       if (from.includes(this.letters[at] ?? '?')) this.letters[at] = to;
     }
+  }
+
+  /** Nobody writes there. */
+  idle(among: string): ByteRange[] {
+    const writing = new RangeSet();
+    for (const [at, isWriting] of this.isWriting.entries()) {
+      if (isWriting) writing.add({ start: at, end: at + 1 });
+    }
+    return this.runs(among).flatMap((run) => writing.missing(run));
+  }
+
+  setWriting({ start, end }: ByteRange, isWriting: boolean): void {
+    this.isWriting.fill(isWriting, start, end);
   }
 
   runs(among: string): ByteRange[] {
@@ -43,13 +60,14 @@ class Scene {
   #batch: FlushBatch | undefined;
   /** When the flush began. */
   #goneBefore: readonly ByteRange[] = [];
+  readonly #goneSince = new RangeSet();
 
   constructor(seed: number) {
     this.#random = randomOf(seed);
   }
 
   step(t: Tap): void {
-    const choice = Math.floor(this.#random() * 9);
+    const choice = Math.floor(this.#random() * 12);
     const range = this.#range();
     if (choice <= 1) this.#claim(t, range);
     else if (choice === 2) this.#endWriting();
@@ -57,7 +75,9 @@ class Scene {
     else if (choice === 4) this.#release(range);
     else if (choice === 5) this.#refute(range);
     else if (choice <= 7) this.#flush(t);
-    else if (this.#random() < 0.1) this.#reset();
+    else if (choice === 8) this.#lend(range);
+    else if (choice === 9) this.#makeHole(t);
+    else if (this.#random() < 0.05) this.#reset();
     this.#compare(t);
   }
 
@@ -68,11 +88,11 @@ class Scene {
 
   #claim(t: Tap, range: ByteRange): void {
     const parts = this.state.claim(range);
-    const free = this.model.runs('.').flatMap((run) => RangeSet.from([run]).intersect(range));
+    const free = this.model.idle('.').flatMap((run) => RangeSet.from([run]).intersect(range));
     t.strictSame(parts, free, 'what is claimed was free');
     const told = parts.flatMap((part) => this.model.recorded.intersect(part));
     t.strictSame(told, [], 'and no record tells of it');
-    for (const part of parts) this.model.change(part, '.', 'w');
+    for (const part of parts) this.model.setWriting(part, true);
     if (parts.length > 0) this.#writing.push(parts);
   }
 
@@ -81,7 +101,8 @@ class Scene {
     if (parts === undefined) return;
     const isWritten = this.#random() < 0.8;
     this.state.endWriting(parts, isWritten);
-    for (const part of parts) this.model.change(part, 'w', isWritten ? 't' : '.');
+    for (const part of parts) this.model.setWriting(part, false);
+    for (const part of parts) this.model.change(part, '.', isWritten ? 't' : '.');
   }
 
   #settle(range: ByteRange): void {
@@ -95,14 +116,36 @@ class Scene {
   }
 
   #refute(range: ByteRange): void {
-    this.state.refute(range);
-    this.model.change(range, 'fsh', 'g');
+    for (const gone of this.state.refute(range)) this.#goneSince.add(gone);
+    this.model.change(range, 'fshl', 'g');
+  }
+
+  #lend(range: ByteRange): void {
+    this.state.lend(range);
+    this.model.change(range, '.tfshgp', 'l');
+  }
+
+  #makeHole(t: Tap): void {
+    const hole = this.state.spare.nextHole();
+    if (hole === undefined) {
+      t.strictSame(this.model.idle('p'), [], 'nothing is left that could be a hole');
+      return;
+    }
+    t.ok(
+      this.model.is({ ...hole, end: Math.min(hole.end, SIZE) }, '.pl'),
+      'nobody wants what becomes a hole',
+    );
+    t.notOk(this.model.isWriting.slice(hole.start, hole.end).includes(true));
+    t.strictSame(this.model.recorded.intersect(hole), [], 'and no record tells of it');
+    this.state.spare.end(hole);
+    this.model.change(hole, 'p', '.');
   }
 
   #flush(t: Tap): void {
     if (this.#batch === undefined) {
       this.#batch = this.state.beginFlush();
       this.#goneBefore = this.model.runs('g');
+      this.#goneSince.clear();
       this.model.change(ALL, 'f', 's');
       return;
     }
@@ -123,31 +166,35 @@ class Scene {
       t.equal(this.state.recordableBytes, RangeSet.from(recorded).bytes);
       if (batch.segments.size > 0) this.model.recorded = RangeSet.from(recorded);
       this.state.endFlush(batch);
-      for (const range of this.#goneBefore) this.model.change(range, 'g', '.');
+      const left = this.#goneBefore.flatMap((range) => this.#goneSince.missing(range));
+      for (const range of left) this.model.change(range, 'g', 'p');
     }
   }
 
   /** With the file its records go. */
   #reset(): void {
     this.state.reset();
-    this.model.change(ALL, 'tfshg', '.');
+    this.model.change(ALL, 'tfshgp', '.');
     this.model.recorded = new RangeSet();
     this.#batch = undefined;
     this.#goneBefore = [];
   }
 
   #compare(t: Tap): void {
-    t.strictSame([...this.state.held], this.model.runs('fsh'));
-    const told = [...this.model.recorded].filter((range) => !this.model.is(range, 'fshg'));
+    t.strictSame([...this.state.held], this.model.runs('fshl'));
+    t.strictSame([...this.state.lent], this.model.runs('l'));
+    const told = [...this.model.recorded].filter((range) => !this.model.is(range, 'fshgl'));
     t.strictSame(told, [], 'what records tell of is there, or blocked');
     const range = this.#range();
-    t.equal(this.state.isStored(range), this.model.is(range, 'tfsh'));
+    t.equal(this.state.isStored(range), this.model.is(range, 'tfshl'));
   }
 }
 
 type Tap = {
   readonly strictSame: (found: unknown, wanted: unknown, message?: string) => unknown;
   readonly equal: (found: unknown, wanted: unknown, message?: string) => unknown;
+  readonly ok: (found: unknown, message?: string) => unknown;
+  readonly notOk: (found: unknown, message?: string) => unknown;
 };
 
 t.test('bytes are in the state that they must be in', async (t) => {
@@ -158,6 +205,8 @@ t.test('bytes are in the state that they must be in', async (t) => {
       strictSame: (a, b, message) =>
         JSON.stringify(a) === JSON.stringify(b) || differences.push([a, b, message]),
       equal: (a, b, message) => a === b || differences.push([a, b, message]),
+      ok: (a, message) => Boolean(a) || differences.push([a, message]),
+      notOk: (a, message) => !a || differences.push([a, message]),
     };
     const scene = new Scene(seed);
     for (let step = 0; step < 300 && differences.length === 0; step++) scene.step(quiet);

@@ -39,6 +39,7 @@ function brokenIo(): StoreIo & Failures {
       if (io.recordFails !== undefined) throw failure(io.recordFails);
       await write();
     },
+    punch: REAL_STORE_IO.punch,
   };
   return io;
 }

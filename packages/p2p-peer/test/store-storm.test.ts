@@ -1,11 +1,13 @@
-/** Many users of a store at once, with two descriptors, wrong bytes, evictions and a disk that fails at times. */
+/** Many users of a store at once, with two descriptors, wrong bytes, evictions, a lender and a disk that fails at times. */
 import { until } from '@shoal/test-kit';
 import t from 'tap';
+import type { ByteRange } from '../src/index.ts';
 import { REAL_STORE_IO, type StoreIo } from '../src/store/blob-files.ts';
 import type { CompressedStore } from '../src/store/compressed-store.ts';
 import type { StoredBlob } from '../src/store/stored-blob.ts';
 import { randomOf } from './support/random.ts';
 import { type SampleBytes, sampleBytes } from './support/sample-bytes.ts';
+import { SampleLender } from './support/sample-lender.ts';
 import { storeFixture, wrongRanges } from './support/store-fixture.ts';
 
 const BLOB_BYTES = 300_000;
@@ -23,17 +25,20 @@ function shakyIo(random: () => number): StoreIo {
     write: (file, bytes, position) => orFail(() => REAL_STORE_IO.write(file, bytes, position)),
     sync: (file) => orFail(() => REAL_STORE_IO.sync(file)),
     record: (write) => orFail(write),
+    punch: REAL_STORE_IO.punch,
   };
 }
 
 class User {
   readonly #store: CompressedStore;
+  readonly #lender: SampleLender;
   readonly #random: () => number;
   wrongReads = 0;
   rightReads = 0;
 
-  constructor(store: CompressedStore, seed: number) {
+  constructor(store: CompressedStore, lender: SampleLender, seed: number) {
     this.#store = store;
+    this.#lender = lender;
     this.#random = randomOf(seed);
   }
 
@@ -55,6 +60,13 @@ class User {
     else if (choice < 0.93) await this.#complete(blob, sample);
     else if (choice < 0.97) await this.#store.flush();
     else if (choice < 0.98) await this.#store.evict(1);
+    else this.#lend(sample, { start, end: start + right.length });
+  }
+
+  #lend(sample: SampleBytes, range: ByteRange): void {
+    const choice = this.#random();
+    if (choice < 0.7) this.#lender.take(sample, range);
+    else this.#lender.lose(sample, range, choice < 0.9);
   }
 
   async #write(blob: StoredBlob, start: number, right: Buffer): Promise<void> {
@@ -82,8 +94,12 @@ t.test('however many use it, only right bytes are read', async (t) => {
   const fixture = storeFixture(t);
   for (const [round, isShaky] of [false, true].entries()) {
     const io = isShaky ? shakyIo(randomOf(round)) : REAL_STORE_IO;
-    const store = await fixture.open({ filesOpenMax: 2, durableDelayMs: 1 }, { io });
-    const users = Array.from({ length: USERS }, (_, at) => new User(store, round * 1000 + at));
+    const lender = new SampleLender(samples);
+    const store = await fixture.open({ filesOpenMax: 2, durableDelayMs: 1 }, { io, lender });
+    const users = Array.from(
+      { length: USERS },
+      (_, at) => new User(store, lender, round * 1000 + at),
+    );
     await Promise.all(users.map((user) => user.run()));
     t.equal(
       users.reduce((sum, { wrongReads }) => sum + wrongReads, 0),
@@ -92,6 +108,8 @@ t.test('however many use it, only right bytes are read', async (t) => {
     t.ok(users.reduce((sum, { rightReads }) => sum + rightReads, 0) > 100);
     for (const sample of samples) {
       await using blob = await store.blob(sample.blobId, BLOB_BYTES);
+      // What was lost without a word is found out by whoever reads it.
+      for (const { start, end } of [...blob.held]) await blob.read(start, end - start);
       t.strictSame(await wrongRanges(blob, sample), []);
     }
     if (!isShaky) await until('no file is written any more', () => store.stats().filesOpen <= 2);

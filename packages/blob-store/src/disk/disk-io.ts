@@ -1,5 +1,6 @@
 /** How bytes get to the disk; a parameter of what keeps bytes there, so that a full or broken disk can be tried out. */
 import type { FileHandle } from 'node:fs/promises';
+import { punchHole } from '@shoal/linux/syscalls';
 
 export type DiskIo = {
   readonly write: (file: FileHandle, bytes: Uint8Array, position: number) => Promise<void>;
@@ -16,6 +17,14 @@ export const REAL_DISK_IO: DiskIo = {
   },
   sync: (file) => file.datasync(),
 };
+
+/**
+ * Whole blocks of these bytes take no room any more, and all of them read as zeros. At once, so that
+ * nobody writes them meanwhile. Throws what the file system says: not all of them can do it.
+ */
+export function punchFile({ fd }: FileHandle, position: number, length: number): void {
+  punchHole(fd, position, length);
+}
 
 /** Of `st_blocks` (stat(2)), whatever the file system's own blocks are. */
 export const STAT_BLOCK_BYTES = 512;

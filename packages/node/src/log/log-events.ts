@@ -71,6 +71,7 @@ const PEER_STORE_EVENT: Readonly<Record<StoreEventKind, string>> = {
   evicted: 'stored bytes made room for others',
   'evict-failed': 'stored bytes could not be removed',
   'over-limit': 'it takes more than it may, and everything is in use',
+  'no-holes': 'its file system makes no holes: what the mount cache has as well is kept twice',
 };
 
 /** Of what a cache tells: the event is `cache-` and its kind. */

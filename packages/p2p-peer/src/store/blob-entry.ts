@@ -8,6 +8,8 @@ import { RunningTasks } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
 import { STORE_READ_BYTES_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import { RangeSet } from '../ranges/range-set.ts';
+import { BlobBytes } from './blob-bytes.ts';
 import { BlobFile } from './blob-file.ts';
 import { BlobState } from './blob-state.ts';
 import type { OpenFile } from './open-files.ts';
@@ -33,8 +35,10 @@ export class BlobEntry implements RecordedBlob {
   users = 0;
   readonly #parts: StoreParts;
   readonly #file: BlobFile;
+  readonly #bytes: BlobBytes;
   /** The digest of the whole was compared. */
   #isVerified: boolean;
+  /** Writes, and holes that are being made. */
   readonly #writes = new RunningTasks();
   #isUnloaded = false;
 
@@ -47,6 +51,13 @@ export class BlobEntry implements RecordedBlob {
     this.#file = new BlobFile({
       ...{ parts, blobId, sizeBytes, generation: record },
       onDirty: () => parts.onChanged(this, 0),
+    });
+    this.#bytes = new BlobBytes({
+      ...{ parts, blob: this, state: this.state, file: this.#file },
+      onMissed: (range) => {
+        this.#endLending(this.state.lent.intersect(range));
+        this.lendOnly(parts.lender.rangesOf(this));
+      },
     });
     this.#isVerified = record?.isComplete ?? false;
   }
@@ -127,6 +138,27 @@ export class BlobEntry implements RecordedBlob {
     this.#parts.onRefuted(this, wrong);
   }
 
+  /** Somebody has these: they are held, and what lies here of them is given up. */
+  lend(ranges: readonly ByteRange[]): void {
+    const { holes, onChanged, onHeld } = this.#parts;
+    const more: ByteRange[] = [];
+    for (const range of ranges.filter((each) => this.isInside(each))) {
+      // Where what is given up would take its room all the same, it stays.
+      for (const part of holes.canMake ? [range] : this.state.held.missing(range)) {
+        for (const deposit of this.deposits) deposit.forget(part);
+        more.push(...this.state.lend(part));
+      }
+    }
+    if (this.state.isChanged) onChanged(this, 0);
+    if (more.length > 0) onHeld(this.blobId, more);
+  }
+
+  /** He who lends has these, and no others. */
+  lendOnly(ranges: readonly ByteRange[]): void {
+    const left = RangeSet.from(ranges, Number.POSITIVE_INFINITY);
+    this.#endLending([...this.state.lent].flatMap((part) => left.missing(part)));
+  }
+
   /** Held bytes, or undefined. */
   async read(range: ByteRange, memory?: Buffer): Promise<Buffer | undefined> {
     const { state } = this;
@@ -158,11 +190,16 @@ export class BlobEntry implements RecordedBlob {
     for (const segment of segmentsOf(range)) this.state.markChanged(segment);
   }
 
+  makeHoles(): void {
+    // What cannot be a hole only takes its room.
+    this.#writes.add(this.#bytes.makeHoles().catch(() => undefined));
+  }
+
   takeDirty(): OpenFile | undefined {
     return this.#file.takeDirty();
   }
 
-  /** Nobody writes any more. */
+  /** Nobody writes any more, nor makes holes. */
   writesEnded(): Promise<void> {
     return this.#writes.ended();
   }
@@ -172,7 +209,7 @@ export class BlobEntry implements RecordedBlob {
     this.#isUnloaded = true;
     this.#file.close();
     // Whoever keeps a closed handle does not keep its ranges.
-    this.state.reset();
+    this.state.clear();
   }
 
   /** The file is given up; returns what was held. */
@@ -180,6 +217,13 @@ export class BlobEntry implements RecordedBlob {
     this.#file.reset();
     this.#isVerified = false;
     return this.state.reset();
+  }
+
+  #endLending(ranges: readonly ByteRange[]): void {
+    const lost = ranges.flatMap((range) => this.state.refute(range));
+    if (lost.length === 0) return;
+    this.#isVerified = false;
+    this.#parts.onLentNoMore(this, lost);
   }
 
   async #readWhile(
@@ -191,7 +235,7 @@ export class BlobEntry implements RecordedBlob {
     if (!this.isInside(range) || rangeBytes(range) > STORE_READ_BYTES_MAX) return undefined;
     while (isThere()) {
       const before = count();
-      const bytes = await this.#file.read(range, memory);
+      const bytes = await this.#bytes.read(range, memory);
       if (bytes === undefined) return undefined;
       if (before === count()) {
         this.#parts.onRead(this.blobId, bytes.length);

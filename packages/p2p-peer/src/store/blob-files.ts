@@ -5,7 +5,7 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DiskIo, REAL_DISK_IO, STAT_BLOCK_BYTES } from '@shoal/blob-store/disk-io';
+import { type DiskIo, punchFile, REAL_DISK_IO, STAT_BLOCK_BYTES } from '@shoal/blob-store/disk-io';
 import { errorCode } from '@shoal/errors';
 import type { BlobId } from '@shoal/oci';
 import { StoreDirectoryError, StoreFileError } from '../errors.ts';
@@ -29,6 +29,8 @@ export type StoreIo = Pick<DiskIo, 'sync'> & {
   ) => Promise<void>;
   /** Around each change of records. */
   readonly record: (write: () => Promise<void>) => Promise<void>;
+  /** At once: these bytes read as zeros, and take no room. Throws what the file system says. */
+  readonly punch: (file: FileHandle, position: number, length: number) => void;
 };
 
 export const REAL_STORE_IO: StoreIo = {
@@ -41,6 +43,7 @@ export const REAL_STORE_IO: StoreIo = {
     }
   },
   record: (write) => write(),
+  punch: punchFile,
 };
 
 /** Which file it must be. */

@@ -13,6 +13,7 @@ import type { ByteRange } from '../ranges/byte-range.ts';
 import { BlobFiles, REAL_STORE_IO, type StoreIo } from './blob-files.ts';
 import { Deposits } from './deposits.ts';
 import { readKnownBlobs } from './known-blobs.ts';
+import { type Lender, NO_LENDER } from './lender.ts';
 import { OpenFiles } from './open-files.ts';
 import { type OpenEntry, StoreCore } from './store-core.ts';
 import { BLOBS_NAME, INDEX_NAME, prepareStoreDirectory } from './store-directory.ts';
@@ -39,6 +40,8 @@ export type CompressedStoreParts = {
   readonly otherBytes?: () => number;
   /** The mount cache has every chunk of it: its stored bytes go first. @default of none */
   readonly isCompleteElsewhere?: (blobId: BlobId) => boolean;
+  /** Has stored bytes of blobs in other files. @default nobody */
+  readonly lender?: Lender | undefined;
   readonly onEvent?: (event: StoreEvent) => void;
   /** Ranges that can be served from now on. */
   readonly onHeld?: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
@@ -76,6 +79,7 @@ export class CompressedStore implements AsyncDisposable {
   readonly #counters: StoreCounters;
   readonly #deposits: Deposits;
   readonly #pool: CodecPool;
+  readonly #lender: Lender;
   readonly #now: () => number;
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   readonly #handles = new Set<StoredBlob>();
@@ -117,6 +121,7 @@ export class CompressedStore implements AsyncDisposable {
         now: parts.now ?? Date.now,
         otherBytes: parts.otherBytes ?? (() => 0),
         isCompleteElsewhere: parts.isCompleteElsewhere ?? (() => false),
+        lender: parts.lender ?? NO_LENDER,
         onEvent,
         onHeld: (blobId, ranges) => parts.onHeld?.(blobId, ranges),
         onLost: (blobId, ranges) => parts.onLost?.(blobId, ranges),
@@ -130,7 +135,7 @@ export class CompressedStore implements AsyncDisposable {
 
   private constructor(
     directory: string,
-    { pool, now = Date.now }: CompressedStoreParts,
+    { pool, lender = NO_LENDER, now = Date.now }: CompressedStoreParts,
     own: { core: StoreCore; index: StoreIndex; openFiles: OpenFiles; counters: StoreCounters },
   ) {
     this.directory = directory;
@@ -139,6 +144,7 @@ export class CompressedStore implements AsyncDisposable {
     this.#openFiles = own.openFiles;
     this.#counters = own.counters;
     this.#pool = pool;
+    this.#lender = lender;
     this.#now = now;
     this.#deposits = new Deposits(now);
   }
@@ -155,6 +161,11 @@ export class CompressedStore implements AsyncDisposable {
     const { sizeBytes, heldBytes, isComplete } = record;
     const lastUseMs = this.#core.space.lastUseMsOf(blobId);
     return { blobId, sizeBytes, heldBytes, isComplete, lastUseMs };
+  }
+
+  /** Somebody on this host has bytes of it elsewhere. */
+  isLent(blobId: BlobId, sizeBytes: number): boolean {
+    return this.#lender.rangesOf({ blobId, sizeBytes }).length > 0;
   }
 
   /** All of them; what was settled since the last flush is not counted. */
@@ -199,7 +210,8 @@ export class CompressedStore implements AsyncDisposable {
     return await this.#turns.run(blobId, async () => {
       const { entries, records } = this.#core;
       const known = entries.get(blobId)?.entry ?? records.get(blobId);
-      if (known?.sizeBytes !== sizeBytes || this.#closing !== undefined) return undefined;
+      const isKnown = known?.sizeBytes === sizeBytes || this.isLent(blobId, sizeBytes);
+      if (!isKnown || this.#closing !== undefined) return undefined;
       return this.#use(await this.#core.open(blobId, sizeBytes), 0);
     });
   }

@@ -61,9 +61,11 @@ export class OpenFiles {
 
   /** The file of this key: the open one, or what `open` opens. Rejects as `open` does. */
   async acquire(key: string, open: () => Promise<FileHandle>): Promise<OpenFile> {
-    for (;;) {
+    for (let hasWaited = false; ; hasWaited = true) {
       if (this.#isClosed) throw new Error('the files are closed');
       const known = this.#files.get(key);
+      // Whoever was woken and needs no place passes it on.
+      if (known !== undefined && hasWaited) this.#waiting.shift()?.();
       if (known !== undefined) return this.#use(known);
       if (this.#count < this.#filesMax) break;
       if (this.#closeIdle()) await Promise.race(this.#closing);
@@ -109,7 +111,10 @@ export class OpenFiles {
 
   #release(entry: Entry): void {
     entry.users--;
-    if (entry.users > 0) return;
+    if (entry.users > 0) {
+      if (this.#waiting.length > 0) this.#onFull();
+      return;
+    }
     if (entry.isForgotten) {
       this.#close(entry);
       return;

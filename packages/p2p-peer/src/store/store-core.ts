@@ -11,7 +11,9 @@ import type { ByteRange } from '../ranges/byte-range.ts';
 import { BlobEntry } from './blob-entry.ts';
 import type { BlobFiles, StoreIo } from './blob-files.ts';
 import { Deposit } from './deposit.ts';
+import { HoleMaker } from './hole-maker.ts';
 import type { KnownBlob } from './known-blobs.ts';
+import type { Lender, LentBlob } from './lender.ts';
 import type { OpenFiles } from './open-files.ts';
 import { segmentCount, segmentRange } from './segments.ts';
 import type { StoreEventSink } from './store-event.ts';
@@ -34,6 +36,7 @@ export type StoreCoreInit = {
   readonly now: () => number;
   readonly otherBytes: () => number;
   readonly isCompleteElsewhere: (blobId: BlobId) => boolean;
+  readonly lender: Lender;
   readonly onEvent: StoreEventSink;
   readonly onHeld: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
   readonly onLost: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
@@ -55,10 +58,12 @@ export class StoreCore {
   /** Blobs whose files are being removed. */
   readonly #dropping = new Map<BlobId, Promise<boolean>>();
   #makingRoom: Promise<unknown> | undefined;
+  readonly #endLending: () => void;
   #isClosed = false;
 
   constructor(init: StoreCoreInit) {
     this.#init = init;
+    this.#endLending = init.lender.watch((blob, more) => this.#lentChanged(blob, more));
     this.#disk = new DiskState(
       `store ${init.directory}`,
       'reads go on, nothing new is kept',
@@ -77,7 +82,6 @@ export class StoreCore {
       index: init.index,
       delayMs: init.durableDelayMs,
       lastUseMsOf: (blobId) => this.space.lastUseMsOf(blobId),
-      onDiskBytes: (blobId, bytes) => this.space.set(blobId, bytes),
       onRecorded: (blobId, record) => this.records.set(blobId, record),
       onLost: init.onLost,
       onEvent: init.onEvent,
@@ -109,6 +113,10 @@ export class StoreCore {
     for (const deposit of [...entry.deposits]) if (deposit !== open.common) deposit.close();
     await entry.writesEnded();
     if (!(await this.journal.flush())) return;
+    await entry.writesEnded();
+    const isEmpty = entry.state.recordableBytes === 0 && this.space.bytesOf(entry.blobId) === 0;
+    // Nothing would ever evict it.
+    if (isEmpty && this.records.has(entry.blobId)) await this.#drop(entry.blobId);
     entry.unload();
     open.common.close();
     this.entries.delete(entry.blobId);
@@ -118,6 +126,7 @@ export class StoreCore {
   /** Records when blobs were used last; writes nothing afterwards. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#endLending();
     await this.journal.flush();
     const changes = [...this.records].map(([blobId, record]) => {
       const lastUseMs = this.space.lastUseMsOf(blobId);
@@ -138,7 +147,15 @@ export class StoreCore {
     entry.deposits.add(common);
     const open = { entry, common };
     this.entries.set(blobId, open);
+    entry.lend(this.#init.lender.rangesOf(entry));
     return open;
+  }
+
+  #lentChanged(blob: LentBlob, more: readonly ByteRange[] | undefined): void {
+    const entry = this.entries.get(blob.blobId)?.entry;
+    if (entry?.sizeBytes !== blob.sizeBytes) return;
+    if (more === undefined) entry.lendOnly(this.#init.lender.rangesOf(blob));
+    else entry.lend(more);
   }
 
   async #loadSegments(entry: BlobEntry, { generation }: BlobRecord): Promise<void> {
@@ -203,8 +220,10 @@ export class StoreCore {
     return {
       files,
       openFiles,
-      io: this.#init.io,
+      ...{ io: this.#init.io, lender: this.#init.lender },
       counters,
+      holes: new HoleMaker(this.#init.io, this.#init.onEvent),
+      onDiskBytes: (blobId, bytes) => this.space.set(blobId, bytes),
       canWrite: (blobId) =>
         !this.#isClosed && !this.#dropping.has(blobId) && !this.journal.isStale(blobId),
       onWritten: (blobId, bytes) => {
@@ -221,6 +240,10 @@ export class StoreCore {
       onChanged: (blob, bytes) => this.journal.add(blob, bytes),
       onHeld,
       onRefuted: (blob, ranges) => this.#onRefuted(blob, ranges),
+      onLentNoMore: (blob, ranges) => {
+        this.#init.onLost(blob.blobId, ranges);
+        this.journal.add(blob, 0);
+      },
       onDamaged: (blobId, error) => this.#onDamaged(blobId, error),
     };
   }

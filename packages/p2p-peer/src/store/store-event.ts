@@ -18,6 +18,8 @@ export type StoreEventKind =
   | 'wrong-bytes'
   | 'evicted'
   | 'evict-failed'
+  /** The file system makes no holes: bytes that the mount cache has as well stay in the store. Told once. */
+  | 'no-holes'
   /** More bytes than allowed, and nothing can be evicted. */
   | 'over-limit';
 

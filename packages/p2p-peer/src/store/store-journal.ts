@@ -19,8 +19,6 @@ export type StoreJournalInit = {
   /** @default STORE_DURABLE_DELAY_MS_MAX */
   readonly delayMs: number | undefined;
   readonly lastUseMsOf: (blobId: BlobId) => number;
-  /** What the file of a blob takes on the disk. */
-  readonly onDiskBytes: (blobId: BlobId, bytes: number) => void;
   readonly onRecorded: (blobId: BlobId, record: BlobRecord) => void;
   readonly onLost: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
   readonly onEvent: StoreEventSink;
@@ -117,7 +115,7 @@ export class StoreJournal {
         const diskBytes = await diskBytesOf(file.handle);
         if (batch.resets !== entry.state.resets) return { entry, batch };
         entry.markNamed();
-        this.#init.onDiskBytes(entry.blobId, diskBytes);
+        this.#parts.onDiskBytes(entry.blobId, diskBytes);
       }
       return { entry, batch };
     } catch (error) {
@@ -150,7 +148,9 @@ export class StoreJournal {
     }
     for (const { entry, batch, record } of recorded) {
       entry.state.endFlush(batch);
-      if (batch.resets === entry.state.resets) this.#init.onRecorded(entry.blobId, record);
+      if (batch.resets !== entry.state.resets) continue;
+      this.#init.onRecorded(entry.blobId, record);
+      entry.makeHoles();
     }
     return true;
   }
@@ -161,13 +161,15 @@ export class StoreJournal {
     if (batch.resets !== state.resets || batch.segments.size === 0) return undefined;
     if (file === undefined) {
       // Hashes of pieces, and no file yet: they are recorded with it.
-      state.repeatFlush(batch);
+      state.repeatFlush(batch, false);
       return undefined;
     }
     const { inode, generation } = file;
     const lastUseMs = this.#init.lastUseMsOf(blobId);
     const heldBytes = state.recordableBytes;
-    const record = { sizeBytes, inode, generation, heldBytes, lastUseMs, isComplete };
+    // What is lent may be gone after a restart, and come from somewhere else.
+    const isWhole = isComplete && heldBytes === sizeBytes;
+    const record = { sizeBytes, inode, generation, heldBytes, lastUseMs, isComplete: isWhole };
     const changes = [...batch.segments].map((segment) => {
       const key = segmentKey(blobId, segment);
       const held = state.recordable(segment);

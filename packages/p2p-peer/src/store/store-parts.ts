@@ -3,6 +3,8 @@ import type { BlobId } from '@shoal/oci';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { BlobFiles, StoreIo } from './blob-files.ts';
 import type { BlobState } from './blob-state.ts';
+import type { HoleMaker } from './hole-maker.ts';
+import type { Lender } from './lender.ts';
 import type { OpenFile, OpenFiles } from './open-files.ts';
 import type { PieceHashes } from './piece-hashes.ts';
 
@@ -23,6 +25,8 @@ export interface RecordedBlob {
   markNamed(): void;
   /** What was written since the last time; the caller syncs and releases it. */
   takeDirty(): OpenFile | undefined;
+  /** No record tells any more of what became spare. */
+  makeHoles(): void;
 }
 
 /** Since the store was opened. */
@@ -50,6 +54,10 @@ export type StoreParts = {
   readonly openFiles: OpenFiles;
   readonly io: StoreIo;
   readonly counters: StoreCounters;
+  readonly lender: Lender;
+  readonly holes: HoleMaker;
+  /** What the file of a blob takes on the disk. */
+  readonly onDiskBytes: (blobId: BlobId, bytes: number) => void;
   /** False while records tell of an older file of the blob, or the store is closed. */
   readonly canWrite: (blobId: BlobId) => boolean;
   readonly onWritten: (blobId: BlobId, bytes: number) => void;
@@ -59,6 +67,8 @@ export type StoreParts = {
   readonly onChanged: (blob: RecordedBlob, bytes: number) => void;
   readonly onHeld: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
   readonly onRefuted: (blob: RecordedBlob, ranges: readonly ByteRange[]) => void;
+  /** Whoever lent them has them no more. */
+  readonly onLentNoMore: (blob: RecordedBlob, ranges: readonly ByteRange[]) => void;
   readonly onDamaged: (blobId: BlobId, error: unknown) => void;
 };
 

@@ -1,6 +1,6 @@
 /** A blob of a store, as its users see it. */
 import type { CodecPool, Verdict } from '@shoal/blob-store';
-import type { BlobId } from '@shoal/oci';
+import { type BlobId, blobIdOfDigest } from '@shoal/oci';
 import { PIECE_BYTES } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { RangeSet } from '../ranges/range-set.ts';
@@ -208,13 +208,33 @@ export class StoredBlob implements AsyncDisposable {
     return verdict;
   }
 
-  async #hash({ start, end }: ByteRange): Promise<Buffer | undefined> {
+  async #hash(range: ByteRange): Promise<Buffer | undefined> {
+    const { start, end } = range;
     const { entry, pool, stop } = this.#init;
+    if (entry.state.lent.intersect(range).length > 0) return await this.#hashLent(range);
     const digests = await entry.withFile(async ({ fd }) => {
       const lengths = Float64Array.of(end - start);
       const job = { fd, offsets: Float64Array.of(start), lengths, stop };
       return (await pool.run('hash-file', job).catch(() => undefined))?.digests;
     });
     return digests === undefined ? undefined : Buffer.from(digests);
+  }
+
+  /** What does not all lie in one file comes through this thread. */
+  async #hashLent({ start, end }: ByteRange): Promise<Buffer | undefined> {
+    const { entry, pool, stop } = this.#init;
+    try {
+      using hash = pool.openHash('sha256');
+      for (let at = start; at < end; at += PIECE_BYTES) {
+        if (Atomics.load(stop, 0) !== 0) return undefined;
+        const bytes = await entry.readStored({ start: at, end: Math.min(at + PIECE_BYTES, end) });
+        if (bytes === undefined) return undefined;
+        await hash.update(bytes);
+      }
+      return Buffer.from(blobIdOfDigest(await hash.digest()), 'hex');
+    } catch {
+      // As with the other way: the pool is closed, or its thread has died.
+      return undefined;
+    }
   }
 }

@@ -1,13 +1,15 @@
 /**
  * Writes into a store until it is killed: right bytes, wrong ones that are found out, some that nobody
- * judges, evictions. A line `kept` for what was durable at that time, and a line `gone` before anything is
+ * judges, evictions, some that a lender has and loses again. A line `kept` for what was durable at that time, and a line `gone` before anything is
  * given up. Arguments: directory, seed, blobs, bytes of each.
  */
 import { CodecPool } from '@shoal/blob-store/codec-pool';
+import { RangeSet } from '../../src/ranges/range-set.ts';
 import { CompressedStore } from '../../src/store/compressed-store.ts';
 import type { StoredBlob } from '../../src/store/stored-blob.ts';
 import { randomOf } from './random.ts';
 import { type SampleBytes, sampleBytes } from './sample-bytes.ts';
+import { SampleLender } from './sample-lender.ts';
 
 const WRITE_BYTES_MAX = 200 << 10;
 const AT_ONCE = 6;
@@ -15,13 +17,15 @@ const AT_ONCE = 6;
 const [directory = '', seed = '1', count = '1', size = '1'] = process.argv.slice(2);
 const random = randomOf(Number(seed));
 const pool = new CodecPool({ threads: 1 });
+const samples = Array.from({ length: Number(count) }, (_, at) => sampleBytes(at, Number(size)));
+// What he has is gone with this process.
+const lender = new SampleLender(samples);
 const store = await CompressedStore.open(
   { directory, bytesMax: 2 ** 40, durableDelayMs: 3 },
-  { pool },
+  { pool, lender },
 );
 const blobs: { readonly sample: SampleBytes; readonly blob: StoredBlob }[] = [];
-for (let index = 0; index < Number(count); index++) {
-  const sample = sampleBytes(index, Number(size));
+for (const sample of samples) {
   blobs.push({ sample, blob: await store.blob(sample.blobId, Number(size)) });
 }
 tell('ready');
@@ -29,6 +33,7 @@ tell('ready');
 for (let round = 0; ; round++) {
   await Promise.all(Array.from({ length: AT_ONCE }, () => writeSome()));
   if (random() < 0.3) refuteSome();
+  if (random() < 0.5) lendSome();
   if (round % 5 === 4) await flush();
   if (random() < 0.01) await evictOne();
 }
@@ -54,8 +59,21 @@ function refuteSome(): void {
   void blob.deposit().write(offset, Buffer.alloc(5000, 0xdd));
 }
 
+function lendSome(): void {
+  const { sample, blob } = any();
+  const start = Math.floor(random() * (sample.bytes.length - WRITE_BYTES_MAX));
+  const range = { start, end: start + 1 + Math.floor(random() * WRITE_BYTES_MAX) };
+  tell(`gone ${blob.blobId} ${range.start} ${range.end}`);
+  if (random() < 0.6) lender.take(sample, range);
+  else lender.lose(sample, range);
+}
+
 async function flush(): Promise<void> {
-  const held = blobs.map(({ blob }) => `kept ${blob.blobId} ${blob.held.encode().toString('hex')}`);
+  const held = blobs.map(({ blob }) => {
+    const own = RangeSet.from(blob.held);
+    for (const lent of lender.rangesOf(blob)) own.remove(lent);
+    return `kept ${blob.blobId} ${own.encode().toString('hex')}`;
+  });
   if (await store.flush()) for (const line of held) tell(line);
 }
 
