@@ -3,7 +3,7 @@
  * codec threads and one bound for what they fetch at once.
  */
 import { join } from 'node:path';
-import type { CacheEvent, FetchCause } from '@shoal/blob-store';
+import type { CacheEvent, FetchCause, VerbatimListener } from '@shoal/blob-store';
 import { ChunkCache, type CodecPool, ReadGate } from '@shoal/blob-store';
 import { errorFields, makePrivateDirectory } from '@shoal/snapshotter';
 import type { NodeConfig } from './config/config.ts';
@@ -23,6 +23,7 @@ export class Caches {
   readonly #input: CachesInput;
   readonly #gate = new ReadGate();
   readonly #open = new Set<ChunkCache>();
+  readonly #verbatimListeners = new Set<VerbatimListener>();
   #isRestored = false;
 
   constructor(input: CachesInput) {
@@ -42,6 +43,7 @@ export class Caches {
         pool: codecs,
         gate: this.#gate,
         onFetched,
+        onVerbatim: config.peer === undefined ? undefined : this.#onVerbatim,
         onEvent: (event) => {
           logCacheEvent(log, directory, event);
           onEvent(event);
@@ -82,6 +84,16 @@ export class Caches {
   hasAllOf(blobId: string): boolean {
     return this.all().some((cache) => cache.hasAllOf(blobId));
   }
+
+  /** Tells of stored bytes that lie in device files just as they are; returns what ends it. */
+  watchVerbatim(listener: VerbatimListener): () => void {
+    this.#verbatimListeners.add(listener);
+    return () => this.#verbatimListeners.delete(listener);
+  }
+
+  readonly #onVerbatim: VerbatimListener = (blob, more) => {
+    for (const tell of this.#verbatimListeners) tell(blob, more);
+  };
 
   /** Bytes that their files take on the disk. */
   get bytes(): number {

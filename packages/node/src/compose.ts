@@ -35,6 +35,7 @@ import type { Log } from './log/log.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { RecentMisses } from './metrics/recent-misses.ts';
 import { watchDaemon } from './metrics/watch-daemon.ts';
+import { CacheLender } from './peers/cache-lender.ts';
 import { type HostPeer, type HostPeerInput, openHostPeer } from './peers/open-host-peer.ts';
 import type { RegistryAccess } from './registry-access.ts';
 
@@ -141,6 +142,7 @@ async function composeAccess(
     ...{ config: config.peer, root: paths.root, access: own, anonymous, shape, caFile, log },
     cacheBytes: () => caches.bytes,
     isCached: (blobId) => caches.hasAllOf(blobId),
+    lender: new CacheLender(caches),
     missMs: () => misses.latency(),
   });
   const access = new ImageAccess({

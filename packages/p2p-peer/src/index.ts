@@ -10,6 +10,7 @@ export type { PlainStatus } from './plain/plain-port.ts';
 export type { PlainOptions } from './plain/plain-side.ts';
 export type { PublicOrigin } from './plain/public-origin.ts';
 export type { ByteRange } from './ranges/byte-range.ts';
+export type { Lender, LentBlob, LentListener } from './store/lender.ts';
 export type { BlobPlace, ImageBlob, SharedImage } from './store/shared-images.ts';
 export type { StoreEvent, StoreEventKind } from './store/store-event.ts';
 export type { HomeOrigin, HomeOriginOf } from './swarm/home-reads.ts';

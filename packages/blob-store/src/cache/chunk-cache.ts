@@ -21,6 +21,7 @@ import { checkDescription } from './check-description.ts';
 import { completeDigests, isSameBlob, layoutBytes } from './description-match.ts';
 import { EntryOpener } from './entry-opener.ts';
 import { hashInPieces } from './hash-in-pieces.ts';
+import { VerbatimBytes, type VerbatimListener } from './verbatim-bytes.ts';
 
 export type ChunkCacheOptions = {
   readonly directory: string;
@@ -46,18 +47,28 @@ export type ChunkCacheComponents = {
   readonly onFetched?: FetchSink;
   /** Bounds what caches that share it fetch at once. @default one of its own */
   readonly gate?: ReadGate;
+  /** Told of stored bytes that lie in device files just as they are, and can be read by `verbatim`. */
+  readonly onVerbatim?: VerbatimListener | undefined;
   /** @default the real disk */
   readonly io?: DiskIo;
+};
+
+type CacheParts = {
+  readonly space: CacheSpace;
+  readonly opener: EntryOpener;
+  readonly entries: Map<string, OpenEntry>;
+  readonly verbatim: VerbatimBytes;
 };
 
 export class ChunkCache implements AsyncDisposable {
   readonly directory: string;
   readonly upkeep: CacheUpkeep;
+  readonly verbatim: VerbatimBytes;
   readonly #lock: FileHandle;
   readonly #space: CacheSpace;
   readonly #opener: EntryOpener;
   /** Entries in use, by file key. */
-  readonly #entries = new Map<string, OpenEntry>();
+  readonly #entries: Map<string, OpenEntry>;
   readonly #handles = new Set<CachedBlobHandle>();
   /** By blob: opening and closing happen one after the other. */
   readonly #turns = new KeyedLock();
@@ -78,9 +89,11 @@ export class ChunkCache implements AsyncDisposable {
         components.pool.warmUp();
         await space.startEviction();
       }
+      const entries = new Map<string, OpenEntry>();
+      const verbatim = new VerbatimBytes(entries, components.onVerbatim);
       const opener = new EntryOpener({
         directory: options.directory,
-        space,
+        ...{ space, verbatim },
         pool: components.pool,
         gate: components.gate ?? new ReadGate(),
         io: components.io ?? REAL_DISK_IO,
@@ -89,18 +102,21 @@ export class ChunkCache implements AsyncDisposable {
         onEvent: tell,
         onFetched: components.onFetched,
       });
-      return new ChunkCache(options.directory, lock, space, opener);
+      return new ChunkCache(options.directory, lock, { space, opener, entries, verbatim });
     } catch (error) {
       await lock.close();
       throw error;
     }
   }
 
-  private constructor(directory: string, lock: FileHandle, space: CacheSpace, opener: EntryOpener) {
+  private constructor(directory: string, lock: FileHandle, parts: CacheParts) {
+    const { space, opener, entries, verbatim } = parts;
     this.directory = directory;
     this.#lock = lock;
     this.#space = space;
     this.#opener = opener;
+    this.#entries = entries;
+    this.verbatim = verbatim;
     this.upkeep = new CacheUpkeep(space, this.#entries);
   }
 
@@ -167,6 +183,7 @@ export class ChunkCache implements AsyncDisposable {
     open.users--;
     if (open.users > 0) return;
     this.#entries.delete(key);
+    this.verbatim.onGone(open.entry);
     await this.#opener.close(key, open.entry);
   }
 
@@ -205,6 +222,7 @@ export class ChunkCache implements AsyncDisposable {
   async #openEntry(key: string, description: BlobDescription): Promise<OpenEntry> {
     const open = { entry: await this.#opener.open(key, description), users: 0 };
     this.#entries.set(key, open);
+    this.verbatim.onDurable(open.entry);
     return open;
   }
 }

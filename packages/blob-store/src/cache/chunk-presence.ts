@@ -80,6 +80,7 @@ export class ChunkPresence {
   async forget(chunks: readonly number[]): Promise<void> {
     const present = chunks.filter((chunk) => this.isPresent(chunk));
     for (const chunk of present) this.#unmark(chunk);
+    this.#components.onGone?.();
     try {
       await this.#components.files.forget(present);
     } catch (error) {
@@ -127,6 +128,7 @@ export class ChunkPresence {
     try {
       await files.record(all, this.#description.chunks.digests);
       this.#unrecorded = [];
+      this.#components.onDurable?.(all);
     } catch (error) {
       this.#unrecorded = all;
       this.#tell('record-failed', 'the record of its chunks cannot be written yet', error);

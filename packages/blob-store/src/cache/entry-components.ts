@@ -24,6 +24,10 @@ export type EntryComponents = {
   /** Told how many bytes were written to the device file. */
   readonly onWritten: (bytes: number) => void;
   readonly onWriteFailed: (error: unknown) => void;
+  /** Told of chunks that are durable from now on. */
+  readonly onDurable?: (chunks: readonly number[]) => void;
+  /** Some that were durable are not here any more. */
+  readonly onGone?: () => void;
   /** Removes a blob nobody uses; false when there is none. */
   readonly makeRoom: () => Promise<boolean>;
 };

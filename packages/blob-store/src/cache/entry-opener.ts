@@ -20,6 +20,7 @@ import { countBits } from './chunk-map.ts';
 import { layoutBytes, ownDescription } from './description-match.ts';
 import { blobPaths } from './file-names.ts';
 import { hashInPieces } from './hash-in-pieces.ts';
+import type { VerbatimBytes } from './verbatim-bytes.ts';
 
 export type EntryOpenerComponents = {
   readonly directory: string;
@@ -31,6 +32,7 @@ export type EntryOpenerComponents = {
   readonly durableDelayMs: number;
   readonly onEvent: CacheEventSink;
   readonly onFetched: FetchSink | undefined;
+  readonly verbatim: VerbatimBytes;
 };
 
 export class EntryOpener {
@@ -104,7 +106,8 @@ export class EntryOpener {
   #entryOf(key: string, description: BlobDescription, files: BlobFiles): BlobEntry {
     const { directory, space, pool, gate, readaheadBytesMax, durableDelayMs, onEvent, onFetched } =
       this.#components;
-    return new BlobEntry(description, {
+    const { verbatim } = this.#components;
+    const entry: BlobEntry = new BlobEntry(description, {
       fileKey: key,
       paths: blobPaths(directory, key),
       files,
@@ -121,7 +124,10 @@ export class EntryOpener {
       },
       onWriteFailed: (error) => this.#disk.onWriteFailed(error),
       makeRoom: () => space.evictOne(),
+      onDurable: (chunks) => verbatim.onDurable(entry, chunks),
+      onGone: () => verbatim.onGone(entry),
     });
+    return entry;
   }
 
   /** Files are made in full before a mount is; on a full disk unused blobs make room. */

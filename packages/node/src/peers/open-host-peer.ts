@@ -7,7 +7,7 @@ import type { BlobSource } from '@shoal/blob-store';
 import { CodecPool } from '@shoal/blob-store';
 import { VERSION } from '@shoal/errors/version';
 import { parseHostPort } from '@shoal/oci/host-port';
-import type { Peer, PlainOptions } from '@shoal/p2p-peer';
+import type { Lender, Peer, PlainOptions } from '@shoal/p2p-peer';
 import { errorFields, type ImageAccess } from '@shoal/snapshotter';
 import type { PeerConfig } from '../config/peer-config.ts';
 import { PEER_CODEC_IDLE_MS } from '../limits.ts';
@@ -31,6 +31,8 @@ export type HostPeerInput = {
   readonly cacheBytes: () => number;
   /** They have every chunk of the blob: its stored bytes go first when there is no room. */
   readonly isCached: (blobId: string) => boolean;
+  /** They have bytes just as they are stored: these are not kept twice. */
+  readonly lender: Lender;
   /** Shapes what is fetched from registries. */
   readonly shape: (source: BlobSource) => BlobSource;
   /** Of authorities that web servers may have, beside the system's. */
@@ -79,6 +81,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
         warm: (order, call) => warmImage(order, call, { access, peer, shape }),
         otherBytes: input.cacheBytes,
         isCompleteElsewhere: input.isCached,
+        lender: input.lender,
         publicOrigin: new AnonymousOrigin(anonymous),
         missMs: input.missMs,
         wireLog,

@@ -131,7 +131,8 @@ async function openBlobs(
   components: PeerComponents,
   { trust, directory, traffic, onClosed, onNeighbours, onHeld }: BlobsNeed,
 ): Promise<{ readonly store: CompressedStore; readonly swarms: SwarmTable }> {
-  const { pool, otherBytes, isCompleteElsewhere, onStoreEvent, originOf, wireLog } = components;
+  const { pool, otherBytes, isCompleteElsewhere, lender, onStoreEvent, originOf, wireLog } =
+    components;
   const limits = {
     ...{ slots: new UploadSlots(), window: new DownloadWindow() },
     upload: new Pace({ bytesPerSecond: uploadBytesPerSecond, nowMs }),
@@ -154,7 +155,7 @@ async function openBlobs(
   const store = await CompressedStore.open(
     { directory: path, bytesMax },
     {
-      pool,
+      ...{ pool, lender },
       ...(otherBytes === undefined ? {} : { otherBytes }),
       ...(isCompleteElsewhere === undefined ? {} : { isCompleteElsewhere }),
       ...(onStoreEvent === undefined ? {} : { onEvent: onStoreEvent }),
@@ -199,7 +200,8 @@ async function listen(
     // A size that a stranger names counts for nothing where another one is known, and a blob that is
     // not known is of no use where nobody would fetch it for others.
     const known = swarms.get(blobId) ?? store.facts(blobId);
-    if (known === undefined && originOf(repository, false) === undefined) return undefined;
+    const isKnown = known !== undefined || store.isLent(blobId, blobBytes);
+    if (!isKnown && originOf(repository, false) === undefined) return undefined;
     if (known !== undefined && known.sizeBytes !== blobBytes) return undefined;
     return await swarms.use({ blobId, sizeBytes: blobBytes }, (swarm) => ({
       ...swarm.sharedWith(repository),

@@ -4,6 +4,7 @@ import type { BlobId } from '@shoal/oci';
 import type { HostFacts } from '../identity/host.ts';
 import type { PlainOptions } from '../plain/plain-side.ts';
 import type { PublicOrigin } from '../plain/public-origin.ts';
+import type { Lender } from '../store/lender.ts';
 import type { StoreEvent } from '../store/store-event.ts';
 import type { HomeOriginOf } from '../swarm/home-reads.ts';
 import type { WireLog } from '../wire/wire-log.ts';
@@ -62,6 +63,8 @@ export type PeerComponents = {
   /** What the mount cache takes of the same budget, in bytes. */
   readonly otherBytes?: () => number;
   readonly isCompleteElsewhere?: (blobId: BlobId) => boolean;
+  /** Has stored bytes of blobs in other files of this host. @default nobody */
+  readonly lender?: Lender | undefined;
   readonly onStoreEvent?: (event: StoreEvent) => void;
   /** Something about others failed that an operator may want to know. */
   readonly onProblem?: (error: unknown) => void;

@@ -1,0 +1,132 @@
+/** Stored bytes that lie in device files just as they are: told, read from there, and no longer than they are there. */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import t from 'tap';
+import type { StoredBlobKey, StoredRange, VerbatimListener } from '../src/index.ts';
+import { openCache, openSample, withOtherDigest } from './support/cache-fixture.ts';
+import { type SampleBlob, sampleBlob } from './support/sample-blob.ts';
+
+const SIZES = [100_000, 5000, 4096, 70_001];
+
+type Told = readonly [StoredBlobKey, readonly StoredRange[] | undefined];
+
+function listening(): { readonly told: Told[]; readonly onVerbatim: VerbatimListener } {
+  const told: Told[] = [];
+  return { told, onVerbatim: (blob, more) => told.push([blob, more]) };
+}
+
+function keyOf({ blobId, stored }: SampleBlob): StoredBlobKey {
+  return { blobId, sizeBytes: stored.length };
+}
+
+/** Of all chunks: they lie one behind the other. */
+function chunksEnd({ stored }: SampleBlob): number {
+  return stored.length - 100;
+}
+
+t.test('what is durable is told and read, until the blob is closed', async (t) => {
+  const { told, onVerbatim } = listening();
+  const fixture = await openCache(t, {}, { onVerbatim });
+  const { verbatim } = fixture.cache;
+  const sample = sampleBlob({ sizes: SIZES, compressor: 'none' });
+  const key = keyOf(sample);
+  const { blob } = await openSample(fixture, sample);
+  t.strictSame(verbatim.rangesOf(key), []);
+  await blob.ensure(0, 100_000);
+  await blob.flush();
+  t.strictSame(verbatim.rangesOf(key), [{ start: 0, end: 100_000 }]);
+  t.strictSame(told, [[key, [{ start: 0, end: 100_000 }]]]);
+  await blob.ensure(0, sample.device.length);
+  await blob.flush();
+  const all = { start: 0, end: chunksEnd(sample) };
+  t.strictSame(verbatim.rangesOf(key), [all], 'neighbours are one range');
+  for (const range of [all, { start: 99_990, end: 105_010 }, { start: 7, end: 8 }]) {
+    const bytes = await verbatim.read(key, range);
+    t.ok(bytes?.equals(sample.stored.subarray(range.start, range.end)), 'over all chunks');
+  }
+  t.equal(await verbatim.read(key, { start: 0, end: all.end + 1 }), undefined);
+  t.strictSame(verbatim.rangesOf({ ...key, sizeBytes: key.sizeBytes + 1 }), [], 'of another size');
+  t.equal(await verbatim.read({ ...key, sizeBytes: 5 }, { start: 0, end: 5 }), undefined);
+  told.length = 0;
+  await blob.close();
+  t.strictSame(told, [[key, undefined]]);
+  t.strictSame(verbatim.rangesOf(key), []);
+  t.equal(await verbatim.read(key, { start: 0, end: 10 }), undefined);
+  const again = await openSample(fixture, sample);
+  t.strictSame(told.at(-1), [key, [all]], 'what is there when it is opened');
+  await again.blob.close();
+});
+
+t.test('chunks that are stored otherwise are not among them', async (t) => {
+  const { told, onVerbatim } = listening();
+  const fixture = await openCache(t, {}, { onVerbatim });
+  const kinds = [
+    sampleBlob({ seed: 2, sizes: SIZES, compressor: 'zstd' }),
+    sampleBlob({
+      ...{ seed: 3, sizes: SIZES, compressor: 'none' },
+      cipherKey: { cipher: 'aes-128-xts', key: Buffer.alloc(32, 'two halves'), iv: Buffer.alloc(16, 9) },
+    }),
+    sampleBlob({ seed: 4, sizes: SIZES, compressor: 'none', batches: [[0, 4]] }),
+  ];
+  for (const sample of kinds) {
+    const { blob } = await openSample(fixture, sample);
+    await blob.ensure(0, sample.device.length);
+    await blob.flush();
+    t.strictSame(fixture.cache.verbatim.rangesOf(keyOf(sample)), []);
+    await blob.close();
+  }
+  t.strictSame(told, []);
+});
+
+t.test('an image that says the same place twice has it once', async (t) => {
+  const fixture = await openCache(t, {}, { onVerbatim: () => undefined });
+  const sample = sampleBlob({ seed: 5, sizes: [4096, 4096], compressor: 'none' });
+  const { description } = sample;
+  const chunks = {
+    ...description.chunks,
+    storedOffset: Float64Array.of(0, 0),
+    digests: Buffer.concat([0, 0].map(() => description.chunks.digests.subarray(0, 32))),
+  };
+  const { blob } = await openSample(fixture, sample, { ...description, chunks });
+  await blob.ensure(0, 8192);
+  await blob.flush();
+  t.strictSame(fixture.cache.verbatim.rangesOf(keyOf(sample)), [{ start: 0, end: 4096 }]);
+  await blob.close();
+});
+
+t.test('what is found damaged is told before it is fetched again', async (t) => {
+  const { told, onVerbatim } = listening();
+  const fixture = await openCache(t, {}, { onVerbatim });
+  const sample = sampleBlob({ seed: 6, sizes: SIZES, compressor: 'none' });
+  const key = keyOf(sample);
+  const { blob } = await openSample(fixture, sample);
+  await blob.ensure(0, sample.device.length);
+  await blob.flush();
+  const file = openSync(blob.path, 'r+');
+  writeSync(file, Buffer.alloc(10, 0xff), 0, 10, 100);
+  closeSync(file);
+  told.length = 0;
+  const { signal } = new AbortController();
+  for await (const { chunksDamaged } of fixture.cache.upkeep.verify(signal)) {
+    t.equal(chunksDamaged, 1);
+  }
+  t.ok(told.some(([, more]) => more === undefined));
+  const left = [{ start: 100_000, end: chunksEnd(sample) }];
+  t.strictSame(fixture.cache.verbatim.rangesOf(key), left);
+  t.equal(await fixture.cache.verbatim.read(key, { start: 0, end: 10 }), undefined);
+  await blob.close();
+});
+
+t.test('files of two descriptions have what each of them has', async (t) => {
+  const fixture = await openCache(t, {}, { onVerbatim: () => undefined });
+  const sample = sampleBlob({ seed: 7, sizes: [4096, 4096], compressor: 'none' });
+  const one = await openSample(fixture, sample);
+  const other = await openSample(fixture, sample, withOtherDigest(sample.description, 1));
+  await other.blob.ensure(0, 4096);
+  await one.blob.ensure(4096, 4096);
+  await Promise.all([one.blob.flush(), other.blob.flush()]);
+  const bytes = await fixture.cache.verbatim.read(keyOf(sample), { start: 0, end: 8192 });
+  t.ok(bytes?.equals(sample.stored.subarray(0, 8192)), 'each part from the file that has it');
+  await one.blob.close();
+  t.strictSame(fixture.cache.verbatim.rangesOf(keyOf(sample)), [{ start: 0, end: 4096 }]);
+  await other.blob.close();
+});

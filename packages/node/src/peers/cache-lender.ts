@@ -1,0 +1,36 @@
+/**
+ * The mount caches as lenders of stored bytes: what lies in a device file just as it is stored is shared
+ * from there, and the store of this host keeps no copy of it.
+ */
+import type { ChunkCache, VerbatimListener } from '@shoal/blob-store';
+import type { ByteRange, Lender, LentBlob, LentListener } from '@shoal/p2p-peer';
+
+export type LendingCaches = {
+  all(): readonly Pick<ChunkCache, 'verbatim'>[];
+  /** Returns what ends it. */
+  watchVerbatim(listener: VerbatimListener): () => void;
+};
+
+export class CacheLender implements Lender {
+  readonly #caches: LendingCaches;
+
+  constructor(caches: LendingCaches) {
+    this.#caches = caches;
+  }
+
+  rangesOf(blob: LentBlob): readonly ByteRange[] {
+    return this.#caches.all().flatMap(({ verbatim }) => verbatim.rangesOf(blob));
+  }
+
+  async read(blob: LentBlob, range: ByteRange): Promise<Buffer | undefined> {
+    for (const { verbatim } of this.#caches.all()) {
+      const bytes = await verbatim.read(blob, range);
+      if (bytes !== undefined) return bytes;
+    }
+    return undefined;
+  }
+
+  watch(listener: LentListener): () => void {
+    return this.#caches.watchVerbatim(listener);
+  }
+}
