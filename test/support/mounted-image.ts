@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { convertImage } from '@shoal/converter';
+import { type ConvertOptions, convertImage } from '@shoal/converter';
 import { ControlClient, daemonPaths, ensureDaemon, type StatusAnswer } from '@shoal/node';
 import { parseReference } from '@shoal/oci';
 import type { MountRequest } from '@shoal/snapshotter';
@@ -79,12 +79,13 @@ export async function convertDirectory(
   source: string,
   target: string,
   chunkSizeBytes = 1 << 20,
+  compressor: ConvertOptions['compressor'] = 'zstd',
 ): Promise<void> {
   await convertImage({
     source: parseReference(`dir:${source}`),
     target: parseReference(target),
     client: { plainHttp: true },
-    chunkSizeBytes,
+    ...{ chunkSizeBytes, compressor },
   });
 }
 

@@ -1,6 +1,7 @@
 /** Daemons on loopback that share one image, and a registry that counts. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ConvertOptions } from '@shoal/converter';
 import type { HostRole, PeerStatus } from '@shoal/p2p-peer';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
@@ -23,6 +24,8 @@ export type PeerWorldOptions = {
   readonly webHosts?: readonly string[];
   /** Each host has one: `wireLogOf` says where. @default false */
   readonly hasWireLogs?: boolean;
+  /** @default 'zstd' */
+  readonly compressor?: ConvertOptions['compressor'];
 };
 
 type Parts = {
@@ -41,7 +44,7 @@ const CHUNK_BYTES = 128 << 10;
 export class PeerWorld {
   readonly #t: TestScope;
   readonly #parts: Parts;
-  readonly #seeds: string[] = [];
+  readonly #seeds = new Map<string, string>();
   /** What the image was made of. */
   readonly source: string;
   readonly reference: string;
@@ -63,7 +66,7 @@ export class PeerWorld {
       authority: await PeerAuthority.open(join(directory, 'authority')),
     });
     writeFiles(world.source, files);
-    await convertDirectory(world.source, world.reference, CHUNK_BYTES);
+    await convertDirectory(world.source, world.reference, CHUNK_BYTES, options.compressor);
     sent.length = 0;
     return world;
   }
@@ -83,15 +86,21 @@ export class PeerWorld {
     await authority.admit(home, name, role);
     writePlainHttp(home, registryHost);
     const configFile = join(home, 'config.toml');
-    const seeds = discovery === undefined ? this.#seeds : [];
+    const seeds = discovery === undefined ? [...this.#seeds.values()] : [];
     const more = hasWireLogs ? [`wire_log = "${this.wireLogOf(name)}"`] : [];
     const known = { seeds, discovery, registryHost, webHosts, isMirror: true, api, more };
     const config = peerConfigText({ home, listen: '127.0.0.1:0', ...known });
     writeFileSync(configFile, config);
     const world = mountWorld(this.#t, { configFile });
     await world.start();
-    if (role === 'seed') this.#seeds.push(seedText(name, (await peerOf(world)).self.address));
-    return { ...world, name };
+    const host = { ...world, name };
+    if (role === 'seed') await this.tellSeed(host);
+    return host;
+  }
+
+  /** Hosts that are started from now on find it where it listens now: a restart takes another port. */
+  async tellSeed(host: PeerHost): Promise<void> {
+    this.#seeds.set(host.name, seedText(host.name, (await peerOf(host)).self.address));
   }
 
   wireLogOf(name: string): string {
