@@ -63,7 +63,11 @@ t.test('chunks that are stored otherwise are not among them', async (t) => {
     sampleBlob({ seed: 2, sizes: SIZES, compressor: 'zstd' }),
     sampleBlob({
       ...{ seed: 3, sizes: SIZES, compressor: 'none' },
-      cipherKey: { cipher: 'aes-128-xts', key: Buffer.alloc(32, 'two halves'), iv: Buffer.alloc(16, 9) },
+      cipherKey: {
+        cipher: 'aes-128-xts',
+        key: Buffer.alloc(32, 'two halves'),
+        iv: Buffer.alloc(16, 9),
+      },
     }),
     sampleBlob({ seed: 4, sizes: SIZES, compressor: 'none', batches: [[0, 4]] }),
   ];
