@@ -26,7 +26,7 @@ t.test('all layers of the image, and nothing twice', async (t) => {
       name: origin.name,
       read: async (blob, offset, length, options) => {
         read.push({ repository, bytes: length });
-        t.equal(options?.priority, 'background');
+        t.equal(options?.priority, 'preheat');
         return await origin.read(blob, offset, length, options);
       },
       close: () => origin.close(),

@@ -78,6 +78,7 @@ t.test('statistics', async (t) => {
   t.same(stats.bytesFetchedByCause, {
     demand: chunks.storedSize[0],
     background: chunks.storedSize[3],
+    preheat: 0,
     prefetch: 0,
     readahead: 0,
   });

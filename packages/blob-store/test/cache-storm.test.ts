@@ -64,7 +64,10 @@ t.test(
           const length = 1 + next(Math.min(100_000, sample.device.length - offset));
           const controller = new AbortController();
           if (next(4) === 0) setTimeout(() => controller.abort(new Error('gave up')), next(8));
-          const options = { priority: PRIORITIES[next(3)] ?? 'demand', signal: controller.signal };
+          const options = {
+            priority: PRIORITIES[next(PRIORITIES.length)] ?? 'demand',
+            signal: controller.signal,
+          };
           const bytes = await handle?.read(offset, length, options).catch(() => undefined);
           if (bytes === undefined) refused++;
           else if (bytes.equals(sample.device.subarray(offset, offset + length))) answered++;

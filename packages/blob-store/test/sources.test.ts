@@ -129,6 +129,7 @@ t.test('a bandwidth limit, in order of priority', async (t) => {
     finishedAt['raised'] = nowMs;
   };
   all.push(read('late', 500, 'prefetch'), raised(), read('now', 100, 'demand'));
+  all.push(read('ordered', 100, 'preheat'));
   joined = 'demand';
   controller.abort(new Error('bye'));
   await t.rejects(given, { message: 'bye' });
@@ -138,9 +139,10 @@ t.test('a bandwidth limit, in order of priority', async (t) => {
     await new Promise((resolve) => setImmediate(resolve));
   }
   await Promise.all(all);
-  t.equal(scripted.reads.length, 4);
-  const { big = 0, late = 0, now = 0, raised: joining = 0 } = finishedAt;
+  t.equal(scripted.reads.length, 5);
+  const { ordered = 0, big = 0, late = 0, now = 0, raised: joining = 0 } = finishedAt;
   t.ok(now < late, `demand at ${now} ms before prefetch at ${late} ms`);
+  t.ok(now <= ordered && ordered < late, `a preheat at ${ordered} ms`);
   t.ok(joining < late, `what demand joined at ${joining} ms`);
   t.ok(late >= 3000, `${late} ms for the bytes before`);
   t.equal(big, 0);

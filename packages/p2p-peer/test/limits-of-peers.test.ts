@@ -137,18 +137,17 @@ t.test('whoever was promised a block of a piece is promised the others too', asy
 t.test('demand goes first, and what is cancelled is not sent', async (t) => {
   const slots = new UploadSlots();
   const cancelled = upload(3);
-  for (const each of [upload(1, 'background'), upload(2, 'prefetch'), cancelled, upload(4)]) {
-    slots.admit(each, 0);
-  }
+  const lazy = [upload(1, 'background'), upload(2, 'prefetch'), upload(5, 'preheat')];
+  for (const each of [...lazy, cancelled, upload(4)]) slots.admit(each, 0);
   t.ok(slots.cancel(cancelled));
   t.notOk(slots.cancel(cancelled));
-  const order = [slots.next(), slots.next(), slots.next()];
+  const order = [slots.next(), slots.next(), slots.next(), slots.next()];
   t.same(
     order.map((each) => each?.peer),
-    [4, 2, 1].map(peerOf),
+    [4, 5, 2, 1].map(peerOf),
   );
   t.equal(slots.next(), undefined);
-  t.equal(slots.bytes, 3 * BLOCK, 'promised until they are sent');
+  t.equal(slots.bytes, 4 * BLOCK, 'promised until they are sent');
   for (const each of order) if (each !== undefined) slots.sent(each, 1);
   t.equal(slots.bytes, 0);
 });

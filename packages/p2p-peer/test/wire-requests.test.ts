@@ -141,6 +141,7 @@ t.test(
       dialled.request(101, 1, { priority: 'prefetch' }),
       dialled.request(102, 1, { priority: 'demand' }),
       dialled.request(103, 1, { priority: 'demand' }),
+      dialled.request(105, 1, { priority: 'preheat' }),
     ];
     const aborted = dialled.request(104, 1, { priority: 'demand', signal: leaving.signal });
     leaving.abort(new Error('not any more'));
@@ -150,7 +151,7 @@ t.test(
     await until('the others are asked for', () => server.calls.length === later.length);
     t.same(
       server.calls.map(({ offset }) => offset),
-      [102, 103, 101, 100],
+      [102, 103, 105, 101, 100],
     );
     server.answerAll();
     await Promise.all(later);

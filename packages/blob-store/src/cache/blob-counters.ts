@@ -21,6 +21,7 @@ export class BlobCounters {
   readonly bySource: Record<string, number> = {};
   readonly byCause: Record<FetchCause, number> = {
     demand: 0,
+    preheat: 0,
     prefetch: 0,
     background: 0,
     readahead: 0,

@@ -4,11 +4,14 @@
  */
 import type { BlobId } from '@shoal/oci';
 
-/** Who waits for a read. A demand read has a program waiting for it and goes first. */
-export type Priority = 'demand' | 'prefetch' | 'background';
+/**
+ * Who waits for a read. A demand read has a program waiting for it and goes first; a preheat was ordered by
+ * somebody who will start programs soon, a prefetch is a guess.
+ */
+export type Priority = 'demand' | 'preheat' | 'prefetch' | 'background';
 
 /** Most urgent first. */
-export const PRIORITIES: readonly Priority[] = ['demand', 'prefetch', 'background'];
+export const PRIORITIES: readonly Priority[] = ['demand', 'preheat', 'prefetch', 'background'];
 
 /** Why bytes were fetched; readahead is what the cache added to a demand read by itself. */
 export type FetchCause = Priority | 'readahead';

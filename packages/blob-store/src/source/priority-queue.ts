@@ -9,7 +9,9 @@ export function isBefore(left: Priority, right: Priority): boolean {
 }
 
 export class PriorityQueue<T extends { priority: Priority }> {
-  readonly #lanes: Record<Priority, T[]> = { demand: [], prefetch: [], background: [] };
+  readonly #lanes: Record<Priority, T[]> = {
+    ...{ demand: [], preheat: [], prefetch: [], background: [] },
+  };
   #size = 0;
 
   get size(): number {
@@ -22,7 +24,11 @@ export class PriorityQueue<T extends { priority: Priority }> {
   }
 
   peek(): T | undefined {
-    return this.#lanes.demand[0] ?? this.#lanes.prefetch[0] ?? this.#lanes.background[0];
+    for (const priority of PRIORITIES) {
+      const [first] = this.#lanes[priority];
+      if (first !== undefined) return first;
+    }
+    return undefined;
   }
 
   shift(): T | undefined {

@@ -47,7 +47,7 @@ export const METRIC = {
     kind: 'counter',
     unit: 'bytes',
     help: 'Stored (compressed) bytes of blobs that crossed a wire',
-    labels: { source: SOURCE, cause: '`demand`, `readahead`, `prefetch`, `background`' },
+    labels: { source: SOURCE, cause: '`demand`, `readahead`, `preheat`, `prefetch`, `background`' },
   },
   readBytes: {
     name: 'shoal_read_bytes_total',

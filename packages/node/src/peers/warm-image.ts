@@ -55,7 +55,7 @@ export async function warmImage(
     const blob = { blobId: blobIdOfDigest(digest), sizeBytes: size };
     for (let offset = 0; offset < size; offset += READ_BYTES) {
       const length = Math.min(READ_BYTES, size - offset);
-      await source.read(blob, offset, length, { signal, priority: 'background' });
+      await source.read(blob, offset, length, { signal, priority: 'preheat' });
       done += length;
       onProgress(done, total);
     }

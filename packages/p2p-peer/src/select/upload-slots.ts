@@ -27,7 +27,9 @@ export type Upload = {
 };
 
 /** Demand may fill the whole queue, others less: a reader that comes late is not refused for them. */
-const SHARE: Readonly<Record<Priority, number>> = { demand: 1, prefetch: 0.75, background: 0.5 };
+const SHARE: Readonly<Record<Priority, number>> = {
+  ...{ demand: 1, preheat: 0.9, prefetch: 0.75, background: 0.5 },
+};
 /** Newest measurement against all before. */
 const RATE_WEIGHT = 0.25;
 /** What leaves in less says nothing of the link: a socket takes a few blocks at once. */
@@ -39,6 +41,7 @@ export class UploadSlots {
   readonly #horizonMs: number;
   readonly #queues: Readonly<Record<Priority, Upload[]>> = {
     demand: [],
+    preheat: [],
     prefetch: [],
     background: [],
   };

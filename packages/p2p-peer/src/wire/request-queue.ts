@@ -33,6 +33,7 @@ export class RequestQueue {
   readonly #line: RequestLine;
   readonly #waiting: Readonly<Record<Priority, Set<Waiting>>> = {
     demand: new Set(),
+    preheat: new Set(),
     prefetch: new Set(),
     background: new Set(),
   };

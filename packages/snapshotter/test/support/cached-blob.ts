@@ -27,7 +27,7 @@ export function cachedBlob(ensureOrRead: Ensure = unused): CachedBlob {
       chunksTotal: 1,
       chunksPresent: 0,
       bytesFetchedBySource: {},
-      bytesFetchedByCause: { demand: 0, readahead: 0, prefetch: 0, background: 0 },
+      bytesFetchedByCause: { demand: 0, readahead: 0, preheat: 0, prefetch: 0, background: 0 },
       requests: 0,
       misses: 0,
       missMsP50: 0,
