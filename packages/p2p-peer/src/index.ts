@@ -6,6 +6,7 @@ export { openPeer } from './peer/open-peer.ts';
 export type { Peer, PeerStatus } from './peer/peer.ts';
 export type { DiscoveryOptions, PeerComponents, PeerOptions } from './peer/peer-options.ts';
 export type { WarmCall, WarmImage } from './peer/preheats.ts';
+export type { CountedPeer, TimedBlock } from './peer-counts.ts';
 export type { PlainStatus } from './plain/plain-port.ts';
 export type { PlainOptions } from './plain/plain-side.ts';
 export type { PublicOrigin } from './plain/public-origin.ts';

@@ -8,6 +8,7 @@ import { ServiceResolver } from '../discovery/service-resolver.ts';
 import { HostDirectory } from '../hosts/host-directory.ts';
 import { ListedHosts } from '../hosts/listed-hosts.ts';
 import type { HostFacts } from '../identity/host.ts';
+import { type ArrivalRefusal, PeerCounts } from '../peer-counts.ts';
 import { PlainSide, type PlainSideInput } from '../plain/plain-side.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { Bans } from '../select/bans.ts';
@@ -22,7 +23,7 @@ import { ReportLoop } from '../tracker/client/report-loop.ts';
 import { TrackerClient } from '../tracker/client/tracker-client.ts';
 import { askHost } from '../wire/ask-host.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
-import { WireDialError } from '../wire/errors.ts';
+import { WireDialError, WireRefusedError, WireUntrustedError } from '../wire/errors.ts';
 import type { AcceptBlob } from '../wire/host-greeting.ts';
 import { openWire } from '../wire/open-wire.ts';
 import { WireListener } from '../wire/wire-listener.ts';
@@ -44,18 +45,21 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
   const { trust, trackers, self } = await openIdentity(options, components, opened, port);
   const directory = new HostDirectory({ self, seeds: options.seeds, nowMs });
   const traffic = new PeerTraffic(nowMs);
+  const counts = new PeerCounts(components.onBlock);
   let neighbourhood: Neighbourhood | undefined;
   let plain: PlainSide | undefined;
   const onClosed = (swarm: Swarm) => neighbourhood?.leave(swarm);
   const onHeld = (blobId: BlobId, ranges: readonly ByteRange[]) => plain?.tellHeld(blobId, ranges);
   const need: BlobsNeed = {
-    ...{ trust, directory, traffic, onClosed, onHeld },
+    ...{ trust, directory, traffic, counts, onClosed, onHeld },
     onNeighbours: (swarm, hosts) => neighbourhood?.introduce(swarm, hosts),
   };
   const { store, swarms } = await openBlobs(options, components, need);
   opened.use(store);
   opened.use(swarms);
-  const listener = opened.use(await listen(options, components, { trust, self, swarms, store }));
+  const listener = opened.use(
+    await listen(options, components, { trust, self, swarms, store, counts }),
+  );
   port.value = listener.port;
   opened.defer(trust.files.onChange(() => listener.reloadIdentity()));
   neighbourhood = opened.use(
@@ -76,7 +80,7 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
     opened.use(discover(options.discovery, { trust, self, listed, ...components }));
   }
   const owned = opened.move();
-  const own = { trust, directory, store, swarms, listener, traffic, neighbourhood };
+  const own = { trust, directory, store, swarms, listener, traffic, counts, neighbourhood };
   return new Peer({ ...own, images, plain, owned });
 }
 
@@ -129,7 +133,7 @@ async function openBlobs(
     downloadBytesPerSecond,
   }: PeerOptions,
   components: PeerComponents,
-  { trust, directory, traffic, onClosed, onNeighbours, onHeld }: BlobsNeed,
+  { trust, directory, traffic, counts, onClosed, onNeighbours, onHeld }: BlobsNeed,
 ): Promise<{ readonly store: CompressedStore; readonly swarms: SwarmTable }> {
   const { pool, otherBytes, isCompleteElsewhere, lender, onStoreEvent, originOf, wireLog } =
     components;
@@ -138,7 +142,7 @@ async function openBlobs(
     upload: new Pace({ bytesPerSecond: uploadBytesPerSecond, nowMs }),
     download: new RateLimit({ bytesPerSecond: downloadBytesPerSecond }),
   };
-  const shared = { directory, bans: new Bans(), ...limits, nowMs };
+  const shared = { directory, bans: new Bans(counts.banned), counts, ...limits, nowMs };
   const swarms = new SwarmTable({
     nowMs,
     onClosed,
@@ -147,8 +151,8 @@ async function openBlobs(
         ...{ ...shared, originOf, stored: await store.blob(blobId, sizeBytes) },
         open: (swarm, host, onConnected) =>
           dial(swarm, host, { self: directory.self, trust, log: wireLog, onConnected }),
-        onStoreRead: (bytes) => traffic.count('store', bytes),
-        onServed: (bytes) => traffic.count('upload', bytes),
+        onStoreRead: (bytes, priority) => traffic.count('store', bytes, priority),
+        onServed: (bytes) => traffic.uploaded(bytes),
         onNeighbours,
       }),
   });
@@ -172,6 +176,7 @@ type BlobsNeed = {
   readonly trust: PeerTrust;
   readonly directory: HostDirectory;
   readonly traffic: PeerTraffic;
+  readonly counts: PeerCounts;
   readonly onClosed: (swarm: Swarm) => void;
   readonly onNeighbours: (swarm: Swarm, hosts: readonly HostFacts[]) => void;
   readonly onHeld: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
@@ -193,7 +198,7 @@ async function dial(swarm: Swarm, host: HostFacts, need: DialNeed): Promise<Blob
 async function listen(
   { listenHost, port }: PeerOptions,
   { wireLog, onProblem, originOf }: PeerComponents,
-  { trust, self, swarms, store }: ListenNeed,
+  { trust, self, swarms, store, counts }: ListenNeed,
 ): Promise<WireListener> {
   const accept: AcceptBlob = async ({ blobId, blobBytes }, { repository }) => {
     if (repository === undefined) return undefined;
@@ -210,8 +215,16 @@ async function listen(
   };
   return await WireListener.open({
     ...{ trust, self, accept, listenHost, port, log: wireLog },
-    ...(onProblem === undefined ? {} : { onRefused: onProblem }),
+    onRefused: (error) => {
+      counts.arrivalRefused(arrivalRefusalOf(error));
+      onProblem?.(error);
+    },
   });
+}
+
+function arrivalRefusalOf(error: Error): ArrivalRefusal {
+  if (error instanceof WireRefusedError) return 'unshared';
+  return error instanceof WireUntrustedError && error.about === 'token' ? 'token' : 'handshake';
 }
 
 type ListenNeed = {
@@ -219,6 +232,7 @@ type ListenNeed = {
   readonly self: HostFacts;
   readonly swarms: SwarmTable;
   readonly store: CompressedStore;
+  readonly counts: PeerCounts;
 };
 
 /** And hears who else lives. */

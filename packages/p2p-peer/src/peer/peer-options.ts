@@ -2,6 +2,7 @@
 import type { CodecPool } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import type { HostFacts } from '../identity/host.ts';
+import type { TimedBlock } from '../peer-counts.ts';
 import type { PlainOptions } from '../plain/plain-side.ts';
 import type { PublicOrigin } from '../plain/public-origin.ts';
 import type { Lender } from '../store/lender.ts';
@@ -66,6 +67,8 @@ export type PeerComponents = {
   /** Has stored bytes of blobs in other files of this host. @default nobody */
   readonly lender?: Lender | undefined;
   readonly onStoreEvent?: (event: StoreEvent) => void;
+  /** A block has come from another host; for counters. */
+  readonly onBlock?: (block: TimedBlock) => void;
   /** Something about others failed that an operator may want to know. */
   readonly onProblem?: (error: unknown) => void;
   /** Gets all messages of all wires. */

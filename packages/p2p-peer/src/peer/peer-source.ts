@@ -2,7 +2,13 @@
  * Blobs of one repository as a BlobSource: from this host's store, its peers, or the reader's own way
  * to the origin. Where there can be no peers (no token, no size, no store) the origin answers alone.
  */
-import type { BlobKey, BlobReadOptions, BlobSource } from '@shoal/blob-store';
+import {
+  type BlobKey,
+  type BlobReadOptions,
+  type BlobSource,
+  type Priority,
+  priorityOf,
+} from '@shoal/blob-store';
 import { errorCode } from '@shoal/errors';
 import { LRUCache } from 'lru-cache';
 import { TRUSTED_BLOBS_MAX } from '../limits.ts';
@@ -10,7 +16,7 @@ import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { TrustedReads } from '../swarm/trusted-reads.ts';
-import type { PeerTraffic, TrafficSource } from './peer-traffic.ts';
+import type { PeerTraffic, ReadSource } from './peer-traffic.ts';
 
 /** Whether the reader compares what he gets with digests of his own, chunk by chunk. */
 export type ReaderKind = 'verifying' | 'believing';
@@ -35,7 +41,7 @@ const UNSHARED: readonly (string | undefined)[] = [
   'ERR_P2P_PEER_CLOSED',
 ];
 
-const SOURCES: Readonly<Record<string, TrafficSource>> = {
+const SOURCES: Readonly<Record<string, ReadSource>> = {
   'peer-rack': 'rack',
   'peer-zone': 'zone',
   'peer-other': 'other',
@@ -85,8 +91,8 @@ class TrustedShelf {
 
   #openReads(swarm: Swarm): TrustedReads {
     const { origin, traffic } = this.#input;
-    const onFetched = (name: string, bytes: number) => {
-      traffic.count(SOURCES[name] ?? 'origin', bytes);
+    const onFetched = (name: string, bytes: number, priority: Priority) => {
+      traffic.count(SOURCES[name] ?? 'origin', bytes, priority);
     };
     const reads = swarm.trustedReads({ origin, onFetched });
     this.#open.set(swarm, reads);
@@ -98,7 +104,7 @@ function countedOptions(options: BlobReadOptions, traffic: PeerTraffic): BlobRea
   return {
     ...options,
     onFetched: (name, bytes) => {
-      traffic.count(SOURCES[name] ?? 'origin', bytes);
+      traffic.count(SOURCES[name] ?? 'origin', bytes, priorityOf(options));
       options.onFetched?.(name, bytes);
     },
   };

@@ -1,8 +1,15 @@
 /** How many bytes came from where and went out, in all and a second. */
+import type { Priority } from '@shoal/blob-store';
 import type { TransferRates } from '../tracker/host-report.ts';
 
 /** `store`: held here already. */
 export type TrafficSource = 'store' | 'rack' | 'zone' | 'other' | 'origin' | 'upload';
+
+/** Where what is read here comes from. */
+export type ReadSource = Exclude<TrafficSource, 'upload'>;
+
+/** By source, and by who wanted them when they came. */
+export type TrafficCauses = Readonly<Record<ReadSource, Readonly<Record<Priority, number>>>>;
 
 export type TrafficBytes = Readonly<Record<TrafficSource, number>>;
 
@@ -15,9 +22,17 @@ const noBytes = (): Record<TrafficSource, number> => ({
   upload: 0,
 });
 
+const noCauses = (): Record<Priority, number> => ({
+  ...{ demand: 0, preheat: 0, prefetch: 0, background: 0 },
+});
+
 export class PeerTraffic {
   readonly #nowMs: () => number;
   readonly #bytes = noBytes();
+  readonly #causes: Readonly<Record<ReadSource, Record<Priority, number>>> = {
+    ...{ store: noCauses(), rack: noCauses(), zone: noCauses(), other: noCauses() },
+    origin: noCauses(),
+  };
   #ratedBytes = noBytes();
   #ratedAtMs: number;
 
@@ -26,13 +41,23 @@ export class PeerTraffic {
     this.#ratedAtMs = nowMs();
   }
 
-  count(source: TrafficSource, bytes: number): void {
+  count(source: ReadSource, bytes: number, cause: Priority): void {
     this.#bytes[source] += bytes;
+    this.#causes[source][cause] += bytes;
+  }
+
+  uploaded(bytes: number): void {
+    this.#bytes.upload += bytes;
   }
 
   /** Since the start. */
   bytes(): TrafficBytes {
     return { ...this.#bytes };
+  }
+
+  /** The same without what was sent, by cause. */
+  causes(): TrafficCauses {
+    return structuredClone(this.#causes);
   }
 
   /** Bytes a second since the last call. */

@@ -6,6 +6,7 @@
 import type { BlobSource } from '@shoal/blob-store';
 import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts } from '../identity/host.ts';
+import type { CountedPeer, PeerCounts } from '../peer-counts.ts';
 import type { PlainStatus } from '../plain/plain-port.ts';
 import type { PlainSide } from '../plain/plain-side.ts';
 import type { CompressedStore, StoreStats } from '../store/compressed-store.ts';
@@ -14,7 +15,7 @@ import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { WireListener } from '../wire/wire-listener.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
 import { peerSource, type ReaderKind } from './peer-source.ts';
-import type { PeerTraffic, TrafficBytes } from './peer-traffic.ts';
+import type { PeerTraffic, TrafficBytes, TrafficCauses } from './peer-traffic.ts';
 import type { PeerTrust } from './peer-trust.ts';
 
 export type PeerParts = {
@@ -24,6 +25,7 @@ export type PeerParts = {
   readonly swarms: SwarmTable;
   readonly listener: WireListener;
   readonly traffic: PeerTraffic;
+  readonly counts: PeerCounts;
   readonly neighbourhood: Neighbourhood;
   readonly images: SharedImages;
   /** Undefined where standard clients are not served. */
@@ -40,6 +42,10 @@ export type PeerStatus = {
   readonly wires: number;
   readonly blobs: number;
   readonly traffic: TrafficBytes;
+  /** What was read here, by source and by who wanted it. */
+  readonly causes: TrafficCauses;
+  /** What became of what was asked, of others and by others. */
+  readonly counts: CountedPeer;
   readonly store: StoreStats;
   /** The port of standard clients, where there is one. */
   readonly plain?: PlainStatus | undefined;
@@ -76,7 +82,7 @@ export class Peer implements AsyncDisposable {
   }
 
   status(): PeerStatus {
-    const { directory, trust, swarms, traffic, store, plain } = this.#parts;
+    const { directory, trust, swarms, traffic, counts, store, plain } = this.#parts;
     return {
       self: directory.self,
       hosts: directory.live().length,
@@ -84,6 +90,8 @@ export class Peer implements AsyncDisposable {
       wires: swarms.all().reduce((sum, { wires }) => sum + wires.count, 0),
       blobs: swarms.count,
       traffic: traffic.bytes(),
+      causes: traffic.causes(),
+      counts: counts.all(),
       store: store.stats(),
       ...(plain === undefined ? {} : { plain: plain.status() }),
     };

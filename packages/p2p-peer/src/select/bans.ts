@@ -19,7 +19,7 @@ export const LYING_HOME_BAN_MS_MAX = 60_000;
  * One that is late lives: that says nothing about it as a home, which waits for the origin and serves others
  * first. A suspect is one of several of whom one has lied.
  */
-type Offence = 'silent' | 'late' | 'lied' | 'suspect';
+export type Offence = 'silent' | 'late' | 'lied' | 'suspect';
 
 type Ban = {
   readonly fromMs: number;
@@ -31,6 +31,12 @@ type Ban = {
 
 export class Bans {
   readonly #bans = new Map<PeerId, Ban>();
+  readonly #onBan: (offence: Offence) => void;
+
+  /** `onBan`: for counters. */
+  constructor(onBan: (offence: Offence) => void = () => undefined) {
+    this.#onBan = onBan;
+  }
 
   /** Nothing was heard of it, or it lives and has not answered in time. */
   slow(peer: PeerId, nowMs: number, how: Extract<Offence, 'silent' | 'late'> = 'silent'): void {
@@ -75,6 +81,7 @@ export class Bans {
   }
 
   #set(peer: PeerId, ban: Ban): void {
+    this.#onBan(ban.offence);
     this.#bans.delete(peer);
     this.#bans.set(peer, ban);
     if (this.#bans.size <= BANS_MAX) return;

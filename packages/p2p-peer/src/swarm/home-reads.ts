@@ -14,6 +14,7 @@ import {
   HOME_REPOSITORIES_MAX,
   HOME_WAITERS_MAX,
 } from '../limits.ts';
+import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Deposit } from '../store/deposit.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
@@ -40,6 +41,7 @@ export type HomeReadsInput = {
   readonly knows: (repository: string) => boolean;
   /** The origin of the repository has given bytes of the blob. */
   readonly onLearnt: (repository: string) => void;
+  readonly counts: Pick<PeerCounts, 'homeRead' | 'homeFetched'>;
   readonly nowMs: () => number;
 };
 
@@ -154,12 +156,13 @@ export class HomeReads {
     { origin, isBelieved }: HomeOrigin,
     { signal, priority }: Call,
   ): Promise<ReadBytes> {
-    const { stored, fetches, onLearnt } = this.#input;
+    const { stored, fetches, onLearnt, counts } = this.#input;
     const deposit = stored.deposit();
     const writes: Promise<unknown>[] = [];
     try {
       const bytes = await fetches.fetch(range, {
         ...{ mode: 'origin-only', origin, signal, priority },
+        onFetched: (_, bytes) => counts.homeFetched(bytes),
         onBytes: (_, part, sent) => {
           const writing = isBelieved ? keep(deposit, part, sent) : Promise.resolve();
           writes.push(writing);
@@ -167,7 +170,11 @@ export class HomeReads {
         },
       });
       onLearnt(repository);
+      counts.homeRead('done');
       return { bytes, kept: Promise.all(writes) };
+    } catch (error) {
+      if (!signal.aborted) counts.homeRead('failed');
+      throw error;
     } finally {
       void Promise.all(writes).then(() => deposit.close());
     }

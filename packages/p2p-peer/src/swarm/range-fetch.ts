@@ -6,10 +6,11 @@
 import type { Priority } from '@shoal/blob-store';
 import { blockBuffers } from '../block-buffers.ts';
 import type { PeerId } from '../identity/peer-id.ts';
+import type { BlockOutcome, PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 import { RangeRead, type RefusalReason } from '../select/range-read.ts';
-import type { CancelReason, ReadAction, SwarmView } from '../select/read-action.ts';
+import type { AskReason, CancelReason, ReadAction, SwarmView } from '../select/read-action.ts';
 import type { ReadPolicy } from '../select/read-policy.ts';
 
 /** Who sent bytes. */
@@ -39,6 +40,7 @@ export type RangeFetchInput = {
   ) => Promise<unknown> | undefined;
   /** A peer was given up. */
   readonly onGivenUp: (peer: PeerId, reason: 'late' | 'silent') => void;
+  readonly counts: Pick<PeerCounts, 'asked' | 'ended'>;
   readonly nowMs: () => number;
 };
 
@@ -115,7 +117,7 @@ export class RangeFetch {
     for (const action of actions) {
       switch (action.kind) {
         case 'ask':
-          void this.#ask(action.peer, action.range);
+          void this.#ask(action.peer, action.range, action.reason);
           break;
         case 'cancel':
           this.#cancel(action.peer, action.range, action.reason);
@@ -134,28 +136,41 @@ export class RangeFetch {
     if (this.#read.isDone) this.#outcome.resolve(this.#bytes);
   }
 
-  async #ask(peer: PeerId, range: ByteRange): Promise<void> {
+  async #ask(peer: PeerId, range: ByteRange, reason: AskReason): Promise<void> {
     const key = keyOf(peer, range);
     const controller = new AbortController();
     this.#asks.set(key, controller);
-    const { ask, failureOf, nowMs } = this.#input;
+    const { ask, failureOf, nowMs, counts } = this.#input;
+    counts.asked(reason);
     try {
       const priority = this.#options.priority();
       const bytes = await ask(peer, range, { signal: controller.signal, priority });
+      this.#ended(key, controller, 'answered');
       this.#arrived(peer, range, bytes);
     } catch (error) {
       // Whoever cancelled knows.
       if (controller.signal.aborted) return;
       const failure = failureOf(error, peer);
+      this.#ended(key, controller, outcomeOf(failure));
       if (failure.kind === 'lost') this.#do(this.#read.lost(peer, nowMs()));
       else this.#do(this.#read.refused(peer, range, nowMs(), failure.reason));
-    } finally {
-      if (this.#asks.get(key) === controller) this.#asks.delete(key);
     }
   }
 
+  /** Once for each ask. */
+  #ended(key: string, controller: AbortController, outcome: BlockOutcome): void {
+    if (this.#asks.get(key) !== controller) return;
+    this.#asks.delete(key);
+    this.#input.counts.ended(outcome);
+  }
+
   #cancel(peer: PeerId, range: ByteRange, reason: CancelReason): void {
-    this.#asks.get(keyOf(peer, range))?.abort(OVER);
+    const key = keyOf(peer, range);
+    const controller = this.#asks.get(key);
+    if (controller !== undefined) {
+      this.#ended(key, controller, reason === 'answered' ? 'overtaken' : reason);
+      controller.abort(OVER);
+    }
     if (reason === 'late' || reason === 'silent') this.#input.onGivenUp(peer, reason);
   }
 
@@ -213,9 +228,17 @@ export class RangeFetch {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#read.stop();
-    for (const controller of this.#asks.values()) controller.abort(OVER);
+    for (const [key, controller] of this.#asks) {
+      this.#ended(key, controller, 'unwanted');
+      controller.abort(OVER);
+    }
     this.#origin.abort(OVER);
   }
+}
+
+function outcomeOf(failure: AskFailure): BlockOutcome {
+  if (failure.kind === 'lost') return 'lost';
+  return failure.reason === 'cannot' ? 'unavailable' : 'busy';
 }
 
 function keyOf(peer: PeerId, { start }: ByteRange): string {

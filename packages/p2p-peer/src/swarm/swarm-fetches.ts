@@ -7,6 +7,7 @@ import type { BlobId } from '@shoal/oci';
 import type { HostDirectory } from '../hosts/host-directory.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
 import { EXTENT_BYTES } from '../limits.ts';
+import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
 import type { DownloadWindow } from '../select/download-window.ts';
@@ -28,6 +29,7 @@ export type SwarmFetchesInput = {
   readonly window: DownloadWindow;
   /** Of what this host fetches for its own readers. */
   readonly download: RateLimit;
+  readonly counts: PeerCounts;
   readonly nowMs: () => number;
 };
 
@@ -158,14 +160,16 @@ export class SwarmFetches {
   }
 
   async #ask(peer: PeerId, range: ByteRange, options: BlockRequestOptions): Promise<Buffer> {
-    const { wires, bans, window, nowMs } = this.#input;
+    const { wires, bans, window, counts, nowMs } = this.#input;
     const length = rangeBytes(range);
+    const askedAtMs = nowMs();
     window.asked(length);
     try {
       const wire = await wires.wireTo(peer);
       const bytes = await wire.request(range.start, length, options);
       window.arrived(length, nowMs());
       bans.answered(peer, nowMs());
+      counts.took(wires.distanceOf(peer), nowMs() - askedAtMs);
       wires.used(peer);
       return bytes;
     } finally {
@@ -179,7 +183,7 @@ export class SwarmFetches {
   }
 
   #inputOf({ mode, origin, onBytes, onFetched }: FetchCall): RangeFetchInput {
-    const { blobId, sizeBytes, bans, wires, window, nowMs } = this.#input;
+    const { blobId, sizeBytes, bans, wires, window, counts, nowMs } = this.#input;
     const fetched = onFetched === undefined ? {} : { onFetched };
     return {
       view: this.#viewOf(mode),
@@ -199,6 +203,7 @@ export class SwarmFetches {
       onGivenUp: (peer, how) => {
         if (!wires.isOpening(peer)) bans.slow(peer, nowMs(), how);
       },
+      counts,
       nowMs,
     };
   }

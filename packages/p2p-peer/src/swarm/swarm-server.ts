@@ -8,6 +8,7 @@ import { PeerUnavailableError } from '../errors.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
 import { PIECE_BYTES, PIECES_HASHED_MAX, UPLOAD_WAIT_MS_MAX } from '../limits.ts';
+import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Upload, UploadSlots } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
@@ -25,6 +26,7 @@ export type SwarmServerInput = {
   readonly upload: Pace;
   readonly isSeed: boolean;
   readonly originOf: HomeOriginOf;
+  readonly counts: PeerCounts;
   readonly nowMs: () => number;
   /** The origin of the repository has given bytes of the blob. */
   readonly onLearnt: (repository: string) => void;
@@ -45,9 +47,11 @@ export class SwarmServer implements WireServer {
 
   constructor(input: SwarmServerInput) {
     this.#input = input;
-    const { stored, fetches, originOf, onLearnt, nowMs } = input;
+    const { stored, fetches, originOf, onLearnt, counts, nowMs } = input;
     const knows = (repository: string) => this.knows(repository);
-    this.#homeReads = new HomeReads({ stored, fetches, originOf, knows, onLearnt, nowMs });
+    this.#homeReads = new HomeReads({
+      ...{ stored, fetches, originOf, knows, onLearnt, counts, nowMs },
+    });
   }
 
   knows(repository: string): boolean {
@@ -74,6 +78,23 @@ export class SwarmServer implements WireServer {
   }
 
   async serve(
+    wire: BlobWire,
+    offset: number,
+    length: number,
+    signal: AbortSignal,
+  ): Promise<ServedBlock> {
+    try {
+      return await this.#serveInTurn(wire, offset, length, signal);
+    } catch (error) {
+      if (error instanceof WireRejectedError) this.#input.counts.uploadRefused('busy');
+      else if (error instanceof PeerUnavailableError) {
+        this.#input.counts.uploadRefused('unavailable');
+      }
+      throw error;
+    }
+  }
+
+  async #serveInTurn(
     wire: BlobWire,
     offset: number,
     length: number,

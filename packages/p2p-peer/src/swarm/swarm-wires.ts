@@ -6,9 +6,10 @@ import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
 import { BLOCK_BYTES_MAX } from '../limits.ts';
+import type { PeerCounts } from '../peer-counts.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
-import { type Candidate, distanceBetween } from '../select/candidate.ts';
+import { type Candidate, type Distance, distanceBetween } from '../select/candidate.ts';
 import type { Neighbour } from '../select/neighbour-policy.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { WireClosedError, WireDialError } from '../wire/errors.ts';
@@ -17,6 +18,7 @@ import { NEIGHBOURS_TOLD_MAX, OUTSTANDING_REQUESTS_MAX } from '../wire/limits.ts
 export type SwarmWiresInput = {
   readonly directory: HostDirectory;
   readonly bans: Bans;
+  readonly counts: Pick<PeerCounts, 'dialFailed'>;
   readonly nowMs: () => number;
   /** Numbers of [0, 1). */
   readonly random: () => number;
@@ -148,18 +150,25 @@ export class SwarmWires {
   }
 
   candidate(peer: PeerId, isHome: boolean): Candidate {
-    const { directory, bans, nowMs } = this.#input;
+    const { bans, nowMs } = this.#input;
     const [wire] = this.#wires.get(peer) ?? [];
-    const facts = wire?.facts.host ?? directory.facts(peer);
     const latencyMs = wire?.latencyMs ?? LATENCY_MS_GUESS;
     const outstandingBytes = wire?.outstandingBytes ?? 0;
     return {
       ...{ peer, outstandingBytes, latencyMs },
-      distance: facts === undefined ? 'other' : distanceBetween(directory.self, facts),
+      distance: this.distanceOf(peer),
       p95Ms: wire?.latencyP95Ms ?? latencyMs * P95_TIMES,
       isFull: outstandingBytes >= OUTSTANDING_REQUESTS_MAX * BLOCK_BYTES_MAX,
       isBanned: bans.isBanned(peer, nowMs(), isHome) || this.isRefusing(peer),
     };
+  }
+
+  /** Of a host that nobody knows: the farthest. */
+  distanceOf(peer: PeerId): Distance {
+    const { directory } = this.#input;
+    const [wire] = this.#wires.get(peer) ?? [];
+    const facts = wire?.facts.host ?? directory.facts(peer);
+    return facts === undefined ? 'other' : distanceBetween(directory.self, facts);
   }
 
   /** A host that is being dialled is given some time for it; then others are asked, and it goes on. */
@@ -200,7 +209,7 @@ export class SwarmWires {
   }
 
   async #dial(peer: PeerId, onConnected: () => void): Promise<BlobWire> {
-    const { directory, open, nowMs } = this.#input;
+    const { directory, open, counts, nowMs } = this.#input;
     const facts = directory.facts(peer);
     if (facts === undefined) throw new WireDialError(peer, 'nobody has told where it is');
     let isThere = false;
@@ -213,6 +222,7 @@ export class SwarmWires {
       this.adopt(wire);
       return wire;
     } catch (error) {
+      counts.dialFailed(isThere ? 'refused' : 'unreachable');
       if (isThere) this.#refuse(peer, nowMs());
       else directory.miss(facts.host);
       throw error;

@@ -3,7 +3,7 @@
  * is held. As a home of an extent it fetches from the origin what nobody has, once for all of them.
  */
 import type { BlobReadOptions, BlobSource, RateLimit } from '@shoal/blob-store';
-import { priorityOf } from '@shoal/blob-store';
+import { type Priority, priorityOf } from '@shoal/blob-store';
 import { orAbort } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
 import { PeerClosedError } from '../errors.ts';
@@ -11,10 +11,10 @@ import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
 import { type SwarmId, swarmIdOf } from '../identity/swarm-id.ts';
+import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 import type { Bans } from '../select/bans.ts';
-import { distanceBetween } from '../select/candidate.ts';
 import type { DownloadWindow } from '../select/download-window.ts';
 import type { UploadSlots } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
@@ -42,11 +42,12 @@ export type SwarmInput = {
   /** This host's own way to origins, for others. */
   readonly originOf: HomeOriginOf;
   /** Bytes were held here already. */
-  readonly onStoreRead: (bytes: number) => void;
+  readonly onStoreRead: (bytes: number, priority: Priority) => void;
   /** Bytes went out to peers. */
   readonly onServed: (bytes: number) => void;
   /** Hosts that share the blob, as others say. */
   readonly onNeighbours: (swarm: Swarm, hosts: readonly HostFacts[]) => void;
+  readonly counts: PeerCounts;
   readonly nowMs: () => number;
 };
 
@@ -59,7 +60,7 @@ export type SwarmRead = {
 };
 
 export type TrustedReader = Pick<SwarmRead, 'origin'> & {
-  readonly onFetched: (sourceName: string, bytes: number) => void;
+  readonly onFetched: (sourceName: string, bytes: number, priority: Priority) => void;
 };
 
 const NEVER_ABORTED = new AbortController().signal;
@@ -81,20 +82,20 @@ export class Swarm implements AsyncDisposable {
   #repository: string | undefined;
 
   constructor(input: SwarmInput) {
-    const { stored, bans, directory, nowMs } = input;
+    const { stored, bans, directory, counts, nowMs } = input;
     this.#input = input;
     this.blobId = stored.blobId;
     this.sizeBytes = stored.sizeBytes;
     this.swarmId = swarmIdOf(stored.blobId);
     this.wires = new SwarmWires({
-      ...{ directory, bans, nowMs, random: Math.random },
+      ...{ directory, bans, counts, nowMs, random: Math.random },
       open: (host, onConnected) => input.open(this, host, onConnected),
       onJoined: (peer) => this.#fetches.joined(peer),
       onLost: (peer) => this.#fetches.lost(peer),
     });
     const { blobId, sizeBytes, wires } = this;
     this.#fetches = new SwarmFetches({
-      ...{ blobId, sizeBytes, wires, directory, bans, nowMs },
+      ...{ blobId, sizeBytes, wires, directory, bans, counts, nowMs },
       ...{ window: input.window, download: input.download },
     });
     this.#server = new SwarmServer({
@@ -104,6 +105,7 @@ export class Swarm implements AsyncDisposable {
         slots: input.slots,
         upload: input.upload,
         originOf: input.originOf,
+        counts,
         nowMs,
       },
       fetches: this.#fetches,
@@ -141,10 +143,12 @@ export class Swarm implements AsyncDisposable {
     const { stored } = this.#input;
     const own = await stored.read(range.start, rangeBytes(range));
     if (own !== undefined) {
-      this.#input.onStoreRead(own.length);
+      this.#input.onStoreRead(own.length, priorityOf(options));
       options.onVerdict?.((offset, length, verdict) => {
+        if (verdict !== 'wrong') return;
         // Their disk is failing: they are fetched again.
-        if (verdict === 'wrong') stored.refute(offset, length);
+        stored.refute(offset, length);
+        this.#input.counts.wrong('store', length);
       });
       return own;
     }
@@ -165,10 +169,13 @@ export class Swarm implements AsyncDisposable {
 
   /** For a reader who cannot verify what he gets: see `TrustedReads`. `prove` goes before each read. */
   trustedReads({ origin, onFetched }: TrustedReader): TrustedReads {
-    const { stored, bans, nowMs, onStoreRead } = this.#input;
+    const { stored, bans, counts, nowMs, onStoreRead } = this.#input;
     return new TrustedReads({
       ...{ stored, wires: this.wires, fetches: this.#fetches, origin, onStoreRead },
-      onWrong: (piece, senders) => blame(bans, senders, this.#fetches.homes(piece), nowMs()),
+      onWrong: (piece, senders) => {
+        counts.wrong(senders.size > 0 ? 'host' : 'origin', rangeBytes(piece));
+        blame(bans, senders, this.#fetches.homes(piece), nowMs());
+      },
       onFetched,
       nameOf: (peer) => this.#sourceName(peer),
     });
@@ -248,12 +255,13 @@ export class Swarm implements AsyncDisposable {
 
   /** Whoever sent wrong bytes is left out; for long once the origin has given right ones. */
   #judgedRead(range: ByteRange, isOfOrigin: boolean): JudgedRead {
-    const { stored, bans, nowMs } = this.#input;
+    const { stored, bans, counts, nowMs } = this.#input;
     return new JudgedRead({
       range,
       deposit: stored.deposit(),
       onWrong: (wrong, senders) => {
         this.#disputed.add(wrong);
+        counts.wrong(senders.size > 0 ? 'host' : 'origin', rangeBytes(wrong));
         suspect(bans, senders, nowMs());
         this.#accusations.add(wrong, senders);
       },
@@ -267,9 +275,6 @@ export class Swarm implements AsyncDisposable {
   }
 
   #sourceName(peer: PeerId): string {
-    const { directory } = this.#input;
-    const facts = directory.facts(peer);
-    if (facts === undefined) return 'peer-other';
-    return `peer-${distanceBetween(directory.self, facts)}`;
+    return `peer-${this.wires.distanceOf(peer)}`;
   }
 }

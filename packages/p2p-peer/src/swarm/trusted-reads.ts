@@ -21,9 +21,9 @@ export type TrustedReadsInput = {
   /** A piece is not what its home says. */
   readonly onWrong: (piece: ByteRange, senders: ReadonlySet<PeerId>) => void;
   /** Bytes were held here already. */
-  readonly onStoreRead: (bytes: number) => void;
+  readonly onStoreRead: (bytes: number, priority: Priority) => void;
   /** Bytes came from a peer or the origin; told once each. */
-  readonly onFetched: (sourceName: string, bytes: number) => void;
+  readonly onFetched: (sourceName: string, bytes: number, priority: Priority) => void;
   /** Of a peer, for counters. */
   readonly nameOf: (peer: PeerId) => string;
   /** The reader's own way to the origin. */
@@ -79,7 +79,7 @@ export class TrustedReads {
     const { stored, onStoreRead } = this.#input;
     const held = await stored.read(piece.start, rangeBytes(piece));
     if (held !== undefined) {
-      onStoreRead(held.length);
+      onStoreRead(held.length, call.priority());
       return held;
     }
     if (stored.pieceHash(numberOf(piece)) !== undefined) {
@@ -126,7 +126,7 @@ export class TrustedReads {
         if (sender !== 'origin') senders?.add(sender, part);
         const name = sender === 'origin' ? origin.name : nameOf(sender);
         sources.add(name);
-        onFetched(name, rangeBytes(part));
+        onFetched(name, rangeBytes(part), priority());
       },
     });
   }

@@ -29,12 +29,21 @@ export class WireLimitError extends ShoalError {
 /** The other side of a wire is not who it says, or may not read what the wire is for. */
 export class WireUntrustedError extends ShoalError {
   override readonly code = 'ERR_P2P_WIRE_UNTRUSTED';
+  /** What of it is not believed. */
+  readonly about: 'identity' | 'token';
 
-  constructor(problem: string, options: { readonly cause?: unknown } = {}) {
+  constructor(
+    problem: string,
+    {
+      about = 'identity',
+      ...options
+    }: { readonly cause?: unknown; readonly about?: 'identity' | 'token' } = {},
+  ) {
     super(`a peer is not trusted: ${problem}`, {
       remedy: 'see whether its certificate and token are of this cluster, and up to date',
       ...options,
     });
+    this.about = about;
   }
 }
 

@@ -66,6 +66,7 @@ export function checkHost(
   if (!isCovered(grant, said.repository)) {
     throw new WireUntrustedError(
       `the token of ${quoted(host)} does not cover ${quoted(said.repository)}`,
+      { about: 'token' },
     );
   }
   const { expiresAtMs } = grant;
@@ -78,8 +79,13 @@ function grantOf(token: string, host: HostName, checkToken: WireTrust['checkToke
     grant = checkToken(token, host, Date.now());
   } catch (error) {
     if (!(error instanceof ShoalError)) throw error;
-    throw new WireUntrustedError(`the token of ${quoted(host)} is refused`, { cause: error });
+    throw new WireUntrustedError(`the token of ${quoted(host)} is refused`, {
+      cause: error,
+      about: 'token',
+    });
   }
   if (grant.host === host) return grant;
-  throw new WireUntrustedError(`${quoted(host)} shows a token of another host`);
+  throw new WireUntrustedError(`${quoted(host)} shows a token of another host`, {
+    about: 'token',
+  });
 }

@@ -11,6 +11,7 @@ import type { Peer } from '../../src/peer/peer.ts';
 import type { PeerOptions } from '../../src/peer/peer-options.ts';
 import { PeerTrust } from '../../src/peer/peer-trust.ts';
 import type { WarmImage } from '../../src/peer/preheats.ts';
+import type { TimedBlock } from '../../src/peer-counts.ts';
 import type { PublicOrigin } from '../../src/plain/public-origin.ts';
 import { createAuthority, issueCertificate } from '../../src/trust/authority.ts';
 import { signToken } from '../../src/trust/token.ts';
@@ -78,6 +79,8 @@ export class PeerCluster {
   readonly origin: CountingOrigin;
   /** What anybody reads of registries. */
   publicOrigin: PublicOrigin | undefined;
+  /** Told of blocks that come to hosts that are started from now on. */
+  onBlock: (block: TimedBlock) => void = () => undefined;
   /** How hosts carry out orders to preheat. */
   warm: WarmImage = () => Promise.reject(new Error('no images here'));
 
@@ -123,6 +126,7 @@ export class PeerCluster {
         }),
         pool: this.#pool,
         publicOrigin: this.publicOrigin,
+        onBlock: this.onBlock,
         warm: (order, call) => this.warm(order, call),
       },
     );
