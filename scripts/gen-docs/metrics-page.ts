@@ -1,8 +1,6 @@
 /** docs/metrics.md: every metric of the daemon, from the table it is made by. */
-import {
-  METRIC,
-  type MetricDefinition,
-} from '../../packages/node/src/metrics/metric-definitions.ts';
+import { METRIC } from '../../packages/node/src/metrics/metric-definitions.ts';
+import type { MetricDefinition } from '../../packages/node/src/metrics/metric-set.ts';
 import { cell } from './source-files.ts';
 
 const INTRODUCTION = `<!-- Written by scripts/gen-docs.ts from metric-definitions.ts; run "npm run gen". -->
@@ -24,6 +22,12 @@ const ALERTS = `
 - \`shoal_driver_reads_total{outcome="failed"}\` grows: programs got an input/output error.
 - \`shoal_fetched_bytes_total{cause="readahead"}\` near \`{cause="demand"}\`: sequential readers; \`shoal trace\` says of what.
 - \`shoal_images{kind="ordinary"}\`: images that were unpacked; \`shoal status\` gives the reason for each.
+- Peers are slow: \`shoal_peer_block_duration_seconds\` by distance, \`shoal_peer_blocks_total{outcome="late"}\` and \`{outcome="silent"}\`,
+  \`shoal_peer_blocks_asked_total{reason="hedge"}\`; \`{outcome="busy"}\` here is \`shoal_peer_uploads_refused_total\` on other hosts.
+- \`shoal_peer_bytes_total{source="origin"}\` grows on many hosts: they do not reach their seeds; \`shoal_peer_dials_failed_total\` and
+  \`shoal_peer_arrivals_refused_total\` (tokens, certificates) say why.
+- \`shoal_peer_wrong_bytes_total{source="host"}\` grows: some host's disk or memory is failing, or it lies.
+- \`shoal_proxy_stale_answers_total\` grows: a registry fails, and tags are as old as the mirror's memory.
 - \`shoal_credential_renewals_total{outcome="failed"}\` grows: images that are here go on, others will not start.
 `;
 

@@ -3,6 +3,12 @@ import { type HostPort, parseHostPort } from '@shoal/oci/host-port';
 import { InvalidArgumentError } from 'commander';
 
 const ALL_ADDRESSES = /^:(\d+)$/;
+const PORT_ALONE = /^\d{1,5}$/;
+
+/** The same, but a port alone: what has no login is reached from this machine unless it is asked for. */
+export function parseLocalAddress(text: string): HostPort {
+  return parseListenAddress(PORT_ALONE.test(text) ? `127.0.0.1:${text}` : text);
+}
 
 /** `host:port`, `[address]:port`, `:port` for all addresses of the machine (`host` is '' then). */
 export function parseListenAddress(text: string): HostPort {

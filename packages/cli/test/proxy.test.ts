@@ -116,3 +116,29 @@ t.test('it serves until it is stopped, and says what it serves', async (t) => {
   child.kill('SIGTERM');
   t.equal(await ended, 0);
 });
+
+t.test('metrics, where they are asked for: of requests, of bytes, of the process', async (t) => {
+  const registry = await EmbeddedRegistry.listen();
+  t.teardown(() => registry.close());
+  const upstream = ['--upstream', `registry.test=http://${registry.host}`];
+  const args = [MAIN, 'proxy', '--listen', '127.0.0.1:0', '--metrics', '0', ...upstream];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const told: string[] = [];
+  for await (const line of createInterface({ input: child.stderr })) {
+    told.push(line);
+    if (told.length === 2) break;
+  }
+  const [mirror = '', metrics = ''] = told.map((line) => /http:\/\/\S+/.exec(line)?.[0]);
+  t.match(metrics, /^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
+  t.equal((await fetch(`${mirror}/v2/`)).status, 200);
+  t.equal((await fetch(`${mirror}/v2/team/none/manifests/1`)).status, 404);
+  const text = await (await fetch(metrics)).text();
+  t.match(text, /^shoal_proxy_requests_total\{route="ping",outcome="served"\} 1$/m);
+  t.match(text, /^shoal_proxy_requests_total\{route="manifests",outcome="missing"\} 1$/m);
+  t.match(text, /^process_resident_memory_bytes [1-9]/m);
+  t.notMatch(text, /registry\.test|team/);
+  child.kill('SIGTERM');
+  await new Promise((resolve) => child.once('exit', resolve));
+  t.equal(child.exitCode, 0);
+});

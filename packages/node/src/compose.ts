@@ -117,7 +117,7 @@ async function composeFetching(input: ComposeInput): Promise<Fetching> {
 
 /** Registries, all together within the bandwidth; before them this host's peers, where it has any. */
 async function composeAccess(
-  { config, paths, registries, credentials, log }: ComposeInput,
+  { config, paths, registries, credentials, metrics, log }: ComposeInput,
   caches: Caches,
   misses: RecentMisses,
 ) {
@@ -144,6 +144,7 @@ async function composeAccess(
     isCached: (blobId) => caches.hasAllOf(blobId),
     lender: new CacheLender(caches),
     missMs: () => misses.latency(),
+    onBlock: metrics.blockArrived,
   });
   const access = new ImageAccess({
     ...common,

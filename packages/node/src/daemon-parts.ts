@@ -98,6 +98,7 @@ async function openServing(
   const { dockerConfigDirectory } = config;
   const proxy = await serveProxy({
     ...{ config: config.proxy, root: paths.root, dockerConfigDirectory, peer, limit, log },
+    onRequest: metrics.requestMirrored,
   });
   parts.use(proxy);
   const { access, codecs } = composed;

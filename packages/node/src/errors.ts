@@ -201,7 +201,7 @@ export class MetricsAddressError extends ShoalError {
 
   constructor(address: string, options: ShoalErrorOptions = {}) {
     super(`metrics cannot be served at ${address}: ${String(options.cause)}`, {
-      remedy: 'give [metrics] another address, or leave it out: the control socket has them, too',
+      remedy: 'give another address, or none: the control socket of a daemon has its metrics, too',
       ...options,
     });
   }

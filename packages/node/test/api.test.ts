@@ -107,7 +107,7 @@ t.test(
     await using metrics = await MetricsServer.listen(
       { host: '127.0.0.1', port: 0 },
       new Metrics(),
-      openLog('error'),
+      () => undefined,
     );
     const socket = join(temporaryDirectory(t), 's');
     await using control = await ControlServer.listen(socket, {}, openLog('error'));

@@ -1,4 +1,5 @@
 /** Metrics: what is told is in the text, labels stay few, the TCP address serves nothing else. */
+import type { ProxyEvent } from '@shoal/registry-proxy';
 import t from 'tap';
 import { openLog } from '../src/log/log.ts';
 import { METRIC } from '../src/metrics/metric-definitions.ts';
@@ -11,6 +12,14 @@ const DRIVER_STATS = {
   ...{ bytesRead: 1000, waiting: 1 },
 };
 const MISS = { at: 0, offset: 0, length: 300, waitMs: 20, source: 'registry' };
+
+const MIRRORED: ProxyEvent = {
+  ...{ method: 'GET', upstream: 'registry.example.org', name: 'a', reference: '1', status: 200 },
+  kind: 'manifests',
+  origin: 'peer',
+  ...{ bytes: 10, bytesBy: { local: 2, peer: 5, origin: 3 }, isStale: true, durationMs: 1 },
+  ...{ errorCode: undefined, error: undefined },
+};
 
 function quietLog() {
   const log = openLog('error');
@@ -36,6 +45,9 @@ t.test('every metric is in a scrape, with what was told', async (t) => {
   metrics.cacheEvent({ kind: 'evicted', message: '', bytes: 12 });
   metrics.cacheEvent({ kind: 'adopted', message: '' });
   metrics.credentialsRenewed('failed');
+  metrics.requestMirrored(MIRRORED);
+  metrics.requestMirrored({ ...MIRRORED, status: 502, errorCode: 'ERR_X', isStale: false });
+  metrics.blockArrived({ distance: 'zone', seconds: 0.02 });
   await metrics.text();
   const text = await metrics.text();
   for (const { name, kind } of Object.values(METRIC)) {
@@ -60,6 +72,13 @@ t.test('every metric is in a scrape, with what was told', async (t) => {
     'shoal_cache_evictions_total 1',
     'shoal_cache_evicted_bytes_total 12',
     'shoal_credential_renewals_total{outcome="failed"} 1',
+    'shoal_proxy_requests_total{route="manifests",outcome="served"} 1',
+    'shoal_proxy_requests_total{route="manifests",outcome="failed"} 1',
+    'shoal_proxy_bytes_total{source="peer"} 10',
+    'shoal_proxy_bytes_total{source="cache"} 4',
+    'shoal_proxy_bytes_total{source="upstream"} 6',
+    'shoal_proxy_stale_answers_total 1',
+    'shoal_peer_block_duration_seconds_count{distance="zone"} 1',
   ]) {
     t.ok(text.includes(`${line}\n`), line);
   }
@@ -72,7 +91,7 @@ t.test('the TCP address answers GET /metrics, and nothing else', async (t) => {
   await using server = await MetricsServer.listen(
     { host: '127.0.0.1', port: 0 },
     new Metrics(),
-    quietLog(),
+    () => undefined,
   );
   const at = `http://127.0.0.1:${server.port}`;
   const answer = await fetch(`${at}/metrics`);

@@ -45,6 +45,7 @@ t.test('with peers, and without', async (t) => {
         upstreams: [{ name: 'registry.test', address: `http://${registry.host}` }],
       },
       ...{ root, dockerConfigDirectory: undefined, peer: beside, limit, log: openLog('error', fd) },
+      onRequest: () => undefined,
     });
     const answer = await fetch(`http://${proxy?.host}/v2/team/model/blobs/${layer?.digest}`);
     t.ok(Buffer.from(await answer.arrayBuffer()).equals(CONTENT));

@@ -1,6 +1,6 @@
 /** One answered request, for logs and counters. No query, no header. */
 import { errorCode } from '@shoal/errors';
-import type { ByteOrigin, Reply } from './answer/reply.ts';
+import type { ByteOrigin, BytesBy, Reply } from './answer/reply.ts';
 import type { Target } from './request/target.ts';
 
 export type ProxyEvent = {
@@ -17,6 +17,10 @@ export type ProxyEvent = {
   readonly origin: ByteOrigin | undefined;
   /** Bytes of the body that were handed to the connection. */
   readonly bytes: number;
+  /** Those of them that are content, by where they came from. */
+  readonly bytesBy: BytesBy;
+  /** It is what the upstream said last, which fails now. */
+  readonly isStale: boolean;
   readonly durationMs: number;
   /** Of an answer that could not be given, or not to its end. */
   readonly errorCode: string | undefined;
@@ -45,6 +49,8 @@ export function eventOf(outcome: Outcome): ProxyEvent {
     status: reply.status,
     origin: reply.origin,
     bytes: reply.bytesSent,
+    bytesBy: reply.bytesBy,
+    isStale: reply.isStale,
     durationMs,
     errorCode: failure === undefined ? undefined : (errorCode(failure) ?? 'ERR_UNEXPECTED'),
     error: failure instanceof Error ? failure.message : undefined,

@@ -1,11 +1,13 @@
 /** `shoal proxy`: a mirror in front of registries, in the foreground. */
 import { resolve } from 'node:path';
-import { formatHostPort, parseHostPort } from '@shoal/oci/host-port';
+import type { MetricsServer } from '@shoal/node/metrics';
+import { formatHostPort, type HostPort, parseHostPort } from '@shoal/oci/host-port';
 import type { ProxyEvent } from '@shoal/registry-proxy';
 import type { Runtime } from '@shoal/registry-proxy/snippets';
 import { type Command, Option } from 'commander';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
+import { parseLocalAddress } from '../listen-address.ts';
 import { portParser, repeated } from '../option-values.ts';
 import { type UpstreamFlags, upstreamsOf } from '../proxy-upstreams.ts';
 
@@ -14,6 +16,7 @@ type ProxyFlags = UpstreamFlags & {
   readonly default?: string;
   readonly manifests?: string;
   readonly accessLog?: boolean;
+  readonly metrics?: HostPort;
   readonly printConfig?: Runtime;
   readonly port?: number;
 };
@@ -56,6 +59,11 @@ export function registerProxy(program: Command, context: CliContext): void {
     .option('--insecure', 'accept any certificate of the upstreams')
     .option('--manifests <dir>', 'keep manifests in this directory too')
     .option('--access-log', 'print a line of JSON for each request')
+    .option(
+      '--metrics <address>',
+      'where Prometheus finds metrics, without login: a port of 127.0.0.1, host:port or :port (default: nowhere)',
+      parseLocalAddress,
+    )
     .addOption(
       new Option(
         '--print-config <runtime>',
@@ -92,21 +100,49 @@ async function runProxy(flags: ProxyFlags, context: CliContext): Promise<void> {
   }
   const { RegistryProxy } = await import('@shoal/registry-proxy');
   const { host, port } = parseHostPort(flags.listen);
+  const { metrics, server } = await openMetrics(flags, context);
+  await using _ = server;
   await using proxy = await RegistryProxy.listen({
     host,
     port,
     upstreams: upstreamsOf(flags, context),
     standard: flags.default,
     manifestDirectory: flags.manifests === undefined ? undefined : resolve(flags.manifests),
-    onRequest: flags.accessLog === true ? (event) => logRequest(event, context) : undefined,
+    onRequest: (event) => {
+      metrics?.answered(event);
+      if (flags.accessLog === true) logRequest(event, context);
+    },
   });
   const names = proxy.upstreams.join(', ');
   await context.diagnostics.line(`shoal proxy: http://${proxy.host} mirrors ${names}`);
+  if (server !== undefined && flags.metrics !== undefined) {
+    const at = formatHostPort({ ...flags.metrics, port: server.port });
+    await context.diagnostics.line(`shoal proxy: metrics at http://${at}/metrics`);
+  }
   await context.diagnostics.flush();
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
   if (context.signal.aborted) return;
   context.signal.addEventListener('abort', () => stop(), { once: true });
   await stopped;
+}
+
+type ProxyMetrics = { readonly answered: (event: ProxyEvent) => void };
+
+/** Nothing of them is loaded where nobody wants any. Throws `ERR_NODE_METRICS_ADDRESS`. */
+async function openMetrics(
+  { metrics: address }: ProxyFlags,
+  context: CliContext,
+): Promise<{ readonly metrics?: ProxyMetrics; readonly server?: MetricsServer }> {
+  if (address === undefined) return {};
+  const { MetricsServer, ProxyProcessMetrics } = await import('@shoal/node/metrics');
+  const metrics = new ProxyProcessMetrics();
+  const server = await MetricsServer.listen(address, metrics, (error) => {
+    void context.diagnostics
+      .line(`shoal proxy: metrics were not written: ${String(error)}`)
+      .then(() => context.diagnostics.flush())
+      .catch(() => undefined);
+  });
+  return { metrics, server };
 }
 
 /** At once: whoever follows the log wants to see what happens now. A log that nobody reads is no error. */

@@ -2,26 +2,10 @@
  * Every metric of the daemon: docs/metrics.md is written from this table. Labels take few values
  * that are known before: never the name of an image, a registry, a container or a path.
  */
-
-export type MetricDefinition = {
-  readonly name: string;
-  readonly kind: 'counter' | 'gauge' | 'histogram';
-  /** Of its values; in the name, too, as Prometheus wants it. */
-  readonly unit:
-    | 'seconds'
-    | 'bytes'
-    | 'requests'
-    | 'reads'
-    | 'mounts'
-    | 'blobs'
-    | 'images'
-    | 'none';
-  readonly help: string;
-  /** Label names, and what they may be. */
-  readonly labels?: Readonly<Record<string, string>>;
-  /** Upper bounds. */
-  readonly buckets?: readonly number[];
-};
+import type { MetricDefinition } from './metric-set.ts';
+import { PEER_METRIC } from './peer-metric-definitions.ts';
+import { PROCESS_METRIC } from './process-metrics.ts';
+import { PROXY_METRIC } from './proxy-metrics.ts';
 
 const REQUEST_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const MISS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
@@ -110,34 +94,8 @@ export const METRIC = {
     unit: 'bytes',
     help: 'High watermark of the default cache; absent without one',
   },
-  peerBytes: {
-    name: 'shoal_peer_bytes_total',
-    kind: 'counter',
-    unit: 'bytes',
-    help: 'Stored bytes of blobs that are shared with other hosts; absent where none are',
-    labels: {
-      source:
-        '`store`: held here; `rack`, `zone`, `other`: from hosts; `origin`: from registries; `upload`: sent to hosts',
-    },
-  },
-  peerHosts: {
-    name: 'shoal_peer_hosts',
-    kind: 'gauge',
-    unit: 'none',
-    help: 'Hosts that are believed to live, this one among them',
-  },
-  peerWires: {
-    name: 'shoal_peer_wires',
-    kind: 'gauge',
-    unit: 'none',
-    help: 'Open wires to other hosts, one for each blob and host',
-  },
-  peerStoreBytes: {
-    name: 'shoal_peer_store_bytes',
-    kind: 'gauge',
-    unit: 'bytes',
-    help: 'Bytes that the store for other hosts takes on the disk',
-  },
+  ...PEER_METRIC,
+  ...PROXY_METRIC,
   evictions: {
     name: 'shoal_cache_evictions_total',
     kind: 'counter',
@@ -157,53 +115,5 @@ export const METRIC = {
     help: 'Tokens and credentials asked for anew',
     labels: { outcome: '`renewed`, `failed`' },
   },
-  buildInfo: {
-    name: 'shoal_build_info',
-    kind: 'gauge',
-    unit: 'none',
-    help: 'Always 1; which version this is',
-    labels: { version: 'of Shoal', node: 'of Node.js' },
-  },
-  cpuSeconds: {
-    name: 'process_cpu_seconds_total',
-    kind: 'counter',
-    unit: 'seconds',
-    help: 'User and system CPU time of the daemon, all threads',
-  },
-  startSeconds: {
-    name: 'process_start_time_seconds',
-    kind: 'gauge',
-    unit: 'seconds',
-    help: 'Start of the daemon, since 1970',
-  },
-  residentBytes: {
-    name: 'process_resident_memory_bytes',
-    kind: 'gauge',
-    unit: 'bytes',
-    help: 'Resident memory of the daemon',
-  },
-  heapBytes: {
-    name: 'nodejs_heap_used_bytes',
-    kind: 'gauge',
-    unit: 'bytes',
-    help: 'JavaScript heap of the main thread in use',
-  },
-  threads: {
-    name: 'process_threads',
-    kind: 'gauge',
-    unit: 'none',
-    help: 'Threads of the daemon',
-  },
-  openFiles: {
-    name: 'process_open_fds',
-    kind: 'gauge',
-    unit: 'none',
-    help: 'Open file descriptors of the daemon',
-  },
-  openFilesMax: {
-    name: 'process_max_fds',
-    kind: 'gauge',
-    unit: 'none',
-    help: 'How many it may open',
-  },
+  ...PROCESS_METRIC,
 } as const satisfies Record<string, MetricDefinition>;

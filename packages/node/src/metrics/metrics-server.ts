@@ -11,9 +11,8 @@ import {
   METRICS_REQUEST_TIMEOUT_MS,
 } from '../limits.ts';
 import { closeAtOnce, listenAt, portOf } from '../listening.ts';
-import type { Log } from '../log/log.ts';
 import { createServer, goOnAfterErrors } from '../node-http.ts';
-import type { Metrics } from './metrics.ts';
+import type { Scraped } from './metric-set.ts';
 
 export class MetricsServer implements AsyncDisposable {
   readonly #server: Server;
@@ -25,14 +24,18 @@ export class MetricsServer implements AsyncDisposable {
   }
 
   /** @throws MetricsAddressError */
-  static async listen(address: HostPort, metrics: Metrics, log: Log): Promise<MetricsServer> {
+  static async listen(
+    address: HostPort,
+    metrics: Scraped,
+    onFailed: (error: unknown) => void,
+  ): Promise<MetricsServer> {
     const server = createServer({
       requestTimeout: METRICS_REQUEST_TIMEOUT_MS,
       keepAliveTimeout: METRICS_KEEP_ALIVE_MS,
     });
     server.maxConnections = METRICS_CONNECTIONS_MAX;
     server.on('request', ({ method, url }, response) => {
-      if (method === 'GET' && url === '/metrics') void answer(response, metrics, log);
+      if (method === 'GET' && url === '/metrics') void answer(response, metrics, onFailed);
       else response.writeHead(404, { 'content-length': 0 }).end();
     });
     await listenAt(server, address).catch((error: unknown) => {
@@ -56,7 +59,11 @@ export class MetricsServer implements AsyncDisposable {
   }
 }
 
-async function answer(response: ServerResponse, metrics: Metrics, log: Log): Promise<void> {
+async function answer(
+  response: ServerResponse,
+  metrics: Scraped,
+  onFailed: (error: unknown) => void,
+): Promise<void> {
   try {
     const text = await metrics.text();
     response.writeHead(200, {
@@ -65,7 +72,7 @@ async function answer(response: ServerResponse, metrics: Metrics, log: Log): Pro
     });
     response.end(text);
   } catch (error) {
-    log.error({ event: 'metrics-failed', err: error }, 'metrics were not written');
+    onFailed(error);
     response.writeHead(500, { 'content-length': 0 }).end();
   }
 }

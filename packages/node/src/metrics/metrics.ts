@@ -3,12 +3,13 @@
  * what can be counted at any time is asked for when somebody scrapes.
  */
 import type { CacheEvent, FetchCause } from '@shoal/blob-store';
-import { VERSION } from '@shoal/errors/version';
 import type { PeerStatus } from '@shoal/p2p-peer';
 import type { DriverStats, FinishedRequest, Miss, ReadObserver } from '@shoal/snapshotter';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { METRIC, type MetricDefinition } from './metric-definitions.ts';
-import { readProcessFacts } from './process-facts.ts';
+import { METRIC } from './metric-definitions.ts';
+import { MetricSet, type Scraped } from './metric-set.ts';
+import { PeerMetrics } from './peer-metrics.ts';
+import { ProcessMetrics } from './process-metrics.ts';
+import { ProxyMetrics } from './proxy-metrics.ts';
 
 /** What is asked at each scrape. */
 export type MetricSources = {
@@ -32,42 +33,29 @@ const SOURCES: ReadonlySet<string> = new Set([
   'cache',
 ]);
 
-export class Metrics implements ReadObserver {
-  readonly contentType: string;
-  readonly #registry = new Registry();
+export class Metrics implements ReadObserver, Scraped {
+  readonly #set = new MetricSet();
+  readonly contentType = this.#set.contentType;
+  readonly #process = new ProcessMetrics(this.#set);
+  readonly #peer = new PeerMetrics(this.#set);
+  readonly #proxy = new ProxyMetrics(this.#set);
   readonly #sources: Partial<MetricSources> = {};
-  readonly #requests = this.#histogram(METRIC.requestSeconds);
-  readonly #misses = this.#histogram(METRIC.missSeconds);
-  readonly #fetched = this.#counter(METRIC.fetchedBytes);
-  readonly #read = this.#counter(METRIC.readBytes);
-  readonly #stalls = this.#counter(METRIC.stalls);
-  readonly #evictions = this.#counter(METRIC.evictions);
-  readonly #evictedBytes = this.#counter(METRIC.evictedBytes);
-  readonly #renewals = this.#counter(METRIC.credentialRenewals);
-  readonly #driverReads = this.#counter(METRIC.reads);
-  readonly #cpu = this.#counter(METRIC.cpuSeconds);
-  readonly #waiting = this.#gauge(METRIC.waiting);
-  readonly #mounts = this.#gauge(METRIC.mounts);
-  readonly #images = this.#gauge(METRIC.images);
-  readonly #cacheBytes = this.#gauge(METRIC.cacheBytes);
-  readonly #cacheLimit = this.#gauge(METRIC.cacheLimitBytes);
-  readonly #peerBytes = this.#counter(METRIC.peerBytes);
-  readonly #peerHosts = this.#gauge(METRIC.peerHosts);
-  readonly #peerWires = this.#gauge(METRIC.peerWires);
-  readonly #peerStore = this.#gauge(METRIC.peerStoreBytes);
-  readonly #resident = this.#gauge(METRIC.residentBytes);
-  readonly #heap = this.#gauge(METRIC.heapBytes);
-  readonly #threads = this.#gauge(METRIC.threads);
-  readonly #openFiles = this.#gauge(METRIC.openFiles);
-  readonly #openFilesMax = this.#gauge(METRIC.openFilesMax);
+  readonly #requests = this.#set.histogram(METRIC.requestSeconds);
+  readonly #misses = this.#set.histogram(METRIC.missSeconds);
+  readonly #fetched = this.#set.counter(METRIC.fetchedBytes);
+  readonly #read = this.#set.counter(METRIC.readBytes);
+  readonly #stalls = this.#set.counter(METRIC.stalls);
+  readonly #evictions = this.#set.counter(METRIC.evictions);
+  readonly #evictedBytes = this.#set.counter(METRIC.evictedBytes);
+  readonly #renewals = this.#set.counter(METRIC.credentialRenewals);
+  readonly #driverReads = this.#set.counter(METRIC.reads);
+  readonly #waiting = this.#set.gauge(METRIC.waiting);
+  readonly #mounts = this.#set.gauge(METRIC.mounts);
+  readonly #images = this.#set.gauge(METRIC.images);
+  readonly #cacheBytes = this.#set.gauge(METRIC.cacheBytes);
+  readonly #cacheLimit = this.#set.gauge(METRIC.cacheLimitBytes);
   /** Uncompressed bytes of reads that waited. */
   #missedBytes = 0;
-
-  constructor() {
-    this.contentType = this.#registry.contentType;
-    this.#gauge(METRIC.buildInfo).set({ version: VERSION, node: process.version }, 1);
-    this.#gauge(METRIC.startSeconds).set(Date.now() / 1000 - process.uptime());
-  }
 
   /** Whoever has something to tell at each scrape says how to ask. */
   watch(sources: Partial<MetricSources>): void {
@@ -102,14 +90,20 @@ export class Metrics implements ReadObserver {
     this.#renewals.inc({ outcome });
   };
 
+  /** A block has come from another host. */
+  readonly blockArrived = this.#peer.blockArrived;
+
+  /** The mirror has answered a request. */
+  readonly requestMirrored = this.#proxy.answered;
+
   /** One scrape. */
-  async text(): Promise<string> {
+  readonly text = async (): Promise<string> => {
     this.#askDrivers();
     this.#askOthers();
-    this.#askPeer();
-    await this.#askProcess();
-    return this.#registry.metrics();
-  }
+    this.#peer.ask(this.#sources.peer?.());
+    await this.#process.ask();
+    return await this.#set.text();
+  };
 
   #askDrivers(): void {
     let bytesRead = 0;
@@ -147,46 +141,6 @@ export class Metrics implements ReadObserver {
     const limit = cacheLimitBytes?.();
     if (limit === undefined) this.#cacheLimit.remove();
     else this.#cacheLimit.set(limit);
-  }
-
-  #askPeer(): void {
-    const peer = this.#sources.peer?.();
-    this.#peerBytes.reset();
-    for (const gauge of [this.#peerHosts, this.#peerWires, this.#peerStore]) gauge.remove();
-    if (peer === undefined) return;
-    for (const [source, bytes] of Object.entries(peer.traffic)) {
-      this.#peerBytes.inc({ source }, bytes);
-    }
-    this.#peerHosts.set(peer.hosts);
-    this.#peerWires.set(peer.wires);
-    this.#peerStore.set(peer.store.bytes);
-  }
-
-  async #askProcess(): Promise<void> {
-    const facts = await readProcessFacts();
-    this.#cpu.reset();
-    this.#cpu.inc(facts.cpuSeconds);
-    this.#resident.set(facts.residentBytes);
-    this.#heap.set(facts.heapBytes);
-    this.#threads.set(facts.threads);
-    this.#openFiles.set(facts.openFiles);
-    this.#openFilesMax.set(facts.openFilesMax);
-  }
-
-  #counter(metric: MetricDefinition): Counter {
-    return new Counter({ ...this.#configuration(metric) });
-  }
-
-  #gauge(metric: MetricDefinition): Gauge {
-    return new Gauge({ ...this.#configuration(metric) });
-  }
-
-  #histogram(metric: MetricDefinition): Histogram {
-    return new Histogram({ ...this.#configuration(metric), buckets: [...(metric.buckets ?? [])] });
-  }
-
-  #configuration({ name, help, labels = {} }: MetricDefinition) {
-    return { name, help, labelNames: Object.keys(labels), registers: [this.#registry] };
   }
 }
 

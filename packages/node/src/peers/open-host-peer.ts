@@ -7,7 +7,7 @@ import type { BlobSource } from '@shoal/blob-store';
 import { CodecPool } from '@shoal/blob-store';
 import { VERSION } from '@shoal/errors/version';
 import { parseHostPort } from '@shoal/oci/host-port';
-import type { Lender, Peer, PlainOptions } from '@shoal/p2p-peer';
+import type { Lender, Peer, PlainOptions, TimedBlock } from '@shoal/p2p-peer';
 import { errorFields, type ImageAccess } from '@shoal/snapshotter';
 import type { PeerConfig } from '../config/peer-config.ts';
 import { PEER_CODEC_IDLE_MS } from '../limits.ts';
@@ -27,6 +27,8 @@ export type HostPeerInput = {
   readonly anonymous: ImageAccess;
   /** How long reads of absent bytes waited lately. */
   readonly missMs: () => { readonly p50: number; readonly p99: number } | undefined;
+  /** A block has come from another host. */
+  readonly onBlock: (block: TimedBlock) => void;
   /** What the mount caches take on the disk. */
   readonly cacheBytes: () => number;
   /** They have every chunk of the blob: its stored bytes go first when there is no room. */
@@ -84,6 +86,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
         lender: input.lender,
         publicOrigin: new AnonymousOrigin(anonymous),
         missMs: input.missMs,
+        onBlock: input.onBlock,
         wireLog,
         onStoreEvent: ({ kind, message, error }) => {
           const level = kind === 'evicted' || kind === 'disk-writable' ? 'info' : 'warn';

@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import type { RateLimit } from '@shoal/blob-store';
 import { parseHostPort } from '@shoal/oci/host-port';
-import type { BlobSourceFactory } from '@shoal/registry-proxy';
+import type { BlobSourceFactory, ProxyEvent } from '@shoal/registry-proxy';
 import { errorFields } from '@shoal/snapshotter';
 import type { ProxyConfig } from '../config/proxy-config.ts';
 import type { Log } from '../log/log.ts';
@@ -18,6 +18,8 @@ export type ServeProxyInput = {
   readonly dockerConfigDirectory: string | undefined;
   readonly peer: Pick<HostPeer, 'source'> | undefined;
   readonly limit: Pick<RateLimit, 'over'> | undefined;
+  /** Told of every request once it is answered. */
+  readonly onRequest: (event: ProxyEvent) => void;
   readonly log: Log;
 };
 
@@ -25,7 +27,7 @@ export type ServedProxy = AsyncDisposable & { readonly host: string };
 
 /** An address that is taken keeps no mount from being served: the log says it. */
 export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | undefined> {
-  const { config, root, dockerConfigDirectory, log } = input;
+  const { config, root, dockerConfigDirectory, onRequest, log } = input;
   if (config === undefined) return undefined;
   const { RegistryProxy } = await import('@shoal/registry-proxy');
   const { host, port } = parseHostPort(config.listen);
@@ -37,6 +39,7 @@ export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | 
       manifestDirectory: join(root, 'manifests'),
       blobSource: blobSourceOf(input),
       onRequest: (event) => {
+        onRequest(event);
         if (event.error === undefined) return;
         log.warn({ event: 'proxy-request-failed', request: event }, 'a mirrored request failed');
       },

@@ -5,6 +5,8 @@ import type { Refusal } from './refusal.ts';
 /** Where the bytes of an answer came from. */
 export type ByteOrigin = 'local' | 'peer' | 'origin';
 
+export type BytesBy = Readonly<Record<ByteOrigin, number>>;
+
 export type ReplyHead = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -21,10 +23,18 @@ export class Reply {
   /** For the log: why the answer is an error, or ended too soon. */
   failure: unknown;
   origin: ByteOrigin | undefined;
+  /** It is what the upstream said last, which fails now. */
+  isStale = false;
+  readonly #bytesBy: Record<ByteOrigin, number> = { local: 0, peer: 0, origin: 0 };
 
   constructor(response: ServerResponse, isHead: boolean) {
     this.#response = response;
     this.#isHead = isHead;
+  }
+
+  /** What of `bytesSent` came from somewhere. */
+  get bytesBy(): BytesBy {
+    return this.#bytesBy;
   }
 
   get status(): number {
@@ -44,7 +54,7 @@ export class Reply {
   send({ status, headers }: ReplyHead, origin: ByteOrigin | undefined, body: Buffer): void {
     const length = headers['content-length'] ?? `${body.byteLength}`;
     this.start({ status, headers: { ...headers, 'content-length': length } }, origin);
-    if (!this.#isHead) this.bytesSent += body.byteLength;
+    if (!this.#isHead) this.#count(body.byteLength, origin);
     this.#response.end(this.#isHead ? undefined : body);
   }
 
@@ -63,9 +73,9 @@ export class Reply {
   }
 
   /** Resolves when more may be written; rejects when the client is gone. */
-  async write(bytes: Buffer, signal: AbortSignal): Promise<void> {
+  async write(bytes: Buffer, origin: ByteOrigin, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    this.bytesSent += bytes.byteLength;
+    this.#count(bytes.byteLength, origin);
     if (this.#response.write(bytes)) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const onAbort = () => reject(signal.reason);
@@ -77,6 +87,11 @@ export class Reply {
       this.#response.off('drain', resolve);
       signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  #count(bytes: number, origin: ByteOrigin | undefined): void {
+    this.bytesSent += bytes;
+    if (origin !== undefined) this.#bytesBy[origin] += bytes;
   }
 
   end(): void {

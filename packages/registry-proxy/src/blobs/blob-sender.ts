@@ -114,7 +114,7 @@ async function sendParts(
     part !== undefined;
     part = (await parts.next()).value
   ) {
-    const { bytes } = part;
+    const { bytes, origin } = part;
     await hash?.add(part);
     const isLast = part.offset + bytes.byteLength >= end;
     const isHeld = isLast && hash !== undefined;
@@ -124,12 +124,12 @@ async function sendParts(
     };
     if (freely > 0) {
       begin();
-      await reply.write(bytes.subarray(0, freely), signal);
+      await reply.write(bytes.subarray(0, freely), origin, signal);
     }
     if (!isHeld) continue;
     if (!(await hash.isRight())) throw new WrongContentError('the blob', blob.digest);
     begin();
-    await reply.write(bytes.subarray(freely), signal);
+    await reply.write(bytes.subarray(freely), origin, signal);
   }
   reply.end();
 }

@@ -227,6 +227,7 @@ function send(
   stale?: Staleness,
 ): void {
   const { digest, mediaType } = manifest;
+  reply.isStale = stale !== undefined;
   const bytes = 'bytes' in manifest ? manifest.bytes : Buffer.alloc(0);
   const size = 'bytes' in manifest ? bytes.byteLength : manifest.size;
   const etag = `"${digest}"`;
