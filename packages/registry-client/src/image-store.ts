@@ -8,6 +8,17 @@ import type { Descriptor, Digest, RegistryReference } from '@shoal/oci';
 
 export type CallOptions = { readonly signal?: AbortSignal | undefined };
 
+/**
+ * Told of bytes as they come, by their place in what is read: in ascending order, and from the start again
+ * where another server is asked. They are there during the call only. It must not throw.
+ */
+export type BytesListener = (offset: number, bytes: Buffer) => void;
+
+export type RangeOptions = CallOptions & {
+  /** A wish: a store that has all of them at once, or lays out no memory before, tells nothing. */
+  readonly onBytes?: BytesListener | undefined;
+};
+
 export interface ImageStore extends AsyncDisposable {
   /** For messages: the reference, no secrets. */
   readonly description: string;
@@ -39,7 +50,7 @@ export interface ImageStore extends AsyncDisposable {
     descriptor: Descriptor,
     offset: number,
     length: number,
-    options?: CallOptions,
+    options?: RangeOptions,
   ): Promise<Buffer>;
   /** Manifests whose `subject` is `digest`; empty when there are none. */
   listReferrers(

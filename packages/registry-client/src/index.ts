@@ -16,9 +16,11 @@ export * from './errors.ts';
 export type { RequestEvent } from './http/http-options.ts';
 export type {
   BlobWriter,
+  BytesListener,
   CallOptions,
   ImageStore,
   ImageTarget,
+  RangeOptions,
   RegistryClient,
 } from './image-store.ts';
 export { openSource, openTarget } from './open.ts';

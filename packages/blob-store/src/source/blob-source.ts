@@ -3,6 +3,7 @@
  * reads (fail-over, a bandwidth, exact lengths) is a wrapper around it.
  */
 import type { BlobId } from '@shoal/oci';
+import type { BytesListener } from '@shoal/registry-client';
 
 /**
  * Who waits for a read. A demand read has a program waiting for it and goes first; a preheat was ordered by
@@ -42,6 +43,12 @@ export type BlobReadOptions = {
    * listener here before it answers; it hears later of each part that is verified, of no other.
    */
   readonly onVerdict?: (listener: VerdictListener) => void;
+  /**
+   * Told of bytes as they come, before all are there, with their offset in the stored blob: ascending, and
+   * again from anywhere after another try. They are there during the call only. It must not throw. A wish:
+   * a source that has all at once tells nothing.
+   */
+  readonly onBytes?: BytesListener;
 };
 
 /** Whether `onFetched` was told of other hosts, and not of the place that a blob is from. */

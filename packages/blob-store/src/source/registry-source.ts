@@ -53,14 +53,14 @@ class RegistrySource implements BlobSource {
     length: number,
     options: BlobReadOptions = {},
   ): Promise<Buffer> {
-    const { signal, onFetched } = options;
+    const { signal, onFetched, onBytes } = options;
     const descriptor = this.#known.get(blob.blobId) ?? {
       mediaType: UNKNOWN_LAYER,
       digest: digestOfBlobId(blob.blobId),
       // A size nobody told must not make a range look impossible.
       size: blob.sizeBytes ?? offset + length,
     };
-    const bytes = await this.#store.readBlobRange(descriptor, offset, length, { signal });
+    const bytes = await this.#store.readBlobRange(descriptor, offset, length, { signal, onBytes });
     onFetched?.(this.name, bytes.length);
     return bytes;
   }

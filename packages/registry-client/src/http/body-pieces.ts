@@ -35,7 +35,12 @@ export async function* bodyPieces(answer: HttpAnswer): AsyncGenerator<Buffer, vo
 }
 
 /** A buffer that is being filled from its start. */
-export type Filling = { readonly bytes: Buffer; filled: number };
+export type Filling = {
+  readonly bytes: Buffer;
+  filled: number;
+  /** These are there now. */
+  readonly onFilled?: ((start: number, end: number) => void) | undefined;
+};
 
 /**
  * Copies the body to `filling`, but for its first `skip` bytes, until that is full or the body ends.
@@ -59,6 +64,7 @@ export function fillFromBody(answer: HttpAnswer, filling: Filling, skip: number)
     filling.filled += copied;
     bytes += piece.byteLength;
     if (from + copied < piece.byteLength) cutBody(answer);
+    if (copied > 0) filling.onFilled?.(filling.filled - copied, filling.filled);
     if (filling.filled === size) resolve();
     const waitedMs = performance.now() - since;
     if (waitedMs < rateWindowMs) return;

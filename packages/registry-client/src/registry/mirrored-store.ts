@@ -7,7 +7,7 @@ import { RunningTasks } from '@shoal/concurrency';
 import { type Descriptor, type Digest, formatReference, type RegistryReference } from '@shoal/oci';
 import { ClosedError, NoServerError, RangeRequestError } from '../errors.ts';
 import { type HostCapability, hostKey, type RegistryHost } from '../hosts/registry-host.ts';
-import type { CallOptions, ImageStore } from '../image-store.ts';
+import type { CallOptions, ImageStore, RangeOptions } from '../image-store.ts';
 import { CLOSE_GRACE_MS } from '../limits.ts';
 import { verifiedPieces } from '../verify.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
@@ -60,7 +60,7 @@ export class MirroredStore implements ImageStore {
     descriptor: Descriptor,
     offset: number,
     length: number,
-    options: CallOptions = {},
+    options: RangeOptions = {},
   ): Promise<Buffer> {
     return this.#ask('pull', options, (store) =>
       store.readBlobRange(descriptor, offset, length, options),

@@ -15,7 +15,7 @@ import {
   sha256Digest,
 } from '@shoal/oci';
 import { ClosedError, DigestMismatchError, NotFoundError } from '../errors.ts';
-import type { CallOptions, ImageStore } from '../image-store.ts';
+import type { CallOptions, ImageStore, RangeOptions } from '../image-store.ts';
 import { checkRange } from '../layout/blob-place.ts';
 import { CLOSE_GRACE_MS, RANGE_BYTES_PREPARED_MAX } from '../limits.ts';
 import { collectBounded, verifiedPieces, verifyBytes, verifyDigest } from '../verify.ts';
@@ -139,14 +139,14 @@ export class RegistryStore implements ImageStore {
     descriptor: Descriptor,
     offset: number,
     length: number,
-    options: CallOptions = {},
+    options: RangeOptions = {},
   ): Promise<Buffer> {
     checkRange(descriptor, offset, length);
     const signal = this.signalOf(options);
     const span = { descriptor, offset, end: offset + length, isWhole: false, signal };
     return this.calls.run(() =>
       length <= RANGE_BYTES_PREPARED_MAX
-        ? this.#reader.collect(span)
+        ? this.#reader.collect(span, options.onBytes)
         : collectBounded(this.#reader.pieces(span), length, this.where),
     );
   }

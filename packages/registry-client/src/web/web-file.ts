@@ -11,7 +11,7 @@ import { requestFailure, statusFailure } from '../http/failure.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { isRedirect, redirectTarget } from '../http/redirect.ts';
 import { resolveRetryOptions, withRetry } from '../http/retry.ts';
-import type { CallOptions } from '../image-store.ts';
+import type { CallOptions, RangeOptions } from '../image-store.ts';
 import { REDIRECTS_MAX } from '../limits.ts';
 import type { ClientOptions } from '../options.ts';
 import { BlobReader, type BodyRequest } from '../registry/blob-reader.ts';
@@ -76,10 +76,10 @@ export class WebFile {
   }
 
   /** Exactly these bytes. */
-  read(offset: number, length: number, { signal }: CallOptions = {}): Promise<Buffer> {
+  read(offset: number, length: number, { signal, onBytes }: RangeOptions = {}): Promise<Buffer> {
     const { size = offset + length } = this;
     const span = { descriptor: { size }, offset, end: offset + length, isWhole: false };
-    return this.#reader.collect({ ...span, signal });
+    return this.#reader.collect({ ...span, signal }, onBytes);
   }
 
   /** To the end; goes on where a transfer broke, unless that may be with another file. */
