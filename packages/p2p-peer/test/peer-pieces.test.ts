@@ -100,3 +100,25 @@ t.test('a liar that holds everything changes no byte', async (t) => {
   t.ok(lies > 0, 'the liar was asked, and what it sent compared');
   t.equal(origin.bytes, bytes.length);
 });
+
+t.test('a piece is given while another one of the same read is on its way', async (t) => {
+  const letGo = Promise.withResolvers<void>();
+  const origin = new (class extends CountingOrigin {
+    override async read(...[blob, offset, length, options]: Parameters<CountingOrigin['read']>) {
+      if (offset === PIECE_BYTES) await letGo.promise;
+      return await super.read(blob, offset, length, options);
+    }
+  })(new Map([[blobId, bytes]]));
+  const cluster = await PeerCluster.open(t, origin);
+  const alone = await cluster.start('alone', 'peer');
+  await whenReady(alone);
+  const source = alone.peer.source(origin, REPOSITORY, 'believing');
+  const [first, second, third] = [0, 1, 2].map((piece) =>
+    source.read(key, piece * PIECE_BYTES + 10, 100),
+  );
+  t.same(await first, bytes.subarray(10, 110));
+  t.same(await third, bytes.subarray(2 * PIECE_BYTES + 10, 2 * PIECE_BYTES + 110));
+  letGo.resolve();
+  t.same(await second, bytes.subarray(PIECE_BYTES + 10, PIECE_BYTES + 110));
+  t.equal(origin.bytes, 3 * PIECE_BYTES, 'each byte once');
+});

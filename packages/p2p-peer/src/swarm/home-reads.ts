@@ -1,8 +1,9 @@
 /**
  * What a home reads for others: each byte once, however many ask for it, and from the origin of the
- * repository that they may read. A few wait for each block; whoever comes later has it of those.
+ * repository that they may read. A block goes out as soon as it has come, while the rest of the read is on
+ * its way. A few wait for each; whoever comes later has it of those.
  */
-import type { BlobSource, Priority } from '@shoal/blob-store';
+import type { BlobSource } from '@shoal/blob-store';
 import { LRUCache } from 'lru-cache';
 import { PeerClosedError, PeerUnavailableError } from '../errors.ts';
 import type { PeerId } from '../identity/peer-id.ts';
@@ -16,10 +17,11 @@ import {
 } from '../limits.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
-import type { Deposit } from '../store/deposit.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import { WireRejectedError } from '../wire/errors.ts';
-import { type ReadBytes, SharedReads } from './shared-reads.ts';
+import type { FlightCall, FlightEnd } from './flight.ts';
+import { KeptParts } from './kept-parts.ts';
+import { SharedReads } from './shared-reads.ts';
 import type { SwarmFetches } from './swarm-fetches.ts';
 import { Turnstile } from './turnstile.ts';
 
@@ -47,8 +49,6 @@ export type HomeReadsInput = {
 
 /** Whose read it is. */
 export type HomeReader = { readonly peerId: PeerId; readonly repository: string };
-
-type Call = { readonly signal: AbortSignal; readonly priority: () => Priority };
 
 export class HomeReads {
   readonly #input: HomeReadsInput;
@@ -130,59 +130,52 @@ export class HomeReads {
     return reads;
   }
 
-  async #read(range: ByteRange, repository: string, call: Call): Promise<ReadBytes> {
+  async #read(range: ByteRange, repository: string, call: FlightCall): Promise<FlightEnd> {
     const { knows, originOf } = this.#input;
     // It may have come since it was asked for.
-    const held = knows(repository) ? await this.#readHeld(range) : undefined;
-    if (held !== undefined) return { bytes: held };
+    if (knows(repository) && (await this.#readHeld(range, call.memory))) return {};
     const home = originOf(repository, knows(repository));
     if (home === undefined) throw new PeerUnavailableError(range);
     return await this.#fetch(range, repository, home, call);
   }
 
-  async #readHeld(range: ByteRange): Promise<Buffer | undefined> {
+  async #readHeld(range: ByteRange, memory: Buffer): Promise<boolean> {
     const { stored } = this.#input;
-    if (!stored.isHeld(range)) return undefined;
-    return await stored.read(range.start, rangeBytes(range)).catch(() => undefined);
+    if (!stored.isHeld(range)) return false;
+    const held = await stored.read(range.start, rangeBytes(range), memory).catch(() => undefined);
+    return held !== undefined;
   }
 
   /**
    * From the origin alone: what other hosts have is not verified here. What an origin has given that
-   * the configuration names is held; of others it is passed on.
+   * the configuration names is held, be it that the rest does not come; of others it is passed on.
    */
   async #fetch(
     range: ByteRange,
     repository: string,
     { origin, isBelieved }: HomeOrigin,
-    { signal, priority }: Call,
-  ): Promise<ReadBytes> {
+    { signal, priority, memory, onHere }: FlightCall,
+  ): Promise<FlightEnd> {
     const { stored, fetches, onLearnt, counts } = this.#input;
-    const deposit = stored.deposit();
-    const writes: Promise<unknown>[] = [];
+    const parts = isBelieved ? new KeptParts(stored.deposit(), memory, range.start) : undefined;
+    let kept: Promise<void> | undefined;
     try {
-      const bytes = await fetches.fetch(range, {
-        ...{ mode: 'origin-only', origin, signal, priority },
+      await fetches.fetch(range, {
+        ...{ mode: 'origin-only', origin, signal, priority, memory },
         onFetched: (_, bytes) => counts.homeFetched(bytes),
-        onBytes: (_, part, sent) => {
-          const writing = isBelieved ? keep(deposit, part, sent) : Promise.resolve();
-          writes.push(writing);
-          return writing;
+        onBytes: (_, part) => {
+          onHere(part);
+          parts?.add(part);
         },
       });
       onLearnt(repository);
       counts.homeRead('done');
-      return { bytes, kept: Promise.all(writes) };
     } catch (error) {
       if (!signal.aborted) counts.homeRead('failed');
       throw error;
     } finally {
-      void Promise.all(writes).then(() => deposit.close());
+      kept = parts?.end();
     }
+    return kept === undefined ? {} : { kept };
   }
-}
-
-/** Never rejects. */
-async function keep(deposit: Deposit, range: ByteRange, bytes: Buffer): Promise<void> {
-  await deposit.write(range.start, bytes);
-  deposit.settle(range.start, bytes.length, 'right');
 }

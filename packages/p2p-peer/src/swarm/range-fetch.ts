@@ -1,7 +1,8 @@
 /**
  * Carries out the read of one range: what `RangeRead` decides is done here, on wires, at the origin
  * and by timers, and what comes of it is told to it. The first answer for a byte is the one that
- * counts; later ones are counted as moved, and dropped.
+ * counts; later ones are counted as moved, and dropped. What the origin gives counts as it comes where
+ * somebody wants it so.
  */
 import type { Priority } from '@shoal/blob-store';
 import { blockBuffers } from '../block-buffers.ts';
@@ -26,10 +27,12 @@ export type RangeFetchInput = {
     options: { readonly signal: AbortSignal; readonly priority: Priority },
   ) => Promise<Buffer>;
   /** Reads the origin. */
-  readonly readOrigin: (
-    range: ByteRange,
-    options: { readonly signal: AbortSignal; readonly priority: () => Priority },
-  ) => Promise<Buffer>;
+  readonly readOrigin: (range: ByteRange, options: OriginReadOptions) => Promise<Buffer>;
+  /**
+   * As long as the range, and nobody changes it afterwards: bytes of the origin are told as soon as they
+   * come then. @default memory of its own, and each read of the origin is told when it has ended
+   */
+  readonly memory?: Buffer | undefined;
   /** What it means that asking a peer failed. */
   readonly failureOf: (error: unknown, peer: PeerId) => AskFailure;
   /** Told of the bytes that count, once each; they stay as they are until what it returns resolves. */
@@ -42,6 +45,12 @@ export type RangeFetchInput = {
   readonly onGivenUp: (peer: PeerId, reason: 'late' | 'silent') => void;
   readonly counts: Pick<PeerCounts, 'asked' | 'ended'>;
   readonly nowMs: () => number;
+};
+
+export type OriginReadOptions = {
+  readonly signal: AbortSignal;
+  readonly priority: () => Priority;
+  readonly onBytes?: (offset: number, bytes: Buffer) => void;
 };
 
 export type AskFailure =
@@ -82,7 +91,7 @@ export class RangeFetch {
     this.#options = options;
     const isDemand = () => options.priority() === 'demand';
     this.#read = new RangeRead(range, input.view, { isDemand, ...input.policy });
-    this.#bytes = Buffer.allocUnsafe(rangeBytes(range));
+    this.#bytes = input.memory ?? Buffer.allocUnsafe(rangeBytes(range));
   }
 
   /** Once. Rejects with the origin's error when nobody has the bytes, or with the signal's reason. */
@@ -175,15 +184,34 @@ export class RangeFetch {
   }
 
   async #readOrigin(range: ByteRange): Promise<void> {
-    const { readOrigin, nowMs } = this.#input;
+    const { readOrigin, memory, nowMs } = this.#input;
     const { signal } = this.#origin;
+    const { priority } = this.#options;
+    const onBytes = (offset: number, bytes: Buffer) => this.#begun(range, offset, bytes);
+    const early = memory === undefined ? {} : { onBytes };
     try {
-      const { priority } = this.#options;
-      this.#arrived('origin', range, await readOrigin(range, { signal, priority }));
+      this.#arrived('origin', range, await readOrigin(range, { signal, priority, ...early }));
     } catch (error) {
       if (signal.aborted) return;
       this.#originError = error;
       this.#do(this.#read.originFailed(range, nowMs()));
+    }
+  }
+
+  /**
+   * Bytes of a read of the origin that goes on. Told again after another try they replace nothing: the
+   * first may have gone out already. The decisions hear of them when the read has ended.
+   */
+  #begun(range: ByteRange, offset: number, bytes: Buffer): void {
+    const [start, end] = [Math.max(offset, range.start), offset + bytes.length];
+    const told = { start, end: Math.min(end, range.end) };
+    if (this.#isOver || told.start >= told.end) return;
+    for (const part of this.#filled.missing(told)) {
+      const from = part.start - offset;
+      const at = part.start - this.#read.range.start;
+      bytes.copy(this.#bytes, at, from, from + rangeBytes(part));
+      this.#filled.add(part);
+      void this.#input.onBytes('origin', part, this.#bytes.subarray(at, at + rangeBytes(part)));
     }
   }
 

@@ -1,11 +1,13 @@
 /**
  * Reads that share their bytes: each byte of a blob is asked for once, however many wait for it.
  * What is asked for in one turn of the event loop becomes one read where it touches, so that the
- * blocks of a chunk, which come as many requests, cost one request further on. A home reads its
- * origin through this, and a host reads its peers.
+ * blocks of a chunk, which come as many requests, cost one request further on; each of them is answered
+ * as soon as its own bytes are there. A home reads its origin through this, and a host reads its peers.
  */
-import { PRIORITIES, type Priority } from '@shoal/blob-store';
-import type { ByteRange } from '../ranges/byte-range.ts';
+import type { Priority } from '@shoal/blob-store';
+import { orAbort } from '@shoal/concurrency';
+import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import { Flight, type FlightRead, type Waiter } from './flight.ts';
 
 export type SharedReadOptions = {
   readonly signal?: AbortSignal | undefined;
@@ -14,21 +16,8 @@ export type SharedReadOptions = {
   readonly onSources?: ((sources: ReadonlySet<string>) => void) | undefined;
 };
 
-export type ReadBytes = {
-  /** Not changed afterwards. */
-  readonly bytes: Buffer;
-  /** Names of where they came from; none where nobody asks. */
-  readonly sources?: ReadonlySet<string>;
-  /** Resolves when they are kept where they are looked for first; until then they are given from here. */
-  readonly kept?: Promise<unknown>;
-};
-
 export type SharedReadsInput = {
-  /** Reads the range itself. */
-  readonly read: (
-    range: ByteRange,
-    options: { readonly signal: AbortSignal; readonly priority: () => Priority },
-  ) => Promise<ReadBytes>;
+  readonly read: FlightRead;
   /** Longest range of one read, in bytes. */
   readonly bytesMax: number;
   /**
@@ -38,22 +27,13 @@ export type SharedReadsInput = {
   readonly goOnUntil?: AbortSignal;
 };
 
-type Waiter = { readonly priority: Priority };
-
-type Flight = {
-  readonly range: ByteRange;
-  readonly reading: Promise<ReadBytes>;
-  readonly controller: AbortController;
-  readonly waiters: Set<Waiter>;
-  /** The bytes have come. */
-  isHere: boolean;
+type Joined = {
+  readonly flights: readonly Flight[];
+  /** All bytes are. */
+  readonly here: Promise<unknown>;
 };
 
-type Asked = {
-  readonly range: ByteRange;
-  readonly waiter: Waiter;
-  readonly start: (flights: readonly Flight[]) => void;
-};
+type Asked = { readonly waiter: Waiter; readonly start: (joined: Joined) => void };
 
 export class SharedReads {
   readonly #input: SharedReadsInput;
@@ -71,29 +51,27 @@ export class SharedReads {
     return this.#flights.length;
   }
 
-  /** The bytes of a range. Rejects as soon as one of its reads fails, or with the signal's reason. */
+  /**
+   * The bytes of a range. Rejects as soon as one of its reads fails that has not brought them yet, or with
+   * the signal's reason.
+   */
   async read(range: ByteRange, options: SharedReadOptions): Promise<Buffer> {
     const { signal, priority } = options;
     signal?.throwIfAborted();
-    const waiter: Waiter = { priority };
-    const flights = await this.#ask(range, waiter);
-    const { promise: given, reject } = Promise.withResolvers<never>();
-    const giveUp = () => reject(signal?.reason);
-    signal?.addEventListener('abort', giveUp, { once: true });
-    if (signal?.aborted === true) giveUp();
+    const waiter: Waiter = { range, priority };
+    const { flights, here } = await this.#ask(waiter);
     try {
-      const { bytes, sources } = await Promise.race([collect(flights, range), given]);
-      options.onSources?.(sources);
-      return bytes;
+      await orAbort(here, signal);
+      options.onSources?.(new Set(flights.flatMap(({ sources }) => [...sources])));
+      return collect(flights, range);
     } finally {
-      signal?.removeEventListener('abort', giveUp);
       this.#leave(flights, waiter);
     }
   }
 
-  #ask(range: ByteRange, waiter: Waiter): Promise<readonly Flight[]> {
-    const { promise, resolve } = Promise.withResolvers<readonly Flight[]>();
-    this.#asked.push({ range, waiter, start: resolve });
+  #ask(waiter: Waiter): Promise<Joined> {
+    const { promise, resolve } = Promise.withResolvers<Joined>();
+    this.#asked.push({ waiter, start: resolve });
     if (!this.#isScheduled) {
       this.#isScheduled = true;
       setImmediate(() => this.#startAsked());
@@ -105,15 +83,15 @@ export class SharedReads {
     this.#isScheduled = false;
     const asked = this.#asked;
     this.#asked = [];
-    const sorted = asked.map(({ range }) => range).sort((a, b) => a.start - b.start);
+    const sorted = asked.map(({ waiter }) => waiter.range).sort((a, b) => a.start - b.start);
     for (const range of mergeTouching(sorted)) {
       for (const gap of this.#gapsOf(range)) this.#startFlights(gap);
     }
     this.#flights.sort((a, b) => a.range.start - b.range.start);
-    for (const { range, waiter, start } of asked) {
-      const own = this.#flights.filter((flight) => overlaps(flight.range, range));
-      for (const flight of own) flight.waiters.add(waiter);
-      start(own);
+    for (const { waiter, start } of asked) {
+      const flights = this.#flights.filter((flight) => overlaps(flight.range, waiter.range));
+      const here = Promise.all(flights.map((flight) => flight.join(waiter)));
+      start({ flights, here });
     }
   }
 
@@ -131,47 +109,28 @@ export class SharedReads {
   }
 
   #startFlights(gap: ByteRange): void {
-    const { bytesMax } = this.#input;
+    const { bytesMax, read, goOnUntil } = this.#input;
     for (let start = gap.start; start < gap.end; start += bytesMax) {
-      this.#flights.push(this.#startFlight({ start, end: Math.min(gap.end, start + bytesMax) }));
+      const end = Math.min(gap.end, start + bytesMax);
+      const flight = new Flight({ start, end }, read, goOnUntil);
+      this.#flights.push(flight);
+      void flight.ended.then(() => this.#forget(flight));
     }
   }
 
-  #startFlight(range: ByteRange): Flight {
-    const controller = new AbortController();
-    const { goOnUntil } = this.#input;
-    const signal =
-      goOnUntil === undefined ? controller.signal : AbortSignal.any([controller.signal, goOnUntil]);
-    const waiters = new Set<Waiter>();
-    const priority = () => PRIORITIES.find((each) => hasPriority(waiters, each)) ?? 'background';
-    const reading = this.#input.read(range, { signal, priority });
-    const flight: Flight = { range, reading, controller, waiters, isHere: false };
-    const end = () => {
-      this.#flights = this.#flights.filter((each) => each !== flight);
-    };
-    const arrive = ({ kept }: ReadBytes) => {
-      flight.isHere = true;
-      return kept;
-    };
-    reading.then(arrive).then(end, end);
-    return flight;
+  #forget(flight: Flight): void {
+    this.#flights = this.#flights.filter((each) => each !== flight);
   }
 
   /** A flight that nobody waits for any more ends, unless it goes on for others. */
   #leave(flights: readonly Flight[], waiter: Waiter): void {
-    for (const { waiters, controller, isHere } of flights) {
-      waiters.delete(waiter);
-      if (waiters.size > 0 || isHere || this.#input.goOnUntil !== undefined) continue;
-      controller.abort();
+    for (const flight of flights) {
+      if (!flight.leave(waiter) || this.#input.goOnUntil !== undefined) continue;
+      flight.abort();
       // Whoever asks from now on starts another one.
-      this.#flights = this.#flights.filter((flight) => flight.controller !== controller);
+      this.#forget(flight);
     }
   }
-}
-
-function hasPriority(waiters: ReadonlySet<Waiter>, priority: Priority): boolean {
-  for (const waiter of waiters) if (waiter.priority === priority) return true;
-  return false;
 }
 
 function overlaps(a: ByteRange, b: ByteRange): boolean {
@@ -190,17 +149,8 @@ function mergeTouching(ranges: readonly ByteRange[]): ByteRange[] {
 }
 
 /** A copy of the range out of the flights that cover it. */
-async function collect(
-  flights: readonly Flight[],
-  range: ByteRange,
-): Promise<Required<Omit<ReadBytes, 'kept'>>> {
-  const parts = await Promise.all(flights.map(({ reading }) => reading));
-  const bytes = Buffer.allocUnsafe(range.end - range.start);
-  for (const [index, { range: own }] of flights.entries()) {
-    const start = Math.max(own.start, range.start);
-    const end = Math.min(own.end, range.end);
-    parts[index]?.bytes.copy(bytes, start - range.start, start - own.start, end - own.start);
-  }
-  const sources = new Set(parts.flatMap((part) => [...(part.sources ?? [])]));
-  return { bytes, sources };
+function collect(flights: readonly Flight[], range: ByteRange): Buffer {
+  const bytes = Buffer.allocUnsafe(rangeBytes(range));
+  for (const flight of flights) flight.copyTo(bytes, range.start);
+  return bytes;
 }

@@ -43,6 +43,8 @@ export type FetchCall = {
   readonly priority: () => Priority;
   /** The bytes that count; they stay as they are until what it returns resolves. */
   readonly onBytes: RangeFetchInput['onBytes'];
+  /** Filled and told of as the bytes of the origin come: see `RangeFetchInput`. */
+  readonly memory?: RangeFetchInput['memory'];
   /** Of the origin's reads. */
   readonly onFetched?: BlobReadOptions['onFetched'];
 };
@@ -182,7 +184,7 @@ export class SwarmFetches {
     return mode === 'believing' ? this.#homesView : this.#view;
   }
 
-  #inputOf({ mode, origin, onBytes, onFetched }: FetchCall): RangeFetchInput {
+  #inputOf({ mode, origin, memory, onBytes, onFetched }: FetchCall): RangeFetchInput {
     const { blobId, sizeBytes, bans, wires, window, counts, nowMs } = this.#input;
     const fetched = onFetched === undefined ? {} : { onFetched };
     return {
@@ -197,6 +199,7 @@ export class SwarmFetches {
         const reading = { ...options, ...fetched };
         return origin.read({ blobId, sizeBytes }, range.start, rangeBytes(range), reading);
       },
+      memory,
       failureOf,
       onBytes,
       // One that is still being dialled is asked again as soon as its wire is open.

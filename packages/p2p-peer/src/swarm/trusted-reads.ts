@@ -9,8 +9,9 @@ import type { PeerId } from '../identity/peer-id.ts';
 import { HOME_FETCH_BYTES_MAX, PIECE_BYTES, PIECE_HASHES_TIMEOUT_MS } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
+import type { FlightCall, FlightEnd } from './flight.ts';
 import { Senders } from './senders.ts';
-import { type ReadBytes, SharedReads } from './shared-reads.ts';
+import { SharedReads } from './shared-reads.ts';
 import type { FetchMode, SwarmFetches } from './swarm-fetches.ts';
 import type { SwarmWires } from './swarm-wires.ts';
 
@@ -30,8 +31,9 @@ export type TrustedReadsInput = {
   readonly origin: BlobSource;
 };
 
-type Call = { readonly signal: AbortSignal; readonly priority: () => Priority };
-type PieceCall = Call & {
+type PieceCall = {
+  readonly signal: AbortSignal;
+  readonly priority: () => Priority;
   /** Where it came from is put in. */
   readonly sources: Set<string>;
 };
@@ -65,14 +67,18 @@ export class TrustedReads {
     return bytes.subarray(range.start - pieces.start, range.end - pieces.start);
   }
 
-  async #readPieces(range: ByteRange, call: Call): Promise<ReadBytes> {
-    await this.#askHashes(range, call.signal);
-    const sources = new Set<string>();
-    const pieces = piecesOf(range);
-    const read = await Promise.all(
-      pieces.map((piece) => this.#readPiece(piece, { ...call, sources })),
-    );
-    return { bytes: Buffer.concat(read), sources };
+  /** Whoever waits for one of them has it before the others have come. */
+  async #readPieces(range: ByteRange, call: FlightCall): Promise<FlightEnd> {
+    const { signal, priority, memory, onHere } = call;
+    await this.#askHashes(range, signal);
+    const read = async (piece: ByteRange) => {
+      const sources = new Set<string>();
+      const bytes = await this.#readPiece(piece, { signal, priority, sources });
+      bytes.copy(memory, piece.start - range.start);
+      onHere(piece, sources);
+    };
+    await Promise.all(piecesOf(range).map(read));
+    return {};
   }
 
   async #readPiece(piece: ByteRange, call: PieceCall): Promise<Buffer> {

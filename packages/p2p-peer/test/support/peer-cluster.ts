@@ -45,7 +45,12 @@ export class CountingOrigin implements BlobSource {
     return real.reduce((sum, { length }) => sum + length, 0);
   }
 
-  async read(blob: BlobKey, offset: number, length: number, options: BlobReadOptions = {}) {
+  async read(
+    blob: BlobKey,
+    offset: number,
+    length: number,
+    options: BlobReadOptions = {},
+  ): Promise<Buffer> {
     if (this.isDown) throw new Error('the origin is down');
     this.reads.push({ offset, length });
     if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
@@ -81,6 +86,8 @@ export class PeerCluster {
   publicOrigin: PublicOrigin | undefined;
   /** Told of blocks that come to hosts that are started from now on. */
   onBlock: (block: TimedBlock) => void = () => undefined;
+  /** Homes keep what the origin gives. */
+  isBelieved = true;
   /** How hosts carry out orders to preheat. */
   warm: WarmImage = () => Promise.reject(new Error('no images here'));
 
@@ -122,7 +129,7 @@ export class PeerCluster {
       {
         originOf: (repository) => ({
           origin: originOf(this.origin, repository),
-          isBelieved: true,
+          isBelieved: this.isBelieved,
         }),
         pool: this.#pool,
         publicOrigin: this.publicOrigin,
