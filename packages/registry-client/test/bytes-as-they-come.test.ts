@@ -1,8 +1,10 @@
 /** A range is told as it comes: before all of it is there, each byte once, right ones only. */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { parseReference, sha256Digest } from '@shoal/oci';
-import { type ImageStore, openSource } from '@shoal/registry-client';
-import { noiseBytes, serveOnLoopback, until } from '@shoal/test-kit';
+import { createRegistryClient, type ImageStore, openSource } from '@shoal/registry-client';
+import { noiseBytes, serveOnLoopback, temporaryDirectory, until } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 
 const content = noiseBytes(2_000_000, 5);
@@ -126,4 +128,41 @@ t.test('after an abort nothing is told', async (t) => {
   response.end(content.subarray(OFFSET + FIRST, OFFSET + LENGTH));
   await new Promise((resolve) => setTimeout(resolve, 20));
   t.equal(told.calls, calls);
+});
+
+t.test('where another server is asked, its bytes are told from the start again', async (t) => {
+  const answered = async (answer: (asked: Asked) => void) => {
+    const server = createServer(({ headers: { range } }, response) => {
+      const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? [];
+      answer({ start: Number(first), end: Number(last) + 1, response });
+    });
+    return await serveOnLoopback(t, server);
+  };
+  const mirror = await answered((asked) => {
+    head(asked);
+    const begun = content.subarray(asked.start, asked.start + FIRST);
+    asked.response.write(begun, () => asked.response.destroy());
+  });
+  const upstream = await answered((asked) => {
+    head(asked);
+    asked.response.end(content.subarray(asked.start, asked.end));
+  });
+  const root = temporaryDirectory(t);
+  mkdirSync(join(root, 'images.example_5000_'));
+  writeFileSync(
+    join(root, 'images.example_5000_', 'hosts.toml'),
+    `server = "http://${upstream}"\n[host."http://${mirror}"]`,
+  );
+  await using client = createRegistryClient({
+    ...{ hostsDirectories: [root], credentialSources: [], retry: { attemptsMax: 1 } },
+  });
+  const reference = parseReference('images.example:5000/a/b:v1');
+  if (reference.kind !== 'registry') throw new Error('no registry');
+  await using source = await client.openSource(reference);
+  const offsets: number[] = [];
+  const range = await source.readBlobRange(layer, OFFSET, LENGTH, {
+    onBytes: (offset) => offsets.push(offset),
+  });
+  t.ok(range.equals(content.subarray(OFFSET, OFFSET + LENGTH)));
+  t.equal(offsets.filter((offset) => offset === OFFSET).length, 2);
 });
