@@ -3,7 +3,8 @@ import t from 'tap';
 import { PeerCounts } from '../src/peer-counts.ts';
 import type { ByteRange } from '../src/ranges/byte-range.ts';
 import type { SwarmView } from '../src/select/read-action.ts';
-import { type OriginReadOptions, RangeFetch } from '../src/swarm/range-fetch.ts';
+import { RangeFetch } from '../src/swarm/range-fetch.ts';
+import type { OriginReadOptions } from '../src/swarm/range-fetch-input.ts';
 
 const RANGE = { start: 1000, end: 2000 };
 const ALONE: SwarmView = {

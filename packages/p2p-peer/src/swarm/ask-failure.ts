@@ -1,6 +1,6 @@
 /** What it means for a read that asking a peer has failed. The only place that says so. */
 import { errorCode } from '@shoal/errors';
-import type { AskFailure } from './range-fetch.ts';
+import type { AskFailure } from './range-fetch-input.ts';
 
 /** It lives, and does not answer this. */
 const BUSY: AskFailure = { kind: 'refused', reason: 'busy' };

@@ -6,7 +6,7 @@ import type { Verdict } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Deposit } from '../store/deposit.ts';
-import type { Sender } from './range-fetch.ts';
+import type { Sender } from './range-fetch-input.ts';
 import { Senders } from './senders.ts';
 
 export type JudgedReadInput = {

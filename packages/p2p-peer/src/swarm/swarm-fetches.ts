@@ -16,7 +16,8 @@ import { READ_POLICY } from '../select/read-policy.ts';
 import type { BlockRequestOptions } from '../wire/blob-wire.ts';
 import { failureOf } from './ask-failure.ts';
 import { patienceTimes } from './busy-host.ts';
-import { RangeFetch, type RangeFetchInput } from './range-fetch.ts';
+import { RangeFetch } from './range-fetch.ts';
+import type { RangeFetchInput } from './range-fetch-input.ts';
 import type { SwarmWires } from './swarm-wires.ts';
 
 export type SwarmFetchesInput = {
