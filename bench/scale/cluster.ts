@@ -74,7 +74,10 @@ export const HANDSHAKE_MS = 1;
 export const VERIFY_MS = 1;
 /** What is held is told to neighbours so much later, many pieces in one message. */
 export const HAVE_DELAY_MS = 5;
-export const DIAL_DEADLINE_MS = 250;
+/** Who does not answer a dial counts as gone then (`DIAL_TIMEOUT_MS` of the product). */
+export const DIAL_DEADLINE_MS = 1000;
+/** A reader bears the silence of one that is being dialled from then on, long before. */
+export const DIAL_PATIENCE_MS = 40;
 export const HANDSHAKE_DEADLINE_MS = 500;
 /** Trackers notice that a host is gone. */
 export const TRACKER_FORGETS_MS = 10_000;

@@ -9,7 +9,7 @@ import {
   PIECE_BYTES,
   type SwarmView,
 } from '@shoal/p2p-peer/select';
-import { HAVE_DELAY_MS, ONE_WAY_MS } from './cluster.ts';
+import { DIAL_PATIENCE_MS, HAVE_DELAY_MS, ONE_WAY_MS } from './cluster.ts';
 import { PieceBits } from './piece-bits.ts';
 import { Reading } from './reading.ts';
 import { Serving } from './serving.ts';
@@ -114,10 +114,13 @@ export class SimHost implements SwarmView {
   heardAtMs(peer: PeerId): number {
     const wire = this.wires.known(peer);
     if (wire === undefined) return Number.NEGATIVE_INFINITY;
-    // Dialling has deadlines of its own.
-    if (wire.state === 'dialing') return this.nowMs;
     const { other } = wire;
-    if (!other.isAlive || !this.world.canReach(this, other)) return wire.heardAtMs;
+    const isThere = other.isAlive && this.world.canReach(this, other);
+    // Whose kernel has answered is there, and busy: the handshake has a deadline of its own.
+    if (wire.state === 'dialing') {
+      return isThere ? this.nowMs : Math.min(this.nowMs, wire.dialledAtMs + DIAL_PATIENCE_MS);
+    }
+    if (!isThere) return wire.heardAtMs;
     const blockMs = other.serving.isSending ? BLOCK_BYTES_MAX / other.traits.bytesPerMs : 0;
     return Math.max(wire.heardAtMs, this.nowMs - 50 - wire.oneWayMs - blockMs);
   }

@@ -28,6 +28,7 @@ export class SimWire implements Candidate {
   readonly latency: LatencyEstimate;
   state: WireState = 'none';
   outstandingBytes = 0;
+  dialledAtMs = 0;
   connectedAtMs = 0;
   usefulAtMs = 0;
   /** When bytes came last. */

@@ -54,6 +54,7 @@ export class Wires {
     wire.state = 'dialing';
     const { world, nowMs } = this.#host;
     const { other, oneWayMs } = wire;
+    wire.dialledAtMs = nowMs;
     if (!other.isAlive || !world.canReach(this.#host, other)) {
       const isRefused = !other.isAlive && !other.hasDiedSilently;
       const delayMs = isRefused ? 2 * oneWayMs : DIAL_DEADLINE_MS;
