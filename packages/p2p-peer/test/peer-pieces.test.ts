@@ -57,6 +57,30 @@ t.test('a part of a piece brings the piece, from its home, once for all', async 
   t.equal(origin.bytes, bytes.length, 'each byte once');
 });
 
+t.test('whoever watches hears of each block, of what others asked for too', async (t) => {
+  const origin = openOrigin();
+  const cluster = await PeerCluster.open(t, origin);
+  const seed = await cluster.start('seed-1', 'seed');
+  const host = await cluster.start('a', 'peer', { seeds: [seed.facts] });
+  await whenReady(seed, host);
+  const source = host.peer.source(origin, REPOSITORY, 'believing');
+  const signs = [0, 0, 0];
+  const read = (reader: number, offset: number) =>
+    source.read(key, offset, 100, {
+      onProgress: () => {
+        signs[reader] = (signs[reader] ?? 0) + 1;
+      },
+    });
+  await Promise.all([read(0, 0), read(1, 500_000), read(2, PIECE_BYTES)]);
+  t.ok(
+    signs.every((count) => count > 1),
+    signs.join(' '),
+  );
+  t.equal(signs[0], signs[1], 'the same piece');
+  await read(0, 0);
+  t.equal(signs[0], signs[1], 'of what is held there is nothing to tell');
+});
+
 t.test('without seeds and peers it comes from the origin, in whole pieces', async (t) => {
   const origin = openOrigin();
   const cluster = await PeerCluster.open(t, origin);

@@ -25,6 +25,20 @@ export const CONNECT_TIMEOUT_MS = 2_500;
 export const DOCUMENT_TIMEOUT_MS = 20_000;
 /** The first bytes of a blob, or an error. */
 export const FIRST_BYTES_TIMEOUT_MS = 10_000;
+/**
+ * The first bytes of a blob from what lies before the registry (peers); then the registry is asked beside
+ * it. Half of the second in which a runtime is to have them; peers that are well take some 50 ms, one that
+ * has died among them 300.
+ */
+export const SHARED_FIRST_MS = 500;
+/** The same for other parts, from one sign to the next: bytes over a slow link are signs. */
+export const SHARED_SILENT_MS = 500;
+/** Silence of that source after which an error of the registry stands: peers may have what it does not give. */
+export const SHARED_AFTER_FAILURE_MS = 2_000;
+/** A source that was silent until the registry had answered is not asked for so long, then twice as long... */
+export const SHARED_REST_MS = 1_000;
+/** ... and at most so long: trying it costs one part of a blob SHARED_SILENT_MS. */
+export const SHARED_REST_MS_MAX = 30_000;
 /** Silence of an upstream in the middle of a blob. */
 export const BLOB_SILENT_MS = 30_000;
 /** An upstream that let a request run into its time limit rests so long: others fail at once. */

@@ -11,7 +11,7 @@ import { Reply } from './answer/reply.ts';
 import { BlobReads } from './blobs/blob-reads.ts';
 import { BlobSender } from './blobs/blob-sender.ts';
 import { ReadSizes } from './blobs/read-sizes.ts';
-import { type BlobSourceFactory, SourceShelf } from './blobs/source-shelf.ts';
+import { type BlobSourceFactory, type OriginShape, SourceShelf } from './blobs/source-shelf.ts';
 import { ManifestCache } from './cache/manifest-cache.ts';
 import type { Clock } from './clock.ts';
 import { ClientGoneError } from './errors.ts';
@@ -42,6 +42,8 @@ export type RegistryProxyOptions = {
   readonly manifestBytesMax?: number | undefined;
   /** What blobs are asked of before their registry. @default nothing */
   readonly blobSource?: BlobSourceFactory | undefined;
+  /** What every read of a blob from its registry goes through. @default nothing */
+  readonly shapeOrigin?: OriginShape | undefined;
   /** Told of every request once it is answered. */
   readonly onRequest?: ((event: ProxyEvent) => void) | undefined;
   /** @default `performance.now()` */
@@ -68,7 +70,7 @@ export class RegistryProxy implements AsyncDisposable {
     const upstreams = options.upstreams.map((upstream) => new Upstream(upstream, this.#id, clock));
     this.#router = new Router(upstreams, options.standard);
     this.#manifests = manifests;
-    this.#shelf = new SourceShelf(options.blobSource);
+    this.#shelf = new SourceShelf(options, clock);
     this.#reads = new BlobReads(this.#shelf);
     const sender = new BlobSender({ reads: this.#reads, sizes: new ReadSizes() }, this.#codecs);
     this.#routes = new Routes(openMemories(manifests, clock), sender, upstreams.length);

@@ -232,7 +232,7 @@ t.test('equal reads are one', async (t) => {
     ...{ accept: undefined, userAgent: '', range: undefined, ifRange: undefined },
     ...{ ifNoneMatch: undefined, via: {} },
   });
-  const shelf = new SourceShelf(factory);
+  const shelf = new SourceShelf({ blobSource: factory }, () => 0);
   const blobReads = new BlobReads(shelf);
   const { promise, resolve } = Promise.withResolvers<void>();
   gate.passes = promise;

@@ -39,6 +39,11 @@ export type BlobReadOptions = {
   /** Told once for each range that really crossed a wire: which source, how many bytes. */
   readonly onFetched?: (sourceName: string, bytes: number) => void;
   /**
+   * Told whenever something of the range has come, whatever it may turn out to be: whoever watches a
+   * read hears that it goes on. Sources that read in one piece have nothing to tell.
+   */
+  readonly onProgress?: () => void;
+  /**
    * Of a reader that verifies. A source that keeps what it reads, or knows who sent it, leaves a
    * listener here before it answers; it hears later of each part that is verified, of no other.
    */

@@ -27,7 +27,7 @@ export type ServedProxy = AsyncDisposable & { readonly host: string };
 
 /** An address that is taken keeps no mount from being served: the log says it. */
 export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | undefined> {
-  const { config, root, dockerConfigDirectory, onRequest, log } = input;
+  const { config, root, dockerConfigDirectory, onRequest, limit, log } = input;
   if (config === undefined) return undefined;
   const { RegistryProxy } = await import('@shoal/registry-proxy');
   const { host, port } = parseHostPort(config.listen);
@@ -38,6 +38,7 @@ export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | 
       upstreams: config.upstreams.map((upstream) => ({ ...upstream, client })),
       manifestDirectory: join(root, 'manifests'),
       blobSource: blobSourceOf(input),
+      shapeOrigin: limit === undefined ? undefined : (origin) => limit.over(origin),
       onRequest: (event) => {
         onRequest(event);
         if (event.error === undefined) return;
@@ -52,14 +53,9 @@ export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | 
   }
 }
 
-/** Undefined where neither is there: then the mirror may have the rest of a blob in one transfer. */
-function blobSourceOf({
-  peer,
-  limit,
-}: Pick<ServeProxyInput, 'peer' | 'limit'>): BlobSourceFactory | undefined {
-  if (peer === undefined && limit === undefined) return undefined;
-  return ({ upstream, repository, origin }) => {
-    const shaped = limit?.over(origin) ?? origin;
-    return peer?.source(shaped, `${upstream}/${repository}`, 'believing') ?? shaped;
-  };
+/** Undefined without peers: where there is no limit either, the rest of a blob may come in one transfer. */
+function blobSourceOf({ peer }: Pick<ServeProxyInput, 'peer'>): BlobSourceFactory | undefined {
+  if (peer === undefined) return undefined;
+  return ({ upstream, repository, origin }) =>
+    peer.source(origin, `${upstream}/${repository}`, 'believing');
 }

@@ -38,9 +38,13 @@ type PieceCall = {
   readonly sources: Set<string>;
 };
 
+/** Somebody who hears that his read goes on. */
+type Watcher = { readonly pieces: ByteRange; readonly onProgress: () => void };
+
 export class TrustedReads {
   readonly #input: TrustedReadsInput;
   readonly #shared: SharedReads;
+  readonly #watchers = new Set<Watcher>();
 
   constructor(input: TrustedReadsInput) {
     this.#input = input;
@@ -53,18 +57,40 @@ export class TrustedReads {
   /** Right as far as homes and the origin are believed. */
   async read(range: ByteRange, options: BlobReadOptions): Promise<Buffer> {
     const pieces = wholePieces(range, this.#input.stored.sizeBytes);
-    const { signal } = options;
-    const bytes = await this.#shared.read(pieces, {
-      ...{ signal, priority: priorityOf(options) },
-      onSources: (sources) => {
-        for (const name of sources) options.onFetched?.(name, rangeBytes(range));
-      },
-    });
+    const bytes = await this.#watched(pieces, options, () =>
+      this.#shared.read(pieces, {
+        ...{ signal: options.signal, priority: priorityOf(options) },
+        onSources: (sources) => {
+          for (const name of sources) options.onFetched?.(name, rangeBytes(range));
+        },
+      }),
+    );
     // The whole may turn out to be another than its digest says: then nothing of it is held.
     options.onVerdict?.((offset, length, verdict) => {
       if (verdict === 'wrong') this.#input.stored.refute(offset, length);
     });
     return bytes.subarray(range.start - pieces.start, range.end - pieces.start);
+  }
+
+  async #watched<Value>(
+    pieces: ByteRange,
+    { onProgress }: BlobReadOptions,
+    read: () => Promise<Value>,
+  ): Promise<Value> {
+    if (onProgress === undefined) return await read();
+    const watcher = { pieces, onProgress };
+    this.#watchers.add(watcher);
+    try {
+      return await read();
+    } finally {
+      this.#watchers.delete(watcher);
+    }
+  }
+
+  #tellProgress({ start, end }: ByteRange): void {
+    for (const { pieces, onProgress } of this.#watchers) {
+      if (pieces.start < end && start < pieces.end) onProgress();
+    }
   }
 
   /** Whoever waits for one of them has it before the others have come. */
@@ -133,6 +159,7 @@ export class TrustedReads {
         const name = sender === 'origin' ? origin.name : nameOf(sender);
         sources.add(name);
         onFetched(name, rangeBytes(part), priority());
+        this.#tellProgress(part);
       },
     });
   }

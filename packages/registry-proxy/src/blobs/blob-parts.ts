@@ -15,7 +15,8 @@ export async function* blobParts(
 ): AsyncGenerator<BlobPart, undefined, void> {
   const startRead = (offset: number): Promise<BlobPart> => {
     const length = sizes.next(offset, end, offset - start);
-    const part = reads.read(request, blob, { offset, length }, signal);
+    const span = { offset, length, isFirst: offset === start };
+    const part = reads.read(request, blob, span, signal);
     // It may fail while the part before it is being sent, or after everybody has gone.
     part.catch(() => undefined);
     return part;

@@ -1,15 +1,16 @@
 /**
  * Reads parts of blobs, each part once for however many want it at the same moment. When what lies
- * before the registry fails, the registry is asked itself.
+ * before the registry fails, or gives nothing for too long, the registry is asked itself.
  */
-import type { BlobReadOptions, VerdictListener } from '@shoal/blob-store';
+import type { BlobKey, BlobReadOptions, VerdictListener } from '@shoal/blob-store';
 import { blobIdOfDigest, type Digest, digestAlgorithm } from '@shoal/oci';
 import type { ByteOrigin } from '../answer/reply.ts';
 import { Flights } from '../cache/flights.ts';
 import { IN_PARTS_BYTES } from '../limits.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
+import { HedgedRead, PATIENCE, type Patience } from './hedged-read.ts';
 import { ORIGIN_NAME } from './origin-source.ts';
-import type { OpenSource, SourceShelf } from './source-shelf.ts';
+import type { OpenSource, SharedSource, SourceShelf } from './source-shelf.ts';
 
 export type Blob = { readonly digest: Digest; readonly size: number };
 
@@ -22,16 +23,24 @@ export type BlobPart = {
   readonly listeners: readonly VerdictListener[];
 };
 
-type Span = { readonly offset: number; readonly length: number };
+type Span = {
+  readonly offset: number;
+  readonly length: number;
+  /** Nothing of the answer is there before it. @default false */
+  readonly isFirst?: boolean;
+};
 
 export class BlobReads {
   readonly #shelf: SourceShelf;
+  readonly #patience: Patience;
   readonly #flights = new Flights<BlobPart>();
   /** How many read the parts of a blob at this moment. */
   readonly #readers = new Map<string, number>();
 
-  constructor(shelf: SourceShelf) {
+  /** @param patience with what lies before the registry. @default PATIENCE */
+  constructor(shelf: SourceShelf, patience: Patience = PATIENCE) {
     this.#shelf = shelf;
+    this.#patience = patience;
   }
 
   /** Ranges that are being read at this moment. */
@@ -43,8 +52,45 @@ export class BlobReads {
     const { upstream, repository } = request;
     const key = `${upstream.name} ${repository} ${blob.digest} ${span.offset} ${span.length}`;
     return this.#flights.run(key, signal, (shared) =>
-      this.#shelf.use(request, (source) => readPart(source, blob, span, shared)),
+      this.#shelf.use(request, (source) => this.#readPart(source, blob, span, shared)),
     );
+  }
+
+  #readPart(
+    { shared, origin, registry }: OpenSource,
+    blob: Blob,
+    span: Span,
+    signal: AbortSignal,
+  ): Promise<BlobPart> {
+    const { offset, length } = span;
+    if (digestAlgorithm(blob.digest) !== 'sha256') {
+      return readFrom((options) => registry.readDigest(blob, span, options), offset, signal);
+    }
+    const key = { blobId: blobIdOfDigest(blob.digest), sizeBytes: blob.size };
+    const direct = (until: AbortSignal) =>
+      readFrom((options) => origin.read(key, offset, length, options), offset, until);
+    if (shared === undefined) return direct(signal);
+    return this.#readShared(shared, key, span, direct, signal);
+  }
+
+  async #readShared(
+    { source, origin, rest }: SharedSource,
+    key: BlobKey,
+    { offset, length, isFirst = false }: Span,
+    direct: (signal: AbortSignal) => Promise<BlobPart>,
+    signal: AbortSignal,
+  ): Promise<BlobPart> {
+    const read = new HedgedRead<BlobPart>({
+      shared: (until, onSign) =>
+        readFrom((options) => source.read(key, offset, length, options), offset, until, onSign),
+      direct,
+      isAtRegistry: () => origin.isReading(key.blobId, { start: offset, end: offset + length }),
+      ...{ isFirst, isResting: rest.isResting, patience: this.#patience },
+    });
+    const { value, winner, wasSilent } = await read.run(signal);
+    if (winner === 'shared') rest.noteAnswer();
+    else if (wasSilent) rest.noteSilence();
+    return value;
   }
 
   /** The registry answers a range with the whole blob, and nothing else is asked. */
@@ -81,44 +127,34 @@ export class BlobReads {
     offset: number,
     signal: AbortSignal,
   ): AsyncGenerator<BlobPart, void, void> {
-    const { origin } = await this.#shelf.use(request, async (source) => source);
+    const { registry } = await this.#shelf.use(request, async (source) => source);
     let position = offset;
-    for await (const bytes of origin.readFrom(blob.digest, blob.size, offset, signal)) {
+    for await (const bytes of registry.readFrom(blob.digest, blob.size, offset, signal)) {
       yield { offset: position, bytes, origin: 'origin', listeners: [] };
       position += bytes.byteLength;
     }
   }
 }
 
-async function readPart(
-  { source, origin }: OpenSource,
-  blob: Blob,
-  span: Span,
+/** One try of one source: what it tells is of the bytes that it gives. */
+async function readFrom(
+  read: (options: BlobReadOptions) => Promise<Buffer>,
+  offset: number,
   signal: AbortSignal,
+  onSign: () => void = () => undefined,
 ): Promise<BlobPart> {
   const sources = new Set<string>();
   const listeners: VerdictListener[] = [];
-  const options: BlobReadOptions = {
+  const bytes = await read({
     signal,
-    onFetched: (name) => sources.add(name),
+    onProgress: onSign,
+    onFetched: (name) => {
+      sources.add(name);
+      onSign();
+    },
     onVerdict: (listener) => listeners.push(listener),
-  };
-  const direct = () => origin.readDigest(blob, span, options);
-  const bytes =
-    source === origin || digestAlgorithm(blob.digest) !== 'sha256'
-      ? await direct()
-      : await source
-          .read(
-            { blobId: blobIdOfDigest(blob.digest), sizeBytes: blob.size },
-            span.offset,
-            span.length,
-            options,
-          )
-          .catch((error: unknown) => {
-            if (signal.aborted) throw error;
-            return direct();
-          });
-  return { offset: span.offset, bytes, origin: originIn(sources), listeners };
+  });
+  return { offset, bytes, origin: originIn(sources), listeners };
 }
 
 function originIn(sources: ReadonlySet<string>): ByteOrigin {

@@ -4,9 +4,12 @@
  */
 import type { BlobSource } from '@shoal/blob-store';
 import { LRUCache } from 'lru-cache';
+import type { Clock } from '../clock.ts';
 import { SOURCES_MAX } from '../limits.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
 import { OriginSource } from './origin-source.ts';
+import { SourceRest } from './source-rest.ts';
+import { WatchedOrigin } from './watched-origin.ts';
 
 /** What a source is for. */
 export type BlobSourceRequest = {
@@ -19,18 +22,41 @@ export type BlobSourceRequest = {
   readonly origin: BlobSource;
 };
 
-/** Puts something before the registry. What it answers is not asked of the registry. */
+/**
+ * Puts something before the registry. What it answers in time is not asked of the registry. Reads that
+ * are cancelled may still be ending when it is closed.
+ */
 export type BlobSourceFactory = (request: BlobSourceRequest) => BlobSource;
 
-export type OpenSource = {
+/** What every read of a registry goes through: a limit that the host has. */
+export type OriginShape = (origin: BlobSource) => BlobSource;
+
+export type SourceFactories = {
+  readonly blobSource?: BlobSourceFactory | undefined;
+  readonly shapeOrigin?: OriginShape | undefined;
+};
+
+/** What lies before the registry. */
+export type SharedSource = {
   readonly source: BlobSource;
-  readonly origin: OriginSource;
+  /** Its own way to the registry. */
+  readonly origin: WatchedOrigin;
+  readonly rest: SourceRest;
+};
+
+export type OpenSource = {
+  readonly shared: SharedSource | undefined;
+  /** The registry, within the limits of the host. */
+  readonly origin: BlobSource;
+  /** The same without them, for digests that are no blob ids, and whole transfers. */
+  readonly registry: OriginSource;
 };
 
 type Entry = OpenSource & { users: number; isDiscarded: boolean };
 
 export class SourceShelf {
-  readonly #factory: BlobSourceFactory | undefined;
+  readonly #factories: SourceFactories;
+  readonly #clock: Clock;
   readonly #closing = new Set<Promise<void>>();
   readonly #entries = new LRUCache<string, Entry>({
     max: SOURCES_MAX,
@@ -40,13 +66,15 @@ export class SourceShelf {
     },
   });
 
-  constructor(factory: BlobSourceFactory | undefined) {
-    this.#factory = factory;
+  constructor(factories: SourceFactories, clock: Clock) {
+    this.#factories = factories;
+    this.#clock = clock;
   }
 
-  /** Something other than the registry may have blobs. */
+  /** Something other than the registry may have blobs, or says how they are read. */
   get hasFactory(): boolean {
-    return this.#factory !== undefined;
+    const { blobSource, shapeOrigin } = this.#factories;
+    return blobSource !== undefined || shapeOrigin !== undefined;
   }
 
   async use<Value>(
@@ -66,16 +94,21 @@ export class SourceShelf {
   }
 
   #open({ upstream, repository, caller }: ProxyRequest): Entry {
-    const origin = new OriginSource(upstream, repository, caller);
+    const { blobSource, shapeOrigin } = this.#factories;
+    const registry = new OriginSource(upstream, repository, caller);
+    const origin = shapeOrigin?.(registry) ?? registry;
+    const watched = new WatchedOrigin(origin);
     const authorization = caller.kind === 'client' ? caller.authorization : undefined;
-    const source =
-      this.#factory?.({ upstream: upstream.name, repository, authorization, origin }) ?? origin;
-    return { source, origin, users: 0, isDiscarded: false };
+    const request = { upstream: upstream.name, repository, authorization, origin: watched };
+    const source = blobSource?.(request);
+    const rest = new SourceRest(this.#clock);
+    const shared = source === undefined ? undefined : { source, origin: watched, rest };
+    return { shared, origin, registry, users: 0, isDiscarded: false };
   }
 
   #closeUnused(entry: Entry): void {
     if (!entry.isDiscarded || entry.users > 0) return;
-    const closing = entry.source.close().catch(() => undefined);
+    const closing = closeSources(entry);
     this.#closing.add(closing);
     void closing.finally(() => this.#closing.delete(closing));
   }
@@ -85,4 +118,9 @@ export class SourceShelf {
     this.#entries.clear();
     await Promise.all(this.#closing);
   }
+}
+
+async function closeSources({ shared, origin }: OpenSource): Promise<void> {
+  await shared?.source.close().catch(() => undefined);
+  await origin.close().catch(() => undefined);
 }
