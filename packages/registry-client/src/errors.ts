@@ -49,14 +49,20 @@ export class SlowServerError extends ExchangeError {
 export class StatusError extends ExchangeError {
   override readonly code = 'ERR_REGISTRY_CLIENT_STATUS';
   readonly status: number;
+  /** Whoever asks has waited for the server as long as he is willing to: nothing was sent. */
+  readonly wasWaitedFor: boolean;
 
   constructor(
     message: string,
     status: number,
-    options: ShoalErrorOptions & { retryAfterMs?: number | undefined },
+    options: ShoalErrorOptions & {
+      readonly retryAfterMs?: number | undefined;
+      readonly wasWaitedFor?: boolean | undefined;
+    },
   ) {
     super(message, options);
     this.status = status;
+    this.wasWaitedFor = options.wasWaitedFor ?? false;
   }
 }
 

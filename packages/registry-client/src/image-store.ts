@@ -6,7 +6,11 @@
 import type { Readable } from 'node:stream';
 import type { Descriptor, Digest, RegistryReference } from '@shoal/oci';
 
-export type CallOptions = { readonly signal?: AbortSignal | undefined };
+export type CallOptions = {
+  readonly signal?: AbortSignal | undefined;
+  /** Of reads that wait for the same server, the lowest goes first; may change meanwhile. @default 0 */
+  readonly rank?: (() => number) | undefined;
+};
 
 /**
  * Told of bytes as they come, by their place in what is read: in ascending order, and from the start again

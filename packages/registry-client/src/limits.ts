@@ -71,6 +71,20 @@ export const UPLOAD_CHUNK_BYTES_MAX = 64 << 20;
 export const TRANSFER_RATE_MIN = 1024;
 /** Connections to one host: enough to fill a link, few enough not to look like an attack. */
 export const CONNECTIONS_PER_HOST_MAX = 32;
+/**
+ * Requests for blobs that wait for the answer of one server, of the whole process: as many as connections,
+ * so that none waits behind others where a server's wish for silence does not reach it.
+ */
+export const REQUESTS_UNANSWERED_MAX = 32;
+/**
+ * Longest silence towards a server that asks for it (`Retry-After`), for those who did not hear it
+ * themselves: one request then finds out whether it is meant so. What a reader of a mount is willing to wait.
+ */
+export const SERVER_PAUSE_MS_MAX = 10_000;
+/** A server that has asked for silence, and that nobody has asked for anything since, is as new then. */
+export const SERVER_IDLE_MS = 60_000;
+/** Servers whose requests are counted; redirects may name any. */
+export const SERVERS_REMEMBERED_MAX = 1024;
 /** Tries when nobody listens: with the waits between them below two seconds in all. */
 export const UNREACHABLE_ATTEMPTS_MAX = 3;
 /** Tries when a server says nothing, or nearly: each of them takes a whole timeout. */

@@ -1,8 +1,8 @@
 /** How long to wait before the next try, and when not to try at all. */
 import t from 'tap';
 import { NotFoundError, StatusError, TransferError, UnreachableError } from '../src/errors.ts';
-import { retryAfterMs } from '../src/http/failure.ts';
 import { delayAfter, resolveRetryOptions, withRetry } from '../src/http/retry.ts';
+import { retryAfterMs } from '../src/http/retry-after.ts';
 
 const broken = new TransferError('broken', { retryable: true });
 const limited = (waitMs: number) =>
@@ -31,6 +31,8 @@ t.test('Retry-After counts, within reason', async (t) => {
   t.equal(delayAfter(limited(5000), 1, policy), 5000);
   t.equal(delayAfter(limited(1), 1, policy), 200);
   t.equal(delayAfter(limited(61_000), 1, policy), undefined);
+  const waited = new StatusError('limited', 429, { retryable: true, wasWaitedFor: true });
+  t.equal(delayAfter(waited, 1, policy), undefined, 'all who ask have waited together');
   const nowMs = Date.UTC(2026, 0, 1);
   const parse = (value: string) => retryAfterMs(new Map([['retry-after', value]]), nowMs);
   t.equal(parse('3'), 3000);

@@ -39,6 +39,11 @@ export const SHARED_AFTER_FAILURE_MS = 2_000;
 export const SHARED_REST_MS = 1_000;
 /** ... and at most so long: trying it costs one part of a blob SHARED_SILENT_MS. */
 export const SHARED_REST_MS_MAX = 30_000;
+/**
+ * A `Retry-After` of the registry that is waited for with a part of a blob: twice of it leaves some of the
+ * time for the first bytes. A longer one is the client's answer.
+ */
+export const RETRY_AFTER_MS_MAX = 4_000;
 /** Silence of an upstream in the middle of a blob. */
 export const BLOB_SILENT_MS = 30_000;
 /** An upstream that let a request run into its time limit rests so long: others fail at once. */

@@ -66,6 +66,11 @@ export function priorityOf({ priority = 'demand' }: BlobReadOptions): Priority {
   return typeof priority === 'function' ? priority() : priority;
 }
 
+/** The lowest goes first. */
+export function rankOf(priority: Priority): number {
+  return PRIORITIES.indexOf(priority);
+}
+
 export interface BlobSource {
   /** For messages and counters; no secrets. */
   readonly name: string;

@@ -4,7 +4,13 @@
 import type { BlobId, Descriptor } from '@shoal/oci';
 import { blobIdOfDigest, digestOfBlobId } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
-import type { BlobKey, BlobReadOptions, BlobSource } from './blob-source.ts';
+import {
+  type BlobKey,
+  type BlobReadOptions,
+  type BlobSource,
+  priorityOf,
+  rankOf,
+} from './blob-source.ts';
 
 const UNKNOWN_LAYER = 'application/octet-stream';
 
@@ -60,7 +66,9 @@ class RegistrySource implements BlobSource {
       // A size nobody told must not make a range look impossible.
       size: blob.sizeBytes ?? offset + length,
     };
-    const bytes = await this.#store.readBlobRange(descriptor, offset, length, { signal, onBytes });
+    const rank = () => rankOf(priorityOf(options));
+    const reading = { signal, rank, onBytes };
+    const bytes = await this.#store.readBlobRange(descriptor, offset, length, reading);
     onFetched?.(this.name, bytes.length);
     return bytes;
   }

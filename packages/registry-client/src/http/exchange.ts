@@ -3,6 +3,7 @@
  * layers above.
  */
 import { errorCode } from '@shoal/errors';
+import { allTurns } from './all-turns.ts';
 import type { Connections } from './connections.ts';
 import { requestFailure } from './failure.ts';
 import type { HttpOptions, RequestEvent } from './http-options.ts';
@@ -24,6 +25,19 @@ export class Exchange {
 
   /** Throws coded errors only, or the reason of an abort. `attempt` is for the wire log. */
   async send(request: HttpRequest, attempt: number): Promise<HttpAnswer> {
+    const { turn, url, signal } = request;
+    if (turn === undefined) return await this.#send(request, attempt);
+    const leave = await allTurns.enter(url.origin, turn, signal);
+    let answer: HttpAnswer | undefined;
+    try {
+      answer = await this.#send(request, attempt);
+      return answer;
+    } finally {
+      leave(answer);
+    }
+  }
+
+  async #send(request: HttpRequest, attempt: number): Promise<HttpAnswer> {
     const started = performance.now();
     try {
       const answer = await this.#dispatch(request);

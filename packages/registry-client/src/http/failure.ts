@@ -17,6 +17,7 @@ import {
   UnreachableError,
 } from '../errors.ts';
 import type { HttpHeaders } from './messages.ts';
+import { retryAfterMs } from './retry-after.ts';
 
 const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
@@ -176,15 +177,6 @@ function otherStatus({ where, status, headers }: FailedAnswer, said: string): St
           ? 'try again later or ask whoever runs the registry'
           : 'the registry refuses this request: ask whoever runs it',
   });
-}
-
-/** `Retry-After` in milliseconds: seconds or an HTTP date. */
-export function retryAfterMs(headers: HttpHeaders, nowMs: number): number | undefined {
-  const value = headers.get('retry-after');
-  if (value === undefined) return undefined;
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }
 
 /**

@@ -8,6 +8,16 @@ export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** Headers of an answer, names in lower case, several values joined by commas. */
 export type HttpHeaders = ReadonlyMap<string, string>;
 
+/** Whose request it is, among those that wait for one server. */
+export type Turn = {
+  /** Lowest first. May change while the request waits. */
+  readonly rank: () => number;
+  /** Longest wait for a server that wants silence; above that its last word is the answer. */
+  readonly waitMsMax: number;
+  /** Of the same rank, whoever has tried more often goes first. */
+  readonly attempt: number;
+};
+
 export type HttpRequest = {
   readonly method: HttpMethod;
   readonly url: URL;
@@ -16,6 +26,8 @@ export type HttpRequest = {
   readonly signal?: AbortSignal | undefined;
   /** Until the head of the answer. @default the client's */
   readonly headersTimeoutMs?: number | undefined;
+  /** Waits until the server wants requests. @default it is sent at once */
+  readonly turn?: Turn | undefined;
 };
 
 export type HttpAnswer = {

@@ -3,7 +3,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRetryable } from '@shoal/errors';
-import { ExchangeError, SilentServerError, SlowServerError, UnreachableError } from '../errors.ts';
+import {
+  ExchangeError,
+  SilentServerError,
+  SlowServerError,
+  StatusError,
+  UnreachableError,
+} from '../errors.ts';
 import {
   SILENT_ATTEMPTS_MAX,
   UNREACHABLE_ATTEMPTS_MAX,
@@ -37,7 +43,7 @@ export function delayAfter(
   attempt: number,
   policy: RetryPolicy,
 ): number | undefined {
-  if (!isRetryable(error)) return undefined;
+  if (!isRetryable(error) || (error instanceof StatusError && error.wasWaitedFor)) return undefined;
   const isUnreachable = error instanceof UnreachableError;
   if (attempt >= Math.min(policy.attemptsMax, attemptsMaxFor(error))) return undefined;
   const ceiling = isUnreachable ? UNREACHABLE_DELAY_MAX_MS : policy.delayMaxMs;

@@ -5,7 +5,7 @@
 import { orAbort } from '@shoal/concurrency';
 import type { Descriptor, Digest } from '@shoal/oci';
 import { discardBody } from '../http/body-pieces.ts';
-import type { HttpAnswer } from '../http/messages.ts';
+import type { HttpAnswer, Turn } from '../http/messages.ts';
 import { isRedirect, redirectTarget } from '../http/redirect.ts';
 import { BLOB_ROUNDS_MAX } from '../limits.ts';
 import { type BlobLocation, BlobLocations } from './blob-locations.ts';
@@ -16,6 +16,8 @@ export type BlobRequest = BodyRequest<Descriptor>;
 
 /** How asking the registry ended, for those who waited. */
 type Outcome = { readonly error: unknown } | 'redirected' | 'direct' | 'cancelled';
+
+const ANYBODY = () => 0;
 
 /** What storage says to a URL whose time is over. */
 const REFUSED_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 404, 410]);
@@ -87,6 +89,7 @@ export class BlobOpener {
         accept: [200, 206, 301, 302, 303, 307, 308],
         subject: subjectOf(this.#repository, descriptor.digest),
         signal,
+        turn: this.#turnOf(request),
       },
       attempt,
     );
@@ -106,10 +109,16 @@ export class BlobOpener {
     throw await this.#failure(body, request);
   }
 
-  #elsewhere(url: URL, { range, signal, attempt }: BlobRequest): Promise<HttpAnswer> {
+  #elsewhere(url: URL, request: BlobRequest): Promise<HttpAnswer> {
+    const { range, signal, attempt } = request;
     const scopes = [`repository:${this.#repository}:pull`];
-    const request = { method: 'GET', headers: bodyHeaders(range), signal, scopes } as const;
-    return this.#endpoint.follow(url, request, attempt);
+    const turn = this.#turnOf(request);
+    const followed = { method: 'GET', headers: bodyHeaders(range), signal, scopes, turn } as const;
+    return this.#endpoint.follow(url, followed, attempt);
+  }
+
+  #turnOf({ rank = ANYBODY, attempt }: BlobRequest): Turn {
+    return { rank, attempt, waitMsMax: this.#endpoint.policy.retryAfterMaxMs };
   }
 
   #failure(answer: HttpAnswer, { descriptor }: BlobRequest): Promise<unknown> {

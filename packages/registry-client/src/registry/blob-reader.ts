@@ -20,6 +20,8 @@ export type BodyRequest<Subject> = {
   readonly range: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly attempt: number;
+  /** Among those who wait for the same server, the lowest goes first. @default 0 */
+  readonly rank?: (() => number) | undefined;
 };
 
 /** One try: status 200 or 206. */
@@ -35,6 +37,7 @@ export type BlobSpan<Subject extends Sized = Descriptor> = {
   /** The whole blob is wanted: no range is asked for, and its length must be the descriptor's. */
   readonly isWhole: boolean;
   readonly signal: AbortSignal | undefined;
+  readonly rank?: (() => number) | undefined;
 };
 
 export class BlobReader<Subject extends Sized = Descriptor> {
@@ -107,9 +110,9 @@ export class BlobReader<Subject extends Sized = Descriptor> {
 
   /** One request for what is missing; throws when the body ends before the span does. */
   async #fill(span: BlobSpan<Subject>, attempt: number, filling: Filling): Promise<void> {
-    const { descriptor, offset, end, signal } = span;
+    const { descriptor, offset, end, signal, rank } = span;
     const range = `bytes=${offset}-${end - 1}`;
-    const answer = await this.#opener.open({ descriptor, range, signal, attempt });
+    const answer = await this.#opener.open({ descriptor, range, signal, attempt, rank });
     await fillFromBody(answer, filling, offset - this.#startOf(answer, span, false));
     const delivered = end - (filling.bytes.byteLength - filling.filled);
     if (delivered < end) throw this.#endedAt(span, delivered);
@@ -117,10 +120,10 @@ export class BlobReader<Subject extends Sized = Descriptor> {
 
   /** One request; throws when the body ends before the span does. */
   async *#transfer(span: BlobSpan<Subject>, attempt: number): AsyncGenerator<Buffer, void, void> {
-    const { descriptor, offset, end, signal } = span;
+    const { descriptor, offset, end, signal, rank } = span;
     const isWhole = span.isWhole && offset === 0;
     const range = isWhole ? undefined : `bytes=${offset}-${end - 1}`;
-    const answer = await this.#opener.open({ descriptor, range, signal, attempt });
+    const answer = await this.#opener.open({ descriptor, range, signal, attempt, rank });
     let position = this.#startOf(answer, span, isWhole);
     let delivered = offset;
     for await (const piece of bodyPieces(answer)) {

@@ -120,7 +120,7 @@ export class Endpoint {
   /** A URL that a redirect led to; the authorization only goes back to the registry itself. */
   async follow(
     start: URL,
-    request: Pick<EndpointRequest, 'method' | 'headers' | 'signal' | 'scopes'>,
+    request: Pick<EndpointRequest, 'method' | 'headers' | 'signal' | 'scopes' | 'turn'>,
     attempt: number,
   ): Promise<HttpAnswer> {
     const base = await this.#baseUrl(request.signal);

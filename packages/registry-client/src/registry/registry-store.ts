@@ -131,8 +131,9 @@ export class RegistryStore implements ImageStore {
     options: CallOptions = {},
   ): AsyncGenerator<Buffer, void, void> {
     const signal = this.signalOf(options);
+    const { rank } = options;
     const isWhole = offset === 0;
-    return this.#reader.pieces({ descriptor, offset, end: descriptor.size, isWhole, signal });
+    return this.#reader.pieces({ descriptor, offset, end: descriptor.size, isWhole, signal, rank });
   }
 
   async readBlobRange(
@@ -143,7 +144,8 @@ export class RegistryStore implements ImageStore {
   ): Promise<Buffer> {
     checkRange(descriptor, offset, length);
     const signal = this.signalOf(options);
-    const span = { descriptor, offset, end: offset + length, isWhole: false, signal };
+    const end = offset + length;
+    const span = { descriptor, offset, end, isWhole: false, signal, rank: options.rank };
     return this.calls.run(() =>
       length <= RANGE_BYTES_PREPARED_MAX
         ? this.#reader.collect(span, options.onBytes)

@@ -143,9 +143,12 @@ export class WebFile {
       'accept-encoding': 'identity',
       ...(range === undefined ? {} : { range }),
     };
+    const waitMsMax = resolveRetryOptions(this.#options.retry).retryAfterMaxMs;
+    const turn = { rank: () => 0, attempt, waitMsMax };
     let url = this.#url;
     for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects++) {
-      const answer = await this.#exchange.send({ method: 'GET', url, headers, signal }, attempt);
+      const request = { method: 'GET', url, headers, signal, turn } as const;
+      const answer = await this.#exchange.send(request, attempt);
       if (!isRedirect(answer.status)) return answer;
       const mayBePlain = this.#options.plainHttp === true || this.#url.protocol === 'http:';
       url = redirectTarget(answer, mayBePlain);

@@ -1,5 +1,11 @@
 /** Blobs of one repository as its upstream has them, on behalf of one caller. */
-import type { BlobKey, BlobReadOptions, BlobSource } from '@shoal/blob-store';
+import {
+  type BlobKey,
+  type BlobReadOptions,
+  type BlobSource,
+  priorityOf,
+  rankOf,
+} from '@shoal/blob-store';
 import { type Descriptor, type Digest, digestOfBlobId } from '@shoal/oci';
 import type { Caller } from '@shoal/registry-client/upstream';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -34,7 +40,7 @@ export class OriginSource implements BlobSource {
   async readDigest(
     blob: { readonly digest: Digest; readonly size: number },
     span: { readonly offset: number; readonly length: number },
-    { signal, onFetched }: BlobReadOptions,
+    options: BlobReadOptions,
   ): Promise<Buffer> {
     const descriptor = descriptorOf(blob.digest, blob.size);
     const { length } = span;
@@ -43,9 +49,9 @@ export class OriginSource implements BlobSource {
       descriptor,
       span,
       this.#caller,
-      signal,
+      { signal: options.signal, rank: () => rankOf(priorityOf(options)) },
     );
-    onFetched?.(this.name, length);
+    options.onFetched?.(this.name, length);
     return bytes;
   }
 

@@ -3,10 +3,15 @@
  * ever contacted, but for where it redirects to, and that only at public addresses.
  */
 import type { Descriptor } from '@shoal/oci';
-import { type ClientOptions, StaticCredentials } from '@shoal/registry-client';
+import { type CallOptions, type ClientOptions, StaticCredentials } from '@shoal/registry-client';
 import { type Caller, hostAndPort, RegistryAccess } from '@shoal/registry-client/upstream';
 import type { Clock } from '../clock.ts';
-import { BLOB_SILENT_MS, CONNECT_TIMEOUT_MS, FIRST_BYTES_TIMEOUT_MS } from '../limits.ts';
+import {
+  BLOB_SILENT_MS,
+  CONNECT_TIMEOUT_MS,
+  FIRST_BYTES_TIMEOUT_MS,
+  RETRY_AFTER_MS_MAX,
+} from '../limits.ts';
 import { AskedDocuments, type DocumentRequest, type UpstreamDocument } from './asked-documents.ts';
 import {
   type AuthMode,
@@ -16,6 +21,7 @@ import {
   upstreamName,
 } from './upstream-options.ts';
 
+const BLOB_RETRY = { attemptsMax: 3, delayMs: 100, delayMaxMs: 1_000 };
 /** Names the proxies that a request has come through. */
 export const VIA_HEADER = 'x-shoal-via';
 
@@ -61,7 +67,7 @@ export class Upstream {
         headersTimeoutMs: FIRST_BYTES_TIMEOUT_MS,
         bodyTimeoutMs: BLOB_SILENT_MS,
       },
-      retry: { attemptsMax: 3, delayMs: 100, delayMaxMs: 1_000, retryAfterMaxMs: 0 },
+      retry: { ...BLOB_RETRY, retryAfterMaxMs: RETRY_AFTER_MS_MAX },
       onRequest: ({ range, status, url }) => {
         if (range !== undefined && status === 200 && url.includes('/blobs/')) {
           this.#ignoresRanges = true;
@@ -80,9 +86,9 @@ export class Upstream {
     descriptor: Descriptor,
     span: { readonly offset: number; readonly length: number },
     caller: Caller,
-    signal: AbortSignal | undefined,
+    options: CallOptions,
   ): Promise<Buffer> {
-    return this.#access.readBlobRange(repository, descriptor, span, caller, signal);
+    return this.#access.readBlobRange(repository, descriptor, span, caller, options);
   }
 
   readBlobFrom(
