@@ -97,7 +97,7 @@ export class ServerTurns {
     this.#usedAtMs = this.#clock.nowMs();
     const pauseMs = answer === undefined ? 0 : silenceAskedFor(answer);
     if (answer !== undefined && pauseMs > 0) this.#pause(pauseMs, answer.status);
-    else if (answer !== undefined && answer.status < 500) this.#widen();
+    else if (answer !== undefined && answer.status !== 429 && answer.status < 500) this.#widen();
     this.#admit();
   }
 

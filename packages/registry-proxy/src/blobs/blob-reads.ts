@@ -8,7 +8,7 @@ import type { ByteOrigin } from '../answer/reply.ts';
 import { Flights } from '../cache/flights.ts';
 import { IN_PARTS_BYTES } from '../limits.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
-import { HedgedRead, PATIENCE, type Patience } from './hedged-read.ts';
+import { HedgedRead, PATIENCE } from './hedged-read.ts';
 import { ORIGIN_NAME } from './origin-source.ts';
 import type { OpenSource, SharedSource, SourceShelf } from './source-shelf.ts';
 
@@ -32,15 +32,12 @@ type Span = {
 
 export class BlobReads {
   readonly #shelf: SourceShelf;
-  readonly #patience: Patience;
   readonly #flights = new Flights<BlobPart>();
   /** How many read the parts of a blob at this moment. */
   readonly #readers = new Map<string, number>();
 
-  /** @param patience with what lies before the registry. @default PATIENCE */
-  constructor(shelf: SourceShelf, patience: Patience = PATIENCE) {
+  constructor(shelf: SourceShelf) {
     this.#shelf = shelf;
-    this.#patience = patience;
   }
 
   /** Ranges that are being read at this moment. */
@@ -85,7 +82,7 @@ export class BlobReads {
         readFrom((options) => source.read(key, offset, length, options), offset, until, onSign),
       direct,
       isAtRegistry: () => origin.isReading(key.blobId, { start: offset, end: offset + length }),
-      ...{ isFirst, isResting: rest.isResting, patience: this.#patience },
+      ...{ isFirst, isResting: rest.isResting, patience: PATIENCE },
     });
     const { value, winner, wasSilent } = await read.run(signal);
     if (winner === 'shared') rest.noteAnswer();
