@@ -1,85 +1,135 @@
 /**
- * What Docker sends to a registry mirror, as its documentation has it ("Registry as a pull through
- * cache", "HTTP API V2", "Token authentication"): no `ns`, Docker Hub's names, a ping that tells which
- * token service to use, HEAD before GET, a layer that is resumed.
+ * The requests of Docker to a mirror, replayed rule by rule against the proxy, which knows nothing at
+ * first and has seen it all the second time. The rules and where they are from: support/docker-rules.ts.
  */
-import { MediaType, sha256Digest } from '@shoal/oci';
+import { sha256Digest } from '@shoal/oci';
 import { StaticCredentials } from '@shoal/registry-client';
 import { RegistryProxy } from '@shoal/registry-proxy';
-import { noiseBytes, requireTool, startDockerRegistry } from '@shoal/test-kit';
-import t from 'tap';
-import { ask } from './support/ask.ts';
-import { pushImage } from './support/pushed-image.ts';
+import { FaultProxy, noiseBytes, requireTool, startDockerRegistry } from '@shoal/test-kit';
+import t, { type Test } from 'tap';
+import { type Answer, ask } from './support/ask.ts';
+import { DOCKER_RULES, type DockerRule, type DockerScene } from './support/docker-rules.ts';
+import { pushIndex } from './support/pushed-image.ts';
 
-const USER_AGENT =
-  'docker/24.0.7 go/go1.20.10 git-commit/311b9ff kernel/6.1.0 os/linux arch/amd64 UpstreamClient(Docker-Client/24.0.7 \\(linux\\))';
-const ACCEPT = [
-  'application/vnd.docker.distribution.manifest.v2+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.docker.distribution.manifest.v1+prettyjws',
-  'application/json',
-];
+const USERS = { ann: 'secret' };
+const ANN = { kind: 'password', username: 'ann', password: 'secret' } as const;
+/** Longer than something is believed to be missing. */
+const BELIEVED_MS = 3_000;
+const LAYER = noiseBytes(3_000_000, 1);
+
+type Hub = {
+  readonly mirror: string;
+  /** Between the mirror and the registry. */
+  readonly wire: FaultProxy;
+  /** What the clock of the mirror is ahead. */
+  readonly clock: { aheadMs: number };
+  /** What `{name}` stands for. */
+  readonly names: ReadonlyMap<string, string>;
+};
 
 if (requireTool(t, 'docker-registry', 'openssl')) {
-  t.test('a pull of docker.io/library/app:latest', async (t) => {
-    const users = { ann: 'secret' };
-    const hub = await startDockerRegistry(t, { token: { users } });
-    const password = { kind: 'password', username: 'ann', password: 'secret' } as const;
-    const image = await pushImage(`${hub.host}/library/app:latest`, noiseBytes(3_000_000, 1), {
-      plainHttp: true,
-      credentialSources: [new StaticCredentials(new Map([[hub.host, password]]))],
+  for (const scene of ['public', 'private', 'failing'] as const) {
+    t.test(`an image that is ${scene}`, async (t) => {
+      const rules = DOCKER_RULES.filter((rule) => rule.scene === scene);
+      const hub = await openHub(t, scene);
+      for (const round of ['cold', 'warm']) {
+        for (const rule of rules)
+          await t.test(`${round}: ${rule.says}`, (t) => replay(t, hub, rule));
+      }
     });
-    await using mirror = await RegistryProxy.listen({
-      port: 0,
-      upstreams: [
-        { name: 'ghcr.io', address: 'http://127.0.0.1:9' },
-        { name: 'docker.io', address: `http://${hub.host}` },
-      ],
-    });
-    const send = (method: string, path: string, headers: Record<string, string> = {}) =>
-      ask(mirror.host, path, {
-        method,
-        headers: { 'user-agent': USER_AGENT, 'accept-encoding': 'gzip', ...headers },
-      });
-
-    const ping = await send('GET', '/v2/');
-    t.equal(ping.status, 401);
-    t.equal(ping.headers['docker-distribution-api-version'], 'registry/2.0');
-    const challenge = `${ping.headers['www-authenticate']}`;
-    const [, realm = '', service = ''] = /realm="([^"]+)",service="([^"]+)"/.exec(challenge) ?? [];
-    const token = new URL(realm);
-    token.searchParams.set('service', service);
-    token.searchParams.set('scope', 'repository:library/app:pull');
-    const granted: { token: string } = JSON.parse(await (await fetch(token)).text());
-    const authorization = `Bearer ${granted.token}`;
-
-    const asks = { authorization, accept: ACCEPT.join(', ') };
-    const head = await send('HEAD', '/v2/library/app/manifests/latest', asks);
-    t.equal(head.status, 200);
-    t.equal(head.headers['docker-content-digest'], image.manifest.digest);
-    t.equal(head.headers['content-type'], MediaType.ociManifest);
-    const path = `/v2/library/app/manifests/${image.manifest.digest}`;
-    const manifest = await send('GET', path, asks);
-    t.equal(sha256Digest(manifest.body), image.manifest.digest);
-
-    const config: { config: { digest: string } } = JSON.parse(manifest.body.toString('utf8'));
-    const { digest } = config.config;
-    const blob = await send('GET', `/v2/library/app/blobs/${digest}`, { authorization });
-    t.equal(sha256Digest(blob.body), digest);
-    t.equal(blob.headers['content-encoding'], undefined);
-
-    const layer = `/v2/library/app/blobs/${image.layer.digest}`;
-    const whole = await send('GET', layer, { authorization });
-    t.ok(whole.body.equals(image.layerBytes));
-    const resumed = await send('GET', layer, { authorization, range: 'bytes=1000000-' });
-    t.equal(resumed.status, 206);
-    t.ok(resumed.body.equals(image.layerBytes.subarray(1_000_000)));
-
-    const missing = await send('HEAD', '/v2/library/app/manifests/none', asks);
-    t.equal(missing.status, 404, 'Docker asks Docker Hub itself then');
-    const unknown = await send('GET', '/v2/library/app/manifests/latest', { accept: asks.accept });
-    t.equal(unknown.status, 401, 'nobody gets in without a token of their own');
+  }
+  t.test('an anonymous client gets no token for what is private', async (t) => {
+    const { names } = await openHub(t, 'private');
+    t.equal(names.get('anonymous'), '');
   });
+}
+
+async function replay(
+  t: Test,
+  { mirror, wire, clock, names }: Hub,
+  rule: DockerRule,
+): Promise<void> {
+  const { method, path, headers = {}, wants, fault } = rule;
+  const fill = (text: string) => text.replace(/\{(\w+)\}/g, (_, name) => names.get(name) ?? '?');
+  wire.heal();
+  if (fault !== undefined) clock.aheadMs += BELIEVED_MS;
+  if (fault === 'reset') wire.inject({ fault: { kind: 'reset' } });
+  else if (fault !== undefined) wire.inject({ fault: { kind: 'status', status: fault } });
+  const sent = Object.entries(headers).map(([name, value]) => [name, fill(value)] as const);
+  const answer = await ask(mirror, fill(path), { method, headers: Object.fromEntries(sent) });
+  t.ok(wants.status.includes(answer.status), `${rule.from}: ${answer.status}`);
+  for (const [name, value] of Object.entries(wants.headers ?? {})) {
+    const given = answer.headers[name];
+    if (value === '*') t.ok(given, `there is ${name}`);
+    else if (value === '-') t.equal(given, undefined, `there is no ${name}`);
+    else t.equal(given, fill(value), name);
+  }
+  t.ok(answer.isWhole);
+  if (answer.status >= 400 && method === 'GET') t.ok(hasErrors(answer), 'the body says why');
+  if (typeof wants.body === 'string') t.equal(sha256Digest(answer.body), fill(wants.body));
+  else if (wants.body !== undefined) {
+    t.ok(answer.body.equals(LAYER.subarray(wants.body.layerFrom)), 'the rest of the layer');
+  }
+}
+
+/** A registry in the place of Docker Hub, its image, and the mirror that Docker is told of. */
+async function openHub(t: Test, scene: DockerScene): Promise<Hub> {
+  const noAnonymous = scene === 'private';
+  const registry = await startDockerRegistry(t, { token: { users: USERS, noAnonymous } });
+  const { host } = registry;
+  const index = await pushIndex(`${host}/library/app:latest`, LAYER, {
+    plainHttp: true,
+    credentialSources: [new StaticCredentials(new Map([[host, ANN]]))],
+  });
+  const wire = await FaultProxy.listen(t, host);
+  const clock = { aheadMs: 0 };
+  const mirror = await RegistryProxy.listen({
+    port: 0,
+    clock: () => performance.now() + clock.aheadMs,
+    upstreams: [
+      { name: 'ghcr.io', address: 'http://127.0.0.1:9' },
+      { name: 'docker.io', address: `http://${wire.host}` },
+    ],
+  });
+  t.teardown(() => mirror.close());
+  const { headers } = await ask(mirror.host, '/v2/', {
+    headers: { 'user-agent': 'docker/24.0.7 UpstreamClient()' },
+  });
+  const challenge = `${headers['www-authenticate']}`;
+  const {
+    index: { digest, size },
+    manifest,
+    config,
+    layer,
+  } = index;
+  const names = new Map([
+    ['index', digest],
+    ['indexSize', `${size}`],
+    ['manifest', manifest.digest],
+    ['config', config.digest],
+    ['layer', layer.digest],
+    ['layerSize', `${layer.size}`],
+    ['layerLast', `${layer.size - 1}`],
+    ['anonymous', await fetchToken(challenge, {})],
+    ['login', await fetchToken(challenge, { authorization: `Basic ${btoa('ann:secret')}` })],
+  ]);
+  return { mirror: mirror.host, wire, clock, names };
+}
+
+/** As the ping has said where; empty where none is given. */
+async function fetchToken(challenge: string, headers: Record<string, string>): Promise<string> {
+  const [, realm = '', service = ''] = /realm="([^"]+)",service="([^"]+)"/.exec(challenge) ?? [];
+  const url = new URL(realm);
+  url.searchParams.set('service', service);
+  url.searchParams.set('scope', 'repository:library/app:pull');
+  const answer = await fetch(url, { headers });
+  if (answer.status !== 200) return '';
+  const granted: { token: string } = JSON.parse(await answer.text());
+  return granted.token;
+}
+
+function hasErrors({ body }: Answer): boolean {
+  const document: unknown = JSON.parse(body.toString('utf8'));
+  const { errors } = Object(document);
+  return Array.isArray(errors) && errors.length > 0;
 }
