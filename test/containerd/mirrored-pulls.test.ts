@@ -2,19 +2,17 @@
  * containerd 1.6 and 2.x pull through the proxy, told by the hosts.toml that `--print-config` writes:
  * public, private with a password, private with tokens, an image of several platforms.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { formatMirrorSnippet } from '@shoal/registry-proxy/snippets';
-import { requireContainerdJudge, requireTool, temporaryDirectory } from '@shoal/test-kit';
+import { requireTool } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import {
   type ContainerdOptions,
   requireContainerd,
   startContainerd,
 } from '../support/containerd.ts';
-import { openMirrorWorld, PASSWORD, PLATFORMS, USER } from '../support/mirror-world.ts';
+import { PASSWORD, PLATFORMS, USER } from '../support/mirror-registries.ts';
+import { openMirrorWorld } from '../support/mirror-world.ts';
+import { containerdOf, writeMirrorHosts } from './support/mirror-hosts.ts';
 
-const REGISTRIES = ['public.test', 'basic.test', 'token.test'] as const;
 const LINES = ['1.6', '2', '2 with parts of layers side by side'] as const;
 
 for (const line of LINES) {
@@ -22,10 +20,10 @@ for (const line of LINES) {
     if (!requireContainerd(t) || !requireTool(t, 'docker-registry', 'htpasswd', 'openssl')) return;
     const options = optionsOf(t, line);
     if (options === undefined) return;
-    const { proxy, events, layers } = await openMirrorWorld(t, 'challenge');
+    const { proxy, events, registries } = await openMirrorWorld(t, 'challenge');
     const containerd = await startContainerd(t, options);
-    const hosts = writeHosts(t, proxy.host);
-    for (const registry of REGISTRIES) {
+    const hosts = writeMirrorHosts(t, proxy.host);
+    for (const { name: registry, layers } of registries) {
       for (const architecture of PLATFORMS) {
         events.length = 0;
         const reference = `${registry}/app/multi:v1`;
@@ -61,27 +59,11 @@ for (const line of LINES) {
 }
 
 function optionsOf(t: Test, line: (typeof LINES)[number]): ContainerdOptions | undefined {
-  if (line === '1.6') return {};
-  const judge = requireContainerdJudge(t, '2');
-  if (judge === undefined) return undefined;
   const parts = [
     '[plugins."io.containerd.transfer.v1.local"]',
     'max_concurrent_downloads = 4',
     'concurrent_layer_fetch_buffer = 2097152',
   ];
-  const moreConfig = line === '2' ? '' : parts.join('\n');
-  return { built: { line: '2', directory: judge.directory }, moreConfig };
-}
-
-/** One directory for each registry, as containerd wants it. */
-function writeHosts(t: Test, host: string): string {
-  const directory = temporaryDirectory(t);
-  const { text } = formatMirrorSnippet('containerd', { host, upstreams: REGISTRIES });
-  for (const [, name = '', file = ''] of text.matchAll(
-    /^# \/etc\/containerd\/certs\.d\/(\S+)\/hosts\.toml\n((?:(?!# \/etc).*\n)*)/gm,
-  )) {
-    mkdirSync(join(directory, name));
-    writeFileSync(join(directory, name, 'hosts.toml'), file);
-  }
-  return directory;
+  if (line === '1.6') return containerdOf(t, line);
+  return containerdOf(t, '2', line === '2' ? '' : parts.join('\n'));
 }

@@ -33,6 +33,8 @@ export type PeerConfigText = {
   readonly registryHost: string;
   /** Servers without TLS whose files are fetched for others, too. @default none */
   readonly webHosts?: readonly string[];
+  /** More registries that are fetched from for others. @default none */
+  readonly moreRegistries?: readonly string[];
   /** Mirrors the registry, which speaks plain HTTP. @default false */
   readonly isMirror?: boolean;
   /** More lines of `[peer]`. */
@@ -88,15 +90,16 @@ export class PeerAuthority {
 }
 
 /** A home reaches the registry as the daemon's configuration says: without TLS here. */
-export function writePlainHttp(home: string, registryHost: string): void {
-  const directory = join(home, 'certs.d', registryHost);
+export function writePlainHttp(home: string, registry: string, address = registry): void {
+  const directory = join(home, 'certs.d', registry);
   mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, 'hosts.toml'), `server = "http://${registryHost}"\n`);
+  writeFileSync(join(directory, 'hosts.toml'), `server = "http://${address}"\n`);
 }
 
 export function peerConfigText(text: PeerConfigText): string {
   const { home, listen, seeds, discovery, zone = 'z', registryHost, isMirror } = text;
-  const { trackers = [], webHosts = [], api, more = [] } = text;
+  const { trackers = [], webHosts = [], moreRegistries = [], api, more = [] } = text;
+  const origins = [registryHost, ...moreRegistries, ...webHosts.map((host) => `http:${host}`)];
   const upstream = `{ name = "${registryHost}", address = "http://${registryHost}" }`;
   return [
     '[registry]',
@@ -110,7 +113,7 @@ export function peerConfigText(text: PeerConfigText): string {
     `trackers = ${JSON.stringify(trackers)}`,
     ...(discovery === undefined ? [] : [`discovery = ${discovery}`]),
     ...more,
-    `origins = ${JSON.stringify([registryHost, ...webHosts.map((host) => `http:${host}`)])}`,
+    `origins = ${JSON.stringify(origins)}`,
     ...(isMirror === true
       ? ['[proxy]', 'listen = "127.0.0.1:0"', `upstreams = [${upstream}]`]
       : []),
