@@ -14,6 +14,10 @@ export type NydusBackend =
       readonly repository: string;
       /** `host:port` that is asked in its place. @default nobody */
       readonly mirror?: string;
+      /** Without it the mirror is asked only what comes with credentials. @default true */
+      readonly authThrough?: boolean;
+      /** `user:password`. @default nobody's */
+      readonly credentials?: string;
     };
 
 export type NydusdOptions = {
@@ -65,18 +69,7 @@ function configuration({ backend, prefetches = false }: NydusdOptions, cache: st
   const part =
     backend.type === 'localfs'
       ? { type: 'localfs', config: { dir: backend.directory } }
-      : {
-          type: 'registry',
-          config: {
-            scheme: 'http',
-            host: backend.host,
-            repo: backend.repository,
-            ...(backend.mirror === undefined
-              ? {}
-              : // Without `auth_through` the first request of all goes to the registry itself.
-                { mirrors: [{ host: `http://${backend.mirror}`, auth_through: true }] }),
-          },
-        };
+      : { type: 'registry', config: registryConfiguration(backend) };
   return {
     device: {
       backend: part,
@@ -87,6 +80,17 @@ function configuration({ backend, prefetches = false }: NydusdOptions, cache: st
     iostats_files: false,
     enable_xattr: true,
     fs_prefetch: { enable: prefetches, threads_count: 4 },
+  };
+}
+
+function registryConfiguration(backend: Extract<NydusBackend, { type: 'registry' }>) {
+  const { host, repository: repo, mirror, authThrough = true, credentials } = backend;
+  // Without `auth_through` the first request of all goes to the registry itself.
+  const mirrors = [{ host: `http://${mirror}`, auth_through: authThrough }];
+  return {
+    ...{ scheme: 'http', host, repo },
+    ...(credentials === undefined ? {} : { auth: btoa(credentials) }),
+    ...(mirror === undefined ? {} : { mirrors }),
   };
 }
 
