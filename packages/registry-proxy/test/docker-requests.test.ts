@@ -15,6 +15,7 @@ const USERS = { ann: 'secret' };
 const ANN = { kind: 'password', username: 'ann', password: 'secret' } as const;
 /** Longer than something is believed to be missing. */
 const BELIEVED_MS = 3_000;
+const LOGIN = { authorization: `Basic ${btoa('ann:secret')}` };
 const LAYER = noiseBytes(3_000_000, 1);
 
 type Hub = {
@@ -110,18 +111,23 @@ async function openHub(t: Test, scene: DockerScene): Promise<Hub> {
     ['layer', layer.digest],
     ['layerSize', `${layer.size}`],
     ['layerLast', `${layer.size - 1}`],
-    ['anonymous', await fetchToken(challenge, {})],
-    ['login', await fetchToken(challenge, { authorization: `Basic ${btoa('ann:secret')}` })],
+    ['anonymous', await fetchToken(challenge, 'app', {})],
+    ['login', await fetchToken(challenge, 'app', LOGIN)],
+    ['elsewhere', await fetchToken(challenge, 'other', LOGIN)],
   ]);
   return { mirror: mirror.host, wire, clock, names };
 }
 
 /** As the ping has said where; empty where none is given. */
-async function fetchToken(challenge: string, headers: Record<string, string>): Promise<string> {
+async function fetchToken(
+  challenge: string,
+  name: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<string> {
   const [, realm = '', service = ''] = /realm="([^"]+)",service="([^"]+)"/.exec(challenge) ?? [];
   const url = new URL(realm);
   url.searchParams.set('service', service);
-  url.searchParams.set('scope', 'repository:library/app:pull');
+  url.searchParams.set('scope', `repository:library/${name}:pull`);
   const answer = await fetch(url, { headers });
   if (answer.status !== 200) return '';
   const granted: { token: string } = JSON.parse(await answer.text());

@@ -1,6 +1,6 @@
 /**
  * What Docker asks a mirror for and what it needs of the answers, as data: each request is written down
- * from the documentation or the specification that it names, not recorded from a running engine. In
+ * from the documentation, the specification or the issue that it names, not recorded from a running engine. In
  * paths, headers and wants `{name}` stands for something of the image; a header that is wanted as `*`
  * has to be there, one as `-` must not.
  */
@@ -36,6 +36,7 @@ const MIRROR = 'Registry as a pull through cache';
 const API = 'HTTP API V2';
 const TOKEN = 'Token Authentication Specification';
 const OCI = 'OCI Distribution Specification 1.1';
+const FALLBACK = 'docker/docs issue 5139 (what a mirror does not give comes from Docker Hub)';
 const PROXYING = 'OCI Distribution Specification, Registry Proxying';
 
 const TAG = '/v2/library/app/manifests/latest';
@@ -112,7 +113,7 @@ export const DOCKER_RULES: readonly DockerRule[] = [
   },
   {
     says: 'then the manifest of one platform',
-    from: 'Image Manifest V2, Schema 2, Manifest List',
+    from: 'Image Manifest Version 2, Schema 2, Manifest List',
     ...{ scene: 'public', method: 'GET', path: MANIFEST },
     headers: { ...ANYBODY, accept: ENGINE_ACCEPT },
     wants: {
@@ -123,7 +124,7 @@ export const DOCKER_RULES: readonly DockerRule[] = [
   },
   {
     says: 'then its configuration, a blob',
-    from: 'Image Manifest V2, Schema 2, Image Manifest Field Descriptions (config)',
+    from: 'Image Manifest Version 2, Schema 2, Image Manifest Field Descriptions (config)',
     ...{ scene: 'public', method: 'GET', path: CONFIG, headers: ANYBODY },
     wants: { status: [200], headers: { 'content-encoding': '-' }, body: '{config}' },
   },
@@ -185,9 +186,16 @@ export const DOCKER_RULES: readonly DockerRule[] = [
   },
   {
     says: "who comes without it is refused what others have read: he goes to Docker Hub, as containerd's store does",
-    from: 'docker/docs issue 5139 (private images fall back to Docker Hub)',
+    from: FALLBACK,
     ...{ scene: 'private', method: 'GET', path: `${INDEX}?ns=docker.io`, headers: STORE },
     wants: { status: [401], headers: { 'x-shoal-source': '-' } },
+  },
+  {
+    says: 'the token that anybody gets for a private image has no access: it is refused, with the scope',
+    from: `${TOKEN}, Requesting a Token`,
+    ...{ scene: 'private', method: 'HEAD', path: `${TAG}?ns=docker.io` },
+    headers: { ...STORE, authorization: 'Bearer {elsewhere}' },
+    wants: { status: [401], headers: { 'www-authenticate': '*', 'x-shoal-source': '-' } },
   },
   {
     says: 'a wrong token is refused with a challenge, too',
@@ -224,7 +232,7 @@ export const DOCKER_RULES: readonly DockerRule[] = [
   ...[404, 429, 500, 503, 'reset' as const].flatMap((fault): DockerRule[] => [
     {
       says: `the registry fails (${fault}): an error, in the words of the specification, and the engine asks Docker Hub`,
-      from: `${API}, Errors; ${MIRROR}, How does it work?`,
+      from: `${API}, Errors; ${FALLBACK}`,
       ...{ scene: 'failing', method: 'GET', path: TAG, fault },
       headers: { ...ANYBODY, accept: ENGINE_ACCEPT },
       wants: { status: fault === 'reset' ? [502] : [fault], headers: { 'content-type': '*' } },
