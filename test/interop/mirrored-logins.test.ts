@@ -39,6 +39,7 @@ t.test('private images', async (t) => {
       const { host } = await openMirror(t, [registry], 'challenge');
       await askByAddress(t, registry, host);
       await askByName(t, registry, host);
+      await logIn(t, registry, host);
     });
   }
 
@@ -81,7 +82,7 @@ async function askByAddress(t: Test, registry: MirrorRegistry, host: string): Pr
   }
 }
 
-/** `registries.conf` leads from the registry's name to the proxy: logins are looked up by that. */
+/** `registries.conf` leads from the registry's name to the proxy: logins are looked up by its host. */
 async function askByName(t: Test, registry: MirrorRegistry, host: string): Promise<void> {
   const { name } = registry;
   for (const location of [`${host}/${name}`, host]) {
@@ -100,6 +101,15 @@ async function askByName(t: Test, registry: MirrorRegistry, host: string): Promi
     const podman = podmanOf(t, { registries });
     t.notOk(await pullsAll(podman, given), '--creds are not sent to mirrors');
   }
+}
+
+/** What `podman login` writes itself is used, too. */
+async function logIn(t: Test, { name }: MirrorRegistry, host: string): Promise<void> {
+  const podman = podmanOf(t, { registries: mirrorText(name, `${host}/${name}`) });
+  const login = ['--tls-verify=false', '-u', USER, host];
+  t.not((await podman('login', '-p', 'wrong', ...login)).exitCode, 0, 'a wrong password');
+  t.equal((await podman('login', '-p', PASSWORD, ...login)).exitCode, 0);
+  t.ok(await pullsAll(podman, { image: imageOf(name) }));
 }
 
 function skopeoReads(
