@@ -14,6 +14,7 @@ import {
   environmentOf,
   KUBERNETES,
   LEAST,
+  NAMESPACE,
   objectsOf,
   pathsIn,
   type Rendered,
@@ -58,7 +59,11 @@ if (judge !== undefined) {
       const objects = objectsOf(stdout);
       for (const [workload, spec] of workloadsOf(objects)) {
         t.same(missingFiles(spec, configOf(objects, spec)), [], `${workload}: all files are there`);
-        t.equal(spec.template.spec.automountServiceAccountToken, false);
+        t.equal(
+          spec.template.spec.automountServiceAccountToken,
+          name === 'labels of nodes' && workload !== 'shoal-tracker',
+          `${workload}: the token of its account`,
+        );
         t.equal(
           spec.template.spec.containers[0].securityContext.privileged ?? false,
           isPrivileged(name, workload),
@@ -99,6 +104,7 @@ if (judge !== undefined) {
       [{ ...LEAST, nodes: { pools: [] } }, /pools/],
       [{ ...LEAST, nodes: { mode: 'both' } }, /mode/],
       [{ ...LEAST, tracker: { grants: ['everything'] } }, /grants/],
+      [{ ...LEAST, nodeLabels: { zone: 'a b' } }, /nodeLabels/],
     ] as const) {
       const { exitCode, stderr } = await chart.template(values);
       t.not(exitCode, 0);
@@ -134,6 +140,31 @@ if (judge !== undefined) {
     const open = await policyOf(CASES['all that there is'] ?? {});
     t.match(open.policy, '{"from":[{"ipBlock":{"cidr":"0.0.0.0/0"}}],"ports":[{"port":"plain"');
     t.match(open.stdout, /--plain-token\n\s+- \/etc\/shoal\/plain\/plain-token/);
+  });
+
+  t.test('labels of nodes: who may read them, and what pods are told', async (t) => {
+    const labels = { rack: 'example.com/rack' };
+    const { stdout } = await chart.template({ ...LEAST, nodeLabels: labels });
+    const objects = objectsOf(stdout);
+    const of = (kind: string) => objects.find((one) => one.kind === kind);
+    t.same(of('ClusterRole')?.['rules'], [
+      { apiGroups: [''], resources: ['nodes'], verbs: ['get'] },
+    ]);
+    t.match(of('ClusterRoleBinding'), {
+      roleRef: { name: of('ClusterRole')?.metadata.name },
+      subjects: [{ name: of('ServiceAccount')?.metadata.name, namespace: NAMESPACE }],
+    });
+    const sets = new Map(workloadsOf(objects));
+    for (const name of ['shoal-seeds', 'shoal-node-all']) {
+      const set = workloadOf(sets, name);
+      t.same(configOf(objects, set)?.peer?.nodeLabels, labels);
+      const [{ env }] = set.template.spec.containers;
+      const told = env.find((one) => one.name === 'NODE_NAME');
+      t.match(told, { valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } });
+    }
+    t.match(await chart.notes({ ...LEAST, nodeLabels: labels }), 'node-labels-unread');
+    const without = (await chart.template(LEAST)).stdout;
+    t.notMatch(without, /ClusterRole|NODE_NAME|node_labels|automountServiceAccountToken: true/);
   });
 
   t.test('hosts are told right names', async (t) => {

@@ -184,6 +184,11 @@ export class NotSharingError extends ShoalError {
   }
 }
 
+/** The labels of this host's Kubernetes node cannot be read, or lack what is asked for. The daemon goes on without. */
+export class NodeLabelsError extends ShoalError {
+  override readonly code = 'ERR_NODE_LABELS';
+}
+
 /** A URL that hosts have no name for: with a query, or unusual letters. */
 export class UnsharedBlobError extends ShoalError {
   override readonly code = 'ERR_NODE_UNSHARED_BLOB';

@@ -94,6 +94,18 @@ export const ORIGINS_MAX = 1000;
 export const DISCOVERY_SECONDS_DEFAULT = 15;
 /** The longest time between two. */
 export const DISCOVERY_SECONDS_MAX = 3600;
+/** How long a starting daemon waits for its node's labels, all tries together: its mounts come back after them. */
+export const NODE_LABELS_MS_MAX = 5_000;
+/** One try: an API server that is well answers within milliseconds, another replica may be the next one. */
+export const NODE_LABELS_TRY_MS = 2_000;
+/** Before the second try; twice as long before each further one. */
+export const NODE_LABELS_PAUSE_MS = 100;
+/** A node as the API answers it: etcd keeps none above 1.5 MiB. */
+export const NODE_ANSWER_BYTES_MAX = 4 << 20;
+/** A token or the authorities of a service account: a few KiB. */
+export const SERVICE_ACCOUNT_FILE_BYTES_MAX = 256 << 10;
+/** Characters of a label's value, as Kubernetes has it. */
+export const LABEL_VALUE_LENGTH_MAX = 63;
 /** Of the waits of readers that trackers are told: their last one or two such periods. */
 export const RECENT_MISSES_MS = 60_000;
 /** Bytes a second to all standard clients together, unless the configuration says otherwise: they come last. */

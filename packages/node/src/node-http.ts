@@ -5,7 +5,8 @@
 import type { Server } from 'node:http';
 
 export const { createServer, request } = process.getBuiltinModule('node:http');
-export const { createServer: createSecureServer } = process.getBuiltinModule('node:https');
+export const { createServer: createSecureServer, request: secureRequest } =
+  process.getBuiltinModule('node:https');
 
 /**
  * Of a server that outlives what goes wrong while it accepts somebody, such as a lack of descriptors: the

@@ -28,6 +28,9 @@ export const CASES: Readonly<Record<string, Values>> = {
     discovery: { enabled: true },
   },
   snapshotter: { nodes: { mode: 'snapshotter', runtimeClassName: 'plain' } },
+  'labels of nodes': {
+    nodeLabels: { zone: 'topology.kubernetes.io/zone', rack: 'example.com/rack' },
+  },
   'all that there is': {
     ipFamily: 'IPv6',
     clusterDomain: 'c.example',

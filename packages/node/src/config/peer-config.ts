@@ -28,6 +28,20 @@ const hostName = z.string().transform((text, context) => {
   }
 });
 
+/** As Kubernetes writes one: a domain if any, a slash, a name. */
+const labelName = z
+  .string()
+  .regex(
+    /^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/,
+    'must be the name of a label',
+  );
+const nodeLabelsSchema = z
+  .strictObject({ zone: labelName.optional(), rack: labelName.optional() })
+  .refine(({ zone, rack }) => (zone ?? rack) !== undefined, {
+    message: 'must have zone, or rack, or both',
+  })
+  .optional();
+
 const serviceName = z.string().refine((text) => {
   try {
     parseServiceName(text);
@@ -71,6 +85,7 @@ export const peerTable = {
       identity: absolutePath.optional(),
       zone: place.optional(),
       rack: place.optional(),
+      node_labels: nodeLabelsSchema,
       directory: absolutePath.optional(),
       bytes_max: positiveCount.optional(),
       upload_bytes_per_second: positiveCount.optional(),
@@ -124,6 +139,8 @@ export type PeerConfig = {
   readonly identityDirectory: string;
   readonly zone: string;
   readonly rack: string;
+  /** Of the host's Kubernetes node, whose values go before both; undefined: none are read. */
+  readonly nodeLabels: z.output<typeof nodeLabelsSchema>;
   /** Where stored bytes are kept for others; undefined: below the root. */
   readonly directory: string | undefined;
   readonly bytesMax: number;
@@ -185,6 +202,7 @@ export function peerConfigOf({ peer }: z.output<typeof tableSchema>): PeerConfig
     identityDirectory: peer.identity,
     zone: peer.zone ?? '',
     rack: peer.rack ?? '',
+    nodeLabels: peer.node_labels,
     directory: peer.directory,
     bytesMax: peer.bytes_max ?? PEER_BYTES_MAX_DEFAULT,
     uploadBytesPerSecond: peer.upload_bytes_per_second,

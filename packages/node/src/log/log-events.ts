@@ -104,6 +104,10 @@ export const NAMED_EVENTS: Readonly<Record<string, string>> = {
   'api-served': 'gets are served at an address',
   'api-not-served': 'the API cannot listen, or has no token',
   'api-certificate': 'a changed certificate of the API cannot be used: the one before stays',
+  'node-labels': "zone and rack of this host come from its Kubernetes node's labels",
+  'node-labels-unread':
+    "the Kubernetes node's labels could not be read: zone and rack are those of the configuration",
+  'node-label-missing': 'the Kubernetes node lacks a label that the configuration names',
   'peer-wire-log-failed': 'lines of the wire log could not be written: it has no more of them',
   'peer-problem': 'something that has to do with another host went wrong; reads go on',
   'cache-gc-failed': 'a cache was not collected',

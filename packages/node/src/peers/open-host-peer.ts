@@ -13,6 +13,7 @@ import type { PeerConfig } from '../config/peer-config.ts';
 import { PEER_CODEC_IDLE_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { AnonymousOrigin } from './anonymous-origin.ts';
+import { hostPlace } from './host-place.ts';
 import { OriginSources } from './origin-sources.ts';
 import { SharedBlobs } from './shared-blobs.ts';
 import { warmImage } from './warm-image.ts';
@@ -51,7 +52,10 @@ export type HostPeer = Pick<Peer, 'source' | 'learn' | 'status' | 'port' | 'clos
 /** Listens when it resolves. */
 export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
   const { config, root, access, anonymous, shape, caFile, log } = input;
-  const { openPeer } = await import('@shoal/p2p-peer');
+  const [{ openPeer }, place] = await Promise.all([
+    import('@shoal/p2p-peer'),
+    hostPlace(config, log),
+  ]);
   const listen = parseHostPort(config.listen);
   const advertise = parseHostPort(config.advertise ?? config.listen);
   // A thread of its own: a blob of gigabytes that is hashed keeps no reader waiting.
@@ -68,7 +72,8 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
       {
         identityDirectory: config.identityDirectory,
         ...{ listenHost: listen.host, port: listen.port, advertise },
-        ...{ zone: config.zone, rack: config.rack, trackers: config.trackers, seeds: config.seeds },
+        ...place,
+        ...{ trackers: config.trackers, seeds: config.seeds },
         ...{ discovery: config.discovery, tokenKeysFile: config.tokenKeysFile },
         directory: config.directory ?? join(root, 'peer'),
         bytesMax: config.bytesMax,

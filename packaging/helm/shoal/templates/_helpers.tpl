@@ -53,6 +53,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   valueFrom:
     fieldRef:
       fieldPath: metadata.name
+{{- if include "shoal.readsNode" .root }}
+- name: NODE_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: spec.nodeName
+{{- end }}
 - name: SHOAL_PEER_ADVERTISE
   value: {{ include "shoal.advertise" .root | quote }}
 - name: SHOAL_PEER_ZONE
@@ -69,12 +75,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end -}}
 
+{{/* Says "true" where labels of the node are read; otherwise nothing. */}}
+{{- define "shoal.readsNode" -}}
+{{- if or .Values.nodeLabels.zone .Values.nodeLabels.rack }}true{{ end -}}
+{{- end -}}
+
 {{/* Keys of [peer] that nodes and seeds have alike, TOML. Strings of JSON are strings of TOML. */}}
 {{- define "shoal.peerConfig" -}}
 {{- $full := include "shoal.fullname" . -}}
 {{- $domain := include "shoal.domain" . -}}
 listen = "{{ include "shoal.listenAny" . }}:{{ .Values.peerPort }}"
 token_keys = "/etc/shoal/config/token.pub"
+{{- with .Values.nodeLabels }}
+{{- $labels := list }}
+{{- with .zone }}{{ $labels = append $labels (printf "zone = %s" (toJson .)) }}{{ end }}
+{{- with .rack }}{{ $labels = append $labels (printf "rack = %s" (toJson .)) }}{{ end }}
+{{- if $labels }}
+node_labels = { {{ join ", " $labels }} }
+{{- end }}
+{{- end }}
 {{- if .Values.tracker.enabled }}
 {{- $trackers := list }}
 {{- range $at := until (int .Values.tracker.replicas) }}
