@@ -11,7 +11,8 @@ export const PEER_METRIC = {
     unit: 'bytes',
     help: 'Stored bytes that were read of blobs that are shared with other hosts; absent where none are',
     labels: {
-      source: '`store`: held here; `rack`, `zone`, `other`: from hosts; `origin`: from registries',
+      source:
+        '`store`: held here; `rack`, `zone`, `other`: from hosts; `origin`: from registries, for this host and for others',
       cause: '`demand`, `preheat`, `prefetch`, `background`: who wanted them',
     },
   },

@@ -153,6 +153,7 @@ async function openBlobs(
           dial(swarm, host, { self: directory.self, trust, log: wireLog, onConnected }),
         onStoreRead: (bytes, priority) => traffic.count('store', bytes, priority),
         onServed: (bytes) => traffic.uploaded(bytes),
+        onHomeRead: (bytes) => traffic.count('origin', bytes, 'demand'),
         onNeighbours,
       }),
   });

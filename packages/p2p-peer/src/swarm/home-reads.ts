@@ -44,6 +44,8 @@ export type HomeReadsInput = {
   /** The origin of the repository has given bytes of the blob. */
   readonly onLearnt: (repository: string) => void;
   readonly counts: Pick<PeerCounts, 'homeRead' | 'homeFetched'>;
+  /** An origin has given so many bytes for others. */
+  readonly onHomeRead: (bytes: number) => void;
   readonly nowMs: () => number;
 };
 
@@ -156,13 +158,16 @@ export class HomeReads {
     { origin, isBelieved }: HomeOrigin,
     { signal, priority, memory, onHere }: FlightCall,
   ): Promise<FlightEnd> {
-    const { stored, fetches, onLearnt, counts } = this.#input;
+    const { stored, fetches, onLearnt, onHomeRead, counts } = this.#input;
     const parts = isBelieved ? new KeptParts(stored.deposit(), memory, range.start) : undefined;
     let kept: Promise<void> | undefined;
     try {
       await fetches.fetch(range, {
         ...{ mode: 'origin-only', origin, signal, priority, memory },
-        onFetched: (_, bytes) => counts.homeFetched(bytes),
+        onFetched: (_, bytes) => {
+          counts.homeFetched(bytes);
+          onHomeRead(bytes);
+        },
         onBytes: (_, part) => {
           onHere(part);
           parts?.add(part);

@@ -30,6 +30,8 @@ export type SwarmServerInput = {
   readonly nowMs: () => number;
   /** The origin of the repository has given bytes of the blob. */
   readonly onLearnt: (repository: string) => void;
+  /** An origin has given so many bytes for others. */
+  readonly onHomeRead: (bytes: number) => void;
   /** These bytes go out. */
   readonly onServed: (peer: PeerId, bytes: number) => void;
   readonly onHeld: (ranges: readonly ByteRange[]) => void;
@@ -47,10 +49,10 @@ export class SwarmServer implements WireServer {
 
   constructor(input: SwarmServerInput) {
     this.#input = input;
-    const { stored, fetches, originOf, onLearnt, counts, nowMs } = input;
+    const { stored, fetches, originOf, onLearnt, onHomeRead, counts, nowMs } = input;
     const knows = (repository: string) => this.knows(repository);
     this.#homeReads = new HomeReads({
-      ...{ stored, fetches, originOf, knows, onLearnt, counts, nowMs },
+      ...{ stored, fetches, originOf, knows, onLearnt, onHomeRead, counts, nowMs },
     });
   }
 
