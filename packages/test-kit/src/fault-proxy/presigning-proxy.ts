@@ -2,6 +2,7 @@
  * A registry whose blobs lie in an object store: blob reads are redirected to another host with a
  * signature that ends, as S3 does it, and the store refuses requests that carry an authorization.
  */
+import { createHash } from 'node:crypto';
 import {
   createServer,
   request as httpRequest,
@@ -24,16 +25,23 @@ export class PresigningProxy {
   refused = 0;
   /** Authorizations that reached the store; must stay empty. */
   readonly leaked: string[] = [];
+  /** What requests to the registry were authorized with. */
+  readonly authorizations = new Set<string>();
   readonly #upstream: string;
   readonly #servers: readonly Server[];
-  readonly #storeHost: string;
-  #signature = 1;
+  /** Signatures that were handed out. */
+  readonly signatures = new Set<string>();
+  /** `localhost:PORT`, where blobs are. */
+  readonly storeHost: string;
+  /** By path: the store is the registry's own, and asks it as whoever was redirected. */
+  readonly #authorized = new Map<string, string | undefined>();
+  #signatures = 1;
 
   private constructor(upstream: string, servers: readonly Server[], ports: readonly number[]) {
     this.#upstream = upstream;
     this.#servers = servers;
     this.host = `127.0.0.1:${ports[0]}`;
-    this.#storeHost = `localhost:${ports[1]}`;
+    this.storeHost = `localhost:${ports[1]}`;
   }
 
   static async listen(t: TestScope, upstream: string): Promise<PresigningProxy> {
@@ -48,17 +56,28 @@ export class PresigningProxy {
 
   /** Ends every signature given so far. */
   expireAll(): void {
-    this.#signature++;
+    this.#signatures++;
+  }
+
+  /** The one that counts now, which nobody could guess. */
+  get signature(): string {
+    return createHash('sha256').update(`${this.host} ${this.#signatures}`).digest('hex');
   }
 
   #front(request: IncomingMessage, response: ServerResponse): void {
-    if (!isBlobRead(request)) {
+    const { authorization } = request.headers;
+    if (authorization !== undefined) this.authorizations.add(authorization);
+    // The registry itself tells who has not said who he is, where it wants to know.
+    const isStranger = authorization === undefined && this.authorizations.size > 0;
+    if (!isBlobRead(request) || isStranger) {
       this.#passOn(request, response);
       return;
     }
     request.resume();
     this.redirects++;
-    const location = `http://${this.#storeHost}${request.url}?signature=${this.#signature}`;
+    this.#authorized.set(request.url ?? '', authorization);
+    this.signatures.add(this.signature);
+    const location = `http://${this.storeHost}${request.url}?signature=${this.signature}`;
     response.writeHead(307, { location, 'content-length': '0' });
     response.end();
   }
@@ -66,7 +85,7 @@ export class PresigningProxy {
   #store(request: IncomingMessage, response: ServerResponse): void {
     const { authorization } = request.headers;
     if (authorization !== undefined) this.leaked.push(authorization);
-    if (!request.url?.endsWith(`?signature=${this.#signature}`)) {
+    if (!request.url?.endsWith(`?signature=${this.signature}`)) {
       request.resume();
       this.refused++;
       response.writeHead(403, { 'content-type': 'application/xml' });
@@ -74,12 +93,17 @@ export class PresigningProxy {
       return;
     }
     this.served++;
-    this.#passOn(request, response);
+    const [path = ''] = request.url.split('?');
+    this.#passOn(request, response, this.#authorized.get(path));
   }
 
-  #passOn(request: IncomingMessage, response: ServerResponse): void {
+  #passOn(request: IncomingMessage, response: ServerResponse, authorization?: string): void {
     const [hostname, port] = this.#upstream.split(':');
-    const { method, url: path, headers } = request;
+    const { method, url: path } = request;
+    const headers = {
+      ...request.headers,
+      ...(authorization === undefined ? {} : { authorization }),
+    };
     const forwarded = httpRequest(
       { hostname, port, method, path, headers, agent: false },
       (answer) => {

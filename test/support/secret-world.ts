@@ -1,0 +1,234 @@
+/**
+ * Two hosts and a tracker that know every kind of secret: passwords and an identity token of a registry that
+ * redirects to signed URLs, tokens of hosts, of the API and of administrators, keys. All are drawn anew.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { convertImage } from '@shoal/converter';
+import { parseReference } from '@shoal/oci';
+import { StaticCredentials } from '@shoal/registry-client';
+import {
+  PresigningProxy,
+  serveOnLoopback,
+  startDockerRegistry,
+  type TestScope,
+  temporaryDirectory,
+} from '@shoal/test-kit';
+import { type MountWorld, mountWorld, writeFiles } from './mounted-image.ts';
+import { OwnProgram } from './own-program.ts';
+import { PeerAuthority, peerConfigText, seedText, writePlainHttp } from './peer-authority.ts';
+import { peerOf } from './peer-world.ts';
+import { root } from './source-files.ts';
+
+const FILES = { first: 1_000_000, gap: 12_000_000, second: 1_000_000 };
+export const USER = 'ann';
+const DRAWN = [
+  ...['password', 'inline password', 'refused password'],
+  ...['API token', 'admin token', 'signature'],
+];
+const ROBOT = `robot-${secret()}`;
+
+export type SecretHost = MountWorld & { readonly home: string };
+
+export type SecretWorld = {
+  /** By what they are. */
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly source: string;
+  /** The same registry by several names: one for each kind of credentials. */
+  readonly fronts: Readonly<Record<'password' | 'identity' | 'refused', PresigningProxy>>;
+  /** Where tokens are given. */
+  readonly realm: string;
+  readonly hosts: readonly [SecretHost, SecretHost];
+  readonly tracker: { readonly program: OwnProgram; readonly page: string };
+  readonly adminTokenFile: string;
+  /** A file behind a signed URL, and a URL that leads to that one. */
+  readonly web: { readonly host: string; readonly signed: string; readonly redirecting: string };
+  readonly dockerConfig: string;
+};
+
+function secret(): string {
+  return randomBytes(24).toString('hex');
+}
+
+export async function openSecretWorld(t: TestScope): Promise<SecretWorld> {
+  const directory = temporaryDirectory(t);
+  // What is not a word of an address is encoded in URLs, and differently in base64.
+  const secrets = new Map([['identity token', `refresh-${ROBOT}`]]);
+  for (const name of DRAWN) secrets.set(name, `${secret()}/+`);
+  const of = (name: string) => secrets.get(name) ?? '';
+  const users = { [USER]: of('password'), bob: of('inline password'), [ROBOT]: secret() };
+  const registry = await startDockerRegistry(t, { token: { users, noAnonymous: true } });
+  const source = join(directory, 'source');
+  await convertTo(`${registry.host}/team/image:v1`, source, of('password'));
+  const front = () => PresigningProxy.listen(t, registry.host);
+  const fronts = { password: await front(), identity: await front(), refused: await front() };
+  const realm = registry.tokenServer?.realm ?? '';
+  const web = await serveSigned(t, of('signature'));
+  const dockerConfig = writeDockerConfig(directory, fronts.password.host, of('password'));
+  const adminTokenFile = writeSecret(directory, 'admin-token', of('admin token'));
+  const authority = await PeerAuthority.open(join(directory, 'authority'));
+  const tracker = await startTracker(t, { directory, authority, adminTokenFile });
+  const shared = { t, directory, authority, tracker: tracker.tls, secrets, fronts, realm, web };
+  const seed = await startHost(shared, 'seed', []);
+  const { address } = (await peerOf(seed)).self;
+  const peer = await startHost(shared, 'node', [seedText('seed', address)]);
+  addKeys(secrets, [seed, peer], directory);
+  return {
+    ...{ secrets, source, fronts, realm, hosts: [seed, peer], tracker, adminTokenFile },
+    ...{ web, dockerConfig },
+  };
+}
+
+async function convertTo(reference: string, source: string, password: string): Promise<void> {
+  writeFiles(source, FILES);
+  const ann = { kind: 'password', username: USER, password } as const;
+  const { registry } = Object(parseReference(reference));
+  await convertImage({
+    source: parseReference(`dir:${source}`),
+    target: parseReference(reference),
+    client: {
+      plainHttp: true,
+      credentialSources: [new StaticCredentials(new Map([[String(registry), ann]]))],
+    },
+    chunkSizeBytes: 0x10000,
+  });
+}
+
+/** As an object store does it: whoever has the URL may read, nobody else. */
+async function serveSigned(t: TestScope, signature: string) {
+  const content = Buffer.alloc(300_000, 'shoal');
+  const query = `X-Amz-Signature=${encodeURIComponent(signature)}`;
+  const server = createServer(({ url }, response) => {
+    if (url === '/latest') response.writeHead(302, { location: `/file.bin?${query}` }).end();
+    else if (url === `/file.bin?${query}`) response.end(content);
+    else response.writeHead(403).end();
+  });
+  const host = await serveOnLoopback(t, server);
+  return {
+    host,
+    signed: `http://${host}/file.bin?${query}`,
+    redirecting: `http://${host}/latest`,
+  };
+}
+
+function writeSecret(directory: string, name: string, text: string): string {
+  mkdirSync(join(directory, 'secrets'), { recursive: true });
+  const file = join(directory, 'secrets', name);
+  writeFileSync(file, `${text}\n`, { mode: 0o600 });
+  return file;
+}
+
+function writeDockerConfig(directory: string, host: string, password: string): string {
+  const auth = Buffer.from(`${USER}:${password}`).toString('base64');
+  const own = join(directory, 'docker');
+  mkdirSync(own);
+  writeFileSync(join(own, 'config.json'), JSON.stringify({ auths: { [host]: { auth } } }));
+  return own;
+}
+
+type TrackerParts = {
+  readonly directory: string;
+  readonly authority: PeerAuthority;
+  readonly adminTokenFile: string;
+};
+
+async function startTracker(t: TestScope, { directory, authority, adminTokenFile }: TrackerParts) {
+  const tls = await authority.issue(join(directory, 'tracker'), 'tracker-0', 'tracker', [
+    '127.0.0.1',
+  ]);
+  const listen = ['--listen', '127.0.0.1:0', '--page-listen', '127.0.0.1:0'];
+  const keys = ['--tls', tls, '--token-key', authority.tokenKey, '--admin-token', adminTokenFile];
+  const program = new OwnProgram({
+    ...{ name: 'the tracker', program: join(root, 'bin', 'shoal') },
+    ...{ args: ['tracker', '--json', ...listen, ...keys], env: process.env },
+    logFile: join(directory, 'tracker.log'),
+  });
+  t.teardown(() => program.stop());
+  await program.start(() => program.log().includes('}'));
+  const told: { tls: string; page: string } = JSON.parse(program.log());
+  return { program, page: `http://${told.page}`, tls: `https://${told.tls}` };
+}
+
+type HostParts = Pick<SecretWorld, 'secrets' | 'fronts' | 'realm' | 'web'> & {
+  readonly t: TestScope;
+  readonly directory: string;
+  readonly authority: PeerAuthority;
+  readonly tracker: string;
+};
+
+async function startHost(
+  parts: HostParts,
+  name: 'seed' | 'node',
+  seeds: readonly string[],
+): Promise<SecretHost> {
+  const { t, directory, authority, secrets } = parts;
+  const home = join(directory, name);
+  await authority.admit(home, name, name === 'seed' ? 'seed' : 'peer');
+  const of = (one: string) => writeSecret(home, one.replace(' ', '-'), secrets.get(one) ?? '');
+  for (const { host } of Object.values(parts.fronts)) writePlainHttp(home, host);
+  const configFile = join(home, 'config.toml');
+  mkdirSync(join(home, 'files'));
+  writeFileSync(configFile, configOf(parts, { home, seeds, fileOf: of }), { mode: 0o600 });
+  const world = mountWorld(t, { configFile });
+  await world.start();
+  return { ...world, home };
+}
+
+type HostText = {
+  readonly home: string;
+  readonly seeds: readonly string[];
+  readonly fileOf: (secret: string) => string;
+};
+
+function configOf(parts: HostParts, { home, seeds, fileOf }: HostText): string {
+  const { fronts, secrets, realm, web } = parts;
+  const { password, identity, refused } = fronts;
+  // Where the mirror has its own from.
+  const docker = join(home, 'secrets');
+  const auths = { [identity.host]: { identitytoken: secrets.get('identity token') } };
+  fileOf('identity token');
+  writeFileSync(join(docker, 'config.json'), JSON.stringify({ auths }), { mode: 0o600 });
+  const upstream = (one: PresigningProxy, auth: string) =>
+    `{ name = "${one.host}", address = "http://${one.host}", auth = "${auth}", redirect_hosts = ["${one.storeHost}", "${new URL(realm).host}"] }`;
+  return [
+    peerConfigText({
+      ...{ home, listen: '127.0.0.1:0', seeds, trackers: [parts.tracker] },
+      registryHost: password.host,
+      more: [`wire_log = "${join(home, 'wire.jsonl')}"`],
+      webHosts: [web.host],
+      api: {
+        listen: '127.0.0.1:0',
+        tokenFile: fileOf('API token'),
+        directory: join(home, 'files'),
+      },
+    })
+      .replace(/^sources = .*$/m, `sources = ["${password.host}", "http:${web.host}"]`)
+      .replace('[registry]', `[registry]\ndocker_config = "${docker}"`),
+    '[log]\nlevel = "debug"',
+    '[metrics]\naddress = "127.0.0.1:0"',
+    '[registries]',
+    `"${password.host}" = { username = "${USER}", password_file = "${fileOf('password')}" }`,
+    `"${identity.host}" = { identity_token_file = "${fileOf('identity token')}" }`,
+    `"${refused.host}" = { username = "bob", password = "${secrets.get('refused password')}" }`,
+    '[proxy]\nlisten = "127.0.0.1:0"',
+    `upstreams = [${upstream(password, 'challenge')}, ${upstream(identity, 'own')}]`,
+    '',
+  ].join('\n');
+}
+
+/** The last line of each key, as its file has it, and the whole tokens of hosts. */
+function addKeys(
+  secrets: Map<string, string>,
+  hosts: readonly SecretHost[],
+  directory: string,
+): void {
+  const lastLine = (file: string) => readFileSync(file, 'utf8').trim().split('\n').at(-2) ?? '';
+  for (const { home } of hosts) {
+    secrets.set(`TLS key of ${home}`, lastLine(join(home, 'tls', 'tls.key')));
+    secrets.set(`token of ${home}`, readFileSync(join(home, 'tls', 'token'), 'utf8').trim());
+  }
+  secrets.set('key of tokens', lastLine(join(directory, 'authority', 'token.key')));
+  secrets.set('TLS key of the tracker', lastLine(join(directory, 'tracker/tls/tls.key')));
+}
