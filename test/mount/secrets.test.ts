@@ -32,6 +32,7 @@ if (requireMounts(t) && requireTool(t, 'docker-registry', 'openssl')) {
       await until('it has a token', async () => (await peerOf(host)).hasToken);
     }
     await mountAll(t, world, said);
+    await readFromBrokenStore(t, world, said);
     await pullThroughMirror(t, world);
     await getFiles(t, world, said);
     await useApi(t, world, said);
@@ -63,6 +64,24 @@ async function mountAll(t: Test, world: SecretWorld, said: Said): Promise<void> 
     said.set(`refused mount of ${host.home}`, stderr);
   }
   t.same(fronts.password.leaked, []);
+}
+
+/** Errors of connections know the URL they were for, with its signature. */
+async function readFromBrokenStore(t: Test, world: SecretWorld, said: Said): Promise<void> {
+  const { fronts, dockerConfig, hosts } = world;
+  const [{ daemon, directory, mountpoint, status }] = hosts;
+  for (const front of Object.values(fronts)) front.isStoreBroken = true;
+  t.equal(await digestBySha256sum(join(mountpoint('password'), 'gap')), undefined, 'it fails');
+  const { mounts } = await status();
+  const reasons = mounts.flatMap(({ blobs }) => blobs.map(({ lastError }) => lastError?.reason));
+  t.match(reasons.join(), 'localhost', 'and the status says where');
+  const what = `${fronts.password.host}/team/image:v1:/gap`;
+  const outcome = await tryShoal(['get', what, '--direct', '-o', join(directory, 'got-nothing')], {
+    env: { ...daemon.env, DOCKER_CONFIG: dockerConfig, SHOAL_DEBUG: '1' },
+  });
+  t.not(outcome.exitCode, 0);
+  said.set('get from a broken store', `${outcome.stdout}\n${outcome.stderr}`);
+  for (const front of Object.values(fronts)) front.isStoreBroken = false;
 }
 
 async function pullThroughMirror(t: Test, world: SecretWorld): Promise<void> {
@@ -207,7 +226,7 @@ function searched(scan: SecretScan, world: SecretWorld, said: Said): readonly st
 function seesWhatIsThere(t: Test, scan: SecretScan, world: SecretWorld): void {
   for (const { home, daemon } of world.hosts) {
     const log = readFileSync(join(daemon.run, 'shoal.log'), 'utf8');
-    t.match(log, /"level":"info"/);
+    t.match(log, /"event":"mounted"/);
     t.match(readFileSync(join(home, 'wire.jsonl'), 'utf8'), /"host"|"peer"/, 'wires were opened');
     const found = scan.files(home).join('\n');
     for (const name of ['password', 'identity token', 'API token', 'TLS key', 'token', 'refused']) {

@@ -62,7 +62,11 @@ export async function openSecretWorld(t: TestScope): Promise<SecretWorld> {
   const registry = await startDockerRegistry(t, { token: { users, noAnonymous: true } });
   const source = join(directory, 'source');
   await convertTo(`${registry.host}/team/image:v1`, source, of('password'));
-  const front = () => PresigningProxy.listen(t, registry.host);
+  const front = async () => {
+    const proxy = await PresigningProxy.listen(t, registry.host);
+    proxy.isForUsersOnly = true;
+    return proxy;
+  };
   const fronts = { password: await front(), identity: await front(), refused: await front() };
   const realm = registry.tokenServer?.realm ?? '';
   const web = await serveSigned(t, of('signature'));

@@ -29,6 +29,10 @@ export class PresigningProxy {
   readonly authorizations = new Set<string>();
   readonly #upstream: string;
   readonly #servers: readonly Server[];
+  /** The store asks the registry as whoever was redirected, and strangers are not redirected. */
+  isForUsersOnly = false;
+  /** The store hangs up on whoever comes with a signature. */
+  isStoreBroken = false;
   /** Signatures that were handed out. */
   readonly signatures = new Set<string>();
   /** `localhost:PORT`, where blobs are. */
@@ -68,7 +72,7 @@ export class PresigningProxy {
     const { authorization } = request.headers;
     if (authorization !== undefined) this.authorizations.add(authorization);
     // The registry itself tells who has not said who he is, where it wants to know.
-    const isStranger = authorization === undefined && this.authorizations.size > 0;
+    const isStranger = authorization === undefined && this.isForUsersOnly;
     if (!isBlobRead(request) || isStranger) {
       this.#passOn(request, response);
       return;
@@ -83,6 +87,10 @@ export class PresigningProxy {
   }
 
   #store(request: IncomingMessage, response: ServerResponse): void {
+    if (this.isStoreBroken) {
+      request.socket.destroy();
+      return;
+    }
     const { authorization } = request.headers;
     if (authorization !== undefined) this.leaked.push(authorization);
     if (!request.url?.endsWith(`?signature=${this.signature}`)) {
@@ -94,7 +102,7 @@ export class PresigningProxy {
     }
     this.served++;
     const [path = ''] = request.url.split('?');
-    this.#passOn(request, response, this.#authorized.get(path));
+    this.#passOn(request, response, this.isForUsersOnly ? this.#authorized.get(path) : undefined);
   }
 
   #passOn(request: IncomingMessage, response: ServerResponse, authorization?: string): void {
