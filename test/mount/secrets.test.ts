@@ -2,7 +2,6 @@
  * No secret gets out: real daemons and a tracker that know all kinds of them mount, mirror, get, share and refuse at
  * the lowest log level; then every file that they wrote, and everything that they say, is searched for each of them.
  */
-import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -10,19 +9,12 @@ import { requireMounts, requireTool, until } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { digestBySha256sum, digestOfFile } from '../support/mounted-image.ts';
 import { peerOf } from '../support/peer-world.ts';
-import { SecretScan } from '../support/secret-scan.ts';
-import {
-  openSecretWorld,
-  type SecretHost,
-  type SecretWorld,
-  USER,
-} from '../support/secret-world.ts';
+import { type SecretHost, USER } from '../support/secret-host.ts';
+import { type Said, scanFor, searched, seesWhatIsThere } from '../support/secret-search.ts';
+import { openSecretWorld, type SecretWorld } from '../support/secret-world.ts';
 import { tryShoal } from '../support/shoal-command.ts';
 
 t.setTimeout(600_000);
-
-/** What was said, by who said it. */
-type Said = Map<string, string>;
 
 if (requireMounts(t) && requireTool(t, 'docker-registry', 'openssl')) {
   t.test('secrets are in no log, state, status or message', async (t) => {
@@ -38,7 +30,7 @@ if (requireMounts(t) && requireTool(t, 'docker-registry', 'openssl')) {
     await useApi(t, world, said);
     await askTracker(t, world, said);
     for (const host of world.hosts) await tell(host, said);
-    const scan = new SecretScan(sentSecrets(world));
+    const scan = scanFor(world);
     t.same(searched(scan, world, said), [], 'nothing is found');
     seesWhatIsThere(t, scan, world);
   });
@@ -197,48 +189,4 @@ async function tell(host: SecretHost, said: Said): Promise<void> {
   asked.on('error', reject);
   asked.end();
   said.set(`metrics of ${host.home}`, await promise);
-}
-
-/** Those of the world, and what was given or sent meanwhile: signatures, bearer tokens, passwords in base64. */
-function sentSecrets(world: SecretWorld): ReadonlyMap<string, string> {
-  const secrets = new Map(world.secrets);
-  for (const front of Object.values(world.fronts)) {
-    for (const one of front.signatures) secrets.set(`signature ${one.slice(0, 8)}`, one);
-    for (const sent of front.authorizations) {
-      const [scheme, value = ''] = sent.split(' ');
-      secrets.set(`${scheme} to ${front.host}, ${secrets.size}`, value);
-    }
-  }
-  return secrets;
-}
-
-/** Everything that programs wrote and said, but for the files that secrets are read from. */
-function searched(scan: SecretScan, world: SecretWorld, said: Said): readonly string[] {
-  const found = [...said].flatMap(([where, words]) => scan.text(where, words));
-  for (const { home, directory } of world.hosts) {
-    const own = ['tls', 'secrets', 'config.toml', 'files'].map((name) => join(home, name));
-    found.push(...scan.files(home, own), ...scan.files(directory, [join(directory, 'mnt')]));
-  }
-  return [...found, ...scan.text('the tracker', world.tracker.program.log())];
-}
-
-/** What was searched has what it should, and the search finds what is where it may be. */
-function seesWhatIsThere(t: Test, scan: SecretScan, world: SecretWorld): void {
-  for (const { home, daemon } of world.hosts) {
-    const log = readFileSync(join(daemon.run, 'shoal.log'), 'utf8');
-    t.match(log, /"event":"mounted"/);
-    t.match(readFileSync(join(home, 'wire.jsonl'), 'utf8'), /"host"|"peer"/, 'wires were opened');
-    const found = scan.files(home).join('\n');
-    for (const name of ['password', 'identity token', 'API token', 'TLS key', 'token', 'refused']) {
-      t.match(found, new RegExp(`: ${name}[^:]*, as it is:`), `${name} is found where it is kept`);
-    }
-  }
-  const password = world.secrets.get('password') ?? '';
-  for (const user of ['', 'a', 'ab', 'abc']) {
-    const sent = Buffer.from(`${user}:${password}:x`).toString('base64');
-    t.match(scan.text('x', `{"a":"${sent}"}`), [/password, in base64/], `behind "${user}:"`);
-  }
-  const escaped = encodeURIComponent(password);
-  t.match(scan.text('x', `http://h/?a=${escaped}&b`), [/password, percent-encoded/]);
-  t.match(scan.text('x', 'authorization: Bearer abcdefghijklmn'), [/an authorization/]);
 }

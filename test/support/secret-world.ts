@@ -16,21 +16,19 @@ import {
   type TestScope,
   temporaryDirectory,
 } from '@shoal/test-kit';
-import { type MountWorld, mountWorld, writeFiles } from './mounted-image.ts';
+import { writeFiles } from './mounted-image.ts';
 import { OwnProgram } from './own-program.ts';
-import { PeerAuthority, peerConfigText, seedText, writePlainHttp } from './peer-authority.ts';
+import { PeerAuthority, seedText } from './peer-authority.ts';
 import { peerOf } from './peer-world.ts';
+import { type SecretHost, startSecretHost, USER, writeSecret } from './secret-host.ts';
 import { root } from './source-files.ts';
 
 const FILES = { first: 1_000_000, gap: 12_000_000, second: 1_000_000 };
-export const USER = 'ann';
 const DRAWN = [
   ...['password', 'inline password', 'refused password'],
   ...['API token', 'admin token', 'signature'],
 ];
 const ROBOT = `robot-${secret()}`;
-
-export type SecretHost = MountWorld & { readonly home: string };
 
 export type SecretWorld = {
   /** By what they are. */
@@ -75,9 +73,9 @@ export async function openSecretWorld(t: TestScope): Promise<SecretWorld> {
   const authority = await PeerAuthority.open(join(directory, 'authority'));
   const tracker = await startTracker(t, { directory, authority, adminTokenFile });
   const shared = { t, directory, authority, tracker: tracker.tls, secrets, fronts, realm, web };
-  const seed = await startHost(shared, 'seed', []);
+  const seed = await startSecretHost(shared, 'seed', []);
   const { address } = (await peerOf(seed)).self;
-  const peer = await startHost(shared, 'node', [seedText('seed', address)]);
+  const peer = await startSecretHost(shared, 'node', [seedText('seed', address)]);
   addKeys(secrets, [seed, peer], directory);
   return {
     ...{ secrets, source, fronts, realm, hosts: [seed, peer], tracker, adminTokenFile },
@@ -117,13 +115,6 @@ async function serveSigned(t: TestScope, signature: string) {
   };
 }
 
-function writeSecret(directory: string, name: string, text: string): string {
-  mkdirSync(join(directory, 'secrets'), { recursive: true });
-  const file = join(directory, 'secrets', name);
-  writeFileSync(file, `${text}\n`, { mode: 0o600 });
-  return file;
-}
-
 function writeDockerConfig(directory: string, host: string, password: string): string {
   const auth = Buffer.from(`${USER}:${password}`).toString('base64');
   const own = join(directory, 'docker');
@@ -153,73 +144,6 @@ async function startTracker(t: TestScope, { directory, authority, adminTokenFile
   await program.start(() => program.log().includes('}'));
   const told: { tls: string; page: string } = JSON.parse(program.log());
   return { program, page: `http://${told.page}`, tls: `https://${told.tls}` };
-}
-
-type HostParts = Pick<SecretWorld, 'secrets' | 'fronts' | 'realm' | 'web'> & {
-  readonly t: TestScope;
-  readonly directory: string;
-  readonly authority: PeerAuthority;
-  readonly tracker: string;
-};
-
-async function startHost(
-  parts: HostParts,
-  name: 'seed' | 'node',
-  seeds: readonly string[],
-): Promise<SecretHost> {
-  const { t, directory, authority, secrets } = parts;
-  const home = join(directory, name);
-  await authority.admit(home, name, name === 'seed' ? 'seed' : 'peer');
-  const of = (one: string) => writeSecret(home, one.replace(' ', '-'), secrets.get(one) ?? '');
-  for (const { host } of Object.values(parts.fronts)) writePlainHttp(home, host);
-  const configFile = join(home, 'config.toml');
-  mkdirSync(join(home, 'files'));
-  writeFileSync(configFile, configOf(parts, { home, seeds, fileOf: of }), { mode: 0o600 });
-  const world = mountWorld(t, { configFile });
-  await world.start();
-  return { ...world, home };
-}
-
-type HostText = {
-  readonly home: string;
-  readonly seeds: readonly string[];
-  readonly fileOf: (secret: string) => string;
-};
-
-function configOf(parts: HostParts, { home, seeds, fileOf }: HostText): string {
-  const { fronts, secrets, realm, web } = parts;
-  const { password, identity, refused } = fronts;
-  // Where the mirror has its own from.
-  const docker = join(home, 'secrets');
-  const auths = { [identity.host]: { identitytoken: secrets.get('identity token') } };
-  fileOf('identity token');
-  writeFileSync(join(docker, 'config.json'), JSON.stringify({ auths }), { mode: 0o600 });
-  const upstream = (one: PresigningProxy, auth: string) =>
-    `{ name = "${one.host}", address = "http://${one.host}", auth = "${auth}", redirect_hosts = ["${one.storeHost}", "${new URL(realm).host}"] }`;
-  return [
-    peerConfigText({
-      ...{ home, listen: '127.0.0.1:0', seeds, trackers: [parts.tracker] },
-      registryHost: password.host,
-      more: [`wire_log = "${join(home, 'wire.jsonl')}"`],
-      webHosts: [web.host],
-      api: {
-        listen: '127.0.0.1:0',
-        tokenFile: fileOf('API token'),
-        directory: join(home, 'files'),
-      },
-    })
-      .replace(/^sources = .*$/m, `sources = ["${password.host}", "http:${web.host}"]`)
-      .replace('[registry]', `[registry]\ndocker_config = "${docker}"`),
-    '[log]\nlevel = "debug"',
-    '[metrics]\naddress = "127.0.0.1:0"',
-    '[registries]',
-    `"${password.host}" = { username = "${USER}", password_file = "${fileOf('password')}" }`,
-    `"${identity.host}" = { identity_token_file = "${fileOf('identity token')}" }`,
-    `"${refused.host}" = { username = "bob", password = "${secrets.get('refused password')}" }`,
-    '[proxy]\nlisten = "127.0.0.1:0"',
-    `upstreams = [${upstream(password, 'challenge')}, ${upstream(identity, 'own')}]`,
-    '',
-  ].join('\n');
 }
 
 /** The last line of each key, as its file has it, and the whole tokens of hosts. */
