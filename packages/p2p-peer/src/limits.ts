@@ -134,6 +134,8 @@ export const SILENCE_TIMES_MAX = 4;
 export const HOME_REPOSITORIES_MAX = 64;
 /** A home does not ask an origin again so soon after it has failed. */
 export const HOME_FAILING_MS = 2000;
+/** Blobs of which is remembered that somebody named another size than their origin says. */
+export const SIZE_QUESTIONS_MAX = 1024;
 /** Ranges of one blob that somebody sent wrong, until the right bytes are known. */
 export const ACCUSATIONS_MAX = 64;
 /** Pieces of torrents that we make, for the largest blobs. */

@@ -44,6 +44,11 @@ export type BlobReadOptions = {
    */
   readonly onProgress?: () => void;
   /**
+   * Told how many bytes the whole blob has, as the place that it is from says: manifests and images may
+   * say anything. Not where that place does not say it.
+   */
+  readonly onSize?: (sizeBytes: number) => void;
+  /**
    * Of a reader that verifies. A source that keeps what it reads, or knows who sent it, leaves a
    * listener here before it answers; it hears later of each part that is verified, of no other.
    */

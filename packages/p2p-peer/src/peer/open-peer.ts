@@ -1,5 +1,6 @@
 /** Opens the parts of a peer one after the other; what was opened is closed when a later one fails. */
 import { RateLimit } from '@shoal/blob-store';
+import { errorCode } from '@shoal/errors';
 import type { BlobId } from '@shoal/oci';
 import { formatHostPort } from '@shoal/oci/host-port';
 import { HostDiscovery } from '../discovery/host-discovery.ts';
@@ -17,6 +18,7 @@ import { UploadSlots } from '../select/upload-slots.ts';
 import { CompressedStore } from '../store/compressed-store.ts';
 import { SharedImages } from '../store/shared-images.ts';
 import { Pace } from '../swarm/pace.ts';
+import { SizeQuestions } from '../swarm/said-size.ts';
 import { Swarm } from '../swarm/swarm.ts';
 import { SwarmTable } from '../swarm/swarm-table.ts';
 import { ReportLoop } from '../tracker/client/report-loop.ts';
@@ -146,6 +148,7 @@ async function openBlobs(
   const swarms = new SwarmTable({
     nowMs,
     onClosed,
+    storedSize: (blobId) => store.facts(blobId)?.sizeBytes,
     open: async (blobId, sizeBytes) =>
       new Swarm({
         ...{ ...shared, originOf, stored: await store.blob(blobId, sizeBytes) },
@@ -201,18 +204,26 @@ async function listen(
   { wireLog, onProblem, originOf }: PeerComponents,
   { trust, self, swarms, store, counts }: ListenNeed,
 ): Promise<WireListener> {
-  const accept: AcceptBlob = async ({ blobId, blobBytes }, { repository }) => {
+  const questions = new SizeQuestions(nowMs);
+  const accept: AcceptBlob = async ({ blobId, blobBytes: sizeBytes }, { repository }) => {
     if (repository === undefined) return undefined;
-    // A size that a stranger names counts for nothing where another one is known, and a blob that is
-    // not known is of no use where nobody would fetch it for others.
+    const blob = { blobId, sizeBytes };
     const known = swarms.get(blobId) ?? store.facts(blobId);
-    const isKnown = known !== undefined || store.isLent(blobId, blobBytes);
-    if (!isKnown && originOf(repository, false) === undefined) return undefined;
-    if (known !== undefined && known.sizeBytes !== blobBytes) return undefined;
-    return await swarms.use({ blobId, sizeBytes: blobBytes }, (swarm) => ({
-      ...swarm.sharedWith(repository),
-      onOpen: (wire) => swarm.wires.adopt(wire),
-    }));
+    const isKnown = known?.sizeBytes === sizeBytes || store.isLent(blobId, sizeBytes);
+    // A blob that is not known is of no use where nobody would fetch it for others. There a size that a
+    // stranger names counts for nothing where another one is known, unless the origin says the same.
+    const origin = originOf(repository, false)?.origin;
+    if (!isKnown && origin === undefined) return undefined;
+    const confirm = async () => origin !== undefined && (await questions.ask(origin, blob));
+    try {
+      return await swarms.use({ ...blob, confirm }, (swarm) => ({
+        ...swarm.sharedWith(repository),
+        onOpen: (wire) => swarm.wires.adopt(wire),
+      }));
+    } catch (error) {
+      if (errorCode(error) === 'ERR_P2P_STORED_BLOB_SIZE') return undefined;
+      throw error;
+    }
   };
   return await WireListener.open({
     ...{ trust, self, accept, listenHost, port, log: wireLog },

@@ -13,6 +13,7 @@ import { errorCode } from '@shoal/errors';
 import { LRUCache } from 'lru-cache';
 import { TRUSTED_BLOBS_MAX } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
+import { hasSize } from '../swarm/said-size.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { TrustedReads } from '../swarm/trusted-reads.ts';
@@ -60,7 +61,10 @@ export function peerSource(input: PeerSourceInput): BlobSource {
       const range = { start: offset, end: offset + length };
       const read = { repository, origin, options: counted };
       try {
-        return await swarms.use({ blobId, sizeBytes }, async (swarm) => {
+        const { signal } = counted;
+        const wanted = { blobId, sizeBytes };
+        const confirm = () => hasSize(origin, wanted, signal);
+        return await swarms.use({ ...wanted, confirm }, async (swarm) => {
           // Neighbours are looked for meanwhile.
           await Promise.all([swarm.prove(read), input.onRead(swarm)]);
           if (input.reader === 'verifying') return await swarm.read(range, read);

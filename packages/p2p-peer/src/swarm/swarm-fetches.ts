@@ -32,6 +32,8 @@ export type SwarmFetchesInput = {
   readonly download: RateLimit;
   readonly counts: PeerCounts;
   readonly nowMs: () => number;
+  /** What an origin says that the blob has; throws where that cannot be. */
+  readonly onSize: (sizeBytes: number | undefined) => void;
 };
 
 /** For whom: a reader who verifies what he gets, who believes homes and the origin, or the origin alone. */
@@ -180,14 +182,29 @@ export class SwarmFetches {
     }
   }
 
+  async #readOrigin(
+    origin: BlobSource,
+    range: ByteRange,
+    options: BlobReadOptions,
+  ): Promise<Buffer> {
+    const { blobId, sizeBytes } = this.#input;
+    let said: number | undefined;
+    const onSize = (size: number) => {
+      said = size;
+    };
+    const reading = { ...options, onSize };
+    const bytes = await origin.read({ blobId, sizeBytes }, range.start, rangeBytes(range), reading);
+    this.#input.onSize(said);
+    return bytes;
+  }
+
   #viewOf(mode: FetchMode): SwarmView {
     if (mode === 'origin-only') return NOBODY;
     return mode === 'believing' ? this.#homesView : this.#view;
   }
 
   #inputOf({ mode, origin, memory, onBytes, onFetched }: FetchCall): RangeFetchInput {
-    const { blobId, sizeBytes, bans, wires, window, counts, nowMs } = this.#input;
-    const fetched = onFetched === undefined ? {} : { onFetched };
+    const { bans, wires, window, counts, nowMs } = this.#input;
     return {
       view: this.#viewOf(mode),
       policy: {
@@ -196,10 +213,11 @@ export class SwarmFetches {
         silenceMs: READ_POLICY.silenceMs * patienceTimes(),
       },
       ask: (peer, range, options) => this.#ask(peer, range, options),
-      readOrigin: (range, options) => {
-        const reading = { ...options, ...fetched };
-        return origin.read({ blobId, sizeBytes }, range.start, rangeBytes(range), reading);
-      },
+      readOrigin: (range, options) =>
+        this.#readOrigin(origin, range, {
+          ...options,
+          ...(onFetched === undefined ? {} : { onFetched }),
+        }),
       memory,
       failureOf,
       onBytes,

@@ -3,9 +3,12 @@ import { KeyedLock } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
 import { PeerClosedError, StoredBlobSizeError } from '../errors.ts';
 import { SWARM_CHECK_MS, SWARM_IDLE_MS, SWARMS_MAX } from '../limits.ts';
+import type { ImageBlob } from '../store/shared-images.ts';
 import type { Swarm } from './swarm.ts';
 
 export type SwarmTableInput = {
+  /** Of a blob of which bytes are stored. */
+  readonly storedSize: (blobId: BlobId) => number | undefined;
   /** Throws where the blob cannot be stored, or is known with another size. */
   readonly open: (blobId: BlobId, sizeBytes: number) => Promise<Swarm>;
   /** Nobody uses it any more. */
@@ -13,6 +16,14 @@ export type SwarmTableInput = {
   readonly nowMs: () => number;
   /** @default SWARMS_MAX */
   readonly swarmsMax?: number;
+};
+
+export type WantedSwarm = ImageBlob & {
+  /**
+   * Whether the blob is of that size where it is from: asked when another one is known, which gives way
+   * unless its own place has said so. @default it is not known
+   */
+  readonly confirm?: () => Promise<boolean>;
 };
 
 type Entry = { readonly swarm: Swarm; users: number; usedAtMs: number };
@@ -43,12 +54,12 @@ export class SwarmTable implements AsyncDisposable {
     return Array.from(this.#entries.values(), ({ swarm }) => swarm);
   }
 
-  /** Uses the swarm of a blob; it stays open meanwhile. Throws what opening it throws. */
-  async use<T>(
-    blob: { readonly blobId: BlobId; readonly sizeBytes: number },
-    work: (swarm: Swarm) => Promise<T> | T,
-  ): Promise<T> {
-    const entry = await this.#enter(blob.blobId, blob.sizeBytes);
+  /**
+   * Uses the swarm of a blob; it stays open meanwhile. Throws `ERR_P2P_STORED_BLOB_SIZE` where another size
+   * counts, and what opening it or `confirm` throws.
+   */
+  async use<T>(blob: WantedSwarm, work: (swarm: Swarm) => Promise<T> | T): Promise<T> {
+    const entry = await this.#enter(blob);
     try {
       return await work(entry.swarm);
     } finally {
@@ -69,23 +80,34 @@ export class SwarmTable implements AsyncDisposable {
     await this.close();
   }
 
-  async #enter(blobId: BlobId, sizeBytes: number): Promise<Entry> {
+  async #enter(wanted: WantedSwarm): Promise<Entry> {
+    const { blobId, sizeBytes, confirm } = wanted;
     const known = this.#entries.get(blobId);
-    const entry = known ?? (await this.#turns.run(blobId, () => this.#open(blobId, sizeBytes)));
-    if (entry.swarm.sizeBytes !== sizeBytes) {
-      throw new StoredBlobSizeError(blobId, sizeBytes, 'others share it with another size');
-    }
+    const knownSize = known?.swarm.sizeBytes ?? this.#input.storedSize(blobId);
+    const isOther = knownSize !== undefined && knownSize !== sizeBytes;
+    if (isOther && known?.swarm.isSizeConfirmed === true) throw otherSize(wanted);
+    const isConfirmed = isOther && (await confirm?.()) === true;
+    if (isOther && !isConfirmed) throw otherSize(wanted);
+    const isOpen = known !== undefined && !isOther;
+    const opening = () => this.#open(wanted, isConfirmed);
+    const entry = isOpen ? known : await this.#turns.run(blobId, opening);
     entry.users += 1;
     entry.usedAtMs = this.#input.nowMs();
     return entry;
   }
 
-  async #open(blobId: BlobId, sizeBytes: number): Promise<Entry> {
+  async #open(wanted: WantedSwarm, isConfirmed: boolean): Promise<Entry> {
+    const { blobId, sizeBytes } = wanted;
     const known = this.#entries.get(blobId);
-    if (known !== undefined) return known;
+    if (known?.swarm.sizeBytes === sizeBytes) return known;
     if (this.#isClosed) throw new PeerClosedError();
+    if (known !== undefined) {
+      if (!isConfirmed || known.swarm.isSizeConfirmed) throw otherSize(wanted);
+      await this.#close(known);
+    }
     if (this.#entries.size >= this.#swarmsMax) await this.#closeIdle(0);
     const swarm = await this.#input.open(blobId, sizeBytes);
+    if (isConfirmed) swarm.confirmSize();
     const entry = { swarm, users: 0, usedAtMs: this.#input.nowMs() };
     this.#entries.set(blobId, entry);
     return entry;
@@ -104,8 +126,17 @@ export class SwarmTable implements AsyncDisposable {
   async #end(blobId: BlobId): Promise<void> {
     const entry = this.#entries.get(blobId);
     if (entry === undefined || (entry.users > 0 && !this.#isClosed)) return;
-    this.#entries.delete(blobId);
-    this.#input.onClosed(entry.swarm);
-    await entry.swarm.close();
+    await this.#close(entry);
   }
+
+  /** Whoever uses it hears that it is closed. */
+  async #close({ swarm }: Entry): Promise<void> {
+    this.#entries.delete(swarm.blobId);
+    this.#input.onClosed(swarm);
+    await swarm.close();
+  }
+}
+
+function otherSize({ blobId, sizeBytes }: WantedSwarm): StoredBlobSizeError {
+  return new StoredBlobSizeError(blobId, sizeBytes, 'it is known with another size');
 }

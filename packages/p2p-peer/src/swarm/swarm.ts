@@ -6,7 +6,7 @@ import type { BlobReadOptions, BlobSource, RateLimit } from '@shoal/blob-store';
 import { type Priority, priorityOf } from '@shoal/blob-store';
 import { orAbort } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
-import { PeerClosedError } from '../errors.ts';
+import { PeerClosedError, StoredBlobSizeError } from '../errors.ts';
 import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
@@ -82,6 +82,7 @@ export class Swarm implements AsyncDisposable {
   readonly #proofs = new Map<BlobSource, Promise<void>>();
   readonly #accusations = new Accusations();
   #repository: string | undefined;
+  #isSizeConfirmed = false;
 
   constructor(input: SwarmInput) {
     const { stored, bans, directory, counts, nowMs } = input;
@@ -99,6 +100,7 @@ export class Swarm implements AsyncDisposable {
     this.#fetches = new SwarmFetches({
       ...{ blobId, sizeBytes, wires, directory, bans, counts, nowMs },
       ...{ window: input.window, download: input.download },
+      onSize: (said) => this.#hearSize(said),
     });
     this.#server = new SwarmServer({
       ...{
@@ -126,6 +128,15 @@ export class Swarm implements AsyncDisposable {
   /** The one that this host has read from last: wires are dialled for it; undefined before. */
   get repository(): string | undefined {
     return this.#repository;
+  }
+
+  /** The place that the blob is from has said so, or its digest; others may name any size. */
+  get isSizeConfirmed(): boolean {
+    return this.#isSizeConfirmed || this.#input.stored.isComplete;
+  }
+
+  confirmSize(): void {
+    this.#isSizeConfirmed = true;
   }
 
   /** Of the blob, that are not held here. */
@@ -218,14 +229,30 @@ export class Swarm implements AsyncDisposable {
 
   #startProof(repository: string, origin: BlobSource): Promise<void> {
     const { blobId, sizeBytes } = this;
+    let said: number | undefined;
+    const onSize = (size: number) => {
+      said = size;
+    };
+    const { signal } = this.#closing;
     const proof = origin
-      .read({ blobId, sizeBytes }, 0, 1, { signal: this.#closing.signal, priority: 'demand' })
+      .read({ blobId, sizeBytes }, 0, 1, { signal, priority: 'demand', onSize })
+      .then(() => this.#hearSize(said))
       .then(() => this.#learn(repository))
       .finally(() => this.#proofs.delete(origin));
     // Whoever waits for it hears of a failure, if anybody still does.
     proof.catch(() => undefined);
     this.#proofs.set(origin, proof);
     return proof;
+  }
+
+  /** Throws `ERR_P2P_STORED_BLOB_SIZE` where an origin says another one. */
+  #hearSize(said: number | undefined): void {
+    if (said === undefined) return;
+    const { blobId, sizeBytes } = this;
+    if (said !== sizeBytes) {
+      throw new StoredBlobSizeError(blobId, sizeBytes, `where it is from it has ${said}`);
+    }
+    this.confirmSize();
   }
 
   /** Peers that came for that repository before have not been told yet what is held. */

@@ -32,6 +32,8 @@ export class CountingOrigin implements BlobSource {
   readonly reads: { readonly offset: number; readonly length: number }[] = [];
   delayMs = 0;
   isDown = false;
+  /** As registries do. */
+  tellsSizes = true;
   /** Repositories that do not have the blobs. */
   readonly missing = new Set<string>();
 
@@ -55,6 +57,8 @@ export class CountingOrigin implements BlobSource {
     this.reads.push({ offset, length });
     if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
     options.onFetched?.(this.name, length);
+    const size = this.#blobs.get(blob.blobId)?.length;
+    if (this.tellsSizes && size !== undefined) options.onSize?.(size);
     return Buffer.from(this.#blobs.get(blob.blobId)?.subarray(offset, offset + length) ?? []);
   }
 

@@ -38,6 +38,8 @@ export type BlobSpan<Subject extends Sized = Descriptor> = {
   readonly isWhole: boolean;
   readonly signal: AbortSignal | undefined;
   readonly rank?: (() => number) | undefined;
+  /** Told how many bytes the whole blob has, where the answer says it. */
+  readonly onSize?: ((sizeBytes: number) => void) | undefined;
 };
 
 export class BlobReader<Subject extends Sized = Descriptor> {
@@ -150,6 +152,7 @@ export class BlobReader<Subject extends Sized = Descriptor> {
   /** Position in the blob of the first byte of the body. */
   #startOf(answer: HttpAnswer, span: BlobSpan<Subject>, isWhole: boolean): number {
     const length = lengthOf(answer);
+    if (length !== undefined) span.onSize?.(length);
     const isWrong = isWhole ? length !== span.descriptor.size : (length ?? 0) < span.end;
     if (length !== undefined && isWrong) {
       cutBody(answer);

@@ -145,7 +145,8 @@ export class RegistryStore implements ImageStore {
     checkRange(descriptor, offset, length);
     const signal = this.signalOf(options);
     const end = offset + length;
-    const span = { descriptor, offset, end, isWhole: false, signal, rank: options.rank };
+    const { onSize, rank } = options;
+    const span = { descriptor, offset, end, isWhole: false, signal, rank, onSize };
     return this.calls.run(() =>
       length <= RANGE_BYTES_PREPARED_MAX
         ? this.#reader.collect(span, options.onBytes)

@@ -5,7 +5,7 @@
 import type { Descriptor } from '@shoal/oci';
 import { HOST_CAPABILITIES, type RegistryHost } from '../hosts/registry-host.ts';
 import type { HttpAnswer } from '../http/messages.ts';
-import type { CallOptions } from '../image-store.ts';
+import type { RangeOptions } from '../image-store.ts';
 import { ACCESS_STORES_MAX } from '../limits.ts';
 import type { ClientOptions } from '../options.ts';
 import type { Endpoint } from '../registry/endpoint.ts';
@@ -85,7 +85,7 @@ export class RegistryAccess {
     descriptor: Descriptor,
     span: { readonly offset: number; readonly length: number },
     caller: Caller,
-    options: CallOptions,
+    options: RangeOptions,
   ): Promise<Buffer> {
     const store = this.#store(repository, caller);
     return store.readBlobRange(descriptor, span.offset, span.length, options);

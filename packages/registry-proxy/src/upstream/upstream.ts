@@ -3,7 +3,7 @@
  * ever contacted, but for where it redirects to, and that only at public addresses.
  */
 import type { Descriptor } from '@shoal/oci';
-import { type CallOptions, type ClientOptions, StaticCredentials } from '@shoal/registry-client';
+import { type ClientOptions, type RangeOptions, StaticCredentials } from '@shoal/registry-client';
 import { type Caller, hostAndPort, RegistryAccess } from '@shoal/registry-client/upstream';
 import type { Clock } from '../clock.ts';
 import {
@@ -86,7 +86,7 @@ export class Upstream {
     descriptor: Descriptor,
     span: { readonly offset: number; readonly length: number },
     caller: Caller,
-    options: CallOptions,
+    options: RangeOptions,
   ): Promise<Buffer> {
     return this.#access.readBlobRange(repository, descriptor, span, caller, options);
   }
