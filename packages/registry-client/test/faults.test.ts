@@ -156,6 +156,18 @@ t.test('a range answered with the whole blob is cut off after the range', async 
   t.ok(end.equals(content.subarray(-10)));
 });
 
+t.test('a range says how long the whole is, whatever the descriptor says', async (t) => {
+  const { proxy, source, layer } = await scene(t);
+  const heard: number[] = [];
+  const onSize = (size: number) => heard.push(size);
+  const wrong = { ...layer, size: layer.size + 1 };
+  await source.readBlobRange(layer, 10, 20, { onSize });
+  await source.readBlobRange(wrong, 10, 20, { onSize });
+  proxy.inject({ fault: { kind: 'ignore-range' } });
+  await source.readBlobRange(wrong, 10, 20, { onSize });
+  t.strictSame(heard, [content.length, content.length, content.length]);
+});
+
 t.test('an abort ends a hanging request', async (t) => {
   const { proxy, source, layer } = await scene(t);
   proxy.inject({ fault: { kind: 'hang' } });
