@@ -52,10 +52,15 @@ t.test('shared from where the mount has it, also after a crash, until it is gone
   await killDaemon(third);
 
   await first.client.unmount({ mountpoint: first.mountpoint('m') });
-  await first.client.collectCaches({ takesAll: true });
-  t.ok((await diskBytes(first)) < REST_BYTES * 8, 'the cache is empty');
   const fourth = await world.host('fourth', 'peer');
   await mountAndRead(world, fourth);
+  t.ok((await peerOf(fourth)).traffic.rack >= FILE_BYTES, 'also what nobody mounts there');
+  await killDaemon(fourth);
+
+  await first.client.collectCaches({ takesAll: true });
+  t.ok((await diskBytes(first)) < REST_BYTES * 8, 'the cache is empty');
+  const fifth = await world.host('fifth', 'peer');
+  await mountAndRead(world, fifth);
 });
 
 async function mountAndRead(world: PeerWorld, host: PeerHost): Promise<void> {

@@ -90,3 +90,5 @@ export const ADOPT_BYTES_PER_JOB_MAX = 8 << 20;
  * can be mounted; also what a compression bomb can make us hold. 300,000 files need about 100 MiB.
  */
 export const BOOTSTRAP_LAYER_BYTES_MAX = 2 ** 31 - 4096;
+/** Runs of stored bytes in device files that nobody has open, which are known until those are removed: 60 bytes each. */
+export const VERBATIM_RUNS_LEFT_MAX = 1 << 18;

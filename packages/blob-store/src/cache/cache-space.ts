@@ -40,19 +40,21 @@ export class CacheSpace {
   readonly #directory: string;
   readonly #limits: CacheLimits;
   readonly #onEvent: CacheEventSink;
+  readonly #onRemoving: (key: string) => void;
   readonly #usage = new Map<string, Usage>();
   #bytes = 0;
   #isOverTold = false;
   #mayEvict = false;
   #evicting: Promise<boolean> = Promise.resolve(false);
 
-  /** Looks at every file of the directory once. */
+  /** Looks at every file of the directory once. `onRemoving`: before the files of a key are removed. */
   static async open(
     directory: string,
     limits: CacheLimits,
     onEvent: CacheEventSink,
+    onRemoving: (key: string) => void = () => undefined,
   ): Promise<CacheSpace> {
-    const space = new CacheSpace(directory, limits, onEvent);
+    const space = new CacheSpace(directory, limits, { onEvent, onRemoving });
     const names = await readdir(directory);
     if (names.length > CACHE_DIRECTORY_ENTRIES_MAX) {
       throw new CacheDirectoryError(`${directory} has ${names.length} files`, {
@@ -65,10 +67,15 @@ export class CacheSpace {
     return space;
   }
 
-  private constructor(directory: string, limits: CacheLimits, onEvent: CacheEventSink) {
+  private constructor(
+    directory: string,
+    limits: CacheLimits,
+    { onEvent, onRemoving }: { onEvent: CacheEventSink; onRemoving: (key: string) => void },
+  ) {
     this.#directory = directory;
     this.#limits = limits;
     this.#onEvent = onEvent;
+    this.#onRemoving = onRemoving;
   }
 
   /** Until then nothing is evicted: blobs of mounts that are being restored look unused. */
@@ -173,6 +180,7 @@ export class CacheSpace {
     const usage = this.#usage.get(key);
     if (usage === undefined || usage.users > 0) return undefined;
     this.#usage.delete(key);
+    this.#onRemoving(key);
     const what = `cache ${this.#directory}: blob ${key}`;
     try {
       for (const path of removalOrder(this.#directory, key)) await rm(path, { force: true });

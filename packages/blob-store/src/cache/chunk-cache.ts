@@ -84,13 +84,15 @@ export class ChunkCache implements AsyncDisposable {
     try {
       const { cacheBytesMax: highBytes = Number.POSITIVE_INFINITY } = options;
       const lowBytes = Math.min(options.cacheBytesLow ?? highBytes, highBytes);
-      const space = await CacheSpace.open(options.directory, { highBytes, lowBytes }, tell);
+      const entries = new Map<string, OpenEntry>();
+      const verbatim = new VerbatimBytes(entries, components.onVerbatim);
+      const space = await CacheSpace.open(options.directory, { highBytes, lowBytes }, tell, (key) =>
+        verbatim.onTouched(key),
+      );
       if (options.evictsAtOnce ?? true) {
         components.pool.warmUp();
         await space.startEviction();
       }
-      const entries = new Map<string, OpenEntry>();
-      const verbatim = new VerbatimBytes(entries, components.onVerbatim);
       const opener = new EntryOpener({
         directory: options.directory,
         ...{ space, verbatim },
@@ -183,7 +185,6 @@ export class ChunkCache implements AsyncDisposable {
     open.users--;
     if (open.users > 0) return;
     this.#entries.delete(key);
-    this.verbatim.onGone(open.entry);
     await this.#opener.close(key, open.entry);
   }
 
@@ -220,6 +221,7 @@ export class ChunkCache implements AsyncDisposable {
   }
 
   async #openEntry(key: string, description: BlobDescription): Promise<OpenEntry> {
+    this.verbatim.onTouched(key);
     const open = { entry: await this.#opener.open(key, description), users: 0 };
     this.#entries.set(key, open);
     this.verbatim.onDurable(open.entry);

@@ -128,11 +128,12 @@ export class ChunkPresence {
     try {
       await files.record(all, this.#description.chunks.digests);
       this.#unrecorded = [];
-      this.#components.onDurable?.(all);
     } catch (error) {
       this.#unrecorded = all;
       this.#tell('record-failed', 'the record of its chunks cannot be written yet', error);
+      return;
     }
+    this.#components.onDurable?.(all);
   }
 
   /** The kernel may have dropped the written pages: what they held must be fetched again. */

@@ -69,6 +69,7 @@ export class EntryOpener {
   async close(key: string, entry: BlobEntry): Promise<void> {
     try {
       await entry.close();
+      this.#components.verbatim.onClosed(key, entry);
     } finally {
       await this.#components.space.release(key);
     }

@@ -1,14 +1,12 @@
 /**
- * Stored bytes that the open blobs of a cache have in their device files just as they are: for whoever
- * shares stored bytes, and needs no copy of these. Only what is durable counts: after a crash it is here.
+ * Stored bytes that the blobs of a cache have in their device files just as they are: for whoever shares
+ * stored bytes, and needs no copy of these. Only what is durable counts: after a crash it is here. What a
+ * cache has from before it was opened is known once somebody opens the blob.
  */
-import type { BlobId } from '@shoal/oci';
 import type { BlobEntry } from './blob-entry.ts';
 import type { OpenEntry } from './cache-upkeep.ts';
-import { type StoredRange, VerbatimChunks } from './verbatim-chunks.ts';
-
-/** A blob as it is stored. */
-export type StoredBlobKey = { readonly blobId: BlobId; readonly sizeBytes: number };
+import { type LeftBlob, LeftBlobs } from './left-blobs.ts';
+import { type StoredBlobKey, type StoredRange, VerbatimChunks } from './verbatim-chunks.ts';
 
 /** `more`: these, too, from now on; undefined: some are not there any more. */
 export type VerbatimListener = (
@@ -19,6 +17,7 @@ export type VerbatimListener = (
 export class VerbatimBytes {
   readonly #entries: ReadonlyMap<string, OpenEntry>;
   readonly #listener: VerbatimListener | undefined;
+  readonly #left = new LeftBlobs();
   readonly #chunks = new WeakMap<BlobEntry, VerbatimChunks>();
 
   constructor(entries: ReadonlyMap<string, OpenEntry>, listener: VerbatimListener | undefined) {
@@ -28,9 +27,10 @@ export class VerbatimBytes {
 
   /** What is here of a stored blob; neighbours are one range. */
   rangesOf(blob: StoredBlobKey): StoredRange[] {
-    return this.#entriesOf(blob).flatMap((entry) =>
+    const open = this.#entriesOf(blob).flatMap((entry) =>
       this.#chunksOf(entry).rangesOf((chunk) => isHere(entry, chunk)),
     );
+    return [...open, ...this.#left.rangesOf(blob)];
   }
 
   /** Undefined when not all of it is here. Never rejects. */
@@ -48,15 +48,41 @@ export class VerbatimBytes {
 
   /** The chunks of an open blob became durable; without chunks: it was opened with what it had. */
   onDurable(entry: BlobEntry, chunks?: readonly number[]): void {
-    if (this.#listener === undefined) return;
+    // One that is being closed is told of as a whole.
+    if (this.#listener === undefined || !this.#isOpen(entry)) return;
     const more = this.#chunksOf(entry).rangesOf((chunk) => isHere(entry, chunk), chunks);
     if (more.length > 0) this.#listener(keyOf(entry), more);
   }
 
-  /** Chunks of it are not here any more, or all of it. */
+  /** Chunks of it are not here any more. */
   onGone(entry: BlobEntry): void {
     if (this.#listener === undefined || this.#chunksOf(entry).count === 0) return;
     this.#listener(keyOf(entry), undefined);
+  }
+
+  /** Its files are closed, and still there. */
+  onClosed(key: string, entry: BlobEntry): void {
+    if (this.#listener === undefined) return;
+    const runs = this.#chunksOf(entry).runsOf((chunk) => isHere(entry, chunk));
+    if (runs.length === 0) return;
+    const blob = keyOf(entry);
+    const { data: path } = entry.components.paths;
+    this.#tellGone(this.#left.add(key, { blob, path, runs }));
+    this.#listener(blob, runs);
+    this.#listener(blob, undefined);
+  }
+
+  /** The files of this key are about to be opened or removed. */
+  onTouched(key: string): void {
+    this.#tellGone(this.#left.remove(key));
+  }
+
+  #tellGone(left: readonly LeftBlob[]): void {
+    for (const { blob } of left) this.#listener?.(blob, undefined);
+  }
+
+  #isOpen(entry: BlobEntry): boolean {
+    return this.#entries.get(entry.components.fileKey)?.entry === entry;
   }
 
   async #readPart(blob: StoredBlobKey, range: StoredRange): Promise<Buffer | undefined> {
@@ -68,7 +94,7 @@ export class VerbatimBytes {
       // It may have been found damaged meanwhile.
       if (bytes !== undefined && isHere(entry, place.chunk)) return bytes;
     }
-    return undefined;
+    return await this.#left.readPart(blob, range);
   }
 
   #entriesOf({ blobId, sizeBytes }: StoredBlobKey): BlobEntry[] {

@@ -2,11 +2,21 @@
  * The chunks of a blob whose stored bytes lie in the device file just as they are: not compressed, not
  * encrypted, in no batch. From ranges of the stored blob to places in the device file, and back.
  */
+import type { BlobId } from '@shoal/oci';
 import type { BlobDescription } from './cached-blob.ts';
 import { CHUNK_FLAG } from './cached-blob.ts';
 
+/** A blob as it is stored. */
+export type StoredBlobKey = { readonly blobId: BlobId; readonly sizeBytes: number };
+
 /** Of a stored blob; `end` is the first byte behind it. */
 export type StoredRange = { readonly start: number; readonly end: number };
+
+/** Bytes that lie together both in the stored blob and in the device file. */
+export type VerbatimRun = StoredRange & {
+  /** Of the first one, in the device file. */
+  readonly position: number;
+};
 
 /** Where bytes of the stored blob lie in the device file. */
 export type VerbatimPlace = {
@@ -47,6 +57,22 @@ export class VerbatimChunks {
       else ranges.push({ start, end });
     }
     return ranges;
+  }
+
+  /** Those that are wanted, ascending by where they are stored. */
+  runsOf(isWanted: (chunk: number) => boolean): VerbatimRun[] {
+    const { storedOffset, size, offset } = this.#chunks;
+    const runs: { start: number; end: number; position: number }[] = [];
+    for (const chunk of this.#sorted) {
+      if (!isWanted(chunk)) continue;
+      const start = storedOffset[chunk] ?? 0;
+      const end = start + (size[chunk] ?? 0);
+      const position = offset[chunk] ?? 0;
+      const last = runs.at(-1);
+      if (last?.end === start && last.position - last.start === position - start) last.end = end;
+      else runs.push({ start, end, position });
+    }
+    return runs;
   }
 
   /** As much of the range as one chunk has from its first byte on; undefined when none has that. */
