@@ -30,6 +30,7 @@ t.test('shared from where the mount has it, also after a crash, until it is gone
   t.ok((await diskBytes(first)) >= FILE_BYTES, 'all of them');
   const told = await peerOf(first);
   t.ok(told.store.bytes < REST_BYTES, 'the store has no copy');
+  t.ok(told.store.bytesLent >= FILE_BYTES, 'and shares what the cache has');
 
   let sent = world.bytesSent;
   const second = await world.host('second', 'peer');

@@ -167,6 +167,7 @@ t.test('a blob of which all is lent takes no record', async (t) => {
   lender.take(sample, ALL);
   t.ok(await store.flush());
   await until('nothing is left', () => store.bytes === 0);
+  t.equal(store.stats().bytesLent, size);
   t.strictSame(await wrongRanges(blob, sample), []);
   await blob.close();
   t.equal(store.facts(sample.blobId), undefined);

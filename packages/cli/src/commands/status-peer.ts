@@ -10,9 +10,11 @@ export function peerLines(status: PeerStatus): string[] {
     `${formatBytes(traffic.origin)} from registries`,
     `${formatBytes(traffic.upload)} sent to hosts`,
   ];
+  // Stored uncompressed: it lies there as it is sent.
+  const lent = store.bytesLent > 0 ? `, and ${formatBytes(store.bytesLent)} of the cache` : '';
   return [
     `${self.role} ${self.host} at ${self.address}: ${hosts} hosts known, ${wires} wires; ` +
-      `${from.join(', ')}; store ${formatBytes(store.bytes)} of ${store.blobs} blobs`,
+      `${from.join(', ')}; store ${formatBytes(store.bytes)} of ${store.blobs} blobs${lent}`,
     ...(hasToken ? [] : ['no token: no tracker gives this host one, so nobody talks to it']),
     ...(plain === undefined ? [] : plainLines(plain)),
   ];

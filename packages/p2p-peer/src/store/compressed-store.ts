@@ -67,6 +67,8 @@ export type StoreStats = Readonly<StoreCounters> & {
   /** Beside those of which bytes are held, those in use. */
   readonly blobsRemembered: number;
   readonly bytes: number;
+  /** Of blobs in use, held and in somebody else's files. */
+  readonly bytesLent: number;
   readonly filesOpen: number;
   readonly deposits: number;
 };
@@ -180,6 +182,7 @@ export class CompressedStore implements AsyncDisposable {
       blobs: this.#core.records.size,
       blobsRemembered: this.#core.space.blobs,
       bytes: this.bytes,
+      bytesLent: this.#bytesLent,
       filesOpen: this.#openFiles.count,
       deposits: this.#deposits.count,
     };
@@ -239,6 +242,11 @@ export class CompressedStore implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get #bytesLent(): number {
+    const open = this.#core.entries.values();
+    return open.reduce((sum, { entry }) => sum + entry.state.lent.bytes, 0);
   }
 
   async #close(): Promise<void> {
