@@ -55,7 +55,7 @@ t.test(
       );
     t.same(new Set(figuresOf('unfinished')), new Set([0]), 'every host that lives has everything');
     const egress = figuresOf('origin bytes');
-    t.equal(egress.length, 12);
+    t.equal(egress.length, 14);
     // The most is a zone's that reaches no home: it takes a second to be sure of that, and draws lots meanwhile.
     t.ok(Math.max(...egress) < 4, `sixty hosts never storm the origin: ${egress.join(' ')}`);
   },

@@ -32,6 +32,8 @@ export type Cluster = {
   readonly seedsDieAtMs?: number;
   /** Of hosts whose every byte is wrong. */
   readonly liarShare: number;
+  /** Of hosts that say what they hold and refuse to give it. */
+  readonly withholderShare: number;
   /** Zones cannot reach each other until then; all reach the origin. */
   readonly partitionUntilMs: number;
   readonly seed: number;
@@ -60,6 +62,7 @@ export const CLUSTER: Cluster = {
   churnFromMs: 100,
   churnUntilMs: 600,
   liarShare: 0,
+  withholderShare: 0,
   partitionUntilMs: 0,
   seed: 1,
 };

@@ -13,6 +13,8 @@ export class Figures {
   asks = 0;
   hedges = 0;
   refusals = 0;
+  /** Asks that went to hosts which refuse everything. */
+  withheld = 0;
   /** Bytes from peers, and those of them that nobody needed any more. */
   peerBytes = 0;
   wastedBytes = 0;

@@ -55,13 +55,16 @@ export class Reading {
   refused(ask: SimAsk, reason: RefusalReason): void {
     if (ask.isOver) return;
     this.#end(ask);
-    this.#do(ask.read, ask.read.read?.refused(ask.wire.peer, ask.range, this.#host.nowMs, reason));
+    const { nowMs, refusals, world } = this.#host;
+    const { wire, read, range } = ask;
+    refusals.refused(wire.peer, wire.held.has(read.piece), nowMs, world.random());
+    this.#do(read, read.read?.refused(wire.peer, range, nowMs, reason));
   }
 
   /** A block has come in. */
   received(ask: SimAsk): void {
     const { wire, read, range } = ask;
-    const { nowMs, world, bans } = this.#host;
+    const { nowMs, world, bans, refusals } = this.#host;
     const block = read.blockOf(range);
     world.figures.peerBytes += ask.bytes;
     this.#window.arrived(ask.bytes, nowMs);
@@ -75,6 +78,7 @@ export class Reading {
     if (!ask.isOver) {
       wire.latency.add(nowMs - ask.askedAtMs);
       bans.answered(wire.peer, nowMs);
+      refusals.answered(wire.peer);
       this.#end(ask);
     }
     this.#do(read, read.read?.arrived(wire.peer, range, nowMs));

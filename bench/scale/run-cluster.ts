@@ -19,6 +19,8 @@ export type ClusterResult = {
   readonly messagesPerHost: number;
   /** Bytes from peers that were here already, of all from peers, in percent. */
   readonly wastedPercent: number;
+  /** Blocks that one host asked of one that refuses all; undefined where there is none. */
+  readonly withheldBlocks: number | undefined;
   /** Hosts that live and had not finished after the limit. */
   readonly unfinished: number;
   readonly events: number;
@@ -52,8 +54,14 @@ export function runCluster(name: string, cluster: Cluster): ClusterResult {
     announcesPerSecond: Math.max(...tracker.perSecond.map((count) => count ?? 0)),
     messagesPerHost: figures.messages / cluster.hosts,
     wastedPercent: (100 * figures.wastedBytes) / Math.max(1, figures.peerBytes),
+    withheldBlocks: withheldBlocksOf(world),
     unfinished: world.unfinished,
     events: world.events.count,
     doneAtMs,
   };
+}
+
+function withheldBlocksOf({ figures, hosts }: World): number | undefined {
+  const count = hosts.filter(({ traits }) => traits.isWithholder).length;
+  return count === 0 ? undefined : figures.withheld / count / hosts.length;
 }

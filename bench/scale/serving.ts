@@ -18,6 +18,11 @@ export class Serving {
 
   asked(ask: SimAsk): void {
     if (ask.isOver) return;
+    if (this.#host.traits.isWithholder) {
+      this.#host.world.figures.withheld += 1;
+      this.#refuse(ask, 'busy');
+      return;
+    }
     const piece = Math.floor(ask.range.start / PIECE_BYTES);
     if (this.#host.held.has(piece)) this.#admit(ask);
     else if (this.#host.isHomeOf(piece)) this.#join(ask, piece);

@@ -7,6 +7,7 @@ import {
   type Candidate,
   EXTENT_BYTES,
   PIECE_BYTES,
+  Refusals,
   type SwarmView,
 } from '@shoal/p2p-peer/select';
 import { DIAL_PATIENCE_MS, HAVE_DELAY_MS, ONE_WAY_MS } from './cluster.ts';
@@ -24,6 +25,8 @@ export type HostTraits = {
   readonly bytesPerMs: number;
   readonly isLiar: boolean;
   readonly isSlow: boolean;
+  /** Refuses whatever it is asked for. */
+  readonly isWithholder: boolean;
 };
 
 export class SimHost implements SwarmView {
@@ -33,6 +36,7 @@ export class SimHost implements SwarmView {
   readonly traits: HostTraits;
   readonly held = new PieceBits();
   readonly bans = new Bans();
+  readonly refusals = new Refusals();
   readonly wires: Wires;
   readonly reading: Reading;
   readonly serving: Serving;
@@ -97,7 +101,7 @@ export class SimHost implements SwarmView {
 
   homes({ start }: ByteRange): readonly (Candidate | 'self')[] {
     return this.homeHosts(Math.floor(start / EXTENT_BYTES)).map((facts) =>
-      facts === this.facts ? 'self' : this.wires.to(this.world.host(facts.host)),
+      facts === this.facts ? 'self' : this.wires.to(this.world.host(facts.host)).asHome,
     );
   }
 

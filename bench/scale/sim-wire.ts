@@ -6,6 +6,7 @@ import {
   distanceBetween,
   LatencyEstimate,
   type Upload,
+  type Willingness,
 } from '@shoal/p2p-peer/select';
 import { ONE_WAY_MS } from './cluster.ts';
 import { PieceBits } from './piece-bits.ts';
@@ -26,6 +27,7 @@ export class SimWire implements Candidate {
   /** What the other side has told. */
   readonly held = new PieceBits();
   readonly latency: LatencyEstimate;
+  readonly asHome: Candidate;
   state: WireState = 'none';
   outstandingBytes = 0;
   dialledAtMs = 0;
@@ -42,6 +44,7 @@ export class SimWire implements Candidate {
     this.peer = other.peer;
     this.distance = distanceBetween(self.facts, other.facts);
     this.oneWayMs = ONE_WAY_MS[this.distance];
+    this.asHome = new HomeEnd(this);
     this.latency = new LatencyEstimate(2 + 2 * this.oneWayMs, 20);
   }
 
@@ -59,6 +62,48 @@ export class SimWire implements Candidate {
 
   get isBanned(): boolean {
     return this.self.isBanned(this);
+  }
+
+  get willingness(): Willingness {
+    return this.self.refusals.of(this.peer, this.self.nowMs);
+  }
+}
+
+/** The other side, asked as the home of something. */
+class HomeEnd implements Candidate {
+  readonly #wire: SimWire;
+  readonly peer: PeerId;
+  readonly distance: Distance;
+
+  constructor(wire: SimWire) {
+    this.#wire = wire;
+    this.peer = wire.peer;
+    this.distance = wire.distance;
+  }
+
+  get outstandingBytes(): number {
+    return this.#wire.outstandingBytes;
+  }
+
+  get latencyMs(): number {
+    return this.#wire.latencyMs;
+  }
+
+  get p95Ms(): number {
+    return this.#wire.p95Ms;
+  }
+
+  get isFull(): boolean {
+    return this.#wire.isFull;
+  }
+
+  get isBanned(): boolean {
+    return this.#wire.isBanned;
+  }
+
+  get willingness(): Willingness {
+    const { self, peer } = this.#wire;
+    return self.refusals.of(peer, self.nowMs, true);
   }
 }
 

@@ -22,6 +22,8 @@ export const SITUATIONS: readonly Situation[] = [
   },
   { name: '0.1 % lost', changes: { lossShare: 0.001 } },
   { name: '2 % lie', changes: { liarShare: 0.02 } },
+  { name: '5 % refuse all', changes: { withholderShare: 0.05 } },
+  { name: 'no seeds, 5 % refuse all', changes: { seedsPerZone: 0, withholderShare: 0.05 } },
 ];
 
 /** Those of that name. */

@@ -88,8 +88,11 @@ export class World {
     const isPeer = facts.role === 'peer';
     const isSlow = isPeer && random() < cluster.slowShare;
     const isLiar = isPeer && random() < cluster.liarShare;
+    const { withholderShare } = cluster;
+    // Only drawn where there are any: other situations stay as they were.
+    const isWithholder = isPeer && withholderShare > 0 && random() < withholderShare;
     const bytesPerMs = isSlow ? cluster.slowBytesPerMs : cluster.hostBytesPerMs;
-    const host = new SimHost(this, facts, { bytesPerMs, isLiar, isSlow });
+    const host = new SimHost(this, facts, { bytesPerMs, isLiar, isSlow, isWithholder });
     this.hosts.push(host);
     this.#byName.set(facts.host, host);
     if (!isPeer) return;

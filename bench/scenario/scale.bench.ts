@@ -111,5 +111,8 @@ function rowsOf(title: string, result: ClusterResult): Row[] {
     row('messages of a host', result.messagesPerHost, ''),
     row('moved in vain', result.wastedPercent, '%'),
     row('unfinished', result.unfinished, 'hosts', '0'),
+    ...(result.withheldBlocks === undefined
+      ? []
+      : [row('asked of one that refuses, by each host', result.withheldBlocks, 'blocks')]),
   ];
 }

@@ -5,6 +5,8 @@ import { type Asserting, startTogether, type TogetherOptions } from './start-tog
 
 /** Of one liar to one reader: more than are under way when the first is found out. */
 const LIES_MAX = 32;
+/** Refusals of one host to one reader: what is asked in 250 ms, then one block for each pause, which doubles. */
+const REFUSALS_MAX = 100;
 const MEMORY_BYTES_MAX = 400 << 20;
 
 /** All say they hold everything: one sends other bytes, one refuses, one never answers. */
@@ -24,6 +26,12 @@ export async function startAmongLiars(t: Asserting, options: TogetherOptions): P
       for (const [kind, liar] of liars) {
         const asked = peers.map(({ name }) => liar.count(`blocks ${name}`));
         t.comment(`blocks that hosts have asked of the one that ${kind}: ${asked}`);
+        if (kind === 'withholds') {
+          t.ok(
+            Math.max(...asked) <= REFUSALS_MAX,
+            `nobody has asked for more than ${REFUSALS_MAX}`,
+          );
+        }
         if (kind !== 'corrupts') continue;
         t.ok(Math.max(...asked) > 0, 'somebody has asked the one that lies');
         t.ok(Math.max(...asked) <= LIES_MAX, `nobody has asked for more than ${LIES_MAX} blocks`);

@@ -87,6 +87,8 @@ export const UNREACHABLE_MS_MAX = 60_000;
 export const HOMES_REMEMBERED_MAX = 4096;
 /** Peers whose bans are remembered; of more the oldest ban is lifted. */
 export const BANS_MAX = 4096;
+/** Peers of one blob whose refusals are remembered, where some 30 have a wire; of more the oldest is forgiven. */
+export const REFUSING_PEERS_MAX = 256;
 /** What a home reads of its origin at a time for others. */
 export const HOME_FETCH_BYTES_MAX = 4 << 20;
 /** Blobs that are shared at the same time: the layers of some hundred images. */

@@ -13,6 +13,7 @@ const candidate = (number: number, changes: Partial<Candidate> = {}): Candidate 
   p95Ms: 2,
   isFull: false,
   isBanned: false,
+  willingness: 'willing',
   ...changes,
 });
 

@@ -37,7 +37,7 @@ export class BlockRouter {
     if (candidate !== undefined) return { kind: 'ask', candidate, reason: 'holder' };
     const isDrawn = block.homesPassed >= this.#policy.homeRanks && !block.hasOriginFailed;
     if (isDrawn && this.#drawForOrigin(nowMs).kind === 'origin') return ORIGIN;
-    const atHome = this.#policy.isHome ? undefined : this.#routeHome(block, nowMs);
+    const atHome = this.#policy.isHome ? undefined : this.#routeHome(block, nowMs, addedBytes);
     if (atHome !== undefined) return atHome;
     if (block.hasOriginFailed) return this.#afterOrigin(block, nowMs);
     return this.#policy.isHome ? ORIGIN : this.#drawForOrigin(nowMs);
@@ -45,27 +45,30 @@ export class BlockRouter {
 
   /** Somebody who holds it and may be asked now. */
   holder(
-    { range }: Block,
+    { range, hasOriginFailed }: Block,
     nowMs: number,
     addedBytes: ReadonlyMap<PeerId, number>,
   ): Candidate | undefined {
-    const isLeftOut = ({ peer }: Candidate) => this.#standings.of(peer, nowMs).kind !== 'free';
+    const isLeftOut = (candidate: Candidate) =>
+      this.#standings.of(candidate.peer, nowMs).kind !== 'free' ||
+      // Without the origin it may be the only one who has it.
+      (!hasOriginFailed && !isWilling(candidate, addedBytes));
     return chooseHolder(this.#view.holders(range), this.#policy.random, addedBytes, isLeftOut);
   }
 
   /** A second peer beside those that are asked already. */
   hedge(block: Block, nowMs: number, addedBytes: ReadonlyMap<PeerId, number>): Route | undefined {
-    const isOther = ({ peer }: Candidate) =>
-      this.#standings.of(peer, nowMs).kind === 'free' &&
-      !block.asks.some((ask) => ask.peer === peer);
-    const isLeftOut = (candidate: Candidate) => !isOther(candidate);
+    const isLeftOut = (candidate: Candidate) =>
+      this.#standings.of(candidate.peer, nowMs).kind !== 'free' ||
+      block.asks.some(({ peer }) => peer === candidate.peer) ||
+      !isWilling(candidate, addedBytes);
     // A home that is asked may wait for the origin: another one would fetch it a second time.
     const isHomeAsked = this.#policy.isHome || block.asks.some(({ reason }) => reason === 'home');
     const homes = isHomeAsked ? [] : this.#view.homes(block.range).slice(0, 1);
     const { random } = this.#policy;
     const candidate =
       chooseHolder(this.#view.holders(block.range), random, addedBytes, isLeftOut) ??
-      homes.find((home) => home !== 'self' && isOther(home) && !home.isFull && !home.isBanned);
+      homes.find((home) => home !== 'self' && !isLeftOut(home) && !home.isFull && !home.isBanned);
     if (candidate === undefined || candidate === 'self') return undefined;
     return { kind: 'ask', candidate, reason: 'hedge' };
   }
@@ -78,7 +81,11 @@ export class BlockRouter {
     block.homesPassed += 1;
   }
 
-  #routeHome(block: Block, nowMs: number): Route | undefined {
+  #routeHome(
+    block: Block,
+    nowMs: number,
+    addedBytes: ReadonlyMap<PeerId, number>,
+  ): Route | undefined {
     const { homePatienceMs, refusedMs } = this.#policy;
     for (const home of this.#view.homes(block.range)) {
       if (home === 'self') {
@@ -87,6 +94,7 @@ export class BlockRouter {
       }
       const standing = this.#standings.of(home.peer, nowMs);
       if (home.isBanned || standing.kind === 'lost' || standing.kind === 'passed') continue;
+      if (!block.hasOriginFailed && !isWilling(home, addedBytes)) continue;
       if (block.home?.peer !== home.peer) block.home = { peer: home.peer, sinceMs: nowMs };
       if (nowMs >= block.home.sinceMs + homePatienceMs) {
         this.pass(block, home.peer, nowMs);
@@ -126,4 +134,13 @@ export class BlockRouter {
     const untilMs = nowMs + this.#policy.refusedMaxMs;
     return isThere ? { kind: 'wait', untilMs } : { kind: 'fail' };
   }
+}
+
+/** Of one that has refused all of late nothing more is asked while it is asked for something. */
+function isWilling(
+  { peer, willingness, outstandingBytes }: Candidate,
+  addedBytes: ReadonlyMap<PeerId, number>,
+): boolean {
+  if (willingness !== 'doubted') return willingness === 'willing';
+  return outstandingBytes + (addedBytes.get(peer) ?? 0) === 0;
 }

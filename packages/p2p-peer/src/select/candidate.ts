@@ -1,6 +1,7 @@
 /** A peer that could be asked, as a choice sees it: how near it is, and how busy. */
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
+import type { Willingness } from './refusal-streaks.ts';
 
 /** How far away a host is; the nearest first. */
 export const DISTANCES = ['rack', 'zone', 'other'] as const;
@@ -18,6 +19,8 @@ export type Candidate = {
   /** As much is outstanding as the wire takes. */
   readonly isFull: boolean;
   readonly isBanned: boolean;
+  /** Whether it gives what it is asked for, as far as it was asked of late. */
+  readonly willingness: Willingness;
 };
 
 /** Hosts that nobody has told a zone for are all in one; without a rack a host is in none. */

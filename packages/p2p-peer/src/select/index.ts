@@ -12,5 +12,7 @@ export * from './origin-lottery.ts';
 export * from './range-read.ts';
 export * from './read-action.ts';
 export * from './read-policy.ts';
+export * from './refusal-streaks.ts';
+export * from './refusals.ts';
 export * from './token-bucket.ts';
 export * from './upload-slots.ts';

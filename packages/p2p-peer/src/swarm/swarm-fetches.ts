@@ -13,6 +13,7 @@ import type { Bans } from '../select/bans.ts';
 import type { DownloadWindow } from '../select/download-window.ts';
 import type { SwarmView } from '../select/read-action.ts';
 import { READ_POLICY } from '../select/read-policy.ts';
+import type { Refusals } from '../select/refusals.ts';
 import type { BlockRequestOptions } from '../wire/blob-wire.ts';
 import { failureOf } from './ask-failure.ts';
 import { patienceTimes } from './busy-host.ts';
@@ -26,6 +27,7 @@ export type SwarmFetchesInput = {
   readonly wires: SwarmWires;
   readonly directory: HostDirectory;
   readonly bans: Bans;
+  readonly refusals: Refusals;
   /** Of this host, over all its blobs. */
   readonly window: DownloadWindow;
   /** Of what this host fetches for its own readers. */
@@ -165,21 +167,35 @@ export class SwarmFetches {
   }
 
   async #ask(peer: PeerId, range: ByteRange, options: BlockRequestOptions): Promise<Buffer> {
-    const { wires, bans, window, counts, nowMs } = this.#input;
+    const { wires, window, nowMs } = this.#input;
     const length = rangeBytes(range);
     const askedAtMs = nowMs();
     window.asked(length);
     try {
       const wire = await wires.wireTo(peer);
       const bytes = await wire.request(range.start, length, options);
-      window.arrived(length, nowMs());
-      bans.answered(peer, nowMs());
-      counts.took(wires.distanceOf(peer), nowMs() - askedAtMs);
-      wires.used(peer);
+      this.#answered(peer, length, askedAtMs);
       return bytes;
+    } catch (error) {
+      if (failureOf(error).kind === 'refused') this.#refused(peer, range);
+      throw error;
     } finally {
       window.ended(length);
     }
+  }
+
+  #answered(peer: PeerId, length: number, askedAtMs: number): void {
+    const { wires, bans, refusals, window, counts, nowMs } = this.#input;
+    window.arrived(length, nowMs());
+    bans.answered(peer, nowMs());
+    refusals.answered(peer);
+    counts.took(wires.distanceOf(peer), nowMs() - askedAtMs);
+    wires.used(peer);
+  }
+
+  #refused(peer: PeerId, range: ByteRange): void {
+    const { wires, refusals, nowMs } = this.#input;
+    refusals.refused(peer, wires.holds(peer, range), nowMs(), Math.random());
   }
 
   async #readOrigin(

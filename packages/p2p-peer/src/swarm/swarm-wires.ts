@@ -11,6 +11,7 @@ import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
 import { type Candidate, type Distance, distanceBetween } from '../select/candidate.ts';
 import type { Neighbour } from '../select/neighbour-policy.ts';
+import type { Refusals } from '../select/refusals.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { WireClosedError, WireDialError } from '../wire/errors.ts';
 import { NEIGHBOURS_TOLD_MAX, OUTSTANDING_REQUESTS_MAX } from '../wire/limits.ts';
@@ -19,6 +20,7 @@ export type SwarmWiresInput = {
   readonly directory: HostDirectory;
   readonly bans: Bans;
   readonly counts: Pick<PeerCounts, 'dialFailed'>;
+  readonly refusals: Refusals;
   readonly nowMs: () => number;
   /** Numbers of [0, 1). */
   readonly random: () => number;
@@ -143,14 +145,20 @@ export class SwarmWires {
   /** Those that have said to hold all of it. */
   holders(range: ByteRange): Candidate[] {
     const found: Candidate[] = [];
-    for (const [peer, [wire]] of this.#wires) {
-      if (wire?.held.covers(range) === true) found.push(this.candidate(peer, false));
+    for (const peer of this.#wires.keys()) {
+      if (this.holds(peer, range)) found.push(this.candidate(peer, false));
     }
     return found;
   }
 
+  /** It has said so. */
+  holds(peer: PeerId, range: ByteRange): boolean {
+    const [wire] = this.#wires.get(peer) ?? [];
+    return wire?.held.covers(range) === true;
+  }
+
   candidate(peer: PeerId, isHome: boolean): Candidate {
-    const { bans, nowMs } = this.#input;
+    const { bans, refusals, nowMs } = this.#input;
     const [wire] = this.#wires.get(peer) ?? [];
     const latencyMs = wire?.latencyMs ?? LATENCY_MS_GUESS;
     const outstandingBytes = wire?.outstandingBytes ?? 0;
@@ -160,6 +168,7 @@ export class SwarmWires {
       p95Ms: wire?.latencyP95Ms ?? latencyMs * P95_TIMES,
       isFull: outstandingBytes >= OUTSTANDING_REQUESTS_MAX * BLOCK_BYTES_MAX,
       isBanned: bans.isBanned(peer, nowMs(), isHome) || this.isRefusing(peer),
+      willingness: refusals.of(peer, nowMs(), isHome),
     };
   }
 

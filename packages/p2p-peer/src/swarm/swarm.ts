@@ -16,6 +16,7 @@ import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 import type { Bans } from '../select/bans.ts';
 import type { DownloadWindow } from '../select/download-window.ts';
+import { Refusals } from '../select/refusals.ts';
 import type { UploadSlots } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, SharedBlob } from '../wire/blob-wire.ts';
@@ -90,15 +91,16 @@ export class Swarm implements AsyncDisposable {
     this.blobId = stored.blobId;
     this.sizeBytes = stored.sizeBytes;
     this.swarmId = swarmIdOf(stored.blobId);
+    const refusals = new Refusals();
     this.wires = new SwarmWires({
-      ...{ directory, bans, counts, nowMs, random: Math.random },
+      ...{ directory, bans, refusals, counts, nowMs, random: Math.random },
       open: (host, onConnected) => input.open(this, host, onConnected),
       onJoined: (peer) => this.#fetches.joined(peer),
       onLost: (peer) => this.#fetches.lost(peer),
     });
     const { blobId, sizeBytes, wires } = this;
     this.#fetches = new SwarmFetches({
-      ...{ blobId, sizeBytes, wires, directory, bans, counts, nowMs },
+      ...{ blobId, sizeBytes, wires, directory, bans, refusals, counts, nowMs },
       ...{ window: input.window, download: input.download },
       onSize: (said) => this.#hearSize(said),
     });

@@ -10,6 +10,7 @@ import type { Candidate } from '../../src/select/candidate.ts';
 import { RangeRead } from '../../src/select/range-read.ts';
 import type { ReadAction, SwarmView } from '../../src/select/read-action.ts';
 import type { ReadPolicy } from '../../src/select/read-policy.ts';
+import { Refusals } from '../../src/select/refusals.ts';
 
 export type Asked = { readonly peer: PeerId; readonly range: ByteRange; readonly isHedge: boolean };
 
@@ -17,7 +18,7 @@ export const peerOf = (number: number): PeerId =>
   parsePeerId(number.toString(16).padStart(40, '0'));
 
 export class ReadWorld implements SwarmView {
-  nowMs = 0;
+  nowMs: number;
   knownPeers = 10;
   /** Peers whose bytes still come; others are silent. */
   readonly speaking = new Set<PeerId>();
@@ -27,6 +28,7 @@ export class ReadWorld implements SwarmView {
   homeOrder: readonly (PeerId | 'self')[] = [];
   readonly lost = new Set<PeerId>();
   readonly banned = new Set<PeerId>();
+  readonly refusals: Refusals;
   readonly asked: Asked[] = [];
   readonly atOrigin: ByteRange[] = [];
   readonly failed = new RangeSet();
@@ -37,7 +39,17 @@ export class ReadWorld implements SwarmView {
   wakeAtMs: number | undefined;
   readonly #hedged = new Set<number>();
 
-  constructor(range: ByteRange, policy: Partial<ReadPolicy>) {
+  /** `before`: what reads before this one have left. */
+  constructor(
+    range: ByteRange,
+    policy: Partial<ReadPolicy>,
+    before: { readonly refusals: Refusals; readonly nowMs: number } = {
+      refusals: new Refusals(),
+      nowMs: 0,
+    },
+  ) {
+    this.refusals = before.refusals;
+    this.nowMs = before.nowMs;
     this.read = new RangeRead(range, this, policy);
   }
 
@@ -48,7 +60,7 @@ export class ReadWorld implements SwarmView {
   }
 
   homes(): readonly (Candidate | 'self')[] {
-    return this.homeOrder.map((home) => (home === 'self' ? 'self' : this.#candidate(home)));
+    return this.homeOrder.map((home) => (home === 'self' ? 'self' : this.#candidate(home, true)));
   }
 
   heardAtMs(peer: PeerId): number {
@@ -175,7 +187,7 @@ export class ReadWorld implements SwarmView {
     else this.asked.splice(index, 1);
   }
 
-  #candidate(peer: PeerId): Candidate {
+  #candidate(peer: PeerId, isHome = false): Candidate {
     const bytes = this.asked.filter((asked) => asked.peer === peer).length << 17;
     return {
       peer,
@@ -185,6 +197,7 @@ export class ReadWorld implements SwarmView {
       p95Ms: 20,
       isFull: bytes >= 8 << 20,
       isBanned: this.banned.has(peer),
+      willingness: this.refusals.of(peer, this.nowMs, isHome),
     };
   }
 }
