@@ -176,9 +176,9 @@ export const PUBLIC_CHECK_MS = 2000;
 export const PUBLIC_CHECKS_RUNNING_MAX = 2;
 /** Standard clients that are connected at once: each may have 2 MiB in memory. */
 export const PLAIN_WIRES_MAX = 64;
-/** Of one address, which may be that of many. */
+/** Of one address, or of the /64 of an IPv6 address, which may be those of many. */
 export const PLAIN_WIRES_PER_ADDRESS_MAX = 8;
-/** Strangers at their handshake. */
+/** Strangers at their handshake; half of them may be of one address, twice what it may have of wires. */
 export const PLAIN_HANDSHAKES_MAX = 32;
 /** A standard client that neither takes nor gives anything for so long leaves its place to others. */
 export const PLAIN_IDLE_MS = 300_000;

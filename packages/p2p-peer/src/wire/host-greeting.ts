@@ -6,6 +6,7 @@ import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
 import { type SwarmId, swarmIdOf } from '../identity/swarm-id.ts';
 import { BLOCK_BYTES_MAX, PIECE_BYTES } from '../limits.ts';
 import { type CertificateIdentity, identityOf } from '../trust/certificate-identity.ts';
+import { type AddressGroup, addressGroupOf } from './address-group.ts';
 import type { Admission } from './admission.ts';
 import type { BlobWire, SharedBlob, WireFacts } from './blob-wire.ts';
 import { ConnectedWire } from './connected-wire.ts';
@@ -53,6 +54,7 @@ export class HostGreeting extends HandshakeHandler {
   readonly #settle: PromiseWithResolvers<BlobWire>;
   readonly #options: HostGreetingOptions;
   readonly #socket: TLSSocket;
+  readonly #from: AddressGroup;
   readonly #certificate: CertificateIdentity | undefined;
   readonly #peer: PeerWire;
   readonly #limit: ConnectionLimit;
@@ -66,6 +68,7 @@ export class HostGreeting extends HandshakeHandler {
     this.connected = this.#settle.promise;
     this.#options = options;
     this.#socket = socket;
+    this.#from = addressGroupOf(socket.remoteAddress);
     this.#certificate = identityOf(socket.getPeerCertificate());
     this.#limit = new ConnectionLimit(socket, handshakeTimeoutMs, 'finish its handshake');
     this.#peer = new PeerWire(
@@ -107,7 +110,7 @@ export class HostGreeting extends HandshakeHandler {
       if (blob?.blobBytes !== trusted.blob.blobBytes) {
         throw new WireRefusedError('the blob is not shared with it');
       }
-      const leave = admission.enter(host.host);
+      const leave = admission.enter(host.host, this.#from);
       if (leave === undefined) throw new WireRefusedError('there are too many wires');
       this.#limit.lift();
       const wire = this.#connect(facts, blob, trusted);

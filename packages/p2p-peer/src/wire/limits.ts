@@ -56,7 +56,7 @@ export const CLOSE_TIMEOUT_MS = 1000;
 export const WIRES_MAX = 2048;
 /** Wires of one host: one for each blob that both use. */
 export const WIRES_PER_HOST_MAX = 256;
-/** Strangers that are at their handshake at once. */
+/** Strangers that are at their handshake at once: hosts of some racks. Half of them may be of one address. */
 export const HANDSHAKES_MAX = 128;
 /** How often a wire looks at itself. */
 export const WIRE_CHECK_MS = 15_000;

@@ -6,6 +6,7 @@ import { createServer, type Socket } from 'node:net';
 import type { ShoalError } from '@shoal/errors';
 import type { PeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
+import { addressGroupOf } from './address-group.ts';
 import type { BlobWire, SharedBlob, WireFacts } from './blob-wire.ts';
 import { ConnectionLimit, dial } from './connection.ts';
 import { WireClosedError, WireDialError } from './errors.ts';
@@ -90,11 +91,12 @@ export class PlainWireListener {
   #greet(socket: Socket): void {
     const { selfId, accept, log, handshakeTimeoutMs = ACCEPT_TIMEOUT_MS } = this.#options;
     const limit = new ConnectionLimit(socket, handshakeTimeoutMs, 'finish its handshake');
+    const from = addressGroupOf(socket.remoteAddress);
     const greeting = new PlainGreeting(socket, {
       selfId,
       log,
       torrentOf: accept,
-      enter: () => this.#port.admission.enter(socket.remoteAddress ?? ''),
+      enter: () => this.#port.admission.enter(from, from),
     });
     greeting.connected
       .then(

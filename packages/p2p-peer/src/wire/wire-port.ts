@@ -1,5 +1,6 @@
 /** A port that wires come to, whatever they speak there: connections are counted, and end with it. */
 import type { Server, Socket } from 'node:net';
+import { addressGroupOf } from './address-group.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
 import type { BlobWire } from './blob-wire.ts';
 
@@ -72,11 +73,15 @@ export class WirePort {
   }
 
   #onConnection(socket: Socket): void {
-    if (!this.admission.mayCome(this.#connections.size)) {
+    const leave = this.admission.come(addressGroupOf(socket.remoteAddress));
+    if (leave === undefined) {
       socket.destroy();
       return;
     }
     this.#connections.add(socket);
-    socket.once('close', () => this.#connections.delete(socket));
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      leave();
+    });
   }
 }

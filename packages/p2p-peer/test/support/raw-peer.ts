@@ -48,8 +48,11 @@ export class RawPeer {
   #serverCertificate = '';
 
   /** Plain. */
-  static async dial(port: number): Promise<RawPeer> {
-    const socket = connect(port, '127.0.0.1');
+  static async dial(
+    port: number,
+    { localAddress = '127.0.0.1' }: { readonly localAddress?: string } = {},
+  ): Promise<RawPeer> {
+    const socket = connect({ port, host: '127.0.0.1', localAddress });
     const peer = new RawPeer(socket);
     await once(socket, 'connect');
     return peer;
