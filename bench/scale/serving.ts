@@ -52,10 +52,14 @@ export class Serving {
   }
 
   #admit(ask: SimAsk): void {
-    if (this.#slots.hasRoom(ask)) {
-      this.#slots.admit(ask, this.#host.nowMs);
+    const { nowMs } = this.#host;
+    if (this.#slots.hasRoom(ask, nowMs)) {
+      this.#slots.admit(ask, nowMs);
       this.#send();
-    } else this.#refuse(ask, 'busy');
+    } else {
+      this.#slots.refused(ask, nowMs);
+      this.#refuse(ask, 'busy');
+    }
   }
 
   #refuse(ask: SimAsk, reason: 'busy' | 'cannot'): void {

@@ -106,32 +106,32 @@ const upload = (
 t.test('uploads are refused above the horizon, per wire and overall', async (t) => {
   const slots = new UploadSlots({ bytesMax: MIB, wireBytesMax: MIB / 2 });
   for (let block = 0; block < 4; block++) {
-    t.ok(slots.hasRoom(upload(1)));
+    t.ok(slots.hasRoom(upload(1), 0));
     slots.admit(upload(1), 0);
   }
-  t.notOk(slots.hasRoom(upload(1)), 'its wire is full');
+  t.notOk(slots.hasRoom(upload(1), 0), 'its wire is full');
   for (let number = 2; number < 6; number++) {
-    t.ok(slots.hasRoom(upload(number)));
+    t.ok(slots.hasRoom(upload(number), 0));
     slots.admit(upload(number), 0);
   }
-  t.notOk(slots.hasRoom(upload(9)), 'the host is full');
+  t.notOk(slots.hasRoom(upload(9), 0), 'the host is full');
   const first = slots.next();
   if (first !== undefined) slots.sent(first, 1);
-  t.ok(slots.hasRoom(upload(9)));
-  t.notOk(slots.hasRoom(upload(9, 'prefetch')), 'the last of it is for readers');
+  t.ok(slots.hasRoom(upload(9), 0));
+  t.notOk(slots.hasRoom(upload(9, 'prefetch'), 0), 'the last of it is for readers');
 });
 
 t.test('whoever was promised a block of a piece is promised the others too', async (t) => {
   const slots = new UploadSlots({ bytesMax: MIB / 4 });
   for (const number of [1, 2]) slots.admit(upload(number), 0);
-  t.notOk(slots.hasRoom(upload(3)));
-  t.ok(slots.hasRoom(upload(1)), 'beyond the horizon');
-  t.notOk(slots.hasRoom(upload(1, 'demand', 7)), 'but no other piece');
+  t.notOk(slots.hasRoom(upload(3), 0));
+  t.ok(slots.hasRoom(upload(1), 0), 'beyond the horizon');
+  t.notOk(slots.hasRoom(upload(1, 'demand', 7), 0), 'but no other piece');
   const first = slots.next();
   if (first !== undefined) slots.sent(first, 100);
-  t.ok(slots.hasRoom(upload(3)));
+  t.ok(slots.hasRoom(upload(3), 0));
   slots.admit(upload(3), 0);
-  t.notOk(slots.hasRoom(upload(1)), 'until all of it is sent');
+  t.notOk(slots.hasRoom(upload(1), 0), 'until all of it is sent');
 });
 
 t.test('demand goes first, and what is cancelled is not sent', async (t) => {
@@ -159,10 +159,10 @@ t.test('a slow link promises less', async (t) => {
   slots.next();
   slots.sent(slow, 100);
   for (let block = 0; block < 2; block++) {
-    t.ok(slots.hasRoom(upload(block)));
+    t.ok(slots.hasRoom(upload(block), 0));
     slots.admit(upload(block), 0);
   }
-  t.notOk(slots.hasRoom(upload(9)), 'two blocks of 100 ms are 200 ms');
+  t.notOk(slots.hasRoom(upload(9), 0), 'two blocks of 100 ms are 200 ms');
 });
 
 t.test('of N hosts about one wins at once, twice as many after each step', async (t) => {

@@ -3,7 +3,9 @@
  * once, and its peer asks somebody else, which is all the flow control there is. The horizon is so
  * many bytes, and on a slow link so much time, or those who were accepted wait for seconds; the link is
  * measured while it has something to send. Whoever was promised a block of a piece is promised its other
- * blocks too: a thousand peers with one block each have nothing that they could pass on.
+ * blocks too: a thousand peers with one block each have nothing that they could pass on. Alone a peer may
+ * have the whole queue; while somebody who has nothing in it was refused lately, each begins no more than
+ * its share.
  */
 import { PRIORITIES, type Priority } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
@@ -12,7 +14,7 @@ import { PIECE_BYTES } from '../limits.ts';
 export type UploadSlotsOptions = {
   /** @default four pieces */
   readonly bytesMax?: number;
-  /** Of one wire. @default four pieces */
+  /** Of one peer, when nobody else is short of anything. @default four pieces */
   readonly wireBytesMax?: number;
   /** What the link is expected to send in so long is accepted. */
   readonly horizonMs?: number;
@@ -34,6 +36,8 @@ const SHARE: Readonly<Record<Priority, number>> = {
 const RATE_WEIGHT = 0.25;
 /** What leaves in less says nothing of the link: a socket takes a few blocks at once. */
 const RATE_PERIOD_MS = 20;
+/** Whoever was refused asks again within so long, if he still wants something of this host. */
+const REFUSED_LATELY_MS = 300;
 
 export class UploadSlots {
   readonly #bytesMax: number;
@@ -48,6 +52,10 @@ export class UploadSlots {
   readonly #wireBytes = new Map<PeerId, number>();
   /** Bytes promised of one piece to one peer. */
   readonly #pieceBytes = new Map<string, number>();
+  /** Pieces of which something is promised to a peer. */
+  readonly #pieces = new Map<PeerId, number>();
+  /** Peers that have nothing promised, and when they were refused; the oldest first. */
+  readonly #refusedAtMs = new Map<PeerId, number>();
   #bytes = 0;
   #bytesPerMs: number | undefined;
   /** Since when it has been sending without a pause, or since the last measurement. */
@@ -71,19 +79,33 @@ export class UploadSlots {
   }
 
   /** Whether one more is accepted. An idle host refuses nothing. */
-  hasRoom(upload: Upload): boolean {
+  hasRoom(upload: Upload, nowMs: number): boolean {
     const { peer, bytes, priority } = upload;
     if (this.#bytes === 0) return true;
     const onWire = (this.#wireBytes.get(peer) ?? 0) + bytes;
     if (onWire > this.#wireBytesMax) return false;
-    if (this.#pieceBytes.has(keyOf(upload))) return true;
-    return this.#bytes + bytes <= this.#horizonBytes() * SHARE[priority];
+    const isBegun = this.#pieceBytes.has(keyOf(upload));
+    const pieces = (this.#pieces.get(peer) ?? 0) + (isBegun ? 0 : 1);
+    if (this.#isShort(nowMs)) {
+      // What is asked for twice is no part of a piece.
+      if (onWire > pieces * PIECE_BYTES) return false;
+      if (!isBegun && pieces * PIECE_BYTES > this.#shareBytes()) return false;
+    }
+    return isBegun || this.#bytes + bytes <= this.#horizonBytes() * SHARE[priority];
+  }
+
+  /** It was told so; what it has been promised already comes all the same. */
+  refused({ peer }: Upload, nowMs: number): void {
+    if (this.#wireBytes.has(peer)) return;
+    this.#refusedAtMs.delete(peer);
+    this.#refusedAtMs.set(peer, nowMs);
   }
 
   /** It is promised: `next` gives it some time, unless it is cancelled. */
   admit(upload: Upload, nowMs: number): void {
     if (this.#bytes === 0) this.#measureFrom(nowMs);
     this.#queues[upload.priority].push(upload);
+    this.#refusedAtMs.delete(upload.peer);
     this.#count(upload, 1);
   }
 
@@ -128,6 +150,21 @@ export class UploadSlots {
     this.#sentBytes = 0;
   }
 
+  /** Somebody wants something, and has nothing. */
+  #isShort(nowMs: number): boolean {
+    for (const [peer, atMs] of this.#refusedAtMs) {
+      if (nowMs - atMs < REFUSED_LATELY_MS) return true;
+      this.#refusedAtMs.delete(peer);
+    }
+    return false;
+  }
+
+  /** Of the queue, for each that has or wants something; never less than a piece. */
+  #shareBytes(): number {
+    const peers = this.#wireBytes.size + this.#refusedAtMs.size;
+    return Math.max(this.#horizonBytes() / peers, PIECE_BYTES);
+  }
+
   #horizonBytes(): number {
     const rate = this.#bytesPerMs ?? Number.POSITIVE_INFINITY;
     return Math.min(this.#bytesMax, rate * this.#horizonMs);
@@ -137,7 +174,11 @@ export class UploadSlots {
     const bytes = sign * upload.bytes;
     this.#bytes += bytes;
     addTo(this.#wireBytes, upload.peer, bytes);
-    addTo(this.#pieceBytes, keyOf(upload), bytes);
+    const key = keyOf(upload);
+    const wasBegun = this.#pieceBytes.has(key);
+    addTo(this.#pieceBytes, key, bytes);
+    const isBegun = this.#pieceBytes.has(key);
+    if (isBegun !== wasBegun) addTo(this.#pieces, upload.peer, sign);
   }
 }
 
@@ -145,8 +186,8 @@ function keyOf({ peer, piece }: Upload): string {
   return `${peer} ${piece}`;
 }
 
-function addTo<Key>(sums: Map<Key, number>, key: Key, bytes: number): void {
-  const sum = (sums.get(key) ?? 0) + bytes;
+function addTo<Key>(sums: Map<Key, number>, key: Key, amount: number): void {
+  const sum = (sums.get(key) ?? 0) + amount;
   if (sum > 0) sums.set(key, sum);
   else sums.delete(key);
 }

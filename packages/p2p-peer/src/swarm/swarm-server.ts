@@ -106,9 +106,12 @@ export class SwarmServer implements WireServer {
     const { peerId: peer } = wire.facts;
     const piece = Math.floor(offset / PIECE_BYTES);
     const upload: Upload = { peer, piece, bytes: length, priority: 'demand' };
-    const pace = this.#input.upload;
+    const { upload: pace, slots, nowMs } = this.#input;
     const isSlow = pace.waitMs(length, true) > UPLOAD_WAIT_MS_MAX;
-    if (isSlow || !this.#input.slots.hasRoom(upload)) throw new WireRejectedError(offset, length);
+    if (isSlow || !slots.hasRoom(upload, nowMs())) {
+      slots.refused(upload, nowMs());
+      throw new WireRejectedError(offset, length);
+    }
     const served = await this.#serve(wire, range, upload, signal);
     try {
       await pace.take(length, { isDemand: true, signal });
