@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path';
 import type { BlobSource } from '@shoal/blob-store';
-import { CodecPool, RateLimit } from '@shoal/blob-store';
+import { CodecPool, type RateLimit } from '@shoal/blob-store';
 import type { ServiceManager } from '@shoal/linux';
 import { blobIdOfDigest, formatReference, formatRepository } from '@shoal/oci';
 import {
@@ -37,7 +37,12 @@ import { RecentMisses } from './metrics/recent-misses.ts';
 import { watchDaemon } from './metrics/watch-daemon.ts';
 import { CacheLender } from './peers/cache-lender.ts';
 import { type HostPeer, type HostPeerInput, openHostPeer } from './peers/open-host-peer.ts';
-import type { RegistryAccess } from './registry-access.ts';
+import {
+  accessOptionsOf,
+  anonymousOptionsOf,
+  type RegistryAccess,
+  registryLimitOf,
+} from './registry-access.ts';
 
 export type ComposeInput = {
   readonly paths: DaemonPaths;
@@ -121,23 +126,15 @@ async function composeAccess(
   caches: Caches,
   misses: RecentMisses,
 ) {
-  const common = {
-    dockerConfigDirectory: config.dockerConfigDirectory,
-    caFile: config.caFile,
-    credentialSources: registries.credentialSources,
-    hostsDirectories: registries.hostsDirectories,
-    onAuthentication: credentials.observe,
-  };
-  const { bytesPerSecond, readsPerSecond } = config;
-  const wanted = new RateLimit({ bytesPerSecond, readsPerSecond });
-  const limit = wanted.isLimited ? wanted : undefined;
+  const common = accessOptionsOf(config, registries, credentials.observe);
+  const limit = registryLimitOf(config);
   const shape = (source: BlobSource) => limit?.over(source) ?? source;
   if (config.peer === undefined) {
     return { access: new ImageAccess({ ...common, wrapSource: shape }), peer: undefined, limit };
   }
   const own = new ImageAccess(common);
-  const { caFile, hostsDirectories } = common;
-  const anonymous = new ImageAccess({ caFile, hostsDirectories, isAnonymous: true });
+  const { caFile } = common;
+  const anonymous = new ImageAccess(anonymousOptionsOf(common));
   const peer = await openPeerOrGoOn({
     ...{ config: config.peer, root: paths.root, access: own, anonymous, shape, caFile, log },
     cacheBytes: () => caches.bytes,

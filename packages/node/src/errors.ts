@@ -131,6 +131,17 @@ export class ConfigError extends ShoalError {
   }
 }
 
+/** A host that is to do nothing but share has no port to do it at. */
+export class NothingToShareError extends ShoalError {
+  override readonly code = 'ERR_NODE_NOTHING_TO_SHARE';
+
+  constructor() {
+    super('nothing says where other hosts connect', {
+      remedy: 'give --listen and --identity, or a file with listen and identity in [peer]',
+    });
+  }
+}
+
 /** The daemon that runs was started with other settings than the file of `--config` has. */
 export class ConfigDiffersError extends ShoalError {
   override readonly code = 'ERR_NODE_CONFIG_DIFFERS';

@@ -82,6 +82,8 @@ export const CACHE_LOW_PERCENT_DEFAULT = 80;
  * minutes is asked for again.
  */
 export const IMAGE_SERVICE_DRAIN_MS = 5_000;
+/** A peer that stops lets what it has promised to others leave for so long; who is slower asks others. */
+export const PEER_DRAIN_MS = 5_000;
 /** What is kept for other hosts unless configured: the stored bytes of some large images. */
 export const PEER_BYTES_MAX_DEFAULT = 20 * 2 ** 30;
 /** A thread that only others need may end: it starts within milliseconds. */

@@ -3,11 +3,13 @@
  * fetches, and the image service that brings the credentials of pods.
  */
 import { join } from 'node:path';
+import { RateLimit } from '@shoal/blob-store';
 import {
   type CredentialSource,
   KubeletCredentials,
   StaticCredentials,
 } from '@shoal/registry-client';
+import type { ImageAccessOptions } from '@shoal/snapshotter';
 import type { NodeConfig } from './config/config.ts';
 import type { DaemonPaths } from './config/paths.ts';
 import { RememberedCredentials } from './cri/remembered-credentials.ts';
@@ -61,4 +63,29 @@ async function openRemembered(
     log,
   });
   return RememberedCredentials.open(keeper, rememberDays * DAY_MS);
+}
+
+/** As the daemon itself. */
+export function accessOptionsOf(
+  config: NodeConfig,
+  { credentialSources, hostsDirectories }: RegistryAccess,
+  onAuthentication?: ImageAccessOptions['onAuthentication'],
+): ImageAccessOptions {
+  const { dockerConfigDirectory, caFile } = config;
+  return {
+    ...{ dockerConfigDirectory, caFile, credentialSources, hostsDirectories, onAuthentication },
+  };
+}
+
+/** As anybody. */
+export function anonymousOptionsOf(options: ImageAccessOptions): ImageAccessOptions {
+  const { caFile, hostsDirectories } = options;
+  return { caFile, hostsDirectories, isAnonymous: true };
+}
+
+/** Of all registries together; undefined: there is none. */
+export function registryLimitOf(config: NodeConfig): RateLimit | undefined {
+  const { bytesPerSecond, readsPerSecond } = config;
+  const limit = new RateLimit({ bytesPerSecond, readsPerSecond });
+  return limit.isLimited ? limit : undefined;
 }

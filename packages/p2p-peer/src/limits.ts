@@ -128,6 +128,8 @@ export const HOME_READS_PER_PEER_MAX = 64;
  * All of them at once would fill the home's link with copies.
  */
 export const HOME_WAITERS_MAX = 4;
+/** How often it is looked whether what was promised has left: a block takes a few milliseconds. */
+export const PEER_DRAIN_LOOK_MS = 20;
 /** A block that the limit of uploads would keep so long is refused: somebody else may send it sooner. */
 export const UPLOAD_WAIT_MS_MAX = 200;
 /** A host with more work than processors waits so many times as long at most for one that is silent. */

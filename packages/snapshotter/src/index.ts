@@ -1,7 +1,7 @@
 /** Mounts of lazily loaded images: the service, its records, and the drivers under it. */
 export { BlobPool } from './blobs/blob-pool.ts';
 export type * from './blobs/blob-types.ts';
-export { ImageAccess, type UsedImage } from './blobs/image-access.ts';
+export { ImageAccess, type ImageAccessOptions, type UsedImage } from './blobs/image-access.ts';
 export { ImageBlobs } from './blobs/image-blobs.ts';
 export { LatencyHistogram } from './blobs/latency.ts';
 export type { Miss, ReadObserver } from './blobs/miss-trace.ts';

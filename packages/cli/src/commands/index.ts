@@ -25,6 +25,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ['doctor', async () => (await import('./doctor.ts')).registerDoctor],
   ['node', async () => (await import('./node.ts')).registerNode],
   ['snapshotter', async () => (await import('./snapshotter.ts')).registerSnapshotter],
+  ['peer', async () => (await import('./peer.ts')).registerPeer],
   ['proxy', async () => (await import('./proxy.ts')).registerProxy],
   ['get', async () => (await import('./get.ts')).registerGet],
   ['preheat', async () => (await import('./preheat.ts')).registerPreheat],

@@ -18,7 +18,13 @@ import {
 import { LOG_LEVELS, type LogLevel } from '../log/log-levels.ts';
 import { type ApiConfig, apiConfigOf, apiTable } from './api-config.ts';
 import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
-import { type PeerConfig, peerConfigOf, peerTable, withPeerEnvironment } from './peer-config.ts';
+import {
+  type PeerConfig,
+  peerConfigOf,
+  peerTable,
+  withPeerEnvironment,
+  withPeerKeys,
+} from './peer-config.ts';
 import { type ProxyConfig, proxyConfigOf, proxyTable } from './proxy-config.ts';
 import { type RegistryConfig, registryConfigOf, registryTables } from './registry-config.ts';
 import { absolutePath, address, positiveCount } from './value-schemas.ts';
@@ -125,13 +131,35 @@ export function readConfig(file: string | undefined): NodeConfig {
   return decodeConfig(readText(file ?? DEFAULT_CONFIG_FILE, file === undefined), file);
 }
 
+/** The same with keys of `[peer]` that go before those of the file. Throws `ERR_NODE_CONFIG`. */
+export function readConfigWith(
+  file: string | undefined,
+  peer: Readonly<Record<string, unknown>>,
+): NodeConfig {
+  const text = readText(file ?? DEFAULT_CONFIG_FILE, file === undefined);
+  return decodeTable(parseToml(text, file ?? DEFAULT_CONFIG_FILE), { file, peer });
+}
+
 /** @throws ConfigError naming the key that is wrong */
 export function decodeConfig(
   text: string,
   file = DEFAULT_CONFIG_FILE,
   env: NodeJS.ProcessEnv = process.env,
 ): NodeConfig {
-  const parsed = fileSchema.safeParse(withPeerEnvironment(parseToml(text, file), env));
+  return decodeTable(parseToml(text, file), { file, env });
+}
+
+type DecodeOptions = {
+  readonly file: string | undefined;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly peer?: Readonly<Record<string, unknown>>;
+};
+
+function decodeTable(
+  table: unknown,
+  { file = DEFAULT_CONFIG_FILE, env = process.env, peer = {} }: DecodeOptions,
+): NodeConfig {
+  const parsed = fileSchema.safeParse(withPeerKeys(withPeerEnvironment(table, env), peer));
   if (!parsed.success) throw new ConfigError(file, describeIssue(parsed.error));
   const { data } = parsed;
   const metricsAddress = data.metrics?.address;

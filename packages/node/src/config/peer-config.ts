@@ -189,6 +189,13 @@ export function withPeerEnvironment(file: unknown, env: NodeJS.ProcessEnv): unkn
   return { ...file, peer: { ...file['peer'], ...Object.fromEntries(said) } };
 }
 
+/** A file that was parsed, with keys of `[peer]` in place of its own. */
+export function withPeerKeys(file: unknown, keys: Readonly<Record<string, unknown>>): unknown {
+  if (!isTable(file) || Object.keys(keys).length === 0) return file;
+  const peer = file['peer'];
+  return isTable(peer) || peer === undefined ? { ...file, peer: { ...peer, ...keys } } : file;
+}
+
 function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -27,7 +27,7 @@ export type HostPeerInput = {
   /** Reaches them as anybody does; closed with the peer. */
   readonly anonymous: ImageAccess;
   /** How long reads of absent bytes waited lately. */
-  readonly missMs: () => { readonly p50: number; readonly p99: number } | undefined;
+  readonly missMs?: () => { readonly p50: number; readonly p99: number } | undefined;
   /** A block has come from another host. */
   readonly onBlock: (block: TimedBlock) => void;
   /** What the mount caches take on the disk. */
@@ -44,7 +44,7 @@ export type HostPeerInput = {
 };
 
 /** Closes what it opened for the peer, too. */
-export type HostPeer = Pick<Peer, 'source' | 'learn' | 'status' | 'port' | 'close'> & {
+export type HostPeer = Pick<Peer, 'source' | 'learn' | 'status' | 'port' | 'drain' | 'close'> & {
   /** Whole blobs for who compares their digests himself. */
   readonly blobs: SharedBlobs;
 };
@@ -90,7 +90,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
         isCompleteElsewhere: input.isCached,
         lender: input.lender,
         publicOrigin: new AnonymousOrigin(anonymous),
-        missMs: input.missMs,
+        ...(input.missMs === undefined ? {} : { missMs: input.missMs }),
         onBlock: input.onBlock,
         wireLog,
         onStoreEvent: ({ kind, message, error }) => {
@@ -108,6 +108,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
       source: (origin, repository, reader) => peer.source(origin, repository, reader),
       learn: (image) => peer.learn(image),
       status: () => peer.status(),
+      drain: (timeoutMs) => peer.drain(timeoutMs),
       close: async () => {
         await blobs.close();
         await peer.close();

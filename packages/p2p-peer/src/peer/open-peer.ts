@@ -32,7 +32,7 @@ import { WireListener } from '../wire/wire-listener.ts';
 import type { WireLog } from '../wire/wire-log.ts';
 import { type HostReportInput, hostReport } from './host-report-of.ts';
 import { Neighbourhood } from './neighbourhood.ts';
-import { Peer } from './peer.ts';
+import { Peer, type PeerParts } from './peer.ts';
 import type { DiscoveryOptions, PeerComponents, PeerOptions } from './peer-options.ts';
 import { PeerTraffic } from './peer-traffic.ts';
 import { PeerTrust } from './peer-trust.ts';
@@ -56,7 +56,7 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
     ...{ trust, directory, traffic, counts, onClosed, onHeld },
     onNeighbours: (swarm, hosts) => neighbourhood?.introduce(swarm, hosts),
   };
-  const { store, swarms } = await openBlobs(options, components, need);
+  const { store, swarms, uploads } = await openBlobs(options, components, need);
   opened.use(store);
   opened.use(swarms);
   const listener = opened.use(
@@ -82,7 +82,17 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
     opened.use(discover(options.discovery, { trust, self, listed, ...components }));
   }
   const owned = opened.move();
-  const own = { trust, directory, store, swarms, listener, traffic, counts, neighbourhood };
+  const own = {
+    trust,
+    directory,
+    store,
+    swarms,
+    uploads,
+    listener,
+    traffic,
+    counts,
+    neighbourhood,
+  };
   return new Peer({ ...own, images, plain, owned });
 }
 
@@ -136,7 +146,7 @@ async function openBlobs(
   }: PeerOptions,
   components: PeerComponents,
   { trust, directory, traffic, counts, onClosed, onNeighbours, onHeld }: BlobsNeed,
-): Promise<{ readonly store: CompressedStore; readonly swarms: SwarmTable }> {
+): Promise<Pick<PeerParts, 'store' | 'swarms' | 'uploads'>> {
   const { pool, otherBytes, isCompleteElsewhere, lender, onStoreEvent, originOf, wireLog } =
     components;
   const limits = {
@@ -173,7 +183,7 @@ async function openBlobs(
       },
     },
   );
-  return { store, swarms };
+  return { store, swarms, uploads: { slots: limits.slots, pace: limits.upload } };
 }
 
 type BlobsNeed = {

@@ -3,14 +3,18 @@
  * and fetches as a home what nobody has. Everything it knows of others is soft: whatever fails, a read
  * ends at the reader's own way to the origin.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlobSource } from '@shoal/blob-store';
 import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts } from '../identity/host.ts';
+import { PEER_DRAIN_LOOK_MS } from '../limits.ts';
 import type { CountedPeer, PeerCounts } from '../peer-counts.ts';
 import type { PlainStatus } from '../plain/plain-port.ts';
 import type { PlainSide } from '../plain/plain-side.ts';
+import type { UploadSlots } from '../select/upload-slots.ts';
 import type { CompressedStore, StoreStats } from '../store/compressed-store.ts';
 import type { SharedImage, SharedImages } from '../store/shared-images.ts';
+import type { Pace } from '../swarm/pace.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { WireListener } from '../wire/wire-listener.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
@@ -23,6 +27,8 @@ export type PeerParts = {
   readonly directory: HostDirectory;
   readonly store: CompressedStore;
   readonly swarms: SwarmTable;
+  /** What others are sent, and how fast. */
+  readonly uploads: { readonly slots: UploadSlots; readonly pace: Pace };
   readonly listener: WireListener;
   readonly traffic: PeerTraffic;
   readonly counts: PeerCounts;
@@ -95,6 +101,14 @@ export class Peer implements AsyncDisposable {
       store: store.stats(),
       ...(plain === undefined ? {} : { plain: plain.status() }),
     };
+  }
+
+  /** Refuses what others ask for from now on; resolves when what was promised has left, or time is up. */
+  async drain(timeoutMs: number): Promise<void> {
+    const { slots, pace } = this.#parts.uploads;
+    pace.stop();
+    const endsAtMs = performance.now() + timeoutMs;
+    while (slots.bytes > 0 && performance.now() < endsAtMs) await sleep(PEER_DRAIN_LOOK_MS);
   }
 
   /** Tells the trackers, closes wires, makes what is held durable. Idempotent. */

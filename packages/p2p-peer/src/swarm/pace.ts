@@ -24,6 +24,7 @@ export class Pace {
   readonly #nowMs: () => number;
   /** In the order they came. */
   readonly #waiting = new Set<Waiter>();
+  #isStopped = false;
 
   constructor({ bytesPerSecond, nowMs }: PaceOptions) {
     this.#bucket = new TokenBucket({ perSecond: bytesPerSecond });
@@ -31,8 +32,14 @@ export class Pace {
     this.#nowMs = nowMs;
   }
 
+  /** Whoever asks from now on would wait for ever; those who wait have their turn. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /** How long so much would wait now. */
   waitMs(bytes: number, isDemand: boolean): number {
+    if (this.#isStopped) return Number.POSITIVE_INFINITY;
     return this.#bucket.waitMs(bytes, this.#nowMs(), isDemand);
   }
 
