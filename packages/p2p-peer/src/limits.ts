@@ -121,6 +121,10 @@ export const PREHEATS_KEPT_MAX = 1024;
 export const PIECES_HASHED_MAX = 64;
 /** Reads of an origin that run at a home for one blob and repository: they go on when whoever asked has left. */
 export const HOME_READS_MAX = 64;
+/** And of all blobs together: enough to hide the round trips to a registry. */
+export const HOME_READS_TOGETHER_MAX = 16;
+/** Their bytes, which are in memory two or three times: fifty hosts that read at once would take 300 MiB. */
+export const HOME_BYTES_TOGETHER_MAX = 16 << 20;
 /** Reads of an origin that one host waits for at a home; a wire has as many requests. */
 export const HOME_READS_PER_PEER_MAX = 64;
 /**

@@ -35,7 +35,7 @@ export type HostPeerInput = {
   /** They have every chunk of the blob: its stored bytes go first when there is no room. */
   readonly isCached: (blobId: string) => boolean;
   /** They have bytes just as they are stored: these are not kept twice. */
-  readonly lender: Lender;
+  readonly lender?: Lender;
   /** Shapes what is fetched from registries. */
   readonly shape: (source: BlobSource) => BlobSource;
   /** Of authorities that web servers may have, beside the system's. */
@@ -88,7 +88,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
         warm: (order, call) => warmImage(order, call, { access, peer, shape }),
         otherBytes: input.cacheBytes,
         isCompleteElsewhere: input.isCached,
-        lender: input.lender,
+        ...(input.lender === undefined ? {} : { lender: input.lender }),
         publicOrigin: new AnonymousOrigin(anonymous),
         ...(input.missMs === undefined ? {} : { missMs: input.missMs }),
         onBlock: input.onBlock,

@@ -17,6 +17,7 @@ import { DownloadWindow } from '../select/download-window.ts';
 import { UploadSlots } from '../select/upload-slots.ts';
 import { CompressedStore } from '../store/compressed-store.ts';
 import { SharedImages } from '../store/shared-images.ts';
+import { HomeGate } from '../swarm/home-gate.ts';
 import { Pace } from '../swarm/pace.ts';
 import { SizeQuestions } from '../swarm/said-size.ts';
 import { Swarm } from '../swarm/swarm.ts';
@@ -150,7 +151,7 @@ async function openBlobs(
   const { pool, otherBytes, isCompleteElsewhere, lender, onStoreEvent, originOf, wireLog } =
     components;
   const limits = {
-    ...{ slots: new UploadSlots(), window: new DownloadWindow() },
+    ...{ slots: new UploadSlots(), window: new DownloadWindow(), homeGate: new HomeGate() },
     upload: new Pace({ bytesPerSecond: uploadBytesPerSecond, nowMs }),
     download: new RateLimit({ bytesPerSecond: downloadBytesPerSecond }),
   };

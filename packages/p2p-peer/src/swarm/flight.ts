@@ -9,7 +9,7 @@ import { RangeSet } from '../ranges/range-set.ts';
 export type FlightCall = {
   readonly signal: AbortSignal;
   readonly priority: () => Priority;
-  /** As long as the range: what is read is put here. */
+  /** As long as the range: what is read is put here. Made when it is first looked at: the read may wait for its turn. */
   readonly memory: Buffer;
   /** These bytes are in the memory and stay as they are; names of where they came from, for who asks. */
   readonly onHere: (part: ByteRange, sources?: Iterable<string>) => void;
@@ -32,7 +32,7 @@ export class Flight {
   readonly ended: Promise<void>;
   /** Of what has come. */
   readonly sources = new Set<string>();
-  readonly #memory: Buffer;
+  #memory: Buffer | undefined;
   readonly #here = new RangeSet();
   readonly #controller = new AbortController();
   readonly #waiters = new Map<Waiter, PromiseWithResolvers<void>>();
@@ -40,12 +40,14 @@ export class Flight {
 
   constructor(range: ByteRange, read: FlightRead, endsWith?: AbortSignal) {
     this.range = range;
-    this.#memory = Buffer.allocUnsafe(rangeBytes(range));
     const own = this.#controller.signal;
+    const makeMemory = () => this.#makeMemory();
     const reading = read(range, {
       signal: endsWith === undefined ? own : AbortSignal.any([own, endsWith]),
       priority: () => this.#priority(),
-      memory: this.#memory,
+      get memory() {
+        return makeMemory();
+      },
       onHere: (part, sources) => this.#arrived(part, sources),
     });
     this.ended = reading
@@ -86,7 +88,12 @@ export class Flight {
   /** What it has of these bytes, to where they are from `start` on. Only what has come. */
   copyTo(bytes: Buffer, start: number): void {
     const from = Math.max(0, start - this.range.start);
-    this.#memory.copy(bytes, Math.max(0, this.range.start - start), from);
+    this.#memory?.copy(bytes, Math.max(0, this.range.start - start), from);
+  }
+
+  #makeMemory(): Buffer {
+    this.#memory ??= Buffer.allocUnsafe(rangeBytes(this.range));
+    return this.#memory;
   }
 
   #arrived(part: ByteRange, sources: Iterable<string> = []): void {

@@ -3,7 +3,7 @@
  * repository that they may read. A block goes out as soon as it has come, while the rest of the read is on
  * its way. A few wait for each; whoever comes later has it of those.
  */
-import type { BlobSource } from '@shoal/blob-store';
+import { type BlobSource, SourceBusyError } from '@shoal/blob-store';
 import { LRUCache } from 'lru-cache';
 import { PeerClosedError, PeerUnavailableError } from '../errors.ts';
 import type { PeerId } from '../identity/peer-id.ts';
@@ -20,6 +20,7 @@ import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import { WireRejectedError } from '../wire/errors.ts';
 import type { FlightCall, FlightEnd } from './flight.ts';
+import type { HomeGate } from './home-gate.ts';
 import { KeptParts } from './kept-parts.ts';
 import { SharedReads } from './shared-reads.ts';
 import type { SwarmFetches } from './swarm-fetches.ts';
@@ -46,6 +47,8 @@ export type HomeReadsInput = {
   readonly counts: Pick<PeerCounts, 'homeRead' | 'homeFetched'>;
   /** An origin has given so many bytes for others. */
   readonly onHomeRead: (bytes: number) => void;
+  /** Of this host, over all its blobs. */
+  readonly gate: HomeGate;
   readonly nowMs: () => number;
 };
 
@@ -86,6 +89,10 @@ export class HomeReads {
       return await reads.read(range, { signal, priority: 'demand' });
     } catch (error) {
       signal.throwIfAborted();
+      // Nobody has asked the origin.
+      if (error instanceof SourceBusyError) {
+        throw new WireRejectedError(range.start, rangeBytes(range));
+      }
       this.#failingUntil.set(repository, nowMs() + HOME_FAILING_MS);
       // Whoever asked has a way to the origin of his own, perhaps a better one.
       throw new PeerUnavailableError(range, { cause: error });
@@ -135,16 +142,22 @@ export class HomeReads {
   async #read(range: ByteRange, repository: string, call: FlightCall): Promise<FlightEnd> {
     const { knows, originOf } = this.#input;
     // It may have come since it was asked for.
-    if (knows(repository) && (await this.#readHeld(range, call.memory))) return {};
+    if (knows(repository) && (await this.#readHeld(range, call))) return {};
     const home = originOf(repository, knows(repository));
     if (home === undefined) throw new PeerUnavailableError(range);
-    return await this.#fetch(range, repository, home, call);
+    const { signal, priority } = call;
+    return await this.#input.gate.run(
+      { bytes: rangeBytes(range), priority: priority(), signal },
+      () => this.#fetch(range, repository, home, call),
+      ({ kept }) => Promise.resolve(kept),
+    );
   }
 
-  async #readHeld(range: ByteRange, memory: Buffer): Promise<boolean> {
+  async #readHeld(range: ByteRange, call: FlightCall): Promise<boolean> {
     const { stored } = this.#input;
     if (!stored.isHeld(range)) return false;
-    const held = await stored.read(range.start, rangeBytes(range), memory).catch(() => undefined);
+    const { memory } = call;
+    const held = await stored.read(range.start, memory.length, memory).catch(() => undefined);
     return held !== undefined;
   }
 

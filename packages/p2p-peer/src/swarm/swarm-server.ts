@@ -14,6 +14,7 @@ import type { Upload, UploadSlots } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, ServedBlock, SharedBlob, WireServer } from '../wire/blob-wire.ts';
 import { WireRejectedError } from '../wire/errors.ts';
+import type { HomeGate } from './home-gate.ts';
 import { type HomeOriginOf, HomeReads } from './home-reads.ts';
 import type { Pace } from './pace.ts';
 import type { SwarmFetches } from './swarm-fetches.ts';
@@ -27,6 +28,7 @@ export type SwarmServerInput = {
   readonly isSeed: boolean;
   readonly originOf: HomeOriginOf;
   readonly counts: PeerCounts;
+  readonly homeGate: HomeGate;
   readonly nowMs: () => number;
   /** The origin of the repository has given bytes of the blob. */
   readonly onLearnt: (repository: string) => void;
@@ -49,10 +51,19 @@ export class SwarmServer implements WireServer {
 
   constructor(input: SwarmServerInput) {
     this.#input = input;
-    const { stored, fetches, originOf, onLearnt, onHomeRead, counts, nowMs } = input;
+    const {
+      stored,
+      fetches,
+      originOf,
+      onLearnt,
+      onHomeRead,
+      counts,
+      homeGate: gate,
+      nowMs,
+    } = input;
     const knows = (repository: string) => this.knows(repository);
     this.#homeReads = new HomeReads({
-      ...{ stored, fetches, originOf, knows, onLearnt, onHomeRead, counts, nowMs },
+      ...{ stored, fetches, originOf, knows, onLearnt, onHomeRead, counts, gate, nowMs },
     });
   }
 

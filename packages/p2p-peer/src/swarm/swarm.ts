@@ -21,6 +21,7 @@ import type { UploadSlots } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, SharedBlob } from '../wire/blob-wire.ts';
 import { Accusations, blame, suspect } from './blame.ts';
+import type { HomeGate } from './home-gate.ts';
 import type { HomeOriginOf } from './home-reads.ts';
 import { JudgedRead } from './judged-read.ts';
 import type { Pace } from './pace.ts';
@@ -51,6 +52,7 @@ export type SwarmInput = {
   /** Hosts that share the blob, as others say. */
   readonly onNeighbours: (swarm: Swarm, hosts: readonly HostFacts[]) => void;
   readonly counts: PeerCounts;
+  readonly homeGate: HomeGate;
   readonly nowMs: () => number;
 };
 
@@ -112,6 +114,7 @@ export class Swarm implements AsyncDisposable {
         upload: input.upload,
         originOf: input.originOf,
         counts,
+        homeGate: input.homeGate,
         nowMs,
       },
       fetches: this.#fetches,

@@ -1,0 +1,58 @@
+/**
+ * What a home reads for others at once, of all blobs together: each read costs its bytes in memory, more than
+ * once while they are copied, written and sent. The others wait, and hear that the home is at it. A read that
+ * hears nothing of its origin makes room for another one, so that a dead registry stops only its own readers.
+ */
+import { type Priority, ReadGate } from '@shoal/blob-store';
+import { HOME_BYTES_TOGETHER_MAX, HOME_READS_TOGETHER_MAX } from '../limits.ts';
+
+export type GatedRead = {
+  readonly bytes: number;
+  readonly priority: Priority;
+  readonly signal: AbortSignal;
+};
+
+export class HomeGate {
+  readonly #gate = new ReadGate({
+    readsMax: HOME_READS_TOGETHER_MAX,
+    bytesMax: HOME_BYTES_TOGETHER_MAX,
+  });
+
+  /** Waits for its turn, then reads; its place is free when what `usesOf` gives has resolved, too. */
+  async run<T>(
+    { bytes, priority, signal }: GatedRead,
+    read: () => Promise<T>,
+    usesOf: (result: T) => Promise<unknown>,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    const { promise: turn, resolve: admit, reject } = Promise.withResolvers<void>();
+    const ticket = { priority, bytes, admit };
+    const giveUp = () => {
+      if (this.#gate.cancel(ticket)) reject(signal.reason);
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      this.#gate.enter(ticket);
+      await turn;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
+    return await this.#read(ticket, read, usesOf);
+  }
+
+  async #read<T>(
+    ticket: Parameters<ReadGate['leave']>[0],
+    read: () => Promise<T>,
+    usesOf: (result: T) => Promise<unknown>,
+  ): Promise<T> {
+    const leave = () => this.#gate.leave(ticket);
+    try {
+      const result = await this.#gate.reading(ticket, read());
+      void usesOf(result).then(leave, leave);
+      return result;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+}
