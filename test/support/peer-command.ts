@@ -24,6 +24,8 @@ export type PeerCommandPlace = {
   readonly authority: PeerAuthority;
   /** Registries that it fetches from. */
   readonly origins: readonly string[];
+  /** @default the checkout's */
+  readonly program?: string;
 };
 
 /** Admits it as a seed, and starts it; it ends with the test. */
@@ -31,7 +33,7 @@ export async function startPeerCommand(
   t: TestScope,
   place: PeerCommandPlace,
 ): Promise<PeerCommand> {
-  const { home, name, authority, origins } = place;
+  const { home, name, authority, origins, program: shoal = SHOAL } = place;
   await authority.admit(home, name, 'seed');
   const logFile = join(home, 'log');
   // What an earlier one there has said is not of this one.
@@ -42,7 +44,7 @@ export async function startPeerCommand(
     ...origins.flatMap((origin) => ['--origin', origin]),
   ];
   const { env } = process;
-  const program = new OwnProgram({ name: 'shoal peer', program: SHOAL, args, env, logFile });
+  const program = new OwnProgram({ name: 'shoal peer', program: shoal, args, env, logFile });
   t.teardown(() => program.stop('SIGKILL'));
   const events = () => eventsIn(program.log());
   const ready = () => events().find(({ event }) => event === 'ready');

@@ -124,7 +124,7 @@ export const HOME_READS_MAX = 64;
 /** And of all blobs together: enough to hide the round trips to a registry. */
 export const HOME_READS_TOGETHER_MAX = 16;
 /** Their bytes, which are in memory two or three times: fifty hosts that read at once would take 300 MiB. */
-export const HOME_BYTES_TOGETHER_MAX = 16 << 20;
+export const HOME_BYTES_TOGETHER_MAX = 8 << 20;
 /** Reads of an origin that one host waits for at a home; a wire has as many requests. */
 export const HOME_READS_PER_PEER_MAX = 64;
 /**
