@@ -105,6 +105,8 @@ export const ANNOUNCE_INTERVAL_MS_MIN = 1000;
 export const ANNOUNCE_SOON_MS = 6000;
 /** How often wires to neighbours are looked at: it costs no message. */
 export const NEIGHBOURS_CHECK_MS = 500;
+/** Hosts that are dialled then where nobody can be reached: one that is gone for good shall not be all of them. */
+export const KNOCKS_AT_ONCE = 4;
 /** Of those that are dialled at a time: half of the wires that one looks for. */
 export const INTRODUCED_DIALS_MAX = 10;
 /** Hosts with the same blob that others have told of: twice the 30 of a host's wires, since some are gone. */

@@ -51,6 +51,21 @@ t.test(
   },
 );
 
+t.test('where nobody is reached the first who answers speaks for all', async (t) => {
+  const { known } = directory([facts('s1', 'seed'), facts('s2', 'seed')]);
+  known.meet(facts('a'));
+  for (const name of ['s1', 's2']) known.miss(parseHostName(name));
+  known.meet(facts('b'));
+  t.same(namesOf(known.live()), ['a', 'b', 'self'], 'somebody was there: the others are gone');
+  t.notOk(known.isCutOff);
+  for (const name of ['a', 'b']) known.miss(parseHostName(name));
+  t.ok(known.isCutOff);
+  t.same(namesOf([...known.known().values()]), ['s1', 's2', 'self'], 'who is named stays known');
+  known.meet(facts('a'));
+  t.same(namesOf(known.live()), ['a', 's1', 's2', 'self']);
+  t.notOk(known.isCutOff);
+});
+
 t.test('homes are seeds, and the next rank takes over at once', async (t) => {
   const seeds = ['s1', 's2', 's3', 's4'].map((name) => facts(name, 'seed'));
   const { known } = directory(seeds);

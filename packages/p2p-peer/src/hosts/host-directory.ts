@@ -2,6 +2,7 @@
  * The hosts that this one believes to live: itself, the seeds of its configuration, what trackers
  * list, and whom it has met. A host that could not be reached is left out for a while, longer each
  * time, so that reads go to the next home at once; seeds of the configuration are never forgotten.
+ * Where nobody was reached it is this host that is cut off, and the first who answers speaks for all.
  */
 import type { BlobId } from '@shoal/oci';
 import type { HostFacts, HostName } from '../identity/host.ts';
@@ -36,6 +37,7 @@ export class HostDirectory {
   #live: readonly HostFacts[] | undefined;
   /** When somebody who was left out is tried again. */
   #liveUntilMs = Number.POSITIVE_INFINITY;
+  #isCutOff = false;
 
   constructor(input: HostDirectoryInput) {
     this.#input = input;
@@ -45,6 +47,11 @@ export class HostDirectory {
 
   get self(): HostFacts {
     return this.#input.self;
+  }
+
+  /** Nobody of those that are known could be reached, and nobody has been met since. */
+  get isCutOff(): boolean {
+    return this.#isCutOff;
   }
 
   /** What trackers list now: hosts that they no longer list are gone. */
@@ -57,6 +64,8 @@ export class HostDirectory {
 
   /** A wire is open to it: it lives, whatever others say. */
   meet(facts: HostFacts): void {
+    if (this.#isCutOff) this.#absent.clear();
+    this.#isCutOff = false;
     this.#absent.delete(facts.host);
     if (!this.#met.has(facts.host) && this.#met.size >= DIRECTORY_HOSTS_MAX) return;
     this.#met.set(facts.host, facts);
@@ -85,6 +94,7 @@ export class HostDirectory {
     this.#absent.set(host, { untilMs: this.#input.nowMs() + durationMs, durationMs });
     this.#met.delete(host);
     this.#changed();
+    if (this.live().length === 1) this.#isCutOff = true;
   }
 
   /** What is known of a host; undefined for one that nobody has told of. */
@@ -117,12 +127,18 @@ export class HostDirectory {
     return homeCandidates(this.live(), this.self).some(({ host }) => host === facts.host);
   }
 
-  #makeLive(): HostFacts[] {
+  /** All of the configuration, of the trackers, and those that were met: also who could not be reached. */
+  known(): Map<HostName, HostFacts> {
     const all = new Map<HostName, HostFacts>();
     for (const seed of this.#input.seeds) all.set(seed.host, seed);
     for (const [host, facts] of this.#listed) all.set(host, facts);
     for (const [host, facts] of this.#met) all.set(host, facts);
     all.set(this.self.host, this.self);
+    return all;
+  }
+
+  #makeLive(): HostFacts[] {
+    const all = this.known();
     this.#liveUntilMs = Number.POSITIVE_INFINITY;
     const nowMs = this.#input.nowMs();
     for (const [host, { untilMs }] of this.#absent) {

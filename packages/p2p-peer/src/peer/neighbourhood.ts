@@ -12,6 +12,7 @@ import {
   ANNOUNCE_INTERVAL_MS_MIN,
   INTRODUCED_DIALS_MAX,
   INTRODUCED_HOSTS_MAX,
+  KNOCKS_AT_ONCE,
   NEIGHBOURS_CHECK_MS,
 } from '../limits.ts';
 import { NeighbourPolicy } from '../select/neighbour-policy.ts';
@@ -98,6 +99,22 @@ export class Neighbourhood implements AsyncDisposable {
 
   #checkAll(): void {
     for (const swarm of this.#attended.keys()) this.#check(swarm);
+    if (this.#input.directory.isCutOff) this.#knock();
+  }
+
+  /**
+   * Whoever is cut off is back when somebody answers, and would go to the origin until all that were
+   * missed have had their time. Readers ask nobody for it: nobody who is missing is a home.
+   */
+  #knock(): void {
+    const { directory, random } = this.#input;
+    const [swarm] = [...this.#attended.keys()].slice(-1);
+    if (swarm === undefined) return;
+    const hosts = [...directory.known().keys()].filter((host) => host !== directory.self.host);
+    for (let count = 0; count < KNOCKS_AT_ONCE && hosts.length > 0; count++) {
+      const [host] = hosts.splice(Math.floor(random() * hosts.length), 1);
+      if (host !== undefined) this.#run(dialQuietly(swarm, peerIdOf(host)));
+    }
   }
 
   #check(swarm: Swarm): void {
