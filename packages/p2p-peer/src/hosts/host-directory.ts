@@ -15,6 +15,7 @@ import {
   UNREACHABLE_MS_MAX,
 } from '../limits.ts';
 import { homeCandidates, homesOf } from '../select/homes-of.ts';
+import { HandshakeTimes } from './handshake-times.ts';
 
 type Absence = { readonly untilMs: number; readonly durationMs: number };
 
@@ -26,6 +27,8 @@ export type HostDirectoryInput = {
 };
 
 export class HostDirectory {
+  /** Of all hosts that were dialled. */
+  readonly handshakes = new HandshakeTimes();
   readonly #input: HostDirectoryInput;
   readonly #met = new Map<HostName, HostFacts>();
   #listed: ReadonlyMap<HostName, HostFacts> = new Map();

@@ -70,8 +70,10 @@ export class RangeFetch {
     this.#do(this.#read.holdersChanged(this.#input.nowMs(), range));
   }
 
+  /** What it took to come says how long to wait for others: that is looked at anew. */
   joined(peer: PeerId): void {
     this.#do(this.#read.joined(peer, this.#input.nowMs()));
+    this.#tickSoon();
   }
 
   lost(peer: PeerId): void {

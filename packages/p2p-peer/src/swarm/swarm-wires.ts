@@ -11,6 +11,7 @@ import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
 import { type Candidate, type Distance, distanceBetween } from '../select/candidate.ts';
 import type { Neighbour } from '../select/neighbour-policy.ts';
+import { READ_POLICY } from '../select/read-policy.ts';
 import type { Refusals } from '../select/refusals.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { WireClosedError, WireDialError } from '../wire/errors.ts';
@@ -31,14 +32,23 @@ export type SwarmWiresInput = {
   readonly onLost: (peer: PeerId) => void;
 };
 
-type Opening = { readonly wire: Promise<BlobWire>; readonly sinceMs: number; isConnected: boolean };
+type Opening = {
+  readonly wire: Promise<BlobWire>;
+  readonly sinceMs: number;
+  connectedAtMs?: number;
+};
 
 type Use = { readonly connectedAtMs: number; usefulAtMs: number };
 
 /** With the silence that is borne after it (`silenceMs`) a reader loses less than 300 ms. */
 const DIAL_PATIENCE_MS = 40;
-/** A host that has answered is there, and busy: its handshake may take a while where many start. */
-const HANDSHAKE_PATIENCE_MS = 750;
+/**
+ * A host that has answered is there, and may be busy: its handshake may take a while where many start.
+ * So long at most, and where no other host has shown of late how long it takes.
+ */
+const HANDSHAKE_PATIENCE_MS_MAX = 750;
+/** When it has been silent for so long beyond its time, it is out until its handshake has ended. */
+const HANGING_AFTER_MS = READ_POLICY.silenceMs;
 /** One that has sent us away may read the blob soon. */
 const REFUSED_MS = 5000;
 /** What one expects of a peer that was not asked yet. */
@@ -167,7 +177,8 @@ export class SwarmWires {
       distance: this.distanceOf(peer),
       p95Ms: wire?.latencyP95Ms ?? latencyMs * P95_TIMES,
       isFull: outstandingBytes >= OUTSTANDING_REQUESTS_MAX * BLOCK_BYTES_MAX,
-      isBanned: bans.isBanned(peer, nowMs(), isHome) || this.isRefusing(peer),
+      isBanned:
+        bans.isBanned(peer, nowMs(), isHome) || this.isRefusing(peer) || this.#isHanging(peer),
       willingness: refusals.of(peer, nowMs(), isHome),
     };
   }
@@ -184,11 +195,25 @@ export class SwarmWires {
   heardAtMs(peer: PeerId): number {
     const opening = this.#opening.get(peer);
     if (opening !== undefined) {
-      const patienceMs = opening.isConnected ? HANDSHAKE_PATIENCE_MS : DIAL_PATIENCE_MS;
-      return Math.min(this.#input.nowMs(), opening.sinceMs + patienceMs);
+      return Math.min(this.#input.nowMs(), opening.sinceMs + this.#dialPatienceMs(opening));
     }
     const heard = (this.#wires.get(peer) ?? []).map((wire) => wire.heardAtMs);
     return Math.max(Number.NEGATIVE_INFINITY, ...heard);
+  }
+
+  #dialPatienceMs({ connectedAtMs }: Opening): number {
+    if (connectedAtMs === undefined) return DIAL_PATIENCE_MS;
+    const { directory, nowMs } = this.#input;
+    const knownMs = directory.handshakes.patienceMs(nowMs()) ?? HANDSHAKE_PATIENCE_MS_MAX;
+    return Math.min(Math.max(knownMs, DIAL_PATIENCE_MS), HANDSHAKE_PATIENCE_MS_MAX);
+  }
+
+  /** Not every reader waits for the same dial: the first ones have. */
+  #isHanging(peer: PeerId): boolean {
+    const opening = this.#opening.get(peer);
+    if (opening === undefined) return false;
+    const hangsAtMs = opening.sinceMs + this.#dialPatienceMs(opening) + HANGING_AFTER_MS;
+    return this.#input.nowMs() >= hangsAtMs;
   }
 
   /** 0 before the first wire to it. */
@@ -206,10 +231,9 @@ export class SwarmWires {
   #open(peer: PeerId): Opening {
     const opening: Opening = {
       wire: this.#dial(peer, () => {
-        opening.isConnected = true;
+        opening.connectedAtMs = this.#input.nowMs();
       }).finally(() => this.#opening.delete(peer)),
       sinceMs: this.#input.nowMs(),
-      isConnected: false,
     };
     // Whoever waits for it hears of a failure.
     opening.wire.catch(() => undefined);
@@ -221,18 +245,20 @@ export class SwarmWires {
     const { directory, open, counts, nowMs } = this.#input;
     const facts = directory.facts(peer);
     if (facts === undefined) throw new WireDialError(peer, 'nobody has told where it is');
-    let isThere = false;
+    let connectedAtMs: number | undefined;
     try {
       const wire = await open(facts, () => {
-        isThere = true;
+        connectedAtMs = nowMs();
         onConnected();
       });
+      const endedAtMs = nowMs();
+      directory.handshakes.took(endedAtMs - (connectedAtMs ?? endedAtMs), endedAtMs);
       this.#refusedUntil.delete(peer);
       this.adopt(wire);
       return wire;
     } catch (error) {
-      counts.dialFailed(isThere ? 'refused' : 'unreachable');
-      if (isThere) this.#refuse(peer, nowMs());
+      counts.dialFailed(connectedAtMs === undefined ? 'unreachable' : 'refused');
+      if (connectedAtMs !== undefined) this.#refuse(peer, nowMs());
       else directory.miss(facts.host);
       throw error;
     }
