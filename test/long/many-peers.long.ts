@@ -18,6 +18,7 @@ import {
   startTogether,
   type TogetherOptions,
 } from '../support/start-together.ts';
+import { startInZones } from '../support/zones-together.ts';
 
 t.setTimeout(3_500_000);
 
@@ -48,6 +49,10 @@ function together(
 }
 
 together(`${HOSTS} hosts start one image together`, { egressTimesMax: 1.2 });
+
+together(`${HOSTS} hosts of two zones start one image together`, {}, (t, options) =>
+  startInZones(t, options, { zones: 2, racks: 3, delayMs: 5, timesMax: 1.3 }),
+);
 
 together('a third of the hosts is killed while the others read', {
   readersKilled: Math.floor(HOSTS / 3),

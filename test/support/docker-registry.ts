@@ -7,8 +7,8 @@ import { OwnProgram } from './own-program.ts';
 export type DockerRegistry = {
   /** `127.0.0.1:PORT`, or what was asked for. */
   readonly host: string;
-  /** Bytes of blobs it has sent since it started, by its access log. */
-  blobBytesSent(): number;
+  /** Bytes of blobs it has sent since it started, by its access log; of all, or to these addresses. */
+  blobBytesSent(addresses?: readonly string[]): number;
   /** Requests it has answered since it started, by its access log. */
   requests(): number;
 };
@@ -44,7 +44,7 @@ export async function startDockerRegistry(
   const told = () => registry.log();
   return {
     host,
-    blobBytesSent: () => sentBytes(told()),
+    blobBytesSent: (addresses) => sentBytes(told(), addresses),
     requests: () => told().match(/"(GET|HEAD) \/v2\//g)?.length ?? 0,
   };
 }
@@ -60,10 +60,11 @@ function configuration(host: string, data: string): string {
 }
 
 /** Access log lines are in the common log format: request, status, bytes. */
-function sentBytes(log: string): number {
+function sentBytes(log: string, addresses?: readonly string[]): number {
   let sum = 0;
-  for (const line of log.matchAll(/"GET \/v2\/\S+\/blobs\/\S+ HTTP\/1\.1" 20[06] (\d+)/g)) {
-    sum += Number(line[1]);
+  const lines = /^(\S+) .*"GET \/v2\/\S+\/blobs\/\S+ HTTP\/1\.1" 20[06] (\d+)/gm;
+  for (const [, address = '', bytes] of log.matchAll(lines)) {
+    if (addresses?.includes(address) ?? true) sum += Number(bytes);
   }
   return sum;
 }

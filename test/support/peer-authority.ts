@@ -29,7 +29,10 @@ export type PeerConfigText = {
   readonly trackers?: readonly string[];
   /** TOML of the names that lead to hosts. */
   readonly discovery?: string | undefined;
-  readonly zone?: string;
+  /** @default z */
+  readonly zone?: string | undefined;
+  /** @default r */
+  readonly rack?: string | undefined;
   readonly registryHost: string;
   /** Servers without TLS whose files are fetched for others, too. @default none */
   readonly webHosts?: readonly string[];
@@ -97,7 +100,8 @@ export function writePlainHttp(home: string, registry: string, address = registr
 }
 
 export function peerConfigText(text: PeerConfigText): string {
-  const { home, listen, seeds, discovery, zone = 'z', registryHost, isMirror } = text;
+  const { home, listen, seeds, discovery, zone = 'z', rack = 'r' } = text;
+  const { registryHost, isMirror } = text;
   const { trackers = [], webHosts = [], moreRegistries = [], api, more = [] } = text;
   const origins = [registryHost, ...moreRegistries, ...webHosts.map((host) => `http:${host}`)];
   const upstream = `{ name = "${registryHost}", address = "http://${registryHost}" }`;
@@ -108,7 +112,7 @@ export function peerConfigText(text: PeerConfigText): string {
     `listen = "${listen}"`,
     `identity = "${join(home, 'tls')}"`,
     `zone = "${zone}"`,
-    'rack = "r"',
+    `rack = "${rack}"`,
     `seeds = [${seeds.join(', ')}]`,
     `trackers = ${JSON.stringify(trackers)}`,
     ...(discovery === undefined ? [] : [`discovery = ${discovery}`]),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ControlClient, daemonPaths, type StatusAnswer } from '@shoal/node';
 import type { HostRole } from '@shoal/p2p-peer';
 import { runChecked, type TestScope, temporaryDirectory } from '@shoal/test-kit';
-import { startDockerRegistry } from './docker-registry.ts';
+import { type DockerRegistry, startDockerRegistry } from './docker-registry.ts';
 import { HostNetwork, type NetworkHost } from './host-network.ts';
 import { writeFiles } from './mounted-image.ts';
 import { ownDaemon } from './own-daemon.ts';
@@ -23,11 +23,20 @@ export type PeerNetworkOptions = {
   readonly program?: string;
   /** Torrents of its blobs are published with the image. @default false */
   readonly hasTorrents?: boolean;
+  /** Each with a switch of its own. The registry and the trackers are in the first. @default 1 */
+  readonly zones?: number;
+  /** One way between them. @default 0 */
+  readonly zoneDelayMs?: number;
 };
+
+/** Where a host stands. */
+export type HostPlace = { readonly zone: number; readonly rack: string };
 
 export type PeerMachineOptions = {
   /** Of its link. @default that of all others */
   readonly megabits?: number | undefined;
+  /** @default the first zone, and one rack */
+  readonly place?: HostPlace | undefined;
   /** Mirrors the registry. @default false */
   readonly isMirror?: boolean;
   /** More lines of `[peer]`. */
@@ -53,6 +62,7 @@ type Parts = {
   readonly network: HostNetwork;
   readonly authority: PeerAuthority;
   readonly registry: NetworkHost;
+  readonly dockerRegistry: DockerRegistry;
   readonly megabits: number;
   readonly program: string;
 };
@@ -76,15 +86,17 @@ export class PeerNetwork {
   /** Needs root, `docker-registry` and `nsenter`. */
   static async open(t: TestScope, options: PeerNetworkOptions): Promise<PeerNetwork> {
     const { files, megabits, hasTorrents = false, program: shoal = SHOAL } = options;
+    const { zones = 1, zoneDelayMs = 0 } = options;
     const directory = temporaryDirectory(t);
-    const network = await HostNetwork.open(t);
+    const network = await HostNetwork.open(t, { zones, delayMs: zoneDelayMs });
     const registry = await network.add(megabits);
     const host = `${registry.address}:${REGISTRY_PORT}`;
     const { launcher } = registry;
-    await startDockerRegistry(t, join(directory, 'registry'), { host, launcher });
+    const home = join(directory, 'registry');
+    const dockerRegistry = await startDockerRegistry(t, home, { host, launcher });
     const authority = await PeerAuthority.open(join(directory, 'authority'));
     const world = new PeerNetwork(t, {
-      ...{ directory, network, authority, registry, megabits, program: shoal },
+      ...{ directory, network, authority, registry, dockerRegistry, megabits, program: shoal },
     });
     if (Object.keys(files).length > 0) await world.#convert(files, hasTorrents);
     for (let number = 1; number <= (options.trackers ?? 0); number++) {
@@ -132,8 +144,8 @@ export class PeerNetwork {
   }
 
   /** A machine without a daemon. */
-  addMachine(megabits = this.#parts.megabits): Promise<NetworkHost> {
-    return this.#parts.network.add(megabits);
+  addMachine(megabits = this.#parts.megabits, zone = 0): Promise<NetworkHost> {
+    return this.#parts.network.add(megabits, zone);
   }
 
   /** What the registry's link has carried outwards. */
@@ -141,10 +153,17 @@ export class PeerNetwork {
     return this.#parts.registry.bytesSent();
   }
 
+  /** Of blobs, to these hosts alone. */
+  registryBytesTo(hosts: readonly Pick<PeerMachine, 'network'>[]): number {
+    const addresses = hosts.map(({ network: { address } }) => address);
+    return this.#parts.dockerRegistry.blobBytesSent(addresses);
+  }
+
   /** Starts the daemon of one more host, which knows the seeds that run already. */
   async add(name: string, role: HostRole, options: PeerMachineOptions = {}): Promise<PeerMachine> {
-    const { megabits, isMirror = false, more = [] } = options;
-    const own = await this.addMachine(megabits);
+    const { megabits, isMirror = false, more = [], place } = options;
+    const own = await this.addMachine(megabits, place?.zone);
+    const where = place === undefined ? {} : { zone: zoneName(place), rack: place.rack };
     const home = this.homeOf(name);
     await this.authority.admit(home, name, role);
     const { registryHost } = this;
@@ -152,10 +171,10 @@ export class PeerNetwork {
     const listen = `${own.address}:${PEER_PORT}`;
     const configFile = join(home, 'config.toml');
     const known = { seeds: this.#seeds, trackers: this.trackerAddresses };
-    const text = peerConfigText({ home, listen, registryHost, ...known, isMirror, more });
+    const text = peerConfigText({ home, listen, registryHost, ...known, ...where, isMirror, more });
     writeFileSync(configFile, text);
     const machine = await this.#start(name, own, home, configFile);
-    if (role === 'seed') this.#seeds.push(seedText(name, listen));
+    if (role === 'seed') this.#seeds.push(seedText(name, listen, where.zone));
     return machine;
   }
 
@@ -208,4 +227,8 @@ export class PeerNetwork {
       status: () => client.status(),
     };
   }
+}
+
+function zoneName({ zone }: HostPlace): string {
+  return `z${zone}`;
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { TestScope } from '@shoal/test-kit';
 import { digestBySha256sum, digestOfFile } from './mounted-image.ts';
 import {
+  type HostPlace,
   type PeerMachine,
   type PeerMachineOptions,
   PeerNetwork,
@@ -37,6 +38,13 @@ export type TogetherOptions = {
   readonly readersKilled?: number;
   /** The last of the hosts have slower links. @default none */
   readonly slow?: { readonly hosts: number; readonly megabits: number };
+  /** Where seeds and hosts stand, by their number from 0. @default all in one rack */
+  readonly places?: {
+    readonly zones: number;
+    /** One way between two zones. */
+    readonly delayMs: number;
+    readonly of: (number: number) => HostPlace;
+  };
   /** When all machines run, before anybody reads. */
   readonly before?: (machines: Machines) => Promise<void>;
   /** What each host waits for once it has read its first file. */
@@ -51,7 +59,7 @@ export type TogetherOptions = {
 
 /** Figures go to the comments of the test. */
 export async function startTogether(t: Asserting, options: TogetherOptions): Promise<void> {
-  const { hosts, megabits, fileBytes, slow } = options;
+  const { hosts, megabits, fileBytes, slow, places } = options;
   const names = Array.from({ length: options.files }, (_, number) => `file-${number}`);
   const files = Object.fromEntries(names.map((name) => [name, fileBytes]));
   const { trackers = 0 } = options;
@@ -59,11 +67,13 @@ export async function startTogether(t: Asserting, options: TogetherOptions): Pro
   const network = await PeerNetwork.open(t, {
     ...{ files, megabits, trackers },
     ...(program === undefined ? {} : { program }),
+    ...(places === undefined ? {} : { zones: places.zones, zoneDelayMs: places.delayMs }),
   });
-  const seeds = await startAll(network, 'seed', options.seeds);
+  const placed = { placeOf: places?.of };
+  const seeds = await startAll(network, 'seed', options.seeds, placed);
   const slowHosts = slow?.hosts ?? 0;
   const peers = [
-    ...(await startAll(network, 'peer', hosts - slowHosts)),
+    ...(await startAll(network, 'peer', hosts - slowHosts, placed)),
     ...(await startAll(network, 'peer', slowHosts, { prefix: 'slow', megabits: slow?.megabits })),
   ];
   const machines = { network, seeds, peers, trackers: network.trackers };
@@ -128,12 +138,16 @@ export async function startAll(
   network: PeerNetwork,
   role: 'seed' | 'peer',
   count: number,
-  options: PeerMachineOptions & { readonly prefix?: string } = {},
+  options: PeerMachineOptions & {
+    readonly prefix?: string;
+    readonly placeOf?: ((number: number) => HostPlace) | undefined;
+  } = {},
 ): Promise<PeerMachine[]> {
-  const { prefix = role } = options;
+  const { prefix = role, placeOf, ...machine } = options;
   const machines: PeerMachine[] = [];
   for (let number = 1; number <= count; number++) {
-    machines.push(await network.add(`${prefix}-${number}`, role, options));
+    const place = placeOf?.(number - 1);
+    machines.push(await network.add(`${prefix}-${number}`, role, { ...machine, place }));
   }
   return machines;
 }
