@@ -136,5 +136,8 @@ t.test('who is gone, or reads nothing, is noticed', async (t) => {
   t.match(failures.pop(), { code: 'ERR_P2P_WIRE_TIMEOUT', message: /read what was sent/ });
   watch.onWritten();
   watch.heard();
+  t.equal(watch.silentMs(now + 500_000), 0, 'nothing is owed');
+  watch.owes(true);
+  t.ok(watch.silentMs(now + 500_000) > 400_000);
   watch.close();
 });

@@ -16,6 +16,7 @@ import type { Refusals } from '../select/refusals.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { WireClosedError, WireDialError } from '../wire/errors.ts';
 import { NEIGHBOURS_TOLD_MAX, OUTSTANDING_REQUESTS_MAX } from '../wire/limits.ts';
+import { SilentWires } from './silent-wires.ts';
 
 export type SwarmWiresInput = {
   readonly directory: HostDirectory;
@@ -61,6 +62,7 @@ export class SwarmWires {
   readonly #wires = new Map<PeerId, BlobWire[]>();
   readonly #uses = new Map<PeerId, Use>();
   readonly #opening = new Map<PeerId, Opening>();
+  readonly #silent = new SilentWires();
   /** Of this blob; a host that nobody reaches is the directory's matter. */
   readonly #refusedUntil = new Map<PeerId, number>();
   #isClosed = false;
@@ -178,7 +180,10 @@ export class SwarmWires {
       p95Ms: wire?.latencyP95Ms ?? latencyMs * P95_TIMES,
       isFull: outstandingBytes >= OUTSTANDING_REQUESTS_MAX * BLOCK_BYTES_MAX,
       isBanned:
-        bans.isBanned(peer, nowMs(), isHome) || this.isRefusing(peer) || this.#isHanging(peer),
+        bans.isBanned(peer, nowMs(), isHome) ||
+        this.isRefusing(peer) ||
+        this.#isHanging(peer) ||
+        (wire !== undefined && this.#silent.has(wire)),
       willingness: refusals.of(peer, nowMs(), isHome),
     };
   }

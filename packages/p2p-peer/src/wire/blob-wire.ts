@@ -28,6 +28,8 @@ export interface BlobWire extends AsyncDisposable {
   readonly outstandingBytes: number;
   /** When any byte last came over it, be it a keep-alive; clock of `performance.now`. */
   readonly heardAtMs: number;
+  /** How long nothing has come now although an answer is owed, in milliseconds. */
+  readonly silentMs: number;
   /** The longest silence of late while it owed answers, in milliseconds: how busy it is. */
   readonly pauseMs: number;
   /** Moving average of the time from a request to its block, in milliseconds. */

@@ -118,6 +118,10 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     return this.#peer.heardAtMs;
   }
 
+  get silentMs(): number {
+    return this.#peer.silentMs;
+  }
+
   get pauseMs(): number {
     return this.#peer.pauseMs;
   }

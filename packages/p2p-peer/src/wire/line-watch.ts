@@ -48,6 +48,12 @@ export class LineWatch {
     this.#heardAtMs = nowMs;
   }
 
+  /** For how long nothing has come although an answer is owed, be it one to a request that was cancelled. */
+  silentMs(nowMs: number): number {
+    if (this.#owedSinceMs === undefined) return 0;
+    return nowMs - Math.max(this.#owedSinceMs, this.#heardAtMs);
+  }
+
   /** The longest silence while an answer was owed; less and less the longer ago it was. */
   pauseMs(nowMs: number): number {
     const { ms, endedAtMs } = this.#pause;

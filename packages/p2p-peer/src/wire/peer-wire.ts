@@ -54,6 +54,11 @@ export class PeerWire extends CheckedWire {
     return this.#watch.heardAtMs;
   }
 
+  /** How long it has been silent now although it owes an answer. */
+  get silentMs(): number {
+    return this.#watch.silentMs(performance.now());
+  }
+
   /** How long it was silent of late while it owed answers, and lived. */
   get pauseMs(): number {
     return this.#watch.pauseMs(performance.now());
