@@ -40,8 +40,11 @@ export async function startInZones(
         const times = egress / traffic.most;
         t.comment(
           `zone ${zone}: ${readers.length} hosts in ${racks} racks, ${zone === 0 ? 0 : delayMs} ms from the registry; ` +
-            `${egress} bytes of blobs from the registry, ${times.toFixed(2)} times the ${traffic.most} of one host; ` +
-            `moved from hosts of the rack ${traffic.rack}, of the zone ${traffic.zone}, of other zones ${traffic.other}`,
+            `${egress} bytes of blobs from the registry, ${times.toFixed(2)} times the ${traffic.most} of one host`,
+        );
+        const { rack, zone: near, other } = traffic;
+        t.comment(
+          `zone ${zone}: from hosts of the rack ${rack}, of the zone ${near}, of others ${other}`,
         );
         t.ok(traffic.rack + traffic.zone > 0, `hosts of zone ${zone} had bytes of their zone`);
         t.ok(times <= timesMax, `the registry gave zone ${zone} at most ${timesMax} images`);
