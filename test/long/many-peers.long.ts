@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { requireMounts, requireTool, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { buildRelease, unpackRelease } from '../support/built-release.ts';
+import { cutHalfOff } from '../support/cut-off.ts';
 import { startAmongLiars, startUnderFlood } from '../support/hostile-together.ts';
 import { pullTogether } from '../support/pull-together.ts';
 import {
@@ -72,15 +73,7 @@ together('trackers and seeds are killed while they read', {
   },
 });
 
-together('half of the hosts is cut off for a while', {
-  meanwhile: async ({ peers }) => {
-    await sleep(1000);
-    const half = peers.filter((_, index) => index % 2 === 0);
-    for (const { network } of half) await network.part();
-    await sleep(10_000);
-    for (const { network } of half) await network.join();
-  },
-});
+together('half of the hosts is cut off for a while', cutHalfOff(HOSTS, 10_000));
 
 together('two hosts have slow links', { slow: { hosts: 2, megabits: 10 } });
 

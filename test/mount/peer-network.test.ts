@@ -2,9 +2,9 @@
  * A small slice of `many-peers.long.ts` for every run: hosts in network namespaces of their own. How
  * often the registry is asked depends on how busy the machine is; it is told, and measured there.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { requireMounts, requireTool } from '@shoal/test-kit';
 import t from 'tap';
+import { cutHalfOff } from '../support/cut-off.ts';
 import { pullTogether } from '../support/pull-together.ts';
 import { killAll, startTogether } from '../support/start-together.ts';
 import { startInZones } from '../support/zones-together.ts';
@@ -37,15 +37,8 @@ t.test('one of the hosts has a slow link', async (t) => {
 
 t.test('half of the hosts is cut off for a while', async (t) => {
   if (!requireMounts(t) || !requireTool(t, 'docker-registry')) return;
-  await startTogether(t, {
-    ...{ ...image, files: 8, hosts: 4, seeds: 2 },
-    meanwhile: async ({ peers }) => {
-      const half = peers.filter((_, index) => index % 2 === 0);
-      for (const { network } of half) await network.part();
-      await sleep(CUT_MS);
-      for (const { network } of half) await network.join();
-    },
-  });
+  const hosts = 4;
+  await startTogether(t, { ...image, files: 8, hosts, seeds: 2, ...cutHalfOff(hosts, CUT_MS) });
 });
 
 t.test('hosts of two zones have one image each from the registry', async (t) => {
