@@ -57,3 +57,29 @@ t.test('those who serve hear what is held and what is lost', async (t) => {
   t.equal(deposit.settle(40, 20, 'right'), 0, 'it went with the file');
   t.equal(blob.held.count, 0);
 });
+
+t.test(
+  'a file that nobody has judged anything of is not taken for that of who comes next',
+  async (t) => {
+    const store = await storeFixture(t).open({ filesOpenMax: 1 });
+    const { blobId, bytes } = sample;
+    {
+      await using blob = await store.blob(blobId, bytes.length);
+      const deposit = blob.deposit();
+      t.ok(await deposit.write(0, bytes.subarray(0, 1000)));
+      deposit.close();
+    }
+    t.equal(store.stats().bytes, 0, 'what nobody knows of takes no room');
+    await using blob = await store.blob(blobId, bytes.length);
+    const deposit = blob.deposit();
+    t.ok(await deposit.write(0, bytes.subarray(0, 1000)));
+    deposit.settle(0, 1000, 'right');
+    t.same(await blob.read(0, 1000), bytes.subarray(0, 1000));
+    await store.flush();
+    const other = sampleBytes(9, 1000);
+    await using second = await store.blob(other.blobId, 1000);
+    t.ok(await second.deposit().write(0, other.bytes), 'its file takes the place of the other one');
+    t.ok(await deposit.write(1000, bytes.subarray(1000, 2000)));
+    t.same(await blob.read(0, 1000), bytes.subarray(0, 1000), 'and that one is opened again');
+  },
+);

@@ -29,6 +29,8 @@ export class BlobFile {
   readonly #init: BlobFileInit;
   #generation: Generation | undefined;
   #isNew = false;
+  /** What is open under the blob's name is the file of an entry before this one. */
+  #isOtherOpen = true;
   #isClosed = false;
   /** Counts the files that were given up. */
   #resets = 0;
@@ -125,6 +127,7 @@ export class BlobFile {
   reset(): void {
     this.#resets++;
     this.#generation = undefined;
+    this.#isOtherOpen = true;
     this.takeDirty()?.release();
   }
 
@@ -141,6 +144,9 @@ export class BlobFile {
 
   #acquire(): Promise<OpenFile> {
     const { parts, blobId } = this.#init;
+    // Written bytes would go there, and be missed in the file that is made when that one is closed.
+    if (this.#isOtherOpen && this.#generation === undefined) parts.openFiles.forget(blobId);
+    this.#isOtherOpen = false;
     return parts.openFiles.acquire(blobId, () => {
       // One after the other: a slow one must not take the name from a later one.
       const making = this.#making.catch(() => undefined).then(() => this.#open());

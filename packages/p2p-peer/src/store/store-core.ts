@@ -114,9 +114,9 @@ export class StoreCore {
     await entry.writesEnded();
     if (!(await this.journal.flush())) return;
     await entry.writesEnded();
-    const isEmpty = entry.state.recordableBytes === 0 && this.space.bytesOf(entry.blobId) === 0;
-    // Nothing would ever evict it.
-    if (isEmpty && this.records.has(entry.blobId)) await this.#drop(entry.blobId);
+    const hasBytes = entry.state.recordableBytes > 0 || this.space.bytesOf(entry.blobId) > 0;
+    // A record without bytes would never be evicted, and bytes without a record never be found.
+    if (hasBytes !== this.records.has(entry.blobId)) await this.#drop(entry.blobId);
     entry.unload();
     open.common.close();
     this.entries.delete(entry.blobId);
