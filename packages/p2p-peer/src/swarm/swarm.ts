@@ -13,17 +13,16 @@ import type { PeerId } from '../identity/peer-id.ts';
 import { type SwarmId, swarmIdOf } from '../identity/swarm-id.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
-import { RangeSet } from '../ranges/range-set.ts';
 import type { Bans } from '../select/bans.ts';
 import type { DownloadWindow } from '../select/download-window.ts';
 import { Refusals } from '../select/refusals.ts';
 import type { UploadSlots } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, SharedBlob } from '../wire/blob-wire.ts';
-import { Accusations, blame, suspect } from './blame.ts';
+import { Disputes } from './disputes.ts';
 import type { HomeGate } from './home-gate.ts';
 import type { HomeOriginOf } from './home-reads.ts';
-import { JudgedRead } from './judged-read.ts';
+import type { JudgedRead } from './judged-read.ts';
 import type { Pace } from './pace.ts';
 import { SwarmFetches } from './swarm-fetches.ts';
 import { SwarmServer } from './swarm-server.ts';
@@ -78,12 +77,10 @@ export class Swarm implements AsyncDisposable {
   readonly #input: SwarmInput;
   readonly #fetches: SwarmFetches;
   readonly #server: SwarmServer;
-  /** Somebody sent wrong bytes of these: they come from the origin until they are held. */
-  readonly #disputed = new RangeSet();
+  readonly #disputes: Disputes;
   readonly #closing = new AbortController();
   /** Reads that show what is in a repository. */
   readonly #proofs = new Map<BlobSource, Promise<void>>();
-  readonly #accusations = new Accusations();
   #repository: string | undefined;
   #isSizeConfirmed = false;
 
@@ -105,6 +102,10 @@ export class Swarm implements AsyncDisposable {
       ...{ blobId, sizeBytes, wires, directory, bans, refusals, counts, nowMs },
       ...{ window: input.window, download: input.download },
       onSize: (said) => this.#hearSize(said),
+    });
+    this.#disputes = new Disputes({
+      ...{ stored, bans, counts, nowMs },
+      homes: (range) => this.#fetches.homes(range),
     });
     this.#server = new SwarmServer({
       ...{
@@ -171,7 +172,7 @@ export class Swarm implements AsyncDisposable {
       });
       return own;
     }
-    const judged = this.#judgedRead(range, this.#isDisputed(range));
+    const judged = this.#disputes.openRead(range);
     try {
       const bytes = await this.#fetch(range, judged, { repository, origin, options });
       if (options.onVerdict === undefined) judged.close();
@@ -188,13 +189,10 @@ export class Swarm implements AsyncDisposable {
 
   /** For a reader who cannot verify what he gets: see `TrustedReads`. `prove` goes before each read. */
   trustedReads({ origin, onFetched }: TrustedReader): TrustedReads {
-    const { stored, bans, counts, nowMs, onStoreRead } = this.#input;
+    const { stored, onStoreRead } = this.#input;
     return new TrustedReads({
       ...{ stored, wires: this.wires, fetches: this.#fetches, origin, onStoreRead },
-      onWrong: (piece, senders) => {
-        counts.wrong(senders.size > 0 ? 'host' : 'origin', rangeBytes(piece));
-        blame(bans, senders, this.#fetches.homes(piece), nowMs());
-      },
+      onWrong: (piece, senders) => this.#disputes.blame(piece, senders),
       onFetched,
       nameOf: (peer) => this.#sourceName(peer),
     });
@@ -202,7 +200,7 @@ export class Swarm implements AsyncDisposable {
 
   /** These are held from now on. */
   tellHeld(ranges: readonly ByteRange[]): void {
-    for (const range of ranges) this.#disputed.remove(range);
+    this.#disputes.end(ranges);
     for (const wire of this.wires.all()) {
       if (this.#server.mayTell(wire)) wire.tellHeld(ranges);
     }
@@ -274,37 +272,12 @@ export class Swarm implements AsyncDisposable {
   #fetch(range: ByteRange, judged: JudgedRead, { origin, options }: SwarmRead): Promise<Buffer> {
     const { signal = NEVER_ABORTED, onFetched } = options;
     return this.#fetches.fetch(range, {
-      mode: this.#isDisputed(range) ? 'origin-only' : 'verifying',
+      mode: this.#disputes.has(range) ? 'origin-only' : 'verifying',
       ...{ origin, signal, onFetched },
       priority: () => priorityOf(options),
       onBytes: (sender, part, bytes) => {
         if (sender !== 'origin') onFetched?.(this.#sourceName(sender), bytes.length);
         return judged.add(sender, part, bytes);
-      },
-    });
-  }
-
-  #isDisputed(range: ByteRange): boolean {
-    return this.#disputed.intersect(range).length > 0;
-  }
-
-  /** Whoever sent wrong bytes is left out; for long once the origin has given right ones. */
-  #judgedRead(range: ByteRange, isOfOrigin: boolean): JudgedRead {
-    const { stored, bans, counts, nowMs } = this.#input;
-    return new JudgedRead({
-      range,
-      deposit: stored.deposit(),
-      onWrong: (wrong, senders) => {
-        this.#disputed.add(wrong);
-        counts.wrong(senders.size > 0 ? 'host' : 'origin', rangeBytes(wrong));
-        suspect(bans, senders, nowMs());
-        this.#accusations.add(wrong, senders);
-      },
-      onRight: (right) => {
-        if (!isOfOrigin) return;
-        for (const senders of this.#accusations.take(right)) {
-          blame(bans, senders, this.#fetches.homes(right), nowMs());
-        }
       },
     });
   }

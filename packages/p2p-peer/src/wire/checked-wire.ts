@@ -13,7 +13,8 @@ import { IncomingBytes } from './incoming-bytes.ts';
 import { MessageRecorder } from './message-recorder.ts';
 import type { MessageLimits } from './message-sizes.ts';
 import { checkMessage, checkMessageLength, MessageId, PIECE_HEAD_BYTES } from './message-sizes.ts';
-import type { PeerWireHandler, PeerWireOptions, WireBlock } from './peer-wire-handler.ts';
+import type { PeerWireHandler, PeerWireOptions } from './peer-wire-handler.ts';
+import type { WireBlock } from './wire-block.ts';
 
 export const LENGTH_BYTES = 4;
 

@@ -30,11 +30,12 @@ import {
 } from './limits.ts';
 import { MetadataAnswers } from './metadata-answers.ts';
 import type { PeerWire } from './peer-wire.ts';
-import type { PeerWireHandler, WireBlock } from './peer-wire-handler.ts';
+import type { PeerWireHandler } from './peer-wire-handler.ts';
 import type { PieceLayout } from './piece-layout.ts';
 import { RequestQueue } from './request-queue.ts';
 import { ServingQueue } from './serving-queue.ts';
 import { requestInBlocks } from './standard-blocks.ts';
+import type { WireBlock } from './wire-block.ts';
 
 export type ConnectedWireInput = {
   readonly peer: PeerWire;

@@ -4,14 +4,8 @@ import type { PeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import type { BencodeValue } from '../torrent/bencode.ts';
 import type { ExtendedHandshake } from './extension/extended-handshake.ts';
+import type { WireBlock } from './wire-block.ts';
 import type { WireLog } from './wire-log.ts';
-
-/** A block as requests name it; the offset is inside the piece. All unsigned, nothing else checked. */
-export type WireBlock = {
-  readonly index: number;
-  readonly offset: number;
-  readonly length: number;
-};
 
 export interface PeerWireHandler {
   onHandshake(

@@ -15,7 +15,8 @@ import { WireClosedError, WireProtocolError } from './errors.ts';
 import { CANCELLED_REQUESTS_MAX, UNSENT_BYTES_MAX } from './limits.ts';
 import { LineWatch } from './line-watch.ts';
 import { MessageId } from './message-sizes.ts';
-import type { PeerWireOptions, WireBlock } from './peer-wire-handler.ts';
+import type { PeerWireOptions } from './peer-wire-handler.ts';
+import type { WireBlock } from './wire-block.ts';
 
 const NOTHING = Buffer.alloc(0);
 

@@ -2,7 +2,7 @@
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { WireLimitError, WireProtocolError, WireRequestError } from './errors.ts';
 import { bitfieldBytes } from './message-sizes.ts';
-import type { WireBlock } from './peer-wire-handler.ts';
+import type { WireBlock } from './wire-block.ts';
 
 export type Block = WireBlock & {
   /** In the blob. */

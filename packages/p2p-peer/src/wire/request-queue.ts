@@ -7,8 +7,8 @@ import { LatencyEstimate } from '../select/latency-estimate.ts';
 import type { BlockRequestOptions } from './blob-wire.ts';
 import { WireClosedError, WireRejectedError, WireUnavailableError } from './errors.ts';
 import { OUTSTANDING_REQUESTS_MAX, WAITING_REQUESTS_MAX } from './limits.ts';
-import type { WireBlock } from './peer-wire-handler.ts';
 import type { Block } from './piece-layout.ts';
+import type { WireBlock } from './wire-block.ts';
 
 /** What the queue needs of its wire. */
 export interface RequestLine {

@@ -10,8 +10,8 @@ import {
   SOCKET_BYTES_MAX,
   UNSENT_BYTES_MAX,
 } from './limits.ts';
-import type { WireBlock } from './peer-wire-handler.ts';
 import type { Block } from './piece-layout.ts';
+import type { WireBlock } from './wire-block.ts';
 
 export type ServingQueueInput = {
   /** That may wait or be read at once. */

@@ -9,7 +9,7 @@
  * | 5 | 4 | offset in the piece |
  * | 9 | 4 | length |
  */
-import type { WireBlock } from '../peer-wire-handler.ts';
+import type { WireBlock } from '../wire-block.ts';
 import { malformed, ShoalMessage } from './message-type.ts';
 
 const AT = { type: 0, index: 1, offset: 5, length: 9 } as const;
