@@ -84,4 +84,3 @@ export const DIAL_PATIENCE_MS = 40;
 export const HANDSHAKE_DEADLINE_MS = 500;
 /** Trackers notice that a host is gone. */
 export const TRACKER_FORGETS_MS = 10_000;
-export const HOSTS_REFRESH_MS = 5000;

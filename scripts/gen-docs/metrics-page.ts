@@ -1,9 +1,9 @@
-/** docs/metrics.md: every metric of the daemon, from the table it is made by. */
+/** docs/metrics.md: every metric of the daemon, from the tables they are made by. */
 import { METRIC } from '../../packages/node/src/metrics/metric-definitions.ts';
 import type { MetricDefinition } from '../../packages/node/src/metrics/metric-set.ts';
 import { cell } from './source-files.ts';
 
-const INTRODUCTION = `<!-- Written by scripts/gen-docs.ts from metric-definitions.ts; run "npm run gen". -->
+const INTRODUCTION = `<!-- Written by scripts/gen-docs.ts from the definitions in packages/node/src/metrics; run "npm run gen". -->
 # Metrics
 
 The daemon answers \`GET /metrics\` in the text format of Prometheus on its control socket
@@ -11,6 +11,9 @@ The daemon answers \`GET /metrics\` in the text format of Prometheus on its cont
 \`[metrics] address\` when there is one (no authentication, nothing else is served there). Counters begin at
 0 with each daemon. Labels take few values: no name of an image, a registry or a path is among them;
 \`shoal status --json\` tells those.
+
+\`shoal peer --metrics\` answers with those of peers (\`shoal_peer_...\`) and of its process, \`shoal proxy --metrics\` with those of the mirror
+(\`shoal_proxy_...\`) and of its process.
 
 | metric | type | unit | labels | meaning |
 | --- | --- | --- | --- | --- |`;

@@ -45,7 +45,7 @@ export class SecretScan {
   }
 }
 
-export function filesBelow(directory: string, without: readonly string[] = []): string[] {
+function filesBelow(directory: string, without: readonly string[] = []): string[] {
   return readdirSync(directory).flatMap((name) => {
     const path = join(directory, name);
     if (without.includes(path)) return [];

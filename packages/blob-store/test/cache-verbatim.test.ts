@@ -167,3 +167,57 @@ t.test('files of two descriptions have what each of them has', async (t) => {
   t.strictSame(fixture.cache.verbatim.rangesOf(keyOf(sample)), [{ start: 0, end: 4096 }]);
   await other.blob.close();
 });
+
+t.test(
+  'an image that says where chunks are stored is believed for those that came from there',
+  async (t) => {
+    const { told, onVerbatim } = listening();
+    const fixture = await openCache(t, {}, { onVerbatim });
+    const { verbatim } = fixture.cache;
+    const sizes = [8192, 8192];
+    for (const compressor of ['zstd', 'none'] as const) {
+      const sample = sampleBlob({ seed: 9, sizes, compressor });
+      const key = keyOf(sample);
+      const { description } = sample;
+      const honest = await openSample(fixture, sample);
+      await honest.blob.ensure(0, sample.device.length);
+      await honest.blob.close();
+      const isLent = compressor === 'none';
+      t.equal(bytesOf(verbatim.rangesOf(key)), isLent ? 16_384 : 0);
+      told.length = 0;
+      // The same content at the same places of the device file, and elsewhere in the stored blob.
+      const lies = {
+        ...{ storedOffset: Float64Array.of(8192, 0), storedSize: Uint32Array.of(8192, 8192) },
+        ...{ unitSize: Uint32Array.of(8192, 8192), flags: new Uint8Array(2) },
+      };
+      const chunks = { ...description.chunks, ...lies };
+      const other = { ...description, compressor: 'none' as const, chunks };
+      const hostile = await openSample(fixture, sample, other);
+      await hostile.blob.ensure(0, sample.device.length);
+      await hostile.blob.flush();
+      t.strictSame(verbatim.rangesOf(key), [], 'nobody else takes its word');
+      await hostile.blob.close();
+      t.strictSame(verbatim.rangesOf(key), [], 'nor what its files have afterwards');
+      t.ok(told.every(([, more]) => more === undefined));
+      const again = await openSample(fixture, sample);
+      await again.blob.ensure(0, sample.device.length);
+      t.strictSame(verbatim.rangesOf(key), [], 'from then on nothing of these files is lent');
+      await again.blob.close();
+      await fixture.cache.upkeep.evict(again.blob.fileKey);
+    }
+  },
+);
+
+t.test('what was lent is lent again by the next cache', async (t) => {
+  const first = await openCache(t, {}, { onVerbatim: () => undefined });
+  const sample = sampleBlob({ seed: 10, sizes: SIZES, compressor: 'none' });
+  const { blob } = await openSample(first, sample);
+  await blob.ensure(0, sample.device.length);
+  await blob.close();
+  await first.cache.close();
+  const { directory } = first;
+  const second = await openCache(t, { directory }, { onVerbatim: () => undefined });
+  const { blob: again } = await openSample(second, sample);
+  t.equal(bytesOf(second.cache.verbatim.rangesOf(keyOf(sample))), chunksEnd(sample));
+  await again.close();
+});

@@ -105,12 +105,12 @@ export const ANNOUNCE_INTERVAL_MS_MIN = 1000;
 export const ANNOUNCE_SOON_MS = 6000;
 /** How often wires to neighbours are looked at: it costs no message. */
 export const NEIGHBOURS_CHECK_MS = 500;
-/** Hosts that are dialled then where nobody can be reached: one that is gone for good shall not be all of them. */
-export const KNOCKS_AT_ONCE = 4;
-/** Of those that are dialled at a time: half of the wires that one looks for. */
-export const INTRODUCED_DIALS_MAX = 10;
 /** Hosts with the same blob that others have told of: twice the 30 of a host's wires, since some are gone. */
 export const INTRODUCED_HOSTS_MAX = 64;
+/** Of those that are dialled at a time: half of the wires that one looks for. */
+export const INTRODUCED_DIALS_MAX = 10;
+/** Hosts that one who reaches nobody dials at a time: one that is gone for good shall not be all of them. */
+export const KNOCKS_AT_ONCE_MAX = 4;
 /** How long a reader waits to hear from a home what pieces must be: then the home itself is asked for them. */
 export const PIECE_HASHES_TIMEOUT_MS = 200;
 /** Blobs that one reader without digests of chunks reads at a time. */
@@ -142,7 +142,7 @@ export const UPLOAD_WAIT_MS_MAX = 200;
 export const SILENCE_TIMES_MAX = 4;
 /** Repositories that a home reads one blob from for others. */
 export const HOME_REPOSITORIES_MAX = 64;
-/** A home does not ask an origin again so soon after it has failed. */
+/** A home does not ask an origin again so soon after it has failed, or has said that a size is wrong. */
 export const HOME_FAILING_MS = 2000;
 /** Blobs of which is remembered that somebody named another size than their origin says. */
 export const SIZE_QUESTIONS_MAX = 1024;

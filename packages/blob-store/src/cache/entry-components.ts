@@ -7,11 +7,14 @@ import type { FetchSink } from './blob-counters.ts';
 import type { BlobFiles } from './blob-files.ts';
 import type { CacheEventSink } from './cache-event.ts';
 import type { BlobPaths } from './file-names.ts';
+import type { VerbatimChunks } from './verbatim-chunks.ts';
 
 export type EntryComponents = {
   readonly fileKey: string;
   readonly paths: BlobPaths;
   readonly files: BlobFiles;
+  /** What lies there just as it is stored; of nothing where images differ in how it is stored. */
+  readonly verbatim: VerbatimChunks;
   readonly pool: CodecPool;
   /** Bounds what all blobs of the cache fetch at once. */
   readonly gate: ReadGate;

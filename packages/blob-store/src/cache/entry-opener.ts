@@ -20,7 +20,9 @@ import { countBits } from './chunk-map.ts';
 import { layoutBytes, ownDescription } from './description-match.ts';
 import { blobPaths } from './file-names.ts';
 import { hashInPieces } from './hash-in-pieces.ts';
+import { isStoredAs, storedLayoutBytes } from './stored-layout.ts';
 import type { VerbatimBytes } from './verbatim-bytes.ts';
+import { VerbatimChunks } from './verbatim-chunks.ts';
 
 export type EntryOpenerComponents = {
   readonly directory: string;
@@ -97,14 +99,40 @@ export class EntryOpener {
       await keepBlobMeta(blobPaths(directory, key).meta, description.blobMeta);
       const adopted = countBits(files.claimed);
       if (adopted > 0) onEvent(adoptedEvent(directory, key, adopted));
-      return this.#entryOf(key, description, files);
+      return this.#entryOf(
+        key,
+        description,
+        files,
+        await this.#verbatimOf(key, description, files),
+      );
     } catch (error) {
       await files.close();
       throw error;
     }
   }
 
-  #entryOf(key: string, description: BlobDescription, files: BlobFiles): BlobEntry {
+  async #verbatimOf(
+    key: string,
+    description: BlobDescription,
+    { trusted, claimed }: BlobFiles,
+  ): Promise<VerbatimChunks> {
+    const { directory, io } = this.#components;
+    const chunks = new VerbatimChunks(description);
+    const layout = await hashInPieces(storedLayoutBytes(description));
+    const isBelieved = await isStoredAs(blobPaths(directory, key).storedLayout, layout, {
+      isFresh: countBits(trusted) + countBits(claimed) === 0,
+      isWanted: chunks.count > 0,
+      sync: io.sync,
+    });
+    return isBelieved ? chunks : new VerbatimChunks(description, false);
+  }
+
+  #entryOf(
+    key: string,
+    description: BlobDescription,
+    files: BlobFiles,
+    chunks: VerbatimChunks,
+  ): BlobEntry {
     const { directory, space, pool, gate, readaheadBytesMax, durableDelayMs, onEvent, onFetched } =
       this.#components;
     const { verbatim } = this.#components;
@@ -112,6 +140,7 @@ export class EntryOpener {
       fileKey: key,
       paths: blobPaths(directory, key),
       files,
+      verbatim: chunks,
       pool,
       gate,
       readaheadBytesMax,

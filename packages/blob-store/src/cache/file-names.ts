@@ -11,6 +11,7 @@ export const SUFFIX = {
   legacyMap: '.chunk_map',
   meta: '.blob.meta',
   digests: '.shoal.digests',
+  storedLayout: '.shoal.stored',
 } as const;
 
 /** Also nydusd's, worthless without the data: removed with it. */
@@ -27,14 +28,15 @@ export function blobPaths(directory: string, key: string): BlobPaths {
     legacyMap: at(SUFFIX.legacyMap),
     meta: at(SUFFIX.meta),
     digests: at(SUFFIX.digests),
+    storedLayout: at(SUFFIX.storedLayout),
   };
 }
 
 /** In this order a removal that is cut short leaves nothing that claims to be complete. */
 export function removalOrder(directory: string, key: string): readonly string[] {
-  const { digests, map, legacyMap, data, meta } = blobPaths(directory, key);
+  const { digests, storedLayout, map, legacyMap, data, meta } = blobPaths(directory, key);
   const companions = COMPANIONS.map((suffix) => join(directory, key + suffix));
-  return [map, legacyMap, digests, data, meta, ...companions];
+  return [map, legacyMap, digests, storedLayout, data, meta, ...companions];
 }
 
 /** The key a file of the directory belongs to; undefined for files that are not a blob's. */

@@ -6,7 +6,7 @@
 import type { BlobEntry } from './blob-entry.ts';
 import type { OpenEntry } from './cache-upkeep.ts';
 import { type LeftBlob, LeftBlobs } from './left-blobs.ts';
-import { type StoredBlobKey, type StoredRange, VerbatimChunks } from './verbatim-chunks.ts';
+import type { StoredBlobKey, StoredRange } from './verbatim-chunks.ts';
 
 /** `more`: these, too, from now on; undefined: some are not there any more. */
 export type VerbatimListener = (
@@ -18,7 +18,6 @@ export class VerbatimBytes {
   readonly #entries: ReadonlyMap<string, OpenEntry>;
   readonly #listener: VerbatimListener | undefined;
   readonly #left = new LeftBlobs();
-  readonly #chunks = new WeakMap<BlobEntry, VerbatimChunks>();
 
   constructor(entries: ReadonlyMap<string, OpenEntry>, listener: VerbatimListener | undefined) {
     this.#entries = entries;
@@ -28,7 +27,7 @@ export class VerbatimBytes {
   /** What is here of a stored blob; neighbours are one range. */
   rangesOf(blob: StoredBlobKey): StoredRange[] {
     const open = this.#entriesOf(blob).flatMap((entry) =>
-      this.#chunksOf(entry).rangesOf((chunk) => isHere(entry, chunk)),
+      entry.components.verbatim.rangesOf((chunk) => isHere(entry, chunk)),
     );
     return [...open, ...this.#left.rangesOf(blob)];
   }
@@ -50,20 +49,20 @@ export class VerbatimBytes {
   onDurable(entry: BlobEntry, chunks?: readonly number[]): void {
     // One that is being closed is told of as a whole.
     if (this.#listener === undefined || !this.#isOpen(entry)) return;
-    const more = this.#chunksOf(entry).rangesOf((chunk) => isHere(entry, chunk), chunks);
+    const more = entry.components.verbatim.rangesOf((chunk) => isHere(entry, chunk), chunks);
     if (more.length > 0) this.#listener(keyOf(entry), more);
   }
 
   /** Chunks of it are not here any more. */
   onGone(entry: BlobEntry): void {
-    if (this.#listener === undefined || this.#chunksOf(entry).count === 0) return;
+    if (this.#listener === undefined || entry.components.verbatim.count === 0) return;
     this.#listener(keyOf(entry), undefined);
   }
 
   /** Its files are closed, and still there. */
   onClosed(key: string, entry: BlobEntry): void {
     if (this.#listener === undefined) return;
-    const runs = this.#chunksOf(entry).runsOf((chunk) => isHere(entry, chunk));
+    const runs = entry.components.verbatim.runsOf((chunk) => isHere(entry, chunk));
     if (runs.length === 0) return;
     const blob = keyOf(entry);
     const { data: path } = entry.components.paths;
@@ -87,7 +86,7 @@ export class VerbatimBytes {
 
   async #readPart(blob: StoredBlobKey, range: StoredRange): Promise<Buffer | undefined> {
     for (const entry of this.#entriesOf(blob)) {
-      const place = this.#chunksOf(entry).placeOf(range);
+      const place = entry.components.verbatim.placeOf(range);
       if (place === undefined || !isHere(entry, place.chunk)) continue;
       const { files } = entry.components;
       const bytes = await files.readData(place.length, place.position).catch(() => undefined);
@@ -102,12 +101,6 @@ export class VerbatimBytes {
     return open.filter(
       ({ description }) => description.blobId === blobId && description.storedBytes === sizeBytes,
     );
-  }
-
-  #chunksOf(entry: BlobEntry): VerbatimChunks {
-    const known = this.#chunks.get(entry) ?? new VerbatimChunks(entry.description);
-    this.#chunks.set(entry, known);
-    return known;
   }
 }
 

@@ -33,9 +33,10 @@ export class VerbatimChunks {
   /** One byte for each chunk of the blob. */
   readonly #isOne: Uint8Array;
 
-  constructor(description: BlobDescription) {
+  /** Without `isBelieved` none of them is: the image is not believed where its chunks are stored. */
+  constructor(description: BlobDescription, isBelieved = true) {
     this.#chunks = description.chunks;
-    this.#sorted = sortedOf(description);
+    this.#sorted = isBelieved ? sortedOf(description) : new Uint32Array();
     this.#isOne = new Uint8Array(description.chunks.count);
     for (const chunk of this.#sorted) this.#isOne[chunk] = 1;
   }

@@ -12,7 +12,7 @@ import {
   ANNOUNCE_INTERVAL_MS_MIN,
   INTRODUCED_DIALS_MAX,
   INTRODUCED_HOSTS_MAX,
-  KNOCKS_AT_ONCE,
+  KNOCKS_AT_ONCE_MAX,
   NEIGHBOURS_CHECK_MS,
 } from '../limits.ts';
 import { NeighbourPolicy } from '../select/neighbour-policy.ts';
@@ -111,7 +111,7 @@ export class Neighbourhood implements AsyncDisposable {
     const [swarm] = [...this.#attended.keys()].slice(-1);
     if (swarm === undefined) return;
     const hosts = [...directory.known().keys()].filter((host) => host !== directory.self.host);
-    for (let count = 0; count < KNOCKS_AT_ONCE && hosts.length > 0; count++) {
+    for (let count = 0; count < KNOCKS_AT_ONCE_MAX && hosts.length > 0; count++) {
       const [host] = hosts.splice(Math.floor(random() * hosts.length), 1);
       if (host !== undefined) this.#run(dialQuietly(swarm, peerIdOf(host)));
     }

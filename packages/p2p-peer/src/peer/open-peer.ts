@@ -167,7 +167,10 @@ async function openBlobs(
           dial(swarm, host, { self: directory.self, trust, log: wireLog, onConnected }),
         onStoreRead: (bytes, priority) => traffic.count('store', bytes, priority),
         onServed: (bytes) => traffic.uploaded(bytes),
-        onHomeRead: (bytes) => traffic.count('origin', bytes, 'demand'),
+        onHomeBytes: (bytes) => {
+          counts.homeFetched(bytes);
+          traffic.count('origin', bytes, 'demand');
+        },
         onNeighbours,
       }),
   });
@@ -225,7 +228,8 @@ async function listen(
     // stranger names counts for nothing where another one is known, unless the origin says the same.
     const origin = originOf(repository, false)?.origin;
     if (!isKnown && origin === undefined) return undefined;
-    const confirm = async () => origin !== undefined && (await questions.ask(origin, blob));
+    const confirm = async () =>
+      origin !== undefined && (await questions.ask(origin, repository, blob));
     try {
       return await swarms.use({ ...blob, confirm }, (swarm) => ({
         ...swarm.sharedWith(repository),

@@ -67,11 +67,16 @@ export class AskClock {
     return askedAtMs + OWN_LINK_PATIENCE * blockTimeoutMs;
   }
 
-  /** One that has been silent and lived is given longer than that. */
   #silentAtMs({ peer, askedAtMs }: Ask): number {
-    const { silenceMs, silenceMsMax } = this.#policy;
-    const knownMs = PAUSE_TIMES * this.#view.pauseMs(peer);
-    const patienceMs = Math.min(Math.max(silenceMs, knownMs), silenceMsMax);
+    const patienceMs = silencePatienceMs(this.#policy, this.#view.pauseMs(peer));
     return Math.max(askedAtMs, this.#view.heardAtMs(peer)) + patienceMs;
   }
+}
+
+/** How long a silence is borne: of one that was silent and lived, for longer. */
+export function silencePatienceMs(
+  { silenceMs, silenceMsMax }: Pick<ReadPolicy, 'silenceMs' | 'silenceMsMax'>,
+  pauseMs: number,
+): number {
+  return Math.min(Math.max(silenceMs, PAUSE_TIMES * pauseMs), silenceMsMax);
 }

@@ -121,8 +121,10 @@ export class BlockRouter {
     return { kind: 'wait', untilMs: this.#lottery.turnMs };
   }
 
-  /** Those who hold it and will have time again are waited for. */
-  /** Not for ever: who refuses again and again may have said more than it has. */
+  /**
+   * Those who hold it and will have time again are waited for. Not for ever: who refuses again and again may
+   * have said more than it has.
+   */
   #afterOrigin(block: Block, nowMs: number): Route {
     const { range } = block;
     block.originFailedAtMs ??= nowMs;

@@ -19,9 +19,9 @@ export type RefusalStreaksOptions = {
 };
 
 /** Asked twice a minute: it may have been busy, and may have what nobody else has. */
-export const REFUSAL_PAUSE_MS_MAX = 30_000;
+const REFUSAL_PAUSE_MS_MAX = 30_000;
 /** What was refused so long ago says nothing of now. */
-export const REFUSAL_FORGOTTEN_MS = 300_000;
+const REFUSAL_FORGOTTEN_MS = 300_000;
 
 type Streak = {
   readonly sinceMs: number;

@@ -213,7 +213,9 @@ export class CompressedStore implements AsyncDisposable {
     return await this.#turns.run(blobId, async () => {
       const { entries, records } = this.#core;
       const known = entries.get(blobId)?.entry ?? records.get(blobId);
-      const isKnown = known?.sizeBytes === sizeBytes || this.isLent(blobId, sizeBytes);
+      // What is known of another size is not given up for the word of an image.
+      const isKnown =
+        known === undefined ? this.isLent(blobId, sizeBytes) : known.sizeBytes === sizeBytes;
       if (!isKnown || this.#closing !== undefined) return undefined;
       return this.#use(await this.#core.open(blobId, sizeBytes), 0);
     });

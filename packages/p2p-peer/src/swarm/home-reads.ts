@@ -44,9 +44,9 @@ export type HomeReadsInput = {
   readonly knows: (repository: string) => boolean;
   /** The origin of the repository has given bytes of the blob. */
   readonly onLearnt: (repository: string) => void;
-  readonly counts: Pick<PeerCounts, 'homeRead' | 'homeFetched'>;
+  readonly counts: Pick<PeerCounts, 'homeRead'>;
   /** An origin has given so many bytes for others. */
-  readonly onHomeRead: (bytes: number) => void;
+  readonly onHomeBytes: (bytes: number) => void;
   /** Of this host, over all its blobs. */
   readonly gate: HomeGate;
   readonly nowMs: () => number;
@@ -83,6 +83,10 @@ export class HomeReads {
   ): Promise<Buffer> {
     const { nowMs } = this.#input;
     if ((this.#failingUntil.get(repository) ?? 0) > nowMs()) throw new PeerUnavailableError(range);
+    // Names that nobody here knows must not take the places of others.
+    const { originOf, knows } = this.#input;
+    if (originOf(repository, knows(repository)) === undefined)
+      throw new PeerUnavailableError(range);
     const reads = this.#readsOf(repository);
     const leave = this.#enter(peerId, range, reads);
     try {
@@ -171,16 +175,13 @@ export class HomeReads {
     { origin, isBelieved }: HomeOrigin,
     { signal, priority, memory, onHere }: FlightCall,
   ): Promise<FlightEnd> {
-    const { stored, fetches, onLearnt, onHomeRead, counts } = this.#input;
+    const { stored, fetches, onLearnt, onHomeBytes, counts } = this.#input;
     const parts = isBelieved ? new KeptParts(stored.deposit(), memory, range.start) : undefined;
     let kept: Promise<void> | undefined;
     try {
       await fetches.fetch(range, {
         ...{ mode: 'origin-only', origin, signal, priority, memory },
-        onFetched: (_, bytes) => {
-          counts.homeFetched(bytes);
-          onHomeRead(bytes);
-        },
+        onFetched: (_, bytes) => onHomeBytes(bytes),
         onBytes: (_, part) => {
           onHere(part);
           parts?.add(part);

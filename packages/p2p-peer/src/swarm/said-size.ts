@@ -13,6 +13,49 @@ export async function hasSize(
   blob: ImageBlob,
   signal?: AbortSignal,
 ): Promise<boolean> {
+  return (await sizeSaid(origin, blob, signal)) === blob.sizeBytes;
+}
+
+type Answer = { readonly said: Promise<number | undefined>; untilMs: number };
+
+/**
+ * Questions that others cause: one for each blob of a repository, whatever sizes are named, and not again
+ * soon after it. All who name one meanwhile are told by what was said then.
+ */
+export class SizeQuestions {
+  readonly #answers = new LRUCache<string, Answer>({ max: SIZE_QUESTIONS_MAX });
+  readonly #nowMs: () => number;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** `origin` is the repository's. Never rejects. */
+  async ask(origin: BlobSource, repository: string, blob: ImageBlob): Promise<boolean> {
+    const key = `${repository} ${blob.blobId}`;
+    const known = this.#answers.get(key);
+    const isFresh = known !== undefined && known.untilMs > this.#nowMs();
+    const { said } = isFresh ? known : this.#begin(key, origin, blob);
+    return (await said) === blob.sizeBytes;
+  }
+
+  #begin(key: string, origin: BlobSource, blob: ImageBlob): Answer {
+    const said = sizeSaid(origin, blob).catch(() => undefined);
+    const answer = { said, untilMs: Number.POSITIVE_INFINITY };
+    this.#answers.set(key, answer);
+    void said.then(() => {
+      answer.untilMs = this.#nowMs() + HOME_FAILING_MS;
+    });
+    return answer;
+  }
+}
+
+/** Undefined where the origin says none. */
+async function sizeSaid(
+  origin: BlobSource,
+  blob: ImageBlob,
+  signal?: AbortSignal,
+): Promise<number | undefined> {
   let said: number | undefined;
   await origin.read(blob, 0, 1, {
     ...(signal === undefined ? {} : { signal }),
@@ -20,28 +63,5 @@ export async function hasSize(
       said = sizeBytes;
     },
   });
-  return said === blob.sizeBytes;
-}
-
-/** Questions that others cause: one at a time for each blob, and not again soon after a no. */
-export class SizeQuestions {
-  readonly #running = new Set<string>();
-  readonly #refusedUntil = new LRUCache<string, number>({ max: SIZE_QUESTIONS_MAX });
-  readonly #nowMs: () => number;
-
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
-  }
-
-  /** Never rejects. */
-  async ask(origin: BlobSource, blob: ImageBlob): Promise<boolean> {
-    const { blobId } = blob;
-    const isTooSoon = (this.#refusedUntil.get(blobId) ?? 0) > this.#nowMs();
-    if (isTooSoon || this.#running.has(blobId)) return false;
-    this.#running.add(blobId);
-    const isRight = await hasSize(origin, blob).catch(() => false);
-    this.#running.delete(blobId);
-    if (!isRight) this.#refusedUntil.set(blobId, this.#nowMs() + HOME_FAILING_MS);
-    return isRight;
-  }
+  return said;
 }

@@ -4,14 +4,13 @@
  * read would ask it again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { silencePatienceMs } from '../select/ask-clock.ts';
 import { READ_POLICY } from '../select/read-policy.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { patienceTimes } from './busy-host.ts';
 
 type Line = Pick<BlobWire, 'silentMs' | 'pauseMs'>;
 
-/** As readers do: one that was silent and lived may be silent for longer the next time. */
-const PAUSE_TIMES = 3;
 /** What has come while this process had other work is read meanwhile. */
 const CONFIRM_MS = 50;
 
@@ -43,6 +42,6 @@ export class SilentWires {
 
 function isSilent({ silentMs, pauseMs }: Line): boolean {
   if (silentMs < READ_POLICY.silenceMs) return false;
-  const patienceMs = Math.max(READ_POLICY.silenceMs * patienceTimes(), PAUSE_TIMES * pauseMs);
-  return silentMs >= Math.min(patienceMs, READ_POLICY.silenceMsMax);
+  const silenceMs = READ_POLICY.silenceMs * patienceTimes();
+  return silentMs >= silencePatienceMs({ ...READ_POLICY, silenceMs }, pauseMs);
 }

@@ -33,7 +33,7 @@ export type SwarmServerInput = {
   /** The origin of the repository has given bytes of the blob. */
   readonly onLearnt: (repository: string) => void;
   /** An origin has given so many bytes for others. */
-  readonly onHomeRead: (bytes: number) => void;
+  readonly onHomeBytes: (bytes: number) => void;
   /** These bytes go out. */
   readonly onServed: (peer: PeerId, bytes: number) => void;
   readonly onHeld: (ranges: readonly ByteRange[]) => void;
@@ -56,14 +56,14 @@ export class SwarmServer implements WireServer {
       fetches,
       originOf,
       onLearnt,
-      onHomeRead,
+      onHomeBytes,
       counts,
       homeGate: gate,
       nowMs,
     } = input;
     const knows = (repository: string) => this.knows(repository);
     this.#homeReads = new HomeReads({
-      ...{ stored, fetches, originOf, knows, onLearnt, onHomeRead, counts, gate, nowMs },
+      ...{ stored, fetches, originOf, knows, onLearnt, onHomeBytes, counts, gate, nowMs },
     });
   }
 

@@ -47,7 +47,7 @@ export type SwarmInput = {
   /** Bytes went out to peers. */
   readonly onServed: (bytes: number) => void;
   /** An origin has given so many bytes for other hosts. */
-  readonly onHomeRead: (bytes: number) => void;
+  readonly onHomeBytes: (bytes: number) => void;
   /** Hosts that share the blob, as others say. */
   readonly onNeighbours: (swarm: Swarm, hosts: readonly HostFacts[]) => void;
   readonly counts: PeerCounts;
@@ -121,7 +121,7 @@ export class Swarm implements AsyncDisposable {
       fetches: this.#fetches,
       isSeed: directory.self.role === 'seed',
       onLearnt: (repository) => this.#learn(repository),
-      onHomeRead: (bytes) => input.onHomeRead(bytes),
+      onHomeBytes: input.onHomeBytes,
       onNeighbours: (hosts) => input.onNeighbours(this, hosts),
       onHeld: (ranges) => this.#fetches.holdersChanged(ranges),
       onServed: (peer, bytes) => {

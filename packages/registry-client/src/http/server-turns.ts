@@ -23,6 +23,9 @@ type Waiting = {
 /** What came of a request: undefined, no answer. */
 export type Leave = (answer: Pick<HttpAnswer, 'status' | 'headers'> | undefined) => void;
 
+/** How often somebody who waits for answers only looks whether that has changed. */
+const LOOK_AGAIN_MS_MIN = 1000;
+
 export class ServerTurns {
   readonly #where: string;
   readonly #clock: TurnClock;
@@ -78,11 +81,14 @@ export class ServerTurns {
     const onAbort = () => leave(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
     this.#waiting.push(waiting);
-    const cancel = this.#clock.schedule(turn.waitMsMax, () => {
-      // Who waits for answers only has the time limits of those.
+    let cancel: () => void;
+    const look = () => {
+      // Who waits for answers only has the time limits of those, as long as that is so.
       const pauseMs = this.#pausedUntilMs - this.#clock.nowMs();
       if (this.#isNarrow || pauseMs > 0) leave(this.#refusal(pauseMs));
-    });
+      else cancel = this.#clock.schedule(Math.max(turn.waitMsMax, LOOK_AGAIN_MS_MIN), look);
+    };
+    cancel = this.#clock.schedule(turn.waitMsMax, look);
     this.#admit();
     try {
       await promise;
