@@ -14,6 +14,7 @@ export type { ByteRange } from './ranges/byte-range.ts';
 export type { Lender, LentBlob, LentListener } from './store/lender.ts';
 export type { BlobPlace, ImageBlob, SharedImage } from './store/shared-images.ts';
 export type { StoreEvent, StoreEventKind } from './store/store-event.ts';
+export { patienceTimes } from './swarm/busy-host.ts';
 export type { HomeOrigin, HomeOriginOf } from './swarm/home-reads.ts';
 export { PreheatOrders, type PreheatOrdersOptions } from './tracker/client/preheat-orders.ts';
 export { TrackerClient, type TrackerClientOptions } from './tracker/client/tracker-client.ts';

@@ -42,6 +42,8 @@ export type RegistryProxyOptions = {
   readonly manifestBytesMax?: number | undefined;
   /** What blobs are asked of before their registry. @default nothing */
   readonly blobSource?: BlobSourceFactory | undefined;
+  /** So many times as patient with `blobSource` as a host that has not more to do than it can. @default 1 */
+  readonly patienceTimes?: (() => number) | undefined;
   /** What every read of a blob from its registry goes through. @default nothing */
   readonly shapeOrigin?: OriginShape | undefined;
   /** Told of every request once it is answered. */
@@ -71,7 +73,7 @@ export class RegistryProxy implements AsyncDisposable {
     this.#router = new Router(upstreams, options.standard);
     this.#manifests = manifests;
     this.#shelf = new SourceShelf(options, clock);
-    this.#reads = new BlobReads(this.#shelf);
+    this.#reads = new BlobReads(this.#shelf, options.patienceTimes);
     const sender = new BlobSender({ reads: this.#reads, sizes: new ReadSizes() }, this.#codecs);
     this.#routes = new Routes(openMemories(manifests, clock), sender, upstreams.length);
     this.#onRequest = options.onRequest ?? (() => undefined);

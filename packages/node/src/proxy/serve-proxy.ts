@@ -30,6 +30,7 @@ export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | 
   const { config, root, dockerConfigDirectory, onRequest, limit, log } = input;
   if (config === undefined) return undefined;
   const { RegistryProxy } = await import('@shoal/registry-proxy');
+  const { patienceTimes } = await import('@shoal/p2p-peer');
   const { host, port } = parseHostPort(config.listen);
   const client = { dockerConfigDir: dockerConfigDirectory };
   try {
@@ -38,6 +39,7 @@ export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | 
       upstreams: config.upstreams.map((upstream) => ({ ...upstream, client })),
       manifestDirectory: join(root, 'manifests'),
       blobSource: blobSourceOf(input),
+      patienceTimes,
       shapeOrigin: limit === undefined ? undefined : (origin) => limit.over(origin),
       onRequest: (event) => {
         onRequest(event);

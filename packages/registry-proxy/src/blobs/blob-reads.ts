@@ -8,7 +8,7 @@ import type { ByteOrigin } from '../answer/reply.ts';
 import { Flights } from '../cache/flights.ts';
 import { IN_PARTS_BYTES } from '../limits.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
-import { HedgedRead, PATIENCE } from './hedged-read.ts';
+import { HedgedRead, patienceOf } from './hedged-read.ts';
 import { ORIGIN_NAME } from './origin-source.ts';
 import type { OpenSource, SharedSource, SourceShelf } from './source-shelf.ts';
 
@@ -32,12 +32,15 @@ type Span = {
 
 export class BlobReads {
   readonly #shelf: SourceShelf;
+  readonly #patienceTimes: () => number;
   readonly #flights = new Flights<BlobPart>();
   /** How many read the parts of a blob at this moment. */
   readonly #readers = new Map<string, number>();
 
-  constructor(shelf: SourceShelf) {
+  /** `patienceTimes`: of what lies before registries. */
+  constructor(shelf: SourceShelf, patienceTimes: () => number = () => 1) {
     this.#shelf = shelf;
+    this.#patienceTimes = patienceTimes;
   }
 
   /** Ranges that are being read at this moment. */
@@ -82,7 +85,7 @@ export class BlobReads {
         readFrom((options) => source.read(key, offset, length, options), offset, until, onSign),
       direct,
       isAtRegistry: () => origin.isReading(key.blobId, { start: offset, end: offset + length }),
-      ...{ isFirst, isResting: rest.isResting, patience: PATIENCE },
+      ...{ isFirst, isResting: rest.isResting, patience: patienceOf(this.#patienceTimes()) },
     });
     const { value, winner, wasSilent } = await read.run(signal);
     if (winner === 'shared') rest.noteAnswer();

@@ -21,6 +21,12 @@ export const PATIENCE: Patience = {
   afterFailureMs: SHARED_AFTER_FAILURE_MS,
 };
 
+/** So many times as patient: a host with more work than processors is late itself. */
+export function patienceOf(times: number): Patience {
+  const { firstMs, silentMs, afterFailureMs } = PATIENCE;
+  return { firstMs: firstMs * times, silentMs: silentMs * times, afterFailureMs };
+}
+
 export type HedgedReadInput<Value> = {
   /** Calls `onSign` whenever something has come. */
   readonly shared: (signal: AbortSignal, onSign: () => void) => Promise<Value>;
