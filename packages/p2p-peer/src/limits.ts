@@ -142,6 +142,8 @@ export const UPLOAD_WAIT_MS_MAX = 200;
 export const SILENCE_TIMES_MAX = 4;
 /** Repositories that a home reads one blob from for others. */
 export const HOME_REPOSITORIES_MAX = 64;
+/** Gaps between what a home holds that are each read by itself: 4 MiB have four pieces. */
+export const HOME_GAPS_MAX = 4;
 /** A home does not ask an origin again so soon after it has failed, or has said that a size is wrong. */
 export const HOME_FAILING_MS = 2000;
 /** Blobs of which is remembered that somebody named another size than their origin says. */

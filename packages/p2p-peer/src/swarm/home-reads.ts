@@ -10,6 +10,7 @@ import type { PeerId } from '../identity/peer-id.ts';
 import {
   HOME_FAILING_MS,
   HOME_FETCH_BYTES_MAX,
+  HOME_GAPS_MAX,
   HOME_READS_MAX,
   HOME_READS_PER_PEER_MAX,
   HOME_REPOSITORIES_MAX,
@@ -145,24 +146,38 @@ export class HomeReads {
 
   async #read(range: ByteRange, repository: string, call: FlightCall): Promise<FlightEnd> {
     const { knows, originOf } = this.#input;
-    // It may have come since it was asked for.
-    if (knows(repository) && (await this.#readHeld(range, call))) return {};
+    // Some may have come since it was asked for: it is not asked of the origin again.
+    const missing = knows(repository) ? await this.#readHeld(range, call) : [range];
+    if (missing.length === 0) return {};
     const home = originOf(repository, knows(repository));
     if (home === undefined) throw new PeerUnavailableError(range);
-    const { signal, priority } = call;
-    return await this.#input.gate.run(
-      { bytes: rangeBytes(range), priority: priority(), signal },
-      () => this.#fetch(range, repository, home, call),
-      ({ kept }) => Promise.resolve(kept),
+    const ends = await Promise.all(
+      missing.map((part) =>
+        this.#input.gate.run(
+          { bytes: rangeBytes(part), priority: call.priority(), signal: call.signal },
+          () => this.#fetch(part, repository, home, partOf(range, part, call)),
+          ({ kept }) => Promise.resolve(kept),
+        ),
+      ),
     );
+    return { kept: Promise.all(ends.map(({ kept }) => kept)) };
   }
 
-  async #readHeld(range: ByteRange, call: FlightCall): Promise<boolean> {
+  /** Returns what is not held. */
+  async #readHeld(range: ByteRange, call: FlightCall): Promise<readonly ByteRange[]> {
     const { stored } = this.#input;
-    if (!stored.isHeld(range)) return false;
-    const { memory } = call;
-    const held = await stored.read(range.start, memory.length, memory).catch(() => undefined);
-    return held !== undefined;
+    const missing = stored.held.missing(range);
+    if (rangeBytes(range) === missing.reduce((sum, part) => sum + rangeBytes(part), 0))
+      return [range];
+    // Many short reads of the origin cost more than what is read twice.
+    if (missing.length > HOME_GAPS_MAX) return [range];
+    for (const part of stored.held.intersect(range)) {
+      const { memory } = partOf(range, part, call);
+      const held = await stored.read(part.start, memory.length, memory).catch(() => undefined);
+      if (held === undefined) return [range];
+      call.onHere(part);
+    }
+    return missing;
   }
 
   /**
@@ -197,4 +212,11 @@ export class HomeReads {
     }
     return kept === undefined ? {} : { kept };
   }
+}
+
+/** The call for a part of the range. */
+function partOf(range: ByteRange, part: ByteRange, call: FlightCall): FlightCall {
+  const { signal, priority, onHere } = call;
+  const memory = call.memory.subarray(part.start - range.start, part.end - range.start);
+  return { signal, priority, onHere, memory };
 }
