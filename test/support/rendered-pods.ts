@@ -7,6 +7,7 @@ import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type CommandResult, runChecked, runCommand, type TestScope } from '@shoal/test-kit';
 import type { NetworkHost } from './host-network.ts';
+import { mountsBelow } from './own-daemon.ts';
 import { environmentOf, type Rendered, type Volume, type Workload } from './rendered-chart.ts';
 
 export type Files = Readonly<Record<string, string>>;
@@ -43,6 +44,12 @@ export class Pods {
     this.#t = t;
     this.#input = input;
     const at = (name: string) => join(input.directory, 'podman', name);
+    // podman mounts its own store, and leaves that to whoever comes next when two of it end together.
+    t.teardown(async () => {
+      for (const mountpoint of mountsBelow(input.directory)) {
+        await runCommand('umount', ['-l', mountpoint]);
+      }
+    });
     this.#own = [
       ...['--root', at('root'), '--runroot', at('run'), '--storage-driver', 'overlay'],
       ...['--cgroup-manager', 'cgroupfs', '--events-backend', 'none', '--runtime', 'runc'],
