@@ -1,6 +1,7 @@
 /** Tokens that are secret, each in a file of its own: never on a command line. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { errorCode } from '@shoal/errors';
 import { UsageError } from './errors.ts';
 
 /** The one that allows to order preheats. Throws `ERR_CLI_USAGE`. */
@@ -19,7 +20,11 @@ export async function readPlainToken(file: string): Promise<string> {
 
 async function readToken(file: string, option: string): Promise<string> {
   const text = await readFile(resolve(file), 'utf8').catch((error: unknown) => {
-    throw new UsageError(`${option} ${file} cannot be read`, { cause: error });
+    const why = errorCode(error) ?? 'unknown';
+    throw new UsageError(`${option} ${file} cannot be read: ${why}`, {
+      remedy: 'name the file that the tracker was started with',
+      cause: error,
+    });
   });
   const token = text.trim();
   if (/^[\x21-\x7e]{16,512}$/.test(token)) return token;

@@ -7,8 +7,8 @@
 export const PIECE_BYTES = 1 << 20;
 /** A block between our peers: 0.2 ms of a 10 Gbit/s link, so a demand read never waits long behind another. */
 export const BLOCK_BYTES_MAX = 128 << 10;
-/** Blocks that wait in memory to be used again: what eight peers ask for at once, 16 MiB. */
-export const BLOCK_BUFFERS_KEPT_MAX = 128;
+/** Blocks that wait in memory to be used again, 4 MiB: more than two peers ask for at once. */
+export const BLOCK_BUFFERS_KEPT_MAX = 32;
 /** Shorter blocks have memory of their own: those of small demand reads, and of standard clients. */
 export const BLOCK_BUFFER_BYTES_MIN = 64 << 10;
 /** A block to standard clients, which drop a connection above (BEP 3). */

@@ -16,7 +16,7 @@ const EXAMPLES = `
 Examples:
   shoal ca init --dir /etc/shoal/ca
   shoal ca issue --dir /etc/shoal/ca --host tracker-1 --role tracker --address tracker.example --out tls-tracker
-  shoal ca issue --dir /etc/shoal/ca --host node-7 --role peer --address 10.0.0.7 --out tls-node-7
+  shoal ca issue --dir /etc/shoal/ca --host node-7 --role peer --out tls-node-7
   shoal ca token --dir /etc/shoal/ca --host node-7 --repository 'docker.io/*' --out tls-node-7
 
 init makes ca.crt and ca.key, and token.key and token.pub, which tokens are signed and checked with. issue writes
@@ -47,7 +47,7 @@ export function registerCa(program: Command, context: CliContext): void {
     .addOption(program.createOption('--role <role>', 'issue: what it is').choices(ROLES))
     .option(
       '--address <address>',
-      'issue: a DNS name or IP address it is reached by; may be given again',
+      'issue: a DNS name or IP address it is reached by, for others than hosts of Shoal; may be given again',
       repeated,
     )
     .option(

@@ -39,7 +39,7 @@ export function registerPreheat(program: Command, context: CliContext): void {
     .command('preheat')
     .summary('have hosts fetch an image before it is wanted')
     .description('Have all hosts of a cluster, or some, fetch an image before it is wanted.')
-    .argument('<REF>', 'image in a registry')
+    .argument('<REF>', 'image or artifact in a registry')
     .requiredOption('--tracker <url>', 'where a tracker has its page, http://HOST:PORT')
     .requiredOption('--admin-token <file>', "file with the tracker's token for orders")
     .option('--nodes <names>', 'only these hosts, separated by commas')

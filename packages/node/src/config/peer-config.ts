@@ -115,7 +115,8 @@ export const peerTable = {
     })
     .refine(({ listen, advertise }) => advertise !== undefined || !isWildcard(listen), {
       path: ['advertise'],
-      message: 'must be given where listen names no address that others can connect to',
+      message:
+        'must be given (--advertise HOST:PORT) where listen names no address that others can connect to',
     })
     .refine(({ listen, identity }) => listen === undefined || identity !== undefined, {
       path: ['identity'],

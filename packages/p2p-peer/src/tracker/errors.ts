@@ -9,7 +9,10 @@ export class TrackerRequestError extends ShoalError {
   readonly status: number;
 
   constructor(status: number, detail: string) {
-    super(detail, { remedy: 'see the documentation of the tracker', retryable: status === 429 });
+    super(detail, {
+      remedy: 'docs/tracker.md says what it takes; the token is that of its --admin-token',
+      retryable: status === 429,
+    });
     this.status = status;
   }
 }
@@ -33,7 +36,8 @@ export class TrackerAwayError extends ShoalError {
 
   constructor(tracker: string, detail: string, options: { readonly cause?: unknown } = {}) {
     super(`tracker ${quoted(tracker)} is away: ${detail}`, {
-      remedy: 'see whether it runs and can be reached; reads go on without it',
+      remedy:
+        'see whether it runs and can be reached; for orders give the address of its --page-listen (http://HOST:4021), not the port of hosts (4020)',
       retryable: true,
       ...options,
     });

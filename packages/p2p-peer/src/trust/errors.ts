@@ -23,7 +23,7 @@ export class TrustFileExistsError extends ShoalError {
 
   constructor(file: string) {
     super(`${quoted(file)} exists and is not overwritten`, {
-      remedy: 'name another directory, or say that what is there may be replaced',
+      remedy: 'name another directory, or give --force to replace what is there',
     });
   }
 }
