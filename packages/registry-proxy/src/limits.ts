@@ -27,12 +27,12 @@ export const DOCUMENT_TIMEOUT_MS = 20_000;
 export const FIRST_BYTES_TIMEOUT_MS = 10_000;
 /**
  * The first bytes of a blob from what lies before the registry (peers); then the registry is asked beside
- * it. Half of the second in which a runtime is to have them; peers that are well take some 50 ms, one that
- * has died among them 300.
+ * it. Peers that are well take some 50 ms, one that has died among them 300; twenty hosts that start on two
+ * processors take seconds, and with half a second the registry gave them 4.5 images instead of one.
  */
-export const SHARED_FIRST_MS = 500;
+export const SHARED_FIRST_MS = 2_000;
 /** The same for other parts, from one sign to the next: bytes over a slow link are signs. */
-export const SHARED_SILENT_MS = 500;
+export const SHARED_SILENT_MS = 2_000;
 /** Silence of that source after which an error of the registry stands: peers may have what it does not give. */
 export const SHARED_AFTER_FAILURE_MS = 2_000;
 /** A source that was silent until the registry had answered is not asked for so long, then twice as long... */

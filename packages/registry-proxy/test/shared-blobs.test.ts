@@ -5,7 +5,7 @@ import type { BlobReadOptions } from '@shoal/blob-store';
 import type { BlobSourceFactory } from '@shoal/registry-proxy';
 import { noiseBytes, until } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
-import { FIRST_READ_BYTES } from '../src/limits.ts';
+import { FIRST_READ_BYTES, SHARED_FIRST_MS } from '../src/limits.ts';
 import { openScene } from './support/proxy-scene.ts';
 import { pushImage } from './support/pushed-image.ts';
 
@@ -139,7 +139,7 @@ t.test('it is late: whoever is first counts', async (t) => {
   gate.resolve();
   t.ok((await ask(path)).body.equals(CONTENT), 'an answer that comes then does no harm');
   time.nowMs += 60_000;
-  late.until = () => sleep(900);
+  late.until = () => sleep(SHARED_FIRST_MS + 400);
   wire.inject({ fault: { kind: 'hang' }, matches: isBlob });
   const before = scene.ranges().length;
   const second = await ask(path);
