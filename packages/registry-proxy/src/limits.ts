@@ -30,9 +30,11 @@ export const FIRST_BYTES_TIMEOUT_MS = 10_000;
  * it. Peers that are well take some 50 ms, one that has died among them 300; twenty hosts that start on two
  * processors take seconds, and with half a second the registry gave them 4.5 images instead of one.
  */
-export const SHARED_FIRST_MS = 2_000;
+export const SHARED_FIRST_MS = 3_000;
 /** The same for other parts, from one sign to the next: bytes over a slow link are signs. */
-export const SHARED_SILENT_MS = 2_000;
+export const SHARED_SILENT_MS = 3_000;
+/** Of a host that is itself late: before the client would have an error instead (FIRST_BYTES_TIMEOUT_MS). */
+export const SHARED_LATE_MS_MAX = 8_000;
 /** Silence of that source after which an error of the registry stands: peers may have what it does not give. */
 export const SHARED_AFTER_FAILURE_MS = 2_000;
 /** A source that was silent until the registry had answered is not asked for so long, then twice as long... */

@@ -3,7 +3,12 @@
  * the registry is asked beside it, once; whoever answers first counts, and the other is cancelled. It is
  * not asked while the source itself waits for the registry: that would only slow it down.
  */
-import { SHARED_AFTER_FAILURE_MS, SHARED_FIRST_MS, SHARED_SILENT_MS } from '../limits.ts';
+import {
+  SHARED_AFTER_FAILURE_MS,
+  SHARED_FIRST_MS,
+  SHARED_LATE_MS_MAX,
+  SHARED_SILENT_MS,
+} from '../limits.ts';
 
 /** In milliseconds. */
 export type Patience = {
@@ -24,7 +29,8 @@ export const PATIENCE: Patience = {
 /** So many times as patient: a host with more work than processors is late itself. */
 export function patienceOf(times: number): Patience {
   const { firstMs, silentMs, afterFailureMs } = PATIENCE;
-  return { firstMs: firstMs * times, silentMs: silentMs * times, afterFailureMs };
+  const scaled = (ms: number) => Math.min(ms * times, SHARED_LATE_MS_MAX);
+  return { firstMs: scaled(firstMs), silentMs: scaled(silentMs), afterFailureMs };
 }
 
 export type HedgedReadInput<Value> = {
