@@ -42,19 +42,10 @@ export class Bans {
   slow(peer: PeerId, nowMs: number, how: Extract<Offence, 'silent' | 'late'> = 'silent'): void {
     const before = this.#bans.get(peer);
     // Several blocks of one peer are late together: that is one offence.
-    if (before !== undefined && before.untilMs > nowMs) {
-      this.#leaveHomeAgain(peer, before, nowMs, how);
-      return;
-    }
+    if (before !== undefined && before.untilMs > nowMs) return;
     const doubled = Math.min((before?.slowMs ?? 0) * 2, SLOW_BAN_MS_MAX);
     const slowMs = Math.max(doubled, SLOW_BAN_MS);
     this.#set(peer, { fromMs: nowMs, untilMs: nowMs + slowMs, slowMs, offence: how });
-  }
-
-  /** Homes are out for less: one that was asked again and is silent still is out for as long again. */
-  #leaveHomeAgain(peer: PeerId, before: Ban, nowMs: number, how: Offence): void {
-    const isStill = how === 'silent' && before.offence === 'silent';
-    if (isStill && !this.isBanned(peer, nowMs, true)) this.#set(peer, { ...before, fromMs: nowMs });
   }
 
   liar(peer: PeerId, nowMs: number): void {
