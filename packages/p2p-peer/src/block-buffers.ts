@@ -3,7 +3,7 @@
  * heap, which costs more than all that is done with the bytes: without this a host that sends or takes
  * blocks spends half of its processor time there.
  */
-import { BLOCK_BUFFER_BYTES_MIN, BLOCK_BUFFERS_KEPT_MAX, BLOCK_BYTES_MAX } from './limits.ts';
+import { BLOCK_BUFFERS_KEPT_MAX, BLOCK_BYTES_MAX } from './limits.ts';
 
 export class BlockBuffers {
   readonly #free: ArrayBuffer[] = [];
@@ -22,12 +22,11 @@ export class BlockBuffers {
 
   /** Memory that is the caller's alone until it is given back, with whatever lay in it. */
   take(length: number): Buffer {
-    if (length < BLOCK_BUFFER_BYTES_MIN || length > BLOCK_BYTES_MAX) {
-      return Buffer.allocUnsafeSlow(length);
-    }
+    // Others are few: the ends of chunks, small reads, those of standard clients.
+    if (length !== BLOCK_BYTES_MAX) return Buffer.allocUnsafeSlow(length);
     const memory = this.#free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES_MAX).buffer;
     this.#lent.add(memory);
-    return Buffer.from(memory, 0, length);
+    return Buffer.from(memory);
   }
 
   /**

@@ -9,8 +9,6 @@ export const PIECE_BYTES = 1 << 20;
 export const BLOCK_BYTES_MAX = 128 << 10;
 /** Blocks that wait in memory to be used again, 4 MiB: more than two peers ask for at once. */
 export const BLOCK_BUFFERS_KEPT_MAX = 32;
-/** Shorter blocks have memory of their own: those of small demand reads, and of standard clients. */
-export const BLOCK_BUFFER_BYTES_MIN = 64 << 10;
 /** A block to standard clients, which drop a connection above (BEP 3). */
 export const STANDARD_BLOCK_BYTES = 16 << 10;
 /** What has one home: small enough to spread a blob over all seeds, large enough for long origin reads. */
