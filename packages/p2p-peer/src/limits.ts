@@ -9,6 +9,8 @@ export const PIECE_BYTES = 1 << 20;
 export const BLOCK_BYTES_MAX = 128 << 10;
 /** Blocks that wait in memory to be used again, 4 MiB: more than two peers ask for at once. */
 export const BLOCK_BUFFERS_KEPT_MAX = 32;
+/** Memory of reads that waits to be used again: three of a home at their longest. */
+export const READ_MEMORY_KEPT_BYTES_MAX = 12 << 20;
 /** A block to standard clients, which drop a connection above (BEP 3). */
 export const STANDARD_BLOCK_BYTES = 16 << 10;
 /** What has one home: small enough to spread a blob over all seeds, large enough for long origin reads. */

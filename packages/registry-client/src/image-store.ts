@@ -21,6 +21,8 @@ export type BytesListener = (offset: number, bytes: Buffer) => void;
 export type RangeOptions = CallOptions & {
   /** A wish: a store that has all of them at once, or lays out no memory before, tells nothing. */
   readonly onBytes?: BytesListener | undefined;
+  /** As long as the range. A wish: the bytes are put here, and this is returned. */
+  readonly memory?: Buffer | undefined;
   /** Told how many bytes the whole blob has, as whoever answers says; not where nobody says it. */
   readonly onSize?: ((sizeBytes: number) => void) | undefined;
 };

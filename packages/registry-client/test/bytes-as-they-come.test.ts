@@ -88,6 +88,19 @@ t.test('a transfer that breaks goes on, and nothing is told twice', async (t) =>
   t.equal(told.end, OFFSET + LENGTH);
 });
 
+t.test('bytes are put where the caller has room for them', async (t) => {
+  const { source } = await served(t, (asked) => {
+    head(asked);
+    asked.response.end(content.subarray(asked.start, asked.end));
+  });
+  const memory = Buffer.alloc(LENGTH);
+  const range = await source.readBlobRange(layer, OFFSET, LENGTH, { memory });
+  t.equal(range, memory);
+  t.ok(memory.equals(content.subarray(OFFSET, OFFSET + LENGTH)));
+  const other = await source.readBlobRange(layer, OFFSET, LENGTH, { memory: Buffer.alloc(1) });
+  t.equal(other.length, LENGTH, 'room of another length is left alone');
+});
+
 t.test('of a whole blob instead of the range only the range is told', async (t) => {
   const { source } = await served(t, ({ response }) => {
     response.writeHead(200, { 'content-length': content.length });

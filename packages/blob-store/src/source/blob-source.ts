@@ -59,6 +59,11 @@ export type BlobReadOptions = {
    * a source that has all at once tells nothing.
    */
   readonly onBytes?: BytesListener;
+  /**
+   * As long as what is read: the bytes may be put here, and then this is what is returned. A wish; whoever
+   * gives it may use it again only after the read has succeeded. @default memory of the source's own
+   */
+  readonly memory?: Buffer;
 };
 
 /** Whether `onFetched` was told of other hosts, and not of the place that a blob is from. */

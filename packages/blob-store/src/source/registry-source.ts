@@ -59,7 +59,7 @@ class RegistrySource implements BlobSource {
     length: number,
     options: BlobReadOptions = {},
   ): Promise<Buffer> {
-    const { signal, onFetched, onBytes, onSize } = options;
+    const { signal, onFetched, onBytes, onSize, memory } = options;
     const descriptor = this.#known.get(blob.blobId) ?? {
       mediaType: UNKNOWN_LAYER,
       digest: digestOfBlobId(blob.blobId),
@@ -67,7 +67,7 @@ class RegistrySource implements BlobSource {
       size: blob.sizeBytes ?? offset + length,
     };
     const rank = () => rankOf(priorityOf(options));
-    const reading = { signal, rank, onBytes, onSize };
+    const reading = { signal, rank, onBytes, onSize, memory };
     const bytes = await this.#store.readBlobRange(descriptor, offset, length, reading);
     onFetched?.(this.name, bytes.length);
     return bytes;

@@ -3,6 +3,7 @@
  * some of it goes on as soon as that is there, however much is still on its way.
  */
 import { PRIORITIES, type Priority } from '@shoal/blob-store';
+import { readMemory } from '../kept-memory.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 
@@ -36,6 +37,9 @@ export class Flight {
   readonly #here = new RangeSet();
   readonly #controller = new AbortController();
   readonly #waiters = new Map<Waiter, PromiseWithResolvers<void>>();
+  /** Who may still look at the memory, be it that all is there. */
+  readonly #users = new Set<Waiter>();
+  #isOver = false;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(range: ByteRange, read: FlightRead, endsWith?: AbortSignal) {
@@ -56,7 +60,7 @@ export class Flight {
         return kept;
       })
       .then(
-        () => undefined,
+        () => this.#over(),
         (error: unknown) => this.#fail(error),
       );
   }
@@ -66,8 +70,9 @@ export class Flight {
     return this.#here.covers(this.range);
   }
 
-  /** Resolves when all is here that this one wants of it; rejects when the read fails before. */
+  /** Resolves when all is here that this one wants of it; rejects when the read fails before. He leaves later. */
   async join(waiter: Waiter): Promise<void> {
+    this.#users.add(waiter);
     if (this.#has(waiter)) return;
     if (this.#failure !== undefined) throw this.#failure.error;
     const waiting = Promise.withResolvers<void>();
@@ -78,6 +83,8 @@ export class Flight {
   /** True when nobody waits any more for what is still to come. */
   leave(waiter: Waiter): boolean {
     this.#waiters.delete(waiter);
+    this.#users.delete(waiter);
+    this.#letGo();
     return this.#waiters.size === 0 && !this.isHere;
   }
 
@@ -92,8 +99,20 @@ export class Flight {
   }
 
   #makeMemory(): Buffer {
-    this.#memory ??= Buffer.allocUnsafe(rangeBytes(this.range));
+    this.#memory ??= readMemory.take(rangeBytes(this.range));
     return this.#memory;
+  }
+
+  #over(): void {
+    this.#isOver = true;
+    this.#letGo();
+  }
+
+  /** Of a read that has failed something may still come into the memory: that is nobody else's then. */
+  #letGo(): void {
+    if (!this.#isOver || this.#users.size > 0 || this.#memory === undefined) return;
+    readMemory.give(this.#memory);
+    this.#memory = undefined;
   }
 
   #arrived(part: ByteRange, sources: Iterable<string> = []): void {

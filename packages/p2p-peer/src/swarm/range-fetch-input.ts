@@ -43,6 +43,8 @@ export type RangeFetchInput = {
 export type OriginReadOptions = {
   readonly signal: AbortSignal;
   readonly priority: () => Priority;
+  /** As long as the range: where they may be put, see `BlobReadOptions`. */
+  readonly memory: Buffer;
   readonly onBytes?: (offset: number, bytes: Buffer) => void;
 };
 

@@ -5,8 +5,8 @@
  * somebody wants it so.
  */
 import type { Priority } from '@shoal/blob-store';
-import { blockBuffers } from '../block-buffers.ts';
 import type { PeerId } from '../identity/peer-id.ts';
+import { blockMemory, readMemory } from '../kept-memory.ts';
 import type { BlockOutcome } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
@@ -47,7 +47,7 @@ export class RangeFetch {
     this.#options = options;
     const isDemand = () => options.priority() === 'demand';
     this.#read = new RangeRead(range, input.view, { isDemand, ...input.policy });
-    this.#bytes = input.memory ?? Buffer.allocUnsafe(rangeBytes(range));
+    this.#bytes = input.memory ?? Buffer.allocUnsafeSlow(rangeBytes(range));
   }
 
   /** Once. Rejects with the origin's error when nobody has the bytes, or with the signal's reason. */
@@ -146,9 +146,14 @@ export class RangeFetch {
     const { signal } = this.#origin;
     const { priority } = this.#options;
     const onBytes = (offset: number, bytes: Buffer) => this.#begun(range, offset, bytes);
-    const early = memory === undefined ? {} : { onBytes };
+    const reading = memory === undefined ? {} : { onBytes };
+    const room = readMemory.take(rangeBytes(range));
     try {
-      this.#arrived('origin', range, await readOrigin(range, { signal, priority, ...early }));
+      this.#arrived(
+        'origin',
+        range,
+        await readOrigin(range, { signal, priority, memory: room, ...reading }),
+      );
     } catch (error) {
       if (signal.aborted) return;
       this.#originError = error;
@@ -175,7 +180,7 @@ export class RangeFetch {
 
   #arrived(sender: Sender, range: ByteRange, bytes: Buffer): void {
     const uses = this.#read.isDone ? [] : this.#take(sender, range, bytes);
-    void Promise.all(uses).then(() => blockBuffers.give(bytes));
+    void Promise.all(uses).then(() => (sender === 'origin' ? readMemory : blockMemory).give(bytes));
     this.#do(this.#read.arrived(sender, range, this.#input.nowMs()));
   }
 

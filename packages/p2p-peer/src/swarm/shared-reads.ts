@@ -6,6 +6,7 @@
  */
 import type { Priority } from '@shoal/blob-store';
 import { orAbort } from '@shoal/concurrency';
+import { blockMemory } from '../kept-memory.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { Flight, type FlightRead, type Waiter } from './flight.ts';
 
@@ -52,7 +53,7 @@ export class SharedReads {
   }
 
   /**
-   * The bytes of a range. Rejects as soon as one of its reads fails that has not brought them yet, or with
+   * The bytes of a range, in memory of the caller's own, who may give it back to `blockMemory`. Rejects as soon as one of its reads fails that has not brought them yet, or with
    * the signal's reason.
    */
   async read(range: ByteRange, options: SharedReadOptions): Promise<Buffer> {
@@ -150,7 +151,7 @@ function mergeTouching(ranges: readonly ByteRange[]): ByteRange[] {
 
 /** A copy of the range out of the flights that cover it. */
 function collect(flights: readonly Flight[], range: ByteRange): Buffer {
-  const bytes = Buffer.allocUnsafe(rangeBytes(range));
+  const bytes = blockMemory.take(rangeBytes(range));
   for (const flight of flights) flight.copyTo(bytes, range.start);
   return bytes;
 }

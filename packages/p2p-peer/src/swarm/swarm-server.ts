@@ -3,10 +3,11 @@
  * answered only for a repository in which this host knows the blob to be: because it was read from
  * there, or because the repository's own origin has just given it.
  */
-import { blockBuffers } from '../block-buffers.ts';
+
 import { PeerUnavailableError } from '../errors.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
+import { blockMemory } from '../kept-memory.ts';
 import { PIECE_BYTES, PIECES_HASHED_MAX, UPLOAD_WAIT_MS_MAX } from '../limits.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
@@ -151,10 +152,10 @@ export class SwarmServer implements WireServer {
     const { slots, stored } = this.#input;
     if (!stored.isHeld(range)) return undefined;
     this.#promise(upload);
-    const memory = blockBuffers.take(rangeBytes(range));
+    const memory = blockMemory.take(rangeBytes(range));
     const bytes = await stored.read(range.start, memory.length, memory).catch(() => undefined);
     if (bytes !== undefined) return this.#served(upload, bytes);
-    blockBuffers.give(memory);
+    blockMemory.give(memory);
     slots.dropped(upload);
     return undefined;
   }
@@ -170,7 +171,7 @@ export class SwarmServer implements WireServer {
     const { slots, onServed, nowMs } = this.#input;
     onServed(upload.peer, upload.bytes);
     const onGone = () => {
-      blockBuffers.give(bytes);
+      blockMemory.give(bytes);
       slots.sent(upload, nowMs());
     };
     return { bytes, onGone };

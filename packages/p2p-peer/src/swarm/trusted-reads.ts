@@ -6,6 +6,7 @@
 import type { BlobReadOptions, BlobSource, Priority } from '@shoal/blob-store';
 import { priorityOf } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
+import { readMemory } from '../kept-memory.ts';
 import { HOME_FETCH_BYTES_MAX, PIECE_BYTES, PIECE_HASHES_TIMEOUT_MS } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
@@ -101,19 +102,23 @@ export class TrustedReads {
       const sources = new Set<string>();
       const bytes = await this.#readPiece(piece, { signal, priority, sources });
       bytes.copy(memory, piece.start - range.start);
+      readMemory.give(bytes);
       onHere(piece, sources);
     };
     await Promise.all(piecesOf(range).map(read));
     return {};
   }
 
+  /** In `readMemory`. */
   async #readPiece(piece: ByteRange, call: PieceCall): Promise<Buffer> {
     const { stored, onStoreRead } = this.#input;
-    const held = await stored.read(piece.start, rangeBytes(piece));
+    const memory = readMemory.take(rangeBytes(piece));
+    const held = await stored.read(piece.start, memory.length, memory);
     if (held !== undefined) {
       onStoreRead(held.length, call.priority());
       return held;
     }
+    readMemory.give(memory);
     if (stored.pieceHash(numberOf(piece)) !== undefined) {
       const verified = await this.#fetchVerified(piece, call);
       if (verified !== undefined) return verified;
@@ -129,7 +134,10 @@ export class TrustedReads {
     // Where somebody else's bytes lie, or none can, the hash would be of others than these.
     const isKept = await stored.write(piece.start, bytes);
     const check = isKept ? await stored.verifyPiece(numberOf(piece)) : 'unknown';
-    if (check === 'right') return await stored.read(piece.start, rangeBytes(piece));
+    const right =
+      check === 'right' ? await stored.read(piece.start, bytes.length, bytes) : undefined;
+    if (right !== undefined) return right;
+    readMemory.give(bytes);
     if (check === 'wrong') onWrong(piece, senders.take(piece));
     return undefined;
   }
@@ -154,6 +162,7 @@ export class TrustedReads {
     const { signal, priority, sources } = call;
     return fetches.fetch(piece, {
       ...{ mode, origin, signal, priority },
+      memory: readMemory.take(rangeBytes(piece)),
       onBytes: (sender, part) => {
         if (sender !== 'origin') senders?.add(sender, part);
         const name = sender === 'origin' ? origin.name : nameOf(sender);

@@ -4,9 +4,9 @@
  */
 import type { ShoalError } from '@shoal/errors';
 import Wire, { type WireRequest } from 'bittorrent-protocol';
-import { blockBuffers } from '../block-buffers.ts';
 import { parsePeerId } from '../identity/peer-id.ts';
 import { parseSwarmId } from '../identity/swarm-id.ts';
+import { blockMemory } from '../kept-memory.ts';
 import { WireProtocolError, WireRejectedError } from './errors.ts';
 import { decodeExtendedHandshake } from './extension/extended-handshake.ts';
 import { IncomingBytes } from './incoming-bytes.ts';
@@ -112,7 +112,7 @@ export abstract class CheckedWire extends Wire {
     if (request !== null) request.callback(null, bytes);
     else {
       this._pull(this.cancelled, index, offset, length);
-      blockBuffers.give(bytes);
+      blockMemory.give(bytes);
     }
   }
 

@@ -3,7 +3,7 @@
  * network has cut them, and nothing is kept beyond the one chunk and the one message that are begun.
  */
 
-import { blockBuffers } from '../block-buffers.ts';
+import { blockMemory } from '../kept-memory.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -21,7 +21,7 @@ export class IncomingBytes {
 
   /**
    * The next `size` bytes, or undefined until they have come; then `size` must stay the same. With
-   * `isOwn` nobody else has that memory, which is one of `blockBuffers`; otherwise they hold until
+   * `isOwn` nobody else has that memory, which is one of `blockMemory`; otherwise they hold until
    * the next call only.
    */
   take(size: number, isOwn: boolean): Buffer | undefined {
@@ -36,7 +36,7 @@ export class IncomingBytes {
     }
     if (size === 0) return EMPTY;
     if (this.#begun === undefined && first === undefined) return undefined;
-    this.#begun ??= isOwn ? blockBuffers.take(size) : Buffer.allocUnsafeSlow(size);
+    this.#begun ??= isOwn ? blockMemory.take(size) : Buffer.allocUnsafeSlow(size);
     return this.#fill(this.#begun);
   }
 

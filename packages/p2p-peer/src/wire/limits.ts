@@ -13,7 +13,7 @@ export const WAITING_REQUESTS_MAX = 1024;
 /** Bytes that a wire keeps in memory for one who does not read them: what ours ask for at once. */
 export const UNSENT_BYTES_MAX = 2 << 20;
 /** Bytes of blocks that a socket has at once: TLS copies what it has, twice. */
-export const SOCKET_BYTES_MAX = 256 << 10;
+export const SOCKET_BYTES_MAX = 128 << 10;
 /** An extension message: 64 KiB of ranges or hashes, the standard's 16 KiB of a torrent. */
 export const EXTENSION_MESSAGE_BYTES_MAX = 64 << 10;
 /** A handshake of extensions: a token of 6 KiB and some names. */

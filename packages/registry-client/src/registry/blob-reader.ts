@@ -8,7 +8,7 @@ import { bodyPieces, cutBody, type Filling, fillFromBody } from '../http/body-pi
 import { requestFailure } from '../http/failure.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { delayAfter, pause, type RetryPolicy } from '../http/retry.ts';
-import type { BytesListener } from '../image-store.ts';
+import type { RangeOptions } from '../image-store.ts';
 import { PROGRESS_BYTES_MIN } from '../limits.ts';
 
 /** What is read, by whatever name its opener knows it. */
@@ -80,11 +80,15 @@ export class BlobReader<Subject extends Sized = Descriptor> {
   }
 
   /**
-   * The bytes of a span, in a buffer of their own, or an error. For spans of a few megabytes. A transfer
+   * The bytes of a span, in the memory that is given or a buffer of their own, or an error. For spans of a few megabytes. A transfer
    * that goes on tells no byte again.
    */
-  async collect(span: BlobSpan<Subject>, onBytes?: BytesListener): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafeSlow(span.end - span.offset);
+  async collect(
+    span: BlobSpan<Subject>,
+    { onBytes, memory }: Pick<RangeOptions, 'onBytes' | 'memory'> = {},
+  ): Promise<Buffer> {
+    const length = span.end - span.offset;
+    const bytes = memory?.length === length ? memory : Buffer.allocUnsafeSlow(length);
     const tell = (start: number, end: number) =>
       onBytes?.(span.offset + start, bytes.subarray(start, end));
     const filling: Filling = { bytes, filled: 0, onFilled: onBytes && tell };

@@ -149,7 +149,7 @@ export class RegistryStore implements ImageStore {
     const span = { descriptor, offset, end, isWhole: false, signal, rank, onSize };
     return this.calls.run(() =>
       length <= RANGE_BYTES_PREPARED_MAX
-        ? this.#reader.collect(span, options.onBytes)
+        ? this.#reader.collect(span, options)
         : collectBounded(this.#reader.pieces(span), length, this.where),
     );
   }

@@ -79,7 +79,7 @@ export class WebFile {
   read(offset: number, length: number, { signal, onBytes }: RangeOptions = {}): Promise<Buffer> {
     const { size = offset + length } = this;
     const span = { descriptor: { size }, offset, end: offset + length, isWhole: false };
-    return this.#reader.collect({ ...span, signal }, onBytes);
+    return this.#reader.collect({ ...span, signal }, { onBytes });
   }
 
   /** To the end; goes on where a transfer broke, unless that may be with another file. */

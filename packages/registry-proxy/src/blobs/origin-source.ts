@@ -49,7 +49,7 @@ export class OriginSource implements BlobSource {
       descriptor,
       span,
       this.#caller,
-      { signal: options.signal, rank: () => rankOf(priorityOf(options)), onSize: options.onSize },
+      { ...options, rank: () => rankOf(priorityOf(options)) },
     );
     options.onFetched?.(this.name, length);
     return bytes;
