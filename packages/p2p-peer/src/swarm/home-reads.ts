@@ -112,14 +112,15 @@ export class HomeReads {
   }
 
   #enter(peerId: PeerId, range: ByteRange, reads: SharedReads): () => void {
-    const busy = new WireRejectedError(range.start, rangeBytes(range));
+    // Made where it is thrown: an error costs as much as sending a block.
+    const busy = () => new WireRejectedError(range.start, rangeBytes(range));
     // Nobody takes the places of others by asking twice.
     const question = `${peerId} ${range.start}`;
-    if (reads.count >= HOME_READS_MAX || this.#questions.has(question)) throw busy;
-    if (!this.#readers.enter(peerId)) throw busy;
+    if (reads.count >= HOME_READS_MAX || this.#questions.has(question)) throw busy();
+    if (!this.#readers.enter(peerId)) throw busy();
     if (!this.#waiters.enter(range.start)) {
       this.#readers.leave(peerId);
-      throw busy;
+      throw busy();
     }
     this.#questions.add(question);
     return () => {
