@@ -2,6 +2,7 @@
  * What came of one read until its reader has judged it: bytes that lie in the store unseen, and who
  * sent them. What is right is held from then on; who sent what is wrong is not asked again.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Verdict } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
@@ -44,12 +45,17 @@ export class JudgedRead {
     return this.#used.promise;
   }
 
-  /** Nothing more comes: a verdict may follow. What cannot be written is not kept. */
+  /**
+   * Nothing more comes: a verdict may follow. What cannot be written is not kept. The reader goes first: what he
+   * does with the bytes is under way before they are written.
+   */
   write(): void {
     const { deposit } = this.#input;
     const runs = runsOf(this.#unwritten);
     this.#unwritten = [];
-    this.#writing = Promise.all(runs.map(({ at, buffers }) => deposit.write(at, ...buffers)));
+    this.#writing = nextTurn().then(() =>
+      Promise.all(runs.map(({ at, buffers }) => deposit.write(at, ...buffers))),
+    );
     void this.#writing.then(() => this.#used.resolve());
   }
 
@@ -70,6 +76,8 @@ export class JudgedRead {
 
   async #settle(range: ByteRange, verdict: Verdict): Promise<void> {
     await this.#writing;
+    // The program that waits for right bytes is answered before others hear of them.
+    if (verdict === 'right') await nextTurn();
     this.#input.deposit.settle(range.start, rangeBytes(range), verdict);
     this.#unjudgedBytes -= rangeBytes(range);
     if (this.#unjudgedBytes <= 0) this.close();
