@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- SCENARIO [--small] [--runs N] [--only PART] [--save]`: measures Shoal beside what
+ * `npm run bench -- SCENARIO [--small] [--runs N] [--only PART] [--count N] [--seed N] [--save]`: measures Shoal beside what
  * a user would pick instead, in one run, and prints ratios. `--save` puts the table and its JSON into
  * bench/results/ under today's date. A scenario with parts can be measured part by part: its rows of
  * work that is not measured in this run stay there. Times are never asserted anywhere.
@@ -24,6 +24,7 @@ import { convertScenario } from './scenario/convert.bench.ts';
 import { fanOutScenario } from './scenario/fan-out.bench.ts';
 import { missScenario } from './scenario/miss.bench.ts';
 import { mountScenario } from './scenario/mount.bench.ts';
+import { peerMissScenario } from './scenario/peer-miss.bench.ts';
 import { peersScenario } from './scenario/peers.bench.ts';
 import { proxyScenario } from './scenario/proxy.bench.ts';
 import { scaleScenario } from './scenario/scale.bench.ts';
@@ -37,12 +38,13 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   start: startScenario,
   snapshots: snapshotsScenario,
   peers: peersScenario,
+  'peer-miss': peerMissScenario,
   'fan-out': fanOutScenario,
   scale: scaleScenario,
   proxy: proxyScenario,
 };
 
-const USAGE = `usage: npm run bench -- SCENARIO [--small] [--runs N] [--only PART] [--save]
+const USAGE = `usage: npm run bench -- SCENARIO [--small] [--runs N] [--only PART] [--count N] [--seed N] [--save]
 ${Object.entries(SCENARIOS)
   .map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`)
   .join('\n')}`;
@@ -56,6 +58,8 @@ async function main(): Promise<void> {
       small: { type: 'boolean', default: false },
       runs: { type: 'string' },
       only: { type: 'string' },
+      count: { type: 'string' },
+      seed: { type: 'string' },
       save: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -66,8 +70,12 @@ async function main(): Promise<void> {
   const { only } = values;
   const isPart = only === undefined || scenario?.parts?.includes(only) === true;
   const isRuns = Number.isInteger(runs) && runs >= 1 && runs <= 100;
+  const count = values.count === undefined ? undefined : Number(values.count);
+  const seed = values.seed === undefined ? undefined : Number(values.seed);
+  const isCount = count === undefined || (Number.isInteger(count) && count >= 1 && count <= 10_000);
+  const isSeed = seed === undefined || Number.isInteger(seed);
   // What a small input shows is no result.
-  const isUsable = isRuns && isPart && !(values.small && values.save);
+  const isUsable = isRuns && isCount && isSeed && isPart && !(values.small && values.save);
   if (values.help || scenario === undefined || !isUsable) {
     console.error(isPart ? USAGE : `${USAGE}\nparts of ${name}: ${scenario?.parts?.join(', ')}`);
     process.exitCode = values.help ? 0 : 2;
@@ -85,7 +93,7 @@ async function main(): Promise<void> {
       if (values.save) save(report, scenario.parts !== undefined, part.files);
       return report;
     };
-    const options = { isSmall: values.small, runs, only, say, keep };
+    const options = { isSmall: values.small, runs, only, count, seed, say, keep };
     console.log(formatReport(keep(await scenario.run(options, directory))));
   } finally {
     if (!isEnding) clear();

@@ -29,6 +29,19 @@ t.test('peers on small input', async (t) => {
   t.match(stdout, /p99 of 4 KiB/, 'there is a table');
 });
 
+t.test('peer-miss on small input: everybody reads the same bytes', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'docker-registry', 'skopeo')) return;
+  const { exitCode, stdout, stderr } = await runCommand(
+    process.execPath,
+    [join(root, 'bench', 'run.ts'), 'peer-miss', '--small', '--count', '40', '--seed', '7'],
+    { timeoutMs: TIMEOUT_MS },
+  );
+  t.equal(exitCode, 0, stderr);
+  t.match(stdout, /seed: 7; chunks: \d+;/);
+  t.match(stdout, /p50 of a read, .* \| peer of the rack, chunk alone/, 'there is a table');
+  t.match(stdout, /peer of the rack, chunk alone: \d+ peer-rack[;.]/, 'the rack has delivered');
+});
+
 t.test('fan-out on small input', async (t) => {
   if (!requireMounts(t) || !requireTool(t, 'docker-registry', 'skopeo')) return;
   const { exitCode, stdout, stderr } = await runCommand(

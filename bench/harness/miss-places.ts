@@ -3,6 +3,7 @@ import { readBootstrapLayer } from '@shoal/blob-store';
 import { parseReference } from '@shoal/oci';
 import { bytesOf, type ChunkRecord, findFileRanges, openBootstrap } from '@shoal/rafs';
 import { findConvertedImage, openSource } from '@shoal/registry-client';
+import { randomOf } from '../scale/random.ts';
 
 /** A chunk as it is stored: a zstd frame of its own, or its bytes as they are. */
 export type StoredChunk = {
@@ -27,8 +28,17 @@ export type Place = {
 
 const READ_BYTES = 4096;
 
+export type PlaceOptions = {
+  /** Larger chunks are left out. @default none is */
+  readonly bytesMax?: number;
+};
+
 /** The largest chunks of a converted image, each once, in an order no readahead can guess. */
-export async function placesOf(reference: string, count: number): Promise<Place[]> {
+export async function placesOf(
+  reference: string,
+  count: number,
+  { bytesMax = Number.POSITIVE_INFINITY }: PlaceOptions = {},
+): Promise<Place[]> {
   await using store = await openSource(parseReference(reference), { plainHttp: true });
   const image = await findConvertedImage(store);
   const layer = await readBootstrapLayer(store, image.bootstrap);
@@ -36,6 +46,7 @@ export async function placesOf(reference: string, count: number): Promise<Place[
   if (bootstrap.digester !== 'sha256')
     throw new Error('the chunks have other digests than SHA-256');
   const records = [...bootstrap.chunkRecords()]
+    .filter(({ uncompressedSize }) => uncompressedSize <= bytesMax)
     .toSorted((a, b) => b.uncompressedSize - a.uncompressedSize)
     .slice(0, count);
   const ranges = records.map(({ blobIndex, uncompressedOffset: offset }) => ({
@@ -72,4 +83,13 @@ function storedChunk(blobId: string, record: ChunkRecord): StoredChunk {
 function scattered(places: readonly Place[]): Place[] {
   const stride = [61, 67, 71].find((prime) => places.length % prime !== 0) ?? 1;
   return places.map((_, n) => places[(n * stride) % places.length]).filter((place) => !!place);
+}
+
+/** In an order that the seed names. */
+export function shuffled(places: readonly Place[], seed: number): Place[] {
+  const random = randomOf(seed);
+  return places
+    .map((place) => ({ place, lot: random() }))
+    .sort((a, b) => a.lot - b.lot)
+    .map(({ place }) => place);
 }

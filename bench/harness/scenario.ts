@@ -8,6 +8,10 @@ export type ScenarioOptions = {
   readonly runs: number;
   /** A part of the scenario, where it has parts: the others are left out. */
   readonly only?: string | undefined;
+  /** Of reads, where a scenario has a number of them. */
+  readonly count?: number | undefined;
+  /** Of what a scenario draws by lot. */
+  readonly seed?: number | undefined;
   readonly say: (text: string) => void;
   /** Told of each part that is measured, so that an interruption loses only the one that runs. */
   readonly keep: (part: ScenarioResult) => void;
