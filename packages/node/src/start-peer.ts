@@ -11,7 +11,8 @@ import { NothingToShareError } from './errors.ts';
 import { PEER_DRAIN_MS } from './limits.ts';
 import { openLog } from './log/log.ts';
 import { MetricsServer } from './metrics/metrics-server.ts';
-import { PeerProcessMetrics } from './metrics/peer-metrics.ts';
+import { PartMetrics } from './metrics/part-metrics.ts';
+import { PeerMetrics } from './metrics/peer-metrics.ts';
 import { type HostPeer, openHostPeer } from './peers/open-host-peer.ts';
 import {
   accessOptionsOf,
@@ -68,13 +69,13 @@ export async function startPeer(options: StartPeerOptions): Promise<RunningPeer>
   const alone = { ...config, imageServiceAddress: undefined };
   const common = accessOptionsOf(config, await openRegistryAccess(alone, paths, log));
   const limit = registryLimitOf(config);
-  const metrics = new PeerProcessMetrics();
+  const metrics = new PartMetrics((set) => new PeerMetrics(set));
   const access = new ImageAccess(common);
   const anonymous = new ImageAccess(anonymousOptionsOf(common));
   const peer = await openHostPeer({
     ...{ config: config.peer, root: paths.root, access, anonymous, log, caFile: config.caFile },
     shape: (source) => limit?.over(source) ?? source,
-    onBlock: metrics.blockArrived,
+    onBlock: metrics.part.blockArrived,
     cacheBytes: () => 0,
     isCached: () => false,
   }).catch(async (error: unknown) => {
@@ -83,7 +84,7 @@ export async function startPeer(options: StartPeerOptions): Promise<RunningPeer>
     throw error;
   });
   opened.defer(() => peer.close());
-  metrics.watch(() => peer.status());
+  metrics.watch((part) => part.ask(peer.status()));
   const address = options.metricsAddress ?? config.metricsAddress;
   if (address === undefined) return new RunningPeer(peer, opened.move(), undefined);
   const server = await MetricsServer.listen(address, metrics, (error) =>

@@ -1,6 +1,6 @@
 /** `shoal proxy`: a mirror in front of registries, in the foreground. */
 import { resolve } from 'node:path';
-import type { MetricsServer } from '@shoal/node/metrics';
+import type { MetricsServer, ProxyMetrics } from '@shoal/node/metrics';
 import { formatHostPort, type HostPort, parseHostPort } from '@shoal/oci/host-port';
 import type { ProxyEvent } from '@shoal/registry-proxy';
 import type { Runtime } from '@shoal/registry-proxy/snippets';
@@ -126,23 +126,21 @@ async function runProxy(flags: ProxyFlags, context: CliContext): Promise<void> {
   await stopped;
 }
 
-type ProxyMetrics = { readonly answered: (event: ProxyEvent) => void };
-
 /** Nothing of them is loaded where nobody wants any. Throws `ERR_NODE_METRICS_ADDRESS`. */
 async function openMetrics(
   { metrics: address }: ProxyFlags,
   context: CliContext,
 ): Promise<{ readonly metrics?: ProxyMetrics; readonly server?: MetricsServer }> {
   if (address === undefined) return {};
-  const { MetricsServer, ProxyProcessMetrics } = await import('@shoal/node/metrics');
-  const metrics = new ProxyProcessMetrics();
+  const { MetricsServer, PartMetrics, ProxyMetrics } = await import('@shoal/node/metrics');
+  const metrics = new PartMetrics((set) => new ProxyMetrics(set));
   const server = await MetricsServer.listen(address, metrics, (error) => {
     void context.diagnostics
       .line(`shoal proxy: metrics were not written: ${String(error)}`)
       .then(() => context.diagnostics.flush())
       .catch(() => undefined);
   });
-  return { metrics, server };
+  return { metrics: metrics.part, server };
 }
 
 /** At once: whoever follows the log wants to see what happens now. A log that nobody reads is no error. */

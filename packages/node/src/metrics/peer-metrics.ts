@@ -1,9 +1,8 @@
 /** What is told of this host among its peers: asked for at each scrape, but for the times of blocks. */
 import type { PeerStatus, TimedBlock } from '@shoal/p2p-peer';
 import type { Counter, Gauge, Histogram } from 'prom-client';
-import { MetricSet, type Scraped } from './metric-set.ts';
+import type { MetricSet } from './metric-set.ts';
 import { PEER_METRIC } from './peer-metric-definitions.ts';
-import { ProcessMetrics } from './process-metrics.ts';
 
 /** Label of a counter, and where its values are in the counts. */
 type LabelledCounter = {
@@ -60,26 +59,6 @@ export class PeerMetrics {
     this.#wires.set(peer.wires);
     this.#store.set(peer.store.bytes);
   }
-}
-
-/** Of a process that does nothing but share. */
-export class PeerProcessMetrics implements Scraped {
-  readonly #set = new MetricSet();
-  readonly #process = new ProcessMetrics(this.#set);
-  readonly #peer = new PeerMetrics(this.#set);
-  readonly contentType = this.#set.contentType;
-  readonly blockArrived = this.#peer.blockArrived;
-  #status: (() => PeerStatus) | undefined;
-
-  watch(status: () => PeerStatus): void {
-    this.#status = status;
-  }
-
-  readonly text = async (): Promise<string> => {
-    this.#peer.ask(this.#status?.());
-    await this.#process.ask();
-    return await this.#set.text();
-  };
 }
 
 function labelledCounters(set: MetricSet): readonly LabelledCounter[] {

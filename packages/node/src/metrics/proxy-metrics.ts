@@ -1,8 +1,7 @@
 /** Metrics of the mirror of registries: of the daemon's, and of `shoal proxy`. */
 import type { ProxyEvent } from '@shoal/registry-proxy';
 import type { Counter } from 'prom-client';
-import { type MetricDefinition, MetricSet, type Scraped } from './metric-set.ts';
-import { ProcessMetrics } from './process-metrics.ts';
+import type { MetricDefinition, MetricSet } from './metric-set.ts';
 
 export const PROXY_METRIC = {
   proxyRequests: {
@@ -54,19 +53,6 @@ export class ProxyMetrics {
     this.#bytes.inc({ source: 'cache' }, bytesBy.local);
     this.#bytes.inc({ source: 'upstream' }, bytesBy.origin);
     if (isStale) this.#stale.inc();
-  };
-}
-
-/** Of a process that is nothing but a mirror. */
-export class ProxyProcessMetrics implements Scraped {
-  readonly #set = new MetricSet();
-  readonly #process = new ProcessMetrics(this.#set);
-  readonly contentType = this.#set.contentType;
-  readonly answered = new ProxyMetrics(this.#set).answered;
-
-  readonly text = async (): Promise<string> => {
-    await this.#process.ask();
-    return await this.#set.text();
   };
 }
 
