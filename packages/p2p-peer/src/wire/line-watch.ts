@@ -4,6 +4,7 @@
  * lives, so that a busy host is not taken for a dead one.
  */
 import type { ShoalError } from '@shoal/errors';
+import { FadingMaximum } from '../fading-maximum.ts';
 import { WireTimeoutError } from './errors.ts';
 import {
   KEEP_ALIVE_MS,
@@ -27,7 +28,7 @@ export class LineWatch {
   #sentAtMs = performance.now();
   /** Since when an answer is owed; undefined while none is. */
   #owedSinceMs: number | undefined;
-  #pause = { ms: 0, endedAtMs: 0 };
+  readonly #pause = new FadingMaximum(PAUSE_HALF_LIFE_MS);
 
   constructor(socket: { readonly writableLength: number }, line: WatchedLine) {
     this.#socket = socket;
@@ -56,13 +57,12 @@ export class LineWatch {
 
   /** The longest silence while an answer was owed; less and less the longer ago it was. */
   pauseMs(nowMs: number): number {
-    const { ms, endedAtMs } = this.#pause;
-    return ms * 2 ** ((endedAtMs - nowMs) / PAUSE_HALF_LIFE_MS);
+    return this.#pause.at(nowMs) ?? 0;
   }
 
   /** It has been silent for so long, and lives. */
   paused(ms: number, nowMs: number): void {
-    if (ms > this.pauseMs(nowMs)) this.#pause = { ms, endedAtMs: nowMs };
+    this.#pause.saw(ms, nowMs);
   }
 
   /** The other side has something to answer. */
