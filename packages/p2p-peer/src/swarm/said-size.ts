@@ -2,10 +2,14 @@
  * Whether a blob has the size that somebody names: manifests, images and hosts may name any. What counts
  * is what the place says that the blob is from.
  */
-import type { BlobSource } from '@shoal/blob-store';
+import type { BlobReadOptions, BlobSource } from '@shoal/blob-store';
 import { LRUCache } from 'lru-cache';
 import { HOME_FAILING_MS, SIZE_QUESTIONS_MAX } from '../limits.ts';
+import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { ImageBlob } from '../store/shared-images.ts';
+
+/** As little of a blob as proves that it is there, and has its size said. */
+export const FIRST_BYTE: ByteRange = { start: 0, end: 1 };
 
 /** False also where it does not say any size. Rejects as the origin's read does. */
 export async function hasSize(
@@ -50,18 +54,27 @@ export class SizeQuestions {
   }
 }
 
-/** Undefined where the origin says none. */
 async function sizeSaid(
   origin: BlobSource,
   blob: ImageBlob,
   signal?: AbortSignal,
 ): Promise<number | undefined> {
+  const options = signal === undefined ? {} : { signal };
+  return (await readHearingSize(origin, blob, FIRST_BYTE, options)).said;
+}
+
+/** `said`: undefined where the origin says none. */
+export async function readHearingSize(
+  origin: BlobSource,
+  { blobId, sizeBytes }: ImageBlob,
+  range: ByteRange,
+  options: BlobReadOptions,
+): Promise<{ readonly bytes: Buffer; readonly said: number | undefined }> {
   let said: number | undefined;
-  await origin.read(blob, 0, 1, {
-    ...(signal === undefined ? {} : { signal }),
-    onSize: (sizeBytes) => {
-      said = sizeBytes;
-    },
-  });
-  return said;
+  const onSize = (size: number) => {
+    said = size;
+  };
+  const reading = { ...options, onSize };
+  const bytes = await origin.read({ blobId, sizeBytes }, range.start, rangeBytes(range), reading);
+  return { bytes, said };
 }

@@ -19,6 +19,7 @@ import { failureOf } from './ask-failure.ts';
 import { patienceTimes } from './busy-host.ts';
 import { RangeFetch } from './range-fetch.ts';
 import type { RangeFetchInput } from './range-fetch-input.ts';
+import { readHearingSize } from './said-size.ts';
 import type { SwarmWires } from './swarm-wires.ts';
 
 export type SwarmFetchesInput = {
@@ -203,13 +204,7 @@ export class SwarmFetches {
     range: ByteRange,
     options: BlobReadOptions,
   ): Promise<Buffer> {
-    const { blobId, sizeBytes } = this.#input;
-    let said: number | undefined;
-    const onSize = (size: number) => {
-      said = size;
-    };
-    const reading = { ...options, onSize };
-    const bytes = await origin.read({ blobId, sizeBytes }, range.start, rangeBytes(range), reading);
+    const { bytes, said } = await readHearingSize(origin, this.#input, range, options);
     this.#input.onSize(said);
     return bytes;
   }

@@ -24,6 +24,7 @@ import type { HomeGate } from './home-gate.ts';
 import type { HomeOriginOf } from './home-reads.ts';
 import type { JudgedRead } from './judged-read.ts';
 import type { Pace } from './pace.ts';
+import { FIRST_BYTE, readHearingSize } from './said-size.ts';
 import { SwarmFetches } from './swarm-fetches.ts';
 import { SwarmServer } from './swarm-server.ts';
 import { SwarmWires } from './swarm-wires.ts';
@@ -231,15 +232,9 @@ export class Swarm implements AsyncDisposable {
   }
 
   #startProof(repository: string, origin: BlobSource): Promise<void> {
-    const { blobId, sizeBytes } = this;
-    let said: number | undefined;
-    const onSize = (size: number) => {
-      said = size;
-    };
-    const { signal } = this.#closing;
-    const proof = origin
-      .read({ blobId, sizeBytes }, 0, 1, { signal, priority: 'demand', onSize })
-      .then(() => this.#hearSize(said))
+    const options = { signal: this.#closing.signal, priority: 'demand' } as const;
+    const proof = readHearingSize(origin, this, FIRST_BYTE, options)
+      .then(({ said }) => this.#hearSize(said))
       .then(() => this.#learn(repository))
       .finally(() => this.#proofs.delete(origin));
     // Whoever waits for it hears of a failure, if anybody still does.
