@@ -37,12 +37,7 @@ import { RecentMisses } from './metrics/recent-misses.ts';
 import { watchDaemon } from './metrics/watch-daemon.ts';
 import { CacheLender } from './peers/cache-lender.ts';
 import { type HostPeer, type HostPeerInput, openHostPeer } from './peers/open-host-peer.ts';
-import {
-  accessOptionsOf,
-  anonymousOptionsOf,
-  type RegistryAccess,
-  registryLimitOf,
-} from './registry-access.ts';
+import { accessOptionsOf, type RegistryAccess, registryLimitOf } from './registry-access.ts';
 
 export type ComposeInput = {
   readonly paths: DaemonPaths;
@@ -132,11 +127,8 @@ async function composeAccess(
   if (config.peer === undefined) {
     return { access: new ImageAccess({ ...common, wrapSource: shape }), peer: undefined, limit };
   }
-  const own = new ImageAccess(common);
-  const { caFile } = common;
-  const anonymous = new ImageAccess(anonymousOptionsOf(common));
   const peer = await openPeerOrGoOn({
-    ...{ config: config.peer, root: paths.root, access: own, anonymous, shape, caFile, log },
+    ...{ config: config.peer, root: paths.root, registries: common, shape, log },
     cacheBytes: () => caches.bytes,
     isCached: (blobId) => caches.hasAllOf(blobId),
     lender: new CacheLender(caches),
@@ -172,8 +164,6 @@ async function openPeerOrGoOn(input: HostPeerInput): Promise<HostPeer | undefine
   try {
     return await openHostPeer(input);
   } catch (error) {
-    await input.access.close();
-    await input.anonymous.close();
     input.log.error(
       errorFields(error),
       'this host shares nothing: its images are fetched from registries alone',

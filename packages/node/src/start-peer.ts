@@ -4,7 +4,6 @@
  */
 import { formatHostPort, type HostPort } from '@shoal/oci/host-port';
 import type { PeerStatus } from '@shoal/p2p-peer';
-import { ImageAccess } from '@shoal/snapshotter';
 import { readConfigWith } from './config/config.ts';
 import { daemonPaths } from './config/paths.ts';
 import { NothingToShareError } from './errors.ts';
@@ -14,12 +13,7 @@ import { MetricsServer } from './metrics/metrics-server.ts';
 import { PartMetrics } from './metrics/part-metrics.ts';
 import { PeerMetrics } from './metrics/peer-metrics.ts';
 import { type HostPeer, openHostPeer } from './peers/open-host-peer.ts';
-import {
-  accessOptionsOf,
-  anonymousOptionsOf,
-  openRegistryAccess,
-  registryLimitOf,
-} from './registry-access.ts';
+import { accessOptionsOf, openRegistryAccess, registryLimitOf } from './registry-access.ts';
 
 export type StartPeerOptions = {
   readonly root?: string | undefined;
@@ -67,21 +61,15 @@ export async function startPeer(options: StartPeerOptions): Promise<RunningPeer>
   await using opened = new AsyncDisposableStack();
   // There are no pods whose secrets could come here.
   const alone = { ...config, imageServiceAddress: undefined };
-  const common = accessOptionsOf(config, await openRegistryAccess(alone, paths, log));
+  const registries = accessOptionsOf(config, await openRegistryAccess(alone, paths, log));
   const limit = registryLimitOf(config);
   const metrics = new PartMetrics((set) => new PeerMetrics(set));
-  const access = new ImageAccess(common);
-  const anonymous = new ImageAccess(anonymousOptionsOf(common));
   const peer = await openHostPeer({
-    ...{ config: config.peer, root: paths.root, access, anonymous, log, caFile: config.caFile },
+    ...{ config: config.peer, root: paths.root, registries, log },
     shape: (source) => limit?.over(source) ?? source,
     onBlock: metrics.part.blockArrived,
     cacheBytes: () => 0,
     isCached: () => false,
-  }).catch(async (error: unknown) => {
-    await access.close();
-    await anonymous.close();
-    throw error;
   });
   opened.defer(() => peer.close());
   metrics.watch((part) => part.ask(peer.status()));

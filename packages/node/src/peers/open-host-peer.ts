@@ -7,13 +7,21 @@ import type { BlobSource } from '@shoal/blob-store';
 import { CodecPool } from '@shoal/blob-store';
 import { VERSION } from '@shoal/errors/version';
 import { parseHostPort } from '@shoal/oci/host-port';
-import type { Lender, Peer, PlainOptions, TimedBlock } from '@shoal/p2p-peer';
-import { errorFields, type ImageAccess } from '@shoal/snapshotter';
+import type {
+  Lender,
+  Peer,
+  PeerComponents,
+  PeerOptions,
+  PlainOptions,
+  TimedBlock,
+} from '@shoal/p2p-peer';
+import { errorFields, ImageAccess, type ImageAccessOptions } from '@shoal/snapshotter';
 import type { PeerConfig } from '../config/peer-config.ts';
 import { PEER_CODEC_IDLE_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
+import { anonymousOptionsOf } from '../registry-access.ts';
 import { AnonymousOrigin } from './anonymous-origin.ts';
-import { hostPlace } from './host-place.ts';
+import { type HostPlace, hostPlace } from './host-place.ts';
 import { OriginSources } from './origin-sources.ts';
 import { SharedBlobs } from './shared-blobs.ts';
 import { warmImage } from './warm-image.ts';
@@ -22,10 +30,8 @@ export type HostPeerInput = {
   readonly config: PeerConfig;
   /** Of the daemon's state. */
   readonly root: string;
-  /** Reaches registries as the daemon itself; closed with the peer. */
-  readonly access: ImageAccess;
-  /** Reaches them as anybody does; closed with the peer. */
-  readonly anonymous: ImageAccess;
+  /** How the daemon itself reaches registries. */
+  readonly registries: ImageAccessOptions;
   /** How long reads of absent bytes waited lately. */
   readonly missMs?: () => { readonly p50: number; readonly p99: number } | undefined;
   /** A block has come from another host. */
@@ -38,8 +44,6 @@ export type HostPeerInput = {
   readonly lender?: Lender;
   /** Shapes what is fetched from registries. */
   readonly shape: (source: BlobSource) => BlobSource;
-  /** Of authorities that web servers may have, beside the system's. */
-  readonly caFile: string | undefined;
   readonly log: Log;
 };
 
@@ -51,76 +55,82 @@ export type HostPeer = Pick<Peer, 'source' | 'learn' | 'status' | 'port' | 'drai
 
 /** Listens when it resolves. */
 export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
-  const { config, root, access, anonymous, shape, caFile, log } = input;
+  const { config, shape, log, registries } = input;
   const [{ openPeer }, place] = await Promise.all([
     import('@shoal/p2p-peer'),
     hostPlace(config, log),
   ]);
-  const listen = parseHostPort(config.listen);
-  const advertise = parseHostPort(config.advertise ?? config.listen);
-  // A thread of its own: a blob of gigabytes that is hashed keeps no reader waiting.
-  const pool = new CodecPool({ threads: 1, idleMs: PEER_CODEC_IDLE_MS });
-  const origins = new OriginSources({ access, shape, rules: config.origins, caFile });
+  const { caFile } = registries;
+  await using opened = new AsyncDisposableStack();
+  const anonymous = adopt(opened, new ImageAccess(anonymousOptionsOf(registries)));
+  const access = adopt(opened, new ImageAccess(registries));
   const wireLog = await openWireLog(config, log);
-  const close = async () => {
-    await origins.close();
-    await pool.close();
-    await wireLog?.close();
+  if (wireLog !== undefined) adopt(opened, wireLog);
+  // A thread of its own: a blob of gigabytes that is hashed keeps no reader waiting.
+  const pool = adopt(opened, new CodecPool({ threads: 1, idleMs: PEER_CODEC_IDLE_MS }));
+  const origins = adopt(
+    opened,
+    new OriginSources({ access, shape, rules: config.origins, caFile }),
+  );
+  const peer: Peer = await openPeer(peerOptions(input, place), {
+    ...componentsOf(input),
+    ...{ pool, wireLog, publicOrigin: new AnonymousOrigin(anonymous) },
+    originOf: (repository, isRead) => origins.of(repository, isRead),
+    warm: (order, call) => warmImage(order, call, { access, peer, shape }),
+  });
+  adopt(opened, peer);
+  const blobs = adopt(opened, new SharedBlobs({ access, shape, peer, caFile }));
+  const owned = opened.move();
+  return {
+    port: peer.port,
+    blobs,
+    source: (origin, repository, reader) => peer.source(origin, repository, reader),
+    learn: (image) => peer.learn(image),
+    status: () => peer.status(),
+    drain: (timeoutMs) => peer.drain(timeoutMs),
+    close: () => owned.disposeAsync(),
   };
-  try {
-    const peer: Peer = await openPeer(
-      {
-        identityDirectory: config.identityDirectory,
-        ...{ listenHost: listen.host, port: listen.port, advertise },
-        ...place,
-        ...{ trackers: config.trackers, seeds: config.seeds },
-        ...{ discovery: config.discovery, tokenKeysFile: config.tokenKeysFile },
-        directory: config.directory ?? join(root, 'peer'),
-        bytesMax: config.bytesMax,
-        uploadBytesPerSecond: config.uploadBytesPerSecond,
-        downloadBytesPerSecond: config.downloadBytesPerSecond,
-        version: VERSION,
-        plain: plainOptions(config),
-      },
-      {
-        originOf: (repository, isRead) => origins.of(repository, isRead),
-        pool,
-        warm: (order, call) => warmImage(order, call, { access, peer, shape }),
-        otherBytes: input.cacheBytes,
-        isCompleteElsewhere: input.isCached,
-        ...(input.lender === undefined ? {} : { lender: input.lender }),
-        publicOrigin: new AnonymousOrigin(anonymous),
-        ...(input.missMs === undefined ? {} : { missMs: input.missMs }),
-        onBlock: input.onBlock,
-        wireLog,
-        onStoreEvent: ({ kind, message, error }) => {
-          const level = kind === 'evicted' || kind === 'disk-writable' ? 'info' : 'warn';
-          log[level]({ event: `peer-store-${kind}`, ...fieldsOf(error) }, message);
-        },
-        onProblem: (error) =>
-          log.debug({ event: 'peer-problem', ...fieldsOf(error) }, String(error)),
-      },
-    );
-    const blobs = new SharedBlobs({ access, shape, peer, caFile });
-    return {
-      port: peer.port,
-      blobs,
-      source: (origin, repository, reader) => peer.source(origin, repository, reader),
-      learn: (image) => peer.learn(image),
-      status: () => peer.status(),
-      drain: (timeoutMs) => peer.drain(timeoutMs),
-      close: async () => {
-        await blobs.close();
-        await peer.close();
-        await close();
-        await access.close();
-        await anonymous.close();
-      },
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+}
+
+function adopt<Part extends { close(): Promise<void> }>(
+  opened: AsyncDisposableStack,
+  part: Part,
+): Part {
+  return opened.adopt(part, () => part.close());
+}
+
+function peerOptions({ config, root }: HostPeerInput, place: HostPlace): PeerOptions {
+  const listen = parseHostPort(config.listen);
+  return {
+    identityDirectory: config.identityDirectory,
+    ...{ listenHost: listen.host, port: listen.port },
+    advertise: parseHostPort(config.advertise ?? config.listen),
+    ...place,
+    ...{ trackers: config.trackers, seeds: config.seeds },
+    ...{ discovery: config.discovery, tokenKeysFile: config.tokenKeysFile },
+    directory: config.directory ?? join(root, 'peer'),
+    bytesMax: config.bytesMax,
+    uploadBytesPerSecond: config.uploadBytesPerSecond,
+    downloadBytesPerSecond: config.downloadBytesPerSecond,
+    version: VERSION,
+    plain: plainOptions(config),
+  };
+}
+
+/** What the rest of the daemon gives. */
+function componentsOf({ cacheBytes, isCached, lender, missMs, onBlock, log }: HostPeerInput) {
+  return {
+    otherBytes: cacheBytes,
+    isCompleteElsewhere: isCached,
+    ...(lender === undefined ? {} : { lender }),
+    ...(missMs === undefined ? {} : { missMs }),
+    onBlock,
+    onStoreEvent: ({ kind, message, error }) => {
+      const level = kind === 'evicted' || kind === 'disk-writable' ? 'info' : 'warn';
+      log[level]({ event: `peer-store-${kind}`, ...fieldsOf(error) }, message);
+    },
+    onProblem: (error) => log.debug({ event: 'peer-problem', ...fieldsOf(error) }, String(error)),
+  } satisfies Partial<PeerComponents>;
 }
 
 async function openWireLog({ wireLogFile }: PeerConfig, log: Log) {
