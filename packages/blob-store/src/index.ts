@@ -7,7 +7,7 @@ export * from './cache/cached-blob.ts';
 export * from './cache/chunk-cache.ts';
 export * from './cache/describe-blob.ts';
 export type { VerbatimListener } from './cache/verbatim-bytes.ts';
-export type { StoredBlobKey, StoredRange } from './cache/verbatim-chunks.ts';
+export type { StoredRange } from './cache/verbatim-chunks.ts';
 export type { BlobVerification } from './cache/verify-entry.ts';
 export type {
   CompressResult,

@@ -1,20 +1,20 @@
 /** Stored bytes that lie in device files just as they are: told, read from there, and no longer than they are there. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import t from 'tap';
-import type { StoredBlobKey, StoredRange, VerbatimListener } from '../src/index.ts';
+import type { SizedBlob, StoredRange, VerbatimListener } from '../src/index.ts';
 import { openCache, openSample, withOtherDigest } from './support/cache-fixture.ts';
 import { type SampleBlob, sampleBlob } from './support/sample-blob.ts';
 
 const SIZES = [100_000, 5000, 4096, 70_001];
 
-type Told = readonly [StoredBlobKey, readonly StoredRange[] | undefined];
+type Told = readonly [SizedBlob, readonly StoredRange[] | undefined];
 
 function listening(): { readonly told: Told[]; readonly onVerbatim: VerbatimListener } {
   const told: Told[] = [];
   return { told, onVerbatim: (blob, more) => told.push([blob, more]) };
 }
 
-function keyOf({ blobId, stored }: SampleBlob): StoredBlobKey {
+function keyOf({ blobId, stored }: SampleBlob): SizedBlob {
   return { blobId, sizeBytes: stored.length };
 }
 

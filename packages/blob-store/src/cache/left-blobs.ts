@@ -5,10 +5,11 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { VERBATIM_RUNS_LEFT_MAX } from '../limits.ts';
-import type { StoredBlobKey, StoredRange, VerbatimRun } from './verbatim-chunks.ts';
+import type { SizedBlob } from '../source/blob-source.ts';
+import type { StoredRange, VerbatimRun } from './verbatim-chunks.ts';
 
 export type LeftBlob = {
-  readonly blob: StoredBlobKey;
+  readonly blob: SizedBlob;
   /** The device file. */
   readonly path: string;
   /** Ascending by where they are stored. */
@@ -44,12 +45,12 @@ export class LeftBlobs {
     return [left];
   }
 
-  rangesOf(blob: StoredBlobKey): StoredRange[] {
+  rangesOf(blob: SizedBlob): StoredRange[] {
     return this.#of(blob).flatMap(([, { runs }]) => runs.map(({ start, end }) => ({ start, end })));
   }
 
   /** As much of the range as lies together from its first byte on; undefined when nobody has that. */
-  async readPart(blob: StoredBlobKey, range: StoredRange): Promise<Buffer | undefined> {
+  async readPart(blob: SizedBlob, range: StoredRange): Promise<Buffer | undefined> {
     for (const [key, left] of this.#of(blob)) {
       const run = runAt(left.runs, range.start);
       if (run === undefined) continue;
@@ -62,7 +63,7 @@ export class LeftBlobs {
     return undefined;
   }
 
-  #of({ blobId, sizeBytes }: StoredBlobKey): [string, LeftBlob][] {
+  #of({ blobId, sizeBytes }: SizedBlob): [string, LeftBlob][] {
     return [...this.#blobs].filter(
       ([, { blob }]) => blob.blobId === blobId && blob.sizeBytes === sizeBytes,
     );

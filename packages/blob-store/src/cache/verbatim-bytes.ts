@@ -3,16 +3,15 @@
  * stored bytes, and needs no copy of these. Only what is durable counts: after a crash it is here. What a
  * cache has from before it was opened is known once somebody opens the blob.
  */
+
+import type { SizedBlob } from '../source/blob-source.ts';
 import type { BlobEntry } from './blob-entry.ts';
 import type { OpenEntry } from './cache-upkeep.ts';
 import { type LeftBlob, LeftBlobs } from './left-blobs.ts';
-import type { StoredBlobKey, StoredRange } from './verbatim-chunks.ts';
+import type { StoredRange } from './verbatim-chunks.ts';
 
 /** `more`: these, too, from now on; undefined: some are not there any more. */
-export type VerbatimListener = (
-  blob: StoredBlobKey,
-  more: readonly StoredRange[] | undefined,
-) => void;
+export type VerbatimListener = (blob: SizedBlob, more: readonly StoredRange[] | undefined) => void;
 
 export class VerbatimBytes {
   readonly #entries: ReadonlyMap<string, OpenEntry>;
@@ -25,7 +24,7 @@ export class VerbatimBytes {
   }
 
   /** What is here of a stored blob; neighbours are one range. */
-  rangesOf(blob: StoredBlobKey): StoredRange[] {
+  rangesOf(blob: SizedBlob): StoredRange[] {
     const open = this.#entriesOf(blob).flatMap((entry) =>
       entry.components.verbatim.rangesOf((chunk) => isHere(entry, chunk)),
     );
@@ -33,7 +32,7 @@ export class VerbatimBytes {
   }
 
   /** Undefined when not all of it is here. Never rejects. */
-  async read(blob: StoredBlobKey, { start, end }: StoredRange): Promise<Buffer | undefined> {
+  async read(blob: SizedBlob, { start, end }: StoredRange): Promise<Buffer | undefined> {
     // The reader's alone, who may move it to a thread.
     const bytes = Buffer.allocUnsafeSlow(end - start);
     for (let at = start; at < end; ) {
@@ -84,7 +83,7 @@ export class VerbatimBytes {
     return this.#entries.get(entry.components.fileKey)?.entry === entry;
   }
 
-  async #readPart(blob: StoredBlobKey, range: StoredRange): Promise<Buffer | undefined> {
+  async #readPart(blob: SizedBlob, range: StoredRange): Promise<Buffer | undefined> {
     for (const entry of this.#entriesOf(blob)) {
       const place = entry.components.verbatim.placeOf(range);
       if (place === undefined || !isHere(entry, place.chunk)) continue;
@@ -96,7 +95,7 @@ export class VerbatimBytes {
     return await this.#left.readPart(blob, range);
   }
 
-  #entriesOf({ blobId, sizeBytes }: StoredBlobKey): BlobEntry[] {
+  #entriesOf({ blobId, sizeBytes }: SizedBlob): BlobEntry[] {
     const open = Array.from(this.#entries.values(), ({ entry }) => entry);
     return open.filter(
       ({ description }) => description.blobId === blobId && description.storedBytes === sizeBytes,
@@ -108,6 +107,6 @@ function isHere({ presence, components }: BlobEntry, chunk: number): boolean {
   return components.files.isDurable(chunk) && presence.isPresent(chunk);
 }
 
-function keyOf({ description: { blobId, storedBytes } }: BlobEntry): StoredBlobKey {
+function keyOf({ description: { blobId, storedBytes } }: BlobEntry): SizedBlob {
   return { blobId, sizeBytes: storedBytes };
 }

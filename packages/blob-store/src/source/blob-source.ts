@@ -23,6 +23,9 @@ export type BlobKey = {
   readonly sizeBytes?: number;
 };
 
+/** A blob as it is stored; one of another size is another blob, since an image may name any. */
+export type SizedBlob = Required<BlobKey>;
+
 /** What a reader found stored bytes to be, once it had decoded them and compared their digests. */
 export type Verdict = 'right' | 'wrong';
 

@@ -2,9 +2,11 @@
  * What anybody gets of registries: asked without credentials, of the registry itself and no mirror. It
  * says which blobs standard clients may have from this host.
  */
+
+import type { SizedBlob } from '@shoal/blob-store';
 import { errorCode } from '@shoal/errors';
 import { type Descriptor, digestOfBlobId, MediaType } from '@shoal/oci';
-import type { BlobPlace, ByteRange, ImageBlob, PublicOrigin } from '@shoal/p2p-peer';
+import type { BlobPlace, ByteRange, PublicOrigin } from '@shoal/p2p-peer';
 import { listTorrents, type PublishedTorrent, readTorrent } from '@shoal/p2p-peer/torrent';
 import type { ImageAccess } from '@shoal/snapshotter';
 
@@ -25,7 +27,7 @@ export class AnonymousOrigin implements PublicOrigin {
 
   async read(
     repository: string,
-    blob: ImageBlob,
+    blob: SizedBlob,
     ranges: readonly ByteRange[],
     signal: AbortSignal,
   ): Promise<readonly Buffer[] | undefined> {
@@ -44,7 +46,7 @@ export class AnonymousOrigin implements PublicOrigin {
 
   async torrent(
     { repository, manifestDigest: digest }: BlobPlace,
-    blob: ImageBlob,
+    blob: SizedBlob,
     signal: AbortSignal,
   ): Promise<PublishedTorrent | undefined> {
     if (digest === undefined) return undefined;
@@ -60,6 +62,6 @@ export class AnonymousOrigin implements PublicOrigin {
   }
 }
 
-function descriptorOf({ blobId, sizeBytes }: ImageBlob): Descriptor {
+function descriptorOf({ blobId, sizeBytes }: SizedBlob): Descriptor {
   return { mediaType: MediaType.nydusBlob, digest: digestOfBlobId(blobId), size: sizeBytes };
 }

@@ -4,6 +4,7 @@
  * again, and counts for a bounded time: what was not affirmed lately is not offered any more. No reader
  * waits for any of it.
  */
+import type { SizedBlob } from '@shoal/blob-store';
 import { RunningTasks } from '@shoal/concurrency';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import {
@@ -16,19 +17,14 @@ import {
 } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { RangeSet } from '../ranges/range-set.ts';
-import {
-  type BlobPlace,
-  type ImageBlob,
-  keyOfBlob,
-  type SharedImages,
-} from '../store/shared-images.ts';
+import { type BlobPlace, keyOfBlob, type SharedImages } from '../store/shared-images.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import { BlobProof } from './blob-proof.ts';
 import { type PublicOrigin, proveWindows } from './public-origin.ts';
 import { type PublicTorrent, PublicTorrents, type PublicTorrentsInput } from './public-torrents.ts';
 
 /** A blob that standard clients may have. */
-export type OfferedBlob = ImageBlob &
+export type OfferedBlob = SizedBlob &
   PublicTorrent & {
     /** Where anybody reads it. */
     readonly repository: string;
@@ -41,7 +37,7 @@ export type PublicBlobsInput = Omit<PublicTorrentsInput, 'origin'> & {
   readonly images: SharedImages;
   readonly origin: PublicOrigin;
   /** Undefined when nothing of it is held here. */
-  readonly openStored: (blob: ImageBlob) => Promise<StoredBlob | undefined>;
+  readonly openStored: (blob: SizedBlob) => Promise<StoredBlob | undefined>;
   /** These may be given from now on. */
   readonly onProven: (offer: OfferedBlob, ranges: readonly ByteRange[]) => void;
   /** It may not be given any more. */
@@ -122,7 +118,7 @@ export class PublicBlobs implements AsyncDisposable {
     await this.close();
   }
 
-  #add(blob: ImageBlob): Examined {
+  #add(blob: SizedBlob): Examined {
     const { origin, nowMs } = this.#input;
     const { signal } = this.#stop;
     const proof = new BlobProof({
@@ -136,7 +132,7 @@ export class PublicBlobs implements AsyncDisposable {
   }
 
   /** Never rejects. */
-  async #examineOne(blob: ImageBlob, examined: Examined): Promise<void> {
+  async #examineOne(blob: SizedBlob, examined: Examined): Promise<void> {
     const { nowMs, onProblem } = this.#input;
     const beganMs = nowMs();
     try {
@@ -151,7 +147,7 @@ export class PublicBlobs implements AsyncDisposable {
   }
 
   /** In how long it is to be looked at again. */
-  async #examineHeld(blob: ImageBlob, examined: Examined): Promise<number> {
+  async #examineHeld(blob: SizedBlob, examined: Examined): Promise<number> {
     const { images, openStored, nowMs } = this.#input;
     const { proof } = examined;
     const stored = examined.offer?.stored ?? (await openStored(blob));

@@ -4,6 +4,7 @@
  * its registry may answer anything: only who has the bytes already can answer that.
  */
 import { randomInt } from 'node:crypto';
+import type { SizedBlob } from '@shoal/blob-store';
 import {
   PUBLIC_WINDOW_BYTES,
   PUBLIC_WINDOW_EVERY_BYTES,
@@ -11,7 +12,7 @@ import {
   PUBLIC_WINDOWS_MIN,
 } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
-import type { BlobPlace, ImageBlob } from '../store/shared-images.ts';
+import type { BlobPlace } from '../store/shared-images.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { PublishedTorrent } from '../torrent/published-torrent.ts';
 
@@ -23,14 +24,14 @@ export type PublicOrigin = {
    */
   read(
     repository: string,
-    blob: ImageBlob,
+    blob: SizedBlob,
     ranges: readonly ByteRange[],
     signal: AbortSignal,
   ): Promise<readonly Buffer[] | undefined>;
   /** Published with the image. Rejects as the registry does. */
   torrent(
     place: BlobPlace,
-    blob: ImageBlob,
+    blob: SizedBlob,
     signal: AbortSignal,
   ): Promise<PublishedTorrent | undefined>;
 };

@@ -1,14 +1,14 @@
 /** The bytes of one blob, from where each of them lies: its file, or the file of somebody who lends them. */
 import { setImmediate as turn } from 'node:timers/promises';
+import type { SizedBlob } from '@shoal/blob-store';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { BlobFile } from './blob-file.ts';
 import { diskBytesOf } from './blob-files.ts';
 import type { BlobState } from './blob-state.ts';
-import type { LentBlob } from './lender.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export type BlobBytesInit = {
-  readonly blob: LentBlob;
+  readonly blob: SizedBlob;
   readonly parts: StoreParts;
   readonly state: BlobState;
   readonly file: BlobFile;

@@ -4,7 +4,8 @@
  * name is for those who may read that repository; and by size, since an image may name any digest
  * with any size, which takes nothing from those that are right.
  */
-import type { BlobId, Digest } from '@shoal/oci';
+import type { SizedBlob } from '@shoal/blob-store';
+import type { Digest } from '@shoal/oci';
 import { LRUCache } from 'lru-cache';
 import { IMAGE_BLOBS_MAX, IMAGES_OF_BLOB_MAX } from '../limits.ts';
 
@@ -15,15 +16,13 @@ export type SharedImage = {
   readonly repository: string;
   /** Undefined where nobody has said. */
   readonly manifestDigest: Digest | undefined;
-  readonly blobs: readonly ImageBlob[];
+  readonly blobs: readonly SizedBlob[];
 };
-
-export type ImageBlob = { readonly blobId: BlobId; readonly sizeBytes: number };
 
 /** An image that a blob is in. */
 export type BlobPlace = Pick<SharedImage, 'name' | 'repository' | 'manifestDigest'>;
 
-type Known = { readonly blob: ImageBlob; readonly places: LRUCache<string, BlobPlace> };
+type Known = { readonly blob: SizedBlob; readonly places: LRUCache<string, BlobPlace> };
 
 export class SharedImages {
   readonly #blobs = new LRUCache<string, Known>({ max: IMAGE_BLOBS_MAX });
@@ -38,20 +37,20 @@ export class SharedImages {
   }
 
   /** The image of that repository that was read last; undefined where none is known. */
-  nameOf(blob: ImageBlob, repository: string): string | undefined {
+  nameOf(blob: SizedBlob, repository: string): string | undefined {
     return this.#blobs.get(keyOfBlob(blob))?.places.get(repository)?.name;
   }
 
-  blobs(): readonly ImageBlob[] {
+  blobs(): readonly SizedBlob[] {
     return Array.from(this.#blobs.values(), ({ blob }) => blob);
   }
 
   /** The one that was read last first. */
-  placesOf(blob: ImageBlob): readonly BlobPlace[] {
+  placesOf(blob: SizedBlob): readonly BlobPlace[] {
     return [...(this.#blobs.peek(keyOfBlob(blob))?.places.values() ?? [])];
   }
 
-  #add({ blobId, sizeBytes }: ImageBlob): Known {
+  #add({ blobId, sizeBytes }: SizedBlob): Known {
     const blob = { blobId, sizeBytes };
     const known = { blob, places: new LRUCache<string, BlobPlace>({ max: IMAGES_OF_BLOB_MAX }) };
     this.#blobs.set(keyOfBlob(blob), known);
@@ -60,6 +59,6 @@ export class SharedImages {
 }
 
 /** Blobs of one digest and different sizes are different blobs, one of which is real. */
-export function keyOfBlob({ blobId, sizeBytes }: ImageBlob): string {
+export function keyOfBlob({ blobId, sizeBytes }: SizedBlob): string {
   return `${blobId} ${sizeBytes}`;
 }

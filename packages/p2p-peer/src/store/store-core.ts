@@ -3,6 +3,7 @@
  * parts tell it what happens; it tells the journal and the space.
  */
 import { setImmediate as turn } from 'node:timers/promises';
+import type { SizedBlob } from '@shoal/blob-store';
 import { DiskState, isDiskFull } from '@shoal/blob-store/disk-state';
 import type { BlobId } from '@shoal/oci';
 import { StoredBlobSizeError, StoreRecordError } from '../errors.ts';
@@ -13,7 +14,7 @@ import type { BlobFiles, StoreIo } from './blob-files.ts';
 import { Deposit } from './deposit.ts';
 import { HoleMaker } from './hole-maker.ts';
 import type { KnownBlob } from './known-blobs.ts';
-import type { Lender, LentBlob } from './lender.ts';
+import type { Lender } from './lender.ts';
 import type { OpenFiles } from './open-files.ts';
 import { segmentCount, segmentRange } from './segments.ts';
 import type { StoreEventSink } from './store-event.ts';
@@ -151,7 +152,7 @@ export class StoreCore {
     return open;
   }
 
-  #lentChanged(blob: LentBlob, more: readonly ByteRange[] | undefined): void {
+  #lentChanged(blob: SizedBlob, more: readonly ByteRange[] | undefined): void {
     const entry = this.entries.get(blob.blobId)?.entry;
     if (entry?.sizeBytes !== blob.sizeBytes) return;
     if (more === undefined) entry.lendOnly(this.#init.lender.rangesOf(blob));

@@ -2,11 +2,10 @@
  * Whether a blob has the size that somebody names: manifests, images and hosts may name any. What counts
  * is what the place says that the blob is from.
  */
-import type { BlobReadOptions, BlobSource } from '@shoal/blob-store';
+import type { BlobReadOptions, BlobSource, SizedBlob } from '@shoal/blob-store';
 import { LRUCache } from 'lru-cache';
 import { HOME_FAILING_MS, SIZE_QUESTIONS_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
-import type { ImageBlob } from '../store/shared-images.ts';
 
 /** As little of a blob as proves that it is there, and has its size said. */
 export const FIRST_BYTE: ByteRange = { start: 0, end: 1 };
@@ -14,7 +13,7 @@ export const FIRST_BYTE: ByteRange = { start: 0, end: 1 };
 /** False also where it does not say any size. Rejects as the origin's read does. */
 export async function hasSize(
   origin: BlobSource,
-  blob: ImageBlob,
+  blob: SizedBlob,
   signal?: AbortSignal,
 ): Promise<boolean> {
   return (await sizeSaid(origin, blob, signal)) === blob.sizeBytes;
@@ -35,7 +34,7 @@ export class SizeQuestions {
   }
 
   /** `origin` is the repository's. Never rejects. */
-  async ask(origin: BlobSource, repository: string, blob: ImageBlob): Promise<boolean> {
+  async ask(origin: BlobSource, repository: string, blob: SizedBlob): Promise<boolean> {
     const key = `${repository} ${blob.blobId}`;
     const known = this.#answers.get(key);
     const isFresh = known !== undefined && known.untilMs > this.#nowMs();
@@ -43,7 +42,7 @@ export class SizeQuestions {
     return (await said) === blob.sizeBytes;
   }
 
-  #begin(key: string, origin: BlobSource, blob: ImageBlob): Answer {
+  #begin(key: string, origin: BlobSource, blob: SizedBlob): Answer {
     const said = sizeSaid(origin, blob).catch(() => undefined);
     const answer = { said, untilMs: Number.POSITIVE_INFINITY };
     this.#answers.set(key, answer);
@@ -56,7 +55,7 @@ export class SizeQuestions {
 
 async function sizeSaid(
   origin: BlobSource,
-  blob: ImageBlob,
+  blob: SizedBlob,
   signal?: AbortSignal,
 ): Promise<number | undefined> {
   const options = signal === undefined ? {} : { signal };
@@ -66,7 +65,7 @@ async function sizeSaid(
 /** `said`: undefined where the origin says none. */
 export async function readHearingSize(
   origin: BlobSource,
-  { blobId, sizeBytes }: ImageBlob,
+  { blobId, sizeBytes }: SizedBlob,
   range: ByteRange,
   options: BlobReadOptions,
 ): Promise<{ readonly bytes: Buffer; readonly said: number | undefined }> {

@@ -1,9 +1,9 @@
 /** The swarms of a host, by blob: opened at their first use, closed when nobody has used them for long. */
+import type { SizedBlob } from '@shoal/blob-store';
 import { KeyedLock } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
 import { PeerClosedError, StoredBlobSizeError } from '../errors.ts';
 import { SWARM_CHECK_MS, SWARM_IDLE_MS, SWARMS_MAX } from '../limits.ts';
-import type { ImageBlob } from '../store/shared-images.ts';
 import type { Swarm } from './swarm.ts';
 
 export type SwarmTableInput = {
@@ -18,7 +18,7 @@ export type SwarmTableInput = {
   readonly swarmsMax?: number;
 };
 
-export type WantedSwarm = ImageBlob & {
+export type WantedSwarm = SizedBlob & {
   /**
    * Whether the blob is of that size where it is from: asked when another one is known, which gives way
    * unless its own place has said so. @default it is not known

@@ -1,9 +1,10 @@
 /** Somebody who has bytes of samples in files of his own, as the mount cache of a host has. */
 import { setImmediate as turn } from 'node:timers/promises';
+import type { SizedBlob } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import type { ByteRange } from '../../src/index.ts';
 import { RangeSet } from '../../src/ranges/range-set.ts';
-import type { Lender, LentBlob, LentListener } from '../../src/store/lender.ts';
+import type { Lender, LentListener } from '../../src/store/lender.ts';
 import type { SampleBytes } from './sample-bytes.ts';
 
 export class SampleLender implements Lender {
@@ -29,12 +30,12 @@ export class SampleLender implements Lender {
     for (const tell of this.#listeners) tell({ blobId, sizeBytes: bytes.length }, undefined);
   }
 
-  rangesOf({ blobId, sizeBytes }: LentBlob): readonly ByteRange[] {
+  rangesOf({ blobId, sizeBytes }: SizedBlob): readonly ByteRange[] {
     const isSame = this.#samples.get(blobId)?.bytes.length === sizeBytes;
     return isSame ? [...this.#rangesOf(blobId)] : [];
   }
 
-  async read({ blobId }: LentBlob, range: ByteRange): Promise<Buffer | undefined> {
+  async read({ blobId }: SizedBlob, range: ByteRange): Promise<Buffer | undefined> {
     await turn();
     this.reads++;
     if (!this.#rangesOf(blobId).covers(range)) return undefined;
