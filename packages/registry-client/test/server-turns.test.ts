@@ -2,7 +2,7 @@
 import { parseReference } from '@shoal/oci';
 import { type ImageStore, openSource, openTarget } from '@shoal/registry-client';
 import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
-import { FaultProxy, isBlobRead, noiseBytes } from '@shoal/test-kit';
+import { FaultProxy, limitBlobReads, noiseBytes } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { AllTurns } from '../src/http/all-turns.ts';
 import { type Leave, ServerTurns } from '../src/http/server-turns.ts';
@@ -206,22 +206,7 @@ async function limitedRegistry(t: Test) {
   const { manifest } = await writeImage(target, [content]);
   const [layer] = manifest.layers;
   if (layer === undefined) throw new Error('no layer');
-  const asked = { reads: 0, refused: 0, inSecond: 0, untilMs: 0 };
-  const isTooMany = () => {
-    asked.reads++;
-    if (performance.now() >= asked.untilMs) {
-      asked.untilMs = performance.now() + 1_000;
-      asked.inSecond = 0;
-    }
-    asked.inSecond++;
-    if (asked.inSecond <= PER_SECOND) return false;
-    asked.refused++;
-    return true;
-  };
-  wire.inject({
-    fault: { kind: 'status', status: 429, headers: { 'retry-after': '1' } },
-    matches: (request) => isBlobRead(request) && isTooMany(),
-  });
+  const asked = limitBlobReads(wire, PER_SECOND);
   const reference = parseReference(`${wire.host}/a/b:v1`);
   return { asked, layer, reference };
 }

@@ -1,5 +1,5 @@
 /** A registry that limits requests: its clients wait for it together, and get what it says when it is too long. */
-import { type FaultProxy, isBlobRead, noiseBytes } from '@shoal/test-kit';
+import { isBlobRead, limitBlobReads, noiseBytes } from '@shoal/test-kit';
 import t from 'tap';
 import { openScene } from './support/proxy-scene.ts';
 import { pushImage } from './support/pushed-image.ts';
@@ -8,32 +8,11 @@ const CLIENTS = 30;
 const PER_SECOND = 15;
 const PART = 10_000;
 
-/** Above so many blobs a second it asks for a second of silence. */
-function limit(wire: FaultProxy) {
-  const asked = { reads: 0, refused: 0, inSecond: 0, untilMs: 0 };
-  const isTooMany = () => {
-    asked.reads++;
-    if (performance.now() >= asked.untilMs) {
-      asked.untilMs = performance.now() + 1_000;
-      asked.inSecond = 0;
-    }
-    asked.inSecond++;
-    if (asked.inSecond <= PER_SECOND) return false;
-    asked.refused++;
-    return true;
-  };
-  wire.inject({
-    fault: { kind: 'status', status: 429, headers: { 'retry-after': '1' } },
-    matches: (request) => isBlobRead(request) && isTooMany(),
-  });
-  return asked;
-}
-
 t.test('clients of a mirror wait for a registry together', async (t) => {
   const { ask, wire, registry } = await openScene(t);
   const content = noiseBytes(CLIENTS * PART, 1);
   const { layer } = await pushImage(`${registry.host}/a/b:v1`, content);
-  const asked = limit(wire);
+  const asked = limitBlobReads(wire, PER_SECOND);
   const answers = Array.from({ length: CLIENTS }, async (_, index) => {
     const start = index * PART;
     const range = `bytes=${start}-${start + PART - 1}`;

@@ -3,6 +3,7 @@ export { compareListings, compareTrees } from './compare-trees.ts';
 export { DnsServer, type SrvRecord } from './dns-server.ts';
 export { FaultProxy } from './fault-proxy/fault-proxy.ts';
 export { type Fault, type FaultRule, isBlobRead } from './fault-proxy/faults.ts';
+export { type LimitedReads, limitBlobReads } from './fault-proxy/limit-blob-reads.ts';
 export { PresigningProxy } from './fault-proxy/presigning-proxy.ts';
 export { allowFewFiles, type FewFiles } from './few-files.ts';
 export type { FuzzTarget } from './fuzz-target.ts';
