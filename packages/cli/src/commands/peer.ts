@@ -7,6 +7,7 @@ import type { CliContext } from '../context.ts';
 import { parseLocalAddress } from '../listen-address.ts';
 import { repeated, sizeParser } from '../option-values.ts';
 import { formatBytes } from '../quantity-text.ts';
+import { untilStopped } from '../until-stopped.ts';
 
 /** A seed as `[peer] seeds` has it. */
 type SeedTable = Readonly<Record<string, string>>;
@@ -88,10 +89,7 @@ async function run(options: PeerOptions, context: CliContext): Promise<void> {
     metricsAddress: options.metrics,
   });
   await tellStart(peer, options, context);
-  const { promise, resolve: stop } = Promise.withResolvers<void>();
-  if (context.signal.aborted) stop();
-  context.signal.addEventListener('abort', () => stop(), { once: true });
-  await promise;
+  await untilStopped(context);
   await tell({ event: 'draining' }, 'draining', options, context);
   await peer.drain();
   const { traffic, store } = peer.status();

@@ -10,6 +10,7 @@ import { UsageError } from '../errors.ts';
 import { parseLocalAddress } from '../listen-address.ts';
 import { portParser, repeated } from '../option-values.ts';
 import { type UpstreamFlags, upstreamsOf } from '../proxy-upstreams.ts';
+import { untilStopped } from '../until-stopped.ts';
 
 type ProxyFlags = UpstreamFlags & {
   readonly listen: string;
@@ -120,10 +121,7 @@ async function runProxy(flags: ProxyFlags, context: CliContext): Promise<void> {
     await context.diagnostics.line(`shoal proxy: metrics at http://${at}/metrics`);
   }
   await context.diagnostics.flush();
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
-  if (context.signal.aborted) return;
-  context.signal.addEventListener('abort', () => stop(), { once: true });
-  await stopped;
+  await untilStopped(context);
 }
 
 /** Nothing of them is loaded where nobody wants any. Throws `ERR_NODE_METRICS_ADDRESS`. */

@@ -9,6 +9,7 @@ import { sentences } from '../failure.ts';
 import { parseListenAddress } from '../listen-address.ts';
 import { repeated, wholeNumberParser } from '../option-values.ts';
 import { readAdminToken, readPlainToken } from '../token-file.ts';
+import { untilStopped } from '../until-stopped.ts';
 
 type TrackerOptions = {
   readonly listen: HostPort;
@@ -97,7 +98,7 @@ export function registerTracker(program: Command, context: CliContext): void {
 }
 
 async function run(options: TrackerOptions, context: CliContext): Promise<void> {
-  const { diagnostics, signal } = context;
+  const { diagnostics } = context;
   const [{ TrackerServer }, trust] = await Promise.all([
     import('@shoal/p2p-peer/tracker'),
     import('@shoal/p2p-peer/trust'),
@@ -113,10 +114,7 @@ async function run(options: TrackerOptions, context: CliContext): Promise<void> 
     onProblem,
   });
   await announceStart(tracker, options, context);
-  const { promise, resolve: stop } = Promise.withResolvers<void>();
-  if (signal.aborted) stop();
-  signal.addEventListener('abort', () => stop(), { once: true });
-  await promise;
+  await untilStopped(context);
 }
 
 async function serverOptions(
