@@ -22,6 +22,7 @@ import {
   type Workload,
   workloadsOf,
 } from '../support/rendered-chart.ts';
+import { SHOAL } from '../support/shoal-command.ts';
 import { root } from '../support/source-files.ts';
 import { CASES } from './support/chart-values.ts';
 import { SCHEMA_FILE, writeSchemas } from './support/kubernetes-schemas.ts';
@@ -116,7 +117,7 @@ if (judge !== undefined) {
     const values = { ...LEAST, nodes: { proxy: { port: 4100, upstreams: [{ name: 'ghcr.io' }] } } };
     const notes = await chart.notes(values);
     const [, command = ''] = / -- shoal (proxy [^\n]*)/.exec(notes) ?? [];
-    const { stdout } = await runCommand(join(root, 'bin/shoal'), command.split(' '));
+    const { stdout } = await runCommand(SHOAL, command.split(' '));
     t.match(stdout, '# /etc/containerd/certs.d/ghcr.io/hosts.toml');
     t.match(stdout, '[host."http://127.0.0.1:4100"]');
     t.notMatch(notes, 'WARNING');

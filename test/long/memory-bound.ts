@@ -2,9 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestScope, timeCommand } from '@shoal/test-kit';
+import { SHOAL } from '../support/shoal-command.ts';
 import { writeLargeImage } from './large-image.ts';
-
-const SHOAL = join(import.meta.dirname, '..', '..', 'bin', 'shoal');
 
 type Asserting = TestScope & { ok(found: unknown, message: string): unknown };
 

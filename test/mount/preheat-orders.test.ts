@@ -8,11 +8,10 @@ import { EmbeddedRegistry } from '@shoal/registry-client/embedded';
 import { noise, pushArtifact, type TestScope, temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
 import { type MountWorld, mountWorld } from '../support/mounted-image.ts';
-import { OwnProgram } from '../support/own-program.ts';
+import { startOwnTracker } from '../support/own-tracker.ts';
 import { PeerAuthority, peerConfigText } from '../support/peer-authority.ts';
 import { peerOf } from '../support/peer-world.ts';
 import { tryShoal } from '../support/shoal-command.ts';
-import { root } from '../support/source-files.ts';
 
 const IMAGE_BYTES = 3_000_000;
 const NAMES = ['node-1', 'node-2', 'node-3'] as const;
@@ -34,23 +33,11 @@ type Shown = {
 
 /** Where hosts connect, and where its page is. */
 async function startTracker(t: TestScope, directory: string, authority: PeerAuthority) {
-  const home = join(directory, 'tracker');
-  const tls = await authority.issue(home, 'tracker-0', 'tracker', ['127.0.0.1']);
   const tokenFile = join(directory, 'admin-token');
   writeFileSync(tokenFile, 'an-administrator-of-this-test-alone\n', { mode: 0o600 });
-  const listen = ['--listen', '127.0.0.1:0', '--page-listen', '127.0.0.1:0', '--json'];
-  const tracker = new OwnProgram({
-    ...{ name: 'shoal tracker', program: join(root, 'bin', 'shoal'), env: process.env },
-    args: [
-      ...['tracker', '--tls', tls, '--token-key', authority.tokenKey, ...listen],
-      ...['--admin-token', tokenFile],
-    ],
-    logFile: join(home, 'log'),
-  });
-  t.teardown(() => tracker.stop('SIGKILL'));
-  await tracker.start(() => tracker.log().includes('}'));
-  const { tls: hosts, page }: { tls: string; page: string } = JSON.parse(tracker.log());
-  return { hosts: `https://${hosts}`, page: `http://${page}`, tokenFile };
+  const more = ['--page-listen', '127.0.0.1:0', '--admin-token', tokenFile];
+  const home = join(directory, 'tracker');
+  return { ...(await startOwnTracker(t, { home, authority, more })), tokenFile };
 }
 
 async function startScene(t: TestScope) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import { type OwnDaemon, ownDaemon } from './own-daemon.ts';
 import { OwnProgram } from './own-program.ts';
-import { root } from './source-files.ts';
+import { SHOAL } from './shoal-command.ts';
 
 export type OwnSnapshotter = OwnDaemon & {
   /** For containerd's proxy plugin. */
@@ -45,7 +45,7 @@ export async function startSnapshotter(
   const socket = join(daemon.run, 'snapshotter.sock');
   const child = new OwnProgram({
     name: 'shoal snapshotter',
-    program: options.program ?? join(root, 'bin', 'shoal'),
+    program: options.program ?? SHOAL,
     args: ['snapshotter', '--config', configFile],
     env,
     logFile: join(directory, 'log'),

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import type { TestScope } from '@shoal/test-kit';
 import { OwnProgram } from './own-program.ts';
 import type { PeerAuthority } from './peer-authority.ts';
-
-const SHOAL = join(import.meta.dirname, '..', '..', 'bin', 'shoal');
+import { SHOAL } from './shoal-command.ts';
 
 export type PeerCommand = {
   readonly program: OwnProgram;

@@ -9,8 +9,9 @@ import { HostNetwork, type NetworkHost } from './host-network.ts';
 import { writeFiles } from './mounted-image.ts';
 import { ownDaemon } from './own-daemon.ts';
 import { OwnProgram } from './own-program.ts';
+import { startOwnTracker } from './own-tracker.ts';
 import { PeerAuthority, peerConfigText, seedText, writePlainHttp } from './peer-authority.ts';
-import { root as checkout } from './source-files.ts';
+import { SHOAL } from './shoal-command.ts';
 
 export type PeerNetworkOptions = {
   /** Of the image; where there are none, nothing is converted. */
@@ -67,7 +68,6 @@ type Parts = {
   readonly program: string;
 };
 
-const SHOAL = join(checkout, 'bin', 'shoal');
 const REGISTRY_PORT = 5000;
 const PEER_PORT = 4010;
 const TRACKER_PORT = 4020;
@@ -179,24 +179,13 @@ export class PeerNetwork {
   }
 
   async #startTracker(name: string): Promise<TrackerMachine> {
-    const { authority, directory, network, megabits, program: shoal } = this.#parts;
+    const { authority, network, megabits, program } = this.#parts;
     const own = await network.add(megabits);
-    const home = join(directory, name);
-    const tls = await authority.issue(home, name, 'tracker', [own.address]);
-    const [program = '', ...launcher] = own.launcher;
-    const tracker = new OwnProgram({
-      name,
-      program,
-      args: [
-        ...[...launcher, shoal, 'tracker', '--listen', `${own.address}:${TRACKER_PORT}`],
-        ...['--tls', tls, '--token-key', authority.tokenKey],
-      ],
-      env: process.env,
-      logFile: join(home, 'log'),
+    const tracker = await startOwnTracker(this.#t, {
+      ...{ home: this.homeOf(name), authority, name, program, launcher: own.launcher },
+      listen: `${own.address}:${TRACKER_PORT}`,
     });
-    this.#t.teardown(() => tracker.stop('SIGKILL'));
-    await tracker.start(() => tracker.log().includes(`${TRACKER_PORT}`));
-    return { network: own, program: tracker };
+    return { network: own, program: tracker.program };
   }
 
   async #start(

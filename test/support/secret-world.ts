@@ -17,11 +17,10 @@ import {
   temporaryDirectory,
 } from '@shoal/test-kit';
 import { writeFiles } from './mounted-image.ts';
-import { OwnProgram } from './own-program.ts';
+import { type OwnTracker, startOwnTracker } from './own-tracker.ts';
 import { PeerAuthority, seedText } from './peer-authority.ts';
 import { peerOf } from './peer-world.ts';
 import { type SecretHost, startSecretHost, USER, writeSecret } from './secret-host.ts';
-import { root } from './source-files.ts';
 
 const FILES = { first: 1_000_000, gap: 12_000_000, second: 1_000_000 };
 const DRAWN = [
@@ -39,7 +38,7 @@ export type SecretWorld = {
   /** Where tokens are given. */
   readonly realm: string;
   readonly hosts: readonly [SecretHost, SecretHost];
-  readonly tracker: { readonly program: OwnProgram; readonly page: string };
+  readonly tracker: OwnTracker;
   readonly adminTokenFile: string;
   /** A file behind a signed URL, and a URL that leads to that one. */
   readonly web: { readonly host: string; readonly signed: string; readonly redirecting: string };
@@ -71,8 +70,11 @@ export async function openSecretWorld(t: TestScope): Promise<SecretWorld> {
   const dockerConfig = writeDockerConfig(directory, fronts.password.host, of('password'));
   const adminTokenFile = writeSecret(directory, 'admin-token', of('admin token'));
   const authority = await PeerAuthority.open(join(directory, 'authority'));
-  const tracker = await startTracker(t, { directory, authority, adminTokenFile });
-  const shared = { t, directory, authority, tracker: tracker.tls, secrets, fronts, realm, web };
+  const tracker = await startOwnTracker(t, {
+    ...{ home: join(directory, 'tracker'), authority },
+    more: ['--page-listen', '127.0.0.1:0', '--admin-token', adminTokenFile],
+  });
+  const shared = { t, directory, authority, tracker: tracker.hosts, secrets, fronts, realm, web };
   const seed = await startSecretHost(shared, 'seed', []);
   const { address } = (await peerOf(seed)).self;
   const peer = await startSecretHost(shared, 'node', [seedText('seed', address)]);
@@ -121,29 +123,6 @@ function writeDockerConfig(directory: string, host: string, password: string): s
   mkdirSync(own);
   writeFileSync(join(own, 'config.json'), JSON.stringify({ auths: { [host]: { auth } } }));
   return own;
-}
-
-type TrackerParts = {
-  readonly directory: string;
-  readonly authority: PeerAuthority;
-  readonly adminTokenFile: string;
-};
-
-async function startTracker(t: TestScope, { directory, authority, adminTokenFile }: TrackerParts) {
-  const tls = await authority.issue(join(directory, 'tracker'), 'tracker-0', 'tracker', [
-    '127.0.0.1',
-  ]);
-  const listen = ['--listen', '127.0.0.1:0', '--page-listen', '127.0.0.1:0'];
-  const keys = ['--tls', tls, '--token-key', authority.tokenKey, '--admin-token', adminTokenFile];
-  const program = new OwnProgram({
-    ...{ name: 'the tracker', program: join(root, 'bin', 'shoal') },
-    ...{ args: ['tracker', '--json', ...listen, ...keys], env: process.env },
-    logFile: join(directory, 'tracker.log'),
-  });
-  t.teardown(() => program.stop());
-  await program.start(() => program.log().includes('}'));
-  const told: { tls: string; page: string } = JSON.parse(program.log());
-  return { program, page: `http://${told.page}`, tls: `https://${told.tls}` };
 }
 
 /** The last line of each key, as its file has it, and the whole tokens of hosts. */

@@ -4,10 +4,9 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { join } from 'node:path';
 import { bindUnixSocket, openUnixSocket, receiveWithFds } from '@shoal/linux/syscalls-socket';
 import { type TestScope, until } from '@shoal/test-kit';
-import { root } from './source-files.ts';
+import { SHOAL } from './shoal-command.ts';
 
 export type TestServiceManager = {
   /** Starts `shoal` with these arguments; resolves when it says that it is ready. */
@@ -20,7 +19,6 @@ export type TestServiceManager = {
 
 const TAKE_MS = 20;
 const RESTART_MS = 200;
-const SHOAL = join(root, 'bin', 'shoal');
 
 export type ServiceManagerOptions = {
   /** What it starts. @default `bin/shoal` of this checkout */

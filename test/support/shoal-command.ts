@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { type CommandOptions, type CommandResult, runChecked, runCommand } from '@shoal/test-kit';
 import { root } from './source-files.ts';
 
-const shoal = join(root, 'bin', 'shoal');
+export const SHOAL = join(root, 'bin', 'shoal');
+
 const TIMEOUT_MS = 240_000;
 
 /** Runs it; whatever exit code is a result. */
@@ -11,7 +12,7 @@ export function tryShoal(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  return runCommand(shoal, args, { timeoutMs: TIMEOUT_MS, ...options });
+  return runCommand(SHOAL, args, { timeoutMs: TIMEOUT_MS, ...options });
 }
 
 /** Runs it; an exit code other than 0 fails the test with what it said. */
@@ -19,5 +20,5 @@ export function runShoal(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  return runChecked(shoal, args, { timeoutMs: TIMEOUT_MS, ...options });
+  return runChecked(SHOAL, args, { timeoutMs: TIMEOUT_MS, ...options });
 }

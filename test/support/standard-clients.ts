@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { runCommand, type TestScope, until } from '@shoal/test-kit';
 import type { NetworkHost } from './host-network.ts';
 import { OwnProgram } from './own-program.ts';
+import { startOwnTracker } from './own-tracker.ts';
 import type { PeerNetwork } from './peer-network.ts';
-import { root as checkout } from './source-files.ts';
 
 export const CLIENT_NAMES = ['aria2', 'libtorrent'] as const;
 export type ClientName = (typeof CLIENT_NAMES)[number];
@@ -41,31 +41,17 @@ export async function startNetworkTracker(
 ): Promise<string> {
   const machine = await network.addMachine();
   const home = network.homeOf('tracker');
-  await network.authority.issue(home, 'tracker-0', 'tracker', [machine.address]);
+  mkdirSync(home);
   const tokenFile = join(home, 'plain-token');
   writeFileSync(tokenFile, `${PLAIN_TOKEN}\n`, { mode: 0o600 });
-  const [program = '', ...launcher] = machine.launcher;
-  const logFile = join(home, 'log');
-  writeFileSync(logFile, '');
-  const places = {
+  const plain = `${machine.address}:${PLAIN_PORT}`;
+  const { program } = await startOwnTracker(t, {
+    ...{ home, authority: network.authority, launcher: machine.launcher },
     listen: `${machine.address}:${TRACKER_PORT}`,
-    plain: `${machine.address}:${PLAIN_PORT}`,
-  };
-  const tracker = new OwnProgram({
-    name: 'shoal tracker',
-    program,
-    args: [
-      ...[...launcher, join(checkout, 'bin', 'shoal'), 'tracker', '--tls', join(home, 'tls')],
-      ...['--token-key', network.authority.tokenKey, '--listen', places.listen],
-      ...['--plain-listen', places.plain, '--public', publicRule, '--plain-token', tokenFile],
-    ],
-    env: process.env,
-    logFile,
+    more: ['--plain-listen', plain, '--public', publicRule, '--plain-token', tokenFile],
   });
-  t.teardown(() => tracker.stop('SIGKILL'));
-  await tracker.start(() => tracker.log().includes('standard clients: '));
-  const announce = `http://${places.plain}/announce?token=${PLAIN_TOKEN}`;
-  network.trackers.push({ network: machine, program: tracker });
+  const announce = `http://${plain}/announce?token=${PLAIN_TOKEN}`;
+  network.trackers.push({ network: machine, program });
   return announce;
 }
 
