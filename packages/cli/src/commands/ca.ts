@@ -21,7 +21,8 @@ Examples:
 
 init makes ca.crt and ca.key, and token.key and token.pub, which tokens are signed and checked with. issue writes
 what a host needs: ca.crt, tls.crt, tls.key and token.pub; a tracker gets token.key too. ca.key is needed only to
-issue: keep it where no host is. token writes the file token, for clusters without a tracker: for 7 days at most. A host is called as in its certificate; its tokens name it. All files are 0600.
+issue: keep it where no host is. token writes the file token, for clusters without a tracker: for 7 days at most. A
+host is called as in its certificate; its tokens name it. All files are 0600.
 Certificates of another authority do as well, if they name the host as spiffe://shoal/ROLE/HOST.`;
 
 const ACTIONS = ['init', 'issue', 'token'] as const;

@@ -23,7 +23,8 @@ waited, who delivered, size, file and offset. What the page cache or the blob ca
 listed, nor what was fetched ahead: start with an empty cache (shoal mount --cache DIR), and with
 [cache] readahead = false in the configuration, to see all. Images that share a blob share
 its reads. Prefetch patterns name whole files, and of files above 4 MiB of which less than half was
-read the parts: path, offset and length, with tabs between. Kept are the first 2048 and the last reads of each blob since the daemon opened it.`;
+read the parts: path, offset and length, with tabs between. Kept are the first 2048 and the last reads of
+each blob since the daemon opened it.`;
 
 export function registerTrace(program: Command, context: CliContext): void {
   const command = program
