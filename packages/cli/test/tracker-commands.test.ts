@@ -158,6 +158,15 @@ function hostLoop(
   };
 }
 
+const PREHEAT = [
+  'preheat',
+  'r.example/a:1',
+  '--tracker',
+  'http://127.0.0.1:1',
+  '--admin-token',
+  '/none',
+];
+
 const NO_RATES = { local: 0, rack: 0, zone: 0, other: 0, origin: 0, upload: 0 };
 
 t.test('a token for a cluster without a tracker', async (t) => {
@@ -207,6 +216,8 @@ t.test('wrong use ends with 2', async (t) => {
     [[...tracker, '--grant', 'a b=*'], /a b is no pattern of hosts/],
     [[...tracker, '--grant', '*=a*'], /a\* names no repositories/],
     [[...tracker, '--public', '/x'], /\/x names no repositories/],
+    [[...PREHEAT, '--percent', '10', '--count', '2'], /--percent and --count exclude each other/],
+    [[...PREHEAT, '--nodes', 'a', '--count', '2'], /--nodes and --count exclude each other/],
     [[...tracker, '--listen', '192.0.2.1:1'], /cannot listen at 192\.0\.2\.1:1 \(EADDRNOTAVAIL\)/],
   ];
   for (const [args, message] of cases) {

@@ -57,6 +57,7 @@ async function preheat(text: string, options: PreheatOptions, context: CliContex
   if (reference.kind !== 'registry') {
     throw new UsageError(`${text} is not in a registry`, { remedy: 'name an image in a registry' });
   }
+  refuseSeveralChoices(options);
   const { PreheatOrders } = await import('@shoal/p2p-peer');
   const token = await readAdminToken(options.adminToken);
   const { signal } = context;
@@ -77,6 +78,18 @@ async function preheat(text: string, options: PreheatOptions, context: CliContex
       await new PreheatOrders({ url, token }).end(ordered.id).catch(() => undefined);
     throw error;
   }
+}
+
+/** The tracker would refuse them, too, in words of its own. */
+function refuseSeveralChoices({ nodes, percent, count }: PreheatOptions): void {
+  const choices = { '--nodes': nodes, '--percent': percent, '--count': count };
+  const given = Object.entries(choices).flatMap(([option, value]) =>
+    value === undefined ? [] : [option],
+  );
+  if (given.length < 2) return;
+  throw new UsageError(`${given.join(' and ')} exclude each other`, {
+    remedy: 'choose the hosts in one way',
+  });
 }
 
 async function watch(
