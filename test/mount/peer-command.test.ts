@@ -87,6 +87,8 @@ t.test('by a file, whose keys options go before; and wrong use', async (t) => {
   t.match(nothing, { exitCode: 2 });
   t.match(nothing.stderr, /--listen/);
   t.match(await peer('--seed', 'seed-1'), { exitCode: 2 });
+  const tracker = await peer('--listen', '127.0.0.1:0', '--identity', '/x', '--tracker', 'x');
+  t.match(tracker, { exitCode: 2, stderr: /^shoal peer: --tracker: / }, 'no file is named');
   t.match(await peer('--bytes-max', '1k'), { exitCode: 2 });
   t.same(readdirSync(root), [], 'nothing was left behind');
 });

@@ -2,6 +2,7 @@
 export type { CollectedCache } from './cache/cache-collector.ts';
 export type { VerifiedCache } from './cache/verify-caches.ts';
 export { decodeConfig, readConfig } from './config/config.ts';
+export * from './config/errors.ts';
 export { MISS_POLICY_HELP, parseMissPolicy } from './config/miss-policy-text.ts';
 export { type DaemonPaths, daemonPaths, type PathChoice } from './config/paths.ts';
 export { ControlClient } from './control/control-client.ts';

@@ -5,8 +5,8 @@
 import { formatHostPort, type HostPort } from '@shoal/oci/host-port';
 import type { PeerStatus } from '@shoal/p2p-peer';
 import { readConfigWith } from './config/config.ts';
+import { NothingToShareError } from './config/errors.ts';
 import { daemonPaths } from './config/paths.ts';
-import { NothingToShareError } from './errors.ts';
 import { PEER_DRAIN_MS } from './limits.ts';
 import { openLog } from './log/log.ts';
 import { MetricsServer } from './metrics/metrics-server.ts';
@@ -52,7 +52,7 @@ export class RunningPeer implements AsyncDisposable {
   }
 }
 
-/** Listens when it resolves. Throws `ERR_NODE_CONFIG`, `ERR_NODE_NOTHING_TO_SHARE`, and what `openPeer` does. */
+/** Listens when it resolves. Throws `ERR_NODE_CONFIG`, `ERR_NODE_PEER_OPTION`, `ERR_NODE_NOTHING_TO_SHARE`, and what `openPeer` does. */
 export async function startPeer(options: StartPeerOptions): Promise<RunningPeer> {
   const config = readConfigWith(options.configFile, options.peer);
   if (config.peer === undefined) throw new NothingToShareError();

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { decodeConfig, readConfig } from '../src/config/config.ts';
+import { decodeConfig, readConfig, readConfigWith } from '../src/config/config.ts';
 import { parseMissPolicy } from '../src/config/miss-policy-text.ts';
 import { daemonPaths } from '../src/config/paths.ts';
 
@@ -73,6 +73,26 @@ t.test('what is wrong is named', (t) => {
   ] as const;
   for (const [text, message] of cases) {
     t.throws(() => decodeConfig(text, 'x.toml'), { code: 'ERR_NODE_CONFIG', message }, text);
+  }
+  t.end();
+});
+
+t.test('what is wrong is said of the option that said it, or of the file', (t) => {
+  const file = join(temporaryDirectory(t), 'config.toml');
+  const identity = '/identity';
+  const listen = '127.0.0.1:1';
+  const cases = [
+    ['', { listen: 'x' }, 'ERR_NODE_PEER_OPTION', /^--listen: must be host:port/],
+    ['', { listen }, 'ERR_NODE_PEER_OPTION', /^--identity: must be given/],
+    ['', { listen: '0.0.0.0:1', identity }, 'ERR_NODE_PEER_OPTION', /^--advertise: /],
+    ['', { listen, identity, trackers: ['x'] }, 'ERR_NODE_PEER_OPTION', /^--tracker: /],
+    ['[peer]\nlisten = "x"', { zone: 'z' }, 'ERR_NODE_CONFIG', /toml: peer\.listen: must be host/],
+    ['[peer]\nlisten = "x"', { listen: 'y' }, 'ERR_NODE_PEER_OPTION', /^--listen: /],
+    ['[log]\nlevel = "x"', { listen, identity }, 'ERR_NODE_CONFIG', /toml: log\.level/],
+  ] as const;
+  for (const [text, peer, code, message] of cases) {
+    writeFileSync(file, text);
+    t.throws(() => readConfigWith(file, peer), { code, message }, `${text} ${String(message)}`);
   }
   t.end();
 });

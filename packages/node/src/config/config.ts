@@ -9,7 +9,6 @@ import { type HostPort, parseHostPort } from '@shoal/oci/host-port';
 import type { MissPolicy } from '@shoal/snapshotter';
 import { parse } from 'smol-toml';
 import * as z from 'zod';
-import { ConfigError } from '../errors.ts';
 import {
   CACHE_HIGH_PERCENT_DEFAULT,
   CACHE_LOW_PERCENT_DEFAULT,
@@ -17,6 +16,7 @@ import {
 } from '../limits.ts';
 import { LOG_LEVELS, type LogLevel } from '../log/log-levels.ts';
 import { type ApiConfig, apiConfigOf, apiTable } from './api-config.ts';
+import { ConfigError } from './errors.ts';
 import { MISS_POLICY_HELP, parseMissPolicy } from './miss-policy-text.ts';
 import {
   type PeerConfig,
@@ -28,6 +28,7 @@ import {
 import { type ProxyConfig, proxyConfigOf, proxyTable } from './proxy-config.ts';
 import { type RegistryConfig, registryConfigOf, registryTables } from './registry-config.ts';
 import { absolutePath, address, positiveCount } from './value-schemas.ts';
+import { wrongKeyError } from './wrong-key.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/shoal/config.toml';
 
@@ -131,7 +132,11 @@ export function readConfig(file: string | undefined): NodeConfig {
   return decodeConfig(readText(file ?? DEFAULT_CONFIG_FILE, file === undefined), file);
 }
 
-/** The same with keys of `[peer]` that go before those of the file. Throws `ERR_NODE_CONFIG`. */
+/**
+ * The same with keys of `[peer]` that options gave and that go before those of the file.
+ *
+ * @throws ConfigError, PeerOptionError
+ */
 export function readConfigWith(
   file: string | undefined,
   peer: Readonly<Record<string, unknown>>,
@@ -159,8 +164,12 @@ function decodeTable(
   table: unknown,
   { file = DEFAULT_CONFIG_FILE, env = process.env, peer = {} }: DecodeOptions,
 ): NodeConfig {
-  const parsed = fileSchema.safeParse(withPeerKeys(withPeerEnvironment(table, env), peer));
-  if (!parsed.success) throw new ConfigError(file, describeIssue(parsed.error));
+  const ownTable = withPeerEnvironment(table, env);
+  const parsed = fileSchema.safeParse(withPeerKeys(ownTable, peer));
+  if (!parsed.success) {
+    const isFileRight = fileSchema.safeParse(ownTable).success;
+    throw wrongKeyError(parsed.error, { file, peer, isFileRight });
+  }
   const { data } = parsed;
   const metricsAddress = data.metrics?.address;
   return {
@@ -219,14 +228,4 @@ function parseToml(text: string, file: string): unknown {
     const line = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
     throw new ConfigError(file, `is not TOML: ${line}`, { cause: error });
   }
-}
-
-function describeIssue(error: z.ZodError): string {
-  const issue = error.issues[0];
-  if (issue === undefined) return 'is not valid';
-  if (issue.code === 'unrecognized_keys') {
-    const keys = issue.keys.map((key) => [...issue.path, key].join('.'));
-    return `unknown key ${keys.join(', ')}`;
-  }
-  return `${issue.path.join('.')}: ${issue.message}`;
 }

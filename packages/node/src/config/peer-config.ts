@@ -71,7 +71,8 @@ const discoverySchema = z
 
 /** No host that others could connect to. */
 function isWildcard(listen: string | undefined): boolean {
-  if (listen === undefined) return false;
+  // What is no address is refused as such.
+  if (listen === undefined || !isHostPort(listen)) return false;
   const { host } = parseHostPort(listen);
   return host === '0.0.0.0' || host === '::';
 }

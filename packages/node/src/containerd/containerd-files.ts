@@ -6,7 +6,7 @@
 import { globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'smol-toml';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../config/errors.ts';
 import { CONFIG_BYTES_MAX, CONTAINERD_IMPORTS_MAX } from '../limits.ts';
 import {
   addressOf,
