@@ -6,6 +6,7 @@
 import { type KeyObject, randomBytes, sign, verify } from 'node:crypto';
 import { z } from 'zod';
 import { type HostName, parseHostName } from '../identity/host.ts';
+import { jsonOf } from '../json-of.ts';
 import {
   GrantError,
   TokenExpiredError,
@@ -116,16 +117,8 @@ function encodePayload({ h, r, n, e, i }: Payload): string {
 }
 
 function decodePayload(text: string): Payload {
-  const result = payloadSchema.safeParse(parseJson(Buffer.from(text, 'base64url').toString()));
+  const result = payloadSchema.safeParse(jsonOf(Buffer.from(text, 'base64url')));
   if (!result.success) throw new TokenMalformedError('its payload is none');
   if (encodePayload(result.data) !== text) throw new TokenMalformedError('it is not canonical');
   return result.data;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

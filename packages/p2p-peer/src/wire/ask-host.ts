@@ -5,6 +5,7 @@
 import type { TLSSocket } from 'node:tls';
 import { z } from 'zod';
 import { type HostFacts, parseHostName } from '../identity/host.ts';
+import { jsonOf } from '../json-of.ts';
 import { type CertificateIdentity, identityOf } from '../trust/certificate-identity.ts';
 import { ConnectionLimit, dial, secure } from './connection.ts';
 import { WireLimitError, WireProtocolError, WireUntrustedError } from './errors.ts';
@@ -68,17 +69,9 @@ async function readAnswer(socket: TLSSocket): Promise<z.infer<typeof answerSchem
       throw new WireLimitError('an answer', text.length, HOST_ANSWER_BYTES_MAX);
     }
   }
-  const answer = answerSchema.safeParse(parseJson(text));
+  const answer = answerSchema.safeParse(jsonOf(text));
   if (!answer.success) throw new WireProtocolError('it does not say where it stands');
   return answer.data;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The other side of it. Throws `ERR_P2P_WIRE_UNTRUSTED` when whoever asks is none of ours. */

@@ -1,6 +1,8 @@
 /** Orders to make an image ready, at the port of a tracker that people use: given, looked at, ended. */
 import { request } from 'undici';
 import { z } from 'zod';
+import { jsonOf } from '../../json-of.ts';
+import { readBounded } from '../bounded-body.ts';
 import { TrackerAnswerError, TrackerAwayError, TrackerRequestError } from '../errors.ts';
 import { PREHEAT_STATES } from '../host-report.ts';
 import { PREHEAT_ANSWER_BYTES_MAX, TRACKER_DEADLINE_MS } from '../limits.ts';
@@ -100,22 +102,8 @@ export class PreheatOrders {
 }
 
 async function readText(body: AsyncIterable<Buffer>, url: string): Promise<string> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of body) {
-    bytes += part.length;
-    if (bytes > PREHEAT_ANSWER_BYTES_MAX) throw new TrackerAnswerError(url, 'answers too much');
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString();
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const tooMuch = () => new TrackerAnswerError(url, 'answers too much');
+  return (await readBounded(body, PREHEAT_ANSWER_BYTES_MAX, tooMuch)).toString();
 }
 
 /** What a tracker says when it refuses, for people. */

@@ -4,6 +4,7 @@
  */
 import { KnownHosts } from '../../hosts/known-hosts.ts';
 import { type HostFacts, parseHostName } from '../../identity/host.ts';
+import { jsonOf } from '../../json-of.ts';
 import type { IdentityFiles } from '../../trust/identity-files.ts';
 import type { FetchedToken } from '../../trust/token-store.ts';
 import { TrackerAnswerError } from '../errors.ts';
@@ -158,16 +159,8 @@ type Schema<Value> = {
 /** Throws `ERR_P2P_TRACKER_ANSWER`. */
 function readJson<Value>(url: string, answer: LinkAnswer, schema: Schema<Value>): Value {
   checkStatus(url, answer);
-  const result = schema.safeParse(parseJson(answer.body));
+  const result = schema.safeParse(jsonOf(answer.body));
   if (!result.success)
     throw new TrackerAnswerError(url, 'answers something else than was asked for');
   return result.data;
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString());
-  } catch {
-    return undefined;
-  }
 }

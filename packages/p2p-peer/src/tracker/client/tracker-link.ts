@@ -5,6 +5,7 @@
 import { Agent, type Dispatcher } from 'undici';
 import { identityOf } from '../../trust/certificate-identity.ts';
 import type { IdentityFiles } from '../../trust/identity-files.ts';
+import { readBounded } from '../bounded-body.ts';
 import { TrackerAnswerError, TrackerAwayError, TrackerOptionsError } from '../errors.ts';
 import {
   TRACKER_ANSWER_BYTES_MAX,
@@ -159,17 +160,9 @@ function originOf(text: string): string {
   return url.origin;
 }
 
-async function readAll(body: Dispatcher.ResponseData['body'], url: string): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of body) {
-    if (!Buffer.isBuffer(part)) continue;
-    length += part.length;
-    // Leaving the loop ends the connection.
-    if (length > TRACKER_ANSWER_BYTES_MAX) throw new TrackerAnswerError(url, 'answers too much');
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
+function readAll(body: Dispatcher.ResponseData['body'], url: string): Promise<Buffer> {
+  const tooMuch = () => new TrackerAnswerError(url, 'answers too much');
+  return readBounded(body, TRACKER_ANSWER_BYTES_MAX, tooMuch);
 }
 
 /** What a tracker answers in place of what was asked for. */

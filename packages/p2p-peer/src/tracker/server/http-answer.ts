@@ -1,6 +1,7 @@
 /** Answers of the tracker, and what it reads of requests: bounded, checked. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
+import { readBounded } from '../bounded-body.ts';
 import { TrackerRequestError } from '../errors.ts';
 
 export type Headers = { readonly [name: string]: string };
@@ -82,20 +83,9 @@ export async function readBody<Schema extends z.ZodType>(
 }
 
 async function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLong(bytesMax);
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of request) {
-    if (!Buffer.isBuffer(part)) continue;
-    length += part.length;
-    if (length > bytesMax) throw tooLong(bytesMax);
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
-}
-
-function tooLong(bytesMax: number): TrackerRequestError {
-  return new TrackerRequestError(413, `more than ${bytesMax} bytes`);
+  const tooLong = () => new TrackerRequestError(413, `more than ${bytesMax} bytes`);
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLong();
+  return await readBounded(request, bytesMax, tooLong);
 }
 
 function parseJson(bytes: Buffer): unknown {

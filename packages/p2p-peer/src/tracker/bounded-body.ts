@@ -1,0 +1,17 @@
+/** The body of a request or an answer, all of it in memory, and no more than is allowed. */
+export async function readBounded(
+  body: AsyncIterable<unknown>,
+  bytesMax: number,
+  tooMuch: () => Error,
+): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of body) {
+    if (!Buffer.isBuffer(part)) continue;
+    length += part.length;
+    // Leaving the loop ends the connection.
+    if (length > bytesMax) throw tooMuch();
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
