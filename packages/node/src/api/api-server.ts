@@ -6,6 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { errorCode } from '@shoal/errors';
 import { formatHostPort } from '@shoal/oci/host-port';
 import type { IdentityFiles } from '@shoal/p2p-peer/trust';
+import { readBounded } from '../bounded-body.ts';
 import type { ApiConfig } from '../config/api-config.ts';
 import { encodeError } from '../control/control-errors.ts';
 import {
@@ -137,16 +138,10 @@ function refusal(error: unknown): Answer {
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of request) {
-    const bytes: Buffer = Buffer.from(part);
-    length += bytes.length;
-    if (length > API_BODY_BYTES_MAX) throw new ApiRequestError(413, 'the request is too large');
-    parts.push(bytes);
-  }
+  const tooMuch = () => new ApiRequestError(413, 'the request is too large');
+  const body = await readBounded(request, API_BODY_BYTES_MAX, tooMuch);
   try {
-    return JSON.parse(Buffer.concat(parts).toString('utf8'));
+    return JSON.parse(body.toString('utf8'));
   } catch (error) {
     throw new ApiRequestError(400, 'the request is not JSON', { cause: error });
   }

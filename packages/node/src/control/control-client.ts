@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import { errorCode } from '@shoal/errors';
 import type { MountRequest, UnmountRequest } from '@shoal/snapshotter';
+import { readBounded } from '../bounded-body.ts';
 import type { CollectedCache, CollectRequest } from '../cache/cache-collector.ts';
 import type { VerifiedCache } from '../cache/verify-caches.ts';
 import {
@@ -198,16 +199,9 @@ function connectFailure(error: unknown, socket: string): unknown {
   }
 }
 
-async function readAnswer(response: IncomingMessage): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of response) {
-    const bytes: Buffer = Buffer.from(part);
-    length += bytes.length;
-    if (length > ANSWER_BYTES_MAX) throw new ControlProtocolError('the answer is too large');
-    parts.push(bytes);
-  }
-  return Buffer.concat(parts);
+function readAnswer(response: IncomingMessage): Promise<Buffer> {
+  const tooMuch = () => new ControlProtocolError('the answer is too large');
+  return readBounded(response, ANSWER_BYTES_MAX, tooMuch);
 }
 
 function jsonOf(bytes: Buffer): unknown {

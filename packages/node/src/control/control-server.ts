@@ -8,6 +8,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { basename, dirname } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import { newRequest, runInRequest } from '@shoal/snapshotter';
+import { readBounded } from '../bounded-body.ts';
 import { ControlProtocolError, SocketPathError } from '../errors.ts';
 import {
   CONNECTIONS_MAX,
@@ -194,17 +195,11 @@ async function closeServer({ server, closed }: Listening): Promise<void> {
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of request) {
-    const bytes: Buffer = Buffer.from(part);
-    length += bytes.length;
-    if (length > REQUEST_BYTES_MAX) throw new ControlProtocolError('the request is too large');
-    parts.push(bytes);
-  }
-  if (length === 0) return undefined;
+  const tooMuch = () => new ControlProtocolError('the request is too large');
+  const body = await readBounded(request, REQUEST_BYTES_MAX, tooMuch);
+  if (body.length === 0) return undefined;
   try {
-    return JSON.parse(Buffer.concat(parts).toString('utf8'));
+    return JSON.parse(body.toString('utf8'));
   } catch (error) {
     throw new ControlProtocolError('the request is not JSON', { cause: error });
   }
