@@ -44,7 +44,7 @@ export class OriginSource implements BlobSource {
   ): Promise<Buffer> {
     const descriptor = descriptorOf(blob.digest, blob.size);
     const { length } = span;
-    const bytes = await this.#upstream.readBlobRange(
+    const bytes = await this.#upstream.blobs.readBlobRange(
       this.#repository,
       descriptor,
       span,
@@ -63,7 +63,13 @@ export class OriginSource implements BlobSource {
     signal: AbortSignal,
   ): AsyncGenerator<Buffer, void, void> {
     const descriptor = descriptorOf(digest, size);
-    return this.#upstream.readBlobFrom(this.#repository, descriptor, offset, this.#caller, signal);
+    return this.#upstream.blobs.readBlobFrom(
+      this.#repository,
+      descriptor,
+      offset,
+      this.#caller,
+      signal,
+    );
   }
 
   /** Connections are the upstream's. */

@@ -2,8 +2,7 @@
  * One configured registry: small answers of it within a time limit, parts of its blobs. Nothing else is
  * ever contacted, but for where it redirects to, and that only at public addresses.
  */
-import type { Descriptor } from '@shoal/oci';
-import { type ClientOptions, type RangeOptions, StaticCredentials } from '@shoal/registry-client';
+import { type ClientOptions, StaticCredentials } from '@shoal/registry-client';
 import { type Caller, hostAndPort, RegistryAccess } from '@shoal/registry-client/upstream';
 import type { Clock } from '../clock.ts';
 import {
@@ -29,6 +28,7 @@ export class Upstream {
   readonly name: string;
   readonly mode: AuthMode;
   readonly address: URL;
+  readonly blobs: Pick<RegistryAccess, 'readBlobRange' | 'readBlobFrom'>;
   readonly #access: RegistryAccess;
   readonly #documents: AskedDocuments;
   #ignoresRanges = false;
@@ -43,6 +43,7 @@ export class Upstream {
       headers: { [VIA_HEADER]: proxyId },
       options: this.#clientOptions(options),
     });
+    this.blobs = this.#access;
     this.#documents = new AskedDocuments(this.#access, this.name, this.address, clock);
   }
 
@@ -79,26 +80,6 @@ export class Upstream {
   /** Its answer, whatever the status. Throws coded errors when there is none in time. */
   ask(request: DocumentRequest, caller: Caller): Promise<UpstreamDocument> {
     return this.#documents.ask(request, caller);
-  }
-
-  readBlobRange(
-    repository: string,
-    descriptor: Descriptor,
-    span: { readonly offset: number; readonly length: number },
-    caller: Caller,
-    options: RangeOptions,
-  ): Promise<Buffer> {
-    return this.#access.readBlobRange(repository, descriptor, span, caller, options);
-  }
-
-  readBlobFrom(
-    repository: string,
-    descriptor: Descriptor,
-    offset: number,
-    caller: Caller,
-    signal: AbortSignal,
-  ): AsyncGenerator<Buffer, void, void> {
-    return this.#access.readBlobFrom(repository, descriptor, offset, caller, signal);
   }
 
   close(): Promise<void> {
