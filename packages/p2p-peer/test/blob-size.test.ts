@@ -1,17 +1,21 @@
 /** A wrong size of a blob, whoever names it first, does not keep the right one from being shared. */
-import { createHash } from 'node:crypto';
-import { type BlobId, parseBlobId } from '@shoal/oci';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { HOME_FAILING_MS } from '../src/limits.ts';
 import { hasSize, SizeQuestions } from '../src/swarm/said-size.ts';
-import { type ClusterHost, CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
+import {
+  type ClusterHost,
+  CountingOrigin,
+  PeerCluster,
+  whenReady,
+} from './support/peer-cluster.ts';
+import { blobIdOf } from './support/sample-bytes.ts';
 import { patternedBlob } from './support/wire-pair.ts';
 
 const REPOSITORY = 'registry.test/app';
 const HOSTILE = 'hostile.test/image';
 const bytes = patternedBlob((4 << 20) + 777);
-const blobId: BlobId = parseBlobId(createHash('sha256').update(bytes).digest('hex'));
+const blobId = blobIdOf(bytes);
 const CHUNK = 300_000;
 const WRONG_SIZES = [bytes.length + 1, bytes.length - 1, bytes.length * 3, CHUNK];
 
@@ -19,10 +23,6 @@ t.setTimeout(120_000);
 
 function openOrigin(): CountingOrigin {
   return new CountingOrigin(new Map([[blobId, bytes]]));
-}
-
-async function whenReady(...hosts: readonly ClusterHost[]): Promise<void> {
-  await until('tokens are here', () => hosts.every(({ peer }) => peer.status().hasToken));
 }
 
 /** Reads a chunk of an image that names this size, and says that it was right. */

@@ -1,17 +1,16 @@
 /** A home passes blocks on as they come from a registry, while the rest of its read is on its way. */
-import { createHash } from 'node:crypto';
-import { type BlobId, parseBlobId } from '@shoal/oci';
 import { until } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { BLOCK_BYTES_MAX } from '../src/limits.ts';
 import type { BlobWire } from '../src/wire/blob-wire.ts';
 import { PeerCluster } from './support/peer-cluster.ts';
+import { blobIdOf } from './support/sample-bytes.ts';
 import { SourceOrigin, StallingRegistry } from './support/stalling-registry.ts';
 import { patternedBlob } from './support/wire-pair.ts';
 
 const REPOSITORY = 'registry.test/app';
 const bytes = patternedBlob((2 << 20) + 777);
-const blobId: BlobId = parseBlobId(createHash('sha256').update(bytes).digest('hex'));
+const blobId = blobIdOf(bytes);
 const BLOCKS = [0, 1, 2, 3, 4, 5, 6, 7].map((block) => block * BLOCK_BYTES_MAX);
 
 t.setTimeout(120_000);

@@ -1,12 +1,10 @@
 /** Homes of extents: everybody agrees, the load is even, and only the extents of a lost host move. */
-import { createHash } from 'node:crypto';
-import { parseBlobId } from '@shoal/oci';
 import t from 'tap';
 import { type HostFacts, type HostRole, parseHostName } from '../src/index.ts';
 import { homesOf } from '../src/select/homes-of.ts';
+import { blobIdOf } from './support/sample-bytes.ts';
 
-const blob = (number: number) =>
-  parseBlobId(createHash('sha256').update(`blob ${number}`).digest('hex'));
+const blob = (number: number) => blobIdOf(`blob ${number}`);
 
 function host(number: number, role: HostRole = 'peer', zone = 'a'): HostFacts {
   return {

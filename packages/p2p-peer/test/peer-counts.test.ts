@@ -1,12 +1,17 @@
 /** What a host counts of its reads: where the bytes came from and for whom, and what went wrong meanwhile. */
-import { createHash } from 'node:crypto';
 import { connect } from 'node:tls';
 import { PRIORITIES, type Priority } from '@shoal/blob-store';
-import { type BlobId, parseBlobId } from '@shoal/oci';
+import type { BlobId } from '@shoal/oci';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
 import type { WireServer } from '../src/wire/blob-wire.ts';
-import { type ClusterHost, CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
+import {
+  type ClusterHost,
+  CountingOrigin,
+  PeerCluster,
+  whenReady,
+} from './support/peer-cluster.ts';
+import { blobIdOf } from './support/sample-bytes.ts';
 import { patternedBlob } from './support/wire-pair.ts';
 
 const REPOSITORY = 'registry.test/app';
@@ -21,15 +26,11 @@ type Sample = { readonly blobId: BlobId; readonly bytes: Buffer };
 const samples: readonly Sample[] = Array.from({ length: BLOBS }, (_, number) => {
   const bytes = Buffer.from(patternedBlob(BLOB_BYTES));
   bytes.writeUInt32BE(number);
-  return { bytes, blobId: parseBlobId(createHash('sha256').update(bytes).digest('hex')) };
+  return { bytes, blobId: blobIdOf(bytes) };
 });
 
 function openOrigin(): CountingOrigin {
   return new CountingOrigin(new Map(samples.map(({ blobId, bytes }) => [blobId, bytes])));
-}
-
-async function whenReady(...hosts: readonly ClusterHost[]): Promise<void> {
-  await until('tokens are here', () => hosts.every(({ peer }) => peer.status().hasToken));
 }
 
 /** All samples, whole; each next one for the next reason. Answers with the bytes by reason. */

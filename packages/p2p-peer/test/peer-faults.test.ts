@@ -1,16 +1,15 @@
 /** What peers do wrong, and what readers get all the same: right bytes. */
-import { createHash } from 'node:crypto';
-import { type BlobId, parseBlobId } from '@shoal/oci';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
 import type { Peer } from '../src/peer/peer.ts';
 import type { BlobWire, WireServer } from '../src/wire/blob-wire.ts';
-import { type ClusterHost, CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
+import { CountingOrigin, PeerCluster, whenReady } from './support/peer-cluster.ts';
+import { blobIdOf } from './support/sample-bytes.ts';
 import { patternedBlob } from './support/wire-pair.ts';
 
 const REPOSITORY = 'registry.test/app';
 const bytes = patternedBlob((4 << 20) + 777);
-const blobId: BlobId = parseBlobId(createHash('sha256').update(bytes).digest('hex'));
+const blobId = blobIdOf(bytes);
 const key = { blobId, sizeBytes: bytes.length };
 const CHUNK = 300_000;
 
@@ -18,10 +17,6 @@ t.setTimeout(120_000);
 
 function openOrigin(): CountingOrigin {
   return new CountingOrigin(new Map([[blobId, bytes]]));
-}
-
-async function whenReady(...hosts: readonly ClusterHost[]): Promise<void> {
-  await until('tokens are here', () => hosts.every(({ peer }) => peer.status().hasToken));
 }
 
 /** Reads as a chunk cache does: verified, three times at most. Undefined when none was right. */

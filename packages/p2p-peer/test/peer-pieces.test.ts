@@ -1,26 +1,26 @@
 /** Readers without digests of their own: whole pieces, of homes or as homes say they must be. */
-import { createHash } from 'node:crypto';
-import { type BlobId, parseBlobId } from '@shoal/oci';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { PIECE_BYTES } from '../src/limits.ts';
 import type { BlobWire, WireServer } from '../src/wire/blob-wire.ts';
-import { type ClusterHost, CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
+import {
+  type ClusterHost,
+  CountingOrigin,
+  PeerCluster,
+  whenReady,
+} from './support/peer-cluster.ts';
+import { blobIdOf } from './support/sample-bytes.ts';
 import { patternedBlob } from './support/wire-pair.ts';
 
 const REPOSITORY = 'registry.test/app';
 const bytes = patternedBlob(3 * PIECE_BYTES + 4321);
-const blobId: BlobId = parseBlobId(createHash('sha256').update(bytes).digest('hex'));
+const blobId = blobIdOf(bytes);
 const key = { blobId, sizeBytes: bytes.length };
 
 t.setTimeout(120_000);
 
 function openOrigin(): CountingOrigin {
   return new CountingOrigin(new Map([[blobId, bytes]]));
-}
-
-async function whenReady(...hosts: readonly ClusterHost[]): Promise<void> {
-  await until('tokens are here', () => hosts.every(({ peer }) => peer.status().hasToken));
 }
 
 async function read(

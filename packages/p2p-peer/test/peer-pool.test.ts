@@ -3,17 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { IndexedMap } from '../src/tracker/server/indexed-map.ts';
 import { PeerPool, type PoolPeer } from '../src/tracker/server/peer-pool.ts';
-
-/** The same numbers from 0 to 1 for the same seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { randomOf } from './support/random.ts';
 
 function peer(key: string, zone: string, rack: string, isComplete = false): PoolPeer {
   return { key, zone, rack, isComplete };

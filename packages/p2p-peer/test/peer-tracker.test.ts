@@ -2,12 +2,10 @@
  * Hosts that know nothing but a tracker: tokens, each other, and bytes of each other; people see it on
  * the page; and without the tracker everything goes on.
  */
-import { createHash } from 'node:crypto';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodecPool } from '@shoal/blob-store';
-import { parseBlobId } from '@shoal/oci';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { openPeer } from '../src/peer/open-peer.ts';
@@ -16,13 +14,14 @@ import type { WarmCall } from '../src/peer/preheats.ts';
 import type { PreheatOrder } from '../src/tracker/host-report.ts';
 import type { SwarmOverview } from '../src/tracker/swarm-overview.ts';
 import { CountingOrigin } from './support/peer-cluster.ts';
+import { blobIdOf } from './support/sample-bytes.ts';
 import { ADMIN_TOKEN, ask, makeScene, pageOf, REPOSITORY, urlOf } from './support/tracker-scene.ts';
 import { patternedBlob } from './support/wire-pair.ts';
 
 t.setTimeout(300_000);
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 const bytes = patternedBlob((20 << 20) + 123);
-const blobId = parseBlobId(createHash('sha256').update(bytes).digest('hex'));
+const blobId = blobIdOf(bytes);
 
 t.test('a tracker is all that a host has to know', async (t) => {
   const scene = await makeScene(t);

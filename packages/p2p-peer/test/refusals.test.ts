@@ -1,7 +1,5 @@
 /** Who only refuses is asked less and less; who is busy, and answers now and then, is not left out. */
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseBlobId } from '@shoal/oci';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { PIECE_BYTES } from '../src/limits.ts';
@@ -15,9 +13,10 @@ import {
 } from '../src/select/refusals.ts';
 import type { WireServer } from '../src/wire/blob-wire.ts';
 import { openWire } from '../src/wire/open-wire.ts';
-import { CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
+import { CountingOrigin, PeerCluster, whenReady } from './support/peer-cluster.ts';
 import { randomOf } from './support/random.ts';
 import { peerOf, ReadWorld } from './support/read-world.ts';
+import { blobIdOf } from './support/sample-bytes.ts';
 import { PATIENT, patternedBlob, sharedBlob } from './support/wire-pair.ts';
 
 const PIECE = { start: 0, end: PIECE_BYTES };
@@ -144,13 +143,13 @@ t.test('the only one who has it is asked all the same when the origin fails', as
 
 t.test('a real host that refuses what it says it holds is asked a few times', async (t) => {
   const bytes = patternedBlob(4 << 20);
-  const blobId = parseBlobId(createHash('sha256').update(bytes).digest('hex'));
+  const blobId = blobIdOf(bytes);
   const repository = 'registry.test/app';
   const origin = new CountingOrigin(new Map([[blobId, bytes]]));
   const cluster = await PeerCluster.open(t, origin);
   const seed = await cluster.start('seed-1', 'seed');
   const reader = await cluster.start('a', 'peer', { seeds: [seed.facts] });
-  await until('tokens are here', () => [seed, reader].every(({ peer }) => peer.status().hasToken));
+  await whenReady(seed, reader);
   const source = reader.peer.source(origin, repository);
   const readAt = async (offset: number) =>
     await source.read({ blobId, sizeBytes: bytes.length }, offset, 32 << 10, {});

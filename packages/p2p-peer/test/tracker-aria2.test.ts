@@ -4,10 +4,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseBlobId } from '@shoal/oci';
 import { requireTool, type TestScope, temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
 import { encodeMetainfo } from '../src/torrent/index.ts';
+import { blobIdOf } from './support/sample-bytes.ts';
 import { ask, clientOf, makeScene, REPOSITORY, reportOf } from './support/tracker-scene.ts';
 
 t.setTimeout(300_000);
@@ -42,7 +42,7 @@ function torrentOf(content: Buffer, announce: string) {
     pieces.push(createHash('sha1').update(piece).digest());
   }
   return encodeMetainfo({
-    blobId: parseBlobId(createHash('sha256').update(content).digest('hex')),
+    blobId: blobIdOf(content),
     blobBytes: content.length,
     pieceBytes: PIECE_BYTES,
     pieceHashes: Buffer.concat(pieces),

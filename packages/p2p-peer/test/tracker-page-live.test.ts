@@ -2,17 +2,16 @@
  * The page of a tracker that hosts report to over TLS while bytes move between them: a real browser shows who
  * is where, what each holds, and where the bytes come from now.
  */
-import { createHash } from 'node:crypto';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodecPool } from '@shoal/blob-store';
-import { parseBlobId } from '@shoal/oci';
 import { requireTool, until } from '@shoal/test-kit';
 import t from 'tap';
 import { openPeer } from '../src/peer/open-peer.ts';
 import type { Peer } from '../src/peer/peer.ts';
 import { type Browser, openBrowser } from './support/browser.ts';
 import { CountingOrigin } from './support/peer-cluster.ts';
+import { blobIdOf } from './support/sample-bytes.ts';
 import { makeScene, pageOf, REPOSITORY, type Scene, urlOf } from './support/tracker-scene.ts';
 import { patternedBlob } from './support/wire-pair.ts';
 
@@ -22,7 +21,7 @@ const READ_BYTES = 256 << 10;
 /** Enough to read from for as long as the page is looked at; then from the start again. */
 const bytes = patternedBlob(64 << 20);
 const key = {
-  blobId: parseBlobId(createHash('sha256').update(bytes).digest('hex')),
+  blobId: blobIdOf(bytes),
   sizeBytes: bytes.length,
 };
 

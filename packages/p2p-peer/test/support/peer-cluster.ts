@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { BlobKey, BlobReadOptions, BlobSource } from '@shoal/blob-store';
 import { CodecPool } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
-import { temporaryDirectory } from '@shoal/test-kit';
+import { temporaryDirectory, until } from '@shoal/test-kit';
 import { type HostFacts, type HostRole, parseHostName } from '../../src/identity/host.ts';
 import { openPeer } from '../../src/peer/open-peer.ts';
 import type { Peer } from '../../src/peer/peer.ts';
@@ -80,6 +80,11 @@ function originOf(origin: CountingOrigin, repository: string): BlobSource {
 }
 
 export type ClusterHost = { readonly peer: Peer; readonly facts: HostFacts };
+
+/** They have tokens: from now on they may read of each other. */
+export async function whenReady(...hosts: readonly ClusterHost[]): Promise<void> {
+  await until('tokens are here', () => hosts.every(({ peer }) => peer.status().hasToken));
+}
 
 export class PeerCluster {
   readonly #t: Tap;

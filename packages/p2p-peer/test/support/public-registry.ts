@@ -1,11 +1,14 @@
 /** What anybody reads of a registry, as a test says: repositories that are public, torrents beside them. */
 import { createHash } from 'node:crypto';
-import { type BlobId, parseBlobId } from '@shoal/oci';
+import type { BlobId } from '@shoal/oci';
 import { PUBLIC_WINDOW_BYTES } from '../../src/limits.ts';
 import type { PublicOrigin } from '../../src/plain/public-origin.ts';
 import { type ByteRange, rangeBytes } from '../../src/ranges/byte-range.ts';
 import { decodeMetainfo, encodeMetainfo } from '../../src/torrent/metainfo.ts';
 import type { PublishedTorrent } from '../../src/torrent/published-torrent.ts';
+import { blobIdOf } from './sample-bytes.ts';
+
+export { blobIdOf };
 
 export class PublicRegistry implements PublicOrigin {
   readonly repositories = new Set<string>();
@@ -40,10 +43,6 @@ export class PublicRegistry implements PublicOrigin {
     if (this.isDown) throw new Error('it is down');
     return this.torrents.get(blobId);
   }
-}
-
-export function blobIdOf(bytes: Buffer): BlobId {
-  return parseBlobId(createHash('sha256').update(bytes).digest('hex'));
 }
 
 /** As a conversion publishes it. */

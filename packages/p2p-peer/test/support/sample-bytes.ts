@@ -20,5 +20,9 @@ export function sampleBytes(seed: number, length: number): SampleBytes {
     }
   }
   const exact = bytes.subarray(0, length);
-  return { bytes: exact, blobId: parseBlobId(createHash('sha256').update(exact).digest('hex')) };
+  return { bytes: exact, blobId: blobIdOf(exact) };
+}
+
+export function blobIdOf(content: Buffer | string): BlobId {
+  return parseBlobId(createHash('sha256').update(content).digest('hex'));
 }

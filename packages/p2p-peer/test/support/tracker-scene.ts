@@ -1,8 +1,7 @@
 /** A cluster for tests: an authority, a tracker with a clock that tests move, identities of hosts. */
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BlobId, parseBlobId } from '@shoal/oci';
+import type { BlobId } from '@shoal/oci';
 import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import { Agent, request } from 'undici';
 import { newPeerId } from '../../src/identity/peer-id.ts';
@@ -19,6 +18,7 @@ import {
   loadTokenPublicKeys,
 } from '../../src/trust/index.ts';
 import { writePrivateFile } from '../../src/trust/private-file.ts';
+import { blobIdOf } from './sample-bytes.ts';
 
 export const LOOPBACK = { host: '127.0.0.1', port: 0 };
 export const ADMIN_TOKEN = 'admin-token-of-tests';
@@ -28,7 +28,7 @@ export type Scene = Awaited<ReturnType<typeof makeScene>>;
 
 /** A blob id that follows from a name. */
 export function blobNamed(name: string): BlobId {
-  return parseBlobId(createHash('sha256').update(name).digest('hex'));
+  return blobIdOf(name);
 }
 
 export async function makeScene(t: TestScope) {
