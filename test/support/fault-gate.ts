@@ -2,15 +2,10 @@
  * A registry's bad days: an HTTP proxy in the test's process that passes requests on, or fails them
  * as told. Only reads of blobs suffer; so a mount can be made before anything is broken.
  */
-import {
-  type ClientRequest,
-  createServer,
-  type IncomingMessage,
-  request,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serveOnLoopback, type TestScope } from '@shoal/test-kit';
+import { passRequest } from './pass-request.ts';
 
 export type GateMode =
   | 'pass'
@@ -74,16 +69,9 @@ function forward(
   answer: ServerResponse,
   how: Treatment,
 ): void {
-  const passed: ClientRequest = request(`http://${upstream}${incoming.url ?? ''}`, {
-    method: incoming.method ?? 'GET',
-    headers: { ...incoming.headers, host: upstream },
-  });
-  passed.once('error', () => answer.destroy());
-  // Either side may leave in the middle.
-  passed.once('response', (response) => {
+  passRequest(upstream, incoming, answer, (response) => {
     void reply(response, answer, how).catch(() => answer.destroy());
   });
-  incoming.pipe(passed);
 }
 
 async function reply(

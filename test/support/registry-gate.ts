@@ -2,8 +2,9 @@
  * A registry that has bad days for one kind of client: an HTTP proxy in the test's process that passes
  * everything on for others, and fails every request of Shoal's as told, manifests included.
  */
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { serveOnLoopback, type TestScope } from '@shoal/test-kit';
+import { passRequest } from './pass-request.ts';
 
 export type RegistryFault =
   /** 401, as from a registry that takes other credentials now. */
@@ -78,13 +79,7 @@ function pass(
   answer: ServerResponse,
   isLie: boolean,
 ): void {
-  const passed = request(`http://${upstream}${incoming.url ?? ''}`, {
-    method: incoming.method ?? 'GET',
-    headers: { ...incoming.headers, host: upstream },
-  });
-  // Either side may leave in the middle.
-  passed.once('error', () => answer.destroy());
-  passed.once('response', (response) => {
+  passRequest(upstream, incoming, answer, (response) => {
     answer.writeHead(response.statusCode ?? 502, response.headers);
     response.once('error', () => answer.destroy());
     if (!isLie) response.pipe(answer);
@@ -93,5 +88,4 @@ function pass(
       response.once('end', () => answer.end());
     }
   });
-  incoming.pipe(passed);
 }
