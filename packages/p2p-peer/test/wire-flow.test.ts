@@ -44,11 +44,7 @@ for (const lengths of CUTS) {
 }
 
 t.test('one who asks and does not read costs no more than he may', async (t) => {
-  const cluster = await TestCluster.open(t);
-  const [seed, peer] = await Promise.all([
-    cluster.host('seed-1', { role: 'seed' }),
-    cluster.host('p'),
-  ]);
+  const [seed, peer] = await TestCluster.openPair(t);
   let served = 0;
   const server = new BufferServer(blob);
   server.serve = async (_, offset, length) => {
@@ -78,11 +74,7 @@ t.test('one who asks and does not read costs no more than he may', async (t) => 
 });
 
 t.test('one who makes us say much is not heard until he has listened', async (t) => {
-  const cluster = await TestCluster.open(t);
-  const [seed, peer] = await Promise.all([
-    cluster.host('seed-1', { role: 'seed' }),
-    cluster.host('p'),
-  ]);
+  const [seed, peer] = await TestCluster.openPair(t);
   let answered = 0;
   const server = new BufferServer(Buffer.alloc(0));
   server.hashes = (_, first, count) => {

@@ -197,8 +197,7 @@ t.test('one who speaks no BitTorrent is closed at once', async (t) => {
 });
 
 t.test('a host of ours asks for less at once than a standard client', async (t) => {
-  const cluster = await TestCluster.open(t);
-  const [seed, peer] = await Promise.all([cluster.host('s', { role: 'seed' }), cluster.host('p')]);
+  const [seed, peer] = await TestCluster.openPair(t);
   const wires: BlobWire[] = [];
   const server = new BufferServer(blob);
   server.serve = never;
@@ -214,11 +213,7 @@ t.test('a host of ours asks for less at once than a standard client', async (t) 
 });
 
 t.test('a host that has proved who it is may not break rules either', async (t) => {
-  const cluster = await TestCluster.open(t);
-  const [seed, peer] = await Promise.all([
-    cluster.host('seed-1', { role: 'seed' }),
-    cluster.host('p'),
-  ]);
+  const [seed, peer] = await TestCluster.openPair(t);
   const wires: BlobWire[] = [];
   const accepted = {
     ...sharedBlob(new BufferServer(blob), BYTES),

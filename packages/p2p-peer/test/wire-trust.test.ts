@@ -239,11 +239,7 @@ t.test('nobody waits for one who does not answer', async (t) => {
 });
 
 t.test('a wire ends with the token of either side', async (t) => {
-  const cluster = await TestCluster.open(t);
-  const [seed, peer] = await Promise.all([
-    cluster.host('seed-1', { role: 'seed' }),
-    cluster.host('p'),
-  ]);
+  const [seed, peer] = await TestCluster.openPair(t);
   const server = new BufferServer(blob);
   const expiring = ({ self, trust }: TestHost): TestHost => ({
     self,

@@ -31,6 +31,12 @@ export class TestCluster {
     return new TestCluster(directory);
   }
 
+  /** A seed and a peer of a cluster of their own. */
+  static async openPair(t: Tap): Promise<readonly [TestHost, TestHost]> {
+    const cluster = await TestCluster.open(t);
+    return await Promise.all([cluster.host('seed-1', { role: 'seed' }), cluster.host('peer-1')]);
+  }
+
   private constructor(directory: string) {
     this.#directory = directory;
   }

@@ -111,11 +111,7 @@ export function dialOptions(
 
 /** Over TLS; the listener serves with `server`, the other end holds nothing. */
 export async function tlsPair(t: Tap, server: WireServer, bytes: number): Promise<WirePair> {
-  const cluster = await TestCluster.open(t);
-  const [seed, peer] = await Promise.all([
-    cluster.host('seed-1', { role: 'seed' }),
-    cluster.host('peer-1'),
-  ]);
+  const [seed, peer] = await TestCluster.openPair(t);
   const opened = Promise.withResolvers<BlobWire>();
   const accepted: AcceptedBlob = { ...sharedBlob(server, bytes), onOpen: opened.resolve };
   const listener = await listen(t, seed, { accept: () => accepted });
