@@ -14,7 +14,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 /** Milliseconds; undefined for what is no duration, or a negative one. */
 export function parseGoDuration(text: string): number | undefined {
   if (text === '0') return 0;
-  if (text.length > 64 || !/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(text)) {
+  if (text.length > 64 || !/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|\u03bcs|ms|s|m|h))+$/.test(text)) {
     return undefined;
   }
   let totalMs = 0;
