@@ -29,7 +29,7 @@ const NYDUS_REFUSES = ['acl'];
 
 const VARIANTS = [
   { name: 'the defaults', options: [] },
-  { name: 'torrents', options: ['--torrent'] },
+  { name: 'no torrents', options: ['--no-torrent'] },
   { name: 'a list of first reads', options: ['--prefetch-patterns', 'LIST'] },
   { name: 'lz4_block, blake3', options: ['--compressor', 'lz4_block', '--digester', 'blake3'] },
   { name: 'none, chunks of 64 KiB', options: ['--compressor', 'none', '--chunk-size', '65536'] },

@@ -1,5 +1,5 @@
 /**
- * Torrents that `convert --torrent` publishes, with programs that are not ours: found in a registry
+ * Torrents that `convert` publishes, with programs that are not ours: found in a registry
  * without a referrers API by plain requests, announced to a standard tracker, seeded by one aria2c and
  * fetched by another.
  */
@@ -100,7 +100,7 @@ t.test('aria2c fetches a blob from another by the torrent in the registry', asyn
   const registry = await startDockerRegistry(t);
   const target = `${registry.host}/shoal/app:lazy`;
   const images = ['--source', `oci:${source}`, '--target', target];
-  await runShoal(['convert', ...images, '--torrent']);
+  await runShoal(['convert', ...images]);
   await runShoal(['check', ...images]);
 
   const plain = new PlainRegistry(registry.host, 'shoal/app');
@@ -149,14 +149,7 @@ t.test('skopeo copies the image of a layout that has torrents', async (t) => {
   const tar = writeTar([{ name: 'file', content: noise(100_000, 'copied') }]);
   const source = buildLayout({ directory: join(place, 'source'), layers: [{ tar }] });
   const layout = join(place, 'layout');
-  await runShoal([
-    'convert',
-    '--source',
-    `oci:${source}`,
-    '--target',
-    `oci:${layout}:x`,
-    '--torrent',
-  ]);
+  await runShoal(['convert', '--source', `oci:${source}`, '--target', `oci:${layout}:x`]);
   const copied = join(place, 'copied');
   await runChecked('skopeo', ['copy', '--quiet', `oci:${layout}:x`, `oci:${copied}:x`]);
   await runShoal(['check', '--source', `oci:${source}`, '--target', `oci:${copied}:x`]);

@@ -117,7 +117,7 @@ export class PeerNetwork {
     const { launcher } = this.#parts.registry;
     const [program = '', ...args] = [...launcher, SHOAL, 'convert', '--plain-http'];
     const images = ['--source', `dir:${this.source}`, '--target', this.reference];
-    const torrents = hasTorrents ? ['--torrent'] : [];
+    const torrents = [hasTorrents ? '--torrent' : '--no-torrent'];
     await runChecked(program, [...args, ...images, ...torrents], { timeoutMs: 600_000 });
   }
 

@@ -85,6 +85,25 @@ t.test('a build cache in a layout that is not there yet; none for an archive', a
   t.match(refused, { exitCode: 1, stderr: /--build-cache oci-archive:.*cannot be added to/ });
 });
 
+t.test('torrents are made unless somebody leaves them out', async (t) => {
+  const here = temporaryDirectory(t);
+  const source = ['--source', `oci:${directory}/in`];
+  const torrentsOf = async (name: string, ...options: string[]) => {
+    const target = `oci:${here}/${name}:x`;
+    const report = ['--output-json', `${here}/${name}.json`];
+    const result = await shoalHere('convert', ...source, '--target', target, ...report, ...options);
+    t.equal(result.exitCode, 0, result.stderr);
+    const index = readFileSync(`${here}/${name}/index.json`, 'utf8');
+    const count = index.split('application/vnd.shoal.torrent.v1').length - 1;
+    return { count, infohash: /"infohash"/.test(readFileSync(`${here}/${name}.json`, 'utf8')) };
+  };
+  t.same(await torrentsOf('default'), { count: 1, infohash: true });
+  t.same(await torrentsOf('asked', '--torrent'), { count: 1, infohash: true });
+  t.same(await torrentsOf('none', '--no-torrent'), { count: 0, infohash: false });
+  const names = ['default', 'asked'].map((name) => readFileSync(`${here}/${name}/index.json`));
+  t.same(names[0], names[1], 'asking for them changes nothing else');
+});
+
 t.test('numbers as people read them', async (t) => {
   t.same([0, 1023, 1536, 3 << 20].map(formatBytes), ['0 B', '1023 B', '1.5 KiB', '3.0 MiB']);
   t.same([0, 65, 7201].map(formatDuration), ['0:00', '1:05', '2:00:01']);

@@ -30,7 +30,10 @@ The tag is written last, after everything was read back: a conversion that fails
 leaves nothing behind the tag. --build-cache takes a directory (made if absent) or, with oci: or a
 registry name, an image; layers that did not change are then neither read nor uploaded again. It needs
 a target that keeps its blobs, a layout or a registry: an archive is written anew each time, as a whole,
-also when oci-archive:FILE:TAG names another image than the file holds.`;
+also when oci-archive:FILE:TAG names another image than the file holds.
+
+Each data blob gets a torrent, an artifact beside the image, where the target takes it; that costs a
+warning where it does not, and nothing is read back from a registry for it.`;
 
 /** The converter's bounds, repeated because help must not load it. */
 const CHUNK_SIZE_MIN = 4096;
@@ -75,7 +78,8 @@ export function registerConvert(program: Command, context: CliContext): void {
     .option('--chunk-dict <REF...>', 'converted images whose chunks are not stored again')
     .option('--merge-platform', 'one index with the original and the converted image')
     .option('--with-referrer', 'make the converted image a referrer of the original')
-    .option('--torrent', 'publish a torrent of each data blob beside the image')
+    .option('--torrent', 'fail when a data blob cannot have its torrent beside the image')
+    .option('--no-torrent', 'publish no torrents of the data blobs')
     .option('--prefetch-patterns <file>', 'what to fetch first after a mount, one path per line')
     .option('--build-cache <DIR|REF>', 'keep records of converted layers there')
     .option('--output-json <file>', 'write a report: sizes, ratios, deduplication, times');
@@ -148,7 +152,7 @@ async function convertOptionsOf(flags: ConvertFlags, context: CliContext): Promi
     chunkDicts: (flags.chunkDict ?? []).map(parseReference),
     mergePlatform: flags.mergePlatform,
     withReferrer: flags.withReferrer,
-    torrent: flags.torrent,
+    torrent: flags.torrent ?? 'if-possible',
     prefetchPatterns:
       flags.prefetchPatterns === undefined ? [] : await readPrefetchFile(flags.prefetchPatterns),
     buildCache: flags.buildCache === undefined ? undefined : await cacheOf(flags.buildCache),

@@ -5,7 +5,7 @@
 import { VERSION } from '@shoal/errors/version';
 import type { ImageConfig, ImageReference, Platform } from '@shoal/oci';
 import { hostPlatform } from '@shoal/oci';
-import type { ClientOptions, ImageStore, ImageTarget } from '@shoal/registry-client';
+import type { ClientOptions, ImageStore } from '@shoal/registry-client';
 import { openSource, openTarget } from '@shoal/registry-client/stores';
 import { CodecThreads } from '../chunk/codec-threads.ts';
 import { FirstReads } from '../layer/first-reads.ts';
@@ -95,7 +95,7 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
     settings,
     target,
     threads,
-    torrents: settings.torrent ? await openTorrents(target, threads, signal) : undefined,
+    torrents: await openTorrents(settings, { target, threads, warnings, signal }),
     dicts,
     cache,
     firstReads: new FirstReads(settings.prefetchPatterns),
@@ -106,9 +106,13 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
 }
 
 /** Loads what other conversions do not need. */
-async function openTorrents(target: ImageTarget, threads: CodecThreads, signal: AbortSignal) {
+async function openTorrents(
+  { torrent, target: { kind } }: ConvertSettings,
+  parts: Pick<ConvertSession, 'target' | 'threads' | 'warnings' | 'signal'>,
+) {
+  if (torrent === false) return undefined;
   const { Torrents } = await import('./torrents.ts');
-  return new Torrents(target, threads, signal);
+  return new Torrents({ ...parts, targetKind: kind, isRequired: torrent === true });
 }
 
 /** What is known to be of little use before anything is converted. */

@@ -38,8 +38,11 @@ export type ConvertOptions = {
   readonly mergePlatform?: boolean | undefined;
   /** The converted manifest names the original as its subject. @default false */
   readonly withReferrer?: boolean | undefined;
-  /** A torrent of each data blob beside the image, its infohash on the blob. @default false */
-  readonly torrent?: boolean | undefined;
+  /**
+   * A torrent of each data blob beside the image, its infohash on the blob. 'if-possible': a blob may have
+   * none, and a target that takes none costs a warning. @default false
+   */
+  readonly torrent?: boolean | 'if-possible' | undefined;
   /** What is read first, in that order; a directory stands for all below it. */
   readonly prefetchPatterns?: readonly PrefetchPattern[] | undefined;
   readonly buildCache?: BuildCacheLocation | undefined;

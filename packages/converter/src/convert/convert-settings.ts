@@ -24,7 +24,7 @@ export type ConvertSettings = {
   readonly platforms: PlatformChoice;
   readonly mergePlatform: boolean;
   readonly withReferrer: boolean;
-  readonly torrent: boolean;
+  readonly torrent: boolean | 'if-possible';
   readonly prefetchPatterns: readonly PrefetchPattern[];
   readonly chunkDicts: readonly ImageReference[];
 };

@@ -103,7 +103,7 @@ async function obtainLayer(
   const { index, dictChunks, blobs, layer } = position;
   const cached = key === undefined ? undefined : await cachedUnit(session, key, index, blobs);
   if (cached !== undefined && key !== undefined) {
-    const unit = await withPieces(session, cached);
+    const unit = await withPieces(session, cached, 'build-cache');
     // A record of before torrents: the blob is not read a second time.
     if (unit !== cached) await keepUnit(session, key, unit, index);
     return { unit, origin: 'build-cache', bytesRead: 0 };
@@ -124,15 +124,19 @@ async function obtainLayer(
     },
   };
   const converted = await convertLayer(source, components, session.signal);
-  const unit = await withPieces(session, converted);
+  const unit = await withPieces(session, converted, 'converted');
   if (key !== undefined) await keepUnit(session, key, unit, index);
   return { unit, origin: 'converted', bytesRead };
 }
 
-/** With what the torrent of its blob needs, when torrents are asked for. */
-async function withPieces({ torrents }: ConvertSession, unit: LayerUnit): Promise<LayerUnit> {
+/** With what the torrent of its blob needs, where it gets one. */
+async function withPieces(
+  { torrents }: ConvertSession,
+  unit: LayerUnit,
+  origin: LayerReport['origin'],
+): Promise<LayerUnit> {
   if (torrents === undefined || unit.blob === undefined) return unit;
-  const blob = await torrents.withPieces(unit.blob);
+  const blob = await torrents.withPieces(unit.blob, origin);
   torrents.addLayerBlob(blob);
   return blob === unit.blob ? unit : { ...unit, blob };
 }

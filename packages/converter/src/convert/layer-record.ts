@@ -6,7 +6,7 @@
  * of the blob and of its data (zeros without a blob), the layer's entries, u32 per chunk number,
  * then for each stored chunk 32 bytes digest, u32 size, u32 stored size. Version 3 ends with the hashes
  * of the blob's pieces: u32 length of a piece, 20 bytes for each. Both versions are read and written:
- * 2 when nobody asked for torrents.
+ * 2 when it was written without torrents.
  */
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Descriptor } from '@shoal/oci';

@@ -56,6 +56,7 @@ async function publishTorrents(
     const subject = { mediaType: MediaType.ociManifest, digest, size: bytes.length };
     await torrents?.publish(subject, blobs);
   }
+  torrents?.tellLeftOut();
 }
 
 /** The original manifest with everything it needs. */

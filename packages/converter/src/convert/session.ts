@@ -18,7 +18,7 @@ export type ConvertSession = {
   readonly dicts: readonly ChunkDict[];
   readonly cache: BuildCache | undefined;
   readonly firstReads: FirstReads;
-  /** Undefined when none are asked for. */
+  /** Undefined when none are wanted. */
   readonly torrents: Torrents | undefined;
   readonly warnings: Warnings;
   readonly onProgress: (event: ConvertProgress) => void;

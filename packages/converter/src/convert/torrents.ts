@@ -1,9 +1,11 @@
 /**
  * The torrents of an image's data blobs: made from hashes that were taken while a blob was built or
  * that the build cache kept, copied from the image that a blob comes from, or, where there is
- * neither, made of the stored blob. A module that only a conversion with torrents loads.
+ * neither, made of the stored blob. Where nobody insists on torrents a blob that lies in a registry is
+ * not fetched for one, and no conversion fails for want of them. A module that only a conversion with
+ * torrents loads.
  */
-import type { Descriptor, Digest } from '@shoal/oci';
+import type { Descriptor, Digest, ImageReference } from '@shoal/oci';
 import { blobIdOfDigest, encodeManifest, MediaType, sha256Digest } from '@shoal/oci';
 import type { PublishedTorrent } from '@shoal/p2p-peer/torrent';
 import {
@@ -22,20 +24,38 @@ import { readStoredLayer } from '../layer/layer-stream.ts';
 import { likelyPieceBytes, PieceHasher } from '../torrent/piece-hasher.ts';
 import type { PieceHashes } from '../torrent/piece-hashes.ts';
 import type { ChunkDict } from './chunk-dict.ts';
+import type { LayerReport } from './convert-options.ts';
 import { writeBlob } from './copy-blob.ts';
+import type { Warnings } from './session.ts';
+
+export type TorrentsInput = {
+  readonly target: ImageTarget;
+  readonly targetKind: ImageReference['kind'];
+  /** They were asked for: what keeps one from being made or published ends the conversion. */
+  readonly isRequired: boolean;
+  readonly threads: CodecThreads;
+  readonly warnings: Pick<Warnings, 'add'>;
+  readonly signal: AbortSignal;
+};
 
 export class Torrents {
+  readonly #input: TorrentsInput;
   readonly #target: ImageTarget;
   readonly #threads: CodecThreads;
   readonly #signal: AbortSignal;
   /** By the blob's digest. */
   readonly #known = new Map<Digest, PublishedTorrent>();
   readonly #listed = new Map<ChunkDict, readonly Descriptor[]>();
+  /** Blobs that have none: only fetching them would give the hashes. */
+  readonly #leftOut = new Map<Digest, Descriptor>();
+  /** The target does not take them: it is not asked again for each platform. */
+  #isRefused = false;
 
-  constructor(target: ImageTarget, threads: CodecThreads, signal: AbortSignal) {
-    this.#target = target;
-    this.#threads = threads;
-    this.#signal = signal;
+  constructor(input: TorrentsInput) {
+    this.#input = input;
+    this.#target = input.target;
+    this.#threads = input.threads;
+    this.#signal = input.signal;
   }
 
   /** Hashes the blob that comes of a layer of so many stored bytes. */
@@ -43,11 +63,16 @@ export class Torrents {
     return new PieceHasher(this.#threads.open(), likelyPieceBytes(storedBytes), this.#signal);
   }
 
-  /** The blob with hashes of its pieces; the same one when it has what its torrent needs. */
-  async withPieces(blob: LayerBlob): Promise<LayerBlob> {
+  /**
+   * The blob with hashes of its pieces; the same one when it has what its torrent needs. What was just
+   * written is read back where nobody had foreseen how large it becomes.
+   */
+  async withPieces(blob: LayerBlob, origin: LayerReport['origin']): Promise<LayerBlob> {
     const { descriptor, pieces } = blob;
     if (pieces?.pieceBytes === pieceBytesOf(descriptor.size)) return blob;
-    return { ...blob, pieces: await this.#hashStored(this.#target, descriptor) };
+    const place = origin === 'converted' ? undefined : this.#input.targetKind;
+    const found = await this.#hashIfPossible(this.#target, descriptor, place);
+    return pieces === found ? blob : { ...blob, pieces: found };
   }
 
   /** Makes the torrent of a blob that has its hashes. */
@@ -58,10 +83,10 @@ export class Torrents {
   /** Takes the torrent of a dictionary's blob, or makes it. */
   async addDictBlob(dict: ChunkDict, blob: Descriptor): Promise<void> {
     if (this.#known.has(blob.digest)) return;
-    const torrent =
-      (await this.#published(dict, blob)) ??
-      torrentOf(blob, await this.#hashStored(dict.store, blob));
-    this.#add(blob, torrent);
+    const published = await this.#published(dict, blob);
+    if (published !== undefined) return this.#add(blob, published);
+    const pieces = await this.#hashIfPossible(dict.store, blob, dict.reference.kind);
+    if (pieces !== undefined) this.#add(blob, torrentOf(blob, pieces));
   }
 
   infohashOf({ digest }: Pick<Descriptor, 'digest'>): string | undefined {
@@ -75,6 +100,28 @@ export class Torrents {
 
   /** Stores an artifact for each of the blobs; nothing names them but what they say of `subject`. */
   async publish(subject: Descriptor, blobs: readonly Descriptor[]): Promise<void> {
+    if (this.#isRefused) return;
+    try {
+      await this.#publish(subject, blobs);
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (this.#input.isRequired) throw error;
+      this.#isRefused = true;
+      this.#input.warnings.add(`the torrents were not published: ${messageOf(error)}`);
+    }
+  }
+
+  /** Why some blobs have none, once for all. */
+  tellLeftOut(): void {
+    const blobs = [...this.#leftOut.values()].filter(({ digest }) => !this.#known.has(digest));
+    if (blobs.length === 0) return;
+    const megabytes = Math.ceil(blobs.reduce((sum, { size }) => sum + size, 0) / 1e6);
+    this.#input.warnings.add(
+      `${blobs.length} blobs have no torrent: hashes of their pieces were kept nowhere, and nothing is read back from a registry for them (--torrent reads ${megabytes} MB, once)`,
+    );
+  }
+
+  async #publish(subject: Descriptor, blobs: readonly Descriptor[]): Promise<void> {
     const digests = new Set(blobs.map(({ digest }) => digest));
     const torrents = [...digests].flatMap((digest) => this.#known.get(digest) ?? []);
     if (torrents.length > 0) await this.#write(EMPTY_CONFIG, MediaType.ociEmpty);
@@ -108,6 +155,26 @@ export class Torrents {
     }
   }
 
+  /** Where nobody insists: undefined of what lies in a registry, or cannot be read. */
+  async #hashIfPossible(
+    store: ImageStore,
+    blob: Descriptor,
+    place: ImageReference['kind'] | undefined,
+  ): Promise<PieceHashes | undefined> {
+    if (place === 'registry' && !this.#input.isRequired) {
+      this.#leftOut.set(blob.digest, blob);
+      return undefined;
+    }
+    try {
+      return await this.#hashStored(store, blob);
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (this.#input.isRequired) throw error;
+      this.#input.warnings.add(`blob ${blob.digest} has no torrent: ${messageOf(error)}`);
+      return undefined;
+    }
+  }
+
   async #hashStored(store: ImageStore, blob: Descriptor): Promise<PieceHashes> {
     const pieceBytes = pieceBytesOf(blob.size);
     const hasher = new PieceHasher(this.#threads.open(), [pieceBytes], this.#signal);
@@ -128,4 +195,8 @@ function torrentOf({ digest, size }: Descriptor, pieces: PieceHashes): Published
     announce: [],
   });
   return { metainfo: decodeMetainfo(bytes), bytes };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
