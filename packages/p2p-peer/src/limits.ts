@@ -180,6 +180,17 @@ export const TORRENT_RETRY_MS = 15_000;
 export const PUBLIC_REST_BYTES_MAX = 1 << 20;
 /** How often that is tried: what then does not have its digest never will. */
 export const PUBLIC_REST_TRIES_MAX = 3;
+/**
+ * Blobs that are offered though no image that this host mounts has them: layers that a mirror gave, files. Each costs
+ * its registry a few requests a quarter of an hour, and with those of images they fit into one report to trackers.
+ */
+export const READ_BLOBS_MAX = 96;
+/** What is hashed for torrents in a second: an eighth of a processor, and of a disk. */
+export const TORRENT_BYTES_PER_SECOND = 64 << 20;
+/** Blobs whose torrent is to be made, one after the other. */
+export const TORRENTS_WAITING_MAX = 256;
+/** How soon a blob is hashed again that does not have its digest: nobody has fetched it anew meanwhile, as a rule. */
+export const TORRENT_WRONG_RETRY_MS = 1_800_000;
 /** How often blobs are looked at for that. */
 export const PUBLIC_CHECK_MS = 2000;
 /** Registries that are asked at a time whether a blob is public: nobody waits for it. */

@@ -1,9 +1,12 @@
 /** The plain port of a host: which blobs standard clients get, which they never do, and what may be taken from them. */
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { serveOnLoopback, until } from '@shoal/test-kit';
 import t from 'tap';
 import { type PeerId, parsePeerId, peerIdOf } from '../src/identity/peer-id.ts';
 import { parseSwarmId, swarmIdOf } from '../src/identity/swarm-id.ts';
+import { PUBLIC_CHECK_MS } from '../src/limits.ts';
+import type { Peer } from '../src/peer/peer.ts';
 import { openPlainWire } from '../src/wire/plain-wires.ts';
 import { CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
 import { blobIdOf, PublicRegistry, torrentOf } from './support/public-registry.ts';
@@ -24,16 +27,20 @@ const CLIENT = parsePeerId(Buffer.from('-LT2080-abcdefghijkl').toString('hex'));
 
 t.setTimeout(180_000);
 
-async function openScene(t: Tap, { isPublic = true, isFetching = false } = {}) {
-  const origin = new CountingOrigin(new Map([[blobId, bytes]]));
+async function openScene(t: Tap, { isPublic = true, isFetching = false, stored = bytes } = {}) {
+  const origin = new CountingOrigin(new Map([[blobId, stored]]));
   const cluster = await PeerCluster.open(t, origin);
   const registry = new PublicRegistry();
-  registry.blobs.set(blobId, bytes);
+  registry.blobs.set(blobId, stored);
   if (isPublic) registry.repositories.add(REPOSITORY);
   cluster.publicOrigin = registry;
   const plain = { listenHost: '127.0.0.1', port: 0, bytesPerSecond: 1 << 30, isFetching };
-  const { peer } = await cluster.start('node-1', 'peer', { plain });
-  await until('it has a token', () => peer.status().hasToken);
+  const start = async () => {
+    const host = await cluster.start('node-1', 'peer', { plain });
+    await until('it has a token', () => host.peer.status().hasToken);
+    return host;
+  };
+  const { peer } = await start();
   const image = { name: `${REPOSITORY}:1`, repository: REPOSITORY, manifestDigest: undefined };
   const learn = () => peer.learn({ ...image, blobs: [key] });
   const read = async (offset = 0, length = bytes.length - offset) => {
@@ -42,12 +49,19 @@ async function openScene(t: Tap, { isPublic = true, isFetching = false } = {}) {
     });
     if (!found.equals(bytes.subarray(offset, offset + length))) throw new Error('wrong bytes');
   };
-  const status = () => {
-    const { plain: found } = peer.status();
-    if (found === undefined) throw new Error('there is no plain port');
-    return found;
+  const status = () => statusOf(peer);
+  /** As a mirror reads layers that nobody has converted. */
+  const readLayer = async (offset = 0, length = bytes.length - offset) => {
+    const source = peer.source(origin, REPOSITORY, 'believing');
+    await source.read(key, offset, length, {});
   };
-  return { registry, peer, learn, read, status };
+  return { registry, origin, cluster, plain, start, peer, learn, read, readLayer, status };
+}
+
+function statusOf(peer: Peer) {
+  const { plain } = peer.status();
+  if (plain === undefined) throw new Error('there is no plain port');
+  return plain;
 }
 
 function dial(port: number, held: Buffer = Buffer.alloc(0), selfId: PeerId = CLIENT) {
@@ -101,6 +115,63 @@ t.test('what no reader reads is fetched where little of it is missing', async (t
   learn();
   await until('it is offered', () => status().offered === 1);
   t.match(status().blobs, [{ infohash, heldBytes: bytes.length }]);
+});
+
+t.test(
+  'a layer that nobody has converted, once all of it is here; after a restart, too',
+  async (t) => {
+    const { registry, readLayer, status, peer, start } = await openScene(t);
+    await readLayer(0, PIECE);
+    await sleep(2 * PUBLIC_CHECK_MS);
+    t.equal(registry.asked, 0, 'of a part nobody is asked');
+    await readLayer();
+    await until('it is offered', () => status().offered === 1);
+    const offer = { blobId, infohash, repository: REPOSITORY, heldBytes: bytes.length };
+    t.match(status().blobs, [offer]);
+    const wire = await dial(status().port);
+    t.teardown(() => wire.close());
+    await until('all of it is told', () => wire.held.bytes === bytes.length);
+    const block = await wire.request(3 * PIECE, 1000, { priority: 'demand' });
+    t.ok(block.equals(bytes.subarray(3 * PIECE, 3 * PIECE + 1000)));
+    await peer.close();
+    const { peer: again } = await start();
+    await until('it is offered again', () => statusOf(again).offered === 1);
+    t.match(statusOf(again).blobs, [offer]);
+    registry.repositories.clear();
+    await again.close();
+    const { peer: last } = await start();
+    await until('its registry was asked', () => statusOf(last).refused === 1);
+    t.equal(statusOf(last).offered, 0, 'what is not public any more is not offered again');
+  },
+);
+
+t.test('a layer that is private, or is not what its digest says', async (t) => {
+  const { registry, readLayer, status } = await openScene(t, { isPublic: false });
+  await readLayer();
+  await until('its registry was asked', () => status().refused === 1);
+  const raw = await RawPeer.dial(status().port);
+  raw.send(handshakeBytes(infohash, CLIENT));
+  await raw.untilClosed();
+  t.equal(raw.receivedBytes, 0);
+  t.match(status(), { offered: 0, blobs: [] });
+  t.ok(registry.asked > 0);
+  const forged = Buffer.from(bytes);
+  forged[3 * PIECE] = 0;
+  const wrong = await openScene(t, { stored: forged });
+  await wrong.readLayer();
+  await until('its registry was asked', () => wrong.registry.asked > 0);
+  await sleep(3 * PUBLIC_CHECK_MS);
+  t.match(wrong.status(), { offered: 0, refused: 0 }, 'though the registry gives the same');
+});
+
+t.test('what a home has fetched for others', async (t) => {
+  const { cluster, plain, origin } = await openScene(t);
+  const seed = await cluster.start('seed-1', 'seed', { plain });
+  const { peer } = await cluster.start('node-2', 'peer', { seeds: [seed.facts] });
+  await until('they have tokens', () => peer.status().hasToken && seed.peer.status().hasToken);
+  await peer.source(origin, REPOSITORY, 'believing').read(key, 0, bytes.length, {});
+  await until('it is offered', () => statusOf(seed.peer).offered === 1);
+  t.match(statusOf(seed.peer).blobs, [{ infohash, repository: REPOSITORY }]);
 });
 
 t.test('what is private is unknown', async (t) => {

@@ -34,8 +34,10 @@ export function hostReport(input: HostReportInput): HostReport {
     offered.delete(blobId);
     return [{ blobId, sizeBytes, heldBytes: sizeBytes - bytesMissing, repository, infohash }];
   });
-  // Nobody reads these now, and clients find them by trackers that know of them.
-  const blobs = [...shared, ...offered.values()].slice(0, REPORT_BLOBS_MAX);
+  // First those with a torrent, read or not: clients find them by trackers that know of them alone.
+  const withTorrent = shared.filter(({ infohash }) => infohash !== undefined);
+  const others = shared.filter(({ infohash }) => infohash === undefined);
+  const blobs = [...withTorrent, ...offered.values(), ...others].slice(0, REPORT_BLOBS_MAX);
   const missMs = input.missMs?.();
   return {
     version,

@@ -56,6 +56,7 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
   const need: BlobsNeed = {
     ...{ trust, directory, traffic, counts, onClosed, onHeld },
     onNeighbours: (swarm, hosts) => neighbourhood?.introduce(swarm, hosts),
+    onLearnt: (swarm, repository) => plain?.learn(swarm, repository),
   };
   const { store, swarms, uploads } = await openBlobs(options, components, need);
   opened.use(store);
@@ -146,7 +147,7 @@ async function openBlobs(
     downloadBytesPerSecond,
   }: PeerOptions,
   components: PeerComponents,
-  { trust, directory, traffic, counts, onClosed, onNeighbours, onHeld }: BlobsNeed,
+  { trust, directory, traffic, counts, onClosed, onNeighbours, onLearnt, onHeld }: BlobsNeed,
 ): Promise<Pick<PeerParts, 'store' | 'swarms' | 'uploads'>> {
   const { pool, otherBytes, isCompleteElsewhere, lender, onStoreEvent, originOf, wireLog } =
     components;
@@ -171,7 +172,7 @@ async function openBlobs(
           counts.homeFetched(bytes);
           traffic.count('origin', bytes, 'demand');
         },
-        onNeighbours,
+        ...{ onNeighbours, onLearnt },
       }),
   });
   const store = await CompressedStore.open(
@@ -197,6 +198,7 @@ type BlobsNeed = {
   readonly counts: PeerCounts;
   readonly onClosed: (swarm: Swarm) => void;
   readonly onNeighbours: (swarm: Swarm, hosts: readonly HostFacts[]) => void;
+  readonly onLearnt: (swarm: Swarm, repository: string) => void;
   readonly onHeld: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
 };
 

@@ -3,15 +3,16 @@ import type { CodecPool } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { CompressedStore } from '../store/compressed-store.ts';
-import type { SharedImages } from '../store/shared-images.ts';
+import { type ImageBlob, keyOfBlob, type SharedImages } from '../store/shared-images.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { TrackerClient } from '../tracker/client/tracker-client.ts';
 import type { WireLog } from '../wire/wire-log.ts';
-import { makeTorrent } from './made-torrent.ts';
 import { PlainMeetings } from './plain-meetings.ts';
 import { PlainPort, type PlainPortOptions, type PlainStatus } from './plain-port.ts';
 import { PublicBlobs } from './public-blobs.ts';
 import type { PublicOrigin } from './public-origin.ts';
+import { ReadBlobs } from './read-blobs.ts';
+import { TorrentMaker } from './torrent-maker.ts';
 
 export type PlainOptions = PlainPortOptions & {
   /** Bytes are taken from standard clients, too. */
@@ -32,6 +33,8 @@ export type PlainSideInput = {
 
 export class PlainSide implements AsyncDisposable {
   readonly #port: PlainPort;
+  readonly #readBlobs: ReadBlobs;
+  readonly #images: SharedImages;
   readonly #owned: AsyncDisposableStack;
 
   /** Listens when it resolves; rejects with the system's error where it cannot. */
@@ -40,12 +43,23 @@ export class PlainSide implements AsyncDisposable {
     const { images, origin, store, swarms, trackers, pool, onProblem, log, nowMs } = input;
     let port: PlainPort | undefined;
     let meetings: PlainMeetings | undefined;
-    const blobs = opened.use(
+    const readBlobs = await ReadBlobs.open(store);
+    const openStored = ({ blobId, sizeBytes }: ImageBlob) => store.knownBlob(blobId, sizeBytes);
+    const torrents = opened.use(
+      new TorrentMaker({
+        ...{ pool, openStored, onProblem, nowMs },
+        onMade: (blob) => blobs.hurry(blob),
+      }),
+    );
+    const blobs: PublicBlobs = opened.use(
       new PublicBlobs({
-        ...{ images, origin, onProblem, nowMs },
-        openStored: ({ blobId, sizeBytes }) => store.knownBlob(blobId, sizeBytes),
-        makeTorrent: (stored, signal) => makeTorrent(stored, pool, signal),
-        onProven: (offer, ranges) => port?.tellProven(offer, ranges),
+        ...{ images: knownBlobs(images, readBlobs), origin, onProblem, nowMs, openStored },
+        madeTorrent: ({ blobId, sizeBytes, held }) =>
+          held.bytes < sizeBytes ? undefined : torrents.take({ blobId, sizeBytes }),
+        onProven: (offer, ranges) => {
+          readBlobs.keep(offer);
+          port?.tellProven(offer, ranges);
+        },
         onWithdrawn: (infohash) => port?.withdraw(infohash),
       }),
     );
@@ -58,19 +72,32 @@ export class PlainSide implements AsyncDisposable {
     );
     const { isFetching } = options;
     meetings = opened.use(new PlainMeetings({ blobs, port, swarms, trackers, isFetching, nowMs }));
-    return new PlainSide({ port, owned: opened.move() });
+    return new PlainSide({ port, readBlobs, images, owned: opened.move() });
   }
 
   private constructor(parts: {
     readonly port: PlainPort;
+    readonly readBlobs: ReadBlobs;
+    readonly images: SharedImages;
     readonly owned: AsyncDisposableStack;
   }) {
     this.#port = parts.port;
+    this.#readBlobs = parts.readBlobs;
+    this.#images = parts.images;
     this.#owned = parts.owned;
   }
 
   tellHeld(blobId: BlobId, ranges: readonly ByteRange[]): void {
     this.#port.tellHeld(blobId, ranges);
+  }
+
+  /** Bytes of the blob have come from that repository, for this host or for others. */
+  learn({ blobId, sizeBytes }: ImageBlob, repository: string): void {
+    const blob = { blobId, sizeBytes };
+    // Those of images take no place of others.
+    const places = this.#images.placesOf(blob);
+    if (places.some((place) => place.repository === repository)) return;
+    this.#readBlobs.learn(blob, repository);
   }
 
   status(): PlainStatus {
@@ -85,4 +112,18 @@ export class PlainSide implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Blobs of images in any state, of others those that are here as a whole: no torrent of a part is known. */
+function knownBlobs(
+  images: SharedImages,
+  readBlobs: ReadBlobs,
+): Pick<SharedImages, 'blobs' | 'placesOf'> {
+  return {
+    blobs: () => {
+      const all = [...readBlobs.whole(), ...images.blobs()];
+      return [...new Map(all.map((blob) => [keyOfBlob(blob), blob])).values()];
+    },
+    placesOf: (blob) => [...images.placesOf(blob), ...readBlobs.placesOf(blob)],
+  };
 }

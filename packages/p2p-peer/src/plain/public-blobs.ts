@@ -34,7 +34,8 @@ export type OfferedBlob = SizedBlob &
   };
 
 export type PublicBlobsInput = Omit<PublicTorrentsInput, 'origin'> & {
-  readonly images: SharedImages;
+  /** What is known here. */
+  readonly images: Pick<SharedImages, 'blobs' | 'placesOf'>;
   readonly origin: PublicOrigin;
   /** Undefined when nothing of it is held here. */
   readonly openStored: (blob: SizedBlob) => Promise<StoredBlob | undefined>;
@@ -103,6 +104,14 @@ export class PublicBlobs implements AsyncDisposable {
       examined.isRunning = true;
       this.#running.add(this.#examineOne(blob, examined));
     }
+  }
+
+  /** Something has come that it waits for. */
+  hurry(blob: ImageBlob): void {
+    const examined = this.#examined.get(keyOfBlob(blob));
+    if (examined === undefined) return;
+    examined.nextAtMs = 0;
+    this.examine();
   }
 
   /** Idempotent. */

@@ -1,6 +1,6 @@
 /**
  * Torrents of blobs that standard clients may have: the one that was published with the image, otherwise
- * what follows from the blob, where all of it is here. Their info dictionaries stay in memory, so all of
+ * what follows from the blob, where all of it is here and was hashed. Their info dictionaries stay in memory, so all of
  * them together are bounded.
  */
 import { MetainfoError } from '../errors.ts';
@@ -22,11 +22,8 @@ export type PublicTorrent = {
 
 export type PublicTorrentsInput = {
   readonly origin: Pick<PublicOrigin, 'torrent'>;
-  /** Of one whose every byte is held here; undefined of others. */
-  readonly makeTorrent: (
-    stored: StoredBlob,
-    signal: AbortSignal,
-  ) => Promise<PublishedTorrent | undefined>;
+  /** Of one whose every byte is held here; undefined of others, and while it is being made. */
+  readonly madeTorrent: (stored: StoredBlob) => PublishedTorrent | undefined;
   readonly onProblem: (error: unknown) => void;
   /** @default PUBLIC_INFO_BYTES_MAX */
   readonly infoBytesMax?: number | undefined;
@@ -53,8 +50,7 @@ export class PublicTorrents {
     // Before it is fetched, and again when it is there: others may have come meanwhile.
     if (!this.#hasRoom(pieces * PIECE_HASH_BYTES)) return undefined;
     const torrent =
-      (await this.#published(stored, place, signal)) ??
-      (await this.#input.makeTorrent(stored, signal));
+      (await this.#published(stored, place, signal)) ?? this.#input.madeTorrent(stored);
     if (torrent === undefined || signal.aborted) return undefined;
     const { infohash, pieceBytes } = torrent.metainfo;
     // A copy: the rest of the file goes.

@@ -12,6 +12,7 @@ import { STORE_FILES_OPEN_MAX, STORED_BLOB_BYTES_MAX, STORED_BLOBS_MAX } from '.
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { BlobFiles, REAL_STORE_IO, type StoreIo } from './blob-files.ts';
 import { Deposits } from './deposits.ts';
+import { KeptPlaces } from './kept-places.ts';
 import { readKnownBlobs } from './known-blobs.ts';
 import { type Lender, NO_LENDER } from './lender.ts';
 import { OpenFiles } from './open-files.ts';
@@ -75,6 +76,8 @@ export type StoreStats = Readonly<StoreCounters> & {
 
 export class CompressedStore implements AsyncDisposable {
   readonly directory: string;
+  /** Where blobs were read from. */
+  readonly places: KeptPlaces;
   readonly #core: StoreCore;
   readonly #index: StoreIndex;
   readonly #openFiles: OpenFiles;
@@ -149,6 +152,12 @@ export class CompressedStore implements AsyncDisposable {
     this.#lender = lender;
     this.#now = now;
     this.#deposits = new Deposits(now);
+    this.places = new KeptPlaces({
+      index: own.index,
+      journal: own.core.journal,
+      facts: (blobId) => this.facts(blobId),
+      isClosed: () => this.#closing !== undefined,
+    });
   }
 
   /** What the files take on the disk. */

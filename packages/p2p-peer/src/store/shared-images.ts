@@ -19,10 +19,12 @@ export type SharedImage = {
   readonly blobs: readonly SizedBlob[];
 };
 
-/** An image that a blob is in. */
-export type BlobPlace = Pick<SharedImage, 'name' | 'repository' | 'manifestDigest'>;
+/** Where a blob is read. */
+export type BlobPlace = Pick<SharedImage, 'repository' | 'manifestDigest'>;
 
-type Known = { readonly blob: SizedBlob; readonly places: LRUCache<string, BlobPlace> };
+/** An image that a blob is in. */
+type NamedPlace = BlobPlace & Pick<SharedImage, 'name'>;
+type Known = { readonly blob: SizedBlob; readonly places: LRUCache<string, NamedPlace> };
 
 export class SharedImages {
   readonly #blobs = new LRUCache<string, Known>({ max: IMAGE_BLOBS_MAX });
@@ -52,7 +54,7 @@ export class SharedImages {
 
   #add({ blobId, sizeBytes }: SizedBlob): Known {
     const blob = { blobId, sizeBytes };
-    const known = { blob, places: new LRUCache<string, BlobPlace>({ max: IMAGES_OF_BLOB_MAX }) };
+    const known = { blob, places: new LRUCache<string, NamedPlace>({ max: IMAGES_OF_BLOB_MAX }) };
     this.#blobs.set(keyOfBlob(blob), known);
     return known;
   }

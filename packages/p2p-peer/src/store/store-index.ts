@@ -1,5 +1,6 @@
 /**
- * The index of a store, in `level`: `b/<blob>` for a blob, `s/<blob>/<segment>` for what is held of it.
+ * The index of a store, in `level`: `b/<blob>` for a blob, `s/<blob>/<segment>` for what is held of it,
+ * `p/<blob>` for where it was read from.
  * Opened by one process only. What does not open any more is thrown away: it tells of nothing that
  * cannot be fetched again.
  */
@@ -25,6 +26,10 @@ export function blobKey(blobId: BlobId): string {
 
 export function segmentKey(blobId: BlobId, segment: number): string {
   return `s/${blobId}/${segment.toString(16).padStart(SEGMENT_DIGITS, '0')}`;
+}
+
+export function placesKey(blobId: BlobId): string {
+  return `p/${blobId}`;
 }
 
 export class StoreIndex {
@@ -56,8 +61,17 @@ export class StoreIndex {
   }
 
   /** Records of all blobs; keys that no blob has are of nobody. */
-  async *blobs(): AsyncGenerator<readonly [BlobId, Buffer]> {
-    for await (const [key, value] of this.#db.iterator({ gte: 'b/', lt: 'b0' })) {
+  blobs(): AsyncGenerator<readonly [BlobId, Buffer]> {
+    return this.#records('b');
+  }
+
+  /** Where blobs were read from; some are of blobs that are not here. */
+  places(): AsyncGenerator<readonly [BlobId, Buffer]> {
+    return this.#records('p');
+  }
+
+  async *#records(kind: 'b' | 'p'): AsyncGenerator<readonly [BlobId, Buffer]> {
+    for await (const [key, value] of this.#db.iterator({ gte: `${kind}/`, lt: `${kind}0` })) {
       const blobId = blobIdOf(key);
       if (blobId !== undefined) yield [blobId, value];
     }
@@ -98,13 +112,21 @@ export class StoreIndex {
     await this.#write(async (db) => {
       const keys: string[] = [];
       for (const blobId of blobIds) {
-        keys.push(blobKey(blobId), ...(await db.keys(segmentsOf(blobId)).all()));
+        keys.push(blobKey(blobId), placesKey(blobId), ...(await db.keys(segmentsOf(blobId)).all()));
       }
       await db.batch(
         keys.map((key) => ({ type: 'del' as const, key })),
         SYNC,
       );
     });
+  }
+
+  /** Not synced, as they were written. */
+  async deletePlaces(blobIds: readonly BlobId[]): Promise<void> {
+    if (blobIds.length === 0) return;
+    await this.#write((db) =>
+      db.batch(blobIds.map((blobId) => ({ type: 'del' as const, key: placesKey(blobId) }))),
+    );
   }
 
   /** Starts anew, without a record. */

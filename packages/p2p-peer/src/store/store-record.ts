@@ -5,12 +5,13 @@
  *               bytes held 8, last use in ms 8.
  * Of a segment: version 1, generation 8, mask of known piece hashes 8, the hashes, 32 bytes each,
  *               held ranges as in `ranges/range-codec.ts`, counted from where the segment starts.
+ * Of places:    version 1, size of the blob 8, repositories, a zero between two of them.
  *
  * The generation is drawn when the file is made: what older files held is never taken for this one's.
  */
 import { crc32 } from 'node:zlib';
 import { RangeSetFormatError, StoreRecordError } from '../errors.ts';
-import { SEGMENT_BYTES, STORED_BLOB_BYTES_MAX } from '../limits.ts';
+import { IMAGES_OF_BLOB_MAX, SEGMENT_BYTES, STORED_BLOB_BYTES_MAX } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { decodeRanges, encodeRanges } from '../ranges/range-codec.ts';
 import { HASH_BYTES, type SegmentHashes } from './piece-hashes.ts';
@@ -21,6 +22,7 @@ const CRC_BYTES = 4;
 const COMPLETE = 1;
 const BLOB_RECORD_BYTES = 42;
 const SEGMENT_HEADER_BYTES = 17;
+const PLACES_HEADER_BYTES = 9;
 
 export type BlobRecord = {
   readonly sizeBytes: number;
@@ -37,6 +39,13 @@ export type SegmentRecord = {
   readonly hashes: SegmentHashes;
   /** Counted from where the segment starts. */
   readonly held: readonly ByteRange[];
+};
+
+/** Where a blob has been read from. */
+export type PlacesRecord = {
+  readonly sizeBytes: number;
+  /** `registry/repository`. */
+  readonly repositories: readonly string[];
 };
 
 export function encodeBlobRecord(key: string, record: BlobRecord): Buffer {
@@ -99,6 +108,23 @@ export function decodeSegmentRecord(key: string, sealedBytes: Buffer): SegmentRe
     if (!(error instanceof RangeSetFormatError)) throw error;
     throw new StoreRecordError(key, error.message, { cause: error });
   }
+}
+
+export function encodePlacesRecord(key: string, { sizeBytes, repositories }: PlacesRecord): Buffer {
+  const header = Buffer.alloc(PLACES_HEADER_BYTES);
+  header.writeUInt8(VERSION, 0);
+  header.writeBigUInt64BE(BigInt(sizeBytes), 1);
+  return sealed(key, Buffer.concat([header, Buffer.from(repositories.join('\0'))]));
+}
+
+/** Throws `ERR_P2P_STORE_RECORD`. */
+export function decodePlacesRecord(key: string, sealedBytes: Buffer): PlacesRecord {
+  const bytes = unsealed(key, sealedBytes);
+  if (bytes.length <= PLACES_HEADER_BYTES) throw new StoreRecordError(key, 'it is cut short');
+  requireVersion(key, bytes);
+  const repositories = bytes.toString('utf8', PLACES_HEADER_BYTES).split('\0');
+  if (repositories.length > IMAGES_OF_BLOB_MAX) throw new StoreRecordError(key, 'too many places');
+  return { sizeBytes: readNumber(key, bytes, 1, STORED_BLOB_BYTES_MAX), repositories };
 }
 
 function sealed(key: string, bytes: Buffer): Buffer {

@@ -2,7 +2,7 @@
 import type { CodecPool, Verdict } from '@shoal/blob-store';
 import { type BlobId, blobIdOfDigest } from '@shoal/oci';
 import { PIECE_BYTES } from '../limits.ts';
-import type { ByteRange } from '../ranges/byte-range.ts';
+import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { RangeSet } from '../ranges/range-set.ts';
 import type { BlobEntry } from './blob-entry.ts';
 import type { Deposit } from './deposit.ts';
@@ -21,6 +21,9 @@ export type BlobCheck =
   | 'unknown'
   /** It could not be read, was changed meanwhile, or the store is closed. */
   | 'given-up';
+
+/** Resolves when so many bytes may be read and hashed; rejects when it is over. */
+export type HashTurn = (bytes: number) => Promise<void>;
 
 export type StoredBlobInit = {
   readonly entry: BlobEntry;
@@ -147,12 +150,13 @@ export class StoredBlob implements AsyncDisposable {
   /**
    * Compares the whole blob with its digest, by a codec thread, once all of it is in the file. When it is
    * right everything is held; otherwise everything is given up that was not settled by other digests.
+   * `turn` is waited for before each part: for who leaves the disk and the thread to others in between.
    */
-  async completeBlob(): Promise<BlobCheck> {
+  async completeBlob(turn?: HashTurn): Promise<BlobCheck> {
     const { entry, onChanged } = this.#init;
     if (entry.isComplete) return 'right';
     const all = { start: 0, end: this.sizeBytes };
-    const check = await this.#verify(all, Buffer.from(this.blobId, 'hex'));
+    const check = await this.#verify(all, Buffer.from(this.blobId, 'hex'), turn);
     if (check === 'right' && this.isHeld(all)) {
       entry.markVerified();
       onChanged();
@@ -196,22 +200,23 @@ export class StoredBlob implements AsyncDisposable {
     this.#init.entry.markChanged(this.#pieceRange(piece));
   }
 
-  async #verify(range: ByteRange, expected: Buffer): Promise<BlobCheck> {
+  async #verify(range: ByteRange, expected: Buffer, turn?: HashTurn): Promise<BlobCheck> {
     const { entry } = this.#init;
     const { state } = entry;
     if (!entry.isInside(range) || !state.isStored(range)) return 'unknown';
     const { releases } = state;
-    const hash = await this.#hash(range);
+    const hash = await this.#hash(range, turn);
     if (hash === undefined || releases !== state.releases) return 'given-up';
     const verdict = hash.equals(expected) ? 'right' : 'wrong';
     entry.judgeStored(range, verdict);
     return verdict;
   }
 
-  async #hash(range: ByteRange): Promise<Buffer | undefined> {
+  async #hash(range: ByteRange, turn?: HashTurn): Promise<Buffer | undefined> {
     const { start, end } = range;
     const { entry, pool, stop } = this.#init;
-    if (entry.state.lent.intersect(range).length > 0) return await this.#hashLent(range);
+    const isLent = entry.state.lent.intersect(range).length > 0;
+    if (isLent || turn !== undefined) return await this.#hashParts(range, turn);
     const digests = await entry.withFile(async ({ fd }) => {
       const lengths = Float64Array.of(end - start);
       const job = { fd, offsets: Float64Array.of(start), lengths, stop };
@@ -220,20 +225,22 @@ export class StoredBlob implements AsyncDisposable {
     return digests === undefined ? undefined : Buffer.from(digests);
   }
 
-  /** What does not all lie in one file comes through this thread. */
-  async #hashLent({ start, end }: ByteRange): Promise<Buffer | undefined> {
+  /** What does not all lie in one file, or is not hashed at once, comes through this thread. */
+  async #hashParts({ start, end }: ByteRange, turn?: HashTurn): Promise<Buffer | undefined> {
     const { entry, pool, stop } = this.#init;
     try {
       using hash = pool.openHash('sha256');
       for (let at = start; at < end; at += PIECE_BYTES) {
         if (Atomics.load(stop, 0) !== 0) return undefined;
-        const bytes = await entry.readStored({ start: at, end: Math.min(at + PIECE_BYTES, end) });
+        const part = { start: at, end: Math.min(at + PIECE_BYTES, end) };
+        await turn?.(rangeBytes(part));
+        const bytes = await entry.readStored(part);
         if (bytes === undefined) return undefined;
         await hash.update(bytes);
       }
       return Buffer.from(blobIdOfDigest(await hash.digest()), 'hex');
     } catch {
-      // As with the other way: the pool is closed, or its thread has died.
+      // As with the other way: the pool is closed, or its thread has died. Or nobody has a turn any more.
       return undefined;
     }
   }

@@ -51,6 +51,8 @@ export type SwarmInput = {
   readonly onHomeBytes: (bytes: number) => void;
   /** Hosts that share the blob, as others say. */
   readonly onNeighbours: (swarm: Swarm, hosts: readonly HostFacts[]) => void;
+  /** That repository's origin has given bytes of the blob; once for each. */
+  readonly onLearnt: (swarm: Swarm, repository: string) => void;
   readonly counts: PeerCounts;
   readonly homeGate: HomeGate;
   readonly nowMs: () => number;
@@ -257,6 +259,7 @@ export class Swarm implements AsyncDisposable {
   #learn(repository: string): void {
     if (this.#server.knows(repository)) return;
     this.#server.learn(repository);
+    this.#input.onLearnt(this, repository);
     const held = [...this.#input.stored.held];
     if (held.length === 0) return;
     for (const wire of this.wires.all()) {
