@@ -1,14 +1,31 @@
-/** The plain port of a daemon whose registry wants a password: to strangers there is nothing. */
+/**
+ * The plain port of a daemon whose registry wants a password: to strangers there is nothing. Of one that wants none
+ * there is what a get has fetched.
+ */
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { requireMounts, requireTool, temporaryDirectory, until } from '@shoal/test-kit';
+import { digestHex, sha256Digest } from '@shoal/oci';
+import {
+  buildLayout,
+  noise,
+  pushArtifact,
+  requireMounts,
+  requireTool,
+  runChecked,
+  type TestScope,
+  temporaryDirectory,
+  until,
+  writeTar,
+} from '@shoal/test-kit';
 import { startDockerRegistry } from '@shoal/test-kit/registry/docker-registry';
 import t from 'tap';
+import { infohashOf } from '../support/layer-torrent.ts';
 import {
   digestBySha256sum,
   digestOfFile,
+  type MountWorld,
   mountWorld,
   writeFiles,
 } from '../support/mounted-image.ts';
@@ -33,6 +50,21 @@ async function bytesHeard(port: number, infohash: string): Promise<number> {
   return heard;
 }
 
+/** A daemon that mirrors the registry, and has a port for standard clients. */
+async function startHost(t: TestScope, home: string, registryHost: string): Promise<MountWorld> {
+  const authority = await PeerAuthority.open(join(home, 'authority'));
+  await authority.admit(home, 'a', 'peer');
+  writePlainHttp(home, registryHost);
+  const configFile = join(home, 'config.toml');
+  const known = { home, listen: '127.0.0.1:0', seeds: [], registryHost, isMirror: true };
+  const more = ['plain_listen = "127.0.0.1:0"', 'plain_fetch = true'];
+  writeFileSync(configFile, peerConfigText({ ...known, more }));
+  const world = mountWorld(t, { configFile });
+  await world.start();
+  await until('it has a token', async () => (await peerOf(world)).hasToken);
+  return world;
+}
+
 t.test('an image that takes a password is shared with hosts, and with nobody else', async (t) => {
   if (!requireMounts(t) || !requireTool(t, 'docker-registry', 'htpasswd')) return;
   const registry = await startDockerRegistry(t, { htpasswd: { me: 'secret' } });
@@ -52,16 +84,7 @@ t.test('an image that takes a password is shared with hosts, and with nobody els
   const [, infohash = ''] = /infohash: ([0-9a-f]{40})/.exec(inspected.stdout) ?? [];
   t.equal(infohash.length, 40);
 
-  const authority = await PeerAuthority.open(join(home, 'authority'));
-  await authority.admit(home, 'a', 'peer');
-  writePlainHttp(home, registry.host);
-  const configFile = join(home, 'config.toml');
-  const known = { home, listen: '127.0.0.1:0', seeds: [], registryHost: registry.host };
-  const more = ['plain_listen = "127.0.0.1:0"', 'plain_fetch = true'];
-  writeFileSync(configFile, peerConfigText({ ...known, more }));
-  const world = mountWorld(t, { configFile });
-  await world.start();
-  await until('it has a token', async () => (await peerOf(world)).hasToken);
+  const world = await startHost(t, home, registry.host);
   const mountpoint = world.mountpoint('m');
   await world.mount({ reference, mountpoint, source: { dockerConfigDirectory: docker } });
   t.equal(await digestBySha256sum(join(mountpoint, 'file')), digestOfFile(join(source, 'file')));
@@ -77,4 +100,45 @@ t.test('an image that takes a password is shared with hosts, and with nobody els
     shown.stdout,
     /standard clients at port \d+: 0 wires, 0 B sent, 0 public blobs with a torrent, 1 blobs not public/,
   );
+});
+
+t.test('a layer that the mirror gives to those who have a password', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'docker-registry', 'htpasswd', 'skopeo')) return;
+  const registry = await startDockerRegistry(t, { htpasswd: { me: 'secret' } });
+  const home = temporaryDirectory(t);
+  const tar = writeTar([{ name: 'file', content: noise(2_000_000, 'private') }]);
+  const layers = [{ tar, compression: 'none' as const }];
+  const layout = buildLayout({ directory: join(home, 'layout'), layers });
+  const skopeo = ['copy', '--quiet', '--src-tls-verify=false', '--dest-tls-verify=false'];
+  const push = ['--preserve-digests', '--dest-creds', 'me:secret', `oci:${layout}:latest`];
+  await runChecked('skopeo', [...skopeo, ...push, `docker://${registry.host}/secret/plain:1`]);
+  const world = await startHost(t, home, registry.host);
+  const { proxy } = await world.status();
+  const from = `docker://${proxy?.address}/secret/plain:1`;
+  const pulled = join(home, 'pulled');
+  await runChecked('skopeo', [...skopeo, '--src-creds', 'me:secret', from, `dir:${pulled}`]);
+  t.ok(readFileSync(join(pulled, digestHex(sha256Digest(tar)))).equals(tar));
+  // The layer, and the configuration.
+  await until('its registry was asked', async () => (await peerOf(world)).plain?.refused === 2);
+  const { plain, store } = await peerOf(world);
+  t.ok(store.bytes >= tar.length, 'hosts could have it');
+  t.match(plain, { offered: 0, blobs: [], wires: 0 });
+  t.equal(await bytesHeard(plain?.port ?? 0, infohashOf(tar)), 0);
+});
+
+t.test('a file that a get has fetched from where anybody reads it', async (t) => {
+  if (!requireMounts(t) || !requireTool(t, 'docker-registry')) return;
+  const registry = await startDockerRegistry(t);
+  const home = temporaryDirectory(t);
+  const content = noise(3_000_000, 'public');
+  const reference = `${registry.host}/public/model:1`;
+  await pushArtifact(reference, [{ title: 'model', content }]);
+  const world = await startHost(t, home, registry.host);
+  const to = ['-o', `${home}/to/`, '--run', world.daemon.run, '--json'];
+  const { stdout } = await runShoal(['get', '--plain-http', reference, ...to]);
+  t.match(JSON.parse(stdout), { via: 'daemon' });
+  await until('it is offered', async () => (await peerOf(world)).plain?.offered === 1);
+  const { plain } = await peerOf(world);
+  t.match(plain?.blobs, [{ infohash: infohashOf(content), heldBytes: content.length }]);
+  t.ok((await bytesHeard(plain?.port ?? 0, 'ab'.repeat(20))) === 0);
 });

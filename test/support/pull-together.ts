@@ -15,7 +15,8 @@ export type PullOptions = Pick<
   readonly layerBytes: number;
 };
 
-const REPOSITORY = 'plain/image';
+/** Of the image that `pushPlainImage` makes. */
+export const REPOSITORY = 'plain/image';
 const COPY_MS_MAX = 600_000;
 
 /** Figures go to the comments of the test. Needs skopeo beside what `PeerNetwork` needs. */
@@ -52,9 +53,9 @@ export async function pullTogether(t: Asserting, options: PullOptions): Promise<
 }
 
 /** Gives the names of the layers: their digests. */
-async function pushPlainImage(
+export async function pushPlainImage(
   network: PeerNetwork,
-  { layers, layerBytes }: PullOptions,
+  { layers, layerBytes }: Pick<PullOptions, 'layers' | 'layerBytes'>,
 ): Promise<string[]> {
   const tars = Array.from({ length: layers }, (_, number) =>
     writeTar([{ name: `file-${number}`, content: noise(layerBytes, `layer ${number}`) }]),
@@ -72,7 +73,8 @@ async function pushPlainImage(
   return tars.map((tar) => createHash('sha256').update(tar).digest('hex'));
 }
 
-async function pull({ network, status }: PeerMachine, directory: string): Promise<void> {
+/** Through the host's own mirror. */
+export async function pull({ network, status }: PeerMachine, directory: string): Promise<void> {
   const { proxy } = await status();
   const source = `docker://${proxy?.address}/${REPOSITORY}:latest`;
   const [program = '', ...launcher] = network.launcher;

@@ -1,19 +1,13 @@
-/** The torrents of `convert`: one of each data blob, beside the image, the same every time. */
+/** Torrents that a conversion is asked for: one of each data blob, beside the image, the same every time. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Digest, ImageManifest } from '@shoal/oci';
-import {
-  MediaType,
-  parseManifest,
-  parseReference,
-  ShoalAnnotation,
-  sha256Digest,
-} from '@shoal/oci';
+import { parseReference, ShoalAnnotation, sha256Digest } from '@shoal/oci';
 import { decodeMetainfo } from '@shoal/p2p-peer/torrent';
-import { openSource } from '@shoal/registry-client';
 import { buildLayout, FaultProxy, noise, temporaryDirectory, writeTar } from '@shoal/test-kit';
 import t from 'tap';
 import { checkImages, convertImage, inspectImage, openImage } from '../src/index.ts';
+import { torrentsOf } from './support/published-torrents.ts';
 import { blobPath, CountedRegistry, noiseLayout, readDocument } from './support/test-images.ts';
 
 t.setTimeout(200_000);
@@ -36,31 +30,6 @@ function manifestOf(directory: string, tag: string): { manifest: ImageManifest; 
   const manifest = readDocument(blobPath(directory, entry.digest));
   if (manifest.kind !== 'manifest') throw new Error('no manifest');
   return { manifest, digest: entry.digest };
-}
-
-/** Torrents that refer to an image, by the digest of their blob: how any client would find them. */
-async function torrentsOf(reference: string, subject: Digest): Promise<Map<string, Buffer>> {
-  await using store = await openSource(parseReference(reference), {});
-  const artifactType = MediaType.torrentArtifact;
-  const found = new Map<string, Buffer>();
-  for (const entry of await store.listReferrers(subject, { artifactType })) {
-    const artifact = parseManifest(await store.readManifest(entry));
-    if (artifact.kind !== 'manifest') throw new Error('no manifest');
-    const [layer] = artifact.layers;
-    if (layer === undefined) throw new Error('no layer');
-    const pieces: Buffer[] = [];
-    for await (const piece of await store.readBlob(layer)) pieces.push(piece);
-    const blob = artifact.annotations?.[ShoalAnnotation.torrentBlob] ?? '';
-    const torrent = Buffer.concat(pieces);
-    t.equal(layer.mediaType, 'application/x-bittorrent');
-    t.equal(
-      artifact.annotations?.[ShoalAnnotation.infohash],
-      decodeMetainfo(torrent).infohash,
-      'as the annotation says',
-    );
-    found.set(blob, torrent);
-  }
-  return found;
 }
 
 function sha1OfPieces(bytes: Buffer, pieceBytes: number): Buffer {
@@ -279,93 +248,4 @@ t.test('chunk dictionary: torrents of its blobs are copied, or made', async (t) 
     seen.add([...torrents.values()].map(sha256Digest).sort().join());
   }
   t.equal(seen.size, 1, 'the same either way');
-});
-
-t.test('where nobody insists, a target that takes none costs a warning', async (t) => {
-  const place = temporaryDirectory(t);
-  const registry = await CountedRegistry.listen(t);
-  const source = noiseLayout(`${place}/in`, LAYERS);
-  const proxy = await FaultProxy.listen(t, registry.registry.host);
-  const target = parseReference(`${proxy.host}/app:x`);
-  proxy.inject({
-    fault: { kind: 'status', status: 400 },
-    matches: ({ method, url = '' }) => method === 'PUT' && url.includes('/manifests/sha256:'),
-  });
-  const refused = await convertImage({ source, target, torrent: 'if-possible' });
-  t.equal(refused.warnings.length, 1);
-  t.match(refused.warnings[0], /^the torrents were not published: .*400/);
-  t.same(await registry.tags('app'), ['x']);
-  t.same((await checkImages({ source, target })).differences, []);
-  t.equal((await torrentsOf(`${proxy.host}/app:x`, refused.digest)).size, 0);
-  proxy.heal();
-  const whole = await convertImage({ source, target, torrent: 'if-possible' });
-  t.same([whole.warnings, whole.digest], [[], refused.digest], 'it is the same image');
-  t.equal((await torrentsOf(`${proxy.host}/app:x`, whole.digest)).size, 2);
-  const abort = new AbortController();
-  await t.rejects(
-    convertImage({
-      ...{ source, target, torrent: 'if-possible', signal: abort.signal },
-      onProgress: (event) => {
-        if (event.kind === 'step' && event.text === 'publishing') abort.abort(new Error('enough'));
-      },
-    }),
-    /enough|abort/i,
-    'an interruption is none',
-  );
-});
-
-t.test('where nobody insists, nothing is fetched from a registry for torrents', async (t) => {
-  const place = temporaryDirectory(t);
-  const registry = await CountedRegistry.listen(t);
-  const source = noiseLayout(`${place}/in`, [['base', 3 * MIB]]);
-  const run = async (
-    target: ReturnType<typeof parseReference>,
-    torrent: boolean | 'if-possible',
-  ) => {
-    const directory = `${place}/cache-${target.kind}`;
-    registry.take();
-    const buildCache = { kind: 'directory', path: directory } as const;
-    const report = await convertImage({ source, target, torrent, buildCache });
-    const infohash = report.manifests[0]?.layers[0]?.infohash;
-    return { infohash, warnings: report.warnings, bytesOut: registry.take().bytesOut };
-  };
-  const far = registry.reference('app:x');
-  await run(far, false);
-  const without = await run(far, 'if-possible');
-  t.ok(without.bytesOut < MIB, `${without.bytesOut} bytes read`);
-  t.equal(without.infohash, undefined);
-  t.match(without.warnings, [/^1 blobs have no torrent: .*--torrent reads 4 MB/]);
-  t.match(await run(far, true), { infohash: /^[0-9a-f]{40}$/, warnings: [] });
-  const kept = await run(far, 'if-possible');
-  t.match(kept, { infohash: /^[0-9a-f]{40}$/, warnings: [] }, 'the hashes were kept');
-  t.ok(kept.bytesOut < MIB);
-  const near = parseReference(`oci:${place}/near:x`);
-  await run(near, false);
-  t.match(await run(near, 'if-possible'), { infohash: kept.infohash, warnings: [] });
-});
-
-t.test('where nobody insists: blobs of a chunk dictionary in a registry', async (t) => {
-  const place = temporaryDirectory(t);
-  const registry = await CountedRegistry.listen(t);
-  const source = noiseLayout(`${place}/dict`, [['lib', 3 * MIB]]);
-  const tar = writeTar([
-    { name: 'copy', content: noise(3 * MIB, 'lib') },
-    { name: 'own', content: noise(9, '') },
-  ]);
-  buildLayout({ directory: `${place}/app`, layers: [{ tar }] });
-  const app = parseReference(`oci:${place}/app:latest`);
-  for (const [tag, torrent, count] of [
-    ['with', true, 2],
-    ['without', false, 1],
-  ] as const) {
-    const dict = registry.reference(`dict:${tag}`);
-    await convertImage({ source, target: dict, torrent });
-    const target = registry.reference(`app:${tag}`);
-    registry.take();
-    const options = { source: app, target, chunkDicts: [dict], torrent: 'if-possible' } as const;
-    const { digest, warnings } = await convertImage(options);
-    t.ok(registry.take().bytesOut < MIB);
-    t.equal(warnings.length, 2 - count, warnings.join());
-    t.equal((await torrentsOf(`${registry.registry.host}/app:${tag}`, digest)).size, count);
-  }
 });

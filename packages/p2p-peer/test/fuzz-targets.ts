@@ -9,8 +9,10 @@ import { decodeRanges, encodeRanges } from '../src/ranges/range-codec.ts';
 import { PieceHashes } from '../src/store/piece-hashes.ts';
 import {
   decodeBlobRecord,
+  decodePlacesRecord,
   decodeSegmentRecord,
   encodeBlobRecord,
+  encodePlacesRecord,
   encodeSegmentRecord,
 } from '../src/store/store-record.ts';
 import type { Metainfo } from '../src/torrent/index.ts';
@@ -125,6 +127,15 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     samples: segmentRecords,
     run: (input) =>
       requireSame(sealed(input), encodeSegmentRecord(KEY, decodeSegmentRecord(KEY, sealed(input)))),
+  },
+  {
+    name: 'places-record',
+    samples: () => {
+      const places = { sizeBytes: 2 ** 30, repositories: ['docker.io/library/debian', 'r.test/a'] };
+      return [encodePlacesRecord(KEY, places).subarray(0, -4)];
+    },
+    run: (input) =>
+      requireSame(sealed(input), encodePlacesRecord(KEY, decodePlacesRecord(KEY, sealed(input)))),
   },
   ...wireFuzzTargets,
 ];

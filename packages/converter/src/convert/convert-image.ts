@@ -108,11 +108,12 @@ async function openSession(options: ConvertOptions, opened: Opened): Promise<Con
 /** Loads what other conversions do not need. */
 async function openTorrents(
   { torrent, target: { kind } }: ConvertSettings,
-  parts: Pick<ConvertSession, 'target' | 'threads' | 'warnings' | 'signal'>,
+  { warnings, ...parts }: Pick<ConvertSession, 'target' | 'threads' | 'warnings' | 'signal'>,
 ) {
   if (torrent === false) return undefined;
   const { Torrents } = await import('./torrents.ts');
-  return new Torrents({ ...parts, targetKind: kind, isRequired: torrent === true });
+  const warn = (text: string) => warnings.add(text);
+  return new Torrents({ ...parts, targetKind: kind, isRequired: torrent === true, warn });
 }
 
 /** What is known to be of little use before anything is converted. */

@@ -26,7 +26,6 @@ import type { PieceHashes } from '../torrent/piece-hashes.ts';
 import type { ChunkDict } from './chunk-dict.ts';
 import type { LayerReport } from './convert-options.ts';
 import { writeBlob } from './copy-blob.ts';
-import type { Warnings } from './session.ts';
 
 export type TorrentsInput = {
   readonly target: ImageTarget;
@@ -34,7 +33,7 @@ export type TorrentsInput = {
   /** They were asked for: what keeps one from being made or published ends the conversion. */
   readonly isRequired: boolean;
   readonly threads: CodecThreads;
-  readonly warnings: Pick<Warnings, 'add'>;
+  readonly warn: (text: string) => void;
   readonly signal: AbortSignal;
 };
 
@@ -107,7 +106,7 @@ export class Torrents {
       this.#signal.throwIfAborted();
       if (this.#input.isRequired) throw error;
       this.#isRefused = true;
-      this.#input.warnings.add(`the torrents were not published: ${messageOf(error)}`);
+      this.#input.warn(`the torrents were not published: ${messageOf(error)}`);
     }
   }
 
@@ -116,7 +115,7 @@ export class Torrents {
     const blobs = [...this.#leftOut.values()].filter(({ digest }) => !this.#known.has(digest));
     if (blobs.length === 0) return;
     const megabytes = Math.ceil(blobs.reduce((sum, { size }) => sum + size, 0) / 1e6);
-    this.#input.warnings.add(
+    this.#input.warn(
       `${blobs.length} blobs have no torrent: hashes of their pieces were kept nowhere, and nothing is read back from a registry for them (--torrent reads ${megabytes} MB, once)`,
     );
   }
@@ -170,7 +169,7 @@ export class Torrents {
     } catch (error) {
       this.#signal.throwIfAborted();
       if (this.#input.isRequired) throw error;
-      this.#input.warnings.add(`blob ${blob.digest} has no torrent: ${messageOf(error)}`);
+      this.#input.warn(`blob ${blob.digest} has no torrent: ${messageOf(error)}`);
       return undefined;
     }
   }

@@ -21,7 +21,7 @@ import { BLOBS_NAME, INDEX_NAME, prepareStoreDirectory } from './store-directory
 import type { StoreEvent } from './store-event.ts';
 import { StoreIndex } from './store-index.ts';
 import { noCounts, type StoreCounters } from './store-parts.ts';
-import { StoredBlob } from './stored-blob.ts';
+import { StoredBlob, type StoredBlobFacts } from './stored-blob.ts';
 
 export type CompressedStoreOptions = {
   /** Private, of nothing else; made when it is not there. */
@@ -52,15 +52,6 @@ export type CompressedStoreParts = {
   readonly io?: StoreIo;
   /** In ms. @default Date.now */
   readonly now?: () => number;
-};
-
-/** A blob that has bytes in the store. */
-export type StoredBlobFacts = {
-  readonly blobId: BlobId;
-  readonly sizeBytes: number;
-  readonly heldBytes: number;
-  readonly isComplete: boolean;
-  readonly lastUseMs: number;
 };
 
 export type StoreStats = Readonly<StoreCounters> & {

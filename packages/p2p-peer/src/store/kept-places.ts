@@ -7,20 +7,15 @@ import { StoreRecordError } from '../errors.ts';
 import { placesKey, type StoreIndex } from './store-index.ts';
 import type { StoreJournal } from './store-journal.ts';
 import { decodePlacesRecord, encodePlacesRecord, type PlacesRecord } from './store-record.ts';
+import type { StoredBlobFacts } from './stored-blob.ts';
 
 export type BlobPlaces = PlacesRecord & { readonly blobId: BlobId };
-
-type BlobFacts = {
-  readonly sizeBytes: number;
-  readonly heldBytes: number;
-  readonly lastUseMs: number;
-};
 
 export type KeptPlacesInput = {
   readonly index: StoreIndex;
   readonly journal: Pick<StoreJournal, 'run'>;
   /** Undefined of blobs of which nothing is here. */
-  readonly facts: (blobId: BlobId) => BlobFacts | undefined;
+  readonly facts: (blobId: BlobId) => StoredBlobFacts | undefined;
   readonly isClosed: () => boolean;
 };
 

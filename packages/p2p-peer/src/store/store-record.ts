@@ -122,7 +122,11 @@ export function decodePlacesRecord(key: string, sealedBytes: Buffer): PlacesReco
   const bytes = unsealed(key, sealedBytes);
   if (bytes.length <= PLACES_HEADER_BYTES) throw new StoreRecordError(key, 'it is cut short');
   requireVersion(key, bytes);
-  const repositories = bytes.toString('utf8', PLACES_HEADER_BYTES).split('\0');
+  const text = bytes.toString('utf8', PLACES_HEADER_BYTES);
+  if (!Buffer.from(text).equals(bytes.subarray(PLACES_HEADER_BYTES))) {
+    throw new StoreRecordError(key, 'its places are no text');
+  }
+  const repositories = text.split('\0');
   if (repositories.length > IMAGES_OF_BLOB_MAX) throw new StoreRecordError(key, 'too many places');
   return { sizeBytes: readNumber(key, bytes, 1, STORED_BLOB_BYTES_MAX), repositories };
 }

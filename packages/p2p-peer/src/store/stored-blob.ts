@@ -7,6 +7,15 @@ import type { RangeSet } from '../ranges/range-set.ts';
 import type { BlobEntry } from './blob-entry.ts';
 import type { Deposit } from './deposit.ts';
 
+/** A blob that has bytes in the store. */
+export type StoredBlobFacts = {
+  readonly blobId: BlobId;
+  readonly sizeBytes: number;
+  readonly heldBytes: number;
+  readonly isComplete: boolean;
+  readonly lastUseMs: number;
+};
+
 /** What is held of a blob; only the store changes it. */
 export type HeldRanges = Pick<
   RangeSet,
