@@ -2,6 +2,7 @@
 import { until } from '@shoal/test-kit';
 import t from 'tap';
 import {
+  PUBLIC_CHECK_MS,
   PUBLIC_PROOF_MS,
   PUBLIC_RETRY_MS,
   PUBLIC_WINDOW_BYTES,
@@ -64,7 +65,13 @@ async function openScene(t: Parameters<typeof storeFixture>[0], held: Range = AL
     await until('it was asked', () => registry.asked > asked);
     await until('it is settled', () => blobs.isIdle);
   };
-  return { blobs, registry, withdrawn, problems, learn, later, hold };
+  /** The same where nobody may be asked. */
+  const settle = async (ms: number) => {
+    nowMs += ms;
+    blobs.examine();
+    await until('it is settled', () => blobs.isIdle);
+  };
+  return { settle, blobs, registry, withdrawn, problems, learn, later, hold };
 }
 
 t.test('it counts for a while, and is asked again', async (t) => {
@@ -171,6 +178,20 @@ t.test('of nothing, and of a blob with another size, nothing is offered', async 
   blobs.examine();
   await until('it is settled', () => blobs.isIdle);
   t.same([blobs.all(), registry.asked, blobs.refusedCount], [[], 0, 0]);
+});
+
+t.test('blobs that are asked for in vain keep no other waiting', async (t) => {
+  const { blobs, registry, learn, settle } = await openScene(t);
+  registry.repositories.add(REPOSITORY);
+  // What was learnt last is looked at first.
+  learn(REPOSITORY);
+  for (let size = 1; size <= 10; size++) learn('registry.test/other', size);
+  for (let tries = 0; tries < 5; tries++) {
+    t.equal(registry.asked, 0);
+    await settle(PUBLIC_CHECK_MS);
+  }
+  await settle(PUBLIC_CHECK_MS);
+  t.match(blobs.all(), [{ infohash }], 'it has its turn after them');
 });
 
 t.test('torrents that no conversion makes, and too many, are not offered', async (t) => {

@@ -90,17 +90,24 @@ export class PublicBlobs implements AsyncDisposable {
     return [...this.#examined.values()].filter(({ proof }) => proof.isRefused).length;
   }
 
-  /** Asks what is due, a few at a time. */
+  /**
+   * Asks what is due, a few at a time. What has waited longest goes first: a registry that fails keeps the
+   * others waiting for a turn, not for ever.
+   */
   examine(): void {
     const known = this.#input.images.blobs();
     const nowMs = this.#input.nowMs();
     this.#forgetOthers(new Set(known.map(keyOfBlob)));
+    const due: { readonly blob: ImageBlob; readonly examined: Examined }[] = [];
     for (const blob of known) {
       const examined = this.#examined.get(keyOfBlob(blob)) ?? this.#add(blob);
       if (examined.isRunning) continue;
       if (examined.offer !== undefined && !examined.proof.isValid) this.#withdraw(examined);
-      if (examined.nextAtMs > nowMs) continue;
-      if (this.#stop.signal.aborted || this.#running.size >= PUBLIC_CHECKS_RUNNING_MAX) continue;
+      if (examined.nextAtMs <= nowMs) due.push({ blob, examined });
+    }
+    due.sort((a, b) => a.examined.nextAtMs - b.examined.nextAtMs);
+    for (const { blob, examined } of due) {
+      if (this.#stop.signal.aborted || this.#running.size >= PUBLIC_CHECKS_RUNNING_MAX) return;
       examined.isRunning = true;
       this.#running.add(this.#examineOne(blob, examined));
     }
