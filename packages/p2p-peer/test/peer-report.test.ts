@@ -30,7 +30,10 @@ const blobId = blobIdOf(bytes);
 const torrent = torrentOf(bytes);
 const { infohash } = torrent.metainfo;
 
-t.test('names, waits and torrents reach the tracker', async (t) => {
+const SECRET = 'registry.example/other/secret';
+
+/** A host with a plain port, whose blob anybody reads in one repository of two; a tracker that it reports to. */
+async function openHost(t: Parameters<typeof makeScene>[0]) {
   const scene = await makeScene(t);
   const tracker = await scene.tracker({ publicRepositories: [REPOSITORY] });
   const origin = new CountingOrigin(new Map([[blobId, bytes]]));
@@ -60,16 +63,22 @@ t.test('names, waits and torrents reach the tracker', async (t) => {
   await until('it has a token', () => peer.status().hasToken);
   const blobs = [{ blobId, sizeBytes: bytes.length }];
   const image = { manifestDigest: undefined, blobs };
-  peer.learn({
-    ...image,
-    name: 'registry.example/other/secret:1',
-    repository: 'registry.example/other/secret',
-  });
+  peer.learn({ ...image, name: `${SECRET}:1`, repository: SECRET });
   peer.learn({ ...image, name: `${REPOSITORY}:1.4`, repository: REPOSITORY });
-  await peer.source(origin, REPOSITORY).read({ blobId, sizeBytes: bytes.length }, 0, 1000, {
-    onVerdict: (judge) => queueMicrotask(() => judge(0, 1000, 'right')),
-  });
+  const read = (repository: string) =>
+    peer.source(origin, repository).read({ blobId, sizeBytes: bytes.length }, 0, 1000, {
+      onVerdict: (judge) => queueMicrotask(() => judge(0, 1000, 'right')),
+    });
+  const plainUrl = `http://127.0.0.1:${tracker.address('plain')?.port}`;
+  const heard = async () => (await ask(plainUrl + announcePath(infohash, newPeerId(), PLACE))).text;
+  const port = peer.status().plain?.port ?? 0;
+  const place = String.fromCharCode(127, 0, 0, 1, port >> 8, port & 0xff);
+  return { tracker, read, heard, place };
+}
 
+t.test('names, waits and torrents reach the tracker', async (t) => {
+  const { tracker, read, heard, place } = await openHost(t);
+  await read(REPOSITORY);
   const overview = async (): Promise<SwarmOverview> =>
     JSON.parse((await ask(`${pageOf(tracker)}/v1/swarm`)).text);
   await until('it has reported', async () => (await overview()).blobs.length === 1);
@@ -83,14 +92,17 @@ t.test('names, waits and torrents reach the tracker', async (t) => {
     'names of other repositories are not told',
   );
 
-  const plainUrl = `http://127.0.0.1:${tracker.address('plain')?.port}`;
-  const port = peer.status().plain?.port ?? 0;
-  const place = String.fromCharCode(127, 0, 0, 1, port >> 8, port & 0xff);
-  await until('standard clients hear of its plain port', async () => {
-    const { text } = await ask(plainUrl + announcePath(infohash, newPeerId(), PLACE));
-    return text.includes(place);
-  });
+  await until('standard clients hear of its plain port', async () =>
+    (await heard()).includes(place),
+  );
   t.pass('by the torrent that it has reported');
-  const told = await ask(plainUrl + announcePath(infohash, newPeerId(), PLACE));
-  t.notMatch(told.text, /node-1|1\.4/, 'and of nothing else');
+  t.notMatch(await heard(), /node-1|1\.4/, 'and of nothing else');
+});
+
+t.test('a torrent is told with the place where anybody reads its blob', async (t) => {
+  const { read, heard, place } = await openHost(t);
+  await read(SECRET);
+  await until('standard clients hear of it all the same', async () =>
+    (await heard()).includes(place),
+  );
 });

@@ -26,13 +26,16 @@ export type HostReportInput = {
 export function hostReport(input: HostReportInput): HostReport {
   const { self, version, traffic, swarms, preheats } = input;
   const offered = new Map(input.offered().map((offer) => [offer.blobId, offer]));
-  const shared = swarms.all().flatMap((swarm) => {
+  const shared = swarms.all().flatMap((swarm): ToldBlob[] => {
     const { blobId, sizeBytes, bytesMissing, repository } = swarm;
     // One that only others have asked for is theirs to report.
     if (repository === undefined) return [];
-    const infohash = offered.get(blobId)?.infohash;
+    const heldBytes = sizeBytes - bytesMissing;
+    const offer = offered.get(blobId);
     offered.delete(blobId);
-    return [{ blobId, sizeBytes, heldBytes: sizeBytes - bytesMissing, repository, infohash }];
+    // Its torrent goes with the place where anybody reads it, whatever it was read from last.
+    if (offer !== undefined) return [{ ...offer, heldBytes }];
+    return [{ blobId, sizeBytes, heldBytes, repository, infohash: undefined }];
   });
   // First those with a torrent, read or not: clients find them by trackers that know of them alone.
   const withTorrent = shared.filter(({ infohash }) => infohash !== undefined);
