@@ -1,9 +1,9 @@
 /** This host and standard clients: opened only where the configuration asks for it, for public blobs only. */
-import type { CodecPool } from '@shoal/blob-store';
+import type { CodecPool, SizedBlob } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { CompressedStore } from '../store/compressed-store.ts';
-import { type ImageBlob, keyOfBlob, type SharedImages } from '../store/shared-images.ts';
+import { keyOfBlob, type SharedImages } from '../store/shared-images.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { TrackerClient } from '../tracker/client/tracker-client.ts';
 import type { WireLog } from '../wire/wire-log.ts';
@@ -44,7 +44,7 @@ export class PlainSide implements AsyncDisposable {
     let port: PlainPort | undefined;
     let meetings: PlainMeetings | undefined;
     const readBlobs = await ReadBlobs.open(store);
-    const openStored = ({ blobId, sizeBytes }: ImageBlob) => store.knownBlob(blobId, sizeBytes);
+    const openStored = ({ blobId, sizeBytes }: SizedBlob) => store.knownBlob(blobId, sizeBytes);
     const torrents = opened.use(
       new TorrentMaker({
         ...{ pool, openStored, onProblem, nowMs },
@@ -92,7 +92,7 @@ export class PlainSide implements AsyncDisposable {
   }
 
   /** Bytes of the blob have come from that repository, for this host or for others. */
-  learn({ blobId, sizeBytes }: ImageBlob, repository: string): void {
+  learn({ blobId, sizeBytes }: SizedBlob, repository: string): void {
     const blob = { blobId, sizeBytes };
     // Those of images take no place of others.
     const places = this.#images.placesOf(blob);

@@ -98,7 +98,7 @@ export class PublicBlobs implements AsyncDisposable {
     const known = this.#input.images.blobs();
     const nowMs = this.#input.nowMs();
     this.#forgetOthers(new Set(known.map(keyOfBlob)));
-    const due: { readonly blob: ImageBlob; readonly examined: Examined }[] = [];
+    const due: { readonly blob: SizedBlob; readonly examined: Examined }[] = [];
     for (const blob of known) {
       const examined = this.#examined.get(keyOfBlob(blob)) ?? this.#add(blob);
       if (examined.isRunning) continue;
@@ -114,7 +114,7 @@ export class PublicBlobs implements AsyncDisposable {
   }
 
   /** Something has come that it waits for. */
-  hurry(blob: ImageBlob): void {
+  hurry(blob: SizedBlob): void {
     const examined = this.#examined.get(keyOfBlob(blob));
     if (examined === undefined) return;
     examined.nextAtMs = 0;

@@ -3,17 +3,19 @@
  * they are in: layers of ordinary images that the mirror passed on, files of artifacts. Standard clients may have
  * one once all of it is here, and its registry gives it to anybody. After a restart they are known again.
  */
+
+import type { SizedBlob } from '@shoal/blob-store';
 import { parseReference } from '@shoal/oci';
 import { LRUCache } from 'lru-cache';
 import { IMAGES_OF_BLOB_MAX, READ_BLOBS_MAX } from '../limits.ts';
 import type { CompressedStore } from '../store/compressed-store.ts';
-import { type BlobPlace, type ImageBlob, keyOfBlob } from '../store/shared-images.ts';
+import { type BlobPlace, keyOfBlob } from '../store/shared-images.ts';
 
 export type ReadBlobsStore = Pick<CompressedStore, 'facts'> & {
   readonly places: Pick<CompressedStore['places'], 'keep' | 'read'>;
 };
 
-type Read = { readonly blob: ImageBlob; readonly repositories: LRUCache<string, true> };
+type Read = { readonly blob: SizedBlob; readonly repositories: LRUCache<string, true> };
 
 export class ReadBlobs {
   readonly #store: ReadBlobsStore;
@@ -34,7 +36,7 @@ export class ReadBlobs {
   }
 
   /** The repository's own registry has given bytes of the blob. */
-  learn({ blobId, sizeBytes }: ImageBlob, repository: string): void {
+  learn({ blobId, sizeBytes }: SizedBlob, repository: string): void {
     // Files of web servers have names that nobody can be asked by.
     if (!isRepository(repository)) return;
     const blob = { blobId, sizeBytes };
@@ -42,7 +44,7 @@ export class ReadBlobs {
   }
 
   /** Once more: the record goes when the blob is evicted. */
-  keep(blob: ImageBlob): void {
+  keep(blob: SizedBlob): void {
     const read = this.#blobs.peek(keyOfBlob(blob));
     if (read === undefined) return;
     const repositories = [...read.repositories.keys()];
@@ -50,7 +52,7 @@ export class ReadBlobs {
   }
 
   /** Those of which every byte is here. */
-  whole(): readonly ImageBlob[] {
+  whole(): readonly SizedBlob[] {
     const all = Array.from(this.#blobs.values(), ({ blob }) => blob);
     return all.filter(({ blobId, sizeBytes }) => {
       const facts = this.#store.facts(blobId);
@@ -59,13 +61,13 @@ export class ReadBlobs {
   }
 
   /** The one that was read last first. */
-  placesOf(blob: ImageBlob): readonly BlobPlace[] {
+  placesOf(blob: SizedBlob): readonly BlobPlace[] {
     const repositories = this.#blobs.peek(keyOfBlob(blob))?.repositories.keys() ?? [];
     return Array.from(repositories, (repository) => ({ repository, manifestDigest: undefined }));
   }
 
   /** Whether that is news. */
-  #add(blob: ImageBlob, repository: string): boolean {
+  #add(blob: SizedBlob, repository: string): boolean {
     const key = keyOfBlob(blob);
     const read = this.#blobs.get(key) ?? {
       blob,

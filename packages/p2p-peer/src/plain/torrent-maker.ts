@@ -3,7 +3,7 @@
  * the codec threads before it. Whoever wants one asks again once it is made. A blob that does not have its digest
  * has none, and is not hashed again soon.
  */
-import type { CodecPool } from '@shoal/blob-store';
+import type { CodecPool, SizedBlob } from '@shoal/blob-store';
 import { LRUCache } from 'lru-cache';
 import {
   PUBLIC_INFO_BYTES_MAX,
@@ -11,7 +11,7 @@ import {
   TORRENT_WRONG_RETRY_MS,
   TORRENTS_WAITING_MAX,
 } from '../limits.ts';
-import { type ImageBlob, keyOfBlob } from '../store/shared-images.ts';
+import { keyOfBlob } from '../store/shared-images.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import { Pace } from '../swarm/pace.ts';
 import type { PublishedTorrent } from '../torrent/published-torrent.ts';
@@ -20,9 +20,9 @@ import { makeTorrent } from './made-torrent.ts';
 export type TorrentMakerInput = {
   readonly pool: CodecPool;
   /** Undefined when nothing of it is held here. */
-  readonly openStored: (blob: ImageBlob) => Promise<StoredBlob | undefined>;
+  readonly openStored: (blob: SizedBlob) => Promise<StoredBlob | undefined>;
   /** Its torrent can be taken. */
-  readonly onMade: (blob: ImageBlob) => void;
+  readonly onMade: (blob: SizedBlob) => void;
   readonly onProblem: (error: unknown) => void;
   readonly nowMs: () => number;
   /** @default TORRENT_BYTES_PER_SECOND */
@@ -32,7 +32,7 @@ export type TorrentMakerInput = {
 export class TorrentMaker implements AsyncDisposable {
   readonly #input: TorrentMakerInput;
   readonly #pace: Pace;
-  readonly #waiting = new Map<string, ImageBlob>();
+  readonly #waiting = new Map<string, SizedBlob>();
   readonly #made = new LRUCache<string, PublishedTorrent>({
     maxSize: PUBLIC_INFO_BYTES_MAX,
     sizeCalculation: ({ bytes }) => bytes.length,
@@ -54,7 +54,7 @@ export class TorrentMaker implements AsyncDisposable {
   }
 
   /** Undefined where there is none yet: it will be made, if it can be. */
-  take(blob: ImageBlob): PublishedTorrent | undefined {
+  take(blob: SizedBlob): PublishedTorrent | undefined {
     const key = keyOfBlob(blob);
     const made = this.#made.get(key);
     this.#made.delete(key);
@@ -73,7 +73,7 @@ export class TorrentMaker implements AsyncDisposable {
     await this.close();
   }
 
-  #want(key: string, { blobId, sizeBytes }: ImageBlob): void {
+  #want(key: string, { blobId, sizeBytes }: SizedBlob): void {
     if (this.#stop.signal.aborted || this.#waiting.size >= TORRENTS_WAITING_MAX) return;
     if ((this.#wrongUntil.get(key) ?? 0) > this.#input.nowMs()) return;
     this.#waiting.set(key, { blobId, sizeBytes });
@@ -96,7 +96,7 @@ export class TorrentMaker implements AsyncDisposable {
     }
   }
 
-  async #make(key: string, blob: ImageBlob): Promise<PublishedTorrent | undefined> {
+  async #make(key: string, blob: SizedBlob): Promise<PublishedTorrent | undefined> {
     await using stored = await this.#input.openStored(blob);
     if (stored === undefined || stored.held.bytes < stored.sizeBytes) return undefined;
     const { signal } = this.#stop;
