@@ -1,6 +1,11 @@
 /** The read of one piece by one host, for itself or as a home for others: single flight. */
-import type { ByteRange } from '@shoal/p2p-peer';
-import { BLOCK_BYTES_MAX, PIECE_BYTES, type RangeRead } from '@shoal/p2p-peer/select';
+import type { ByteRange, PeerId } from '@shoal/p2p-peer';
+import {
+  BLOCK_BYTES_MAX,
+  PIECE_BYTES,
+  type RangeRead,
+  type ReadCredit,
+} from '@shoal/p2p-peer/select';
 import type { SimHost } from './sim-host.ts';
 import type { SimAsk } from './sim-wire.ts';
 
@@ -15,6 +20,9 @@ export class PieceRead {
   read: RangeRead | undefined;
   wakeAtMs = Number.POSITIVE_INFINITY;
   readonly asks: SimAsk[] = [];
+  readonly credit: ReadCredit;
+  /** Who sent so many bytes that count. */
+  readonly sent = new Map<PeerId, number>();
   /** Requests of others that wait for blocks, and blocks that may be served: they came from the origin. */
   readonly waiters: SimAsk[] = [];
   readonly served: boolean[] = [];
@@ -22,7 +30,8 @@ export class PieceRead {
   /** Blocks that somebody sent wrong, with who. */
   readonly wrong = new Map<number, SimHost>();
 
-  constructor(piece: number, isHome: boolean) {
+  constructor(piece: number, isHome: boolean, credit: ReadCredit) {
+    this.credit = credit;
     this.piece = piece;
     this.isHome = isHome;
     this.range = { start: piece * PIECE_BYTES, end: (piece + 1) * PIECE_BYTES };

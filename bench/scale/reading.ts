@@ -54,7 +54,7 @@ export class Reading {
 
   refused(ask: SimAsk, reason: RefusalReason): void {
     if (ask.isOver) return;
-    this.#end(ask);
+    this.#withdraw(ask);
     const { nowMs, refusals, world } = this.#host;
     const { wire, read, range } = ask;
     refusals.refused(wire.peer, wire.held.has(read.piece), nowMs, world.random());
@@ -73,6 +73,7 @@ export class Reading {
     if (read.arrived[block] === true) world.figures.wastedBytes += ask.bytes;
     else {
       read.arrived[block] = true;
+      read.sent.set(wire.peer, (read.sent.get(wire.peer) ?? 0) + ask.bytes);
       if (wire.other.traits.isLiar) read.wrong.set(block, wire.other);
     }
     if (!ask.isOver) {
@@ -99,7 +100,7 @@ export class Reading {
   lost(wire: SimWire): void {
     wire.waiting = [];
     for (const read of [...this.#reads.values()]) {
-      for (const ask of read.asks.filter((each) => each.wire === wire)) this.#end(ask);
+      for (const ask of read.asks.filter((each) => each.wire === wire)) this.#withdraw(ask);
       this.#do(read, read.read?.lost(wire.peer, this.#host.nowMs));
     }
   }
@@ -119,7 +120,7 @@ export class Reading {
   }
 
   #begin(piece: number, isHome: boolean): PieceRead {
-    const read = new PieceRead(piece, isHome);
+    const read = new PieceRead(piece, isHome, this.#host.credits.openRead());
     this.#reads.set(piece, read);
     this.#startRead(read, read.range);
     return read;
@@ -154,6 +155,7 @@ export class Reading {
     const ask = new SimAsk(wire, read, range, nowMs);
     read.asks.push(ask);
     wire.outstandingBytes += ask.bytes;
+    read.credit.asked(peer, ask.bytes);
     this.#window.asked(ask.bytes);
     world.figures.asks += 1;
     if (reason === 'hedge') world.figures.hedges += 1;
@@ -169,7 +171,7 @@ export class Reading {
       return each.wire.peer === peer && each.range.start === range.start;
     });
     if (ask === undefined) return;
-    this.#end(ask);
+    this.#withdraw(ask);
     this.#host.world.figures.messages += 1;
     this.#giveUp(ask.wire, reason);
   }
@@ -182,6 +184,12 @@ export class Reading {
     bans.slow(wire.peer, nowMs, reason);
     // Not within the read that gave it up.
     if (reason === 'silent') world.events.after(0, () => this.#host.wires.close(wire));
+  }
+
+  /** It does not come, or is not wanted. */
+  #withdraw(ask: SimAsk): void {
+    ask.read.credit.unanswered(ask.wire.peer, ask.bytes);
+    this.#end(ask);
   }
 
   #end(ask: SimAsk): void {
@@ -241,6 +249,7 @@ export class Reading {
     if (read.wrong.size > 0) {
       world.figures.wrongBlocks += read.wrong.size;
       for (const liar of read.wrong.values()) bans.liar(liar.peer, nowMs);
+      read.sent.clear();
       const range = read.wrongRange;
       for (let at = range.start; at < range.end; at += BLOCK_BYTES_MAX) {
         read.arrived[read.blockOf({ start: at, end: at })] = false;
@@ -249,6 +258,8 @@ export class Reading {
       this.#startRead(read, range);
       return;
     }
+    for (const [peer, bytes] of read.sent) read.credit.right(peer, bytes);
+    read.credit.close();
     this.#reads.delete(read.piece);
     this.#host.hold(read.piece);
     this.#host.serving.serveAll(read);

@@ -6,6 +6,7 @@ import {
   BLOCK_BYTES_MAX,
   type Candidate,
   EXTENT_BYTES,
+  PeerCredits,
   PIECE_BYTES,
   Refusals,
   type SwarmView,
@@ -35,7 +36,10 @@ export class SimHost implements SwarmView {
   readonly peer: PeerId;
   readonly traits: HostTraits;
   readonly held = new PieceBits();
-  readonly bans = new Bans();
+  readonly bans = new Bans((offence, peer) => {
+    if (offence === 'lied') this.credits.forget(peer);
+  });
+  readonly credits = new PeerCredits();
   readonly refusals = new Refusals();
   readonly wires: Wires;
   readonly reading: Reading;

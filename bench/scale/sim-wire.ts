@@ -64,6 +64,11 @@ export class SimWire implements Candidate {
     return this.self.isBanned(this);
   }
 
+  get creditBytes(): number {
+    const { self, other, peer } = this;
+    return other.facts.role === 'seed' ? Number.POSITIVE_INFINITY : self.credits.roomBytes(peer);
+  }
+
   get willingness(): Willingness {
     return this.self.refusals.of(this.peer, this.self.nowMs);
   }
@@ -99,6 +104,10 @@ class HomeEnd implements Candidate {
 
   get isBanned(): boolean {
     return this.#wire.isBanned;
+  }
+
+  get creditBytes(): number {
+    return this.#wire.creditBytes;
   }
 
   get willingness(): Willingness {

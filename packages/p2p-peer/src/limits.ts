@@ -87,6 +87,10 @@ export const UNREACHABLE_MS_MAX = 60_000;
 export const HOMES_REMEMBERED_MAX = 4096;
 /** Peers whose bans are remembered; of more the oldest ban is lifted. */
 export const BANS_MAX = 4096;
+/** Asked of a peer, over all blobs, before any of it was judged: a chunk, so that a liar spoils little. */
+export const UNPROVEN_BYTES_MAX = 1 << 20;
+/** Peers of which it is remembered how much of theirs was right; of more the one asked longest ago begins anew. */
+export const CREDITS_MAX = 4096;
 /** Peers of one blob whose refusals are remembered, where some 30 have a wire; of more the oldest is forgiven. */
 export const REFUSING_PEERS_MAX = 256;
 /** What a home reads of its origin at a time for others. */

@@ -12,6 +12,7 @@ const candidate = (number: number, changes: Partial<Candidate> = {}): Candidate 
   latencyMs: 1,
   p95Ms: 2,
   isFull: false,
+  creditBytes: Number.POSITIVE_INFINITY,
   isBanned: false,
   willingness: 'willing',
   ...changes,

@@ -2,6 +2,7 @@
 import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { parsePeerId } from '../src/identity/peer-id.ts';
+import { PeerCredits } from '../src/select/credits.ts';
 import { REAL_STORE_IO } from '../src/store/blob-files.ts';
 import { JudgedRead } from '../src/swarm/judged-read.ts';
 import { sampleBytes } from './support/sample-bytes.ts';
@@ -21,6 +22,7 @@ t.test('parts that touch are written together, in whatever order they came', asy
   const read = new JudgedRead({
     range: { start: 0, end: 3000 },
     deposit: blob.deposit(),
+    credit: new PeerCredits().openRead(),
     onWrong: () => t.fail('nothing is wrong'),
     onRight: () => undefined,
   });
@@ -54,6 +56,7 @@ t.test('where no verdict follows nothing is written, and the bytes are free at o
   const read = new JudgedRead({
     range: { start: 0, end: 1000 },
     deposit: blob.deposit(),
+    credit: new PeerCredits().openRead(),
     onWrong: () => undefined,
     onRight: () => undefined,
   });

@@ -3,16 +3,15 @@ import { RateLimit } from '@shoal/blob-store';
 import { errorCode } from '@shoal/errors';
 import type { BlobId } from '@shoal/oci';
 import { formatHostPort } from '@shoal/oci/host-port';
-import { HostDiscovery } from '../discovery/host-discovery.ts';
-import { parseServiceName } from '../discovery/service-name.ts';
-import { ServiceResolver } from '../discovery/service-resolver.ts';
 import { HostDirectory } from '../hosts/host-directory.ts';
 import { ListedHosts } from '../hosts/listed-hosts.ts';
 import type { HostFacts } from '../identity/host.ts';
+import type { PeerId } from '../identity/peer-id.ts';
 import { type ArrivalRefusal, PeerCounts } from '../peer-counts.ts';
 import { PlainSide, type PlainSideInput } from '../plain/plain-side.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
-import { Bans } from '../select/bans.ts';
+import { Bans, type Offence } from '../select/bans.ts';
+import { PeerCredits } from '../select/credits.ts';
 import { DownloadWindow } from '../select/download-window.ts';
 import { UploadSlots } from '../select/upload-slots.ts';
 import { CompressedStore } from '../store/compressed-store.ts';
@@ -24,17 +23,17 @@ import { Swarm } from '../swarm/swarm.ts';
 import { SwarmTable } from '../swarm/swarm-table.ts';
 import { ReportLoop } from '../tracker/client/report-loop.ts';
 import { TrackerClient } from '../tracker/client/tracker-client.ts';
-import { askHost } from '../wire/ask-host.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { WireDialError, WireRefusedError, WireUntrustedError } from '../wire/errors.ts';
 import type { AcceptBlob } from '../wire/host-greeting.ts';
 import { openWire } from '../wire/open-wire.ts';
 import { WireListener } from '../wire/wire-listener.ts';
 import type { WireLog } from '../wire/wire-log.ts';
+import { discover } from './discover-hosts.ts';
 import { type HostReportInput, hostReport } from './host-report-of.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import { Peer, type PeerParts } from './peer.ts';
-import type { DiscoveryOptions, PeerComponents, PeerOptions } from './peer-options.ts';
+import type { PeerComponents, PeerOptions } from './peer-options.ts';
 import { PeerTraffic } from './peer-traffic.ts';
 import { PeerTrust } from './peer-trust.ts';
 import { Preheats } from './preheats.ts';
@@ -156,7 +155,14 @@ async function openBlobs(
     upload: new Pace({ bytesPerSecond: uploadBytesPerSecond, nowMs }),
     download: new RateLimit({ bytesPerSecond: downloadBytesPerSecond }),
   };
-  const shared = { directory, bans: new Bans(counts.banned), counts, ...limits, nowMs };
+  const credits = new PeerCredits();
+  const onBan = (offence: Offence, peer: PeerId) => {
+    counts.banned(offence);
+    if (offence !== 'lied' && offence !== 'suspect') return;
+    credits.forget(peer);
+    for (const swarm of swarms.all()) swarm.dismiss(peer);
+  };
+  const shared = { directory, bans: new Bans(onBan), credits, counts, ...limits, nowMs };
   const swarms = new SwarmTable({
     nowMs,
     onClosed,
@@ -278,23 +284,3 @@ function reportTo(
     },
   });
 }
-
-/** And hears, too, without any tracker. */
-function discover(
-  { services, intervalMs, servers }: DiscoveryOptions,
-  { trust, self, listed, onProblem }: DiscoverNeed,
-): HostDiscovery {
-  return new HostDiscovery({
-    ...{ services: services.map(parseServiceName), intervalMs, own: () => self },
-    resolver: new ServiceResolver({ servers }),
-    ask: (address, signal) => askHost(address, { trust, signal }),
-    onHosts: (hosts) => listed.discovered(hosts),
-    ...(onProblem === undefined ? {} : { onProblem }),
-  });
-}
-
-type DiscoverNeed = Pick<PeerComponents, 'onProblem'> & {
-  readonly trust: PeerTrust;
-  readonly self: HostFacts;
-  readonly listed: ListedHosts;
-};

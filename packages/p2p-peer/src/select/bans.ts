@@ -31,10 +31,10 @@ type Ban = {
 
 export class Bans {
   readonly #bans = new Map<PeerId, Ban>();
-  readonly #onBan: (offence: Offence) => void;
+  readonly #onBan: (offence: Offence, peer: PeerId) => void;
 
-  /** `onBan`: for counters. */
-  constructor(onBan: (offence: Offence) => void = () => undefined) {
+  /** `onBan` hears of each, once it counts. */
+  constructor(onBan: (offence: Offence, peer: PeerId) => void = () => undefined) {
     this.#onBan = onBan;
   }
 
@@ -81,12 +81,13 @@ export class Bans {
   }
 
   #set(peer: PeerId, ban: Ban): void {
-    this.#onBan(ban.offence);
     this.#bans.delete(peer);
     this.#bans.set(peer, ban);
-    if (this.#bans.size <= BANS_MAX) return;
-    const [oldest] = this.#bans.keys();
-    if (oldest !== undefined) this.#bans.delete(oldest);
+    if (this.#bans.size > BANS_MAX) {
+      const [oldest] = this.#bans.keys();
+      if (oldest !== undefined) this.#bans.delete(oldest);
+    }
+    this.#onBan(ban.offence, peer);
   }
 }
 

@@ -3,6 +3,7 @@
  * extent, else the next home, at last the origin, by lottery.
  */
 import type { PeerId } from '../identity/peer-id.ts';
+import { rangeBytes } from '../ranges/byte-range.ts';
 import type { Block } from './block-state.ts';
 import type { Candidate } from './candidate.ts';
 import { chooseHolder } from './choose-holder.ts';
@@ -45,15 +46,21 @@ export class BlockRouter {
 
   /** Somebody who holds it and may be asked now. */
   holder(
-    { range, hasOriginFailed }: Block,
+    block: Block,
     nowMs: number,
     addedBytes: ReadonlyMap<PeerId, number>,
   ): Candidate | undefined {
     const isLeftOut = (candidate: Candidate) =>
       this.#standings.of(candidate.peer, nowMs).kind !== 'free' ||
       // Without the origin it may be the only one who has it.
-      (!hasOriginFailed && !isWilling(candidate, addedBytes));
-    return chooseHolder(this.#view.holders(range), this.#policy.random, addedBytes, isLeftOut);
+      (!block.hasOriginFailed &&
+        !(isWilling(candidate, addedBytes) && hasCredit(candidate, block, addedBytes)));
+    return chooseHolder(
+      this.#view.holders(block.range),
+      this.#policy.random,
+      addedBytes,
+      isLeftOut,
+    );
   }
 
   /** A second peer beside those that are asked already. */
@@ -62,12 +69,14 @@ export class BlockRouter {
       this.#standings.of(candidate.peer, nowMs).kind !== 'free' ||
       block.asks.some(({ peer }) => peer === candidate.peer) ||
       !isWilling(candidate, addedBytes);
+    const isNoHolder = (candidate: Candidate) =>
+      isLeftOut(candidate) || !hasCredit(candidate, block, addedBytes);
     // A home that is asked may wait for the origin: another one would fetch it a second time.
     const isHomeAsked = this.#policy.isHome || block.asks.some(({ reason }) => reason === 'home');
     const homes = isHomeAsked ? [] : this.#view.homes(block.range).slice(0, 1);
     const { random } = this.#policy;
     const candidate =
-      chooseHolder(this.#view.holders(block.range), random, addedBytes, isLeftOut) ??
+      chooseHolder(this.#view.holders(block.range), random, addedBytes, isNoHolder) ??
       homes.find((home) => home !== 'self' && !isLeftOut(home) && !home.isFull && !home.isBanned);
     if (candidate === undefined || candidate === 'self') return undefined;
     return { kind: 'ask', candidate, reason: 'hedge' };
@@ -145,4 +154,13 @@ function isWilling(
 ): boolean {
   if (willingness !== 'doubted') return willingness === 'willing';
   return outstandingBytes + (addedBytes.get(peer) ?? 0) === 0;
+}
+
+/** Nothing that it has sent may be right: it is asked for little until some of it is. */
+function hasCredit(
+  { peer, creditBytes }: Candidate,
+  { range }: Block,
+  addedBytes: ReadonlyMap<PeerId, number>,
+): boolean {
+  return (addedBytes.get(peer) ?? 0) + rangeBytes(range) <= creditBytes;
 }

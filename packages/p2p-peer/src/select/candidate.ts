@@ -19,6 +19,8 @@ export type Candidate = {
   /** As much is outstanding as the wire takes. */
   readonly isFull: boolean;
   readonly isBanned: boolean;
+  /** What may be asked of it besides as a holder, until its bytes were judged: `PeerCredits`. */
+  readonly creditBytes: number;
   /** Whether it gives what it is asked for, as far as it was asked of late. */
   readonly willingness: Willingness;
 };

@@ -4,6 +4,7 @@ export * from './bans.ts';
 export { mergeRanges, splitRange } from './block-state.ts';
 export * from './candidate.ts';
 export * from './choose-holder.ts';
+export * from './credits.ts';
 export * from './download-window.ts';
 export * from './homes-of.ts';
 export * from './latency-estimate.ts';

@@ -93,6 +93,17 @@ export class RangeRead {
     });
   }
 
+  /** It has lied, here or elsewhere: nothing that it was asked for is waited for. */
+  dismissed(peer: PeerId, nowMs: number): ReadAction[] {
+    return this.#handle(nowMs, () => {
+      for (const block of this.#blocks.open()) {
+        if (!block.asks.some((ask) => ask.peer === peer)) continue;
+        this.#cancel(block, peer, 'unwanted');
+        this.#withdraw(block, peer, nowMs);
+      }
+    });
+  }
+
   joined(peer: PeerId, nowMs: number): ReadAction[] {
     this.#standings.join(peer);
     return this.holdersChanged(nowMs);

@@ -10,8 +10,13 @@ import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
 
 /** They may have sent wrong bytes. */
-export function suspect(bans: Bans, senders: ReadonlySet<PeerId>, nowMs: number): void {
-  for (const peer of senders) bans.suspect(peer, nowMs);
+export function suspect(
+  bans: Bans,
+  senders: ReadonlySet<PeerId>,
+  homes: readonly PeerId[],
+  nowMs: number,
+): void {
+  for (const peer of accusedOf(senders, homes)) bans.suspect(peer, nowMs);
 }
 
 /** One of them has. */
@@ -21,12 +26,16 @@ export function blame(
   homes: readonly PeerId[],
   nowMs: number,
 ): void {
-  const others = [...senders].filter((peer) => !homes.includes(peer));
-  const accused = others.length > 0 ? others : [...senders];
+  const accused = accusedOf(senders, homes);
   for (const peer of accused) {
     if (accused.length === 1) bans.liar(peer, nowMs);
     else bans.suspect(peer, nowMs);
   }
+}
+
+function accusedOf(senders: ReadonlySet<PeerId>, homes: readonly PeerId[]): readonly PeerId[] {
+  const others = [...senders].filter((peer) => !homes.includes(peer));
+  return others.length > 0 ? others : [...senders];
 }
 
 type Accusation = { readonly range: ByteRange; readonly senders: ReadonlySet<PeerId> };

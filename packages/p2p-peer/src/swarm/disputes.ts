@@ -1,19 +1,23 @@
 /**
- * What the readers of a blob found wrong, and who sent it: those bytes come from the origin until they are
- * held, and who sent them is left out, for long once the origin has given right ones.
+ * What the readers of a blob found wrong, and who sent it: until they are held those bytes come from their
+ * home, which reads them once for all, and from the origin where a home has sent them. Who sent them is
+ * left out, for long once right ones have come.
  */
 import type { PeerId } from '../identity/peer-id.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 import type { Bans } from '../select/bans.ts';
+import type { PeerCredits } from '../select/credits.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import { Accusations, blame, suspect } from './blame.ts';
 import { JudgedRead } from './judged-read.ts';
+import type { FetchMode } from './swarm-fetches.ts';
 
 export type DisputesInput = {
   readonly stored: StoredBlob;
   readonly bans: Bans;
+  readonly credits: PeerCredits;
   readonly counts: Pick<PeerCounts, 'wrong'>;
   /** By rank. */
   readonly homes: (range: ByteRange) => readonly PeerId[];
@@ -23,32 +27,37 @@ export type DisputesInput = {
 export class Disputes {
   readonly #input: DisputesInput;
   readonly #disputed = new RangeSet();
+  /** Of those, what was wrong although a home had sent it, or nobody else. */
+  readonly #ofOrigin = new RangeSet();
   readonly #accusations = new Accusations();
 
   constructor(input: DisputesInput) {
     this.#input = input;
   }
 
-  /** It comes from the origin alone. */
-  has(range: ByteRange): boolean {
-    return this.#disputed.intersect(range).length > 0;
+  /** Who may be asked for it. */
+  mode(range: ByteRange): FetchMode {
+    if (this.#ofOrigin.intersect(range).length > 0) return 'origin-only';
+    return this.#disputed.intersect(range).length > 0 ? 'believing' : 'verifying';
   }
 
   /** These are held. */
   end(ranges: readonly ByteRange[]): void {
-    for (const range of ranges) this.#disputed.remove(range);
+    for (const range of ranges) {
+      this.#disputed.remove(range);
+      this.#ofOrigin.remove(range);
+    }
   }
 
   /** A read whose bytes its reader will judge. */
   openRead(range: ByteRange): JudgedRead {
-    const isOfOrigin = this.has(range);
+    const mode = this.mode(range);
     return new JudgedRead({
       range,
       deposit: this.#input.stored.deposit(),
-      onWrong: (wrong, senders) => this.#onWrong(wrong, senders),
-      onRight: (right) => {
-        if (isOfOrigin) this.#onRight(right);
-      },
+      credit: this.#input.credits.openRead(),
+      onWrong: (wrong, senders) => this.#onWrong(wrong, senders, mode),
+      onRight: (right) => this.#onRight(right),
     });
   }
 
@@ -59,11 +68,15 @@ export class Disputes {
     blame(bans, senders, homes(piece), nowMs());
   }
 
-  #onWrong(wrong: ByteRange, senders: ReadonlySet<PeerId>): void {
-    const { bans, counts, nowMs } = this.#input;
+  #onWrong(wrong: ByteRange, senders: ReadonlySet<PeerId>, mode: FetchMode): void {
+    const { bans, counts, homes: homesOf, nowMs } = this.#input;
+    const homes = homesOf(wrong);
+    const isOfOthers = senders.size > 0 && !homes.some((home) => senders.has(home));
     this.#disputed.add(wrong);
+    if (mode !== 'verifying' || !isOfOthers) this.#ofOrigin.add(wrong);
     counts.wrong(senders.size > 0 ? 'host' : 'origin', rangeBytes(wrong));
-    suspect(bans, senders, nowMs());
+    // Where a home has sent wrong bytes after others it may be the digest that is wrong.
+    if (mode === 'verifying') suspect(bans, senders, homes, nowMs());
     this.#accusations.add(wrong, senders);
   }
 

@@ -5,7 +5,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Verdict } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
+import { UNJUDGED_MS_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import type { ReadCredit } from '../select/credits.ts';
 import type { Deposit } from '../store/deposit.ts';
 import type { Sender } from './range-fetch-input.ts';
 import { Senders } from './senders.ts';
@@ -13,6 +15,8 @@ import { Senders } from './senders.ts';
 export type JudgedReadInput = {
   readonly range: ByteRange;
   readonly deposit: Deposit;
+  /** What its senders may be asked for besides until it is judged. */
+  readonly credit: ReadCredit;
   /** Told of each part that is wrong, and who sent any of it. */
   readonly onWrong: (range: ByteRange, senders: ReadonlySet<PeerId>) => void;
   readonly onRight: (range: ByteRange) => void;
@@ -32,10 +36,16 @@ export class JudgedRead {
   /** The bytes are not used any more. */
   readonly #used = Promise.withResolvers<void>();
   #unjudgedBytes: number;
+  /** As long as a verdict may follow. */
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(input: JudgedReadInput) {
     this.#input = input;
     this.#unjudgedBytes = rangeBytes(input.range);
+  }
+
+  get credit(): ReadCredit {
+    return this.#input.credit;
   }
 
   /** The bytes must not change until it resolves; it never rejects. */
@@ -57,21 +67,33 @@ export class JudgedRead {
       Promise.all(runs.map(({ at, buffers }) => deposit.write(at, ...buffers))),
     );
     void this.#writing.then(() => this.#used.resolve());
+    this.#patience = setTimeout(() => this.#endCredit(), UNJUDGED_MS_MAX).unref();
   }
 
   /** Whoever sent wrong bytes is known at once; right ones are held as soon as they are written. */
   readonly judge = (offset: number, length: number, verdict: Verdict): void => {
     const range = { start: offset, end: offset + length };
     const senders = this.#senders.take(range);
-    if (verdict === 'wrong') this.#input.onWrong(range, senders);
-    else this.#input.onRight(range);
+    if (verdict === 'wrong') this.#input.onWrong(range, new Set(senders.keys()));
+    else {
+      for (const [peer, bytes] of senders) this.#input.credit.right(peer, bytes);
+      this.#input.onRight(range);
+    }
+    // The verdicts of a read come together.
+    setImmediate(() => this.#endCredit());
     void this.#settle(range, verdict);
   };
 
   /** No verdict follows. */
   close(): void {
+    this.#endCredit();
     this.#input.deposit.close();
     if (this.#writing === undefined) this.#used.resolve();
+  }
+
+  #endCredit(): void {
+    clearTimeout(this.#patience);
+    this.#input.credit.close();
   }
 
   async #settle(range: ByteRange, verdict: Verdict): Promise<void> {

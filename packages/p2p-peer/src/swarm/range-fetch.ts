@@ -76,6 +76,11 @@ export class RangeFetch {
     this.#tickSoon();
   }
 
+  /** It has lied. */
+  dismiss(peer: PeerId): void {
+    this.#do(this.#read.dismissed(peer, this.#input.nowMs()));
+  }
+
   lost(peer: PeerId): void {
     this.#do(this.#read.lost(peer, this.#input.nowMs()));
   }

@@ -17,17 +17,21 @@ export class Senders {
     if (this.#sent.length > UNJUDGED_RANGES_MAX) this.#sent.shift();
   }
 
-  /** Takes the senders of a judged range out. A block may reach into the next one: its rest stays. */
-  take(judged: ByteRange): ReadonlySet<PeerId> {
-    const senders = new Set<PeerId>();
+  /**
+   * Takes the senders of a judged range out, with how many of its bytes each has sent. A block may reach
+   * into the next one: its rest stays.
+   */
+  take(judged: ByteRange): ReadonlyMap<PeerId, number> {
+    const senders = new Map<PeerId, number>();
     const left: Sent[] = [];
     for (const sent of this.#sent) {
       if (sent.range.start >= judged.end || sent.range.end <= judged.start) {
         left.push(sent);
         continue;
       }
-      senders.add(sent.peer);
       const { start, end } = sent.range;
+      const bytes = Math.min(end, judged.end) - Math.max(start, judged.start);
+      senders.set(sent.peer, (senders.get(sent.peer) ?? 0) + bytes);
       if (start < judged.start) left.push({ peer: sent.peer, range: { start, end: judged.start } });
       if (end > judged.end) left.push({ peer: sent.peer, range: { start: judged.end, end } });
     }

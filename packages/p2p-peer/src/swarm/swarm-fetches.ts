@@ -10,6 +10,7 @@ import { EXTENT_BYTES } from '../limits.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
+import type { ReadCredit } from '../select/credits.ts';
 import type { DownloadWindow } from '../select/download-window.ts';
 import type { SwarmView } from '../select/read-action.ts';
 import { READ_POLICY } from '../select/read-policy.ts';
@@ -49,6 +50,8 @@ export type FetchCall = {
   readonly priority: () => Priority;
   /** The bytes that count; they stay as they are until what it returns resolves. */
   readonly onBytes: RangeFetchInput['onBytes'];
+  /** Told of what is asked of whom. @default nobody is asked who needs any */
+  readonly credit?: ReadCredit;
   /** Filled and told of as the bytes of the origin come: see `RangeFetchInput`. */
   readonly memory?: RangeFetchInput['memory'];
   /** Of the origin's reads. */
@@ -161,23 +164,35 @@ export class SwarmFetches {
     for (const fetch of [...this.#running]) fetch.lost(peer);
   }
 
+  /** It has lied, of whatever blob: what it was asked for is asked of others. */
+  dismiss(peer: PeerId): void {
+    for (const fetch of [...this.#running]) fetch.dismiss(peer);
+  }
+
   holdersChanged(ranges: readonly ByteRange[]): void {
     for (const fetch of [...this.#running]) {
       for (const range of ranges) fetch.holdersChanged(range);
     }
   }
 
-  async #ask(peer: PeerId, range: ByteRange, options: BlockRequestOptions): Promise<Buffer> {
+  async #ask(
+    peer: PeerId,
+    range: ByteRange,
+    options: BlockRequestOptions,
+    credit: ReadCredit | undefined,
+  ): Promise<Buffer> {
     const { wires, window, nowMs } = this.#input;
     const length = rangeBytes(range);
     const askedAtMs = nowMs();
     window.asked(length);
+    credit?.asked(peer, length);
     try {
       const wire = await wires.wireTo(peer);
       const bytes = await wire.request(range.start, length, options);
       this.#answered(peer, length, askedAtMs);
       return bytes;
     } catch (error) {
+      credit?.unanswered(peer, length);
       if (failureOf(error).kind === 'refused') this.#refused(peer, range);
       throw error;
     } finally {
@@ -214,7 +229,7 @@ export class SwarmFetches {
     return mode === 'believing' ? this.#homesView : this.#view;
   }
 
-  #inputOf({ mode, origin, memory, onBytes, onFetched }: FetchCall): RangeFetchInput {
+  #inputOf({ mode, origin, memory, credit, onBytes, onFetched }: FetchCall): RangeFetchInput {
     const { bans, wires, window, counts, nowMs } = this.#input;
     return {
       view: this.#viewOf(mode),
@@ -223,7 +238,7 @@ export class SwarmFetches {
         roomBytes: () => window.roomBytes,
         silenceMs: READ_POLICY.silenceMs * patienceTimes(),
       },
-      ask: (peer, range, options) => this.#ask(peer, range, options),
+      ask: (peer, range, options) => this.#ask(peer, range, options, credit),
       readOrigin: (range, options) =>
         this.#readOrigin(origin, range, {
           ...options,

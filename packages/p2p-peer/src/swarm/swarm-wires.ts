@@ -10,17 +10,20 @@ import type { PeerCounts } from '../peer-counts.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
 import { type Candidate, type Distance, distanceBetween } from '../select/candidate.ts';
+import type { PeerCredits } from '../select/credits.ts';
 import type { Neighbour } from '../select/neighbour-policy.ts';
 import { READ_POLICY } from '../select/read-policy.ts';
 import type { Refusals } from '../select/refusals.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { WireClosedError, WireDialError } from '../wire/errors.ts';
 import { NEIGHBOURS_TOLD_MAX, OUTSTANDING_REQUESTS_MAX } from '../wire/limits.ts';
+import { sample } from './sample.ts';
 import { SilentWires } from './silent-wires.ts';
 
 export type SwarmWiresInput = {
   readonly directory: HostDirectory;
   readonly bans: Bans;
+  readonly credits: PeerCredits;
   readonly counts: Pick<PeerCounts, 'dialFailed'>;
   readonly refusals: Refusals;
   readonly nowMs: () => number;
@@ -170,7 +173,9 @@ export class SwarmWires {
   }
 
   candidate(peer: PeerId, isHome: boolean): Candidate {
-    const { bans, refusals, nowMs } = this.#input;
+    const { bans, credits, refusals, nowMs } = this.#input;
+    // Believed as registries are; its certificate says that it is one.
+    const isSeed = this.#factsOf(peer)?.role === 'seed';
     const [wire] = this.#wires.get(peer) ?? [];
     const latencyMs = wire?.latencyMs ?? LATENCY_MS_GUESS;
     const outstandingBytes = wire?.outstandingBytes ?? 0;
@@ -184,16 +189,19 @@ export class SwarmWires {
         this.isRefusing(peer) ||
         this.#isHanging(peer) ||
         (wire !== undefined && this.#silent.has(wire)),
+      creditBytes: isSeed ? Number.POSITIVE_INFINITY : credits.roomBytes(peer),
       willingness: refusals.of(peer, nowMs(), isHome),
     };
   }
 
   /** Of a host that nobody knows: the farthest. */
   distanceOf(peer: PeerId): Distance {
-    const { directory } = this.#input;
-    const [wire] = this.#wires.get(peer) ?? [];
-    const facts = wire?.facts.host ?? directory.facts(peer);
-    return facts === undefined ? 'other' : distanceBetween(directory.self, facts);
+    const facts = this.#factsOf(peer);
+    return facts === undefined ? 'other' : distanceBetween(this.#input.directory.self, facts);
+  }
+
+  #factsOf(peer: PeerId): HostFacts | undefined {
+    return this.#wires.get(peer)?.[0]?.facts.host ?? this.#input.directory.facts(peer);
   }
 
   /** A host that is being dialled is given some time for it; then others are asked, and it goes on. */
@@ -287,10 +295,4 @@ export class SwarmWires {
     this.#uses.delete(peerId);
     this.#input.onLost(peerId);
   }
-}
-
-/** So many of them, each as likely as any other. */
-function sample<T>(items: T[], count: number, random: () => number): T[] {
-  while (items.length > count) items.splice(Math.floor(random() * items.length), 1);
-  return items;
 }

@@ -14,6 +14,7 @@ import { type SwarmId, swarmIdOf } from '../identity/swarm-id.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
+import type { PeerCredits } from '../select/credits.ts';
 import type { DownloadWindow } from '../select/download-window.ts';
 import { Refusals } from '../select/refusals.ts';
 import type { UploadSlots } from '../select/upload-slots.ts';
@@ -34,6 +35,7 @@ export type SwarmInput = {
   readonly stored: StoredBlob;
   readonly directory: HostDirectory;
   readonly bans: Bans;
+  readonly credits: PeerCredits;
   readonly window: DownloadWindow;
   /** Limits of this host. */
   readonly upload: Pace;
@@ -88,14 +90,14 @@ export class Swarm implements AsyncDisposable {
   #isSizeConfirmed = false;
 
   constructor(input: SwarmInput) {
-    const { stored, bans, directory, counts, nowMs } = input;
+    const { stored, bans, credits, directory, counts, nowMs } = input;
     this.#input = input;
     this.blobId = stored.blobId;
     this.sizeBytes = stored.sizeBytes;
     this.swarmId = swarmIdOf(stored.blobId);
     const refusals = new Refusals();
     this.wires = new SwarmWires({
-      ...{ directory, bans, refusals, counts, nowMs, random: Math.random },
+      ...{ directory, bans, credits, refusals, counts, nowMs, random: Math.random },
       open: (host, onConnected) => input.open(this, host, onConnected),
       onJoined: (peer) => this.#fetches.joined(peer),
       onLost: (peer) => this.#fetches.lost(peer),
@@ -107,7 +109,7 @@ export class Swarm implements AsyncDisposable {
       onSize: (said) => this.#hearSize(said),
     });
     this.#disputes = new Disputes({
-      ...{ stored, bans, counts, nowMs },
+      ...{ stored, bans, credits, counts, nowMs },
       homes: (range) => this.#fetches.homes(range),
     });
     this.#server = new SwarmServer({
@@ -192,13 +194,18 @@ export class Swarm implements AsyncDisposable {
 
   /** For a reader who cannot verify what he gets: see `TrustedReads`. `prove` goes before each read. */
   trustedReads({ origin, onFetched }: TrustedReader): TrustedReads {
-    const { stored, onStoreRead } = this.#input;
+    const { stored, credits, onStoreRead } = this.#input;
     return new TrustedReads({
-      ...{ stored, wires: this.wires, fetches: this.#fetches, origin, onStoreRead },
+      ...{ stored, wires: this.wires, fetches: this.#fetches, credits, origin, onStoreRead },
       onWrong: (piece, senders) => this.#disputes.blame(piece, senders),
       onFetched,
       nameOf: (peer) => this.#sourceName(peer),
     });
+  }
+
+  /** It has lied, of whatever blob. */
+  dismiss(peer: PeerId): void {
+    this.#fetches.dismiss(peer);
   }
 
   /** These are held from now on. */
@@ -270,7 +277,8 @@ export class Swarm implements AsyncDisposable {
   #fetch(range: ByteRange, judged: JudgedRead, { origin, options }: SwarmRead): Promise<Buffer> {
     const { signal = NEVER_ABORTED, onFetched } = options;
     return this.#fetches.fetch(range, {
-      mode: this.#disputes.has(range) ? 'origin-only' : 'verifying',
+      mode: this.#disputes.mode(range),
+      credit: judged.credit,
       ...{ origin, signal, onFetched },
       priority: () => priorityOf(options),
       onBytes: (sender, part, bytes) => {

@@ -9,17 +9,19 @@ import type { PeerId } from '../identity/peer-id.ts';
 import { readMemory } from '../kept-memory.ts';
 import { HOME_FETCH_BYTES_MAX, PIECE_BYTES, PIECE_HASHES_TIMEOUT_MS } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import type { PeerCredits } from '../select/credits.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { FlightCall, FlightEnd } from './flight.ts';
 import { Senders } from './senders.ts';
 import { SharedReads } from './shared-reads.ts';
-import type { FetchMode, SwarmFetches } from './swarm-fetches.ts';
+import type { FetchCall, SwarmFetches } from './swarm-fetches.ts';
 import type { SwarmWires } from './swarm-wires.ts';
 
 export type TrustedReadsInput = {
   readonly stored: StoredBlob;
   readonly wires: SwarmWires;
   readonly fetches: SwarmFetches;
+  readonly credits: PeerCredits;
   /** A piece is not what its home says. */
   readonly onWrong: (piece: ByteRange, senders: ReadonlySet<PeerId>) => void;
   /** Bytes were held here already. */
@@ -128,18 +130,26 @@ export class TrustedReads {
 
   /** From whoever has it, compared with the hash that a home has told; undefined when it is wrong. */
   async #fetchVerified(piece: ByteRange, call: PieceCall): Promise<Buffer | undefined> {
-    const { stored, onWrong } = this.#input;
+    const { stored, credits, onWrong } = this.#input;
     const senders = new Senders();
-    const bytes = await this.#fetch(piece, call, 'verifying', senders);
-    // Where somebody else's bytes lie, or none can, the hash would be of others than these.
-    const isKept = await stored.write(piece.start, bytes);
-    const check = isKept ? await stored.verifyPiece(numberOf(piece)) : 'unknown';
-    const right =
-      check === 'right' ? await stored.read(piece.start, bytes.length, bytes) : undefined;
-    if (right !== undefined) return right;
-    readMemory.give(bytes);
-    if (check === 'wrong') onWrong(piece, senders.take(piece));
-    return undefined;
+    const credit = credits.openRead();
+    try {
+      const bytes = await this.#fetch(piece, call, { mode: 'verifying', senders, credit });
+      // Where somebody else's bytes lie, or none can, the hash would be of others than these.
+      const isKept = await stored.write(piece.start, bytes);
+      const check = isKept ? await stored.verifyPiece(numberOf(piece)) : 'unknown';
+      const sent = senders.take(piece);
+      if (check === 'wrong') onWrong(piece, new Set(sent.keys()));
+      if (check === 'right') {
+        for (const [peer, sentBytes] of sent) credit.right(peer, sentBytes);
+        const right = await stored.read(piece.start, bytes.length, bytes);
+        if (right !== undefined) return right;
+      }
+      readMemory.give(bytes);
+      return undefined;
+    } finally {
+      credit.close();
+    }
   }
 
   /** From homes and the origin: what they say is believed, and kept. */
@@ -147,7 +157,7 @@ export class TrustedReads {
     const { stored } = this.#input;
     const deposit = stored.deposit();
     try {
-      const bytes = await this.#fetch(piece, call, 'believing');
+      const bytes = await this.#fetch(piece, call, { mode: 'believing' });
       if (await deposit.write(piece.start, bytes)) {
         deposit.settle(piece.start, bytes.length, 'right');
       }
@@ -157,11 +167,15 @@ export class TrustedReads {
     }
   }
 
-  #fetch(piece: ByteRange, call: PieceCall, mode: FetchMode, senders?: Senders): Promise<Buffer> {
+  #fetch(
+    piece: ByteRange,
+    call: PieceCall,
+    { senders, ...how }: Pick<FetchCall, 'mode' | 'credit'> & { readonly senders?: Senders },
+  ): Promise<Buffer> {
     const { fetches, origin, onFetched, nameOf } = this.#input;
     const { signal, priority, sources } = call;
     return fetches.fetch(piece, {
-      ...{ mode, origin, signal, priority },
+      ...{ ...how, origin, signal, priority },
       memory: readMemory.take(rangeBytes(piece)),
       onBytes: (sender, part) => {
         if (sender !== 'origin') senders?.add(sender, part);

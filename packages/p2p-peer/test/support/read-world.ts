@@ -28,6 +28,8 @@ export class ReadWorld implements SwarmView {
   homeOrder: readonly (PeerId | 'self')[] = [];
   readonly lost = new Set<PeerId>();
   readonly banned = new Set<PeerId>();
+  /** What may be asked of them besides. */
+  readonly credits = new Map<PeerId, number>();
   readonly refusals: Refusals;
   readonly asked: Asked[] = [];
   readonly atOrigin: ByteRange[] = [];
@@ -197,6 +199,7 @@ export class ReadWorld implements SwarmView {
       p95Ms: 20,
       isFull: bytes >= 8 << 20,
       isBanned: this.banned.has(peer),
+      creditBytes: this.credits.get(peer) ?? Number.POSITIVE_INFINITY,
       willingness: this.refusals.of(peer, this.nowMs, isHome),
     };
   }
