@@ -142,6 +142,10 @@ export const HOME_WAITERS_MAX = 4;
 export const PEER_DRAIN_LOOK_MS = 20;
 /** A block that the limit of uploads would keep so long is refused: somebody else may send it sooner. */
 export const UPLOAD_WAIT_MS_MAX = 200;
+/** One that was accepted and is overtaken for so long is refused after all, before its host gives it up as late. */
+export const UPLOAD_OVERTAKEN_MS_MAX = 500;
+/** What a home has not begun to read after so long is as urgent as what a program waits for: nobody starves. */
+export const HOME_OVERTAKEN_MS_MAX = 2000;
 /** A host with more work than processors waits so many times as long at most for one that is silent. */
 export const SILENCE_TIMES_MAX = 4;
 /** Repositories that a home reads one blob from for others. */

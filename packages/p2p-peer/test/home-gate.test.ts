@@ -1,11 +1,16 @@
 /** What a home reads for others at once, of all blobs: bounded, and nobody is forgotten. */
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import type { Priority } from '@shoal/blob-store';
 import t from 'tap';
-import { HOME_BYTES_TOGETHER_MAX, HOME_READS_TOGETHER_MAX } from '../src/limits.ts';
-import { HomeGate } from '../src/swarm/home-gate.ts';
+import {
+  HOME_BYTES_TOGETHER_MAX,
+  HOME_OVERTAKEN_MS_MAX,
+  HOME_READS_TOGETHER_MAX,
+} from '../src/limits.ts';
+import { type GatedRead, HomeGate } from '../src/swarm/home-gate.ts';
 
 const { signal } = new AbortController();
-const SMALL = { bytes: 1000, priority: 'demand', signal } as const;
+const SMALL: GatedRead = { bytes: 1000, priority: () => 'demand', signal };
 
 /** Reads that end when a test says so. */
 function openReads(gate: HomeGate) {
@@ -78,3 +83,57 @@ t.test(
     });
   },
 );
+
+/** A gate with one read in it that takes all bytes; the names of those that have begun after it. */
+async function fullGate() {
+  const gate = new HomeGate();
+  const full = Promise.withResolvers<void>();
+  const begun: string[] = [];
+  const first = gate.run(
+    { ...SMALL, bytes: HOME_BYTES_TOGETHER_MAX },
+    () => full.promise,
+    () => Promise.resolve(),
+  );
+  const start = (name: string, read: Partial<GatedRead>) =>
+    gate.run(
+      { ...SMALL, bytes: HOME_BYTES_TOGETHER_MAX, ...read },
+      async () => begun.push(name),
+      () => Promise.resolve(),
+    );
+  await turn();
+  const open = async () => {
+    full.resolve();
+    await first;
+  };
+  return { begun, start, open };
+}
+
+t.test('the most urgent first; one that somebody more urgent joins moves up', async (t) => {
+  const { begun, start, open } = await fullGate();
+  let priority: Priority = 'background';
+  let raised: () => void = () => undefined;
+  const onRaised = (listener: () => void) => {
+    raised = listener;
+  };
+  const all = [
+    start('joined', { priority: () => priority, onRaised }),
+    start('background', { priority: () => 'background' }),
+    start('prefetch', { priority: () => 'prefetch' }),
+    start('demand', {}),
+  ];
+  priority = 'preheat';
+  raised();
+  await open();
+  await Promise.all(all);
+  t.same(begun, ['demand', 'joined', 'prefetch', 'background']);
+});
+
+t.test('who was overtaken for long is overtaken no more', async (t) => {
+  const { begun, start, open } = await fullGate();
+  const lazy = start('background', { priority: () => 'background' });
+  await sleep(HOME_OVERTAKEN_MS_MAX + 100);
+  const urgent = start('demand', {});
+  await open();
+  await Promise.all([lazy, urgent]);
+  t.same(begun, ['background', 'demand']);
+});

@@ -116,7 +116,7 @@ t.test('whoever lies of one blob is waited for at no other', async (t) => {
   const seed = await cluster.start('seed-1', 'seed');
   let isHolding = true;
   const held: AbortSignal[] = [];
-  const serve: WireServer['serve'] = async (_, __, length, signal): Promise<ServedBlock> => {
+  const serve: WireServer['serve'] = async (_, __, length, { signal }): Promise<ServedBlock> => {
     if (isHolding) {
       held.push(signal);
       await once(signal, 'abort');

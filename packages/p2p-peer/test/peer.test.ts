@@ -88,7 +88,7 @@ t.test('what is sent, and what is fetched, keeps to the limits', async (t) => {
       });
       t.ok(read.equals(part(offset, 1 << 20)));
     }
-    // What may go at once, and what demand may borrow, are two seconds' bytes at most.
+    // What may go at once is a second's bytes at most.
     t.ok(performance.now() - startedAtMs >= 1900, limited);
     t.equal(origin.bytes, 16 << 20);
   }

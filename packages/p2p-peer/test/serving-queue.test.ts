@@ -32,7 +32,7 @@ function scene(requestsMax = 512) {
   const queue = new ServingQueue({
     requestsMax,
     line,
-    serve: async (block, signal) => {
+    serve: async (block, { signal }) => {
       served.push({ block, signal });
       return { bytes: Buffer.alloc(block.length), onGone: () => gone.push(block.index) };
     },
@@ -49,7 +49,7 @@ function scene(requestsMax = 512) {
 
 t.test('blocks are read while there is room, and go to the socket in small parts', async (t) => {
   const { line, served, queue, drain } = scene();
-  for (let number = 0; number < 64; number++) queue.add(blockAt(number));
+  for (let number = 0; number < 64; number++) queue.add(blockAt(number), 'demand');
   await turn();
   t.equal(served.length, UNSENT_BYTES_MAX / BLOCK_BYTES_MAX);
   t.equal(line.unsentBytes, SOCKET_BYTES_MAX);
@@ -67,7 +67,7 @@ t.test('blocks are read while there is room, and go to the socket in small parts
 
 t.test('a cancelled one is refused, whatever had become of it', async (t) => {
   const { line, served, refused, gone, queue, drain } = scene();
-  for (let number = 0; number < 20; number++) queue.add(blockAt(number));
+  for (let number = 0; number < 20; number++) queue.add(blockAt(number), 'demand');
   queue.cancel(blockAt(1));
   t.equal(served[1]?.signal.aborted, true, 'it was being read');
   await turn();
@@ -106,7 +106,7 @@ t.test('reads that nobody waits for any more count until they end', async (t) =>
     onSlow: () => {},
   });
   for (let number = 0; number < 500; number++) {
-    queue.add(blockAt(number, 1));
+    queue.add(blockAt(number, 1), 'demand');
     queue.cancel(blockAt(number, 1));
   }
   t.equal(reading, READING_BLOCKS_MAX, 'asking and cancelling makes no more work than asking');
@@ -118,9 +118,32 @@ t.test('reads that nobody waits for any more count until they end', async (t) =>
 
 t.test('too many at once', async (t) => {
   const { queue } = scene(3);
-  for (const number of [1, 2, 3]) queue.add(blockAt(number, 100));
-  t.throws(() => queue.add(blockAt(4)), { code: 'ERR_P2P_WIRE_LIMIT' });
+  for (const number of [1, 2, 3]) queue.add(blockAt(number, 100), 'demand');
+  t.throws(() => queue.add(blockAt(4), 'demand'), { code: 'ERR_P2P_WIRE_LIMIT' });
   await turn();
-  queue.add(blockAt(5));
+  queue.add(blockAt(5), 'demand');
+  queue.close();
+});
+
+t.test('the most urgent is read and sent first, and the oldest now and then', async (t) => {
+  const { line, served, queue, drain } = scene();
+  for (let number = 0; number < 30; number++) queue.add(blockAt(number), 'background');
+  await turn();
+  const before = line.pieces.length;
+  for (let number = 30; number < 50; number++) queue.add(blockAt(number), 'demand');
+  for (let round = 0; line.pieces.length < 50 && round < 100; round++) await drain();
+  t.equal(served.length, 50);
+  const after = line.pieces.slice(before);
+  const urgentOf = (pieces: readonly number[]) => pieces.filter((piece) => piece >= 30).length;
+  // What was read before them is in memory: they come in the order that there is room.
+  t.ok(urgentOf(after.slice(0, 36)) >= 18, `${after}`);
+  t.ok(
+    after.slice(0, 30).some((piece) => piece < 30),
+    'the others are not forgotten',
+  );
+  t.same(
+    line.pieces.toSorted((a, b) => a - b),
+    Array.from({ length: 50 }, (_, n) => n),
+  );
   queue.close();
 });

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { ShoalError } from '@shoal/errors';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
-import type { BlobWire, ServedBlock, WireServer } from '../src/wire/blob-wire.ts';
+import type { BlobWire, ServeCall, ServedBlock, WireServer } from '../src/wire/blob-wire.ts';
 import { WireRejectedError } from '../src/wire/errors.ts';
 import { OUTSTANDING_REQUESTS_MAX } from '../src/wire/limits.ts';
 import { BufferServer, patternedBlob, plainPair, tlsPair } from './support/wire-pair.ts';
@@ -28,12 +28,12 @@ type Call = {
 class SlowServer extends BufferServer implements WireServer {
   readonly calls: Call[] = [];
 
-  override serve(_: BlobWire, offset: number, length: number, signal?: AbortSignal) {
+  override serve(_: BlobWire, offset: number, length: number, call?: ServeCall) {
     const { promise, resolve, reject } = Promise.withResolvers<ServedBlock>();
-    if (signal !== undefined) {
+    if (call !== undefined) {
       this.calls.push({
         offset,
-        signal,
+        signal: call.signal,
         answer: () => resolve({ bytes: blob.subarray(offset, offset + length) }),
         refuse: reject,
       });

@@ -17,10 +17,10 @@ import { UploadSlots } from '../select/upload-slots.ts';
 import { CompressedStore } from '../store/compressed-store.ts';
 import { SharedImages } from '../store/shared-images.ts';
 import { HomeGate } from '../swarm/home-gate.ts';
-import { Pace } from '../swarm/pace.ts';
 import { SizeQuestions } from '../swarm/said-size.ts';
 import { Swarm } from '../swarm/swarm.ts';
 import { SwarmTable } from '../swarm/swarm-table.ts';
+import { UploadPace } from '../swarm/upload-pace.ts';
 import { ReportLoop } from '../tracker/client/report-loop.ts';
 import { TrackerClient } from '../tracker/client/tracker-client.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
@@ -152,7 +152,7 @@ async function openBlobs(
     components;
   const limits = {
     ...{ slots: new UploadSlots(), window: new DownloadWindow(), homeGate: new HomeGate() },
-    upload: new Pace({ bytesPerSecond: uploadBytesPerSecond, nowMs }),
+    upload: new UploadPace({ bytesPerSecond: uploadBytesPerSecond, nowMs }),
     download: new RateLimit({ bytesPerSecond: downloadBytesPerSecond }),
   };
   const credits = new PeerCredits();
@@ -174,9 +174,9 @@ async function openBlobs(
           dial(swarm, host, { self: directory.self, trust, log: wireLog, onConnected }),
         onStoreRead: (bytes, priority) => traffic.count('store', bytes, priority),
         onServed: (bytes) => traffic.uploaded(bytes),
-        onHomeBytes: (bytes) => {
+        onHomeBytes: (bytes, cause) => {
           counts.homeFetched(bytes);
-          traffic.count('origin', bytes, 'demand');
+          traffic.count('origin', bytes, cause);
         },
         ...{ onNeighbours, onLearnt },
       }),

@@ -14,8 +14,8 @@ import type { PlainSide } from '../plain/plain-side.ts';
 import type { UploadSlots } from '../select/upload-slots.ts';
 import type { CompressedStore, StoreStats } from '../store/compressed-store.ts';
 import type { SharedImage, SharedImages } from '../store/shared-images.ts';
-import type { Pace } from '../swarm/pace.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
+import type { UploadPace } from '../swarm/upload-pace.ts';
 import type { WireListener } from '../wire/wire-listener.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
 import { peerSource, type ReaderKind } from './peer-source.ts';
@@ -28,7 +28,7 @@ export type PeerParts = {
   readonly store: CompressedStore;
   readonly swarms: SwarmTable;
   /** What others are sent, and how fast. */
-  readonly uploads: { readonly slots: UploadSlots; readonly pace: Pace };
+  readonly uploads: { readonly slots: UploadSlots; readonly pace: UploadPace };
   readonly listener: WireListener;
   readonly traffic: PeerTraffic;
   readonly counts: PeerCounts;

@@ -125,7 +125,7 @@ export class PlainPort implements AsyncDisposable {
       ...{ blobBytes: sizeBytes, pieceBytes, infoBytes },
       held: () => [...stored.held].flatMap((range) => proven.intersect(range)),
       server: this.#serverOf(offer),
-      takeInfo: (bytes, signal) => this.#upload.take(bytes, { isDemand: false, signal }),
+      takeInfo: (bytes, signal) => this.#upload.take(bytes, signal),
       onOpen: (wire) => this.#enter(wire, offer),
     };
   }
@@ -183,7 +183,8 @@ export class PlainPort implements AsyncDisposable {
 
   #serverOf(offer: OfferedBlob): WireServer {
     return {
-      serve: (wire, offset, length, signal) => this.#serve(wire, offer, { offset, length, signal }),
+      serve: (wire, offset, length, { signal }) =>
+        this.#serve(wire, offer, { offset, length, signal }),
       hashes: (_wire, _firstPiece, count) => Array.from({ length: count }, () => undefined),
       onHeld: (wire, ranges) => this.#input.onHeld(wire, offer, ranges),
       onNeighbours: () => undefined,
@@ -199,7 +200,7 @@ export class PlainPort implements AsyncDisposable {
     const range = { start: offset, end: offset + length };
     // What is not here costs nobody his turn.
     if (!stored.isHeld(range)) throw new WireRejectedError(offset, length);
-    await this.#upload.take(length, { isDemand: false, signal });
+    await this.#upload.take(length, signal);
     const isOffered = this.#input.blobs.get(infohash) !== undefined && proven.covers(range);
     const bytes = isOffered ? await stored.read(offset, length) : undefined;
     if (bytes === undefined) throw new WireRejectedError(offset, length);

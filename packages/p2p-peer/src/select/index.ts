@@ -17,3 +17,5 @@ export * from './refusal-streaks.ts';
 export * from './refusals.ts';
 export * from './token-bucket.ts';
 export * from './upload-slots.ts';
+export * from './upload-turns.ts';
+export * from './urgent-first.ts';

@@ -10,6 +10,8 @@ import { RangeSet } from '../ranges/range-set.ts';
 export type FlightCall = {
   readonly signal: AbortSignal;
   readonly priority: () => Priority;
+  /** The listener hears when it may have become more urgent. */
+  readonly onRaised: (listener: () => void) => void;
   /** As long as the range: what is read is put here. Made when it is first looked at: the read may wait for its turn. */
   readonly memory: Buffer;
   /** These bytes are in the memory and stay as they are; names of where they came from, for who asks. */
@@ -40,6 +42,7 @@ export class Flight {
   /** Who may still look at the memory, be it that all is there. */
   readonly #users = new Set<Waiter>();
   #isOver = false;
+  readonly #raised: (() => void)[] = [];
   #failure: { readonly error: unknown } | undefined;
 
   constructor(range: ByteRange, read: FlightRead, endsWith?: AbortSignal) {
@@ -49,6 +52,7 @@ export class Flight {
     const reading = read(range, {
       signal: endsWith === undefined ? own : AbortSignal.any([own, endsWith]),
       priority: () => this.#priority(),
+      onRaised: (listener) => this.#raised.push(listener),
       get memory() {
         return makeMemory();
       },
@@ -77,6 +81,7 @@ export class Flight {
     if (this.#failure !== undefined) throw this.#failure.error;
     const waiting = Promise.withResolvers<void>();
     this.#waiters.set(waiter, waiting);
+    for (const raised of this.#raised) raised();
     await waiting.promise;
   }
 

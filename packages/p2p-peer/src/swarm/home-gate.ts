@@ -1,14 +1,20 @@
 /**
  * What a home reads for others at once, of all blobs together: each read costs its bytes in memory, more than
- * once while they are copied, written and sent. The others wait, and hear that the home is at it. A read that
- * hears nothing of its origin makes room for another one, so that a dead registry stops only its own readers.
+ * once while they are copied, written and sent. The others wait, the most urgent first and nobody for ever, and
+ * hear that the home is at it. A read that hears nothing of its origin makes room for another one, so that a dead registry stops only its own readers.
  */
 import { type Priority, ReadGate } from '@shoal/blob-store';
-import { HOME_BYTES_TOGETHER_MAX, HOME_READS_TOGETHER_MAX } from '../limits.ts';
+import {
+  HOME_BYTES_TOGETHER_MAX,
+  HOME_OVERTAKEN_MS_MAX,
+  HOME_READS_TOGETHER_MAX,
+} from '../limits.ts';
 
 export type GatedRead = {
   readonly bytes: number;
-  readonly priority: Priority;
+  readonly priority: () => Priority;
+  /** The listener hears when it may have become more urgent. */
+  readonly onRaised?: (listener: () => void) => void;
   readonly signal: AbortSignal;
 };
 
@@ -20,13 +26,15 @@ export class HomeGate {
 
   /** Waits for its turn, then reads; its place is free when what `usesOf` gives has resolved, too. */
   async run<T>(
-    { bytes, priority, signal }: GatedRead,
+    { bytes, priority, onRaised, signal }: GatedRead,
     read: () => Promise<T>,
     usesOf: (result: T) => Promise<unknown>,
   ): Promise<T> {
     signal.throwIfAborted();
     const { promise: turn, resolve: admit, reject } = Promise.withResolvers<void>();
-    const ticket = { priority, bytes, admit };
+    const ticket = { priority: priority(), bytes, admit };
+    onRaised?.(() => this.#gate.raise(ticket, priority()));
+    const overtaken = setTimeout(() => this.#gate.raise(ticket, 'demand'), HOME_OVERTAKEN_MS_MAX);
     const giveUp = () => {
       if (this.#gate.cancel(ticket)) reject(signal.reason);
     };
@@ -35,6 +43,7 @@ export class HomeGate {
       this.#gate.enter(ticket);
       await turn;
     } finally {
+      clearTimeout(overtaken);
       signal.removeEventListener('abort', giveUp);
     }
     return await this.#read(ticket, read, usesOf);

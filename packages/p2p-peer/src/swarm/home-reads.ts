@@ -3,7 +3,7 @@
  * repository that they may read. A block goes out as soon as it has come, while the rest of the read is on
  * its way. A few wait for each; whoever comes later has it of those.
  */
-import { type BlobSource, SourceBusyError } from '@shoal/blob-store';
+import { type BlobSource, type Priority, SourceBusyError } from '@shoal/blob-store';
 import { LRUCache } from 'lru-cache';
 import { PeerClosedError, PeerUnavailableError } from '../errors.ts';
 import type { PeerId } from '../identity/peer-id.ts';
@@ -11,6 +11,7 @@ import {
   HOME_FAILING_MS,
   HOME_FETCH_BYTES_MAX,
   HOME_GAPS_MAX,
+  HOME_OVERTAKEN_MS_MAX,
   HOME_READS_MAX,
   HOME_READS_PER_PEER_MAX,
   HOME_REPOSITORIES_MAX,
@@ -19,6 +20,7 @@ import {
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
+import type { ServeCall } from '../wire/blob-wire.ts';
 import { WireRejectedError } from '../wire/errors.ts';
 import type { FlightCall, FlightEnd } from './flight.ts';
 import type { HomeGate } from './home-gate.ts';
@@ -47,7 +49,7 @@ export type HomeReadsInput = {
   readonly onLearnt: (repository: string) => void;
   readonly counts: Pick<PeerCounts, 'homeRead'>;
   /** An origin has given so many bytes for others. */
-  readonly onHomeBytes: (bytes: number) => void;
+  readonly onHomeBytes: (bytes: number, cause: Priority) => void;
   /** Of this host, over all its blobs. */
   readonly gate: HomeGate;
   readonly nowMs: () => number;
@@ -80,7 +82,7 @@ export class HomeReads {
   async read(
     { peerId, repository }: HomeReader,
     range: ByteRange,
-    signal: AbortSignal,
+    { signal, priority }: ServeCall,
   ): Promise<Buffer> {
     const { nowMs } = this.#input;
     if ((this.#failingUntil.get(repository) ?? 0) > nowMs()) throw new PeerUnavailableError(range);
@@ -91,7 +93,7 @@ export class HomeReads {
     const reads = this.#readsOf(repository);
     const leave = this.#enter(peerId, range, reads);
     try {
-      return await reads.read(range, { signal, priority: 'demand' });
+      return await reads.read(range, { signal, priority });
     } catch (error) {
       signal.throwIfAborted();
       // Nobody has asked the origin.
@@ -146,7 +148,10 @@ export class HomeReads {
   }
 
   async #read(range: ByteRange, repository: string, call: FlightCall): Promise<FlightEnd> {
-    const { knows, originOf } = this.#input;
+    const { knows, originOf, nowMs } = this.#input;
+    const overtakenAtMs = nowMs() + HOME_OVERTAKEN_MS_MAX;
+    const { signal, onRaised } = call;
+    const priority = () => (nowMs() >= overtakenAtMs ? 'demand' : call.priority());
     // Some may have come since it was asked for: it is not asked of the origin again.
     const missing = knows(repository) ? await this.#readHeld(range, call) : [range];
     if (missing.length === 0) return {};
@@ -155,8 +160,8 @@ export class HomeReads {
     const ends = await Promise.all(
       missing.map((part) =>
         this.#input.gate.run(
-          { bytes: rangeBytes(part), priority: call.priority(), signal: call.signal },
-          () => this.#fetch(part, repository, home, partOf(range, part, call)),
+          { bytes: rangeBytes(part), signal, priority, onRaised },
+          () => this.#fetch(part, repository, home, { ...partOf(range, part, call), priority }),
           ({ kept }) => Promise.resolve(kept),
         ),
       ),
@@ -197,7 +202,7 @@ export class HomeReads {
     try {
       await fetches.fetch(range, {
         ...{ mode: 'origin-only', origin, signal, priority, memory },
-        onFetched: (_, bytes) => onHomeBytes(bytes),
+        onFetched: (_, bytes) => onHomeBytes(bytes, priority()),
         onBytes: (_, part) => {
           onHere(part);
           parts?.add(part);
@@ -217,7 +222,7 @@ export class HomeReads {
 
 /** The call for a part of the range. */
 function partOf(range: ByteRange, part: ByteRange, call: FlightCall): FlightCall {
-  const { signal, priority, onHere } = call;
+  const { signal, priority, onHere, onRaised } = call;
   const memory = call.memory.subarray(part.start - range.start, part.end - range.start);
-  return { signal, priority, onHere, memory };
+  return { signal, priority, onHere, onRaised, memory };
 }

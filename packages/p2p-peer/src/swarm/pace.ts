@@ -1,6 +1,7 @@
 /**
- * Waits until a token bucket gives what was asked for. Each takes its share at once, so all wait in
- * turn; one that is given up while it waits gives its share back, and those behind it move up.
+ * The limit of what standard clients get: waits until a token bucket gives what was asked for. Each takes
+ * its share at once, so all wait in turn; one that is given up while it waits gives its share back, and
+ * those behind it move up.
  */
 import { TokenBucket } from '../select/token-bucket.ts';
 
@@ -8,12 +9,6 @@ export type PaceOptions = {
   /** Infinity: no limit. */
   readonly bytesPerSecond: number;
   readonly nowMs: () => number;
-};
-
-export type PaceCall = {
-  /** True: may borrow from what comes later, and leaves the others to wait. */
-  readonly isDemand: boolean;
-  readonly signal: AbortSignal;
 };
 
 type Waiter = { readonly go: () => void; atMs: number; timer: NodeJS.Timeout };
@@ -24,7 +19,6 @@ export class Pace {
   readonly #nowMs: () => number;
   /** In the order they came. */
   readonly #waiting = new Set<Waiter>();
-  #isStopped = false;
 
   constructor({ bytesPerSecond, nowMs }: PaceOptions) {
     this.#bucket = new TokenBucket({ perSecond: bytesPerSecond });
@@ -32,22 +26,16 @@ export class Pace {
     this.#nowMs = nowMs;
   }
 
-  /** Whoever asks from now on would wait for ever; those who wait have their turn. */
-  stop(): void {
-    this.#isStopped = true;
-  }
-
   /** How long so much would wait now. */
-  waitMs(bytes: number, isDemand: boolean): number {
-    if (this.#isStopped) return Number.POSITIVE_INFINITY;
-    return this.#bucket.waitMs(bytes, this.#nowMs(), isDemand);
+  waitMs(bytes: number): number {
+    return this.#bucket.waitMs(bytes, this.#nowMs(), false);
   }
 
   /** Rejects with the reason of the signal; nothing is charged then. */
-  async take(bytes: number, { isDemand, signal }: PaceCall): Promise<void> {
+  async take(bytes: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const nowMs = this.#nowMs();
-    const waitMs = this.#bucket.waitMs(bytes, nowMs, isDemand);
+    const waitMs = this.#bucket.waitMs(bytes, nowMs, false);
     this.#bucket.take(bytes, nowMs);
     if (waitMs === 0) return;
     const { promise, resolve: go, reject } = Promise.withResolvers<void>();

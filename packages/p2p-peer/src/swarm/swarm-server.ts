@@ -3,29 +3,35 @@
  * answered only for a repository in which this host knows the blob to be: because it was read from
  * there, or because the repository's own origin has just given it.
  */
-
+import type { Priority } from '@shoal/blob-store';
 import { PeerUnavailableError } from '../errors.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
 import { blockMemory } from '../kept-memory.ts';
-import { PIECE_BYTES, PIECES_HASHED_MAX, UPLOAD_WAIT_MS_MAX } from '../limits.ts';
+import { PIECE_BYTES, PIECES_HASHED_MAX } from '../limits.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Upload, UploadSlots } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
-import type { BlobWire, ServedBlock, SharedBlob, WireServer } from '../wire/blob-wire.ts';
+import type {
+  BlobWire,
+  ServeCall,
+  ServedBlock,
+  SharedBlob,
+  WireServer,
+} from '../wire/blob-wire.ts';
 import { WireRejectedError } from '../wire/errors.ts';
 import type { HomeGate } from './home-gate.ts';
 import { type HomeOriginOf, HomeReads } from './home-reads.ts';
-import type { Pace } from './pace.ts';
 import type { SwarmFetches } from './swarm-fetches.ts';
+import type { UploadPace } from './upload-pace.ts';
 
 export type SwarmServerInput = {
   readonly sizeBytes: number;
   readonly stored: StoredBlob;
   readonly fetches: SwarmFetches;
   readonly slots: UploadSlots;
-  readonly upload: Pace;
+  readonly upload: UploadPace;
   readonly isSeed: boolean;
   readonly originOf: HomeOriginOf;
   readonly counts: PeerCounts;
@@ -34,7 +40,7 @@ export type SwarmServerInput = {
   /** The origin of the repository has given bytes of the blob. */
   readonly onLearnt: (repository: string) => void;
   /** An origin has given so many bytes for others. */
-  readonly onHomeBytes: (bytes: number) => void;
+  readonly onHomeBytes: (bytes: number, cause: Priority) => void;
   /** These bytes go out. */
   readonly onServed: (peer: PeerId, bytes: number) => void;
   readonly onHeld: (ranges: readonly ByteRange[]) => void;
@@ -95,10 +101,10 @@ export class SwarmServer implements WireServer {
     wire: BlobWire,
     offset: number,
     length: number,
-    signal: AbortSignal,
+    call: ServeCall,
   ): Promise<ServedBlock> {
     try {
-      return await this.#serveInTurn(wire, offset, length, signal);
+      return await this.#serveInTurn(wire, offset, length, call);
     } catch (error) {
       if (error instanceof WireRejectedError) this.#input.counts.uploadRefused('busy');
       else if (error instanceof PeerUnavailableError) {
@@ -112,21 +118,20 @@ export class SwarmServer implements WireServer {
     wire: BlobWire,
     offset: number,
     length: number,
-    signal: AbortSignal,
+    { signal, priority }: ServeCall,
   ): Promise<ServedBlock> {
     const range = { start: offset, end: offset + length };
     const { peerId: peer } = wire.facts;
     const piece = Math.floor(offset / PIECE_BYTES);
-    const upload: Upload = { peer, piece, bytes: length, priority: 'demand' };
+    const upload: Upload = { peer, piece, bytes: length, priority };
     const { upload: pace, slots, nowMs } = this.#input;
-    const isSlow = pace.waitMs(length, true) > UPLOAD_WAIT_MS_MAX;
-    if (isSlow || !slots.hasRoom(upload, nowMs())) {
+    if (!pace.hasRoom(upload) || !slots.hasRoom(upload, nowMs())) {
       slots.refused(upload, nowMs());
       throw new WireRejectedError(offset, length);
     }
     const served = await this.#serve(wire, range, upload, signal);
     try {
-      await pace.take(length, { isDemand: true, signal });
+      await pace.take(upload, signal, () => new WireRejectedError(offset, length));
       return served;
     } catch (error) {
       served.onGone?.();
@@ -143,7 +148,7 @@ export class SwarmServer implements WireServer {
     const held = this.mayTell(wire) ? await this.#readHeld(range, upload) : undefined;
     if (held !== undefined) return held;
     // A slot is for bytes that go out, not for those that an origin is waited for.
-    const bytes = await this.#readAsHome(wire, range, signal);
+    const bytes = await this.#readAsHome(wire, range, { signal, priority: upload.priority });
     this.#promise(upload);
     return this.#served(upload, bytes);
   }
@@ -218,11 +223,11 @@ export class SwarmServer implements WireServer {
   async #readAsHome(
     { facts: { peerId, repository } }: BlobWire,
     range: ByteRange,
-    signal: AbortSignal,
+    call: ServeCall,
   ): Promise<Buffer> {
     const { fetches, isSeed } = this.#input;
     const isHome = isSeed || fetches.isHome(range);
     if (repository === undefined || !isHome) throw new PeerUnavailableError(range);
-    return await this.#homeReads.read({ peerId, repository }, range, signal);
+    return await this.#homeReads.read({ peerId, repository }, range, call);
   }
 }

@@ -24,12 +24,12 @@ import { Disputes } from './disputes.ts';
 import type { HomeGate } from './home-gate.ts';
 import type { HomeOriginOf } from './home-reads.ts';
 import type { JudgedRead } from './judged-read.ts';
-import type { Pace } from './pace.ts';
 import { FIRST_BYTE, readHearingSize } from './said-size.ts';
 import { SwarmFetches } from './swarm-fetches.ts';
 import { SwarmServer } from './swarm-server.ts';
 import { SwarmWires } from './swarm-wires.ts';
 import { TrustedReads } from './trusted-reads.ts';
+import type { UploadPace } from './upload-pace.ts';
 
 export type SwarmInput = {
   readonly stored: StoredBlob;
@@ -38,7 +38,7 @@ export type SwarmInput = {
   readonly credits: PeerCredits;
   readonly window: DownloadWindow;
   /** Limits of this host. */
-  readonly upload: Pace;
+  readonly upload: UploadPace;
   readonly download: RateLimit;
   readonly slots: UploadSlots;
   /** Dials a host for this blob, which it will read as one of the swarm's repository. */
@@ -50,7 +50,7 @@ export type SwarmInput = {
   /** Bytes went out to peers. */
   readonly onServed: (bytes: number) => void;
   /** An origin has given so many bytes for other hosts. */
-  readonly onHomeBytes: (bytes: number) => void;
+  readonly onHomeBytes: (bytes: number, cause: Priority) => void;
   /** Hosts that share the blob, as others say. */
   readonly onNeighbours: (swarm: Swarm, hosts: readonly HostFacts[]) => void;
   /** That repository's origin has given bytes of the blob; once for each. */

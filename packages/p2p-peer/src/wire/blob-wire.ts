@@ -63,6 +63,12 @@ export interface BlobWire extends AsyncDisposable {
   readonly closeReason: Error | undefined;
 }
 
+export type ServeCall = {
+  readonly signal: AbortSignal;
+  /** As the other side says. */
+  readonly priority: Priority;
+};
+
 /** The answer to a request. */
 export type ServedBlock = {
   /** Exactly what was asked for, unchanged until it is sent. */
@@ -77,7 +83,7 @@ export interface WireServer {
    * These bytes; an error becomes a reject, `ERR_P2P_PEER_UNAVAILABLE` one that says so. While it takes
    * long, the other side hears that this one lives.
    */
-  serve(wire: BlobWire, offset: number, length: number, signal: AbortSignal): Promise<ServedBlock>;
+  serve(wire: BlobWire, offset: number, length: number, call: ServeCall): Promise<ServedBlock>;
   /** One for each piece; undefined for those that are not known. */
   hashes(wire: BlobWire, firstPiece: number, count: number): readonly (Buffer | undefined)[];
   /** The other side holds these too: they are in `wire.held` already. */

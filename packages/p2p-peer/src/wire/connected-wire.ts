@@ -19,6 +19,7 @@ import { malformed, SHOAL_EXTENSION, ShoalMessage } from './extension/message-ty
 import { decodeMetadataQuestion, METADATA_EXTENSION } from './extension/metadata.ts';
 import { decodeNeighbours, encodeNeighbours } from './extension/neighbours.ts';
 import { decodeUnavailable, encodeUnavailable } from './extension/unavailable.ts';
+import { decodeUrgency, FIRST_URGENCY, URGENCY_EXTENSION } from './extension/urgency.ts';
 import { HashQuestions } from './hash-questions.ts';
 import { addHeld, type HeldTeller, PieceTeller, RangeTeller } from './held-tellers.ts';
 import {
@@ -67,6 +68,8 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
   readonly #teller: HeldTeller;
   readonly #metadata: MetadataAnswers | undefined;
   #neighbourMessages = 0;
+  /** Of the requests that come next. */
+  #urgency = FIRST_URGENCY;
   #closeReason: ShoalError | undefined;
   #ended: Promise<void> | undefined;
 
@@ -85,7 +88,7 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     this.#serving = new ServingQueue({
       requestsMax: this.isOurs ? QUEUED_REQUESTS_MAX : STANDARD_QUEUED_REQUESTS_MAX,
       line: peer,
-      serve: ({ start, length }, signal) => blob.server.serve(this, start, length, signal),
+      serve: ({ start, length }, call) => blob.server.serve(this, start, length, call),
       refuse: (block, error) => this.#refuse(block, error),
       onSlow: () => {
         if (this.isOurs && peer.unsentBytes === 0) peer.keepAlive();
@@ -204,6 +207,7 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
 
   onExtension(name: string, body: Buffer): void {
     if (name === SHOAL_EXTENSION) this.#onShoalMessage(body);
+    else if (name === URGENCY_EXTENSION) this.#urgency = decodeUrgency(body);
     else if (name === METADATA_EXTENSION && this.#metadata !== undefined) {
       const piece = decodeMetadataQuestion(body);
       if (piece !== undefined) this.#metadata.answer(piece);
@@ -268,7 +272,7 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     if (!this.isOurs && block.length > STANDARD_BLOCK_BYTES) {
       throw new WireLimitError('the length of a request', block.length, STANDARD_BLOCK_BYTES);
     }
-    this.#serving.add(this.#layout.checkBlock(block));
+    this.#serving.add(this.#layout.checkBlock(block), this.#urgency);
   }
 
   onCancel(block: WireBlock): void {

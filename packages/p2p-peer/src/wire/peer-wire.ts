@@ -5,6 +5,7 @@
  * business.
  */
 import type { Socket } from 'node:net';
+import type { Priority } from '@shoal/blob-store';
 import { ShoalError } from '@shoal/errors';
 import type { PeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
@@ -12,6 +13,7 @@ import type { BencodeValue } from '../torrent/bencode.ts';
 import { encodeBencode } from '../torrent/bencode.ts';
 import { CheckedWire, LENGTH_BYTES } from './checked-wire.ts';
 import { WireClosedError, WireProtocolError } from './errors.ts';
+import { encodeUrgency, URGENCY_EXTENSION } from './extension/urgency.ts';
 import { CANCELLED_REQUESTS_MAX, UNSENT_BYTES_MAX } from './limits.ts';
 import { LineWatch } from './line-watch.ts';
 import { MessageId } from './message-sizes.ts';
@@ -118,6 +120,11 @@ export class PeerWire extends CheckedWire {
     if (id === undefined) return false;
     this.extended(id, body);
     return true;
+  }
+
+  /** Of the requests that follow. False where the other side does not know it. */
+  tellUrgency(priority: Priority): boolean {
+    return this.sendExtension(URGENCY_EXTENSION, encodeUrgency(priority));
   }
 
   /** `onGone`: its last byte has left, or never will. */

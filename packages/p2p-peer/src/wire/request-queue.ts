@@ -6,6 +6,7 @@ import { PRIORITIES, type Priority } from '@shoal/blob-store';
 import { LatencyEstimate } from '../select/latency-estimate.ts';
 import type { BlockRequestOptions } from './blob-wire.ts';
 import { WireClosedError, WireRejectedError, WireUnavailableError } from './errors.ts';
+import { FIRST_URGENCY } from './extension/urgency.ts';
 import { OUTSTANDING_REQUESTS_MAX, WAITING_REQUESTS_MAX } from './limits.ts';
 import type { Block } from './piece-layout.ts';
 import type { WireBlock } from './wire-block.ts';
@@ -21,6 +22,8 @@ export interface RequestLine {
     callback: (error: Error | null, bytes: Uint8Array | null) => void,
   ): void;
   cancelRequest(block: WireBlock): void;
+  /** Of the requests that follow; false where the other side does not understand it. */
+  tellUrgency?(priority: Priority): boolean;
 }
 
 type Waiting = {
@@ -41,6 +44,8 @@ export class RequestQueue {
   #sentCount = 0;
   #outstandingBytes = 0;
   readonly #latency: LatencyEstimate;
+  /** What the other side takes the next request for. */
+  #urgency = FIRST_URGENCY;
 
   /** `latencyMs`: of the line, until the first block has come. */
   constructor(line: RequestLine, latencyMs: number) {
@@ -107,6 +112,7 @@ export class RequestQueue {
     const send = () => {
       isSent = true;
       this.#sentCount += 1;
+      this.#tellUrgency(priority);
       this.#send(block, settle);
     };
     const waiting: Waiting = { block, send, fail: settle };
@@ -115,6 +121,11 @@ export class RequestQueue {
     this.#waitingCount += 1;
     this.pump();
     return promise;
+  }
+
+  #tellUrgency(priority: Priority): void {
+    if (priority === this.#urgency) return;
+    if (this.#line.tellUrgency?.(priority) === true) this.#urgency = priority;
   }
 
   #send(block: Block, settle: (error: Error | undefined, bytes?: Buffer) => void): void {

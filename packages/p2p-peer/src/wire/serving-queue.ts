@@ -1,8 +1,11 @@
 /**
- * Requests of the other side of a wire: so many may wait, and blocks are read for them only while
- * those that are read or unsent fit into the memory one peer may cost. A cancelled one is refused.
+ * Requests of the other side of a wire, the most urgent first: so many may wait, and blocks are read for
+ * them only while those that are read or unsent fit into the memory one peer may cost. A cancelled one is
+ * refused.
  */
-import type { ServedBlock } from './blob-wire.ts';
+import type { Priority } from '@shoal/blob-store';
+import { UrgentFirst } from '../select/urgent-first.ts';
+import type { ServeCall, ServedBlock } from './blob-wire.ts';
 import { WireLimitError } from './errors.ts';
 import {
   READING_BLOCKS_MAX,
@@ -21,7 +24,7 @@ export type ServingQueueInput = {
     /** `onGone`: its last byte has left, or never will. */
     sendBlock(index: number, offset: number, bytes: Uint8Array, onGone?: () => void): void;
   };
-  readonly serve: (block: Block, signal: AbortSignal) => Promise<ServedBlock>;
+  readonly serve: (block: Block, call: ServeCall) => Promise<ServedBlock>;
   readonly refuse: (block: Block, error: unknown) => void;
   /** Called again and again while somebody waits. */
   readonly onSlow: () => void;
@@ -29,6 +32,7 @@ export type ServingQueueInput = {
 
 type Entry = {
   readonly block: Block;
+  readonly priority: Priority;
   readonly abort: AbortController;
   /** Once it is read. */
   served: ServedBlock | undefined;
@@ -36,11 +40,10 @@ type Entry = {
 
 export class ServingQueue {
   readonly #input: ServingQueueInput;
-  /** In the order they came. */
-  readonly #waiting: Entry[] = [];
+  readonly #waiting = new UrgentFirst<Entry>();
   readonly #reading = new Set<Entry>();
   /** Read, and not given to the socket yet. */
-  readonly #ready = new Set<Entry>();
+  readonly #ready = new UrgentFirst<Entry>();
   /** Of blocks that are read or ready; those included that were cancelled while they are read. */
   #memoryBytes = 0;
   #readingCount = 0;
@@ -52,13 +55,13 @@ export class ServingQueue {
   }
 
   /** Throws `ERR_P2P_WIRE_LIMIT`. */
-  add(block: Block): void {
+  add(block: Block, priority: Priority): void {
     const count = this.#count + 1;
     const { requestsMax } = this.#input;
     if (count > requestsMax) {
       throw new WireLimitError('the number of requests', count, requestsMax);
     }
-    this.#waiting.push({ block, abort: new AbortController(), served: undefined });
+    this.#waiting.push({ block, priority, abort: new AbortController(), served: undefined });
     this.#slowTimer ??= setInterval(() => this.#onSlow(), SIGN_OF_LIFE_MS).unref();
     this.pump();
   }
@@ -69,12 +72,11 @@ export class ServingQueue {
       entry.block.index === block.index &&
       entry.block.offset === block.offset &&
       entry.block.length === block.length;
-    const at = this.#waiting.findIndex(isIt);
-    const begun = [...this.#reading, ...this.#ready];
-    const [entry] = at === -1 ? begun.filter(isIt) : this.#waiting.splice(at, 1);
+    const entry = [...this.#waiting, ...this.#reading, ...this.#ready].find(isIt);
     if (entry === undefined) return;
+    this.#waiting.remove(entry);
     this.#reading.delete(entry);
-    if (this.#ready.delete(entry)) {
+    if (this.#ready.remove(entry)) {
       this.#memoryBytes -= block.length;
       entry.served?.onGone?.();
     }
@@ -85,20 +87,20 @@ export class ServingQueue {
   /** Gives the socket what it may have, and reads what there is room for. */
   pump(): void {
     const { line } = this.#input;
-    for (const entry of this.#ready) {
-      if (line.unsentBytes >= SOCKET_BYTES_MAX) break;
-      this.#ready.delete(entry);
+    while (line.unsentBytes < SOCKET_BYTES_MAX) {
+      const entry = this.#ready.shift();
+      if (entry === undefined) break;
       const { index, offset, length } = entry.block;
       this.#memoryBytes -= length;
       const { served } = entry;
       if (served !== undefined) line.sendBlock(index, offset, served.bytes, served.onGone);
     }
     while (!this.#isClosed && this.#readingCount < READING_BLOCKS_MAX) {
-      const [next] = this.#waiting;
+      const next = this.#waiting.peek();
       if (next === undefined) return;
       const bytes = line.unsentBytes + this.#memoryBytes + next.block.length;
       if (bytes > UNSENT_BYTES_MAX) return;
-      this.#waiting.shift();
+      this.#waiting.take(next);
       void this.#answer(next);
     }
   }
@@ -106,7 +108,7 @@ export class ServingQueue {
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#slowTimer);
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     for (const { abort } of this.#reading) abort.abort();
     this.#reading.clear();
     for (const { served } of this.#ready) served?.onGone?.();
@@ -114,23 +116,23 @@ export class ServingQueue {
   }
 
   get #count(): number {
-    return this.#waiting.length + this.#reading.size + this.#ready.size;
+    return this.#waiting.size + this.#reading.size + this.#ready.size;
   }
 
   async #answer(entry: Entry): Promise<void> {
-    const { block, abort } = entry;
+    const { block, abort, priority } = entry;
     this.#reading.add(entry);
     this.#memoryBytes += block.length;
     this.#readingCount += 1;
     let failure: unknown;
     try {
-      entry.served = await this.#input.serve(block, abort.signal);
+      entry.served = await this.#input.serve(block, { signal: abort.signal, priority });
     } catch (error) {
       failure = error;
     }
     this.#readingCount -= 1;
     const isWanted = this.#reading.delete(entry);
-    if (isWanted && entry.served?.bytes.length === block.length) this.#ready.add(entry);
+    if (isWanted && entry.served?.bytes.length === block.length) this.#ready.push(entry);
     else {
       entry.served?.onGone?.();
       this.#memoryBytes -= block.length;

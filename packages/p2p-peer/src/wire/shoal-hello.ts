@@ -10,6 +10,7 @@ import {
 } from './extension/host-handshake.ts';
 import { SHOAL_EXTENSION } from './extension/message-type.ts';
 import { METADATA_EXTENSION } from './extension/metadata.ts';
+import { URGENCY_EXTENSION } from './extension/urgency.ts';
 import { QUEUED_REQUESTS_MAX, STANDARD_QUEUED_REQUESTS_MAX } from './limits.ts';
 import type { PeerWireHandler, PeerWireOptions } from './peer-wire-handler.ts';
 import type { WireLog } from './wire-log.ts';
@@ -41,7 +42,7 @@ export function hostWireOptions(handler: PeerWireHandler, hello: HostHello): Pee
   return {
     handler,
     blockBytesMax: BLOCK_BYTES_MAX,
-    extensions: [SHOAL_EXTENSION],
+    extensions: [SHOAL_EXTENSION, URGENCY_EXTENSION],
     extendedHandshake,
     log: hello.log,
   };

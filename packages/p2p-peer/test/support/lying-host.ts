@@ -68,7 +68,7 @@ function met({ count }: HostileScene, { facts }: BlobWire): void {
 
 function lies({ options, count }: HostileScene, blobBytes: number): SharedBlob {
   const server: WireServer = {
-    serve: async ({ facts }, _, length, signal): Promise<ServedBlock> => {
+    serve: async ({ facts }, _, length, { signal }): Promise<ServedBlock> => {
       count(`blocks ${facts.host?.host}`);
       if (options.kind === 'withholds') throw new Error('it never had them');
       // Meanwhile the wire says that it lives.

@@ -1,5 +1,6 @@
 /** What other peers send: messages of our extension, handshakes, and whole streams of them. */
 import { Socket } from 'node:net';
+import { PRIORITIES } from '@shoal/blob-store';
 import { ShoalError } from '@shoal/errors';
 import { parseBlobId } from '@shoal/oci';
 import type { FuzzTarget } from '@shoal/test-kit';
@@ -20,6 +21,7 @@ import {
 import { decodeMetadataQuestion } from '../../src/wire/extension/metadata.ts';
 import { decodeNeighbours, encodeNeighbours } from '../../src/wire/extension/neighbours.ts';
 import { decodeUnavailable, encodeUnavailable } from '../../src/wire/extension/unavailable.ts';
+import { decodeUrgency, encodeUrgency } from '../../src/wire/extension/urgency.ts';
 import { HandshakeHandler } from '../../src/wire/handshake-handler.ts';
 import { PeerWire } from '../../src/wire/peer-wire.ts';
 import { PieceLayout } from '../../src/wire/piece-layout.ts';
@@ -76,7 +78,7 @@ function hear(input: Buffer): void {
   const peer = new PeerWire(socket, {
     handler,
     blockBytesMax: STANDARD_BLOCK_BYTES,
-    extensions: ['ut_metadata', 'shoal'],
+    extensions: ['ut_metadata', 'shoal', 'shoal_urgency'],
     extendedHandshake: () => new Map(),
   });
   const layout = new PieceLayout(BYTES, STANDARD_BLOCK_BYTES, STANDARD_BLOCK_BYTES);
@@ -118,6 +120,8 @@ const stream = Buffer.concat([
   extendedBytes(1, Buffer.from('d8:msg_typei0e5:piecei0ee')),
   extendedBytes(2, encodeHaveRanges(ranges)),
   extendedBytes(2, encodeAskHashes({ firstPiece: 1, count: 3 })),
+  extendedBytes(3, encodeUrgency('background')),
+  messageBytes(6, 2, 0, STANDARD_BLOCK_BYTES),
 ]);
 
 export const wireFuzzTargets: readonly FuzzTarget[] = [
@@ -140,6 +144,11 @@ export const wireFuzzTargets: readonly FuzzTarget[] = [
     name: 'wire-unavailable',
     samples: () => [encodeUnavailable({ index: 1, offset: 2, length: 3 })],
     run: (input) => decodeUnavailable(input),
+  },
+  {
+    name: 'wire-urgency',
+    samples: () => PRIORITIES.map(encodeUrgency),
+    run: (input) => decodeUrgency(input),
   },
   {
     name: 'wire-neighbours',
