@@ -135,6 +135,6 @@ t.test('a home with a limited origin reads first what a program waits for', asyn
   await Promise.all(lazy);
   const { causes, counts } = seed.peer.status();
   t.equal(counts.homeBytes, 13 * BLOCK_BYTES_MAX);
-  t.ok(causes.origin.background > 0, 'and it is known for whom');
-  t.ok(causes.origin.demand >= BLOCK_BYTES_MAX);
+  t.equal(causes.origin.demand, BLOCK_BYTES_MAX, 'and it is known for whom');
+  t.equal(causes.origin.background, 12 * BLOCK_BYTES_MAX);
 });

@@ -27,6 +27,11 @@ export class PeerCredits {
     return UNPROVEN_BYTES_MAX + PROVEN_TIMES * credit.provenBytes - credit.openBytes;
   }
 
+  /** A chunk's bytes of it were right at least. */
+  isProven(peer: PeerId): boolean {
+    return (this.#credits.get(peer)?.provenBytes ?? 0) >= UNPROVEN_BYTES_MAX;
+  }
+
   openRead(): ReadCredit {
     return new ReadCredit((peer, openBytes, provenBytes) => {
       const credit = this.#of(peer);

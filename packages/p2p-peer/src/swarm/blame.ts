@@ -8,34 +8,45 @@ import type { PeerId } from '../identity/peer-id.ts';
 import { ACCUSATIONS_MAX } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
+import type { PeerCredits } from '../select/credits.ts';
+
+export type Judges = {
+  readonly bans: Bans;
+  readonly credits: PeerCredits;
+};
 
 /** They may have sent wrong bytes. */
 export function suspect(
-  bans: Bans,
+  { bans, credits }: Judges,
   senders: ReadonlySet<PeerId>,
   homes: readonly PeerId[],
   nowMs: number,
 ): void {
-  for (const peer of accusedOf(senders, homes)) bans.suspect(peer, nowMs);
+  for (const peer of likely(withoutHomes(senders, homes), credits)) bans.suspect(peer, nowMs);
 }
 
 /** One of them has. */
 export function blame(
-  bans: Bans,
+  { bans, credits }: Judges,
   senders: ReadonlySet<PeerId>,
   homes: readonly PeerId[],
   nowMs: number,
 ): void {
-  const accused = accusedOf(senders, homes);
-  for (const peer of accused) {
-    if (accused.length === 1) bans.liar(peer, nowMs);
-    else bans.suspect(peer, nowMs);
-  }
+  const accused = withoutHomes(senders, homes);
+  const [only, another] = accused;
+  if (only !== undefined && another === undefined) bans.liar(only, nowMs);
+  else for (const peer of likely(accused, credits)) bans.suspect(peer, nowMs);
 }
 
-function accusedOf(senders: ReadonlySet<PeerId>, homes: readonly PeerId[]): readonly PeerId[] {
+function withoutHomes(senders: ReadonlySet<PeerId>, homes: readonly PeerId[]): readonly PeerId[] {
   const others = [...senders].filter((peer) => !homes.includes(peer));
   return others.length > 0 ? others : [...senders];
+}
+
+/** Whoever has given many right bytes is not left out where one can have lied who has not. */
+function likely(accused: readonly PeerId[], credits: PeerCredits): readonly PeerId[] {
+  const unproven = accused.filter((peer) => !credits.isProven(peer));
+  return unproven.length > 0 ? unproven : accused;
 }
 
 type Accusation = { readonly range: ByteRange; readonly senders: ReadonlySet<PeerId> };

@@ -63,27 +63,27 @@ export class Disputes {
 
   /** A piece is not what its home has said. */
   blame(piece: ByteRange, senders: ReadonlySet<PeerId>): void {
-    const { bans, counts, homes, nowMs } = this.#input;
+    const { counts, homes, nowMs } = this.#input;
     counts.wrong(senders.size > 0 ? 'host' : 'origin', rangeBytes(piece));
-    blame(bans, senders, homes(piece), nowMs());
+    blame(this.#input, senders, homes(piece), nowMs());
   }
 
   #onWrong(wrong: ByteRange, senders: ReadonlySet<PeerId>, mode: FetchMode): void {
-    const { bans, counts, homes: homesOf, nowMs } = this.#input;
+    const { counts, homes: homesOf, nowMs } = this.#input;
     const homes = homesOf(wrong);
     const isOfOthers = senders.size > 0 && !homes.some((home) => senders.has(home));
     this.#disputed.add(wrong);
     if (mode !== 'verifying' || !isOfOthers) this.#ofOrigin.add(wrong);
     counts.wrong(senders.size > 0 ? 'host' : 'origin', rangeBytes(wrong));
     // Where a home has sent wrong bytes after others it may be the digest that is wrong.
-    if (mode === 'verifying') suspect(bans, senders, homes, nowMs());
+    if (mode === 'verifying') suspect(this.#input, senders, homes, nowMs());
     this.#accusations.add(wrong, senders);
   }
 
   #onRight(right: ByteRange): void {
-    const { bans, homes, nowMs } = this.#input;
+    const { homes, nowMs } = this.#input;
     for (const senders of this.#accusations.take(right)) {
-      blame(bans, senders, homes(right), nowMs());
+      blame(this.#input, senders, homes(right), nowMs());
     }
   }
 }

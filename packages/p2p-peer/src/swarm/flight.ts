@@ -10,6 +10,8 @@ import { RangeSet } from '../ranges/range-set.ts';
 export type FlightCall = {
   readonly signal: AbortSignal;
   readonly priority: () => Priority;
+  /** The most urgent that it was asked for, also when nobody waits any more. */
+  readonly cause: () => Priority;
   /** The listener hears when it may have become more urgent. */
   readonly onRaised: (listener: () => void) => void;
   /** As long as the range: what is read is put here. Made when it is first looked at: the read may wait for its turn. */
@@ -43,6 +45,7 @@ export class Flight {
   readonly #users = new Set<Waiter>();
   #isOver = false;
   readonly #raised: (() => void)[] = [];
+  #cause: Priority = 'background';
   #failure: { readonly error: unknown } | undefined;
 
   constructor(range: ByteRange, read: FlightRead, endsWith?: AbortSignal) {
@@ -52,6 +55,7 @@ export class Flight {
     const reading = read(range, {
       signal: endsWith === undefined ? own : AbortSignal.any([own, endsWith]),
       priority: () => this.#priority(),
+      cause: () => this.#cause,
       onRaised: (listener) => this.#raised.push(listener),
       get memory() {
         return makeMemory();
@@ -77,6 +81,8 @@ export class Flight {
   /** Resolves when all is here that this one wants of it; rejects when the read fails before. He leaves later. */
   async join(waiter: Waiter): Promise<void> {
     this.#users.add(waiter);
+    const causes = [this.#cause, waiter.priority];
+    this.#cause = PRIORITIES.find((each) => causes.includes(each)) ?? this.#cause;
     if (this.#has(waiter)) return;
     if (this.#failure !== undefined) throw this.#failure.error;
     const waiting = Promise.withResolvers<void>();

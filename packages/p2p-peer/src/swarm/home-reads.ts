@@ -194,7 +194,7 @@ export class HomeReads {
     range: ByteRange,
     repository: string,
     { origin, isBelieved }: HomeOrigin,
-    { signal, priority, memory, onHere }: FlightCall,
+    { signal, priority, cause, memory, onHere }: FlightCall,
   ): Promise<FlightEnd> {
     const { stored, fetches, onLearnt, onHomeBytes, counts } = this.#input;
     const parts = isBelieved ? new KeptParts(stored.deposit(), memory, range.start) : undefined;
@@ -202,7 +202,7 @@ export class HomeReads {
     try {
       await fetches.fetch(range, {
         ...{ mode: 'origin-only', origin, signal, priority, memory },
-        onFetched: (_, bytes) => onHomeBytes(bytes, priority()),
+        onFetched: (_, bytes) => onHomeBytes(bytes, cause()),
         onBytes: (_, part) => {
           onHere(part);
           parts?.add(part);
@@ -222,7 +222,7 @@ export class HomeReads {
 
 /** The call for a part of the range. */
 function partOf(range: ByteRange, part: ByteRange, call: FlightCall): FlightCall {
-  const { signal, priority, onHere, onRaised } = call;
+  const { signal, priority, cause, onHere, onRaised } = call;
   const memory = call.memory.subarray(part.start - range.start, part.end - range.start);
-  return { signal, priority, onHere, onRaised, memory };
+  return { signal, priority, cause, onHere, onRaised, memory };
 }
