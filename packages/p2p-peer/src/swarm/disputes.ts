@@ -1,6 +1,6 @@
 /**
  * What the readers of a blob found wrong, and who sent it: until they are held those bytes come from their
- * home, which reads them once for all, and from the origin where a home has sent them. Who sent them is
+ * home, which reads them once for all, and from the origin where that was wrong too. Who sent them is
  * left out, for long once right ones have come.
  */
 import type { PeerId } from '../identity/peer-id.ts';
@@ -27,7 +27,7 @@ export type DisputesInput = {
 export class Disputes {
   readonly #input: DisputesInput;
   readonly #disputed = new RangeSet();
-  /** Of those, what was wrong although a home had sent it, or nobody else. */
+  /** Of those, what was wrong although homes alone had sent it, or the origin. */
   readonly #ofOrigin = new RangeSet();
   readonly #accusations = new Accusations();
 
@@ -71,7 +71,7 @@ export class Disputes {
   #onWrong(wrong: ByteRange, senders: ReadonlySet<PeerId>, mode: FetchMode): void {
     const { counts, homes: homesOf, nowMs } = this.#input;
     const homes = homesOf(wrong);
-    const isOfOthers = senders.size > 0 && !homes.some((home) => senders.has(home));
+    const isOfOthers = [...senders].some((peer) => !homes.includes(peer));
     this.#disputed.add(wrong);
     if (mode !== 'verifying' || !isOfOthers) this.#ofOrigin.add(wrong);
     counts.wrong(senders.size > 0 ? 'host' : 'origin', rangeBytes(wrong));

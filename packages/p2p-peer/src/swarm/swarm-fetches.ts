@@ -192,7 +192,8 @@ export class SwarmFetches {
       this.#answered(peer, length, askedAtMs);
       return bytes;
     } catch (error) {
-      credit?.unanswered(peer, length);
+      // What is cancelled may have been sent all the same: it counts until its read has ended.
+      if (options.signal?.aborted !== true) credit?.unanswered(peer, length);
       if (failureOf(error).kind === 'refused') this.#refused(peer, range);
       throw error;
     } finally {
