@@ -14,7 +14,12 @@ export type UploadTurn = {
   readonly priority: Priority;
 };
 
-type Queue<T extends UploadTurn> = { readonly items: UrgentFirst<T>; servedBytes: number };
+type Queue<T extends UploadTurn> = {
+  readonly items: UrgentFirst<T>;
+  /** Of what waits: looked at with each request, and many small ones may wait. */
+  readonly bytes: Record<Priority, number>;
+  servedBytes: number;
+};
 
 /** What a peer may have had more than the one that had least, before urgency counts no more. */
 const AHEAD_BYTES_MAX = PIECE_BYTES;
@@ -30,10 +35,11 @@ export class UploadTurns<T extends UploadTurn> {
   }
 
   push(item: T): void {
-    const queue = this.#queues.get(item.peer) ?? { items: new UrgentFirst<T>(), servedBytes: 0 };
+    const queue = this.#queues.get(item.peer) ?? newQueue<T>();
     // Nobody saves up what he did not want before.
     if (queue.items.size === 0) queue.servedBytes = Math.max(queue.servedBytes, this.#leastBytes());
     queue.items.push(item);
+    queue.bytes[item.priority] += item.bytes;
     this.#queues.set(item.peer, queue);
     this.#size += 1;
   }
@@ -64,22 +70,23 @@ export class UploadTurns<T extends UploadTurn> {
     queue.items.take(item);
     queue.servedBytes += item.bytes;
     this.#turns += 1;
-    this.#left();
+    this.#left(queue, item);
   }
 
   /** False when it does not wait here. */
   remove(item: T): boolean {
-    const isRemoved = this.#queues.get(item.peer)?.items.remove(item) === true;
-    if (isRemoved) this.#left();
-    return isRemoved;
+    const queue = this.#queues.get(item.peer);
+    if (queue?.items.remove(item) !== true) return false;
+    this.#left(queue, item);
+    return true;
   }
 
   /** What goes out before one that came now: of each other peer no more than this one wants itself. */
   bytesBefore({ peer, bytes, priority }: UploadTurn): number {
-    const own = bytesOf(this.#queues.get(peer)?.items ?? [], priority);
+    const own = bytesOf(this.#queues.get(peer), priority);
     let before = own;
-    for (const [other, { items }] of this.#queues) {
-      if (other !== peer) before += Math.min(bytesOf(items, priority), own + bytes);
+    for (const [other, queue] of this.#queues) {
+      if (other !== peer) before += Math.min(bytesOf(queue, priority), own + bytes);
     }
     return before;
   }
@@ -98,7 +105,8 @@ export class UploadTurns<T extends UploadTurn> {
   }
 
   /** Who waits for nothing and has had no more than others is as good as new. */
-  #left(): void {
+  #left({ bytes }: Queue<T>, item: T): void {
+    bytes[item.priority] -= item.bytes;
     this.#size -= 1;
     const leastBytes = this.#size === 0 ? Number.POSITIVE_INFINITY : this.#leastBytes();
     for (const [peer, { items, servedBytes }] of this.#queues) {
@@ -107,10 +115,14 @@ export class UploadTurns<T extends UploadTurn> {
   }
 }
 
-/** Those that are as urgent or more. */
-function bytesOf(items: Iterable<UploadTurn>, priority: Priority): number {
-  const rankMax = PRIORITIES.indexOf(priority);
-  let sum = 0;
-  for (const item of items) if (PRIORITIES.indexOf(item.priority) <= rankMax) sum += item.bytes;
-  return sum;
+function newQueue<T extends UploadTurn>(): Queue<T> {
+  const bytes = { demand: 0, preheat: 0, prefetch: 0, background: 0 };
+  return { items: new UrgentFirst<T>(), bytes, servedBytes: 0 };
+}
+
+/** Of what is as urgent or more. */
+function bytesOf(queue: Pick<Queue<UploadTurn>, 'bytes'> | undefined, priority: Priority): number {
+  if (queue === undefined) return 0;
+  const kinds = PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1);
+  return kinds.reduce((sum, kind) => sum + queue.bytes[kind], 0);
 }

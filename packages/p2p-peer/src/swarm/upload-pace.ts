@@ -12,6 +12,9 @@ export type UploadPaceOptions = {
   readonly nowMs: () => number;
 };
 
+/** How often those who wait are looked at for that: there may be many of them. */
+const LOOK_MS = 50;
+
 type Waiting = UploadTurn & {
   readonly sinceMs: number;
   readonly go: () => void;
@@ -24,6 +27,7 @@ export class UploadPace {
   readonly #bucket: TokenBucket;
   readonly #turns = new UploadTurns<Waiting>();
   #timer: NodeJS.Timeout | undefined;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
   #isStopped = false;
 
   constructor({ bytesPerSecond, nowMs }: UploadPaceOptions) {
@@ -98,6 +102,8 @@ export class UploadPace {
 
   /** What a whole bucket is too small for waits as long as that takes, and is not overtaken. */
   #sendAwayOld(nowMs: number): void {
+    if (nowMs - this.#lookedAtMs < LOOK_MS) return;
+    this.#lookedAtMs = nowMs;
     const next = this.#turns.peek();
     for (const waiting of [...this.#turns]) {
       if (waiting === next || nowMs - waiting.sinceMs < UPLOAD_OVERTAKEN_MS_MAX) continue;
