@@ -77,9 +77,10 @@ together('half of the hosts is cut off for a while', cutHalfOff(HOSTS, 10_000));
 
 together('two hosts have slow links', { slow: { hosts: 2, megabits: 10 } });
 
+// What they spoil is read again through its home; on a busy machine some of it by readers themselves.
 together(
   'hosts that say they hold everything send other bytes, refuse, or never answer',
-  {},
+  { egressTimesMax: 1.4 },
   startAmongLiars,
 );
 
