@@ -23,7 +23,7 @@ const event = fc.record({
       'origin',
     ] as const),
     ...(['origin part', 'origin fails', 'time', 'time', 'short time', 'speak', 'hush'] as const),
-    ...(['stray', 'ban', 'pardon', 'homes'] as const),
+    ...(['stray', 'ban', 'pardon', 'homes', 'lie', 'credit'] as const),
   ),
   number: fc.nat(1000),
 });
@@ -64,6 +64,12 @@ function applyEvent(world: ReadWorld, { what, number }: Event): void {
   if (what === 'speak') world.speaking.add(peer);
   if (what === 'hush') world.speaking.delete(peer);
   if (what === 'ban') world.banned.add(peer);
+  if (what === 'lie') {
+    world.banned.add(peer);
+    world.do(world.read.dismissed(peer, world.nowMs));
+    if (world.asked.some((asked) => asked.peer === peer)) world.wrong.push('a liar is waited for');
+  }
+  if (what === 'credit') world.credits.set(peer, number * KIB);
   if (what === 'pardon') world.banned.delete(peer);
   if (what === 'homes') world.homeOrder = [peerOf(number % 3), peerOf((number + 1) % 3)];
   if (what === 'stray') {
