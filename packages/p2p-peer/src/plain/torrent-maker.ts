@@ -100,7 +100,7 @@ export class TorrentMaker implements AsyncDisposable {
     await using stored = await this.#input.openStored(blob);
     if (stored === undefined || stored.held.bytes < stored.sizeBytes) return undefined;
     const { signal } = this.#stop;
-    const turn = (bytes: number) => this.#pace.take(bytes, { isDemand: false, signal });
+    const turn = (bytes: number) => this.#pace.take(bytes, signal);
     // What was believed of a home is compared with the blob's digest before it gets hashes of its own; what
     // was compared at another time is compared again, since disks fail.
     const isOld = stored.isComplete;
