@@ -87,7 +87,12 @@ t.test('a standard client meets our hosts, and other clients', async (t) => {
   t.match(second.text, /4:porti6881e/);
   t.notMatch(second.text, /node-1|10\.0\.0\.1/, 'what our hosts tell each other is not told');
   const scraped = await ask(`${url}/scrape?info_hash=${PUBLIC_TORRENT.replaceAll(/../g, '%$&')}`);
-  t.match(scraped.text, /8:completei1e10:downloadedi1e10:incompletei2e/);
+  const name = Buffer.from(PUBLIC_TORRENT, 'hex').toString('latin1');
+  t.equal(
+    scraped.text,
+    `d5:filesd20:${name}d8:completei1e10:downloadedi1e10:incompletei2eee5:flagsd20:min_request_intervali30eee`,
+    'its name is its bytes',
+  );
 });
 
 t.test('what is not public is unknown', async (t) => {

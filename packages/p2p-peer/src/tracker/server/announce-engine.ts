@@ -1,7 +1,7 @@
 /**
- * The engine of bittorrent-tracker reads announces and scrapes (BEP 3, 7, 23, 48) and writes their
- * answers; whether one is allowed, and what it is told, is decided here. It opens no port: our own
- * servers pass requests on, after their maxima.
+ * The engine of bittorrent-tracker reads announces (BEP 3, 7, 23) and writes their answers; whether one is
+ * allowed, and what it is told, is decided here. It opens no port: our own servers pass requests on, after
+ * their maxima. Scrapes (BEP 48) are answered without it, which writes names of swarms as text.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse as parseQuery } from 'node:querystring';
@@ -12,6 +12,7 @@ import Engine, {
   type EngineSwarm,
 } from 'bittorrent-tracker/server';
 import { parsePeerId } from '../../identity/peer-id.ts';
+import { type BencodeValue, encodeBencode } from '../../torrent/bencode.ts';
 import { TrackerRequestError } from '../errors.ts';
 import { encodeFoundPeers, OUR_PEERS_FORM } from '../found-peers.ts';
 import { ANNOUNCE_TOLD_MS, ANNOUNCE_TOLD_MS_MIN, SCRAPE_SWARMS_MAX } from '../limits.ts';
@@ -60,9 +61,14 @@ export class AnnounceEngine {
 
   /** Answers `/announce` and `/scrape`. Throws `ERR_P2P_TRACKER_REQUEST` for a scrape of too much. */
   answer(request: IncomingMessage, response: ServerResponse, asker: Asker): void {
-    if (request.url?.startsWith('/scrape') === true) this.#admitScrape(request.url, asker);
-    this.#askers.set(request, asker);
+    const isScrape = request.url?.startsWith('/scrape') === true;
+    const scraped = isScrape ? this.#scrape(request.url ?? '', asker) : undefined;
     response.setHeader('content-type', 'text/plain');
+    if (scraped !== undefined) {
+      response.end(scraped);
+      return;
+    }
+    this.#askers.set(request, asker);
     this.#engine.onHttpRequest(request, response);
   }
 
@@ -77,14 +83,29 @@ export class AnnounceEngine {
     });
   }
 
-  /** The engine itself asks nobody, and answers with everything when nothing is named. */
-  #admitScrape(url: string, asker: Asker): void {
+  #scrape(url: string, asker: Asker): Buffer {
     const { info_hash: hashes, token } = queryOf(url);
     const ids = [hashes ?? []].flat().map((hash) => Buffer.from(hash, 'latin1').toString('hex'));
     if (ids.length === 0 || ids.length > SCRAPE_SWARMS_MAX) {
       throw new TrackerRequestError(400, `name 1 to ${SCRAPE_SWARMS_MAX} swarms`);
     }
     for (const id of ids) this.#gate.admit(asker, id, { token });
+    const files = new Map(
+      ids.map((id) => [Buffer.from(id, 'hex').toString('latin1'), this.#countsOf(id)]),
+    );
+    const flags = new Map([['min_request_interval', Math.ceil(ANNOUNCE_TOLD_MS / 1000)]]);
+    return encodeBencode(
+      new Map<string, BencodeValue>([
+        ['files', files],
+        ['flags', flags],
+      ]),
+    );
+  }
+
+  /** How many have fetched it is not kept: those that have it now are the fewest. */
+  #countsOf(id: string): ReadonlyMap<string, number> {
+    const { size = 0, complete = 0 } = this.#table.get(id) ?? {};
+    return new Map(Object.entries({ complete, incomplete: size - complete, downloaded: complete }));
   }
 
   /** It need not be there: it will be when somebody is in it. */
@@ -96,10 +117,6 @@ export class AnnounceEngine {
           answer = this.#announce(id, params);
         });
         callback(refusal, answer);
-      },
-      scrape: (_, callback) => {
-        const { size = 0, complete = 0 } = this.#table.get(id) ?? {};
-        callback(null, { complete, incomplete: size - complete });
       },
     };
   }
@@ -154,7 +171,7 @@ export class AnnounceEngine {
   }
 }
 
-/** As the engine itself reads it: both have to see the same names. */
+/** As the engine itself reads an announce: one way of writing names for both. */
 function queryOf(url: string) {
   const [, query = ''] = url.split('?', 2);
   return parseQuery(query, undefined, undefined, { decodeURIComponent: unescape });

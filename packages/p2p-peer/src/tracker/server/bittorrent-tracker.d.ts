@@ -31,10 +31,6 @@ declare module 'bittorrent-tracker/server' {
 
   export type EngineSwarm = {
     announce(params: EngineParams, callback: TrackerCallback<EngineAnswer>): void;
-    scrape(
-      params: unknown,
-      callback: TrackerCallback<{ readonly complete: number; readonly incomplete: number }>,
-    ): void;
   };
 
   // biome-ignore lint/style/noDefaultExport: it is theirs
