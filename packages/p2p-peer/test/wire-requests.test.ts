@@ -5,7 +5,11 @@ import { until } from '@shoal/test-kit';
 import t from 'tap';
 import type { BlobWire, ServeCall, ServedBlock, WireServer } from '../src/wire/blob-wire.ts';
 import { WireRejectedError } from '../src/wire/errors.ts';
-import { OUTSTANDING_REQUESTS_MAX } from '../src/wire/limits.ts';
+import {
+  OUTSTANDING_REQUESTS_MAX,
+  READING_BLOCKS_MAX,
+  STANDARD_OUTSTANDING_REQUESTS_MAX,
+} from '../src/wire/limits.ts';
 import { BufferServer, patternedBlob, plainPair, tlsPair } from './support/wire-pair.ts';
 
 const BYTES = 4 << 20;
@@ -106,11 +110,12 @@ for (const [name, makePair] of Object.entries(pairs)) {
   t.test(`${name}: closing rejects everything, at both ends, once`, async (t) => {
     const server = new SlowServer(blob);
     const { dialled, accepted } = await makePair(t, server, BYTES);
-    const asked = Array.from({ length: 40 }, (_, index) =>
+    const asked = Array.from({ length: 200 }, (_, index) =>
       dialled.request(index * BLOCK, BLOCK, { priority: 'background' }),
     );
     const settled = Promise.allSettled(asked);
-    await until('some are asked for', () => server.calls.length === OUTSTANDING_REQUESTS_MAX);
+    const under = dialled.isOurs ? OUTSTANDING_REQUESTS_MAX : READING_BLOCKS_MAX;
+    await until('some are asked for', () => server.calls.length === under);
     await Promise.all([dialled.close(), dialled.close()]);
     for (const result of await settled) {
       t.match(result, { status: 'rejected', reason: { code: 'ERR_P2P_WIRE_CLOSED' } });
@@ -157,6 +162,25 @@ t.test(
     await Promise.all(later);
   },
 );
+
+t.test('of a standard client as many bytes at once, which are more of its blocks', async (t) => {
+  const server = new SlowServer(blob);
+  const { dialled } = await plainPair(t, server, BYTES);
+  const asked = Array.from({ length: BYTES / BLOCK }, (_, index) =>
+    dialled.request(index * BLOCK, BLOCK, { priority: 'demand' }),
+  );
+  const all = Promise.all(asked);
+  // The server reads some of what it was asked for; it refuses nothing, so all comes in the end.
+  let answered = 0;
+  while (answered < asked.length) {
+    await until('some are asked for', () => server.calls.length > 0);
+    t.ok(server.calls.length <= STANDARD_OUTSTANDING_REQUESTS_MAX);
+    answered += server.calls.length;
+    server.answerAll();
+  }
+  const blocks = await all;
+  t.ok(Buffer.concat(blocks).equals(blob));
+});
 
 t.test('who waits long hears that the other lives', async (t) => {
   const server = new SlowServer(blob);

@@ -25,8 +25,10 @@ import { addHeld, type HeldTeller, PieceTeller, RangeTeller } from './held-telle
 import {
   HASHES_MAX,
   NEIGHBOUR_MESSAGES_MAX,
+  OUTSTANDING_REQUESTS_MAX,
   PEER_RANGES_MAX,
   QUEUED_REQUESTS_MAX,
+  STANDARD_OUTSTANDING_REQUESTS_MAX,
   STANDARD_QUEUED_REQUESTS_MAX,
 } from './limits.ts';
 import { MetadataAnswers } from './metadata-answers.ts';
@@ -83,7 +85,8 @@ export class ConnectedWire implements BlobWire, PeerWireHandler {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#resolveClosed = resolve;
-    this.#requests = new RequestQueue(peer, latencyMs);
+    const sentMax = this.isOurs ? OUTSTANDING_REQUESTS_MAX : STANDARD_OUTSTANDING_REQUESTS_MAX;
+    this.#requests = new RequestQueue(peer, latencyMs, sentMax);
     peer.paused(latencyMs);
     this.#serving = new ServingQueue({
       requestsMax: this.isOurs ? QUEUED_REQUESTS_MAX : STANDARD_QUEUED_REQUESTS_MAX,

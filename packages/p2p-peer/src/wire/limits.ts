@@ -8,6 +8,11 @@ export const STANDARD_QUEUED_REQUESTS_MAX = 512;
 export const READING_BLOCKS_MAX = 64;
 /** Requests of ours under way on one wire: 2 MiB, more than a 10 Gbit/s link holds in 1 ms. */
 export const OUTSTANDING_REQUESTS_MAX = 16;
+/**
+ * The same 2 MiB in blocks of a standard client: Transmission answers every half second what it has been asked
+ * until then, and with 256 KiB at a time a chunk of 1 MiB came too late. Clients take 250 and more.
+ */
+export const STANDARD_OUTSTANDING_REQUESTS_MAX = 128;
 /** Requests of ours that wait on one wire until others are answered: a chunk has 8 blocks. */
 export const WAITING_REQUESTS_MAX = 1024;
 /** Bytes that a wire keeps in memory for one who does not read them: what ours ask for at once. */

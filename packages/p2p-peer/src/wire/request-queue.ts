@@ -7,7 +7,7 @@ import { LatencyEstimate } from '../select/latency-estimate.ts';
 import type { BlockRequestOptions } from './blob-wire.ts';
 import { WireClosedError, WireRejectedError, WireUnavailableError } from './errors.ts';
 import { FIRST_URGENCY } from './extension/urgency.ts';
-import { OUTSTANDING_REQUESTS_MAX, WAITING_REQUESTS_MAX } from './limits.ts';
+import { WAITING_REQUESTS_MAX } from './limits.ts';
 import type { Block } from './piece-layout.ts';
 import type { WireBlock } from './wire-block.ts';
 
@@ -40,6 +40,7 @@ export class RequestQueue {
     prefetch: new Set(),
     background: new Set(),
   };
+  readonly #sentMax: number;
   #waitingCount = 0;
   #sentCount = 0;
   #outstandingBytes = 0;
@@ -47,9 +48,10 @@ export class RequestQueue {
   /** What the other side takes the next request for. */
   #urgency = FIRST_URGENCY;
 
-  /** `latencyMs`: of the line, until the first block has come. */
-  constructor(line: RequestLine, latencyMs: number) {
+  /** `latencyMs`: of the line, until the first block has come. `sentMax`: under way at once. */
+  constructor(line: RequestLine, latencyMs: number, sentMax: number) {
     this.#line = line;
+    this.#sentMax = sentMax;
     this.#latency = new LatencyEstimate(latencyMs);
   }
 
@@ -81,7 +83,7 @@ export class RequestQueue {
 
   /** Sends what may be sent. */
   pump(): void {
-    while (this.#waitingCount > 0 && this.#sentCount < OUTSTANDING_REQUESTS_MAX) {
+    while (this.#waitingCount > 0 && this.#sentCount < this.#sentMax) {
       if (!this.#line.mayAsk) return;
       this.#takeMostUrgent()?.send();
     }
