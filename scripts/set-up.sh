@@ -38,7 +38,7 @@ retry() {
 # What each package is for stands in docs/dependencies.md.
 packages="acl apache2-utils aria2 attr build-essential busybox-static ca-certificates chromium cmake curl docker-registry e2fsprogs
   erofs-utils faketime fuse3 iproute2 libcap2-bin libssl-dev lz4 mmdebstrap openssl pkg-config podman procps python3
-  python3-libtorrent skopeo tar time umoci util-linux xz-utils zstd"
+  python3-libtorrent skopeo tar time transmission-cli umoci util-linux xz-utils zstd"
 [ "$wants" = demo ] && packages="ca-certificates mmdebstrap skopeo tar umoci util-linux"
 
 # One from elsewhere is as good, and must not be replaced.

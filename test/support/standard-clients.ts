@@ -1,19 +1,22 @@
 /** Standard BitTorrent clients of Debian on machines of a network, and the tracker that introduces them. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand, type TestScope, until } from '@shoal/test-kit';
 import type { NetworkHost } from './host-network.ts';
 import { OwnProgram } from './own-program.ts';
 import { startOwnTracker } from './own-tracker.ts';
 import type { PeerNetwork } from './peer-network.ts';
+import { transmissionCommand } from './transmission-client.ts';
 
-export const CLIENT_NAMES = ['aria2', 'libtorrent'] as const;
+export const CLIENT_NAMES = ['aria2', 'libtorrent', 'transmission'] as const;
 export type ClientName = (typeof CLIENT_NAMES)[number];
 
 export type ClientTask = {
   readonly client: ClientName;
   readonly does: 'fetch' | 'seed';
   readonly magnet: string;
+  /** Copied to beside the directory for those who need one. @default what the magnet link leads to */
+  readonly torrent?: string | undefined;
   /** Where the file is, or will be. */
   readonly directory: string;
 };
@@ -66,12 +69,13 @@ export async function startClient(
   machine: NetworkHost,
   task: ClientTask,
 ): Promise<OwnProgram> {
-  const { client, does, directory } = task;
+  const { client, does, directory, torrent } = task;
   mkdirSync(directory, { recursive: true });
+  if (torrent !== undefined) copyFileSync(torrent, `${directory}.torrent`);
   const logFile = `${directory}.log`;
   writeFileSync(logFile, '');
   const [program = '', ...launcher] = machine.launcher;
-  const args = [...launcher, ...argumentsOf(machine, task)];
+  const args = [...launcher, ...(await argumentsOf(machine, task))];
   const name = `${client} (${does})`;
   const started = new OwnProgram({ name, program, args, env: process.env, logFile });
   t.teardown(() => started.stop('SIGKILL'));
@@ -93,8 +97,11 @@ export async function fetchWith(
   }
 }
 
-function argumentsOf(machine: NetworkHost, task: ClientTask): string[] {
+async function argumentsOf(machine: NetworkHost, task: ClientTask): Promise<readonly string[]> {
   const { client, does, magnet, directory } = task;
+  if (client === 'transmission') {
+    return await transmissionCommand({ ...task, address: machine.address, port: CLIENT_PORT });
+  }
   const listen = `${machine.address}:${CLIENT_PORT}`;
   if (client === 'libtorrent') {
     const script = join(import.meta.dirname, 'libtorrent-client.py');
