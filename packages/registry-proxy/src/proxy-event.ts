@@ -44,7 +44,7 @@ export function eventOf(outcome: Outcome): ProxyEvent {
     method,
     kind: target?.kind ?? 'refused',
     upstream,
-    name: target === undefined || target.kind === 'ping' ? undefined : target.name,
+    name: target !== undefined && 'name' in target ? target.name : undefined,
     reference: referenceOf(target),
     status: reply.status,
     origin: reply.origin,

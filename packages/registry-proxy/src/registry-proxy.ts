@@ -23,6 +23,7 @@ import { openRequest } from './request/proxy-request.ts';
 import { checkRequest } from './request/request-checks.ts';
 import { parseTarget, type Target } from './request/target.ts';
 import { nextVia } from './request/via.ts';
+import { sendYes } from './routes/ping-route.ts';
 import { Routes } from './routes/routes.ts';
 import { Router } from './upstream/router.ts';
 import { Upstream } from './upstream/upstream.ts';
@@ -152,7 +153,9 @@ export class RegistryProxy implements AsyncDisposable {
     const target = parseTarget(message.url ?? '');
     if (isRefusal(target)) return reply.refuse(target);
     asked.target = target;
-    const route = this.#router.find(target.kind === 'ping' ? undefined : target.name, target.query);
+    if (target.kind === 'health') return sendYes(reply);
+    const name = target.kind === 'ping' ? undefined : target.name;
+    const route = this.#router.find({ ...target, name });
     if (isRefusal(route)) return this.#routes.refuseRoute(target, route, reply);
     asked.upstream = route.upstream.name;
     reply.setUpstream(route.upstream.name);

@@ -223,6 +223,7 @@ t.test('equal reads are one', async (t) => {
     repository: 'a/b',
     prefix: '',
     namespace: undefined,
+    namedBy: undefined,
   } as const;
   const { signal } = new AbortController();
   const request = (authorization: string): ProxyRequest => ({

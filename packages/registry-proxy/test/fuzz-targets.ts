@@ -14,8 +14,8 @@ const router = new Router([upstream], undefined);
 /** The repository that a target leads to has to be one that can stand in a path as it is. */
 function route(text: string): void {
   const target = parseTarget(text);
-  if (target.kind === 'refusal' || target.kind === 'ping') return;
-  const found = router.find(target.name, target.query);
+  if (!('name' in target)) return;
+  const found = router.find(target);
   if (found.kind === 'refusal') return;
   if (!/^[a-z0-9._/-]+$/.test(found.repository) || /\/\/|\.\./.test(found.repository)) {
     throw new Error(`led to the repository ${JSON.stringify(found.repository)}`);
@@ -30,6 +30,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
         '/v2/registry.test:5000/a/b/manifests/v1?ns=registry.test:5000',
         `/v2/a-b__c/d.e/blobs/sha256:${'a'.repeat(64)}`,
         '/v2/a/tags/list?n=5&last=x',
+        'http://registry.test:5000/v2/a/manifests/v1',
       ].map((text) => Buffer.from(text)),
     run: (input) => route(input.toString('latin1')),
   },
@@ -58,6 +59,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
         repository: 'a/b',
         prefix: '',
         namespace: 'x',
+        namedBy: 'query',
       } as const;
       const link = nextPageLink(input.toString('latin1'), {
         upstream,

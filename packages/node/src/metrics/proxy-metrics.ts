@@ -10,10 +10,11 @@ export const PROXY_METRIC = {
     unit: 'requests',
     help: 'Requests that the mirror of registries has answered',
     labels: {
-      route: '`manifests`, `blobs`, `tags`, `referrers`, `ping`; `refused`: it was none of them',
+      route:
+        '`manifests`, `blobs`, `tags`, `referrers`, `ping`, `health`; `refused`: it was none of them',
       outcome:
-        '`served`; `missing`: 404; `denied`: 401 or 403; `refused`: other errors of the client;' +
-        ' `failed`: 500 and above; `cut`: the answer did not come to its end',
+        '`served`; `missing`: 404; `denied`: 401 or 403; `refused`: other errors of the client,' +
+        ' and URLs of others; `failed`: 500 and above otherwise; `cut`: the answer did not come to its end',
     },
   },
   proxyBytes: {
@@ -56,9 +57,11 @@ export class ProxyMetrics {
   };
 }
 
-function outcomeOf({ status, errorCode }: ProxyEvent): Outcome {
+function outcomeOf({ status, upstream, errorCode }: ProxyEvent): Outcome {
   if (status === 404) return 'missing';
   if (status === 401 || status === 403) return 'denied';
+  // Of a URL that leads elsewhere: its client's mistake, though nydusd needs a number above 500.
+  if (status === 501 && upstream === undefined) return 'refused';
   if (status >= 500) return 'failed';
   if (status >= 400) return 'refused';
   return errorCode === undefined ? 'served' : 'cut';

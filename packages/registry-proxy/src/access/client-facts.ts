@@ -5,13 +5,15 @@ import type { Caller } from '@shoal/registry-client/upstream';
 
 /**
  * A program of this host, connected without anything in between. A name of the host that is not of
- * loopback is a browser whose page had its own name lead here.
+ * loopback is a browser whose page had its own name lead here; with a URL the name is the registry's, and
+ * only who was told to use a proxy sends one.
  */
-export function isLoopbackClient(request: IncomingMessage): boolean {
+export function isLoopbackClient(request: IncomingMessage, namesUrl: boolean): boolean {
   const { socket, headers } = request;
   const passedOn = ['forwarded', 'x-forwarded-for', 'via', 'x-real-ip'];
   if (passedOn.some((name) => headers[name] !== undefined)) return false;
-  return isLoopbackAddress(socket.remoteAddress ?? '') && isLoopbackName(headers.host ?? '');
+  if (!isLoopbackAddress(socket.remoteAddress ?? '')) return false;
+  return namesUrl || isLoopbackName(headers.host ?? '');
 }
 
 function isLoopbackAddress(address: string): boolean {

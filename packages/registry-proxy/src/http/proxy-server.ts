@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorCode } from '@shoal/errors';
 import { formatHostPort } from '@shoal/oci/host-port';
+import { type Refusal, refusal } from '../answer/refusal.ts';
 import { ProxyListenError } from '../errors.ts';
 import {
   CLIENT_SILENT_MS,
@@ -15,6 +16,7 @@ import {
   KEEP_ALIVE_MS,
 } from '../limits.ts';
 import { createServer } from '../node-http.ts';
+import { ONLY_HTTP } from '../request/absolute-target.ts';
 
 export type ProxyServer = {
   /** `127.0.0.1:PORT`. */
@@ -67,7 +69,7 @@ export async function openProxyServer(
   // Whoever waits for leave to send a body hears that it is not wanted.
   server.on('checkContinue', answer);
   server.on('checkExpectation', answer);
-  server.on('connect', (_, socket: Duplex) => refuseRaw(socket, '405 Method Not Allowed'));
+  server.on('connect', (_, socket: Duplex) => refuseRaw(socket, '405 Method Not Allowed', TUNNEL));
   server.on('clientError', (error: Error, socket: Duplex) => {
     if (hungUp.has(socket)) return socket.destroy();
     hungUp.add(socket);
@@ -84,15 +86,20 @@ export async function openProxyServer(
   };
 }
 
+const TUNNEL = refusal(405, 'UNSUPPORTED', ONLY_HTTP, { allow: 'GET, HEAD' });
+const NOTHING: Pick<Refusal, 'headers' | 'body'> = { headers: {}, body: Buffer.of() };
+
 /** What is no request that Node understands gets an answer that needs none. */
-function refuseRaw(socket: Duplex, status: string): void {
+function refuseRaw(socket: Duplex, status: string, { headers, body } = NOTHING): void {
   socket.on('error', () => undefined);
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const head = `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`;
-  socket.end(head, () => socket.destroy());
+  const all = { ...headers, connection: 'close', 'content-length': `${body.byteLength}` };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n`);
+  socket.end(body, () => socket.destroy());
 }
 
 async function listen(server: Server, host: string, port: number): Promise<AddressInfo> {

@@ -37,7 +37,7 @@ export function openRequest(
   signal: AbortSignal,
 ): ProxyRequest | Refusal {
   const { upstream, repository } = route;
-  if (upstream.mode === 'node' && !isLoopbackClient(message)) {
+  if (upstream.mode === 'node' && !isLoopbackClient(message, route.namedBy === 'url')) {
     return refusal(403, 'DENIED', 'this registry is for programs of the same host only');
   }
   const { headers } = message;

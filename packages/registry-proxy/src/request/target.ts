@@ -3,27 +3,41 @@
  * writes it is refused, so that no two programs can read it differently. Spec: OCI distribution 1.1.
  */
 import { type Digest, isDigest } from '@shoal/oci';
-import { type Refusal, refusal } from '../answer/refusal.ts';
+import { isRefusal, type Refusal, refusal } from '../answer/refusal.ts';
 import { TARGET_LENGTH_MAX } from '../limits.ts';
+import { askedPlace } from './absolute-target.ts';
 
 export type Target =
-  | { readonly kind: 'ping'; readonly query: URLSearchParams }
+  | ({ readonly kind: 'ping' } & Named)
+  /** Whether the mirror itself is well. */
+  | { readonly kind: 'health' }
   | NamedTarget<'manifests', { readonly reference: ManifestReference }>
   | NamedTarget<'blobs', { readonly digest: Digest }>
   | NamedTarget<'referrers', { readonly digest: Digest }>
   | NamedTarget<'tags', Readonly<Record<never, never>>>;
 
-type NamedTarget<Kind extends string, More> = More & {
-  readonly kind: Kind;
-  /** As it stands in the path: may start with the host of an upstream. */
-  readonly name: string;
+/** What an upstream may be named by, beside the path. */
+type Named = {
+  /** Of a URL in place of the path: `host[:port]` as it was written. */
+  readonly authority: string | undefined;
   readonly query: URLSearchParams;
 };
+
+/** All but what the mirror answers by itself. */
+export type RoutedTarget = Exclude<Target, { readonly kind: 'health' }>;
+
+type NamedTarget<Kind extends string, More> = More &
+  Named & {
+    readonly kind: Kind;
+    /** As it stands in the path: may start with the host of an upstream. */
+    readonly name: string;
+  };
 
 export type ManifestReference =
   | { readonly kind: 'tag'; readonly tag: string }
   | { readonly kind: 'digest'; readonly digest: Digest };
 
+const HEALTH_PATH = '/healthz';
 const TAG = /^\w[\w.-]{0,127}$/;
 /** Everything the specification's paths are made of. */
 const PATH = /^\/[A-Za-z0-9._:/-]*$/;
@@ -33,25 +47,29 @@ const NAMED = /^\/v2\/(.+)\/(manifests|blobs|referrers|tags)\/([^/]+)$/;
 export function parseTarget(text: string): Target | Refusal {
   if (text.length > TARGET_LENGTH_MAX)
     return refusal(414, 'NAME_INVALID', 'the target is too long');
-  if (!text.startsWith('/')) return refusal(400, 'UNSUPPORTED', 'this is not a forward proxy');
-  const mark = text.indexOf('?');
+  const place = askedPlace(text);
+  if (isRefusal(place)) return place;
+  const { authority } = place;
+  const mark = place.path.indexOf('?');
   // Digests are the one thing that careful clients escape.
-  const path = (mark === -1 ? text : text.slice(0, mark)).replaceAll(/%3a/gi, ':');
+  const path = (mark === -1 ? place.path : place.path.slice(0, mark)).replaceAll(/%3a/gi, ':');
   if (!PATH.test(path) || /\/\/|\/\.{1,2}(?:\/|$)/.test(path)) {
     return refusal(400, 'NAME_INVALID', 'the path is not one of the specification');
   }
-  const query = new URLSearchParams(mark === -1 ? '' : text.slice(mark + 1));
-  if (query.getAll('ns').length > 1) return refusal(400, 'NAME_INVALID', 'ns is given twice');
-  if (path === '/v2' || path === '/v2/') return { kind: 'ping', query };
+  const query = new URLSearchParams(mark === -1 ? '' : place.path.slice(mark + 1));
+  const names = query.getAll('ns').length + (authority === undefined ? 0 : 1);
+  if (names > 1) return refusal(400, 'NAME_INVALID', 'the registry is named twice');
+  if (path === '/v2' || path === '/v2/') return { kind: 'ping', query, authority };
+  if (path === HEALTH_PATH && authority === undefined) return { kind: 'health' };
   const [, name, collection, rest] = NAMED.exec(path) ?? [];
   if (name === undefined || rest === undefined) {
     return refusal(404, 'NAME_UNKNOWN', 'there is nothing here');
   }
-  return namedTarget({ name, query }, collection ?? '', rest);
+  return namedTarget({ name, query, authority }, collection ?? '', rest);
 }
 
 function namedTarget(
-  named: { readonly name: string; readonly query: URLSearchParams },
+  named: Named & { readonly name: string },
   collection: string,
   rest: string,
 ): Target | Refusal {

@@ -15,7 +15,7 @@ export async function answerPing(
   reply: Reply,
 ): Promise<void> {
   const { upstream, route, via, caller } = request;
-  const isGuess = route.namespace === undefined && upstreamCount > 1;
+  const isGuess = route.namedBy === undefined && upstreamCount > 1;
   // One upstream's challenge would have them send its token to all the others.
   const isUseless = isGuess && PATH_CLIENTS.test(request.userAgent);
   if (upstream.mode !== 'challenge' || isUseless) return sendYes(reply);

@@ -4,7 +4,7 @@ import type { Reply } from '../answer/reply.ts';
 import type { BlobSender } from '../blobs/blob-sender.ts';
 import type { Memories } from '../memories.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
-import type { Target } from '../request/target.ts';
+import type { RoutedTarget } from '../request/target.ts';
 import { BlobRoute } from './blob-route.ts';
 import { ListRoute } from './list-route.ts';
 import { ManifestRoute } from './manifest-route.ts';
@@ -24,12 +24,14 @@ export class Routes {
   }
 
   /** No upstream is meant: only the question whether there is a registry can be answered. */
-  refuseRoute(target: Target, refused: Refusal, reply: Reply): void {
-    if (target.kind === 'ping' && !target.query.has('ns')) sendYes(reply);
+  refuseRoute(target: RoutedTarget, refused: Refusal, reply: Reply): void {
+    const isUnnamed =
+      target.kind === 'ping' && target.authority === undefined && !target.query.has('ns');
+    if (isUnnamed) sendYes(reply);
     else reply.refuse(refused);
   }
 
-  answer(request: ProxyRequest, target: Target, reply: Reply): Promise<void> {
+  answer(request: ProxyRequest, target: RoutedTarget, reply: Reply): Promise<void> {
     switch (target.kind) {
       case 'ping':
         return answerPing(request, this.#upstreamCount, reply);
