@@ -54,6 +54,7 @@ export const LONGEST = [
   'test/interop/reads-nydus-builder.test.ts',
   'test/interop/mirrored-copies.test.ts',
   'test/interop/mirrored-logins.test.ts',
+  'test/interop/proxied-nydusd.test.ts',
   'test/bench-slice.test.ts',
   'test/long/memory.test.ts',
   'test/mount/standard-clients.test.ts',

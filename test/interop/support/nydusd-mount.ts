@@ -7,18 +7,33 @@ import { runCommand, type TestScope } from '@shoal/test-kit';
 
 export type NydusBackend =
   | { readonly type: 'localfs'; readonly directory: string }
-  /** Plain HTTP. */
   | {
       readonly type: 'registry';
+      /** @default 'http' */
+      readonly scheme?: 'http' | 'https';
       readonly host: string;
       readonly repository: string;
       /** `host:port` that is asked in its place. @default nobody */
       readonly mirror?: string;
       /** Without it the mirror is asked only what comes with credentials. @default true */
       readonly authThrough?: boolean;
+      /** What it asks in place of everybody. @default nobody */
+      readonly proxy?: NydusProxy;
       /** `user:password`. @default nobody's */
       readonly credentials?: string;
     };
+
+/** A forward proxy, as nydusd has it. */
+export type NydusProxy = {
+  /** `host:port`. */
+  readonly host: string;
+  /** What the proxy does not give it asks the others for. */
+  readonly fallback: boolean;
+  /** Asked every second whether the proxy is well; without it always. */
+  readonly pingUrl?: string;
+  /** Asks by http for what is named https. @default false */
+  readonly useHttp?: boolean;
+};
 
 export type NydusdOptions = {
   /** Path of the nydusd program. */
@@ -84,14 +99,21 @@ function configuration({ backend, prefetches = false }: NydusdOptions, cache: st
 }
 
 function registryConfiguration(backend: Extract<NydusBackend, { type: 'registry' }>) {
-  const { host, repository: repo, mirror, authThrough = true, credentials } = backend;
+  const { scheme = 'http', host, repository: repo, credentials } = backend;
+  const { mirror, authThrough = true, proxy } = backend;
   // Without `auth_through` the first request of all goes to the registry itself.
   const mirrors = [{ host: `http://${mirror}`, auth_through: authThrough }];
   return {
-    ...{ scheme: 'http', host, repo },
+    ...{ scheme, host, repo },
     ...(credentials === undefined ? {} : { auth: btoa(credentials) }),
     ...(mirror === undefined ? {} : { mirrors }),
+    ...(proxy === undefined ? {} : { proxy: proxyConfiguration(proxy) }),
   };
+}
+
+function proxyConfiguration({ host, fallback, pingUrl = '', useHttp = false }: NydusProxy) {
+  const url = `http://${host}`;
+  return { url, fallback, ping_url: pingUrl, check_interval: 1, use_http: useHttp };
 }
 
 function isMountpoint(path: string): boolean {
