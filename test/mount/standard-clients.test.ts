@@ -70,7 +70,8 @@ t.test('clients fetch from a daemon, and a daemon from clients', async (t) => {
     const directory = join(network.homeOf(client), 'seeded');
     mkdirSync(directory, { recursive: true });
     copyFileSync(join(fetched(client), blobId), join(directory, blobId));
-    const more = [...PLAIN, 'plain_fetch = true'];
+    const wireLog = join(network.homeOf(client), 'wire.log');
+    const more = [...PLAIN, 'plain_fetch = true', `wire_log = "${wireLog}"`];
     const reader = await network.add(`reads-${client}`, 'peer', { more });
     await reader.mount();
     t.ok(await right(reader.mountpoint, 'small'), 'the registry gives what is read first');
@@ -87,5 +88,7 @@ t.test('clients fetch from a daemon, and a daemon from clients', async (t) => {
     await network.registry.join();
     await seeding.stop('SIGKILL');
     await reader.program.stop('SIGTERM');
+    const lines = readFileSync(wireLog, 'utf8');
+    t.match(lines, /"direction":"in".*"type":"piece"/, 'whoever has dialled, it is in the log');
   }
 });

@@ -24,6 +24,7 @@ import type { TrackerClient } from '../tracker/client/tracker-client.ts';
 import type { FoundPeer } from '../tracker/found-peers.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { openPlainWire } from '../wire/plain-wires.ts';
+import type { WireLog } from '../wire/wire-log.ts';
 import type { PlainPort } from './plain-port.ts';
 import type { OfferedBlob, PublicBlobs } from './public-blobs.ts';
 
@@ -34,6 +35,7 @@ export type PlainMeetingsInput = {
   readonly trackers: Pick<TrackerClient, 'announce'>;
   /** Bytes are taken from standard clients, too. */
   readonly isFetching: boolean;
+  readonly log: WireLog | undefined;
   readonly nowMs: () => number;
 };
 
@@ -129,7 +131,7 @@ export class PlainMeetings implements AsyncDisposable {
 
   /** Never rejects: whoever cannot be reached is met at the next announce, perhaps. */
   async #dial(address: string, { infohash }: OfferedBlob): Promise<void> {
-    const { port, nowMs } = this.#input;
+    const { port, log, nowMs } = this.#input;
     const torrent = port.torrentOf(infohash);
     const key = `${infohash} ${address}`;
     if (torrent === undefined || (this.#dialledUntil.get(key) ?? 0) > nowMs()) return;
@@ -137,7 +139,7 @@ export class PlainMeetings implements AsyncDisposable {
     const { selfId } = port;
     const { signal } = this.#stop;
     try {
-      const wire = await openPlainWire({ selfId, address, infohash, torrent, signal });
+      const wire = await openPlainWire({ selfId, address, infohash, torrent, log, signal });
       void wire.closed.then(() => this.#dialledUntil.set(key, nowMs() + PLAIN_REDIAL_MS));
     } catch {
       this.#dialledUntil.set(key, nowMs() + PLAIN_REDIAL_MS);

@@ -71,7 +71,9 @@ export class PlainSide implements AsyncDisposable {
       }),
     );
     const { isFetching } = options;
-    meetings = opened.use(new PlainMeetings({ blobs, port, swarms, trackers, isFetching, nowMs }));
+    meetings = opened.use(
+      new PlainMeetings({ blobs, port, swarms, trackers, isFetching, log, nowMs }),
+    );
     return new PlainSide({ port, readBlobs, images, owned: opened.move() });
   }
 
