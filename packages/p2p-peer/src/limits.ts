@@ -213,6 +213,11 @@ export const PLAIN_HANDSHAKES_MAX = 32;
 export const PLAIN_IDLE_MS = 300_000;
 /** Standard clients that one blob is fetched from at a time, where that is wanted. */
 export const PLAIN_SOURCES_PER_BLOB_MAX = 4;
+/**
+ * A block that a standard client has not given after so long is given up: twice as long as with hosts. What a read
+ * asks for at a time is 4 MiB, and Transmission gives what has been asked of it, 2 MiB, twice a second.
+ */
+export const PLAIN_BLOCK_TIMEOUT_MS = 2000;
 /** How soon a standard client is dialled again that did not want a wire, or has ended it. */
 export const PLAIN_REDIAL_MS = 60_000;
 /** Addresses of standard clients that are remembered for that. */

@@ -55,6 +55,23 @@ t.test('without room for more, one block at a time, no hedge, and patience', asy
   t.same(world.wrong, []);
 });
 
+t.test('who answers now and then is waited for longer, as long as it lives', async (t) => {
+  for (const [patienceMs, lateMs] of [
+    [undefined, READ_POLICY.blockTimeoutMs],
+    [2000, 2000],
+  ] as const) {
+    const world = worldOf();
+    if (patienceMs !== undefined) world.patience.set(first, patienceMs);
+    world.speaking.add(first);
+    world.hold(first, PIECE);
+    world.do(world.read.start(0));
+    world.pass(lateMs - 100);
+    t.same(world.cancelled, []);
+    world.pass(200);
+    t.same(world.cancelled.slice(0, 1), ['late']);
+  }
+});
+
 t.test('a home that makes wait is left for whoever gets the bytes', async (t) => {
   const world = worldOf();
   world.homeOrder = [first];

@@ -22,10 +22,10 @@ export class AskClock {
     this.#policy = policy;
   }
 
-  ask(block: Block, { peer }: Candidate, reason: AskReason, nowMs: number): Ask {
+  ask(block: Block, { peer, patienceMs }: Candidate, reason: AskReason, nowMs: number): Ask {
     const { blockTimeoutMs, homePatienceMs } = this.#policy;
     const patienceEndsMs = (block.home?.sinceMs ?? nowMs) + homePatienceMs;
-    const lateAtMs = reason === 'home' ? patienceEndsMs : nowMs + blockTimeoutMs;
+    const lateAtMs = reason === 'home' ? patienceEndsMs : nowMs + (patienceMs ?? blockTimeoutMs);
     return { peer, reason, askedAtMs: nowMs, lateAtMs };
   }
 
@@ -64,7 +64,7 @@ export class AskClock {
   #lateAtMs({ reason, askedAtMs, lateAtMs }: Ask): number {
     const { blockTimeoutMs, roomBytes } = this.#policy;
     if (reason === 'home' || roomBytes() > 0) return lateAtMs;
-    return askedAtMs + OWN_LINK_PATIENCE * blockTimeoutMs;
+    return Math.max(lateAtMs, askedAtMs + OWN_LINK_PATIENCE * blockTimeoutMs);
   }
 
   #silentAtMs({ peer, askedAtMs }: Ask): number {

@@ -21,6 +21,8 @@ export type Candidate = {
   readonly isBanned: boolean;
   /** What may be asked of it besides as a holder, until its bytes were judged: `PeerCredits`. */
   readonly creditBytes: number;
+  /** A block is given up after so long though the peer lives. @default that of all hosts */
+  readonly patienceMs?: number;
   /** Whether it gives what it is asked for, as far as it was asked of late. */
   readonly willingness: Willingness;
 };

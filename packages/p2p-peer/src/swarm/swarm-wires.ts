@@ -5,7 +5,7 @@
 import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
-import { BLOCK_BYTES_MAX } from '../limits.ts';
+import { BLOCK_BYTES_MAX, PLAIN_BLOCK_TIMEOUT_MS } from '../limits.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
@@ -191,6 +191,7 @@ export class SwarmWires {
         (wire !== undefined && this.#silent.has(wire)),
       creditBytes: isSeed ? Number.POSITIVE_INFINITY : credits.roomBytes(peer),
       willingness: refusals.of(peer, nowMs(), isHome),
+      ...(wire === undefined || wire.isOurs ? {} : { patienceMs: PLAIN_BLOCK_TIMEOUT_MS }),
     };
   }
 

@@ -30,6 +30,8 @@ export class ReadWorld implements SwarmView {
   readonly banned = new Set<PeerId>();
   /** What may be asked of them besides. */
   readonly credits = new Map<PeerId, number>();
+  /** Of those that are waited for longer than others. */
+  readonly patience = new Map<PeerId, number>();
   readonly refusals: Refusals;
   readonly asked: Asked[] = [];
   readonly atOrigin: ByteRange[] = [];
@@ -191,7 +193,9 @@ export class ReadWorld implements SwarmView {
 
   #candidate(peer: PeerId, isHome = false): Candidate {
     const bytes = this.asked.filter((asked) => asked.peer === peer).length << 17;
+    const patienceMs = this.patience.get(peer);
     return {
+      ...(patienceMs === undefined ? {} : { patienceMs }),
       peer,
       distance: 'zone',
       outstandingBytes: bytes,
