@@ -1,13 +1,11 @@
 /** Opens the parts of a peer one after the other; what was opened is closed when a later one fails. */
 import { RateLimit } from '@shoal/blob-store';
-import { errorCode } from '@shoal/errors';
 import type { BlobId } from '@shoal/oci';
-import { formatHostPort } from '@shoal/oci/host-port';
 import { HostDirectory } from '../hosts/host-directory.ts';
 import { ListedHosts } from '../hosts/listed-hosts.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
-import { type ArrivalRefusal, PeerCounts } from '../peer-counts.ts';
+import { PeerCounts } from '../peer-counts.ts';
 import { PlainSide, type PlainSideInput } from '../plain/plain-side.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { Bans, type Offence } from '../select/bans.ts';
@@ -17,25 +15,24 @@ import { UploadSlots } from '../select/upload-slots.ts';
 import { CompressedStore } from '../store/compressed-store.ts';
 import { SharedImages } from '../store/shared-images.ts';
 import { HomeGate } from '../swarm/home-gate.ts';
-import { SizeQuestions } from '../swarm/said-size.ts';
 import { Swarm } from '../swarm/swarm.ts';
 import { SwarmTable } from '../swarm/swarm-table.ts';
 import { UploadPace } from '../swarm/upload-pace.ts';
 import { ReportLoop } from '../tracker/client/report-loop.ts';
-import { TrackerClient } from '../tracker/client/tracker-client.ts';
+import type { TrackerClient } from '../tracker/client/tracker-client.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
-import { WireDialError, WireRefusedError, WireUntrustedError } from '../wire/errors.ts';
-import type { AcceptBlob } from '../wire/host-greeting.ts';
+import { WireDialError } from '../wire/errors.ts';
 import { openWire } from '../wire/open-wire.ts';
-import { WireListener } from '../wire/wire-listener.ts';
 import type { WireLog } from '../wire/wire-log.ts';
 import { discover } from './discover-hosts.ts';
 import { type HostReportInput, hostReport } from './host-report-of.ts';
+import { listenForHosts } from './listen-for-hosts.ts';
 import { Neighbourhood } from './neighbourhood.ts';
+import { openIdentity } from './open-identity.ts';
 import { Peer, type PeerParts } from './peer.ts';
 import type { PeerComponents, PeerOptions } from './peer-options.ts';
 import { PeerTraffic } from './peer-traffic.ts';
-import { PeerTrust } from './peer-trust.ts';
+import type { PeerTrust } from './peer-trust.ts';
 import { Preheats } from './preheats.ts';
 
 const nowMs = (): number => performance.now();
@@ -61,7 +58,7 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
   opened.use(store);
   opened.use(swarms);
   const listener = opened.use(
-    await listen(options, components, { trust, self, swarms, store, counts }),
+    await listenForHosts(options, components, { trust, self, swarms, store, counts }),
   );
   port.value = listener.port;
   opened.defer(trust.files.onChange(() => listener.reloadIdentity()));
@@ -107,35 +104,6 @@ async function openPlain(
   return await PlainSide.open(plain, {
     ...{ ...need, origin: publicOrigin, pool, onProblem, log: wireLog, nowMs },
   });
-}
-
-async function openIdentity(
-  { identityDirectory, tokenKeysFile, trackers: addresses, advertise, zone, rack }: PeerOptions,
-  { onProblem = () => undefined }: PeerComponents,
-  opened: AsyncDisposableStack,
-  port: { readonly value: number },
-) {
-  // The trackers are asked with the identity that is opened here.
-  let trackers: TrackerClient | undefined;
-  const trust = await PeerTrust.open({
-    directory: identityDirectory,
-    tokenKeysFile,
-    fetchToken: async () => await trackers?.fetchToken(),
-    onProblem,
-  });
-  opened.use(trust);
-  const self: HostFacts = {
-    ...{ host: trust.host, role: trust.role, zone, rack },
-    get address() {
-      const { host } = advertise;
-      return formatHostPort({ host, port: advertise.port === 0 ? port.value : advertise.port });
-    },
-  };
-  const { files, token } = trust;
-  trackers = opened.use(
-    new TrackerClient({ trackers: addresses, identity: files, own: () => self, token, onProblem }),
-  );
-  return { trust, trackers, self };
 }
 
 async function openBlobs(
@@ -220,55 +188,6 @@ async function dial(swarm: Swarm, host: HostFacts, need: DialNeed): Promise<Blob
   if (repository === undefined) throw new WireDialError(host.address, 'nobody here reads the blob');
   return await openWire({ ...need, host, blobId, repository, blob: swarm.sharedWith(repository) });
 }
-
-async function listen(
-  { listenHost, port }: PeerOptions,
-  { wireLog, onProblem, originOf }: PeerComponents,
-  { trust, self, swarms, store, counts }: ListenNeed,
-): Promise<WireListener> {
-  const questions = new SizeQuestions(nowMs);
-  const accept: AcceptBlob = async ({ blobId, blobBytes: sizeBytes }, { repository }) => {
-    if (repository === undefined) return undefined;
-    const blob = { blobId, sizeBytes };
-    const known = swarms.get(blobId) ?? store.facts(blobId);
-    const isKnown = known?.sizeBytes === sizeBytes || store.isLent(blobId, sizeBytes);
-    // A blob that is not known is of no use where nobody would fetch it for others. There a size that a
-    // stranger names counts for nothing where another one is known, unless the origin says the same.
-    const origin = originOf(repository, false)?.origin;
-    if (!isKnown && origin === undefined) return undefined;
-    const confirm = async () =>
-      origin !== undefined && (await questions.ask(origin, repository, blob));
-    try {
-      return await swarms.use({ ...blob, confirm }, (swarm) => ({
-        ...swarm.sharedWith(repository),
-        onOpen: (wire) => swarm.wires.adopt(wire),
-      }));
-    } catch (error) {
-      if (errorCode(error) === 'ERR_P2P_STORED_BLOB_SIZE') return undefined;
-      throw error;
-    }
-  };
-  return await WireListener.open({
-    ...{ trust, self, accept, listenHost, port, log: wireLog },
-    onRefused: (error) => {
-      counts.arrivalRefused(arrivalRefusalOf(error));
-      onProblem?.(error);
-    },
-  });
-}
-
-function arrivalRefusalOf(error: Error): ArrivalRefusal {
-  if (error instanceof WireRefusedError) return 'unshared';
-  return error instanceof WireUntrustedError && error.about === 'token' ? 'token' : 'handshake';
-}
-
-type ListenNeed = {
-  readonly trust: PeerTrust;
-  readonly self: HostFacts;
-  readonly swarms: SwarmTable;
-  readonly store: CompressedStore;
-  readonly counts: PeerCounts;
-};
 
 /** And hears who else lives. */
 function reportTo(
