@@ -130,7 +130,7 @@ async function openBlobs(
     credits.forget(peer);
     for (const swarm of swarms.all()) swarm.dismiss(peer);
   };
-  const shared = { directory, bans: new Bans(onBan), credits, counts, ...limits, nowMs };
+  const shared = { directory, bans: new Bans(onBan), credits, counts, limits, nowMs };
   const swarms = new SwarmTable({
     nowMs,
     onClosed,

@@ -2,7 +2,7 @@
  * The reads of a blob that are under way, each over what is known of its peers at that moment: who
  * comes, goes, or tells that it holds more is told to all of them.
  */
-import type { BlobReadOptions, BlobSource, Priority, RateLimit } from '@shoal/blob-store';
+import type { BlobReadOptions, BlobSource, Priority } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import type { HostDirectory } from '../hosts/host-directory.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
@@ -11,13 +11,13 @@ import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
 import type { ReadCredit } from '../select/credits.ts';
-import type { DownloadWindow } from '../select/download-window.ts';
 import type { SwarmView } from '../select/read-action.ts';
 import { READ_POLICY } from '../select/read-policy.ts';
 import type { Refusals } from '../select/refusals.ts';
 import type { BlockRequestOptions } from '../wire/blob-wire.ts';
 import { failureOf } from './ask-failure.ts';
 import { patienceTimes } from './busy-host.ts';
+import type { HostLimits } from './host-limits.ts';
 import { RangeFetch } from './range-fetch.ts';
 import type { RangeFetchInput } from './range-fetch-input.ts';
 import { readHearingSize } from './said-size.ts';
@@ -30,10 +30,7 @@ export type SwarmFetchesInput = {
   readonly directory: HostDirectory;
   readonly bans: Bans;
   readonly refusals: Refusals;
-  /** Of this host, over all its blobs. */
-  readonly window: DownloadWindow;
-  /** Of what this host fetches for its own readers. */
-  readonly download: RateLimit;
+  readonly limits: Pick<HostLimits, 'window' | 'download'>;
   readonly counts: PeerCounts;
   readonly nowMs: () => number;
   /** What an origin says that the blob has; throws where that cannot be. */
@@ -108,7 +105,7 @@ export class SwarmFetches {
   async fetch(range: ByteRange, call: FetchCall): Promise<Buffer> {
     const { mode, signal, priority } = call;
     if (mode !== 'origin-only') {
-      await this.#input.download.enter(this, rangeBytes(range), { signal, priority });
+      await this.#input.limits.download.enter(this, rangeBytes(range), { signal, priority });
     }
     const fetch = new RangeFetch(range, this.#inputOf(call), { signal, priority });
     this.#running.add(fetch);
@@ -121,7 +118,7 @@ export class SwarmFetches {
 
   /** What waits for the limit waits no longer. */
   close(): void {
-    this.#input.download.refuse(this);
+    this.#input.limits.download.refuse(this);
   }
 
   /** By rank. A range lies in the extent of its first byte. */
@@ -181,7 +178,8 @@ export class SwarmFetches {
     options: BlockRequestOptions,
     credit: ReadCredit | undefined,
   ): Promise<Buffer> {
-    const { wires, window, nowMs } = this.#input;
+    const { wires, limits, nowMs } = this.#input;
+    const { window } = limits;
     const length = rangeBytes(range);
     const askedAtMs = nowMs();
     window.asked(length);
@@ -202,8 +200,8 @@ export class SwarmFetches {
   }
 
   #answered(peer: PeerId, length: number, askedAtMs: number): void {
-    const { wires, bans, refusals, window, counts, nowMs } = this.#input;
-    window.arrived(length, nowMs());
+    const { wires, bans, refusals, limits, counts, nowMs } = this.#input;
+    limits.window.arrived(length, nowMs());
     bans.answered(peer, nowMs());
     refusals.answered(peer);
     counts.took(wires.distanceOf(peer), nowMs() - askedAtMs);
@@ -231,12 +229,12 @@ export class SwarmFetches {
   }
 
   #inputOf({ mode, origin, memory, credit, onBytes, onFetched }: FetchCall): RangeFetchInput {
-    const { bans, wires, window, counts, nowMs } = this.#input;
+    const { bans, wires, limits, counts, nowMs } = this.#input;
     return {
       view: this.#viewOf(mode),
       policy: {
         isHome: mode === 'origin-only',
-        roomBytes: () => window.roomBytes,
+        roomBytes: () => limits.window.roomBytes,
         silenceMs: READ_POLICY.silenceMs * patienceTimes(),
       },
       ask: (peer, range, options) => this.#ask(peer, range, options, credit),

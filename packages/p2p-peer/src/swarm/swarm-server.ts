@@ -11,7 +11,7 @@ import { blockMemory } from '../kept-memory.ts';
 import { PIECE_BYTES, PIECES_HASHED_MAX } from '../limits.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
-import type { Upload, UploadSlots } from '../select/upload-slots.ts';
+import type { Upload } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type {
   BlobWire,
@@ -21,21 +21,18 @@ import type {
   WireServer,
 } from '../wire/blob-wire.ts';
 import { WireRejectedError } from '../wire/errors.ts';
-import type { HomeGate } from './home-gate.ts';
 import { type HomeOriginOf, HomeReads } from './home-reads.ts';
+import type { HostLimits } from './host-limits.ts';
 import type { SwarmFetches } from './swarm-fetches.ts';
-import type { UploadPace } from './upload-pace.ts';
 
 export type SwarmServerInput = {
   readonly sizeBytes: number;
   readonly stored: StoredBlob;
   readonly fetches: SwarmFetches;
-  readonly slots: UploadSlots;
-  readonly upload: UploadPace;
+  readonly limits: Pick<HostLimits, 'slots' | 'upload' | 'homeGate'>;
   readonly isSeed: boolean;
   readonly originOf: HomeOriginOf;
   readonly counts: PeerCounts;
-  readonly homeGate: HomeGate;
   readonly nowMs: () => number;
   /** The origin of the repository has given bytes of the blob. */
   readonly onLearnt: (repository: string) => void;
@@ -65,7 +62,7 @@ export class SwarmServer implements WireServer {
       onLearnt,
       onHomeBytes,
       counts,
-      homeGate: gate,
+      limits: { homeGate: gate },
       nowMs,
     } = input;
     const knows = (repository: string) => this.knows(repository);
@@ -124,7 +121,8 @@ export class SwarmServer implements WireServer {
     const { peerId: peer } = wire.facts;
     const piece = Math.floor(offset / PIECE_BYTES);
     const upload: Upload = { peer, piece, bytes: length, priority };
-    const { upload: pace, slots, nowMs } = this.#input;
+    const { limits, nowMs } = this.#input;
+    const { upload: pace, slots } = limits;
     if (!pace.hasRoom(upload) || !slots.hasRoom(upload, nowMs())) {
       slots.refused(upload, nowMs());
       throw new WireRejectedError(offset, length);
@@ -154,26 +152,28 @@ export class SwarmServer implements WireServer {
   }
 
   async #readHeld(range: ByteRange, upload: Upload): Promise<ServedBlock | undefined> {
-    const { slots, stored } = this.#input;
+    const { limits, stored } = this.#input;
     if (!stored.isHeld(range)) return undefined;
     this.#promise(upload);
     const memory = blockMemory.take(rangeBytes(range));
     const bytes = await stored.read(range.start, memory.length, memory).catch(() => undefined);
     if (bytes !== undefined) return this.#served(upload, bytes);
     blockMemory.give(memory);
-    slots.dropped(upload);
+    limits.slots.dropped(upload);
     return undefined;
   }
 
   /** Blocks go out in the order that their wires have room. */
   #promise(upload: Upload): void {
-    const { slots, nowMs } = this.#input;
+    const { nowMs, limits } = this.#input;
+    const { slots } = limits;
     slots.admit(upload, nowMs());
     slots.next();
   }
 
   #served(upload: Upload, bytes: Buffer): ServedBlock {
-    const { slots, onServed, nowMs } = this.#input;
+    const { onServed, nowMs } = this.#input;
+    const { slots } = this.#input.limits;
     onServed(upload.peer, upload.bytes);
     const onGone = () => {
       blockMemory.give(bytes);

@@ -2,7 +2,7 @@
  * One blob among hosts: reads it for this host from whoever has it, and answers others out of what
  * is held. As a home of an extent it fetches from the origin what nobody has, once for all of them.
  */
-import type { BlobReadOptions, BlobSource, RateLimit } from '@shoal/blob-store';
+import type { BlobReadOptions, BlobSource } from '@shoal/blob-store';
 import { type Priority, priorityOf } from '@shoal/blob-store';
 import { orAbort } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
@@ -15,32 +15,25 @@ import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
 import type { PeerCredits } from '../select/credits.ts';
-import type { DownloadWindow } from '../select/download-window.ts';
 import { Refusals } from '../select/refusals.ts';
-import type { UploadSlots } from '../select/upload-slots.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { BlobWire, SharedBlob } from '../wire/blob-wire.ts';
 import { Disputes } from './disputes.ts';
-import type { HomeGate } from './home-gate.ts';
 import type { HomeOriginOf } from './home-reads.ts';
+import type { HostLimits } from './host-limits.ts';
 import type { JudgedRead } from './judged-read.ts';
 import { FIRST_BYTE, readHearingSize } from './said-size.ts';
 import { SwarmFetches } from './swarm-fetches.ts';
 import { SwarmServer } from './swarm-server.ts';
 import { SwarmWires } from './swarm-wires.ts';
 import { TrustedReads } from './trusted-reads.ts';
-import type { UploadPace } from './upload-pace.ts';
 
 export type SwarmInput = {
   readonly stored: StoredBlob;
   readonly directory: HostDirectory;
   readonly bans: Bans;
   readonly credits: PeerCredits;
-  readonly window: DownloadWindow;
-  /** Limits of this host. */
-  readonly upload: UploadPace;
-  readonly download: RateLimit;
-  readonly slots: UploadSlots;
+  readonly limits: HostLimits;
   /** Dials a host for this blob, which it will read as one of the swarm's repository. */
   readonly open: (swarm: Swarm, host: HostFacts, onConnected: () => void) => Promise<BlobWire>;
   /** This host's own way to origins, for others. */
@@ -56,7 +49,6 @@ export type SwarmInput = {
   /** That repository's origin has given bytes of the blob; once for each. */
   readonly onLearnt: (swarm: Swarm, repository: string) => void;
   readonly counts: PeerCounts;
-  readonly homeGate: HomeGate;
   readonly nowMs: () => number;
 };
 
@@ -90,7 +82,7 @@ export class Swarm implements AsyncDisposable {
   #isSizeConfirmed = false;
 
   constructor(input: SwarmInput) {
-    const { stored, bans, credits, directory, counts, nowMs } = input;
+    const { stored, bans, credits, directory, counts, limits, nowMs } = input;
     this.#input = input;
     this.blobId = stored.blobId;
     this.sizeBytes = stored.sizeBytes;
@@ -104,8 +96,7 @@ export class Swarm implements AsyncDisposable {
     });
     const { blobId, sizeBytes, wires } = this;
     this.#fetches = new SwarmFetches({
-      ...{ blobId, sizeBytes, wires, directory, bans, refusals, counts, nowMs },
-      ...{ window: input.window, download: input.download },
+      ...{ blobId, sizeBytes, wires, directory, bans, refusals, counts, limits, nowMs },
       onSize: (said) => this.#hearSize(said),
     });
     this.#disputes = new Disputes({
@@ -113,16 +104,7 @@ export class Swarm implements AsyncDisposable {
       homes: (range) => this.#fetches.homes(range),
     });
     this.#server = new SwarmServer({
-      ...{
-        sizeBytes,
-        stored,
-        slots: input.slots,
-        upload: input.upload,
-        originOf: input.originOf,
-        counts,
-        homeGate: input.homeGate,
-        nowMs,
-      },
+      ...{ sizeBytes, stored, originOf: input.originOf, counts, limits, nowMs },
       fetches: this.#fetches,
       isSeed: directory.self.role === 'seed',
       onLearnt: (repository) => this.#learn(repository),
