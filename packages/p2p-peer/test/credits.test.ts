@@ -39,7 +39,7 @@ t.test('one that gives right bytes is soon asked for all', async (t) => {
   t.ok(reads <= 6, `${reads} reads in a row`);
 });
 
-t.test('whatever happens, nothing stays open when all reads are closed', async () => {
+t.test('whatever happens, nothing stays open when all reads are closed', async (t) => {
   const events = fc.array(fc.tuple(fc.nat(2), fc.nat(3), fc.constantFrom('ask', 'no', 'close')));
   fc.assert(
     fc.property(events, (list) => {
@@ -55,6 +55,7 @@ t.test('whatever happens, nothing stays open when all reads are closed', async (
       return [0, 1, 2, 3].every((n) => credits.roomBytes(peerOf(n)) === UNPROVEN_BYTES_MAX);
     }),
   );
+  t.pass('in any order');
 });
 
 t.test('peers that are remembered are bounded', async (t) => {

@@ -105,4 +105,5 @@ t.test('a torrent is told with the place where anybody reads its blob', async (t
   await until('standard clients hear of it all the same', async () =>
     (await heard()).includes(place),
   );
+  t.pass('where anybody reads it');
 });

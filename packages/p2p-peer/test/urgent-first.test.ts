@@ -37,7 +37,7 @@ t.test('each eighth turn is that of the oldest', async (t) => {
   t.same(order, [...Array.from({ length: TURNS_OF_OLDEST - 1 }, () => 'demand'), 'background']);
 });
 
-t.test('whatever comes and goes, each has one turn or leaves', async () => {
+t.test('whatever comes and goes, each has one turn or leaves', async (t) => {
   const events = fc.array(fc.tuple(fc.nat(3), fc.constantFrom(...PRIORITIES), fc.nat(3)));
   fc.assert(
     fc.property(events, (list) => {
@@ -64,6 +64,7 @@ t.test('whatever comes and goes, each has one turn or leaves', async () => {
       return true;
     }),
   );
+  t.pass('in any order');
 });
 
 t.test('demand of one host goes before what another has queued', async (t) => {
