@@ -5,7 +5,7 @@ import type { RegistryReference } from '@shoal/oci';
 import { ClosedError } from './errors.ts';
 import { anonymousHost } from './hosts/anonymous-host.ts';
 import { HostDirectories } from './hosts/host-directory.ts';
-import type { RegistryHost } from './hosts/registry-host.ts';
+import { PLAIN_HOST, type RegistryHost } from './hosts/registry-host.ts';
 import type { ImageStore, ImageTarget, RegistryClient } from './image-store.ts';
 import type { ClientOptions } from './options.ts';
 import { EndpointPool } from './registry/endpoint-pool.ts';
@@ -70,7 +70,9 @@ export class UndiciRegistryClient implements RegistryClient {
 
   partsFor(reference: RegistryReference, onClose: () => Promise<void> = nothing): RegistryParts {
     this.#checkOpen();
-    const endpoint = this.#endpoints.endpoint(reference);
+    const { registry, repository } = reference;
+    const [host] = this.#asked(registry, [PLAIN_HOST]);
+    const endpoint = this.#endpoints.endpoint({ registry, repository, host });
     return { endpoint, signal: this.#options.signal, onClose };
   }
 

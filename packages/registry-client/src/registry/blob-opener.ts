@@ -98,7 +98,7 @@ export class BlobOpener {
       tell('direct');
       return answer;
     }
-    const url = redirectTarget(answer, this.#endpoint.mayBePlain);
+    const url = redirectTarget(answer, this.#endpoint.redirects);
     await discardBody(answer);
     this.#mayRedirect = true;
     this.#locations.add(descriptor.digest, url);

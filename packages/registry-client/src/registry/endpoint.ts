@@ -12,9 +12,10 @@ import type { RegistryHost } from '../hosts/registry-host.ts';
 import { bodyPieces, discardBody } from '../http/body-pieces.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { describeErrorBody, requestFailure, statusFailure } from '../http/failure.ts';
+import { FOR_OTHERS } from '../http/for-others.ts';
 import type { HttpAnswer, HttpRequest } from '../http/messages.ts';
 import { isLoopbackHost } from '../http/proxy-environment.ts';
-import { isRedirect, redirectTarget } from '../http/redirect.ts';
+import { isRedirect, type RedirectRules, redirectTarget } from '../http/redirect.ts';
 import { type RetryPolicy, withRetry } from '../http/retry.ts';
 import { CHALLENGES_ANSWERED_MAX, ERROR_BODY_BYTES_MAX, REDIRECTS_MAX } from '../limits.ts';
 import type { ClientOptions } from '../options.ts';
@@ -52,7 +53,7 @@ export class Endpoint {
   readonly registry: string;
   readonly policy: RetryPolicy;
   readonly exchange: Exchange;
-  readonly mayBePlain: boolean;
+  readonly redirects: RedirectRules;
   readonly #host: string;
   readonly #server: RegistryHost;
   /** The registry a mirror is asked for; undefined when the server is the registry itself. */
@@ -72,7 +73,10 @@ export class Endpoint {
     this.registry = isElsewhere ? host.url.host : registry;
     this.policy = parts.policy;
     this.exchange = parts.exchange;
-    this.mayBePlain = options.plainHttp === true || host.url?.protocol === 'http:';
+    this.redirects = {
+      mayBePlain: options.plainHttp === true || host.url?.protocol === 'http:',
+      isGuarded: options.trustedHosts !== undefined,
+    };
     this.#auth = parts.authorization ?? new AuthSession(place, parts);
     for (const value of Object.values(host.headers)) this.#auth.secrets.add(value);
   }
@@ -110,7 +114,7 @@ export class Endpoint {
     attempt: number,
   ): Promise<HttpAnswer> {
     if (!isRedirect(first.status)) return first;
-    const url = redirectTarget(first, this.mayBePlain);
+    const url = redirectTarget(first, this.redirects);
     await discardBody(first);
     const answer = await this.follow(url, request, attempt);
     if (request.accept.includes(answer.status)) return answer;
@@ -128,7 +132,7 @@ export class Endpoint {
     for (let hop = 0; hop < REDIRECTS_MAX; hop++) {
       const answer = await this.#authorized(request, url, base, attempt);
       if (!isRedirect(answer.status)) return answer;
-      url = redirectTarget(answer, this.mayBePlain);
+      url = redirectTarget(answer, this.redirects);
       await discardBody(answer);
     }
     throw new RedirectError(`${this.registry}: more than ${REDIRECTS_MAX} redirects in a row`, {
@@ -159,7 +163,10 @@ export class Endpoint {
     attempt: number,
   ): Promise<HttpAnswer> {
     const { scopes, signal } = request;
-    if (url.origin !== base.origin) return this.exchange.send({ ...request, url }, attempt);
+    if (url.origin !== base.origin) {
+      const headers = { ...request.headers, ...FOR_OTHERS };
+      return this.exchange.send({ ...request, url, headers }, attempt);
+    }
     const auth = new AuthAttempt(scopes, base, signal);
     let authorization = await this.#auth.header(auth);
     for (let round = 0; ; round++) {
@@ -236,7 +243,7 @@ export class Endpoint {
   /** HTTPS; plain HTTP when asked to, or when a loopback registry does not speak TLS. */
   async #findBase(signal: AbortSignal | undefined): Promise<URL> {
     if (this.#server.url !== undefined) return new URL(this.#server.url.origin);
-    if (this.mayBePlain) return new URL(`http://${this.#host}`);
+    if (this.redirects.mayBePlain) return new URL(`http://${this.#host}`);
     const secure = new URL(`https://${this.#host}`);
     if (!isLoopbackHost(secure.hostname)) return secure;
     try {

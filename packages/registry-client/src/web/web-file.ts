@@ -8,6 +8,7 @@ import { bodyPieces, cutBody, discardBody } from '../http/body-pieces.ts';
 import { Connections } from '../http/connections.ts';
 import { Exchange } from '../http/exchange.ts';
 import { requestFailure, statusFailure } from '../http/failure.ts';
+import { FOR_OTHERS } from '../http/for-others.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { isRedirect, redirectTarget } from '../http/redirect.ts';
 import { resolveRetryOptions, withRetry } from '../http/retry.ts';
@@ -147,11 +148,13 @@ export class WebFile {
     const turn = { rank: () => 0, attempt, waitMsMax };
     let url = this.#url;
     for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects++) {
-      const request = { method: 'GET', url, headers, signal, turn } as const;
+      const led = redirects === 0 ? headers : { ...headers, ...FOR_OTHERS };
+      const request = { method: 'GET', url, headers: led, signal, turn } as const;
       const answer = await this.#exchange.send(request, attempt);
       if (!isRedirect(answer.status)) return answer;
       const mayBePlain = this.#options.plainHttp === true || this.#url.protocol === 'http:';
-      url = redirectTarget(answer, mayBePlain);
+      const isGuarded = this.#options.trustedHosts !== undefined;
+      url = redirectTarget(answer, { mayBePlain, isGuarded });
       await discardBody(answer);
     }
     throw new RedirectError(`${this.#url.origin}: more than ${REDIRECTS_MAX} redirects in a row`, {

@@ -126,7 +126,7 @@ export class AskedDocuments {
     const asked: AccessRequest = { method, path, repository, headers, signal, attempt };
     const answer = await this.#access.ask(asked, caller);
     if (!isRedirect(answer.status) || !followsRedirects) return answer;
-    const url = redirectTarget(answer, this.#mayBePlain);
+    const url = redirectTarget(answer, { mayBePlain: this.#mayBePlain, isGuarded: true });
     await discardBody(answer);
     return this.#access.follow(url, asked, caller);
   }
