@@ -214,6 +214,8 @@ if (requireTool(t, 'docker-registry', 'openssl', 'htpasswd')) {
         { host: 'localhost.evil.test' },
         { 'x-forwarded-for': '127.0.0.1' },
         { forwarded: 'for=127.0.0.1' },
+        { origin: 'http://page.example' },
+        { 'sec-fetch-site': 'same-origin' },
         { via: '1.1 proxy' },
       ]) {
         const answer: Answer = await get(path, headers);

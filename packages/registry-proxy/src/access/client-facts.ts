@@ -3,6 +3,12 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Caller } from '@shoal/registry-client/upstream';
 
+/** What was passed on, and what a browser sends for a page that others have written. */
+const FOR_SOMEBODY_ELSE: readonly string[] = [
+  ...['forwarded', 'x-forwarded-for', 'via', 'x-real-ip'],
+  ...['origin', 'sec-fetch-site', 'sec-fetch-mode'],
+];
+
 /**
  * A program of this host, connected without anything in between. A name of the host that is not of
  * loopback is a browser whose page had its own name lead here; with a URL the name is the registry's, and
@@ -10,8 +16,7 @@ import type { Caller } from '@shoal/registry-client/upstream';
  */
 export function isLoopbackClient(request: IncomingMessage, namesUrl: boolean): boolean {
   const { socket, headers } = request;
-  const passedOn = ['forwarded', 'x-forwarded-for', 'via', 'x-real-ip'];
-  if (passedOn.some((name) => headers[name] !== undefined)) return false;
+  if (FOR_SOMEBODY_ELSE.some((name) => headers[name] !== undefined)) return false;
   if (!isLoopbackAddress(socket.remoteAddress ?? '')) return false;
   return namesUrl || isLoopbackName(headers.host ?? '');
 }
