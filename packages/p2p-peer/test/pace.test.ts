@@ -1,6 +1,6 @@
 /** The pace of bytes: all in turn, who leaves holds up nobody. */
 import t from 'tap';
-import { Pace } from '../src/swarm/pace.ts';
+import { Pace } from '../src/plain/pace.ts';
 
 const staying = () => new AbortController().signal;
 

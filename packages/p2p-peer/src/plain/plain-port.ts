@@ -15,11 +15,11 @@ import {
   PUBLIC_CHECK_MS,
 } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
-import { Pace } from '../swarm/pace.ts';
 import type { BlobWire, ServedBlock, WireServer } from '../wire/blob-wire.ts';
 import { WireRejectedError } from '../wire/errors.ts';
 import { PlainWireListener, type TorrentBlob } from '../wire/plain-wires.ts';
 import type { WireLog } from '../wire/wire-log.ts';
+import { Pace } from './pace.ts';
 import type { OfferedBlob, PublicBlobs } from './public-blobs.ts';
 
 export type PlainPortOptions = {

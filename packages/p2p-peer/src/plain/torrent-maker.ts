@@ -13,9 +13,9 @@ import {
 } from '../limits.ts';
 import { keyOfBlob } from '../store/shared-images.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
-import { Pace } from '../swarm/pace.ts';
 import type { PublishedTorrent } from '../torrent/published-torrent.ts';
 import { makeTorrent } from './made-torrent.ts';
+import { Pace } from './pace.ts';
 
 export type TorrentMakerInput = {
   readonly pool: CodecPool;

@@ -1,7 +1,7 @@
 /**
- * The limit of what standard clients get: waits until a token bucket gives what was asked for. Each takes
- * its share at once, so all wait in turn; one that is given up while it waits gives its share back, and
- * those behind it move up.
+ * A limit that is waited for in turn: what standard clients get, what is hashed for torrents. Each takes
+ * its share of a token bucket at once, so all wait in the order they came; one that is given up while it
+ * waits gives its share back, and those behind it move up.
  */
 import { TokenBucket } from '../select/token-bucket.ts';
 
