@@ -134,13 +134,10 @@ t.test('whoever was promised a block of a piece is promised the others too', asy
   t.notOk(slots.hasRoom(upload(1), 0), 'until all of it is sent');
 });
 
-t.test('demand goes first, and what is cancelled is not sent', async (t) => {
+t.test('demand goes first', async (t) => {
   const slots = new UploadSlots();
-  const cancelled = upload(3);
   const lazy = [upload(1, 'background'), upload(2, 'prefetch'), upload(5, 'preheat')];
-  for (const each of [...lazy, cancelled, upload(4)]) slots.admit(each, 0);
-  t.ok(slots.cancel(cancelled));
-  t.notOk(slots.cancel(cancelled));
+  for (const each of [...lazy, upload(4)]) slots.admit(each, 0);
   const order = [slots.next(), slots.next(), slots.next(), slots.next()];
   t.same(
     order.map((each) => each?.peer),

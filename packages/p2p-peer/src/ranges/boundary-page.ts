@@ -28,11 +28,6 @@ export class BoundaryPage {
     return this.#length;
   }
 
-  /** 1 when what lies behind its last boundary is in the set. */
-  get insideAfter(): 0 | 1 {
-    return this.insideAt(this.#length);
-  }
-
   /** 1 when what lies before this boundary is in the set. */
   insideAt(index: number): 0 | 1 {
     return index % 2 === 0 ? this.inside : this.inside === 0 ? 1 : 0;

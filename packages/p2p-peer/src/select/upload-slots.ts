@@ -57,6 +57,7 @@ export class UploadSlots {
   /** Peers that have nothing promised, and when they were refused; the oldest first. */
   readonly #refusedAtMs = new Map<PeerId, number>();
   #bytes = 0;
+  /** Measured while it sends; unknown before. */
   #bytesPerMs: number | undefined;
   /** Since when it has been sending without a pause, or since the last measurement. */
   #sendingSinceMs = 0;
@@ -71,11 +72,6 @@ export class UploadSlots {
   /** Promised and not sent yet. */
   get bytes(): number {
     return this.#bytes;
-  }
-
-  /** Measured while it sends; unknown before. */
-  get bytesPerMs(): number | undefined {
-    return this.#bytesPerMs;
   }
 
   /** Whether one more is accepted. An idle host refuses nothing. */
@@ -101,7 +97,7 @@ export class UploadSlots {
     this.#refusedAtMs.set(peer, nowMs);
   }
 
-  /** It is promised: `next` gives it some time, unless it is cancelled. */
+  /** It is promised: `next` gives it some time. */
   admit(upload: Upload, nowMs: number): void {
     if (this.#bytes === 0) this.#measureFrom(nowMs);
     this.#queues[upload.priority].push(upload);
@@ -133,16 +129,6 @@ export class UploadSlots {
   /** It has left the queue, and nobody wants it any more. */
   dropped(upload: Upload): void {
     this.#count(upload, -1);
-  }
-
-  /** False when it has left the queue already. */
-  cancel(upload: Upload): boolean {
-    const queue = this.#queues[upload.priority];
-    const index = queue.indexOf(upload);
-    if (index === -1) return false;
-    queue.splice(index, 1);
-    this.#count(upload, -1);
-    return true;
   }
 
   #measureFrom(nowMs: number): void {

@@ -226,11 +226,6 @@ export class CompressedStore implements AsyncDisposable {
     return this.#core.space.evict(bytes);
   }
 
-  /** Evicts when there are more bytes than allowed: for when those of the other cache have grown. */
-  enforce(): Promise<void> {
-    return this.#core.space.enforce();
-  }
-
   /** Resolves when all that was settled so far is durable; false when some is not. */
   flush(): Promise<boolean> {
     return this.#core.flush();

@@ -47,13 +47,6 @@ export class PieceHashes {
     return 'new';
   }
 
-  /** Told wrongly: another one may be told. */
-  delete(piece: number): void {
-    const { segment, bit } = placeOf(piece);
-    const known = this.#segments.get(segment);
-    if (known !== undefined) known.known &= ~bit;
-  }
-
   segment(segment: number): SegmentHashes {
     return this.#segments.get(segment) ?? emptySegment();
   }

@@ -95,14 +95,6 @@ export class StoreSpace {
     if (usage?.bytes === 0 && usage.pins === 0) this.#usage.delete(blobId);
   }
 
-  /** Once above the limit: evicts to somewhat below, or until all that is left is pinned. */
-  enforce(): Promise<void> {
-    this.#enforcing ??= this.#enforce().finally(() => {
-      this.#enforcing = undefined;
-    });
-    return this.#enforcing;
-  }
-
   /** Frees so many bytes, or what can be freed; returns how many. */
   evict(bytes: number): Promise<number> {
     const evicted = this.#evicting.then(() => this.#evict(bytes));
@@ -121,9 +113,13 @@ export class StoreSpace {
   }
 
   #enforceLater(): void {
-    if (this.#excess(this.#init.bytesMax) > 0) void this.enforce();
+    if (this.#excess(this.#init.bytesMax) <= 0) return;
+    this.#enforcing ??= this.#enforce().finally(() => {
+      this.#enforcing = undefined;
+    });
   }
 
+  /** Evicts to somewhat below the limit, or until all that is left is pinned. */
   async #enforce(): Promise<void> {
     const { bytesMax, onEvent } = this.#init;
     if (this.#excess(bytesMax) > 0) {

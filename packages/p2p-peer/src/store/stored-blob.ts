@@ -132,14 +132,6 @@ export class StoredBlob implements AsyncDisposable {
     return outcome;
   }
 
-  /** What was told is not believed any more. */
-  deletePieceHash(piece: number): void {
-    const { entry, onChanged } = this.#init;
-    entry.hashes.delete(piece);
-    if (piece < entry.hashes.count) this.#recordPiece(piece);
-    onChanged();
-  }
-
   /** SHA-256 of a piece whose every byte is held, by a codec thread. */
   async hashPiece(piece: number): Promise<Buffer | undefined> {
     const range = this.#pieceRange(piece);

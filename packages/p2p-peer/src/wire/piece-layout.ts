@@ -84,11 +84,4 @@ export class PieceLayout {
     }
     return ranges;
   }
-
-  /** Pieces that lie in the range to their last byte. */
-  wholePieces({ start, end }: ByteRange): { readonly first: number; readonly end: number } {
-    const first = Math.ceil(start / this.pieceBytes);
-    const last = end >= this.blobBytes ? this.pieceCount : Math.floor(end / this.pieceBytes);
-    return { first, end: Math.max(first, last) };
-  }
 }

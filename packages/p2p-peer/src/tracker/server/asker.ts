@@ -31,10 +31,6 @@ export class Askers {
     this.#nowMs = nowMs;
   }
 
-  get hasAdmin(): boolean {
-    return this.#adminHash !== undefined;
-  }
-
   of(request: IncomingMessage): Asker {
     if (this.#isAdmin(request.headers.authorization)) return { kind: 'admin' };
     const certificate = this.#certificateOf(request.socket);
