@@ -7,11 +7,10 @@
  */
 import type { Descriptor, Digest, ImageReference } from '@shoal/oci';
 import { blobIdOfDigest, encodeManifest, MediaType, sha256Digest } from '@shoal/oci';
-import type { PublishedTorrent } from '@shoal/p2p-peer/torrent';
+import type { TorrentFile } from '@shoal/p2p-peer/torrent';
 import {
-  decodeMetainfo,
   EMPTY_CONFIG,
-  encodeMetainfo,
+  encodeTorrent,
   listTorrents,
   pieceBytesOf,
   readTorrent,
@@ -43,7 +42,7 @@ export class Torrents {
   readonly #threads: CodecThreads;
   readonly #signal: AbortSignal;
   /** By the blob's digest. */
-  readonly #known = new Map<Digest, PublishedTorrent>();
+  readonly #known = new Map<Digest, TorrentFile>();
   readonly #listed = new Map<ChunkDict, readonly Descriptor[]>();
   /** Blobs that have none: only fetching them would give the hashes. */
   readonly #leftOut = new Map<Digest, Descriptor>();
@@ -137,12 +136,12 @@ export class Torrents {
     await writeBlob(this.#target, bytes, identity, this.#signal);
   }
 
-  #add(blob: Descriptor, torrent: PublishedTorrent): void {
+  #add(blob: Descriptor, torrent: TorrentFile): void {
     this.#known.set(blob.digest, torrent);
   }
 
   /** That of the image the blob comes from, if it has a sound one. */
-  async #published(dict: ChunkDict, blob: Descriptor): Promise<PublishedTorrent | undefined> {
+  async #published(dict: ChunkDict, blob: Descriptor): Promise<TorrentFile | undefined> {
     try {
       const listed =
         this.#listed.get(dict) ?? (await listTorrents(dict.store, dict.manifest, this.#signal));
@@ -185,15 +184,10 @@ export class Torrents {
   }
 }
 
-function torrentOf({ digest, size }: Descriptor, pieces: PieceHashes): PublishedTorrent {
-  const { bytes } = encodeMetainfo({
-    blobId: blobIdOfDigest(digest),
-    blobBytes: size,
-    pieceBytes: pieces.pieceBytes,
-    pieceHashes: pieces.hashes,
-    announce: [],
-  });
-  return { metainfo: decodeMetainfo(bytes), bytes };
+function torrentOf({ digest, size }: Descriptor, pieces: PieceHashes): TorrentFile {
+  const { pieceBytes, hashes: pieceHashes } = pieces;
+  const blobId = blobIdOfDigest(digest);
+  return encodeTorrent({ blobId, blobBytes: size, pieceBytes, pieceHashes });
 }
 
 function messageOf(error: unknown): string {

@@ -7,7 +7,7 @@ import type { SizedBlob } from '@shoal/blob-store';
 import { errorCode } from '@shoal/errors';
 import { type Descriptor, digestOfBlobId, MediaType } from '@shoal/oci';
 import type { BlobPlace, ByteRange, PublicOrigin } from '@shoal/p2p-peer';
-import { listTorrents, type PublishedTorrent, readTorrent } from '@shoal/p2p-peer/torrent';
+import { listTorrents, readTorrent, type TorrentFile } from '@shoal/p2p-peer/torrent';
 import type { ImageAccess } from '@shoal/snapshotter';
 
 /** Answers of a registry that has nothing for somebody without credentials. */
@@ -48,7 +48,7 @@ export class AnonymousOrigin implements PublicOrigin {
     { repository, manifestDigest: digest }: BlobPlace,
     blob: SizedBlob,
     signal: AbortSignal,
-  ): Promise<PublishedTorrent | undefined> {
+  ): Promise<TorrentFile | undefined> {
     if (digest === undefined) return undefined;
     await using store = await this.#open(`${repository}@${digest}`);
     const manifest = { mediaType: MediaType.ociManifest, digest, size: 0 };

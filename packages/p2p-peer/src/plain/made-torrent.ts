@@ -6,10 +6,8 @@ import type { CodecPool } from '@shoal/blob-store';
 import { digestOfBlobId } from '@shoal/oci';
 import { TORRENT_PIECE_BYTES_LONGEST } from '../limits.ts';
 import type { HashTurn, StoredBlob } from '../store/stored-blob.ts';
-import { decodeMetainfo, encodeMetainfo, type Metainfo } from '../torrent/metainfo.ts';
 import { pieceBytesOf } from '../torrent/piece-length.ts';
-
-export type TorrentFile = { readonly metainfo: Metainfo; readonly bytes: Buffer };
+import { encodeTorrent, type TorrentFile } from '../torrent/torrent-file.ts';
 
 export type MakeTorrentCall = {
   readonly pool: CodecPool;
@@ -17,18 +15,18 @@ export type MakeTorrentCall = {
   readonly turn: HashTurn;
   readonly signal: AbortSignal;
   /** With the blob's digest, once more: when it was not just done. */
-  readonly isCompared: boolean;
+  readonly compares: boolean;
 };
 
 /** Undefined when not all of it is held any more. Throws what hashing throws, or the reason of the signal. */
 export async function makeTorrent(
   stored: StoredBlob,
-  { pool, turn, signal, isCompared }: MakeTorrentCall,
+  { pool, turn, signal, compares }: MakeTorrentCall,
 ): Promise<TorrentFile | undefined> {
   const { blobId, sizeBytes } = stored;
   const pieceBytes = pieceBytesOf(sizeBytes);
   if (!stored.isComplete) return undefined;
-  using whole = isCompared ? pool.openHash('sha256') : undefined;
+  using whole = compares ? pool.openHash('sha256') : undefined;
   const hashes: Uint8Array[] = [];
   // A thread hashes at a time what the longest piece has: whole pieces, since all are powers of two.
   const unitBytes = TORRENT_PIECE_BYTES_LONGEST;
@@ -53,12 +51,5 @@ export async function makeTorrent(
   // What was given up meanwhile, and came anew, was compared with nothing.
   if (!stored.isComplete) return undefined;
   const pieceHashes = Buffer.concat(hashes);
-  const { bytes } = encodeMetainfo({
-    blobId,
-    blobBytes: sizeBytes,
-    pieceBytes,
-    pieceHashes,
-    announce: [],
-  });
-  return { metainfo: decodeMetainfo(bytes), bytes };
+  return encodeTorrent({ blobId, blobBytes: sizeBytes, pieceBytes, pieceHashes });
 }

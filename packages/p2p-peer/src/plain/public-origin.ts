@@ -14,7 +14,7 @@ import {
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { BlobPlace } from '../store/shared-images.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
-import type { PublishedTorrent } from '../torrent/published-torrent.ts';
+import type { TorrentFile } from '../torrent/torrent-file.ts';
 
 /** It is asked without credentials of any kind. */
 export type PublicOrigin = {
@@ -29,11 +29,7 @@ export type PublicOrigin = {
     signal: AbortSignal,
   ): Promise<readonly Buffer[] | undefined>;
   /** Published with the image. Rejects as the registry does. */
-  torrent(
-    place: BlobPlace,
-    blob: SizedBlob,
-    signal: AbortSignal,
-  ): Promise<PublishedTorrent | undefined>;
+  torrent(place: BlobPlace, blob: SizedBlob, signal: AbortSignal): Promise<TorrentFile | undefined>;
 };
 
 export type Proof =

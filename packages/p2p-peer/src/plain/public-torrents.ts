@@ -11,7 +11,7 @@ import type { StoredBlob } from '../store/stored-blob.ts';
 import { infoBytesOf } from '../torrent/info-bytes.ts';
 import { encodeMetainfo, PIECE_HASH_BYTES } from '../torrent/metainfo.ts';
 import { pieceBytesOf, pieceCountOf } from '../torrent/piece-length.ts';
-import type { PublishedTorrent } from '../torrent/published-torrent.ts';
+import type { TorrentFile } from '../torrent/torrent-file.ts';
 import type { PublicOrigin } from './public-origin.ts';
 
 export type PublicTorrent = {
@@ -23,7 +23,7 @@ export type PublicTorrent = {
 export type PublicTorrentsInput = {
   readonly origin: Pick<PublicOrigin, 'torrent'>;
   /** Of one whose every byte is held here; undefined of others, and while it is being made. */
-  readonly madeTorrent: (stored: StoredBlob) => PublishedTorrent | undefined;
+  readonly madeTorrent: (stored: StoredBlob) => TorrentFile | undefined;
   readonly onProblem: (error: unknown) => void;
   /** @default PUBLIC_INFO_BYTES_MAX */
   readonly infoBytesMax?: number | undefined;
@@ -72,7 +72,7 @@ export class PublicTorrents {
     { blobId, sizeBytes }: StoredBlob,
     place: BlobPlace,
     signal: AbortSignal,
-  ): Promise<PublishedTorrent | undefined> {
+  ): Promise<TorrentFile | undefined> {
     const { origin, onProblem } = this.#input;
     try {
       const published = await origin.torrent(place, { blobId, sizeBytes }, signal);
@@ -86,7 +86,7 @@ export class PublicTorrents {
 }
 
 /** As every conversion makes it: nothing else in its dictionary, no other pieces. Throws `ERR_P2P_METAINFO`. */
-function checkIsUsual({ metainfo }: PublishedTorrent, sizeBytes: number): void {
+function checkIsUsual({ metainfo }: TorrentFile, sizeBytes: number): void {
   const isUsual =
     metainfo.blobBytes === sizeBytes &&
     metainfo.pieceBytes === pieceBytesOf(sizeBytes) &&

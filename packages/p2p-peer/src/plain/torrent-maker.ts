@@ -13,7 +13,7 @@ import {
 } from '../limits.ts';
 import { keyOfBlob } from '../store/shared-images.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
-import type { PublishedTorrent } from '../torrent/published-torrent.ts';
+import type { TorrentFile } from '../torrent/torrent-file.ts';
 import { makeTorrent } from './made-torrent.ts';
 import { Pace } from './pace.ts';
 
@@ -33,7 +33,7 @@ export class TorrentMaker implements AsyncDisposable {
   readonly #input: TorrentMakerInput;
   readonly #pace: Pace;
   readonly #waiting = new Map<string, SizedBlob>();
-  readonly #made = new LRUCache<string, PublishedTorrent>({
+  readonly #made = new LRUCache<string, TorrentFile>({
     maxSize: PUBLIC_INFO_BYTES_MAX,
     sizeCalculation: ({ bytes }) => bytes.length,
   });
@@ -54,7 +54,7 @@ export class TorrentMaker implements AsyncDisposable {
   }
 
   /** Undefined where there is none yet: it will be made, if it can be. */
-  take(blob: SizedBlob): PublishedTorrent | undefined {
+  take(blob: SizedBlob): TorrentFile | undefined {
     const key = keyOfBlob(blob);
     const made = this.#made.get(key);
     this.#made.delete(key);
@@ -96,19 +96,20 @@ export class TorrentMaker implements AsyncDisposable {
     }
   }
 
-  async #make(key: string, blob: SizedBlob): Promise<PublishedTorrent | undefined> {
+  async #make(key: string, blob: SizedBlob): Promise<TorrentFile | undefined> {
     await using stored = await this.#input.openStored(blob);
     if (stored === undefined || stored.held.bytes < stored.sizeBytes) return undefined;
     const { signal } = this.#stop;
     const turn = (bytes: number) => this.#pace.take(bytes, signal);
     // What was believed of a home is compared with the blob's digest before it gets hashes of its own; what
     // was compared at another time is compared again, since disks fail.
-    const isOld = stored.isComplete;
+    const wasComplete = stored.isComplete;
     const check = await stored.completeBlob(turn);
     if (check === 'wrong') {
       this.#wrongUntil.set(key, this.#input.nowMs() + TORRENT_WRONG_RETRY_MS);
     }
     if (check !== 'right') return undefined;
-    return await makeTorrent(stored, { pool: this.#input.pool, turn, signal, isCompared: isOld });
+    const { pool } = this.#input;
+    return await makeTorrent(stored, { pool, turn, signal, compares: wasComplete });
   }
 }

@@ -11,7 +11,7 @@ export { pieceBytesOf, pieceCountOf } from './piece-length.ts';
 export {
   EMPTY_CONFIG,
   listTorrents,
-  type PublishedTorrent,
   readTorrent,
   torrentManifest,
 } from './published-torrent.ts';
+export { encodeTorrent, type TorrentFile } from './torrent-file.ts';

@@ -15,21 +15,15 @@ import {
 import type { ImageStore } from '@shoal/registry-client';
 import { MetainfoError } from '../errors.ts';
 import { METAINFO_BYTES_MAX } from '../limits.ts';
-import type { Metainfo } from './metainfo.ts';
 import { decodeMetainfo } from './metainfo.ts';
+import type { TorrentFile } from './torrent-file.ts';
 
 /** The configuration of an artifact that has none. */
 export const EMPTY_CONFIG = Buffer.from('{}');
 
-export type PublishedTorrent = {
-  readonly metainfo: Metainfo;
-  /** The `.torrent` file. */
-  readonly bytes: Buffer;
-};
-
 /** The manifest of a torrent's artifact; `subject` is the image's. */
 export function torrentManifest(
-  { metainfo, bytes }: PublishedTorrent,
+  { metainfo, bytes }: TorrentFile,
   subject: Descriptor,
 ): ImageManifest {
   const { blobId, infohash } = metainfo;
@@ -79,7 +73,7 @@ export async function readTorrent(
   listed: readonly Descriptor[],
   blob: Descriptor,
   signal: AbortSignal,
-): Promise<PublishedTorrent | undefined> {
+): Promise<TorrentFile | undefined> {
   const found = listed.find(
     ({ annotations }) => annotations?.[ShoalAnnotation.torrentBlob] === blob.digest,
   );

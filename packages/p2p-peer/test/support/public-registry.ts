@@ -4,8 +4,7 @@ import type { BlobId } from '@shoal/oci';
 import { PUBLIC_WINDOW_BYTES } from '../../src/limits.ts';
 import type { PublicOrigin } from '../../src/plain/public-origin.ts';
 import { type ByteRange, rangeBytes } from '../../src/ranges/byte-range.ts';
-import { decodeMetainfo, encodeMetainfo } from '../../src/torrent/metainfo.ts';
-import type { PublishedTorrent } from '../../src/torrent/published-torrent.ts';
+import { encodeTorrent, type TorrentFile } from '../../src/torrent/torrent-file.ts';
 import { blobIdOf } from './sample-bytes.ts';
 
 export { blobIdOf };
@@ -13,7 +12,7 @@ export { blobIdOf };
 export class PublicRegistry implements PublicOrigin {
   readonly repositories = new Set<string>();
   /** Published, by blob. */
-  readonly torrents = new Map<BlobId, PublishedTorrent>();
+  readonly torrents = new Map<BlobId, TorrentFile>();
   readonly blobs = new Map<BlobId, Buffer>();
   /** It gives no answer. */
   isDown = false;
@@ -46,7 +45,7 @@ export class PublicRegistry implements PublicOrigin {
 }
 
 /** As a conversion publishes it. */
-export function torrentOf(bytes: Buffer, pieceBytes = 256 << 10): PublishedTorrent {
+export function torrentOf(bytes: Buffer, pieceBytes = 256 << 10): TorrentFile {
   const hashes: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const piece = bytes.subarray(at, at + pieceBytes);
@@ -54,7 +53,5 @@ export function torrentOf(bytes: Buffer, pieceBytes = 256 << 10): PublishedTorre
   }
   const pieceHashes = Buffer.concat(hashes);
   const blobId = blobIdOf(bytes);
-  const fields = { blobId, blobBytes: bytes.length, pieceBytes, pieceHashes, announce: [] };
-  const { bytes: file } = encodeMetainfo(fields);
-  return { metainfo: decodeMetainfo(file), bytes: file };
+  return encodeTorrent({ blobId, blobBytes: bytes.length, pieceBytes, pieceHashes });
 }
