@@ -11,20 +11,19 @@ import { WireListener } from '../wire/wire-listener.ts';
 import type { PeerComponents, PeerOptions } from './peer-options.ts';
 import type { PeerTrust } from './peer-trust.ts';
 
-const nowMs = (): number => performance.now();
-
 type ListenNeed = {
   readonly trust: PeerTrust;
   readonly self: HostFacts;
   readonly swarms: SwarmTable;
   readonly store: CompressedStore;
   readonly counts: PeerCounts;
+  readonly nowMs: () => number;
 };
 
 export async function listenForHosts(
   { listenHost, port }: PeerOptions,
   { wireLog, onProblem, originOf }: PeerComponents,
-  { trust, self, swarms, store, counts }: ListenNeed,
+  { trust, self, swarms, store, counts, nowMs }: ListenNeed,
 ): Promise<WireListener> {
   const questions = new SizeQuestions(nowMs);
   const accept: AcceptBlob = async ({ blobId, blobBytes: sizeBytes }, { repository }) => {
