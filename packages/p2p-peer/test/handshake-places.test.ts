@@ -7,8 +7,9 @@ import { PLAIN_HANDSHAKES_MAX } from '../src/limits.ts';
 import { addressGroupOf } from '../src/wire/address-group.ts';
 import { Admission } from '../src/wire/admission.ts';
 import { HANDSHAKES_MAX } from '../src/wire/limits.ts';
+import { openPlainWire } from '../src/wire/open-plain-wire.ts';
 import { openWire } from '../src/wire/open-wire.ts';
-import { openPlainWire, PlainWireListener } from '../src/wire/plain-wires.ts';
+import { PlainWireListener } from '../src/wire/plain-listener.ts';
 import { RawPeer } from './support/raw-peer.ts';
 import { TestCluster } from './support/test-cluster.ts';
 import {

@@ -7,7 +7,7 @@ import { type PeerId, parsePeerId, peerIdOf } from '../src/identity/peer-id.ts';
 import { parseSwarmId, swarmIdOf } from '../src/identity/swarm-id.ts';
 import { PUBLIC_CHECK_MS } from '../src/limits.ts';
 import type { Peer } from '../src/peer/peer.ts';
-import { openPlainWire } from '../src/wire/plain-wires.ts';
+import { openPlainWire } from '../src/wire/open-plain-wire.ts';
 import { CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
 import { blobIdOf, PublicRegistry, torrentOf } from './support/public-registry.ts';
 import { handshakeBytes, RawPeer } from './support/raw-peer.ts';

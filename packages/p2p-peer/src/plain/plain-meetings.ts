@@ -23,7 +23,7 @@ import type { AnnounceEvent } from '../tracker/client/announce-text.ts';
 import type { TrackerClient } from '../tracker/client/tracker-client.ts';
 import type { FoundPeer } from '../tracker/found-peers.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
-import { openPlainWire } from '../wire/plain-wires.ts';
+import { openPlainWire } from '../wire/open-plain-wire.ts';
 import type { WireLog } from '../wire/wire-log.ts';
 import type { PlainPort } from './plain-port.ts';
 import type { OfferedBlob, PublicBlobs } from './public-blobs.ts';

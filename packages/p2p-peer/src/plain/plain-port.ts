@@ -17,7 +17,8 @@ import {
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { BlobWire, ServedBlock, WireServer } from '../wire/blob-wire.ts';
 import { WireRejectedError } from '../wire/errors.ts';
-import { PlainWireListener, type TorrentBlob } from '../wire/plain-wires.ts';
+import { PlainWireListener } from '../wire/plain-listener.ts';
+import type { TorrentBlob } from '../wire/torrent-blob.ts';
 import type { WireLog } from '../wire/wire-log.ts';
 import { Pace } from './pace.ts';
 import type { OfferedBlob, PublicBlobs } from './public-blobs.ts';

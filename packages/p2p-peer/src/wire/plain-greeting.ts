@@ -4,7 +4,7 @@ import type { ShoalError } from '@shoal/errors';
 import type { PeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import { STANDARD_BLOCK_BYTES } from '../limits.ts';
-import type { BlobWire, SharedBlob, WireFacts } from './blob-wire.ts';
+import type { BlobWire, WireFacts } from './blob-wire.ts';
 import { ConnectedWire } from './connected-wire.ts';
 import { endSocket } from './connection.ts';
 import { WireProtocolError, WireRefusedError } from './errors.ts';
@@ -12,21 +12,15 @@ import { HandshakeHandler } from './handshake-handler.ts';
 import { PeerWire } from './peer-wire.ts';
 import { PieceLayout } from './piece-layout.ts';
 import { standardWireOptions } from './shoal-hello.ts';
+import type { TorrentBlob } from './torrent-blob.ts';
 import type { WireLog } from './wire-log.ts';
-
-type Torrent = SharedBlob & {
-  readonly pieceBytes: number;
-  readonly infoBytes?: Buffer | undefined;
-  readonly takeInfo?: (bytes: number, signal: AbortSignal) => Promise<void>;
-  readonly onOpen?: (wire: BlobWire) => void;
-};
 
 export type PlainGreetingOptions = {
   readonly selfId: PeerId;
   /** What we want, where we have dialled. */
   readonly infohash?: SwarmId;
   /** What the other side wants; undefined when it gets nothing. */
-  readonly torrentOf: (infohash: SwarmId, facts: WireFacts) => Torrent | undefined;
+  readonly torrentOf: (infohash: SwarmId, facts: WireFacts) => TorrentBlob | undefined;
   /** Undefined when there are too many; otherwise what is called at the end. */
   readonly enter: () => (() => void) | undefined;
   readonly log: WireLog | undefined;
@@ -82,7 +76,7 @@ export class PlainGreeting extends HandshakeHandler {
     this.#settle.reject(error);
   }
 
-  #connect(facts: WireFacts, torrent: Torrent): ConnectedWire {
+  #connect(facts: WireFacts, torrent: TorrentBlob): ConnectedWire {
     const { blobBytes, pieceBytes } = torrent;
     if (pieceBytes < STANDARD_BLOCK_BYTES || pieceBytes % STANDARD_BLOCK_BYTES !== 0) {
       throw new RangeError(`no torrent of ours has pieces of ${pieceBytes} bytes`);
