@@ -1,5 +1,6 @@
 /**
- * Every condition this package reports, one class each. Codes are stable; callers test `code`.
+ * Every condition this package reports but those of wire/, tracker/, trust/ and discovery/, one class each.
+ * Codes are stable; callers test `code`.
  */
 import { ShoalError, type ShoalErrorOptions } from '@shoal/errors';
 import { quoted } from '@shoal/oci';

@@ -1,6 +1,6 @@
 /**
- * Every maximum of this package, each with its reason. Other peers are strangers until their
- * certificate and token are checked, and may be out of order after that.
+ * Every maximum of this package but those of wire/, tracker/ and trust/, each with its reason. Other peers
+ * are strangers until their certificate and token are checked, and may be out of order after that.
  */
 
 /** A piece between our peers: one read of a chunk rarely needs two. */
@@ -121,6 +121,8 @@ export const PIECE_HASHES_TIMEOUT_MS = 200;
 export const TRUSTED_BLOBS_MAX = 256;
 /** Images that a host makes ready at a time: it has other things to do. */
 export const PREHEATS_RUNNING_MAX = 2;
+/** Hosts that hear of an order together begin at random within this: not all are first, and find nothing at others. */
+export const PREHEAT_SPREAD_MS_MAX = 200;
 /** Orders that a host remembers, so that it does not carry one out twice. */
 export const PREHEATS_KEPT_MAX = 1024;
 /** Pieces of a blob whose hashes are computed at a time for others. */

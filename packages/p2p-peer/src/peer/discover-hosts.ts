@@ -9,7 +9,7 @@ import type { DiscoveryOptions, PeerComponents } from './peer-options.ts';
 import type { PeerTrust } from './peer-trust.ts';
 
 /** Goes on until it is closed. */
-export function discover(
+export function discoverHosts(
   { services, intervalMs, servers }: DiscoveryOptions,
   { trust, self, listed, onProblem }: DiscoverNeed,
 ): HostDiscovery {

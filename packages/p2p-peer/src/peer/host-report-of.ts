@@ -23,7 +23,7 @@ export type HostReportInput = {
   readonly missMs?: (() => { readonly p50: number; readonly p99: number } | undefined) | undefined;
 };
 
-export function hostReport(input: HostReportInput): HostReport {
+export function hostReportOf(input: HostReportInput): HostReport {
   const { self, version, traffic, swarms, preheats } = input;
   const offered = new Map(input.offered().map((offer) => [offer.blobId, offer]));
   const shared = swarms.all().flatMap((swarm): ToldBlob[] => {

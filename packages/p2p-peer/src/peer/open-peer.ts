@@ -9,8 +9,8 @@ import { SharedImages } from '../store/shared-images.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import { ReportLoop } from '../tracker/client/report-loop.ts';
 import type { TrackerClient } from '../tracker/client/tracker-client.ts';
-import { discover } from './discover-hosts.ts';
-import { type HostReportInput, hostReport } from './host-report-of.ts';
+import { discoverHosts } from './discover-hosts.ts';
+import { type HostReportInput, hostReportOf } from './host-report-of.ts';
 import { listenForHosts } from './listen-for-hosts.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import { type BlobsNeed, openBlobs } from './open-blobs.ts';
@@ -62,7 +62,7 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
     opened.use(reportTo(trackers, { listed, self, swarms, traffic, preheats, ...told }));
   }
   if (options.discovery !== undefined) {
-    opened.use(discover(options.discovery, { trust, self, listed, ...components }));
+    opened.use(discoverHosts(options.discovery, { trust, self, listed, ...components }));
   }
   const owned = opened.move();
   const own = { trust, directory, store, swarms, uploads, traffic, counts };
@@ -88,7 +88,7 @@ function reportTo(
 ): ReportLoop {
   return new ReportLoop({
     client,
-    report: () => hostReport(need),
+    report: () => hostReportOf(need),
     onAnswers: (answers) => {
       listed.tracked(client.hosts());
       need.preheats.hear(answers);

@@ -1,10 +1,10 @@
 /**
- * What trackers want this host to make ready before it is wanted: one image after the other, in the
- * background. Every tracker may tell of the same order; one that a tracker does not name any more goes
- * on, since a tracker that was started anew knows none.
+ * What trackers want this host to make ready before it is wanted: PREHEATS_RUNNING_MAX images at a time, in
+ * the order they were heard of, read at the priority `preheat`. Every tracker may tell of the same order; one
+ * that a tracker does not name any more goes on, since a tracker that was started anew knows none.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PREHEATS_KEPT_MAX, PREHEATS_RUNNING_MAX } from '../limits.ts';
+import { PREHEAT_SPREAD_MS_MAX, PREHEATS_KEPT_MAX, PREHEATS_RUNNING_MAX } from '../limits.ts';
 import type { PreheatOrder, PreheatProgress, ReportAnswer } from '../tracker/host-report.ts';
 import { SHOWN_NAME_MAX } from '../tracker/limits.ts';
 
@@ -112,10 +112,10 @@ export class Preheats implements AsyncDisposable {
   async #run(preheat: Preheat): Promise<void> {
     const { order, controller } = preheat;
     try {
-      // Other hosts that hear of it now shall not all be first.
-      await sleep(Math.random() * 200, undefined, { signal: controller.signal });
+      const { signal } = controller;
+      await sleep(Math.random() * PREHEAT_SPREAD_MS_MAX, undefined, { signal });
       await this.#warm(order, {
-        signal: controller.signal,
+        signal,
         onProgress: (bytesDone, bytesTotal) => {
           preheat.bytesDone = bytesDone;
           preheat.bytesTotal = bytesTotal;

@@ -56,7 +56,7 @@ export type PlainStatus = {
   /** In all, and the first of them. */
   readonly offered: number;
   readonly blobs: readonly PlainBlobStatus[];
-  /** Blobs of images of this host that registries give only with credentials. */
+  /** Blobs that registries give only with credentials, or that are others there. */
   readonly refused: number;
   readonly bytesSent: number;
 };

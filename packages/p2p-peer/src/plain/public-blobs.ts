@@ -227,7 +227,7 @@ export class PublicBlobs implements AsyncDisposable {
     this.#running.add(offer.stored.close().catch(this.#input.onProblem));
   }
 
-  /** No image that this host reads has them any more, as far as it remembers. */
+  /** Neither an image nor a reader of this host has them any more, as far as it remembers. */
   #forgetOthers(known: ReadonlySet<string>): void {
     for (const [key, examined] of this.#examined) {
       if (known.has(key) || examined.isRunning) continue;

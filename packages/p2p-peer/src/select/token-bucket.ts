@@ -1,6 +1,7 @@
 /**
  * How much may be moved, and how often, in the long run: a bucket that fills at a rate. Clock passed
- * in. What somebody waits for may borrow from what comes later; the rest then waits longer.
+ * in. Demand may borrow from what comes later, and the rest then waits longer: the simulator's budget
+ * towards origins lets it, no limit of a host does.
  */
 export type TokenBucketOptions = {
   /** Tokens a second: bytes, or requests. Infinity: no limit. */

@@ -1,7 +1,8 @@
 /**
  * What a home reads for others at once, of all blobs together: each read costs its bytes in memory, more than
  * once while they are copied, written and sent. The others wait, the most urgent first and nobody for ever, and
- * hear that the home is at it. A read that hears nothing of its origin makes room for another one, so that a dead registry stops only its own readers.
+ * hear that the home is at it. A read that hears nothing of its origin makes room for another one, so that a
+ * dead registry stops only its own readers.
  */
 import { type Priority, ReadGate } from '@shoal/blob-store';
 import {

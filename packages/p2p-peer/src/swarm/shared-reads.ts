@@ -53,8 +53,8 @@ export class SharedReads {
   }
 
   /**
-   * The bytes of a range, in memory of the caller's own, who may give it back to `blockMemory`. Rejects as soon as one of its reads fails that has not brought them yet, or with
-   * the signal's reason.
+   * The bytes of a range, in memory of the caller's own, who may give it back to `blockMemory`. Rejects as
+   * soon as one of its reads fails that has not brought them yet, or with the signal's reason.
    */
   async read(range: ByteRange, options: SharedReadOptions): Promise<Buffer> {
     const { signal, priority } = options;

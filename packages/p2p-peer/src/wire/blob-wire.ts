@@ -38,8 +38,8 @@ export interface BlobWire extends AsyncDisposable {
   readonly latencyP95Ms: number;
   /**
    * Bytes of the blob, at most `BLOCK_BYTES_MAX`, in one piece of `PIECE_BYTES`; the buffer is the
-   * caller's alone, who may give it back to `blockMemory`. Rejects with `ERR_P2P_WIRE_REJECTED`, `ERR_P2P_WIRE_UNAVAILABLE`, `ERR_P2P_WIRE_CLOSED`,
-   * `ERR_P2P_WIRE_REQUEST`, or the reason of the signal.
+   * caller's alone, who may give it back to `blockMemory`. Rejects with `ERR_P2P_WIRE_REJECTED`,
+   * `ERR_P2P_WIRE_UNAVAILABLE`, `ERR_P2P_WIRE_CLOSED`, `ERR_P2P_WIRE_REQUEST`, or the reason of the signal.
    */
   request(offset: number, length: number, options: BlockRequestOptions): Promise<Buffer>;
   /** Says that these are held from now on: all of them may be asked for. */
