@@ -52,6 +52,7 @@ export {
   formatReference,
   formatRepository,
   type ImageReference,
+  isRepositoryName,
   parseReference,
   type RegistryReference,
 } from './reference.ts';

@@ -123,6 +123,16 @@ export function formatRepository({ registry, repository }: RegistryReference): s
   return `${registry}/${repository}`;
 }
 
+/** Whether `formatRepository` writes it so: a registry, a slash, a repository; no tag, no digest, nothing left out. */
+export function isRepositoryName(text: string): boolean {
+  try {
+    const reference = parseReference(`docker://${text}`);
+    return reference.kind === 'registry' && formatRepository(reference) === text;
+  } catch {
+    return false;
+  }
+}
+
 /** The text `parseReference` reads back to the same reference. */
 export function formatReference(reference: ImageReference): string {
   switch (reference.kind) {

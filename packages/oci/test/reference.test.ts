@@ -1,5 +1,5 @@
 /** References as text and back. */
-import { formatReference, parseReference } from '@shoal/oci';
+import { formatReference, isRepositoryName, parseReference } from '@shoal/oci';
 import fc from 'fast-check';
 import t from 'tap';
 
@@ -125,4 +125,21 @@ t.test('a password in a reference is not repeated', async (t) => {
   }
   t.throws(() => parseReference('r.io/a@sha256:12'), { message: /r\.io\/a@sha256:12/ });
   t.throws(() => parseReference('oci:a@b?c:d e'), { message: /a@b\?c/ });
+});
+
+t.test('names of repositories, as they are told from host to host', async (t) => {
+  for (const text of ['docker.io/library/debian', 'r:5000/a', 'localhost/a/b', '[::1]:5000/a']) {
+    t.ok(isRepositoryName(text), text);
+  }
+  const others = ['debian', 'docker.io/debian', 'index.docker.io/a/b', 'R.example/a', 'r.io/a:b'];
+  const strange = [
+    `r.io/a@${digest}`,
+    'docker://r.io/a',
+    'oci:a',
+    'https:r.io/a',
+    'r.io/',
+    'r.io/A',
+    '',
+  ];
+  for (const text of [...others, ...strange]) t.notOk(isRepositoryName(text), text);
 });

@@ -4,7 +4,7 @@
  * repository they name, so nothing else is contacted.
  */
 import type { BlobSource } from '@shoal/blob-store';
-import { parseReference } from '@shoal/oci';
+import { isRepositoryName } from '@shoal/oci';
 import type { HomeOrigin } from '@shoal/p2p-peer';
 import type { ImageAccess } from '@shoal/snapshotter';
 import { LRUCache } from 'lru-cache';
@@ -40,7 +40,7 @@ export class OriginSources {
     const isBelieved = isCovered(this.#input.rules, repository);
     if (!isBelieved && !isRead) return undefined;
     const url = urlOfName(repository);
-    if (url === undefined && !isRepository(repository)) return undefined;
+    if (url === undefined && !isRepositoryName(repository)) return undefined;
     const origin = this.#open.get(repository) ?? this.#openSource(repository, url);
     return { origin, isBelieved };
   }
@@ -63,17 +63,5 @@ export class OriginSources {
     const sources = [...this.#open.values()];
     this.#open.clear();
     await Promise.all(sources.map((source) => source.close()));
-  }
-}
-
-/** As it is told between hosts: a registry, a slash, a repository; no tag, no digest. */
-function isRepository(text: string): boolean {
-  try {
-    const reference = parseReference(`docker://${text}`);
-    return (
-      reference.kind === 'registry' && `${reference.registry}/${reference.repository}` === text
-    );
-  } catch {
-    return false;
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import type { SizedBlob } from '@shoal/blob-store';
-import { parseReference } from '@shoal/oci';
+import { isRepositoryName } from '@shoal/oci';
 import { LRUCache } from 'lru-cache';
 import { IMAGES_OF_BLOB_MAX, READ_BLOBS_MAX } from '../limits.ts';
 import type { CompressedStore } from '../store/compressed-store.ts';
@@ -38,7 +38,7 @@ export class ReadBlobs {
   /** The repository's own registry has given bytes of the blob. */
   learn({ blobId, sizeBytes }: SizedBlob, repository: string): void {
     // Files of web servers have names that nobody can be asked by.
-    if (!isRepository(repository)) return;
+    if (!isRepositoryName(repository)) return;
     const blob = { blobId, sizeBytes };
     if (this.#add(blob, repository)) this.keep(blob);
   }
@@ -77,15 +77,5 @@ export class ReadBlobs {
     read.repositories.set(repository, true);
     this.#blobs.set(key, read);
     return isNew;
-  }
-}
-
-function isRepository(text: string): boolean {
-  try {
-    const reference = parseReference(`docker://${text}`);
-    if (reference.kind !== 'registry') return false;
-    return `${reference.registry}/${reference.repository}` === text;
-  } catch {
-    return false;
   }
 }
