@@ -2,7 +2,7 @@
  * What happened to one blob since it was opened: bytes by source and by cause, requests, and how
  * long readers waited. Waiting times go into buckets a quarter of an octave wide.
  */
-import type { FetchCause } from '../source/blob-source.ts';
+import { byPriority, type FetchCause } from '../source/blob-source.ts';
 
 const FIRST_BUCKET_MS = 0.05;
 const BUCKETS_PER_OCTAVE = 4;
@@ -20,10 +20,7 @@ export class BlobCounters {
   bytesPassedThrough = 0;
   readonly bySource: Record<string, number> = {};
   readonly byCause: Record<FetchCause, number> = {
-    demand: 0,
-    preheat: 0,
-    prefetch: 0,
-    background: 0,
+    ...byPriority(() => 0),
     readahead: 0,
   };
   readonly #missBuckets = new Uint32Array(BUCKETS);

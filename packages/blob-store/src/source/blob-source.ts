@@ -14,6 +14,16 @@ export type Priority = 'demand' | 'preheat' | 'prefetch' | 'background';
 /** Most urgent first. */
 export const PRIORITIES: readonly Priority[] = ['demand', 'preheat', 'prefetch', 'background'];
 
+/** One of each, made anew: a queue, a sum. */
+export function byPriority<T>(make: (priority: Priority) => T): Record<Priority, T> {
+  return {
+    demand: make('demand'),
+    preheat: make('preheat'),
+    prefetch: make('prefetch'),
+    background: make('background'),
+  };
+}
+
 /** Why bytes were fetched; readahead is what the cache added to a demand read by itself. */
 export type FetchCause = Priority | 'readahead';
 

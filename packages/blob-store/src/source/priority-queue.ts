@@ -1,7 +1,7 @@
 /**
  * Items in order of priority, then of arrival. An item's priority can be raised while it waits.
  */
-import { PRIORITIES, type Priority } from './blob-source.ts';
+import { byPriority, PRIORITIES, type Priority } from './blob-source.ts';
 
 /** True when `left` goes before `right`. */
 export function isBefore(left: Priority, right: Priority): boolean {
@@ -9,9 +9,7 @@ export function isBefore(left: Priority, right: Priority): boolean {
 }
 
 export class PriorityQueue<T extends { priority: Priority }> {
-  readonly #lanes: Record<Priority, T[]> = {
-    ...{ demand: [], preheat: [], prefetch: [], background: [] },
-  };
+  readonly #lanes: Record<Priority, T[]> = byPriority(() => []);
   #size = 0;
 
   get size(): number {

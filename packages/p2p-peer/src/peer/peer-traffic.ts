@@ -1,5 +1,5 @@
 /** How many bytes came from where and went out, in all and a second. */
-import type { Priority } from '@shoal/blob-store';
+import { byPriority, type Priority } from '@shoal/blob-store';
 import type { TransferRates } from '../tracker/host-report.ts';
 
 /** `store`: held here already. */
@@ -22,9 +22,7 @@ const noBytes = (): Record<TrafficSource, number> => ({
   upload: 0,
 });
 
-const noCauses = (): Record<Priority, number> => ({
-  ...{ demand: 0, preheat: 0, prefetch: 0, background: 0 },
-});
+const noCauses = () => byPriority(() => 0);
 
 export class PeerTraffic {
   readonly #nowMs: () => number;

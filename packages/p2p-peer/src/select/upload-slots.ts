@@ -7,7 +7,7 @@
  * have the whole queue; while somebody who has nothing in it was refused lately, each begins no more than
  * its share.
  */
-import { PRIORITIES, type Priority } from '@shoal/blob-store';
+import { byPriority, PRIORITIES, type Priority } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
 import { PIECE_BYTES } from '../limits.ts';
 
@@ -43,12 +43,7 @@ export class UploadSlots {
   readonly #bytesMax: number;
   readonly #wireBytesMax: number;
   readonly #horizonMs: number;
-  readonly #queues: Readonly<Record<Priority, Upload[]>> = {
-    demand: [],
-    preheat: [],
-    prefetch: [],
-    background: [],
-  };
+  readonly #queues: Readonly<Record<Priority, Upload[]>> = byPriority(() => []);
   readonly #wireBytes = new Map<PeerId, number>();
   /** Bytes promised of one piece to one peer. */
   readonly #pieceBytes = new Map<string, number>();

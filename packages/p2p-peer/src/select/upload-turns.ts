@@ -3,7 +3,7 @@
  * had no more than the others but for a piece: whoever calls everything urgent has his share and nothing
  * beyond. Each eighth turn is that of the peer that has had least, whatever it waits for.
  */
-import { PRIORITIES, type Priority } from '@shoal/blob-store';
+import { byPriority, PRIORITIES, type Priority } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
 import { PIECE_BYTES } from '../limits.ts';
 import { TURNS_OF_OLDEST, UrgentFirst } from './urgent-first.ts';
@@ -116,8 +116,7 @@ export class UploadTurns<T extends UploadTurn> {
 }
 
 function newQueue<T extends UploadTurn>(): Queue<T> {
-  const bytes = { demand: 0, preheat: 0, prefetch: 0, background: 0 };
-  return { items: new UrgentFirst<T>(), bytes, servedBytes: 0 };
+  return { items: new UrgentFirst<T>(), bytes: byPriority(() => 0), servedBytes: 0 };
 }
 
 /** Of what is as urgent or more. */

@@ -2,16 +2,14 @@
  * A queue in which the most urgent goes first, of one kind the oldest. Each eighth turn is that of the one
  * who waits longest, whatever its kind, so that nobody waits for ever.
  */
-import { PRIORITIES, type Priority } from '@shoal/blob-store';
+import { byPriority, PRIORITIES, type Priority } from '@shoal/blob-store';
 
 /** What is urgent has all turns but one of so many. */
 export const TURNS_OF_OLDEST = 8;
 
 export class UrgentFirst<T extends { readonly priority: Priority }> {
   /** With when they came. */
-  readonly #lanes: Readonly<Record<Priority, Map<T, number>>> = {
-    ...{ demand: new Map(), preheat: new Map(), prefetch: new Map(), background: new Map() },
-  };
+  readonly #lanes: Readonly<Record<Priority, Map<T, number>>> = byPriority(() => new Map());
   #arrivals = 0;
   #turns = 0;
 

@@ -2,7 +2,7 @@
  * Blocks that are asked of one peer: so many at once, the others wait, the most urgent first. What is
  * aborted is cancelled or never sent, and its place is free at once.
  */
-import { PRIORITIES, type Priority } from '@shoal/blob-store';
+import { byPriority, PRIORITIES, type Priority } from '@shoal/blob-store';
 import { LatencyEstimate } from '../select/latency-estimate.ts';
 import type { BlockRequestOptions } from './blob-wire.ts';
 import { WireClosedError, WireRejectedError, WireUnavailableError } from './errors.ts';
@@ -34,12 +34,7 @@ type Waiting = {
 
 export class RequestQueue {
   readonly #line: RequestLine;
-  readonly #waiting: Readonly<Record<Priority, Set<Waiting>>> = {
-    demand: new Set(),
-    preheat: new Set(),
-    prefetch: new Set(),
-    background: new Set(),
-  };
+  readonly #waiting: Readonly<Record<Priority, Set<Waiting>>> = byPriority(() => new Set());
   readonly #sentMax: number;
   #waitingCount = 0;
   #sentCount = 0;
