@@ -17,6 +17,7 @@ export type CaTokenOptions = {
 /** Beside the certificate of its host, which reads it again when it needs a new one. */
 const TOKEN_FILE = 'token';
 const DAY_MS = 24 * 3600_000;
+/** `TOKEN_LIFE_MS_MAX` of tokens in days, repeated because a wrong command line must not load them. */
 const DAYS_MAX = 7;
 
 export async function writeToken(options: CaTokenOptions, { output }: CliContext): Promise<void> {

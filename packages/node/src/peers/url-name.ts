@@ -4,6 +4,7 @@
  * nothing behind a question mark, which may be a secret, no unusual letters.
  */
 const NAME = /^https?:[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/;
+/** Stays below what tokens and reports take as a repository, 509. */
 const NAME_CHARACTERS_MAX = 500;
 
 /** Undefined where it has no such name. */

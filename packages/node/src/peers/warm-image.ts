@@ -12,6 +12,7 @@ import type { Peer, PreheatOrder, WarmCall } from '@shoal/p2p-peer';
 import { selectManifest } from '@shoal/registry-client/stores';
 import { type ImageAccess, ImageUnusableError } from '@shoal/snapshotter';
 
+/** Four pieces, a quarter of an extent: several holders have a part in each, and progress shows on slow links. */
 const READ_BYTES = 4 << 20;
 
 export type WarmNeed = {

@@ -10,8 +10,11 @@ export type DownloadWindowOptions = {
   readonly bytesMin?: number;
 };
 
+/** Several blocks of 128 KiB come in so long from 100 Mbit/s up; over less, one that came late would count as a rate. */
 const PERIOD_MS = 50;
+/** Blocks of 10 Mbit/s come each 100 ms: what takes five times as long was not asked for. */
 const PAUSE_MS = 500;
+/** The best of 0.8 s and more of arrivals: one bad moment makes the window no smaller, a slower link does soon. */
 const PERIODS = 16;
 
 export class DownloadWindow {

@@ -9,6 +9,7 @@ import type { HostName } from '../identity/host.ts';
 /** What the hosts are ranked for. */
 export type RendezvousKey = { readonly high: number; readonly low: number };
 
+/** Three times the hosts of the largest cluster: those that came and went are forgotten with all others. */
 const NAMES_MAX = 65_536;
 const names = new Map<HostName, RendezvousKey>();
 
