@@ -1,6 +1,7 @@
 /** `shoal preheat`: has hosts fetch an image before it is wanted, and tells how far each is. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatReference, parseReference } from '@shoal/oci';
+import type { PreheatOrders } from '@shoal/p2p-peer';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
@@ -21,7 +22,7 @@ type PreheatOptions = {
   readonly json?: boolean;
 };
 
-type Preheat = Awaited<ReturnType<import('@shoal/p2p-peer').PreheatOrders['read']>>;
+type Preheat = Awaited<ReturnType<PreheatOrders['read']>>;
 
 const POLL_MS = 1000;
 
@@ -31,8 +32,8 @@ Examples:
   shoal preheat registry.example/app:1.4 --nodes node-1,node-2 --tracker http://127.0.0.1:4021 --admin-token admin-token
   shoal preheat registry.example/app:1.4 --percent 10 --no-wait --tracker http://127.0.0.1:4021 --admin-token admin-token
 
-Hosts fetch all layers into their stores through each other, in the background, with their own credentials. Ctrl-C ends
-the order. Exit status 3 when some hosts fail, 1 when all do or there are none.`;
+Hosts fetch all layers into their stores through each other, behind what programs wait for, with their own credentials.
+Ctrl-C ends the order. Exit status 3 when some hosts fail, 1 when all do or there are none.`;
 
 export function registerPreheat(program: Command, context: CliContext): void {
   program
@@ -94,7 +95,7 @@ function refuseSeveralChoices({ nodes, percent, count }: PreheatOptions): void {
 
 async function watch(
   first: Preheat,
-  orders: import('@shoal/p2p-peer').PreheatOrders,
+  orders: PreheatOrders,
   { diagnostics, signal }: CliContext,
 ): Promise<Preheat> {
   await using line = new MovingLine(diagnostics);

@@ -30,10 +30,10 @@ Examples:
     --upstream registry.example:5000=http://10.0.0.5:5000 --auth registry.example:5000=node
   shoal proxy --print-config containerd --upstream docker.io
 
-A request goes to the upstream that its ns= names, to the one whose name its path starts with, or to
-the default one. Nothing else is contacted. Modes of --auth: challenge (the clients' own credentials,
-the default), own (those of Docker's configuration, for whoever can reach the proxy), node (the same,
-for programs of this host only).`;
+A request goes to the upstream that the host of its URL names (the mirror as HTTP proxy), its ns=, or
+the start of its path; else to the default one. Nothing else is contacted. Modes of --auth: challenge
+(the clients' own credentials, the default), own (those of Docker's configuration, for whoever can reach
+the proxy), node (the same, for programs of this host only).`;
 
 export function registerProxy(program: Command, context: CliContext): void {
   program
