@@ -16,7 +16,7 @@ import {
   KEEP_ALIVE_MS,
 } from '../limits.ts';
 import { createServer } from '../node-http.ts';
-import { ONLY_HTTP } from '../request/absolute-target.ts';
+import { ONLY_HTTP } from '../request/target-form.ts';
 
 export type ProxyServer = {
   /** `127.0.0.1:PORT`. */

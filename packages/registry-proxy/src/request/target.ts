@@ -5,7 +5,7 @@
 import { type Digest, isDigest } from '@shoal/oci';
 import { isRefusal, type Refusal, refusal } from '../answer/refusal.ts';
 import { TARGET_LENGTH_MAX } from '../limits.ts';
-import { askedPlace } from './absolute-target.ts';
+import { parseTargetForm } from './target-form.ts';
 
 export type Target =
   | ({ readonly kind: 'ping' } & Named)
@@ -47,16 +47,16 @@ const NAMED = /^\/v2\/(.+)\/(manifests|blobs|referrers|tags)\/([^/]+)$/;
 export function parseTarget(text: string): Target | Refusal {
   if (text.length > TARGET_LENGTH_MAX)
     return refusal(414, 'NAME_INVALID', 'the target is too long');
-  const place = askedPlace(text);
-  if (isRefusal(place)) return place;
-  const { authority } = place;
-  const mark = place.path.indexOf('?');
+  const form = parseTargetForm(text);
+  if (isRefusal(form)) return form;
+  const { authority } = form;
+  const mark = form.path.indexOf('?');
   // Digests are the one thing that careful clients escape.
-  const path = (mark === -1 ? place.path : place.path.slice(0, mark)).replaceAll(/%3a/gi, ':');
+  const path = (mark === -1 ? form.path : form.path.slice(0, mark)).replaceAll(/%3a/gi, ':');
   if (!PATH.test(path) || /\/\/|\/\.{1,2}(?:\/|$)/.test(path)) {
     return refusal(400, 'NAME_INVALID', 'the path is not one of the specification');
   }
-  const query = new URLSearchParams(mark === -1 ? '' : place.path.slice(mark + 1));
+  const query = new URLSearchParams(mark === -1 ? '' : form.path.slice(mark + 1));
   const names = query.getAll('ns').length + (authority === undefined ? 0 : 1);
   if (names > 1) return refusal(400, 'NAME_INVALID', 'the registry is named twice');
   if (path === '/v2' || path === '/v2/') return { kind: 'ping', query, authority };

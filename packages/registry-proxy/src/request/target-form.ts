@@ -1,13 +1,14 @@
 /**
- * Where a request line leads when its client takes the mirror for its forward proxy: `http://HOST[:PORT]/path`, as
- * nydusd writes it. The host only chooses among the upstreams: nobody is contacted because it stands there, and
- * `Host` counts for nothing beside it. Spec: RFC 9112 section 3.2.2.
+ * The two forms of a request line's target that are taken: origin-form, which is a path, and absolute-form, which is
+ * `http://HOST[:PORT]/path` of a client that takes the mirror for its forward proxy, as nydusd does. The host only
+ * chooses among the upstreams: nobody is contacted because it stands there, and `Host` counts for nothing beside it.
+ * Spec: RFC 9112 sections 3.2.1 and 3.2.2.
  */
 import { type Refusal, refusal } from '../answer/refusal.ts';
 
-export type AskedPlace = {
-  readonly kind: 'place';
-  /** `host` or `host:port` as it was written; undefined when only a path was. */
+export type TargetForm = {
+  readonly kind: 'form';
+  /** `host` or `host:port` as it was written; undefined in origin-form. */
   readonly authority: string | undefined;
   /** Path and query. */
   readonly path: string;
@@ -17,14 +18,14 @@ export type AskedPlace = {
 const HTTP_URL = /^http:\/\/([a-z0-9.-]+(?::\d{1,5})?)(\/.*)$/i;
 
 /** `text` is the target of the request line. */
-export function askedPlace(text: string): AskedPlace | Refusal {
-  if (text.startsWith('/')) return { kind: 'place', authority: undefined, path: text };
+export function parseTargetForm(text: string): TargetForm | Refusal {
+  if (text.startsWith('/')) return { kind: 'form', authority: undefined, path: text };
   // Above 500, so that nydusd goes on to the registry itself where it was told so (`fallback`).
   if (/^https:/i.test(text)) return refusal(501, 'UNSUPPORTED', ONLY_HTTP);
   const [, authority, path] = HTTP_URL.exec(text) ?? [];
   return authority === undefined || path === undefined
     ? refusal(400, 'UNSUPPORTED', 'the target is neither a path nor the http URL of a registry')
-    : { kind: 'place', authority, path };
+    : { kind: 'form', authority, path };
 }
 
 /** What a client is told that wants TLS through the mirror. */
