@@ -9,10 +9,12 @@ export async function readBounded(
   const parts: Buffer[] = [];
   let length = 0;
   for await (const part of message) {
-    const bytes: Buffer = Buffer.from(part);
-    length += bytes.length;
+    // Text is what somebody gets who has set an encoding; nobody does.
+    if (!Buffer.isBuffer(part)) continue;
+    length += part.length;
+    // Leaving the loop ends the connection.
     if (length > bytesMax) throw tooMuch();
-    parts.push(bytes);
+    parts.push(part);
   }
   return Buffer.concat(parts);
 }
