@@ -51,7 +51,7 @@ async function startScene(t: TestScope) {
     const home = join(directory, name);
     await authority.issue(home, name, 'peer');
     const configFile = join(home, 'config.toml');
-    const known = { seeds: [], trackers: [tracker.hosts], registryHost: registry.host };
+    const known = { seeds: [], trackers: [tracker.hostsUrl], registryHost: registry.host };
     const text = peerConfigText({ home, listen: '127.0.0.1:0', ...known });
     // Without seeds every host is a home; it keeps nothing of what others read where no origin is named.
     writeFileSync(configFile, text.replace(/^origins = .*$/m, 'origins = []'));
@@ -66,7 +66,7 @@ async function startScene(t: TestScope) {
     });
   }
   const preheat = async (reference: string, ...choice: string[]) => {
-    const order = ['--tracker', tracker.page, '--admin-token', tracker.tokenFile, '--json'];
+    const order = ['--tracker', tracker.pageUrl, '--admin-token', tracker.tokenFile, '--json'];
     return await tryShoal(['preheat', reference, ...order, ...choice]);
   };
   return { registry, tracker, hosts, preheat };
@@ -138,7 +138,7 @@ t.test('an order that nobody waits for, and one that fails', async (t) => {
   );
   const seen: number[] = [];
   await until('both are done', async () => {
-    const answer = await fetch(`${scene.tracker.page}/v1/preheats/${first.id}`);
+    const answer = await fetch(`${scene.tracker.pageUrl}/v1/preheats/${first.id}`);
     const now: Shown = JSON.parse(await answer.text());
     seen.push(now.bytesDone);
     return now.counts['done'] === 2;

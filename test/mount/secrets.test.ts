@@ -161,14 +161,14 @@ async function useApi(t: Test, world: SecretWorld, said: Said): Promise<void> {
 
 async function askTracker(t: Test, world: SecretWorld, said: Said): Promise<void> {
   const { tracker, adminTokenFile, fronts, hosts } = world;
-  const args = ['preheat', `${fronts.password.host}/team/image:v1`, '--tracker', tracker.page];
+  const args = ['preheat', `${fronts.password.host}/team/image:v1`, '--tracker', tracker.pageUrl];
   for (const file of [adminTokenFile, join(hosts[0].home, 'secrets', 'API-token')]) {
     const { exitCode, stdout, stderr } = await tryShoal([...args, '--admin-token', file]);
     t.equal(exitCode === 0, file === adminTokenFile, stderr);
     said.set(`preheat with ${file}`, `${stdout}\n${stderr}`);
   }
   for (const path of ['/v1/swarm', '/metrics']) {
-    said.set(`tracker ${path}`, await (await fetch(`${tracker.page}${path}`)).text());
+    said.set(`tracker ${path}`, await (await fetch(`${tracker.pageUrl}${path}`)).text());
   }
 }
 

@@ -25,9 +25,9 @@ export type OwnTrackerPlace = {
 export type OwnTracker = {
   readonly program: OwnProgram;
   /** `https://...` for hosts. */
-  readonly hosts: string;
+  readonly hostsUrl: string;
   /** `http://...` of its page, where `more` asks for one. */
-  readonly page: string;
+  readonly pageUrl: string;
 };
 
 /** It listens when it resolves, and ends with the test. */
@@ -47,5 +47,9 @@ export async function startOwnTracker(t: TestScope, place: OwnTrackerPlace): Pro
   t.teardown(() => tracker.stop('SIGKILL'));
   await tracker.start(() => tracker.log().includes('}'));
   const told: { tls: string; page?: string } = JSON.parse(tracker.log());
-  return { program: tracker, hosts: `https://${told.tls}`, page: `http://${told.page ?? ''}` };
+  return {
+    program: tracker,
+    hostsUrl: `https://${told.tls}`,
+    pageUrl: `http://${told.page ?? ''}`,
+  };
 }

@@ -74,7 +74,16 @@ export async function openSecretWorld(t: TestScope): Promise<SecretWorld> {
     ...{ home: join(directory, 'tracker'), authority },
     more: ['--page-listen', '127.0.0.1:0', '--admin-token', adminTokenFile],
   });
-  const shared = { t, directory, authority, tracker: tracker.hosts, secrets, fronts, realm, web };
+  const shared = {
+    t,
+    directory,
+    authority,
+    tracker: tracker.hostsUrl,
+    secrets,
+    fronts,
+    realm,
+    web,
+  };
   const seed = await startSecretHost(shared, 'seed', []);
   const { address } = (await peerOf(seed)).self;
   const peer = await startSecretHost(shared, 'node', [seedText('seed', address)]);
