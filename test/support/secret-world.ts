@@ -97,13 +97,14 @@ export async function openSecretWorld(t: TestScope): Promise<SecretWorld> {
 async function convertTo(reference: string, source: string, password: string): Promise<void> {
   writeFiles(source, FILES);
   const ann = { kind: 'password', username: USER, password } as const;
-  const { registry } = Object(parseReference(reference));
+  const target = parseReference(reference);
+  if (target.kind !== 'registry') throw new Error(`${reference} is not in a registry`);
   await convertImage({
     source: parseReference(`dir:${source}`),
-    target: parseReference(reference),
+    target,
     client: {
       plainHttp: true,
-      credentialSources: [new StaticCredentials(new Map([[String(registry), ann]]))],
+      credentialSources: [new StaticCredentials(new Map([[target.registry, ann]]))],
     },
     chunkSizeBytes: 0x10000,
   });
