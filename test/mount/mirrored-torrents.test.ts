@@ -23,7 +23,7 @@ t.test('aria2c fetches a layer that the mirror has passed on', async (t) => {
   if (!requireMounts(t) || !requireTool(t, ...tools)) return;
   const network = await PeerNetwork.open(t, { files: {}, megabits: 1000 });
   const repository = `${network.registryHost}/${REPOSITORY}`;
-  const announce = await startNetworkTracker(t, network, repository);
+  const announce = await startNetworkTracker(network, repository);
   const layers = await pushPlainImage(network, { layers: LAYERS, layerBytes: LAYER_BYTES });
   const more = ['plain_listen = "0.0.0.0:4011"'];
   const host = await network.add('a', 'peer', { isMirror: true, more });

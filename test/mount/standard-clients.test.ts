@@ -37,7 +37,7 @@ t.test('clients fetch from a daemon, and a daemon from clients', async (t) => {
   }
   const network = await PeerNetwork.open(t, { files: FILES, megabits: 1000, hasTorrents: true });
   const repository = network.reference.replace(/:latest$/, '');
-  const announce = await startNetworkTracker(t, network, repository);
+  const announce = await startNetworkTracker(network, repository);
   const right = async (mountpoint: string, file: string) =>
     (await digestBySha256sum(join(mountpoint, file))) === digestOfFile(join(network.source, file));
 

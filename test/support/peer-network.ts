@@ -76,7 +76,7 @@ export class PeerNetwork {
   readonly #t: TestScope;
   readonly #parts: Parts;
   readonly #seeds: string[] = [];
-  readonly trackers: TrackerMachine[] = [];
+  readonly #trackers: TrackerMachine[] = [];
   /** What the image was made of. */
   readonly source: string;
   /** Of the image, in the registry. */
@@ -100,7 +100,7 @@ export class PeerNetwork {
     });
     if (Object.keys(files).length > 0) await world.#convert(files, hasTorrents);
     for (let number = 1; number <= (options.trackers ?? 0); number++) {
-      world.trackers.push(await world.#startTracker(`tracker-${number}`));
+      await world.addTracker(`tracker-${number}`);
     }
     return world;
   }
@@ -134,8 +134,12 @@ export class PeerNetwork {
     return `${this.#parts.registry.address}:${REGISTRY_PORT}`;
   }
 
+  get trackers(): readonly TrackerMachine[] {
+    return this.#trackers;
+  }
+
   get trackerAddresses(): readonly string[] {
-    return this.trackers.map(({ network: { address } }) => `https://${address}:${TRACKER_PORT}`);
+    return this.#trackers.map(({ network: { address } }) => `https://${address}:${TRACKER_PORT}`);
   }
 
   /** Files of one host. */
@@ -178,14 +182,21 @@ export class PeerNetwork {
     return machine;
   }
 
-  async #startTracker(name: string): Promise<TrackerMachine> {
-    const { authority, network, megabits, program } = this.#parts;
-    const own = await network.add(megabits);
-    const tracker = await startOwnTracker(this.#t, {
-      ...{ home: this.homeOf(name), authority, name, program, launcher: own.launcher },
-      listen: `${own.address}:${TRACKER_PORT}`,
+  /** Hosts that are added later know it. `moreAt` gives more of its command line, for the machine's address. */
+  async addTracker(
+    name: string,
+    moreAt: (address: string) => readonly string[] = () => [],
+  ): Promise<TrackerMachine> {
+    const { authority, program: shoal } = this.#parts;
+    const network = await this.addMachine();
+    const { program } = await startOwnTracker(this.#t, {
+      ...{ home: this.homeOf(name), authority, name, program: shoal, launcher: network.launcher },
+      listen: `${network.address}:${TRACKER_PORT}`,
+      more: moreAt(network.address),
     });
-    return { network: own, program: tracker.program };
+    const tracker = { network, program };
+    this.#trackers.push(tracker);
+    return tracker;
   }
 
   async #start(

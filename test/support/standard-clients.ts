@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { runCommand, type TestScope, until } from '@shoal/test-kit';
 import type { NetworkHost } from './host-network.ts';
 import { OwnProgram } from './own-program.ts';
-import { startOwnTracker } from './own-tracker.ts';
 import type { PeerNetwork } from './peer-network.ts';
 import { transmissionCommand } from './transmission-client.ts';
 
@@ -21,7 +20,6 @@ export type ClientTask = {
   readonly directory: string;
 };
 
-const TRACKER_PORT = 4020;
 const PLAIN_PORT = 6969;
 const CLIENT_PORT = 6881;
 export const PLAIN_TOKEN = 'token-of-standard-clients';
@@ -38,24 +36,20 @@ export async function hasLibtorrent(): Promise<boolean> {
  * clients announce, with the token that they have to show.
  */
 export async function startNetworkTracker(
-  t: TestScope,
   network: PeerNetwork,
   publicRule: string,
 ): Promise<string> {
-  const machine = await network.addMachine();
-  const home = network.homeOf('tracker');
+  const name = 'tracker-0';
+  const home = network.homeOf(name);
   mkdirSync(home);
   const tokenFile = join(home, 'plain-token');
   writeFileSync(tokenFile, `${PLAIN_TOKEN}\n`, { mode: 0o600 });
-  const plain = `${machine.address}:${PLAIN_PORT}`;
-  const { program } = await startOwnTracker(t, {
-    ...{ home, authority: network.authority, launcher: machine.launcher },
-    listen: `${machine.address}:${TRACKER_PORT}`,
-    more: ['--plain-listen', plain, '--public', publicRule, '--plain-token', tokenFile],
-  });
-  const announce = `http://${plain}/announce?token=${PLAIN_TOKEN}`;
-  network.trackers.push({ network: machine, program });
-  return announce;
+  const plainAt = (address: string) => `${address}:${PLAIN_PORT}`;
+  const tracker = await network.addTracker(name, (address) => [
+    ...['--plain-listen', plainAt(address)],
+    ...['--public', publicRule, '--plain-token', tokenFile],
+  ]);
+  return `http://${plainAt(tracker.network.address)}/announce?token=${PLAIN_TOKEN}`;
 }
 
 /** What clients are given in place of a torrent: they have that from whoever they meet. */
