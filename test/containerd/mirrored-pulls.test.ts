@@ -9,8 +9,9 @@ import {
   requireContainerd,
   startContainerd,
 } from '../support/containerd.ts';
-import { PASSWORD, PLATFORMS, USER } from '../support/mirror-registries.ts';
+import { PLATFORMS } from '../support/mirror-registries.ts';
 import { openMirrorWorld } from '../support/mirror-world.ts';
+import { CREDENTIALS, USER } from '../support/registry-user.ts';
 import { containerdOf, writeMirrorHosts } from './support/mirror-hosts.ts';
 
 const LINES = ['1.6', '2', '2 with parts of layers side by side'] as const;
@@ -29,7 +30,7 @@ for (const line of LINES) {
         const reference = `${registry}/app/multi:v1`;
         await containerd.ctr([
           ...['images', 'pull', '--hosts-dir', hosts, '--platform', `linux/${architecture}`],
-          ...(registry === 'public.test' ? [] : ['--user', `${USER}:${PASSWORD}`]),
+          ...(registry === 'public.test' ? [] : ['--user', CREDENTIALS]),
           reference,
         ]);
         const wanted = (layers.get(architecture) ?? []).map(({ digest }) => digest);

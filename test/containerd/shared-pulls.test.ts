@@ -13,7 +13,8 @@ import {
   startContainerd,
 } from '../support/containerd.ts';
 import { type MirrorNode, MirrorNodes } from '../support/mirror-nodes.ts';
-import { openMirrorRegistries, PASSWORD, PLATFORMS, USER } from '../support/mirror-registries.ts';
+import { openMirrorRegistries, PLATFORMS } from '../support/mirror-registries.ts';
+import { CREDENTIALS, USER } from '../support/registry-user.ts';
 import { containerdOf, writeMirrorHosts } from './support/mirror-hosts.ts';
 
 t.setTimeout(600_000);
@@ -89,7 +90,7 @@ async function pull(
 ): Promise<void> {
   await containerd.ctr([
     ...['images', 'pull', '--hosts-dir', hosts, '--platform', `linux/${architecture}`],
-    ...(registry === 'public.test' ? [] : ['--user', `${USER}:${PASSWORD}`]),
+    ...(registry === 'public.test' ? [] : ['--user', CREDENTIALS]),
     `${registry}/app/multi:v1`,
   ]);
   const { stdout } = await containerd.ctr(['content', 'ls', '-q']);

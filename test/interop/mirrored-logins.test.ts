@@ -9,11 +9,10 @@ import t, { type Test } from 'tap';
 import {
   type MirrorRegistry,
   openMirrorRegistries,
-  PASSWORD,
   REGISTRY_NAMES,
-  USER,
 } from '../support/mirror-registries.ts';
 import { openMirror } from '../support/mirror-world.ts';
+import { CREDENTIALS, PASSWORD, USER } from '../support/registry-user.ts';
 import {
   copiesAll,
   type MirrorClientOptions,
@@ -25,7 +24,6 @@ import {
 t.setTimeout(600_000);
 
 const NEEDED = ['skopeo', 'podman', 'docker-registry', 'htpasswd', 'openssl'];
-const CREDENTIALS = `${USER}:${PASSWORD}`;
 const imageOf = (name: string) => `${name}/app/multi:v1`;
 const layersOf = ({ layers }: MirrorRegistry) => [...layers.values()].flat();
 

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import type { HostRole, PeerStatus } from '@shoal/p2p-peer';
 import type { AuthMode } from '@shoal/registry-proxy';
 import { FaultProxy, type TestScope, temporaryDirectory, until } from '@shoal/test-kit';
-import { PASSWORD, USER } from './mirror-registries.ts';
 import { mountWorld } from './mounted-image.ts';
 import { PeerAuthority, peerConfigText, seedText, writePlainHttp } from './peer-authority.ts';
 import { peerOf } from './peer-world.ts';
+import { PASSWORD, USER } from './registry-user.ts';
 
 export type MirroredRegistry = {
   readonly name: string;

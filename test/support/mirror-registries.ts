@@ -18,14 +18,10 @@ import {
   type TestScope,
   writeTar,
 } from '@shoal/test-kit';
+import { ANN, USERS } from './registry-user.ts';
 
-export const USER = 'ann';
-export const PASSWORD = 'secret';
 export const PLATFORMS = ['amd64', 'arm64'] as const;
 export const REGISTRY_NAMES = ['public.test', 'basic.test', 'token.test'] as const;
-
-/** Of whoever pushes, and of a proxy that has credentials. */
-export const ANN = { kind: 'password', username: USER, password: PASSWORD } as const;
 
 export type RegistryName = (typeof REGISTRY_NAMES)[number];
 
@@ -39,7 +35,6 @@ export type MirrorRegistry = Pick<DockerRegistry, 'host' | 'tokenServer'> & {
 
 const LARGE_BYTES = 24_000_000;
 const SMALL_BYTES = 1000;
-const USERS = { [USER]: PASSWORD };
 const OPTIONS: Readonly<Record<RegistryName, DockerRegistryOptions>> = {
   'public.test': {},
   'basic.test': { htpasswd: USERS },

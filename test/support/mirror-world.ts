@@ -1,7 +1,8 @@
 /** A proxy that mirrors three registries, public and private, in the test's own process. */
 import { type AuthMode, type ProxyEvent, RegistryProxy } from '@shoal/registry-proxy';
 import type { TestScope } from '@shoal/test-kit';
-import { ANN, type MirrorRegistry, openMirrorRegistries } from './mirror-registries.ts';
+import { type MirrorRegistry, openMirrorRegistries } from './mirror-registries.ts';
+import { ANN } from './registry-user.ts';
 
 export type MirrorWorld = {
   readonly proxy: RegistryProxy;

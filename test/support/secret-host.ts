@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import type { PresigningProxy, TestScope } from '@shoal/test-kit';
 import { type MountWorld, mountWorld } from './mounted-image.ts';
 import { type PeerAuthority, peerConfigText, writePlainHttp } from './peer-authority.ts';
-
-export const USER = 'ann';
+import { USER } from './registry-user.ts';
 
 export type SecretHost = MountWorld & { readonly home: string };
 

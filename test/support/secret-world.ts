@@ -20,7 +20,8 @@ import { writeFiles } from './mounted-image.ts';
 import { type OwnTracker, startOwnTracker } from './own-tracker.ts';
 import { PeerAuthority, seedText } from './peer-authority.ts';
 import { peerOf } from './peer-world.ts';
-import { type SecretHost, startSecretHost, USER, writeSecret } from './secret-host.ts';
+import { USER } from './registry-user.ts';
+import { type SecretHost, startSecretHost, writeSecret } from './secret-host.ts';
 
 const FILES = { first: 1_000_000, gap: 12_000_000, second: 1_000_000 };
 const DRAWN = [

@@ -11,7 +11,8 @@ import {
   type TestScope,
   temporaryDirectory,
 } from '@shoal/test-kit';
-import { PASSWORD, PLATFORMS, USER } from '../../support/mirror-registries.ts';
+import { PLATFORMS } from '../../support/mirror-registries.ts';
+import { CREDENTIALS } from '../../support/registry-user.ts';
 
 export type MirrorClientOptions = {
   /** Text of `registries.conf`. */
@@ -94,7 +95,7 @@ function environmentOf(t: TestScope, { registries, logins = [] }: MirrorClientOp
   const docker = join(directory, 'docker');
   mkdirSync(docker);
   const authFile = join(docker, 'config.json');
-  const auth = Buffer.from(`${USER}:${PASSWORD}`).toString('base64');
+  const auth = Buffer.from(CREDENTIALS).toString('base64');
   const auths = Object.fromEntries(logins.map((login) => [login, { auth }]));
   writeFileSync(authFile, JSON.stringify({ auths }));
   const env = {
