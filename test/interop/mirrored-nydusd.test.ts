@@ -2,73 +2,37 @@
  * nydusd reads a converted image through the proxy, in its mirror mode and by the path: of a repository
  * that is public, one with a password and one with tokens.
  */
-import { join } from 'node:path';
 import { type ProxyEvent, RegistryProxy } from '@shoal/registry-proxy';
-import {
-  buildTortureLayout,
-  type DockerRegistryOptions,
-  requireMounts,
-  requireNydus,
-  requireTool,
-  runChecked,
-  startDockerRegistry,
-  temporaryDirectory,
-} from '@shoal/test-kit';
 import t from 'tap';
-import { takeApart } from '../support/converted-layout.ts';
-import { differencesFrom, unpackReference } from '../support/reference-tree.ts';
-import { runShoal } from '../support/shoal-command.ts';
-import { mountWithNydusd } from './support/nydusd-mount.ts';
+import { CREDENTIALS } from '../support/registry-user.ts';
+import {
+  countReads,
+  NYDUS_REPOSITORY,
+  openNydusRegistries,
+  REGISTRY_KINDS,
+  UPSTREAM_NAME,
+} from './support/nydus-registries.ts';
 
 t.setTimeout(300_000);
 
-const TOOLS = ['umoci', 'getfattr', 'skopeo', 'docker-registry', 'htpasswd', 'openssl'];
-const USERS = { ann: 'secret' };
-const CREDENTIALS = 'ann:secret';
-const REPOSITORY = 'shoal/app';
-
-const REGISTRIES: Readonly<Record<string, DockerRegistryOptions>> = {
-  public: {},
-  password: { htpasswd: USERS },
-  tokens: { token: { users: USERS, noAnonymous: true } },
-};
-
 t.test('nydusd shows the image', async (t) => {
-  const nydus = requireNydus(t);
-  if (nydus === undefined || !requireMounts(t) || !requireTool(t, ...TOOLS)) return;
-  const directory = temporaryDirectory(t);
-  const source = buildTortureLayout(join(directory, 'source'));
-  const reference = await unpackReference(source, join(directory, 'bundle'));
-  const converted = join(directory, 'converted');
-  await runShoal(['convert', '--source', `oci:${source}`, '--target', `oci:${converted}`]);
-  const { bootstrap } = takeApart(converted, join(directory, 'parts'));
-  for (const [kind, options] of Object.entries(REGISTRIES)) {
+  const registries = await openNydusRegistries(t);
+  if (registries === undefined) return;
+  for (const kind of REGISTRY_KINDS) {
     await t.test(kind, async (t) => {
-      const registry = await startDockerRegistry(t, options);
-      const access = ['--dest-tls-verify=false', '--dest-creds', CREDENTIALS];
-      const pushed = `docker://${registry.host}/${REPOSITORY}:lazy`;
-      const copy = [
-        '--insecure-policy',
-        'copy',
-        '-q',
-        ...access,
-        `oci:${converted}:latest`,
-        pushed,
-      ];
-      await runChecked('skopeo', copy);
+      const registry = await registries.start(t, kind);
       const events: ProxyEvent[] = [];
       const proxy = await RegistryProxy.listen({
         port: 0,
         onRequest: (event) => events.push(event),
-        upstreams: [{ name: 'registry.test', address: `http://${registry.host}` }],
+        upstreams: [{ name: UPSTREAM_NAME, address: `http://${registry.host}` }],
       });
       t.teardown(() => proxy.close());
-      const repository = REPOSITORY;
+      const repository = NYDUS_REPOSITORY;
       const mirror = proxy.host;
       const backends = {
-        // Nobody finds that name: what is not got from the proxy is not got.
-        mirror: { host: 'registry.test', repository, mirror },
-        path: { host: mirror, repository: `registry.test/${repository}` },
+        mirror: { host: UPSTREAM_NAME, repository, mirror },
+        path: { host: mirror, repository: `${UPSTREAM_NAME}/${repository}` },
         // Challenges come from the registry itself, and what is read by them through the mirror.
         ...(kind === 'public'
           ? {}
@@ -84,13 +48,9 @@ t.test('nydusd shows the image', async (t) => {
       for (const [name, backend] of Object.entries(backends)) {
         events.length = 0;
         const credentials = kind === 'public' ? {} : { credentials: CREDENTIALS };
-        const mounted = await mountWithNydusd(t, {
-          ...{ program: nydus.daemon, bootstrap, directory: join(directory, kind, name) },
-          backend: { type: 'registry', ...backend, ...credentials },
-        });
-        t.same(await differencesFrom(reference, mounted), [], name);
-        const reads = events.filter(({ kind, status }) => kind === 'blobs' && status === 206);
-        t.ok(reads.length > 0, `${name}: ${reads.length} ranges of blobs`);
+        const mounted = await registries.mount(t, { ...backend, ...credentials });
+        t.same(await registries.differences(mounted), [], name);
+        t.ok(countReads(events) > 0, `${name}: ${countReads(events)} ranges of blobs`);
       }
     });
   }
