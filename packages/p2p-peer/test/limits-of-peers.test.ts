@@ -29,9 +29,10 @@ t.test('a bucket gives its rate in the long run, and its burst at once', async (
         nowMs += pauseMs;
         const isDemand = pauseMs % 2 === 0;
         const waitMs = bucket.waitMs(amount, nowMs, isDemand);
-        nowMs += waitMs;
-        if (bucket.waitMs(amount, nowMs + 0.001, isDemand) > 0) return false;
-        bucket.take(amount, nowMs + 0.001);
+        // Sums of milliseconds are rounded.
+        nowMs += waitMs + 0.001;
+        if (bucket.waitMs(amount, nowMs, isDemand) > 0) return false;
+        bucket.take(amount, nowMs);
         taken += amount;
         last = amount;
       }
