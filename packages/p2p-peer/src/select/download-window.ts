@@ -10,7 +10,7 @@ export type DownloadWindowOptions = {
   readonly bytesMin?: number;
 };
 
-/** Several blocks of 128 KiB come in so long from 100 Mbit/s up; over less, one that came late would count as a rate. */
+/** Four blocks of 128 KiB come in so long over 100 Mbit/s; over less time one block that came late would be a rate. */
 const PERIOD_MS = 50;
 /** Blocks of 10 Mbit/s come each 100 ms: what takes five times as long was not asked for. */
 const PAUSE_MS = 500;
