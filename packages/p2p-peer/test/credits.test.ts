@@ -25,6 +25,20 @@ t.test('a chunk at first, over all reads; more when some of it was right', async
   t.equal(credits.roomBytes(peer), UNPROVEN_BYTES_MAX, 'one that has lied begins anew');
 });
 
+t.test('doubt takes half of what was proven, and what is doubted', async (t) => {
+  const credits = new PeerCredits();
+  const peer = peerOf(1);
+  credits.openRead().right(peer, 8 * UNPROVEN_BYTES_MAX);
+  credits.doubt(peer, UNPROVEN_BYTES_MAX);
+  t.equal(credits.roomBytes(peer), 7 * UNPROVEN_BYTES_MAX, 'three are left, twice, and one');
+  credits.doubt(peer, UNPROVEN_BYTES_MAX);
+  t.notOk(credits.isProven(peer));
+  credits.doubt(peer, UNPROVEN_BYTES_MAX);
+  t.equal(credits.roomBytes(peer), UNPROVEN_BYTES_MAX, 'never less than a new one');
+  credits.doubt(peerOf(2), UNPROVEN_BYTES_MAX);
+  t.equal(credits.count, 1, 'of whom nothing is known nothing is remembered');
+});
+
 t.test('one that gives right bytes is soon asked for all', async (t) => {
   const credits = new PeerCredits();
   const peer = peerOf(1);

@@ -23,6 +23,8 @@ t.test('parts that touch are written together, in whatever order they came', asy
     range: { start: 0, end: 3000 },
     deposit: blob.deposit(),
     credit: new PeerCredits().openRead(),
+    hash: (range) => blob.hashUnsettled(range),
+    whenFree: () => undefined,
     onWrong: () => t.fail('nothing is wrong'),
     onRight: () => undefined,
   });
@@ -57,6 +59,8 @@ t.test('where no verdict follows nothing is written, and the bytes are free at o
     range: { start: 0, end: 1000 },
     deposit: blob.deposit(),
     credit: new PeerCredits().openRead(),
+    hash: (range) => blob.hashUnsettled(range),
+    whenFree: () => undefined,
     onWrong: () => undefined,
     onRight: () => undefined,
   });

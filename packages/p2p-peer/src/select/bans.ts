@@ -9,7 +9,7 @@ import { BANS_MAX } from '../limits.ts';
 export const SLOW_BAN_MS = 5000;
 export const SLOW_BAN_MS_MAX = 60_000;
 export const LIAR_BAN_MS = 3_600_000;
-const SUSPECT_BAN_MS = 60_000;
+export const SUSPECT_BAN_MS = 60_000;
 /** What is left of a first ban where the peer is a home. */
 export const HOME_BAN_MS_MAX = 1000;
 /** Of a home that sent wrong bytes: its origin may have given them. */
@@ -60,6 +60,11 @@ export class Bans {
     const untilMs = nowMs + SUSPECT_BAN_MS;
     const slowMs = before?.slowMs ?? 0;
     this.#set(peer, { fromMs: nowMs, untilMs, slowMs, offence: 'suspect' });
+  }
+
+  /** Others than it sent the wrong bytes, or they were right. */
+  acquit(peer: PeerId): void {
+    if (this.#bans.get(peer)?.offence === 'suspect') this.#bans.delete(peer);
   }
 
   /** It answered in time: the next ban for slowness is a short one again. */

@@ -46,6 +46,13 @@ export class PeerCredits {
     if (credit !== undefined) credit.provenBytes = 0;
   }
 
+  /** It has had a part in wrong bytes and is not known to have sent them: that wears off what it has proven. */
+  doubt(peer: PeerId, bytes: number): void {
+    const credit = this.#credits.get(peer);
+    if (credit === undefined) return;
+    credit.provenBytes = Math.max(0, Math.floor(credit.provenBytes / 2) - bytes);
+  }
+
   get count(): number {
     return this.#credits.size;
   }

@@ -44,6 +44,12 @@ export class Deposit {
     return isKept || this.#entry.refuse(rangeBytes(range));
   }
 
+  /** All of it was written here, lies in the file, and has no verdict yet. */
+  covers(range: ByteRange): boolean {
+    this.#forgetStale();
+    return this.#written.covers(range);
+  }
+
   /** Of what was written here; returns the bytes that are held now, or given up. */
   settle(offset: number, length: number, verdict: Verdict): number {
     const range = { start: offset, end: offset + length };

@@ -133,13 +133,22 @@ export class StoredBlob implements AsyncDisposable {
   }
 
   /** SHA-256 of a piece whose every byte is held, by a codec thread. */
-  async hashPiece(piece: number): Promise<Buffer | undefined> {
-    const range = this.#pieceRange(piece);
+  hashPiece(piece: number): Promise<Buffer | undefined> {
+    return this.hashHeld(this.#pieceRange(piece));
+  }
+
+  /** The same of any bytes. */
+  async hashHeld(range: ByteRange): Promise<Buffer | undefined> {
     if (!this.isHeld(range)) return undefined;
     const { state } = this.#init.entry;
     const { drops } = state;
     const hash = await this.#hash(range);
     return drops === state.drops ? hash : undefined;
+  }
+
+  /** The same of what lies in the file, judged or not: whoever asks knows whose bytes they are. */
+  async hashUnsettled(range: ByteRange): Promise<Buffer | undefined> {
+    return this.#init.entry.isInside(range) ? await this.#hash(range) : undefined;
   }
 
   /** Compares a piece in the file with the hash that was told, by a codec thread, and settles it. */

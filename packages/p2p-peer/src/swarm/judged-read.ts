@@ -7,20 +7,32 @@ import type { Verdict } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
 import { UNJUDGED_MS_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import { RangeSet } from '../ranges/range-set.ts';
 import type { ReadCredit } from '../select/credits.ts';
 import type { Deposit } from '../store/deposit.ts';
 import type { Sender } from './range-fetch-input.ts';
-import { Senders } from './senders.ts';
+import { Senders, type SentParts, sentBytes } from './senders.ts';
 
 export type JudgedReadInput = {
   readonly range: ByteRange;
   readonly deposit: Deposit;
   /** What its senders may be asked for besides until it is judged. */
   readonly credit: ReadCredit;
-  /** Told of each part that is wrong, and who sent any of it. */
-  readonly onWrong: (range: ByteRange, senders: ReadonlySet<PeerId>) => void;
+  /** Of the store: SHA-256 of what lies there. */
+  readonly hash: (range: ByteRange) => Promise<Buffer | undefined>;
+  /** Bytes of others that lie there are being looked at still; undefined when none are. */
+  readonly whenFree: (range: ByteRange) => Promise<unknown> | undefined;
+  /** Told of each part that is wrong, who sent any of it, and what; that never rejects. */
+  readonly onWrong: (range: ByteRange, sent: SentParts, evidence: Promise<Evidence>) => void;
+  /** It is held now, if it could be kept. */
   readonly onRight: (range: ByteRange) => void;
 };
+
+/** What somebody has sent, and its SHA-256. */
+export type Exhibit = { readonly peer: PeerId; readonly range: ByteRange; readonly hash: Buffer };
+
+/** What was not kept is not among them. */
+export type Evidence = readonly Exhibit[];
 
 type Part = { readonly range: ByteRange; readonly bytes: Buffer };
 
@@ -63,25 +75,25 @@ export class JudgedRead {
     const { deposit } = this.#input;
     const runs = runsOf(this.#unwritten);
     this.#unwritten = [];
-    this.#writing = nextTurn().then(() =>
-      Promise.all(runs.map(({ at, buffers }) => deposit.write(at, ...buffers))),
-    );
+    // Asked now: later its own wrong bytes would be among those that are looked at.
+    const free = this.#input.whenFree(this.#input.range);
+    this.#writing = nextTurn()
+      .then(() => free)
+      .then(() => Promise.all(runs.map(({ at, buffers }) => deposit.write(at, ...buffers))));
     void this.#writing.then(() => this.#used.resolve());
     this.#patience = setTimeout(() => this.#endCredit(), UNJUDGED_MS_MAX).unref();
   }
 
-  /** Whoever sent wrong bytes is known at once; right ones are held as soon as they are written. */
+  /** Who may have sent wrong bytes is known at once; right ones are held as soon as they are written. */
   readonly judge = (offset: number, length: number, verdict: Verdict): void => {
     const range = { start: offset, end: offset + length };
-    const senders = this.#senders.take(range);
-    if (verdict === 'wrong') this.#input.onWrong(range, new Set(senders.keys()));
-    else {
-      for (const [peer, bytes] of senders) this.#input.credit.right(peer, bytes);
-      this.#input.onRight(range);
-    }
+    const sent = this.#senders.take(range);
+    const evidence = verdict === 'wrong' ? this.#evidence(sent) : undefined;
+    if (evidence !== undefined) this.#input.onWrong(range, sent, evidence);
+    else for (const [peer, parts] of sent) this.#input.credit.right(peer, sentBytes(parts));
     // The verdicts of a read come together.
     setImmediate(() => this.#endCredit());
-    void this.#settle(range, verdict);
+    void this.#settle(range, verdict, evidence);
   };
 
   /** No verdict follows. */
@@ -96,13 +108,32 @@ export class JudgedRead {
     this.#input.credit.close();
   }
 
-  async #settle(range: ByteRange, verdict: Verdict): Promise<void> {
+  async #settle(range: ByteRange, verdict: Verdict, evidence?: Promise<Evidence>): Promise<void> {
     await this.#writing;
+    await evidence;
     // The program that waits for right bytes is answered before others hear of them.
     if (verdict === 'right') await nextTurn();
     this.#input.deposit.settle(range.start, rangeBytes(range), verdict);
+    if (verdict === 'right') this.#input.onRight(range);
     this.#unjudgedBytes -= rangeBytes(range);
     if (this.#unjudgedBytes <= 0) this.close();
+  }
+
+  /** By a codec thread, before the place is somebody else's. */
+  async #evidence(sent: SentParts): Promise<Evidence> {
+    await this.#writing;
+    const { deposit, hash } = this.#input;
+    const exhibits: Exhibit[] = [];
+    const look = async (peer: PeerId, range: ByteRange) => {
+      const found = deposit.covers(range) ? await hash(range) : undefined;
+      if (found !== undefined && deposit.covers(range)) exhibits.push({ peer, range, hash: found });
+    };
+    // Blocks of one sender that touch are looked at as one.
+    const looks = [...sent].flatMap(([peer, parts]) =>
+      Array.from(RangeSet.from(parts), (range) => look(peer, range)),
+    );
+    await Promise.all(looks);
+    return exhibits;
   }
 }
 

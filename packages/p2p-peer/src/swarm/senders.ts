@@ -4,7 +4,10 @@
  */
 import type { PeerId } from '../identity/peer-id.ts';
 import { UNJUDGED_RANGES_MAX } from '../limits.ts';
-import type { ByteRange } from '../ranges/byte-range.ts';
+import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+
+/** By sender, what of a range each has sent, in the order of arrival. */
+export type SentParts = ReadonlyMap<PeerId, readonly ByteRange[]>;
 
 type Sent = { readonly range: ByteRange; readonly peer: PeerId };
 
@@ -18,24 +21,29 @@ export class Senders {
   }
 
   /**
-   * Takes the senders of a judged range out, with how many of its bytes each has sent. A block may reach
-   * into the next one: its rest stays.
+   * Takes the senders of a judged range out, with what of it each has sent. A block may reach into the
+   * next one: its rest stays.
    */
-  take(judged: ByteRange): ReadonlyMap<PeerId, number> {
-    const senders = new Map<PeerId, number>();
+  take(judged: ByteRange): SentParts {
+    const senders = new Map<PeerId, ByteRange[]>();
     const left: Sent[] = [];
     for (const sent of this.#sent) {
-      if (sent.range.start >= judged.end || sent.range.end <= judged.start) {
+      const { start, end } = sent.range;
+      if (start >= judged.end || end <= judged.start) {
         left.push(sent);
         continue;
       }
-      const { start, end } = sent.range;
-      const bytes = Math.min(end, judged.end) - Math.max(start, judged.start);
-      senders.set(sent.peer, (senders.get(sent.peer) ?? 0) + bytes);
+      const parts = senders.get(sent.peer) ?? [];
+      senders.set(sent.peer, parts);
+      parts.push({ start: Math.max(start, judged.start), end: Math.min(end, judged.end) });
       if (start < judged.start) left.push({ peer: sent.peer, range: { start, end: judged.start } });
       if (end > judged.end) left.push({ peer: sent.peer, range: { start: judged.end, end } });
     }
     this.#sent = left;
     return senders;
   }
+}
+
+export function sentBytes(parts: readonly ByteRange[]): number {
+  return parts.reduce((sum, part) => sum + rangeBytes(part), 0);
 }

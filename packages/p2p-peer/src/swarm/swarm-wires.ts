@@ -20,6 +20,8 @@ import { SilentWires } from './silent-wires.ts';
 
 export type SwarmWiresInput = Omit<DialsInput, 'onOpened'> & {
   readonly bans: Bans;
+  /** Of this blob alone. */
+  readonly suspects: Bans;
   readonly credits: PeerCredits;
   readonly refusals: Refusals;
   /** Numbers of [0, 1). */
@@ -146,7 +148,7 @@ export class SwarmWires {
   }
 
   candidate(peer: PeerId, isHome: boolean): Candidate {
-    const { bans, credits, refusals, nowMs } = this.#input;
+    const { bans, suspects, credits, refusals, nowMs } = this.#input;
     // Believed as registries are; its certificate says that it is one.
     const isSeed = this.#factsOf(peer)?.role === 'seed';
     const [wire] = this.#wires.get(peer) ?? [];
@@ -159,6 +161,7 @@ export class SwarmWires {
       isFull: outstandingBytes >= OUTSTANDING_REQUESTS_MAX * BLOCK_BYTES_MAX,
       isBanned:
         bans.isBanned(peer, nowMs(), isHome) ||
+        suspects.isBanned(peer, nowMs(), isHome) ||
         this.isRefusing(peer) ||
         this.#dials.isHanging(peer) ||
         (wire !== undefined && this.#silent.has(wire)),

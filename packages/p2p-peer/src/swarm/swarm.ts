@@ -13,7 +13,7 @@ import type { PeerId } from '../identity/peer-id.ts';
 import { type SwarmId, swarmIdOf } from '../identity/swarm-id.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
-import type { Bans } from '../select/bans.ts';
+import { Bans } from '../select/bans.ts';
 import type { PeerCredits } from '../select/credits.ts';
 import { Refusals } from '../select/refusals.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
@@ -88,8 +88,13 @@ export class Swarm implements AsyncDisposable {
     this.sizeBytes = stored.sizeBytes;
     this.swarmId = swarmIdOf(stored.blobId);
     const refusals = new Refusals();
+    // An image may name digests that no bytes have: until it is known who lied the other blobs do not hear of it.
+    const suspects = new Bans((offence, peer) => {
+      counts.banned(offence);
+      this.#fetches.dismiss(peer);
+    });
     this.wires = new SwarmWires({
-      ...{ directory, bans, credits, refusals, counts, nowMs, random: Math.random },
+      ...{ directory, bans, suspects, credits, refusals, counts, nowMs, random: Math.random },
       open: (host, onConnected) => input.open(this, host, onConnected),
       onJoined: (peer) => this.#fetches.joined(peer),
       onLost: (peer) => this.#fetches.lost(peer),
@@ -100,7 +105,7 @@ export class Swarm implements AsyncDisposable {
       onSize: (said) => this.#hearSize(said),
     });
     this.#disputes = new Disputes({
-      ...{ stored, bans, credits, counts, nowMs },
+      ...{ stored, bans, suspects, credits, counts, nowMs },
       homes: (range) => this.#fetches.homes(range),
     });
     this.#server = new SwarmServer({
@@ -179,7 +184,7 @@ export class Swarm implements AsyncDisposable {
     const { stored, credits, onStoreRead } = this.#input;
     return new TrustedReads({
       ...{ stored, wires: this.wires, fetches: this.#fetches, credits, origin, onStoreRead },
-      onWrong: (piece, senders) => this.#disputes.blame(piece, senders),
+      onWrong: (piece, sent) => this.#disputes.blame(piece, sent),
       onFetched,
       nameOf: (peer) => this.#sourceName(peer),
     });

@@ -12,7 +12,7 @@ import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { PeerCredits } from '../select/credits.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { FlightCall, FlightEnd } from './flight.ts';
-import { Senders } from './senders.ts';
+import { Senders, type SentParts, sentBytes } from './senders.ts';
 import { SharedReads } from './shared-reads.ts';
 import type { FetchCall, SwarmFetches } from './swarm-fetches.ts';
 import type { SwarmWires } from './swarm-wires.ts';
@@ -23,7 +23,7 @@ export type TrustedReadsInput = {
   readonly fetches: SwarmFetches;
   readonly credits: PeerCredits;
   /** A piece is not what its home says. */
-  readonly onWrong: (piece: ByteRange, senders: ReadonlySet<PeerId>) => void;
+  readonly onWrong: (piece: ByteRange, sent: SentParts) => void;
   /** Bytes were held here already. */
   readonly onStoreRead: (bytes: number, priority: Priority) => void;
   /** Bytes came from a peer or the origin; told once each. */
@@ -139,9 +139,9 @@ export class TrustedReads {
       const isKept = await stored.write(piece.start, bytes);
       const check = isKept ? await stored.verifyPiece(numberOf(piece)) : 'unknown';
       const sent = senders.take(piece);
-      if (check === 'wrong') onWrong(piece, new Set(sent.keys()));
+      if (check === 'wrong') onWrong(piece, sent);
       if (check === 'right') {
-        for (const [peer, sentBytes] of sent) credit.right(peer, sentBytes);
+        for (const [peer, parts] of sent) credit.right(peer, sentBytes(parts));
         const right = await stored.read(piece.start, bytes.length, bytes);
         if (right !== undefined) return right;
       }
