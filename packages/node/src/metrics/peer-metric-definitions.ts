@@ -87,7 +87,7 @@ export const PEER_METRIC = {
     help: 'Times a host was left out for a while',
     labels: {
       offence:
-        '`late`, `silent`; `suspect`: it, or another one, sent wrong bytes; `lied`: it certainly did',
+        '`late`, `silent`; `suspect`: it, or another one, may have sent wrong bytes; `lied`: it certainly did',
     },
   },
   peerWrongBytes: {

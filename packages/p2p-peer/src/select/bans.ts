@@ -17,7 +17,7 @@ export const LYING_HOME_BAN_MS_MAX = 60_000;
 
 /**
  * One that is late lives: that says nothing about it as a home, which waits for the origin and serves others
- * first. A suspect is one of several of whom one has lied.
+ * first. A suspect may have lied, or another one has.
  */
 export type Offence = 'silent' | 'late' | 'lied' | 'suspect';
 
@@ -53,7 +53,7 @@ export class Bans {
     this.#set(peer, { fromMs: nowMs, untilMs: nowMs + LIAR_BAN_MS, slowMs, offence: 'lied' });
   }
 
-  /** It or another one sent wrong bytes. */
+  /** It or another one may have sent wrong bytes. */
   suspect(peer: PeerId, nowMs: number): void {
     const before = this.#bans.get(peer);
     if (before !== undefined && before.untilMs >= nowMs + SUSPECT_BAN_MS) return;

@@ -1,11 +1,11 @@
 /**
- * Who of those that sent wrong bytes is not asked any more where nobody can say which of them lied. Of one
- * sender it is certain when a home has said what the bytes must be. Of several one has lied, and it is not
- * a home where another can have been: a home has no more than its origin gave it.
+ * Who of those that may have sent wrong bytes is left out until it is known who did, or where it never will
+ * be. It is not a home where another can have been: a home has no more than its origin gave it.
  */
 import type { PeerId } from '../identity/peer-id.ts';
-import type { Bans } from '../select/bans.ts';
-import type { PeerCredits } from '../select/credits.ts';
+import { UNPROVEN_BYTES_MAX } from '../limits.ts';
+import { type Bans, SUSPECT_BAN_MS } from '../select/bans.ts';
+import type { PeerCredits, ReadCredit } from '../select/credits.ts';
 import { type SentParts, sentBytes } from './senders.ts';
 
 export type Judges = {
@@ -41,19 +41,16 @@ export function doubt(
   }
 }
 
-/** One of them has. */
-export function blame(
-  judges: Judges,
-  sent: SentParts,
-  homes: readonly PeerId[],
-  nowMs: number,
-): void {
-  const [only, another] = withoutHomes(sent, homes);
-  if (only !== undefined && another === undefined) judges.bans.liar(only, nowMs);
-  else doubt(judges, sent, homes, nowMs);
+/** Until it is known who lied a suspect is asked for a chunk less, of whatever blob. */
+export function suspectCredit(credits: PeerCredits, suspects: readonly PeerId[]): ReadCredit {
+  const credit = credits.openRead();
+  for (const peer of suspects) credit.asked(peer, UNPROVEN_BYTES_MAX);
+  if (suspects.length > 0) setTimeout(() => credit.close(), SUSPECT_BAN_MS).unref();
+  return credit;
 }
 
-function withoutHomes(sent: SentParts, homes: readonly PeerId[]): readonly PeerId[] {
+/** A home only where nobody else can have done it. */
+export function withoutHomes(sent: SentParts, homes: readonly PeerId[]): readonly PeerId[] {
   const others = [...sent.keys()].filter((peer) => !homes.includes(peer));
   return others.length > 0 ? others : [...sent.keys()];
 }

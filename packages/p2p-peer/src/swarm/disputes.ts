@@ -8,14 +8,15 @@ import { UNPROVEN_BYTES_MAX } from '../limits.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
-import { type Bans, SUSPECT_BAN_MS } from '../select/bans.ts';
-import type { PeerCredits, ReadCredit } from '../select/credits.ts';
+import type { Bans } from '../select/bans.ts';
+import type { PeerCredits } from '../select/credits.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import { type Accusation, Accusations, compare } from './accusations.ts';
-import { blame, doubt, type Judges, suspect } from './blame.ts';
+import { doubt, type Judges, suspect, suspectCredit } from './blame.ts';
 import { type Evidence, JudgedRead } from './judged-read.ts';
 import type { SentParts } from './senders.ts';
 import type { FetchMode } from './swarm-fetches.ts';
+import { accuse, type SentPiece } from './wrong-piece.ts';
 
 export type DisputesInput = {
   readonly stored: StoredBlob;
@@ -75,11 +76,11 @@ export class Disputes {
     });
   }
 
-  /** A piece is not what its home has said. */
-  blame(piece: ByteRange, sent: SentParts): void {
-    const { counts, homes, nowMs } = this.#input;
-    counts.wrong(sent.size > 0 ? 'host' : 'origin', rangeBytes(piece));
-    blame(this.#input, sent, homes(piece), nowMs());
+  /** A piece is not what its home has said; what it returns hears of the right one, unless none can be had. */
+  wrongPiece(piece: SentPiece): (right: Buffer | undefined) => void {
+    const { bans, suspects, credits, counts, homes, nowMs } = this.#input;
+    counts.wrong(piece.sent.size > 0 ? 'host' : 'origin', rangeBytes(piece.range));
+    return accuse({ bans, suspects, credits, nowMs, homes: homes(piece.range) }, piece);
   }
 
   #onWrong(
@@ -95,18 +96,15 @@ export class Disputes {
     counts.wrong(sent.size > 0 ? 'host' : 'origin', rangeBytes(wrong));
     // Where a home has sent wrong bytes after others it may be the digest that is wrong.
     const suspects = mode === 'verifying' ? suspect(this.#judges, sent, homes, nowMs()) : [];
-    this.#accusations.add({ range: wrong, sent, evidence, credit: this.#creditOf(suspects) });
+    this.#accusations.add({
+      range: wrong,
+      sent,
+      evidence,
+      credit: suspectCredit(this.#input.credits, suspects),
+    });
     const looking = { range: wrong, evidence };
     this.#looking.add(looking);
     void evidence.then(() => this.#looking.delete(looking));
-  }
-
-  /** Until it is known who lied a suspect is asked for a chunk less, of whatever blob. */
-  #creditOf(suspects: readonly PeerId[]): ReadCredit {
-    const credit = this.#input.credits.openRead();
-    for (const peer of suspects) credit.asked(peer, UNPROVEN_BYTES_MAX);
-    if (suspects.length > 0) setTimeout(() => credit.close(), SUSPECT_BAN_MS).unref();
-    return credit;
   }
 
   /** What is written there now would not be kept. */

@@ -184,7 +184,7 @@ export class Swarm implements AsyncDisposable {
     const { stored, credits, onStoreRead } = this.#input;
     return new TrustedReads({
       ...{ stored, wires: this.wires, fetches: this.#fetches, credits, origin, onStoreRead },
-      onWrong: (piece, sent) => this.#disputes.blame(piece, sent),
+      onWrong: (piece) => this.#disputes.wrongPiece(piece),
       onFetched,
       nameOf: (peer) => this.#sourceName(peer),
     });

@@ -12,18 +12,19 @@ import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { PeerCredits } from '../select/credits.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import type { FlightCall, FlightEnd } from './flight.ts';
-import { Senders, type SentParts, sentBytes } from './senders.ts';
+import { Senders, sentBytes } from './senders.ts';
 import { SharedReads } from './shared-reads.ts';
 import type { FetchCall, SwarmFetches } from './swarm-fetches.ts';
 import type { SwarmWires } from './swarm-wires.ts';
+import type { SentPiece } from './wrong-piece.ts';
 
 export type TrustedReadsInput = {
   readonly stored: StoredBlob;
   readonly wires: SwarmWires;
   readonly fetches: SwarmFetches;
   readonly credits: PeerCredits;
-  /** A piece is not what its home says. */
-  readonly onWrong: (piece: ByteRange, sent: SentParts) => void;
+  /** A piece is not what its home says; what it returns hears of the right one, unless none can be had. */
+  readonly onWrong: (piece: SentPiece) => (right: Buffer | undefined) => void;
   /** Bytes were held here already. */
   readonly onStoreRead: (bytes: number, priority: Priority) => void;
   /** Bytes came from a peer or the origin; told once each. */
@@ -40,6 +41,12 @@ type PieceCall = {
   /** Where it came from is put in. */
   readonly sources: Set<string>;
 };
+
+/** In `readMemory`, all of them. */
+type FoundPiece =
+  | { readonly kind: 'right'; readonly bytes: Buffer }
+  | { readonly kind: 'wrong'; readonly sent: SentPiece }
+  | { readonly kind: 'unknown' };
 
 /** Somebody who hears that his read goes on. */
 type Watcher = { readonly pieces: ByteRange; readonly onProgress: () => void };
@@ -121,16 +128,25 @@ export class TrustedReads {
       return held;
     }
     readMemory.give(memory);
-    if (stored.pieceHash(numberOf(piece)) !== undefined) {
-      const verified = await this.#fetchVerified(piece, call);
-      if (verified !== undefined) return verified;
+    if (stored.pieceHash(numberOf(piece)) === undefined) {
+      return await this.#fetchTrusted(piece, call);
     }
-    return await this.#fetchTrusted(piece, call);
+    const found = await this.#fetchVerified(piece, call);
+    if (found.kind === 'right') return found.bytes;
+    const tell = found.kind === 'wrong' ? this.#input.onWrong(found.sent) : undefined;
+    let right: Buffer | undefined;
+    try {
+      right = await this.#fetchTrusted(piece, call);
+      return right;
+    } finally {
+      tell?.(right);
+      if (found.kind === 'wrong') readMemory.give(found.sent.bytes);
+    }
   }
 
-  /** From whoever has it, compared with the hash that a home has told; undefined when it is wrong. */
-  async #fetchVerified(piece: ByteRange, call: PieceCall): Promise<Buffer | undefined> {
-    const { stored, credits, onWrong } = this.#input;
+  /** From whoever has it, compared with the hash that a home has told. */
+  async #fetchVerified(piece: ByteRange, call: PieceCall): Promise<FoundPiece> {
+    const { stored, credits } = this.#input;
     const senders = new Senders();
     const credit = credits.openRead();
     try {
@@ -139,14 +155,14 @@ export class TrustedReads {
       const isKept = await stored.write(piece.start, bytes);
       const check = isKept ? await stored.verifyPiece(numberOf(piece)) : 'unknown';
       const sent = senders.take(piece);
-      if (check === 'wrong') onWrong(piece, sent);
+      if (check === 'wrong') return { kind: 'wrong', sent: { range: piece, sent, bytes } };
       if (check === 'right') {
         for (const [peer, parts] of sent) credit.right(peer, sentBytes(parts));
         const right = await stored.read(piece.start, bytes.length, bytes);
-        if (right !== undefined) return right;
+        if (right !== undefined) return { kind: 'right', bytes: right };
       }
       readMemory.give(bytes);
-      return undefined;
+      return { kind: 'unknown' };
     } finally {
       credit.close();
     }
