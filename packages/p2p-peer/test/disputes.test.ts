@@ -21,6 +21,8 @@ const CHUNK = { start: 0, end: MIB };
 const FIRST_HALF = { start: 0, end: MIB / 2 };
 const SECOND_HALF = { start: MIB / 2, end: MIB };
 
+t.setTimeout(60_000);
+
 type Sent = readonly [peer: PeerId, range: ByteRange, bytes: Buffer];
 
 function right({ start, end }: ByteRange): Buffer {
