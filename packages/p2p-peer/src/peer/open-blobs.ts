@@ -51,7 +51,7 @@ export async function openBlobs(
   const credits = new PeerCredits();
   const onBan = (offence: Offence, peer: PeerId) => {
     counts.banned(offence);
-    if (offence !== 'lied' && offence !== 'suspect') return;
+    if (offence !== 'lied') return;
     credits.forget(peer);
     for (const swarm of swarms.all()) swarm.dismiss(peer);
   };
