@@ -11,6 +11,7 @@ import {
 } from '../src/limits.ts';
 import { PublicBlobs } from '../src/plain/public-blobs.ts';
 import { SharedImages } from '../src/store/shared-images.ts';
+import type { PublishedTorrent } from '../src/torrent/published-torrent.ts';
 import { blobIdOf, PublicRegistry, torrentOf } from './support/public-registry.ts';
 import { storeFixture } from './support/store-fixture.ts';
 import { patternedBlob } from './support/wire-pair.ts';
@@ -45,7 +46,7 @@ async function openScene(t: Parameters<typeof storeFixture>[0], held: Range = AL
   const blobs = new PublicBlobs({
     ...{ images, origin: registry, nowMs: () => nowMs },
     openStored: (blob) => store.knownBlob(blob.blobId, blob.sizeBytes),
-    madeTorrent: () => undefined,
+    madeTorrent: () => registry.torrents.get(blobId),
     onProven: () => undefined,
     onWithdrawn: (id) => withdrawn.push(id),
     onProblem: (error) => problems.push(error),
@@ -102,7 +103,7 @@ t.test('it counts for a while, and is asked again', async (t) => {
 });
 
 t.test('one public repository of several is enough, and a torrent is needed', async (t) => {
-  const { blobs, registry, learn, later } = await openScene(t);
+  const { blobs, registry, learn, later } = await openScene(t, { start: 0, end: 200_000 });
   registry.repositories.add(REPOSITORY);
   registry.torrents.clear();
   learn(REPOSITORY);
@@ -195,18 +196,65 @@ t.test('blobs that are asked for in vain keep no other waiting', async (t) => {
 });
 
 t.test('torrents that no conversion makes, and too many, are not offered', async (t) => {
-  const odd = await openScene(t);
+  const odd = await openScene(t, { start: 0, end: 200_000 });
   odd.registry.repositories.add(REPOSITORY);
-  odd.registry.torrents.set(blobId, torrentOf(bytes, 16 << 10));
+  odd.registry.torrents.set(blobId, torrentOf(bytes, { pieceBytes: 16 << 10 }));
   odd.learn(REPOSITORY);
   await odd.later(0);
   t.same(odd.blobs.all(), []);
-  t.match(odd.problems, [{ code: 'ERR_P2P_METAINFO' }]);
+  t.match(odd.problems.at(-1), { code: 'ERR_P2P_METAINFO' });
   const full = await openScene(t, ALL, { infoBytesMax: 100 });
   full.registry.repositories.add(REPOSITORY);
   full.learn(REPOSITORY);
   await full.later(0);
   t.same(full.blobs.all(), []);
+});
+
+t.test('what was hashed here counts, not what somebody has published', async (t) => {
+  const made: { torrent?: PublishedTorrent | undefined } = {};
+  const options = { madeTorrent: () => made.torrent };
+  const forged = torrentOf(Buffer.alloc(bytes.length), { blobId });
+  t.not(forged.metainfo.infohash, infohash);
+  const whole = await openScene(t, ALL, options);
+  whole.registry.repositories.add(REPOSITORY);
+  whole.registry.torrents.set(blobId, forged);
+  whole.learn(REPOSITORY);
+  await whole.later(0);
+  t.same(whole.blobs.all(), [], 'of a whole blob it is waited for');
+  made.torrent = torrent;
+  await whole.settle(TORRENT_RETRY_MS);
+  t.match(whole.blobs.all(), [{ infohash }]);
+
+  made.torrent = undefined;
+  const part = await openScene(t, { start: 0, end: 200_000 }, options);
+  part.registry.repositories.add(REPOSITORY);
+  part.registry.torrents.set(blobId, forged);
+  part.learn(REPOSITORY);
+  await part.later(0);
+  t.match(part.blobs.all(), [{ infohash: forged.metainfo.infohash }], 'of a part nothing is known');
+  await part.hold({ start: 200_000, end: bytes.length });
+  await part.later(TORRENT_RETRY_MS);
+  t.equal(part.blobs.all().length, 1, 'until the right one is made');
+  made.torrent = torrent;
+  await part.settle(TORRENT_RETRY_MS);
+  t.match(part.blobs.all(), [{ infohash, isMade: true }]);
+  t.equal(part.blobs.all().length, 1);
+  t.same(part.withdrawn, [forged.metainfo.infohash]);
+  t.equal(part.blobs.get(forged.metainfo.infohash), undefined);
+});
+
+t.test('what was published rightly stays offered when the blob is whole', async (t) => {
+  // Two of them have no room beside each other.
+  const infoBytesMax = torrent.bytes.length * 1.5;
+  const scene = await openScene(t, { start: 0, end: 200_000 }, { infoBytesMax });
+  scene.registry.repositories.add(REPOSITORY);
+  scene.learn(REPOSITORY);
+  await scene.later(0);
+  t.match(scene.blobs.all(), [{ infohash, isMade: false }]);
+  await scene.hold({ start: 200_000, end: bytes.length });
+  await scene.later(TORRENT_RETRY_MS);
+  t.match(scene.blobs.all(), [{ infohash, isMade: true }]);
+  t.same(scene.withdrawn, [], 'nobody had to leave');
 });
 
 t.test('an image with a wrong size of a blob takes no place from others', (t) => {

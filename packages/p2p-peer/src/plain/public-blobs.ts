@@ -173,7 +173,7 @@ export class PublicBlobs implements AsyncDisposable {
       if (place === undefined) this.#withdraw(examined);
       else await this.#offer(stored, examined, place);
       if (place === undefined) return proof.isRefused ? PUBLIC_RETRY_MS : PUBLIC_CHECK_MS;
-      const isWhole = examined.offer !== undefined && proof.proven.bytes === blob.sizeBytes;
+      const isWhole = examined.offer?.isMade === true && proof.proven.bytes === blob.sizeBytes;
       return Math.max(isWhole ? proof.renewAtMs - nowMs() : 0, TORRENT_RETRY_MS);
     } finally {
       if (examined.offer === undefined) await stored.close();
@@ -184,18 +184,28 @@ export class PublicBlobs implements AsyncDisposable {
     const { onProblem, onProven } = this.#input;
     const { proof } = examined;
     await this.#completeRest(stored, examined, place).catch(onProblem);
-    if (examined.offer === undefined) {
-      const torrent = await this.#torrents.take(stored, place, this.#stop.signal);
-      if (torrent === undefined) return;
-      const { blobId, sizeBytes } = stored;
-      const { repository } = place;
-      const { proven } = proof;
-      const offer: OfferedBlob = { blobId, sizeBytes, ...torrent, repository, proven, stored };
-      examined.offer = offer;
-      this.#offers.set(offer.infohash, { offer, by: examined });
-    }
+    await this.#takeTorrent(stored, examined, place);
     // Those that were known already are told to nobody twice.
-    onProven(examined.offer, [...proof.proven]);
+    if (examined.offer !== undefined) onProven(examined.offer, [...proof.proven]);
+  }
+
+  /** The first one, or the one that was made here in place of what somebody had published. */
+  async #takeTorrent(stored: StoredBlob, examined: Examined, place: BlobPlace): Promise<void> {
+    const { signal } = this.#stop;
+    const before = examined.offer;
+    const torrent = await this.#torrents.take(stored, place, { before, signal });
+    if (torrent === undefined) return;
+    if (before !== undefined) {
+      this.#offers.delete(before.infohash);
+      this.#torrents.release(before);
+      if (before.infohash !== torrent.infohash) this.#input.onWithdrawn(before.infohash);
+    }
+    const { blobId, sizeBytes } = stored;
+    const { repository } = place;
+    const { proven } = examined.proof;
+    const offer: OfferedBlob = { blobId, sizeBytes, ...torrent, repository, proven, stored };
+    examined.offer = offer;
+    this.#offers.set(offer.infohash, { offer, by: examined });
   }
 
   /** What no reader ever reads, such as the tables behind the chunks: without it the last piece is nobody's. */

@@ -1,7 +1,8 @@
 /**
- * Torrents of blobs that standard clients may have: the one that was published with the image, otherwise
- * what follows from the blob, where all of it is here and was hashed. Their info dictionaries stay in memory, so all of
- * them together are bounded.
+ * Torrents of blobs that standard clients may have: of one that is here as a whole what follows from it, once it was
+ * hashed, and nothing else; of one that is here in part the one that was published with an image. Anybody may name a
+ * popular blob in an image of his, and publish hashes that are not of its pieces: nobody could fetch it by them. Their
+ * info dictionaries stay in memory, so all of them together are bounded.
  */
 import { MetainfoError } from '../errors.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
@@ -18,6 +19,8 @@ export type PublicTorrent = {
   readonly infohash: SwarmId;
   readonly pieceBytes: number;
   readonly infoBytes: Buffer;
+  /** Of hashes that were taken here; otherwise it is what somebody says. */
+  readonly isMade: boolean;
 };
 
 export type PublicTorrentsInput = {
@@ -27,6 +30,12 @@ export type PublicTorrentsInput = {
   readonly onProblem: (error: unknown) => void;
   /** @default PUBLIC_INFO_BYTES_MAX */
   readonly infoBytesMax?: number | undefined;
+};
+
+export type TakeOptions = {
+  /** What is offered by now. */
+  readonly before?: PublicTorrent | undefined;
+  readonly signal: AbortSignal;
 };
 
 export class PublicTorrents {
@@ -39,25 +48,32 @@ export class PublicTorrents {
     this.#infoBytesMax = input.infoBytesMax ?? PUBLIC_INFO_BYTES_MAX;
   }
 
-  /** It takes its place until it is released. Undefined where there is none, or no room for it. */
+  /**
+   * It takes its place until it is released; `before`, which it comes instead of, has to be released then. Undefined
+   * where there is none, none that is better than `before`, or no room for it.
+   */
   async take(
     stored: StoredBlob,
     place: BlobPlace,
-    signal: AbortSignal,
+    { before, signal }: TakeOptions,
   ): Promise<PublicTorrent | undefined> {
-    const { sizeBytes } = stored;
+    const { sizeBytes, held } = stored;
+    const isMade = held.bytes === sizeBytes;
+    if (before !== undefined && (before.isMade || !isMade)) return undefined;
+    const freed = before?.infoBytes.length ?? 0;
     const pieces = pieceCountOf(sizeBytes, pieceBytesOf(sizeBytes));
     // Before it is fetched, and again when it is there: others may have come meanwhile.
-    if (!this.#hasRoom(pieces * PIECE_HASH_BYTES)) return undefined;
-    const torrent =
-      (await this.#published(stored, place, signal)) ?? this.#input.madeTorrent(stored);
+    if (!this.#hasRoom(pieces * PIECE_HASH_BYTES - freed)) return undefined;
+    const torrent = isMade
+      ? this.#input.madeTorrent(stored)
+      : await this.#published(stored, place, signal);
     if (torrent === undefined || signal.aborted) return undefined;
     const { infohash, pieceBytes } = torrent.metainfo;
     // A copy: the rest of the file goes.
     const infoBytes = Buffer.from(infoBytesOf(torrent.bytes));
-    if (!this.#hasRoom(infoBytes.length)) return undefined;
+    if (!this.#hasRoom(infoBytes.length - freed)) return undefined;
     this.#infoBytes += infoBytes.length;
-    return { infohash, pieceBytes, infoBytes };
+    return { infohash, pieceBytes, infoBytes, isMade };
   }
 
   release({ infoBytes }: PublicTorrent): void {

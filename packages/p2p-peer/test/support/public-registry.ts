@@ -44,14 +44,16 @@ export class PublicRegistry implements PublicOrigin {
   }
 }
 
-/** As a conversion publishes it. */
-export function torrentOf(bytes: Buffer, pieceBytes = 256 << 10): TorrentFile {
+/** As a conversion publishes it; as a liar does where `blobId` is that of other bytes. */
+export function torrentOf(
+  bytes: Buffer,
+  { pieceBytes = 256 << 10, blobId = blobIdOf(bytes) } = {},
+): TorrentFile {
   const hashes: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const piece = bytes.subarray(at, at + pieceBytes);
     hashes.push(createHash('sha1').update(piece).digest());
   }
   const pieceHashes = Buffer.concat(hashes);
-  const blobId = blobIdOf(bytes);
   return encodeTorrent({ blobId, blobBytes: bytes.length, pieceBytes, pieceHashes });
 }
