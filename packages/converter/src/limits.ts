@@ -68,6 +68,11 @@ export const FIRST_READS_CHUNKS_MAX = 1 << 17;
 export const CACHE_RECORD_BYTES_MAX = 512 << 20;
 /** Records of one build cache image; the oldest go first. */
 export const CACHE_RECORDS_MAX = 2048;
+/**
+ * How long a conversion that does not insist on torrents waits for those of a dictionary, and for each of them: a
+ * registry that lives gives a list, or a file of a few KiB, in less than one second.
+ */
+export const DICT_TORRENTS_TIMEOUT_MS = 10_000;
 /** Warnings kept for the report; the rest is counted. */
 export const WARNINGS_MAX = 200;
 /** Stored bytes of one ranged read: large enough for the link, small enough to hold several. */

@@ -1,12 +1,18 @@
 /**
  * The torrents of an image's data blobs: made from hashes that were taken while a blob was built or
- * that the build cache kept, copied from the image that a blob comes from, or, where there is
- * neither, made of the stored blob. Where nobody insists on torrents a blob that lies in a registry is
+ * that the build cache kept, copied from beside the dictionary that a blob comes from if its manifest names
+ * the torrent, or, where there is neither, made of the stored blob. Where nobody insists on torrents a blob that lies in a registry is
  * not fetched for one, and no conversion fails for want of them. A module that only a conversion with
  * torrents loads.
  */
 import type { Descriptor, Digest, ImageReference } from '@shoal/oci';
-import { blobIdOfDigest, encodeManifest, MediaType, sha256Digest } from '@shoal/oci';
+import {
+  blobIdOfDigest,
+  encodeManifest,
+  MediaType,
+  ShoalAnnotation,
+  sha256Digest,
+} from '@shoal/oci';
 import type { TorrentFile } from '@shoal/p2p-peer/torrent';
 import {
   EMPTY_CONFIG,
@@ -20,6 +26,7 @@ import type { ImageStore, ImageTarget } from '@shoal/registry-client';
 import type { LayerBlob } from '../blob/layer-blob.ts';
 import type { CodecThreads } from '../chunk/codec-threads.ts';
 import { readStoredLayer } from '../layer/layer-stream.ts';
+import { DICT_TORRENTS_TIMEOUT_MS } from '../limits.ts';
 import { likelyPieceBytes, PieceHasher } from '../torrent/piece-hasher.ts';
 import type { PieceHashes } from '../torrent/piece-hashes.ts';
 import type { ChunkDict } from './chunk-dict.ts';
@@ -43,7 +50,8 @@ export class Torrents {
   readonly #signal: AbortSignal;
   /** By the blob's digest. */
   readonly #known = new Map<Digest, TorrentFile>();
-  readonly #listed = new Map<ChunkDict, readonly Descriptor[]>();
+  /** None where they could not be listed: that is not tried again for each blob. */
+  readonly #listed = new Map<ChunkDict, Promise<readonly Descriptor[]>>();
   /** Blobs that have none: only fetching them would give the hashes. */
   readonly #leftOut = new Map<Digest, Descriptor>();
   /** The target does not take them: it is not asked again for each platform. */
@@ -140,17 +148,37 @@ export class Torrents {
     this.#known.set(blob.digest, torrent);
   }
 
-  /** That of the image the blob comes from, if it has a sound one. */
+  /**
+   * That which the dictionary's own manifest names, if it is there. Whoever may push beside the dictionary can say any
+   * hashes of its blobs: without the name nobody could tell them from the right ones.
+   */
   async #published(dict: ChunkDict, blob: Descriptor): Promise<TorrentFile | undefined> {
+    if (blob.annotations?.[ShoalAnnotation.infohash] === undefined) return undefined;
+    const listed = this.#listed.get(dict) ?? this.#list(dict);
+    this.#listed.set(dict, listed);
+    const deadline = this.#deadline();
     try {
-      const listed =
-        this.#listed.get(dict) ?? (await listTorrents(dict.store, dict.manifest, this.#signal));
-      this.#listed.set(dict, listed);
-      return await readTorrent(dict.store, listed, blob, this.#signal);
+      return await readTorrent(dict.store, await listed, blob, deadline);
     } catch {
       this.#signal.throwIfAborted();
+      if (deadline.aborted) this.#listed.set(dict, Promise.resolve([]));
       return undefined;
     }
+  }
+
+  async #list({ store, manifest }: ChunkDict): Promise<readonly Descriptor[]> {
+    try {
+      return await listTorrents(store, manifest, this.#deadline());
+    } catch {
+      this.#signal.throwIfAborted();
+      return [];
+    }
+  }
+
+  /** Where nobody insists on torrents the conversion does not wait for them for long. */
+  #deadline(): AbortSignal {
+    if (this.#input.isRequired) return this.#signal;
+    return AbortSignal.any([this.#signal, AbortSignal.timeout(DICT_TORRENTS_TIMEOUT_MS)]);
   }
 
   /** Where nobody insists: undefined of what lies in a registry, or cannot be read. */

@@ -74,8 +74,12 @@ export async function readTorrent(
   blob: Descriptor,
   signal: AbortSignal,
 ): Promise<TorrentFile | undefined> {
+  const infohash = blob.annotations?.[ShoalAnnotation.infohash];
+  // Others may lie before it that somebody else has published.
   const found = listed.find(
-    ({ annotations }) => annotations?.[ShoalAnnotation.torrentBlob] === blob.digest,
+    ({ annotations }) =>
+      annotations?.[ShoalAnnotation.torrentBlob] === blob.digest &&
+      (infohash === undefined || annotations[ShoalAnnotation.infohash] === infohash),
   );
   if (found === undefined) return undefined;
   const document = await store.readManifest(found, { signal });
@@ -88,7 +92,7 @@ export async function readTorrent(
   for await (const piece of await store.readBlob(layer, { signal })) pieces.push(piece);
   const bytes = Buffer.concat(pieces);
   const metainfo = decodeMetainfo(bytes);
-  const expected = blob.annotations?.[ShoalAnnotation.infohash] ?? metainfo.infohash;
+  const expected = infohash ?? metainfo.infohash;
   const isOfBlob =
     metainfo.blobId === blobIdOfDigest(blob.digest) && metainfo.blobBytes === blob.size;
   if (!isOfBlob || metainfo.infohash !== expected) {
