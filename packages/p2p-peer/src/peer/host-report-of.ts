@@ -37,10 +37,7 @@ export function hostReportOf(input: HostReportInput): HostReport {
     if (offer !== undefined) return [{ ...offer, heldBytes }];
     return [{ blobId, sizeBytes, heldBytes, repository, infohash: undefined }];
   });
-  // First those with a torrent, read or not: clients find them by trackers that know of them alone.
-  const withTorrent = shared.filter(({ infohash }) => infohash !== undefined);
-  const others = shared.filter(({ infohash }) => infohash === undefined);
-  const blobs = [...withTorrent, ...offered.values(), ...others].slice(0, REPORT_BLOBS_MAX);
+  const blobs = chooseTold(shared, [...offered.values()]);
   const missMs = input.missMs?.();
   return {
     version,
@@ -55,7 +52,25 @@ export function hostReportOf(input: HostReportInput): HostReport {
   };
 }
 
-type ToldBlob = Pick<PlainBlobStatus, 'blobId' | 'sizeBytes' | 'heldBytes' | 'repository'> & {
+/**
+ * First those with a torrent, read or not: clients find them by trackers that know of them alone. But half of a report
+ * is for blobs in use, so that trackers and their page hear of them however many are offered beside.
+ */
+export function chooseTold(
+  inUse: readonly ToldBlob[],
+  offered: readonly ToldBlob[],
+): readonly ToldBlob[] {
+  const others = inUse.filter(({ infohash }) => infohash === undefined);
+  const withTorrent = [...inUse.filter(({ infohash }) => infohash !== undefined), ...offered];
+  const kept = Math.min(others.length, REPORT_BLOBS_MAX / 2);
+  const first = withTorrent.slice(0, REPORT_BLOBS_MAX - kept);
+  return [...first, ...others].slice(0, REPORT_BLOBS_MAX);
+}
+
+export type ToldBlob = Pick<
+  PlainBlobStatus,
+  'blobId' | 'sizeBytes' | 'heldBytes' | 'repository'
+> & {
   readonly infohash: SwarmId | undefined;
 };
 
