@@ -224,5 +224,7 @@ export const PLAIN_BLOCK_TIMEOUT_MS = 2000;
 export const PLAIN_REDIAL_MS = 60_000;
 /** Addresses of standard clients that are remembered for that. */
 export const PLAIN_DIALLED_MAX = 1024;
+/** Ids of standard clients that were sources, and addresses that are none for a while: that many of each, the oldest go. */
+export const PLAIN_SOURCES_REMEMBERED_MAX = 4096;
 /** Blobs on the plain port that a status names. */
 export const PLAIN_BLOBS_SHOWN_MAX = 256;

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serveOnLoopback, until } from '@shoal/test-kit';
 import t from 'tap';
-import { type PeerId, parsePeerId, peerIdOf } from '../src/identity/peer-id.ts';
+import { newPeerId, type PeerId, parsePeerId, peerIdOf } from '../src/identity/peer-id.ts';
 import { parseSwarmId, swarmIdOf } from '../src/identity/swarm-id.ts';
 import { PUBLIC_CHECK_MS } from '../src/limits.ts';
 import type { Peer } from '../src/peer/peer.ts';
@@ -49,13 +49,23 @@ async function openScene(t: Tap, { isPublic = true, isFetching = false, stored =
     });
     if (!found.equals(bytes.subarray(offset, offset + length))) throw new Error('wrong bytes');
   };
+  /** As a mount does, by digests. */
+  const judge = async (offset: number, length: number) => {
+    const verdict = Promise.withResolvers<'right' | 'wrong'>();
+    const found = await peer.source(origin, REPOSITORY).read(key, offset, length, {
+      onVerdict: (tell) => void verdict.promise.then((judged) => tell(offset, length, judged)),
+    });
+    const isRight = found.equals(bytes.subarray(offset, offset + length));
+    verdict.resolve(isRight ? 'right' : 'wrong');
+    return await verdict.promise;
+  };
   const status = () => statusOf(peer);
   /** As a mirror reads layers that nobody has converted. */
   const readLayer = async (offset = 0, length = bytes.length - offset) => {
     const source = peer.source(origin, REPOSITORY, 'believing');
     await source.read(key, offset, length, {});
   };
-  return { registry, origin, cluster, plain, start, peer, learn, read, readLayer, status };
+  return { registry, origin, cluster, plain, start, peer, learn, read, judge, readLayer, status };
 }
 
 function statusOf(peer: Peer) {
@@ -212,6 +222,32 @@ t.test('a client that has the bytes is a source where that is wanted', async (t)
     return peer.status().traffic.other > 0;
   });
   await t.resolves(read(), 'and all bytes are right');
+});
+
+t.test('a liar leaves, and is no source by another id', async (t) => {
+  const { registry, learn, read, status, peer, judge } = await openScene(t, { isFetching: true });
+  registry.torrents.set(blobId, torrent);
+  learn();
+  await read(0, 10);
+  await until('it is offered', () => status().offered === 1);
+  const wrong = Buffer.alloc(bytes.length, 0xee);
+  const liar = await dial(status().port, wrong);
+  t.teardown(() => liar.close());
+  await until('reads know it', () => peer.status().wires === 1);
+  let at = PIECE;
+  await until('it has lied', async () => {
+    at += 1000;
+    return (await judge(at, 1000)) === 'wrong';
+  });
+  await liar.closed;
+  t.equal(await judge(at, 1000), 'right', 'they come from the registry then');
+  t.match(peer.status().counts.bans, { lied: 1 });
+  const again = await dial(status().port, wrong, newPeerId());
+  t.teardown(() => again.close());
+  await until('it gets what is offered', () => status().wires === 1);
+  await sleep(2 * PUBLIC_CHECK_MS);
+  t.equal(peer.status().wires, 0, 'and reads do not ask it');
+  t.equal(await judge(at + 5000, 1000), 'right');
 });
 
 t.test('not where it is not wanted, and nobody is taken for a host of ours', async (t) => {

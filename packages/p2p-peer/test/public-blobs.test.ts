@@ -11,7 +11,7 @@ import {
 } from '../src/limits.ts';
 import { PublicBlobs } from '../src/plain/public-blobs.ts';
 import { SharedImages } from '../src/store/shared-images.ts';
-import type { PublishedTorrent } from '../src/torrent/published-torrent.ts';
+import type { TorrentFile } from '../src/torrent/torrent-file.ts';
 import { blobIdOf, PublicRegistry, torrentOf } from './support/public-registry.ts';
 import { storeFixture } from './support/store-fixture.ts';
 import { patternedBlob } from './support/wire-pair.ts';
@@ -211,7 +211,7 @@ t.test('torrents that no conversion makes, and too many, are not offered', async
 });
 
 t.test('what was hashed here counts, not what somebody has published', async (t) => {
-  const made: { torrent?: PublishedTorrent | undefined } = {};
+  const made: { torrent?: TorrentFile | undefined } = {};
   const options = { madeTorrent: () => made.torrent };
   const forged = torrentOf(Buffer.alloc(bytes.length), { blobId });
   t.not(forged.metainfo.infohash, infohash);

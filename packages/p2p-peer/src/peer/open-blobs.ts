@@ -36,6 +36,8 @@ export type BlobsNeed = {
   readonly onClosed: (swarm: Swarm) => void;
   readonly onNeighbours: (swarm: Swarm, hosts: readonly HostFacts[]) => void;
   readonly onLearnt: (swarm: Swarm, repository: string) => void;
+  /** It has sent wrong bytes. */
+  readonly onBanned: (peer: PeerId, offence: Offence) => void;
   readonly onHeld: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
   readonly nowMs: () => number;
 };
@@ -54,6 +56,7 @@ export async function openBlobs(
     if (offence !== 'lied') return;
     credits.forget(peer);
     for (const swarm of swarms.all()) swarm.dismiss(peer);
+    need.onBanned(peer, offence);
   };
   const shared = { directory, bans: new Bans(onBan), credits, counts, limits, nowMs };
   const surroundings = surroundingsOf(components, need);

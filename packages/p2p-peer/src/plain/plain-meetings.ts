@@ -6,7 +6,7 @@
 import { RunningTasks } from '@shoal/concurrency';
 import { formatHostPort } from '@shoal/oci/host-port';
 import { LRUCache } from 'lru-cache';
-import { isHostPeerId } from '../identity/peer-id.ts';
+import { isHostPeerId, type PeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import {
   ANNOUNCE_INTERVAL_MS,
@@ -17,16 +17,19 @@ import {
   PUBLIC_CHECK_MS,
 } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
+import type { Offence } from '../select/bans.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { AnnounceEvent } from '../tracker/client/announce-text.ts';
 import type { TrackerClient } from '../tracker/client/tracker-client.ts';
 import type { FoundPeer } from '../tracker/found-peers.ts';
+import { addressGroupOf } from '../wire/address-group.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { openPlainWire } from '../wire/open-plain-wire.ts';
 import type { WireLog } from '../wire/wire-log.ts';
 import type { PlainPort } from './plain-port.ts';
 import type { OfferedBlob, PublicBlobs } from './public-blobs.ts';
+import { SourceBans } from './source-bans.ts';
 
 export type PlainMeetingsInput = {
   readonly blobs: PublicBlobs;
@@ -48,12 +51,14 @@ export class PlainMeetings implements AsyncDisposable {
   readonly #sources = new Map<BlobWire, Swarm>();
   /** Addresses that were dialled: one that came to us by itself ends a second wire at once. */
   readonly #dialledUntil = new LRUCache<string, number>({ max: PLAIN_DIALLED_MAX });
+  readonly #bans: SourceBans;
   readonly #timer: NodeJS.Timeout;
   readonly #stop = new AbortController();
   readonly #running = new RunningTasks();
 
   constructor(input: PlainMeetingsInput) {
     this.#input = input;
+    this.#bans = new SourceBans(input.nowMs);
     this.#timer = setInterval(() => this.#check(), PUBLIC_CHECK_MS).unref();
   }
 
@@ -62,7 +67,8 @@ export class PlainMeetings implements AsyncDisposable {
     const swarm = this.#swarmWanting(offer);
     if (swarm === undefined || this.#sources.has(wire)) return;
     // Such ids are of hosts of ours, which are met with certificates, and believed.
-    if (isHostPeerId(wire.facts.peerId)) return;
+    const { peerId, from } = wire.facts;
+    if (isHostPeerId(peerId) || from === undefined || !this.#bans.admit(peerId, from)) return;
     this.#sources.set(wire, swarm);
     void wire.closed.then(() => this.#sources.delete(wire));
     swarm.wires.adopt(wire);
@@ -71,6 +77,15 @@ export class PlainMeetings implements AsyncDisposable {
   /** A client holds more. */
   held(wire: BlobWire, { repository }: OfferedBlob, ranges: readonly ByteRange[]): void {
     this.#sources.get(wire)?.sharedWith(repository).server.onHeld(wire, ranges);
+  }
+
+  /** One of those who are asked for blobs is not to be for a while: it, and whoever else it pretends to be, leaves. */
+  banned(peer: PeerId, offence: Offence): void {
+    if (!this.#bans.ban(peer, offence)) return;
+    for (const wire of this.#sources.keys()) {
+      const { from } = wire.facts;
+      if (from !== undefined && this.#bans.isBanned(from)) void wire.close();
+    }
   }
 
   /** Trackers hear that it is over. Idempotent. */
@@ -114,10 +129,10 @@ export class PlainMeetings implements AsyncDisposable {
     announced.lastAtMs = atMs;
     this.#announced.set(offer.infohash, announced);
     const found = await this.#announce(offer, before === undefined ? 'started' : 'update');
-    const addresses = found.filter(({ host }) => host === undefined).map(addressOf);
-    for (const address of addresses) {
+    for (const client of found.filter(({ host }) => host === undefined)) {
       if (this.#swarmWanting(offer) === undefined || this.#stop.signal.aborted) return;
-      await this.#dial(address, offer);
+      if (!this.#bans.isBanned(addressGroupOf(client.ip)))
+        await this.#dial(addressOf(client), offer);
     }
   }
 

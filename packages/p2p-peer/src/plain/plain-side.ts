@@ -1,7 +1,9 @@
 /** This host and standard clients: opened only where the configuration asks for it, for public blobs only. */
 import type { CodecPool, SizedBlob } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
+import type { PeerId } from '../identity/peer-id.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
+import type { Offence } from '../select/bans.ts';
 import type { CompressedStore } from '../store/compressed-store.ts';
 import { keyOfBlob, type SharedImages } from '../store/shared-images.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
@@ -33,6 +35,7 @@ export type PlainSideInput = {
 
 export class PlainSide implements AsyncDisposable {
   readonly #port: PlainPort;
+  readonly #meetings: PlainMeetings;
   readonly #readBlobs: ReadBlobs;
   readonly #images: SharedImages;
   readonly #owned: AsyncDisposableStack;
@@ -74,16 +77,18 @@ export class PlainSide implements AsyncDisposable {
     meetings = opened.use(
       new PlainMeetings({ blobs, port, swarms, trackers, isFetching, log, nowMs }),
     );
-    return new PlainSide({ port, readBlobs, images, owned: opened.move() });
+    return new PlainSide({ port, meetings, readBlobs, images, owned: opened.move() });
   }
 
   private constructor(parts: {
     readonly port: PlainPort;
+    readonly meetings: PlainMeetings;
     readonly readBlobs: ReadBlobs;
     readonly images: SharedImages;
     readonly owned: AsyncDisposableStack;
   }) {
     this.#port = parts.port;
+    this.#meetings = parts.meetings;
     this.#readBlobs = parts.readBlobs;
     this.#images = parts.images;
     this.#owned = parts.owned;
@@ -100,6 +105,11 @@ export class PlainSide implements AsyncDisposable {
     const places = this.#images.placesOf(blob);
     if (places.some((place) => place.repository === repository)) return;
     this.#readBlobs.learn(blob, repository);
+  }
+
+  /** Of any peer; those who are no standard clients are none of its business. */
+  banned(peer: PeerId, offence: Offence): void {
+    this.#meetings.banned(peer, offence);
   }
 
   status(): PlainStatus {

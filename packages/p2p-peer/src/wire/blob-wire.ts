@@ -4,6 +4,7 @@ import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { RangeSet } from '../ranges/range-set.ts';
+import type { AddressGroup } from './address-group.ts';
 
 export type WireFacts = {
   readonly peerId: PeerId;
@@ -11,6 +12,8 @@ export type WireFacts = {
   readonly host: HostFacts | undefined;
   /** `registry/repository` that the wire is for, and that its token covers; undefined on the plain port. */
   readonly repository: string | undefined;
+  /** Of a standard client, whose id says nothing. */
+  readonly from?: AddressGroup | undefined;
 };
 
 export type BlockRequestOptions = {

@@ -4,6 +4,7 @@ import type { ShoalError } from '@shoal/errors';
 import type { PeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import { STANDARD_BLOCK_BYTES } from '../limits.ts';
+import { addressGroupOf } from './address-group.ts';
 import type { BlobWire, WireFacts } from './blob-wire.ts';
 import { ConnectedWire } from './connected-wire.ts';
 import { endSocket } from './connection.ts';
@@ -53,7 +54,8 @@ export class PlainGreeting extends HandshakeHandler {
   onHandshake(infohash: SwarmId, peerId: PeerId): void {
     const { selfId, torrentOf, enter } = this.#options;
     if (peerId === selfId) throw new WireProtocolError('it is this host itself');
-    const facts: WireFacts = { peerId, host: undefined, repository: undefined };
+    const from = addressGroupOf(this.#socket.remoteAddress);
+    const facts: WireFacts = { peerId, host: undefined, repository: undefined, from };
     const torrent = torrentOf(infohash, facts);
     if (torrent === undefined) throw new WireRefusedError('the blob is not shared with it');
     const leave = enter();
