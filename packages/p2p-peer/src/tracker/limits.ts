@@ -30,7 +30,7 @@ export const KNOWN_BLOBS_MAX = 100_000;
 export const REPOSITORIES_PER_BLOB_MAX = 16;
 /** A report: its blobs at their longest. */
 export const REPORT_BYTES_MAX = 256 << 10;
-/** Blobs in one report: first those with a torrent, then those in use. */
+/** Blobs in one report: first those with a torrent; half of it is for those in use. */
 export const REPORT_BLOBS_MAX = 128;
 /** Preheats in one report. */
 export const REPORT_PREHEATS_MAX = 32;
