@@ -7,8 +7,8 @@ import { parseDigest, parseReference } from '@shoal/oci';
 import { serveOnLoopback, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { anonymousHost } from '../src/hosts/anonymous-host.ts';
+import { FOR_OTHERS } from '../src/hosts/for-others.ts';
 import { PLAIN_HOST } from '../src/hosts/registry-host.ts';
-import { FOR_OTHERS } from '../src/http/for-others.ts';
 import { createRegistryClient } from '../src/index.ts';
 
 const content = Buffer.from('for those who may');

@@ -3,7 +3,7 @@
  * alone sends there. A mirror answers with its own credentials, and says nothing of others; one of this host
  * hears that nobody of this host asks.
  */
-import { FOR_OTHERS } from '../http/for-others.ts';
+import { FOR_OTHERS } from './for-others.ts';
 import { PLAIN_HOST, type RegistryHost } from './registry-host.ts';
 
 /** Of `hosts` as they are asked otherwise, the registry's own server last. */

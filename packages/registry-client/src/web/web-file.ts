@@ -4,11 +4,11 @@
  * addresses only.
  */
 import { DeniedError, NotFoundError, RedirectError, WebFileChangedError } from '../errors.ts';
+import { FOR_OTHERS } from '../hosts/for-others.ts';
 import { bodyPieces, cutBody, discardBody } from '../http/body-pieces.ts';
 import { Connections } from '../http/connections.ts';
 import { Exchange } from '../http/exchange.ts';
 import { requestFailure, statusFailure } from '../http/failure.ts';
-import { FOR_OTHERS } from '../http/for-others.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { isRedirect, redirectTarget } from '../http/redirect.ts';
 import { resolveRetryOptions, withRetry } from '../http/retry.ts';
