@@ -239,8 +239,9 @@ t.test('a liar leaves, and is no source by another id', async (t) => {
     at += 1000;
     return (await judge(at, 1000)) === 'wrong';
   });
-  await liar.closed;
   t.equal(await judge(at, 1000), 'right', 'they come from the registry then');
+  // What it sent is compared with these.
+  await liar.closed;
   t.match(peer.status().counts.bans, { lied: 1 });
   const again = await dial(status().port, wrong, newPeerId());
   t.teardown(() => again.close());

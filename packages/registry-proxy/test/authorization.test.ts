@@ -216,6 +216,7 @@ if (requireTool(t, 'docker-registry', 'openssl', 'htpasswd')) {
         { forwarded: 'for=127.0.0.1' },
         { origin: 'http://page.example' },
         { 'sec-fetch-site': 'same-origin' },
+        { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64)' },
         { via: '1.1 proxy' },
       ]) {
         const answer: Answer = await get(path, headers);

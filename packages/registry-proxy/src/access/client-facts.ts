@@ -6,7 +6,7 @@ import type { Caller } from '@shoal/registry-client/upstream';
 /** What was passed on, and what a browser sends for a page that others have written. */
 const FOR_SOMEBODY_ELSE: readonly string[] = [
   ...['forwarded', 'x-forwarded-for', 'via', 'x-real-ip'],
-  ...['origin', 'sec-fetch-site', 'sec-fetch-mode'],
+  ...['origin', 'sec-fetch-site'],
 ];
 
 /**
@@ -17,6 +17,8 @@ const FOR_SOMEBODY_ELSE: readonly string[] = [
 export function isLoopbackClient(request: IncomingMessage, namesUrl: boolean): boolean {
   const { socket, headers } = request;
   if (FOR_SOMEBODY_ELSE.some((name) => headers[name] !== undefined)) return false;
+  // Browsers say so, and little else where a page is plain HTTP.
+  if (headers['user-agent']?.startsWith('Mozilla/') === true) return false;
   if (!isLoopbackAddress(socket.remoteAddress ?? '')) return false;
   return namesUrl || isLoopbackName(headers.host ?? '');
 }
