@@ -69,10 +69,7 @@ t.test(
     t.same(new Set(figuresOf('unfinished')), new Set([0]), 'every host that lives has everything');
     const egress = figuresOf('origin bytes');
     t.equal(egress.length, 14);
-    const [most = 0, ...others] = egress.toSorted((a, b) => b - a);
-    t.ok(Math.max(...others) < 3, `sixty hosts never storm the origin: ${egress.join(' ')}`);
-    // A zone's that reaches no home: it takes a second to be sure of that, and draws lots meanwhile.
-    t.ok(most < 5, `nor does a zone that is cut off: ${most}`);
+    t.ok(Math.max(...egress) < 3, `sixty hosts never storm the origin: ${egress.join(' ')}`);
   },
 );
 
