@@ -3,7 +3,7 @@ import t from 'tap';
 import { newPeerId } from '../src/identity/peer-id.ts';
 import { PLAIN_SOURCES_REMEMBERED_MAX } from '../src/limits.ts';
 import { SourceBans } from '../src/plain/source-bans.ts';
-import { LIAR_BAN_MS, SUSPECT_BAN_MS } from '../src/select/bans.ts';
+import { LIAR_BAN_MS } from '../src/select/bans.ts';
 import { addressGroupOf } from '../src/wire/address-group.ts';
 
 const HERE = addressGroupOf('2001:db8::1');
@@ -18,29 +18,21 @@ t.test('a liar is none by another id either, from any address of its network', (
   const { clock, bans } = makeScene();
   const liar = newPeerId();
   t.ok(bans.admit(liar, HERE));
-  t.ok(bans.ban(liar, 'lied'));
+  t.ok(bans.banLiar(liar));
   t.notOk(bans.admit(newPeerId(), addressGroupOf('2001:db8::2')));
   t.ok(bans.admit(newPeerId(), THERE), 'others are');
-  t.ok(bans.ban(liar, 'suspect'));
   clock.nowMs += LIAR_BAN_MS - 1;
-  t.ok(bans.isBanned(HERE), 'a suspicion does not make it shorter');
+  t.ok(bans.isBanned(HERE), 'for an hour');
   clock.nowMs += 1;
   t.ok(bans.admit(newPeerId(), HERE));
   t.end();
 });
 
-t.test('a suspect is none for a minute, who is slow is one, and of others nothing is said', (t) => {
-  const { clock, bans } = makeScene();
-  const client = newPeerId();
-  bans.admit(client, HERE);
-  t.notOk(bans.ban(client, 'late'));
-  t.notOk(bans.ban(client, 'silent'));
-  t.notOk(bans.ban(newPeerId(), 'lied'), 'it has never been a source');
+t.test('of one who has never been a source nothing is known', (t) => {
+  const { bans } = makeScene();
+  bans.admit(newPeerId(), HERE);
+  t.notOk(bans.banLiar(newPeerId()));
   t.notOk(bans.isBanned(HERE));
-  t.ok(bans.ban(client, 'suspect'));
-  t.ok(bans.isBanned(HERE));
-  clock.nowMs += SUSPECT_BAN_MS;
-  t.ok(bans.admit(client, HERE));
   t.end();
 });
 
@@ -59,7 +51,7 @@ t.test('what is remembered is bounded', (t) => {
   bans.admit(oldest, HERE);
   bans.admit(liar, THERE);
   for (let count = 1; count < PLAIN_SOURCES_REMEMBERED_MAX; count++) bans.admit(newPeerId(), HERE);
-  t.notOk(bans.ban(oldest, 'lied'), 'the oldest is forgotten');
-  t.ok(bans.ban(liar, 'lied'));
+  t.notOk(bans.banLiar(oldest), 'the oldest is forgotten');
+  t.ok(bans.banLiar(liar));
   t.end();
 });

@@ -37,7 +37,7 @@ export type BlobsNeed = {
   readonly onNeighbours: (swarm: Swarm, hosts: readonly HostFacts[]) => void;
   readonly onLearnt: (swarm: Swarm, repository: string) => void;
   /** It has sent wrong bytes. */
-  readonly onBanned: (peer: PeerId, offence: Offence) => void;
+  readonly onLiar: (peer: PeerId) => void;
   readonly onHeld: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
   readonly nowMs: () => number;
 };
@@ -56,7 +56,7 @@ export async function openBlobs(
     if (offence !== 'lied') return;
     credits.forget(peer);
     for (const swarm of swarms.all()) swarm.dismiss(peer);
-    need.onBanned(peer, offence);
+    need.onLiar(peer);
   };
   const shared = { directory, bans: new Bans(onBan), credits, counts, limits, nowMs };
   const surroundings = surroundingsOf(components, need);

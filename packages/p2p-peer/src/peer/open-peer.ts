@@ -38,7 +38,7 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
     ...{ trust, directory, traffic, counts, onClosed, onHeld, nowMs },
     onNeighbours: (swarm, hosts) => neighbourhood?.introduce(swarm, hosts),
     onLearnt: (swarm, repository) => plain?.learn(swarm, repository),
-    onBanned: (peer, offence) => plain?.banned(peer, offence),
+    onLiar: (peer) => plain?.banLiar(peer),
   };
   const { store, swarms, uploads } = await openBlobs(options, components, need);
   opened.use(store);

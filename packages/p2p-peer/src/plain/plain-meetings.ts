@@ -17,7 +17,6 @@ import {
   PUBLIC_CHECK_MS,
 } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
-import type { Offence } from '../select/bans.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { AnnounceEvent } from '../tracker/client/announce-text.ts';
@@ -80,8 +79,8 @@ export class PlainMeetings implements AsyncDisposable {
   }
 
   /** One of those who are asked for blobs is not to be for a while: it, and whoever else it pretends to be, leaves. */
-  banned(peer: PeerId, offence: Offence): void {
-    if (!this.#bans.ban(peer, offence)) return;
+  banLiar(peer: PeerId): void {
+    if (!this.#bans.banLiar(peer)) return;
     for (const wire of this.#sources.keys()) {
       const { from } = wire.facts;
       if (from !== undefined && this.#bans.isBanned(from)) void wire.close();

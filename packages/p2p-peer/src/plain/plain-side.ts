@@ -3,7 +3,6 @@ import type { CodecPool, SizedBlob } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import type { PeerId } from '../identity/peer-id.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
-import type { Offence } from '../select/bans.ts';
 import type { CompressedStore } from '../store/compressed-store.ts';
 import { keyOfBlob, type SharedImages } from '../store/shared-images.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
@@ -108,8 +107,8 @@ export class PlainSide implements AsyncDisposable {
   }
 
   /** Of any peer; those who are no standard clients are none of its business. */
-  banned(peer: PeerId, offence: Offence): void {
-    this.#meetings.banned(peer, offence);
+  banLiar(peer: PeerId): void {
+    this.#meetings.banLiar(peer);
   }
 
   status(): PlainStatus {

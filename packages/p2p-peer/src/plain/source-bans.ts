@@ -6,7 +6,7 @@
 import { LRUCache } from 'lru-cache';
 import type { PeerId } from '../identity/peer-id.ts';
 import { PLAIN_SOURCES_REMEMBERED_MAX } from '../limits.ts';
-import { LIAR_BAN_MS, type Offence, SUSPECT_BAN_MS } from '../select/bans.ts';
+import { LIAR_BAN_MS } from '../select/bans.ts';
 import type { AddressGroup } from '../wire/address-group.ts';
 
 export class SourceBans {
@@ -34,18 +34,11 @@ export class SourceBans {
     return (this.#bannedUntil.get(from) ?? 0) > this.#nowMs();
   }
 
-  /** For as long as its id is. Whether there is no use in its wires any more: nobody is left out so for being slow. */
-  ban(peer: PeerId, offence: Offence): boolean {
-    const banMs = banMsOf(offence);
+  /** For as long as its id is. Whether it was a source. */
+  banLiar(peer: PeerId): boolean {
     const from = this.#places.get(peer);
-    if (banMs === undefined || from === undefined) return false;
-    const untilMs = Math.max(this.#nowMs() + banMs, this.#bannedUntil.get(from) ?? 0);
-    this.#bannedUntil.set(from, untilMs);
+    if (from === undefined) return false;
+    this.#bannedUntil.set(from, this.#nowMs() + LIAR_BAN_MS);
     return true;
   }
-}
-
-function banMsOf(offence: Offence): number | undefined {
-  if (offence === 'lied') return LIAR_BAN_MS;
-  return offence === 'suspect' ? SUSPECT_BAN_MS : undefined;
 }
