@@ -48,7 +48,7 @@ t.test('a source that lies about one chunk harms that chunk only', async (t) => 
   await t.rejects(cached.read(offsetOf(2) + 50_000, 10), { code: 'ERR_BLOB_STORE_CHUNK_CORRUPT' });
   let lies = 1;
   const lie = source.script;
-  source.script = (read, bytes, signal) => (lies-- > 0 ? lie(read, bytes, signal) : undefined);
+  source.script = (...read) => (lies-- > 0 ? lie(...read) : undefined);
   t.ok(isRight(await cached.read(0, sizeBytes), 0), 'a later honest answer heals it');
 });
 

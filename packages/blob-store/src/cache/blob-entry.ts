@@ -10,14 +10,15 @@ import { AccessPattern, NO_READAHEAD } from './access-pattern.ts';
 import { AdoptedChunks } from './adopted-chunks.ts';
 import { BlobCounters } from './blob-counters.ts';
 import type { BlobDescription } from './cached-blob.ts';
-import { ChunkFetcher, type DirectFile, type FetchOutcome } from './chunk-fetcher.ts';
-import { ChunkFlights, type Flight } from './chunk-flights.ts';
+import { ChunkFetcher, type FetchOutcome } from './chunk-fetcher.ts';
+import { ChunkFlights, type Landing } from './chunk-flights.ts';
 import { blockEnd, type ChunkRun, chunksOfRange } from './chunk-lookup.ts';
 import { ChunkPresence } from './chunk-presence.ts';
 import { ChunkRequests } from './chunk-requests.ts';
 import { paddedSize } from './decompress-plan.ts';
 import type { EntryComponents } from './entry-components.ts';
 import { startBehind } from './start-behind.ts';
+import type { DirectFile } from './unit-decoder.ts';
 
 /** One reader's call. */
 export type EntryCall = {
@@ -139,33 +140,36 @@ export class BlobEntry {
         : NO_READAHEAD;
     const near = ahead.isWithRead ? this.#requests.chunksAhead(run.end, end + ahead.bytes) : [];
     const flights = this.#requests.fetchOrJoin(missing, near, call);
-    const landing = this.#flights.wait(flights, call.priority, call.signal);
+    const wanted = new Set(missing);
+    const waiting = this.#flights.wait(flights, wanted, call.priority, call.signal);
     const isBehind = ahead.bytes > 0 && !ahead.isWithRead;
-    await (isBehind ? this.#thenReadAhead(landing, run.end, end + ahead.bytes, call) : landing);
-    return this.#collect(new Set(missing), flights, call, loose);
+    const landings = await (isBehind
+      ? this.#thenReadAhead(waiting, run.end, end + ahead.bytes, call)
+      : waiting);
+    return this.#collect(wanted, landings, call, loose);
   }
 
   async #thenReadAhead(
-    landing: Promise<void>,
+    waiting: Promise<Landing[]>,
     first: number,
     end: number,
     call: EntryCall,
-  ): Promise<void> {
-    await startBehind(landing, () => {
+  ): Promise<Landing[]> {
+    return await startBehind(waiting, () => {
       if (call.mayStart()) this.#requests.readAhead(first, end, call);
     });
   }
 
   /** Takes what landed; the answer is a failure of one of our chunks, our own first. */
-  async #collect(
+  #collect(
     missing: ReadonlySet<number>,
-    flights: ReadonlySet<Flight>,
+    landings: readonly Landing[],
     call: EntryCall,
     loose: LooseChunks,
-  ): Promise<Failure | undefined> {
+  ): Failure | undefined {
     let failure: Failure | undefined;
-    for (const flight of flights) {
-      const { failures, passedThrough, sources } = await flight.landed;
+    for (const { flight, outcome } of landings) {
+      const { failures, passedThrough, sources } = outcome;
       for (const name of sources) call.onSource?.(name);
       for (const [chunk, bytes] of passedThrough) {
         if (missing.has(chunk)) loose.set(chunk, bytes);

@@ -1,20 +1,23 @@
 /**
- * Carries out one planned request: read the range, verify and decompress it, write what is right
- * to the device file, tell who is present. A chunk that is wrong costs only itself; it is fetched
- * again a few times. What the disk refuses is handed over in memory.
+ * Carries out one planned request: reads the range and has it decoded. What somebody waits for lies at its
+ * front, and is decoded as soon as it has come, while the rest is on its way. A chunk that is wrong costs
+ * only itself; it is fetched again a few times.
  */
 import { orAbort } from '@shoal/concurrency';
 import { errorCode } from '@shoal/errors';
-import type { CodecPool } from '../codec/codec-pool.ts';
-import { isDiskFull } from '../disk/disk-state.ts';
-import { ChunkCorruptError } from '../errors.ts';
 import { CHUNK_ATTEMPTS_MAX } from '../limits.ts';
 import type { BlobSource, Priority, VerdictListener } from '../source/blob-source.ts';
 import { exactSource } from '../source/exact-source.ts';
 import type { BlobCounters } from './blob-counters.ts';
-import type { BlobDescription } from './cached-blob.ts';
-import { decompressJob, type PlacedChunk } from './decompress-plan.ts';
+import type { StoredUnits } from './decompress-plan.ts';
 import { type FetchRequest, groupUnits, type PlannedUnit } from './fetch-plan.ts';
+import { FrontBytes } from './front-bytes.ts';
+import {
+  type DecodeOutcome,
+  type DecoderComponents,
+  type DirectFile,
+  UnitDecoder,
+} from './unit-decoder.ts';
 import { tellVerdicts } from './unit-verdicts.ts';
 
 /** Of a source whose blob is shorter than it should be. */
@@ -32,26 +35,9 @@ export type FetchOutcome = {
   readonly sources: ReadonlySet<string>;
 };
 
-/** A device file that codec threads may write to. */
-export type DirectFile = {
-  readonly fd: number;
-  /** How often written bytes did not reach the disk: what was written meanwhile may be lost. */
-  readonly syncFailures: () => number;
-  readonly onWritten: (bytes: number) => void;
-};
-
-export type FetcherComponents = {
-  readonly description: BlobDescription;
-  readonly pool: CodecPool;
+export type FetcherComponents = DecoderComponents & {
   readonly counters: BlobCounters;
-  /** Writes to the device file; throws what the system says. */
-  readonly write: (bytes: Uint8Array, position: number) => Promise<void>;
   readonly direct: DirectFile | undefined;
-  /** Told of chunks whose bytes are in the device file now. */
-  readonly onPresent: (chunks: readonly number[]) => void;
-  /** Tries to make room on a full disk; false when there is nothing to remove. */
-  readonly makeRoom: () => Promise<boolean>;
-  readonly onWriteFailed: (error: unknown) => void;
 };
 
 /** A request on its way, as seen from inside. */
@@ -61,6 +47,8 @@ export type FlightCall = {
   readonly priority: () => Priority;
   /** Waits for a source's answer. */
   readonly reading: <T>(answer: Promise<T>) => Promise<T>;
+  /** Every chunk that somebody asked for is present, while others are on their way. */
+  readonly onAskedPresent: (sources: ReadonlySet<string>) => void;
 };
 
 export type FetchCall = FlightCall & {
@@ -76,11 +64,28 @@ type Collected = {
   readonly sources: Set<string>;
 };
 
+/** What was asked for of a request that brings more. */
+type Front = {
+  readonly bytes: FrontBytes;
+  readonly unitCount: number;
+  /** Once its bytes are here. */
+  decoding: Promise<DecodeOutcome> | undefined;
+};
+
+/** Who hears of a read. */
+type Hearing = {
+  readonly collected: Collected;
+  readonly listeners: VerdictListener[];
+  readonly front: Front | undefined;
+};
+
 export class ChunkFetcher {
   readonly #components: FetcherComponents;
+  readonly #decoder: UnitDecoder;
 
   constructor(components: FetcherComponents) {
     this.#components = components;
+    this.#decoder = new UnitDecoder(components);
   }
 
   /** Never rejects: what went wrong is told per chunk. */
@@ -135,55 +140,85 @@ export class ChunkFetcher {
     request: FetchRequest,
     call: FetchCall,
     collected: Collected,
-    direct: FetcherComponents['direct'],
+    direct: DirectFile | undefined,
   ): Promise<Map<number, unknown>> {
-    const { description, pool } = this.#components;
+    const { units, storedOffset } = request;
+    const front = this.#openFront(request, call, collected, direct);
     const listeners: VerdictListener[] = [];
-    const stored = await this.#read(request, call, collected.sources, listeners);
-    const { job, placed } = decompressJob(description, request, stored, direct?.fd);
-    const isUrgent = call.priority() === 'demand';
-    const syncFailures = direct?.syncFailures();
-    const { signal } = call;
-    const options = { signal, isUrgent, endsWithJob: direct !== undefined };
-    const result = await pool.run('verify-decompress', job, options);
+    const stored = await this.#read(request, call, { collected, listeners, front });
+    const early = front?.decoding;
+    const rest = early === undefined ? units : units.slice(front?.unitCount);
+    const outcomes = await Promise.all([
+      early ?? new Map(),
+      this.#decode({ units: rest, storedOffset, stored }, call, collected, direct),
+    ]);
     const bad = new Map<number, unknown>();
-    for (const { unit, part, reason } of result.failures) {
-      const chunk = request.units[unit]?.chunks[part];
-      if (chunk === undefined) continue;
-      const detail =
-        reason === 'digest' ? 'its digest is another' : 'its bytes do not decompress to its size';
-      bad.set(chunk, new ChunkCorruptError(description.blobId, chunk, detail));
+    for (const outcome of outcomes) {
+      // Once more, by the way that keeps the bytes.
+      if (outcome === undefined) {
+        return await this.#fetchOnce(request, call, collected, undefined);
+      }
+      for (const [chunk, error] of outcome) bad.set(chunk, error);
     }
-    tellVerdicts(request, description.chunks, bad, listeners);
-    const good = placed.filter(({ chunk }) => !bad.has(chunk));
-    if (result.writtenBytes === undefined) {
-      await this.#keep(new Uint8Array(result.raw), good, collected);
-    } else if (direct?.syncFailures() === syncFailures) {
-      direct?.onWritten(result.writtenBytes);
-      this.#components.onPresent(good.map(({ chunk }) => chunk));
-    } else {
-      // Written while a sync failed, so perhaps lost: once more, by the way that keeps the bytes.
-      return await this.#fetchOnce(request, call, collected, undefined);
-    }
+    tellVerdicts(request, this.#components.description.chunks, bad, listeners);
     return bad;
+  }
+
+  /** Undefined where all of the request was asked for, or nothing of it, or no thread may write. */
+  #openFront(
+    request: FetchRequest,
+    call: FetchCall,
+    collected: Collected,
+    direct: DirectFile | undefined,
+  ): Front | undefined {
+    const units = unitsOf(request, call.asked);
+    const isPart = units.length > 0 && units.length < request.units.length;
+    if (!isPart || direct === undefined) return undefined;
+    const { storedOffset } = request;
+    const bytes = new FrontBytes(storedOffset, bytesOf(units), (stored) => {
+      front.decoding = this.#decode({ units, storedOffset, stored }, call, collected, direct);
+      void front.decoding.then(
+        (bad) => {
+          const { sources, passedThrough } = collected;
+          if (bad?.size === 0 && passedThrough.size === 0) call.onAskedPresent(new Set(sources));
+        },
+        // The read that goes on tells of it.
+        () => undefined,
+      );
+    });
+    const front: Front = { bytes, unitCount: units.length, decoding: undefined };
+    return front;
+  }
+
+  async #decode(
+    stored: StoredUnits,
+    call: FetchCall,
+    { passedThrough }: Collected,
+    direct: DirectFile | undefined,
+  ): Promise<DecodeOutcome> {
+    if (stored.units.length === 0) return new Map();
+    return await this.#decoder.decode(stored, {
+      ...{ signal: call.signal, isUrgent: call.priority() === 'demand', direct },
+      onPassedThrough: (chunk, bytes) => passedThrough.set(chunk, bytes),
+    });
   }
 
   async #read(
     request: FetchRequest,
     call: FetchCall,
-    sources: Set<string>,
-    listeners: VerdictListener[],
+    { collected: { sources }, listeners, front }: Hearing,
   ): Promise<Buffer> {
     const { description, counters } = this.#components;
     counters.requests++;
     const { blobId, storedBytes } = description;
     const blob = storedBytes > 0 ? { blobId, sizeBytes: storedBytes } : { blobId };
     const { storedOffset, storedBytes: length } = request;
-    let askedLeft = askedBytes(request, call.asked);
+    let askedLeft = bytesOf(unitsOf(request, call.asked));
     const reading = exactSource(call.source).read(blob, storedOffset, length, {
       signal: call.signal,
       priority: call.priority,
       onVerdict: (listener) => listeners.push(listener),
+      ...(front === undefined ? {} : { onBytes: (at, bytes) => front.bytes.add(at, bytes) }),
       onFetched: (name, bytes) => {
         sources.add(name);
         const asked = Math.min(bytes, askedLeft);
@@ -192,44 +227,13 @@ export class ChunkFetcher {
         if (bytes > asked) counters.countFetched(name, 'readahead', bytes - asked);
       },
     });
-    // A source that ignores its signal must not keep anybody.
-    return await call.reading(orAbort(reading, call.signal));
-  }
-
-  async #keep(
-    raw: Uint8Array,
-    placed: readonly PlacedChunk[],
-    collected: Collected,
-  ): Promise<void> {
-    const runs = contiguousRuns(placed);
-    for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
-      const [first] = run;
-      const last = run.at(-1);
-      if (first === undefined || last === undefined) continue;
-      const bytes = raw.subarray(first.rawOffset, last.rawOffset + last.paddedSize);
-      if (await this.#write(bytes, first.offset)) {
-        this.#components.onPresent(run.map(({ chunk }) => chunk));
-      } else if (run.length > 1) {
-        // Some of it may fit: the half that does not ends as single chunks.
-        const middle = run.length >> 1;
-        runs.unshift(run.slice(0, middle), run.slice(middle));
-      } else {
-        collected.passedThrough.set(first.chunk, bytes.slice());
-      }
-    }
-  }
-
-  async #write(bytes: Uint8Array, position: number): Promise<boolean> {
-    const { write, makeRoom, onWriteFailed } = this.#components;
-    for (;;) {
-      try {
-        await write(bytes, position);
-        return true;
-      } catch (error) {
-        if (isDiskFull(error) && (await makeRoom())) continue;
-        onWriteFailed(error);
-        return false;
-      }
+    try {
+      // A source that ignores its signal must not keep anybody.
+      return await call.reading(orAbort(reading, call.signal));
+    } catch (error) {
+      // What has come is somebody's, whatever became of the rest.
+      await front?.decoding?.catch(() => undefined);
+      throw error;
     }
   }
 }
@@ -239,9 +243,9 @@ function unitsOf({ units }: FetchRequest, asked: ReadonlySet<number>): PlannedUn
   return units.filter((unit) => unit.chunks.some((chunk) => asked.has(chunk)));
 }
 
-/** Stored bytes. */
-function askedBytes(request: FetchRequest, asked: ReadonlySet<number>): number {
-  return unitsOf(request, asked).reduce((sum, { storedSize }) => sum + storedSize, 0);
+/** Stored. */
+function bytesOf(units: readonly PlannedUnit[]): number {
+  return units.reduce((sum, { storedSize }) => sum + storedSize, 0);
 }
 
 function onlyBad(
@@ -252,19 +256,4 @@ function onlyBad(
     ...unit,
     chunks: unit.chunks.filter((chunk) => bad.has(chunk)),
   }));
-}
-
-/** Chunks that follow each other both in the buffer and in the device file. */
-function contiguousRuns(placed: readonly PlacedChunk[]): PlacedChunk[][] {
-  const runs: PlacedChunk[][] = [];
-  for (const chunk of placed) {
-    const last = runs.at(-1)?.at(-1);
-    const follows =
-      last !== undefined &&
-      last.offset + last.paddedSize === chunk.offset &&
-      last.rawOffset + last.paddedSize === chunk.rawOffset;
-    if (follows) runs.at(-1)?.push(chunk);
-    else runs.push([chunk]);
-  }
-  return runs;
 }

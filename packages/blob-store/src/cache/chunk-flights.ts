@@ -1,7 +1,8 @@
 /**
  * Requests on their way, by chunk: whoever wants a chunk that is being fetched joins. A joiner with
- * a higher priority raises the whole request. When the last one who waits gives up, the request is
- * given up too; one that was started ahead of any reader goes on until a reader gave up on it.
+ * a higher priority raises the whole request. Who wants what it was started for goes on as soon as that
+ * is here. When the last one who waits gives up, the request is given up too; one that was started ahead
+ * of any reader, or has brought what was asked for, goes on until a reader gave up on it.
  */
 import { orAbort } from '@shoal/concurrency';
 import type { Priority } from '../source/blob-source.ts';
@@ -15,11 +16,15 @@ export type Flight = {
   readonly controller: AbortController;
   /** Never rejects. */
   readonly landed: Promise<FetchOutcome>;
+  /** The same of what was asked for: it may be here before the rest. */
+  readonly askedLanded: Promise<FetchOutcome>;
   /** Who started it; only to tell own flights from joined ones. */
   readonly owner: unknown;
   /** Chunks that its owner asked for; it tries harder for them than for the others. */
   readonly asked: ReadonlySet<number>;
   waiters: number;
+  /** Whatever is still to come, nobody has asked for. */
+  isAskedHere: boolean;
 };
 
 export type FlightPlan = {
@@ -30,9 +35,19 @@ export type FlightPlan = {
   readonly run: (call: FlightCall) => Promise<FetchOutcome>;
 };
 
+/** What a request has brought to somebody who waited. */
+export type Landing = { readonly flight: Flight; readonly outcome: FetchOutcome };
+
+type FlyCall = Pick<FlightCall, 'signal' | 'onAskedPresent'> & { readonly ticket: ReadTicket };
+
 /** True: nobody has asked for it yet, and it goes on when nobody waits. */
 export function isAhead({ asked }: Pick<Flight, 'asked'>): boolean {
   return asked.size === 0;
+}
+
+/** Whatever of it is wanted is what it was started for. */
+function isAsked({ request, asked }: Flight, wanted: ReadonlySet<number>): boolean {
+  return request.chunks.every((chunk) => asked.has(chunk) || !wanted.has(chunk));
 }
 
 export class ChunkFlights {
@@ -64,28 +79,50 @@ export class ChunkFlights {
     this.#gate.enter(ticket);
     // Most are admitted at once, and are on their way before anything else happens.
     const admitted = isAdmitted ? undefined : admission.promise;
-    const landed = this.#fly(plan, ticket, controller.signal, admitted);
-    const flight: Flight = { request, ticket, controller, landed, owner, asked, waiters: 0 };
+    const early = Promise.withResolvers<FetchOutcome>();
+    const onAskedPresent = (sources: ReadonlySet<string>) => {
+      flight.isAskedHere = true;
+      early.resolve({ failures: new Map(), passedThrough: new Map(), sources });
+    };
+    const call = { ticket, signal: controller.signal, onAskedPresent };
+    const landed = this.#fly(plan, call, admitted);
+    const askedLanded = Promise.race([early.promise, landed]);
+    const flight: Flight = {
+      ...{ request, ticket, controller, landed, askedLanded, owner, asked },
+      ...{ waiters: 0, isAskedHere: false },
+    };
     for (const chunk of request.chunks) this.#byChunk.set(chunk, flight);
     this.#all.add(flight);
     void landed.then(() => this.#forget(flight));
     return flight;
   }
 
-  /** Waits for requests to land; a caller that gives up leaves them. */
-  async wait(flights: Iterable<Flight>, priority: Priority, signal: AbortSignal): Promise<void> {
+  /**
+   * Waits until requests have brought what is wanted of them, or have ended without; a caller that gives up
+   * leaves them.
+   */
+  async wait(
+    flights: Iterable<Flight>,
+    wanted: ReadonlySet<number>,
+    priority: Priority,
+    signal: AbortSignal,
+  ): Promise<Landing[]> {
     const waited = [...flights];
     for (const flight of waited) {
       flight.waiters++;
       this.#gate.raise(flight.ticket, priority);
     }
     try {
-      await orAbort(Promise.all(waited.map((flight) => flight.landed)), signal);
+      const landings = waited.map(async (flight) => {
+        const outcome = await (isAsked(flight, wanted) ? flight.askedLanded : flight.landed);
+        return { flight, outcome };
+      });
+      return await orAbort(Promise.all(landings), signal);
     } finally {
       for (const flight of waited) {
         flight.waiters--;
         const isOver = !this.#all.has(flight);
-        if (isOver || flight.waiters > 0 || isAhead(flight)) continue;
+        if (isOver || flight.waiters > 0 || isAhead(flight) || flight.isAskedHere) continue;
         flight.controller.abort(signal.reason);
       }
       if (signal.aborted) this.#endUnwaited(signal.reason);
@@ -114,8 +151,7 @@ export class ChunkFlights {
 
   async #fly(
     plan: FlightPlan,
-    ticket: ReadTicket,
-    signal: AbortSignal,
+    { ticket, signal, onAskedPresent }: FlyCall,
     admitted: Promise<void> | undefined,
   ): Promise<FetchOutcome> {
     try {
@@ -130,6 +166,7 @@ export class ChunkFlights {
         signal,
         priority: () => ticket.priority,
         reading: (answer) => this.#gate.reading(ticket, answer),
+        onAskedPresent,
       });
     } catch (error) {
       return failedOutcome(plan.request, error);

@@ -1,5 +1,5 @@
 /**
- * Turns a request and its bytes into a job for the codec pool. In the job's output the chunks lie
+ * Turns units and their bytes into a job for the codec pool. In the job's output the chunks lie
  * as in the device file, each padded to whole blocks, so that neighbours are written together.
  */
 import type { DecompressJob, PartPlaces, StoredUnit, UnitPart } from '../codec/codec-jobs.ts';
@@ -7,7 +7,7 @@ import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
 import type { BlobDescription } from './cached-blob.ts';
 import { CHUNK_FLAG } from './cached-blob.ts';
 import { alignToBlock } from './chunk-lookup.ts';
-import type { FetchRequest, PlannedUnit } from './fetch-plan.ts';
+import type { PlannedUnit } from './fetch-plan.ts';
 
 export type PlacedChunk = {
   readonly chunk: number;
@@ -18,23 +18,29 @@ export type PlacedChunk = {
   readonly paddedSize: number;
 };
 
+/** Units and the bytes that they lie in, which start at `storedOffset` of the blob. */
+export type StoredUnits = {
+  readonly units: readonly PlannedUnit[];
+  readonly storedOffset: number;
+  readonly stored: Buffer;
+};
+
 /** With `fd`, the device file's, the job writes what it has verified. */
 export function decompressJob(
   description: BlobDescription,
-  request: FetchRequest,
-  stored: Buffer,
+  { units: planned, storedOffset, stored }: StoredUnits,
   fd?: number,
 ): { readonly job: DecompressJob; readonly placed: readonly PlacedChunk[] } {
   const placed: PlacedChunk[] = [];
   let rawBytes = 0;
-  const units = request.units.map((unit) => {
+  const units = planned.map((unit) => {
     const parts = unit.chunks.map((chunk) => {
       const { part, place } = partOf(description, chunk, rawBytes);
       placed.push(place);
       rawBytes += alignToBlock(part.size);
       return part;
     });
-    return unitOf(description, unit, request.storedOffset, parts);
+    return unitOf(description, unit, storedOffset, parts);
   });
   const { digester } = description;
   const places = fd === undefined ? {} : { places: placesOf(placed, fd) };

@@ -8,7 +8,7 @@ import { READAHEAD_DELAY_MS } from '../limits.ts';
  * Settles as `read` does. Calls `start` once: after `read` is over and whoever waited for it has been
  * answered, sooner only when it takes longer than READAHEAD_DELAY_MS, never when it fails first.
  */
-export async function startBehind(read: Promise<void>, start: () => void): Promise<void> {
+export async function startBehind<T>(read: Promise<T>, start: () => void): Promise<T> {
   let isStarted = false;
   const startOnce = () => {
     if (!isStarted) start();
@@ -16,8 +16,9 @@ export async function startBehind(read: Promise<void>, start: () => void): Promi
   };
   const timer = setTimeout(startOnce, READAHEAD_DELAY_MS);
   try {
-    await read;
+    const outcome = await read;
     setImmediate(startOnce);
+    return outcome;
   } finally {
     clearTimeout(timer);
   }

@@ -67,9 +67,9 @@ export type BlobReadOptions = {
    */
   readonly onVerdict?: (listener: VerdictListener) => void;
   /**
-   * Told of bytes as they come, before all are there, with their offset in the stored blob: ascending, and
-   * again from anywhere after another try. They are there during the call only. It must not throw. A wish:
-   * a source that has all at once tells nothing.
+   * Told of bytes as they come, before all are there, with their offset in the stored blob: in any order, as
+   * several bring them, and again from anywhere after another try. They are there during the call only. It
+   * must not throw. A wish: a source that has all at once tells nothing.
    */
   readonly onBytes?: BytesListener;
   /**

@@ -27,6 +27,8 @@ export type Script = (
   read: ScriptedRead,
   bytes: Buffer,
   signal: AbortSignal | undefined,
+  /** Of bytes that come before the answer. */
+  tell: NonNullable<BlobReadOptions['onBytes']>,
 ) => Promise<Buffer | undefined> | Buffer | undefined;
 
 export class ScriptedSource implements BlobSource {
@@ -51,14 +53,14 @@ export class ScriptedSource implements BlobSource {
     length: number,
     options: BlobReadOptions = {},
   ): Promise<Buffer> {
-    const { signal, onFetched } = options;
+    const { signal, onFetched, onBytes = () => undefined } = options;
     const priority = priorityOf(options);
     const read = { offset, length, priority, number: this.reads.length };
     this.reads.push(read);
     const stored = this.#blobs.get(blob.blobId);
     if (stored === undefined) throw new FaultError(`no blob ${blob.blobId}`);
     const bytes = Buffer.from(stored.subarray(offset, offset + length));
-    const answer = (await this.script(read, bytes, signal)) ?? bytes;
+    const answer = (await this.script(read, bytes, signal, onBytes)) ?? bytes;
     onFetched?.(this.name, answer.length);
     return answer;
   }

@@ -262,7 +262,7 @@ export class Swarm implements AsyncDisposable {
   }
 
   #fetch(range: ByteRange, judged: JudgedRead, { origin, options }: SwarmRead): Promise<Buffer> {
-    const { signal = NEVER_ABORTED, onFetched } = options;
+    const { signal = NEVER_ABORTED, onFetched, onBytes } = options;
     return this.#fetches.fetch(range, {
       mode: this.#disputes.mode(range),
       credit: judged.credit,
@@ -270,6 +270,7 @@ export class Swarm implements AsyncDisposable {
       priority: () => priorityOf(options),
       onBytes: (sender, part, bytes) => {
         if (sender !== 'origin') onFetched?.(this.#sourceName(sender), bytes.length);
+        onBytes?.(part.start, bytes);
         return judged.add(sender, part, bytes);
       },
     });
