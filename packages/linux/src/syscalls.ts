@@ -22,6 +22,8 @@ const cPoll = libc.func('poll', INT, [POINTER, 'ulong', INT]);
 const cRead = libc.func('read', LONG, [INT, POINTER, SIZE]);
 const cWrite = libc.func('write', LONG, [INT, POINTER, SIZE]);
 const cPread = libc.func('pread64', LONG, [INT, POINTER, SIZE, 'int64']);
+koffi.struct('iovec', { iov_base: POINTER, iov_len: SIZE });
+const cPreadv2 = libc.func('preadv64v2', LONG, [INT, 'const iovec *', INT, 'int64', INT]);
 const cEventfd = libc.func('eventfd', INT, ['uint', INT]);
 const cFlock = libc.func('flock', INT, [INT, INT]);
 const cSyncfs = libc.func('syncfs', INT, [INT]);
@@ -93,6 +95,17 @@ export function writeRaw(fd: number, bytes: Uint8Array): number {
 
 export function preadRaw(fd: number, into: Uint8Array, offset: number): number {
   return rawResult(cPread(fd, into, into.byteLength, offset));
+}
+
+const RWF_NOWAIT = 8;
+
+/**
+ * The same of what lies in the kernel's page cache, up to the first byte that the disk would be waited for;
+ * -EAGAIN where that is the first one, -EOPNOTSUPP where the file system does not know.
+ */
+export function preadCachedRaw(fd: number, into: Uint8Array, offset: number): number {
+  const vector = { iov_base: into, iov_len: into.byteLength };
+  return rawResult(cPreadv2(fd, vector, 1, offset, RWF_NOWAIT));
 }
 
 /** `syncfs`: everything written to the file system of a descriptor is on disk. */

@@ -45,6 +45,9 @@ export const SEGMENT_BYTES = 64 << 20;
 export const STORE_FILES_OPEN_MAX = 64;
 /** Bytes that a store reads at a time: a large chunk; peers ask for less. */
 export const STORE_READ_BYTES_MAX = 64 << 20;
+
+/** What lies in memory already is read at once up to this, a block of our own; a thread reads what is longer. */
+export const CACHED_READ_BYTES_MAX = 128 << 10;
 /** What is right becomes durable so much later at most, since each time costs the disk two writes. */
 export const STORE_DURABLE_DELAY_MS_MAX = 100;
 /** Written bytes with which the store does not wait so long: a crash loses no more. */

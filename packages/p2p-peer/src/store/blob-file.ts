@@ -4,9 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
+import { readCached } from '@shoal/blob-store/disk-io';
 import { errorCode } from '@shoal/errors';
 import type { BlobId } from '@shoal/oci';
 import { StoreFileError } from '../errors.ts';
+import { CACHED_READ_BYTES_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { OpenFile } from './open-files.ts';
 import { sizeOf, sliceOf } from './scattered-bytes.ts';
@@ -175,7 +177,7 @@ export class BlobFile {
   async #readAll(file: FileHandle, { start, end }: ByteRange, memory?: Buffer): Promise<Buffer> {
     // Not from Node's pool: its reader may move it to a thread.
     const bytes = memory ?? Buffer.allocUnsafeSlow(end - start);
-    let done = 0;
+    let done = bytes.length > CACHED_READ_BYTES_MAX ? 0 : readCached(file, bytes, start);
     while (done < bytes.length) {
       const { bytesRead } = await file.read(bytes, done, bytes.length - done, start + done);
       if (bytesRead === 0) {

@@ -29,6 +29,7 @@ export class PeerWire extends CheckedWire {
   /** More is unsent than one peer may cost: nothing is read until it has gone. */
   #isFull = false;
   #isClosed = false;
+  #isHeldBack = false;
   /** Of the block that is being written. */
   #onBlockGone: (() => void) | undefined;
 
@@ -104,6 +105,7 @@ export class PeerWire extends CheckedWire {
 
   /** As the base class does. */
   override request(...question: Parameters<CheckedWire['request']>): void {
+    this.#holdBack();
     super.request(...question);
     this.#watch.owes(this.requests.length > 0);
   }
@@ -124,6 +126,7 @@ export class PeerWire extends CheckedWire {
 
   /** Of the requests that follow. False where the other side does not know it. */
   tellUrgency(priority: Priority): boolean {
+    this.#holdBack();
     return this.sendExtension(URGENCY_EXTENSION, encodeUrgency(priority));
   }
 
@@ -167,6 +170,17 @@ export class PeerWire extends CheckedWire {
 
   override end(): this {
     return this.destroy();
+  }
+
+  /** What is asked in one turn goes out in one write. */
+  #holdBack(): void {
+    if (this.#isHeldBack) return;
+    this.#isHeldBack = true;
+    this.#socket.cork();
+    process.nextTick(() => {
+      this.#isHeldBack = false;
+      this.#socket.uncork();
+    });
   }
 
   #onDrain(): void {
