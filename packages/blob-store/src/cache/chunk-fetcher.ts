@@ -6,7 +6,12 @@
 import { orAbort } from '@shoal/concurrency';
 import { errorCode } from '@shoal/errors';
 import { CHUNK_ATTEMPTS_MAX } from '../limits.ts';
-import type { BlobSource, Priority, VerdictListener } from '../source/blob-source.ts';
+import type {
+  BlobReadOptions,
+  BlobSource,
+  Priority,
+  VerdictListener,
+} from '../source/blob-source.ts';
 import { exactSource } from '../source/exact-source.ts';
 import type { BlobCounters } from './blob-counters.ts';
 import type { StoredUnits } from './decompress-plan.ts';
@@ -71,6 +76,10 @@ type Front = {
   /** Once its bytes are here. */
   decoding: Promise<DecodeOutcome> | undefined;
 };
+
+function frontOptions({ bytes }: Front): Pick<BlobReadOptions, 'onBytes' | 'frontBytes'> {
+  return { frontBytes: bytes.length, onBytes: (at, part) => bytes.add(at, part) };
+}
 
 /** Who hears of a read. */
 type Hearing = {
@@ -218,7 +227,7 @@ export class ChunkFetcher {
       signal: call.signal,
       priority: call.priority,
       onVerdict: (listener) => listeners.push(listener),
-      ...(front === undefined ? {} : { onBytes: (at, bytes) => front.bytes.add(at, bytes) }),
+      ...(front === undefined ? {} : frontOptions(front)),
       onFetched: (name, bytes) => {
         sources.add(name);
         const asked = Math.min(bytes, askedLeft);

@@ -4,7 +4,7 @@
  */
 export class FrontBytes {
   readonly #start: number;
-  readonly #length: number;
+  readonly length: number;
   readonly #bytes: Buffer;
   readonly #onHere: (bytes: Buffer) => void;
   /** All up to here have come. */
@@ -15,14 +15,14 @@ export class FrontBytes {
   /** `onHere` is called once, when all bytes from `start` on have come that `length` says. */
   constructor(start: number, length: number, onHere: (bytes: Buffer) => void) {
     this.#start = start;
-    this.#length = length;
+    this.length = length;
     this.#bytes = Buffer.allocUnsafeSlow(length);
     this.#onHere = onHere;
   }
 
   /** `offset` is of the same whole as `start`. */
   add(offset: number, bytes: Buffer): void {
-    const length = this.#length;
+    const { length } = this;
     // From then on the memory is somebody else's.
     if (this.#until === length) return;
     const at = offset - this.#start;

@@ -73,6 +73,11 @@ export type BlobReadOptions = {
    */
   readonly onBytes?: BytesListener;
   /**
+   * So many bytes at the front are what the reader waits for, others come along: who asks in parts may ask
+   * for the front apart, so that it comes first. @default all of them
+   */
+  readonly frontBytes?: number;
+  /**
    * As long as what is read: the bytes may be put here, and then this is what is returned. A wish; whoever
    * gives it may use it again only after the read has succeeded. @default memory of the source's own
    */

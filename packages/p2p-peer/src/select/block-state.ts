@@ -66,6 +66,17 @@ export class Block {
   }
 }
 
+/** A front of its own, if any, then the rest. */
+export function splitFront({ start, end }: ByteRange, frontBytes: number): ByteRange[] {
+  const at = start + frontBytes;
+  return start < at && at < end
+    ? [
+        { start, end: at },
+        { start: at, end },
+      ]
+    : [{ start, end }];
+}
+
 /** Blocks of one piece each: multiples of `blockBytes` of the blob but for both ends. */
 export function splitRange({ start, end }: ByteRange, blockBytes = BLOCK_BYTES_MAX): ByteRange[] {
   const blocks: ByteRange[] = [];

@@ -1,16 +1,25 @@
 /** The blocks of a range that is being read: which are open, which are left, which a range touches. */
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
-import { Block, type BlockState, splitRange } from './block-state.ts';
+import { Block, type BlockState, splitFront, splitRange } from './block-state.ts';
+import type { ReadPolicy } from './read-policy.ts';
+
+export type BlockSizes = Pick<ReadPolicy, 'blockBytes' | 'frontBytes'>;
 
 export class BlockTable {
   readonly #blocks: readonly Block[];
+  /** Of them, what is waited for. */
+  readonly #front: readonly Block[];
   readonly #open = new Set<Block>();
   #openBytes = 0;
   #unsettled: number;
   #next = 0;
 
-  constructor(range: ByteRange, blockBytes: number) {
-    this.#blocks = splitRange(range, blockBytes).map((block) => new Block(block));
+  constructor(range: ByteRange, { blockBytes, frontBytes }: BlockSizes) {
+    const [front, rest] = splitFront(range, frontBytes).map((part) =>
+      splitRange(part, blockBytes).map((block) => new Block(block)),
+    );
+    this.#front = rest === undefined ? [] : (front ?? []);
+    this.#blocks = [...(front ?? []), ...(rest ?? [])];
     this.#unsettled = this.#blocks.length;
   }
 
@@ -32,9 +41,11 @@ export class BlockTable {
     return this.#blocks.filter((block) => !block.isSettled);
   }
 
-  /** The next one that nobody has looked at; each once. */
+  /** The next one that nobody has looked at; each once. What comes along goes behind what is waited for. */
   takeNew(): Block | undefined {
-    while (this.#next < this.#blocks.length) {
+    const isFrontHere = this.#front.every((block) => block.isSettled);
+    const end = isFrontHere ? this.#blocks.length : this.#front.length;
+    while (this.#next < end) {
       const block = this.#blocks[this.#next++];
       if (block?.state.kind === 'new') return block;
     }

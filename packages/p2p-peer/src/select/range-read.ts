@@ -42,7 +42,7 @@ export class RangeRead {
     this.#policy = { ...READ_POLICY, ...policy };
     this.#router = new BlockRouter(view, this.#policy, this.#standings);
     this.#clock = new AskClock(view, this.#policy);
-    this.#blocks = new BlockTable(range, this.#policy.blockBytes);
+    this.#blocks = new BlockTable(range, this.#policy);
   }
 
   /** Everything has arrived or has failed, or nobody wants it: no action follows. */

@@ -12,6 +12,8 @@ export type ReadPolicy = {
   /** Numbers of [0, 1). */
   readonly random: () => number;
   readonly blockBytes: number;
+  /** So many bytes at the front are waited for: they are blocks of their own, and the others go behind them. */
+  readonly frontBytes: number;
   /** What is asked of peers at a time; the rest follows as blocks arrive. */
   readonly windowBytes: number;
   /**
@@ -48,6 +50,7 @@ export const READ_POLICY: ReadPolicy = {
   isHome: false,
   random: Math.random,
   blockBytes: BLOCK_BYTES_MAX,
+  frontBytes: 0,
   windowBytes: 4 * PIECE_BYTES,
   roomBytes: () => Number.POSITIVE_INFINITY,
   hedgeMinMs: 5,

@@ -47,6 +47,8 @@ export type FetchCall = {
   readonly priority: () => Priority;
   /** The bytes that count; they stay as they are until what it returns resolves. */
   readonly onBytes: RangeFetchInput['onBytes'];
+  /** Of the range, that somebody waits for; the rest comes along. @default all alike */
+  readonly frontBytes?: number | undefined;
   /** Told of what is asked of whom. @default nobody is asked who needs any */
   readonly credit?: ReadCredit;
   /** Filled and told of as the bytes of the origin come: see `RangeFetchInput`. */
@@ -107,7 +109,7 @@ export class SwarmFetches {
     if (mode !== 'origin-only') {
       await this.#input.limits.download.enter(this, rangeBytes(range), { signal, priority });
     }
-    const fetch = new RangeFetch(range, this.#inputOf(call), { signal, priority });
+    const fetch = new RangeFetch(range, this.#inputOf(range, call), { signal, priority });
     this.#running.add(fetch);
     try {
       return await fetch.run();
@@ -228,12 +230,17 @@ export class SwarmFetches {
     return mode === 'believing' ? this.#homesView : this.#view;
   }
 
-  #inputOf({ mode, origin, memory, credit, onBytes, onFetched }: FetchCall): RangeFetchInput {
+  #inputOf(
+    range: ByteRange,
+    { mode, origin, memory, credit, onBytes, onFetched, frontBytes = 0 }: FetchCall,
+  ): RangeFetchInput {
     const { bans, wires, limits, counts, nowMs } = this.#input;
     return {
       view: this.#viewOf(mode),
       policy: {
         isHome: mode === 'origin-only',
+        // A home would ask the origin once for each part.
+        frontBytes: wires.holders(range).length > 0 ? frontBytes : 0,
         roomBytes: () => limits.window.roomBytes,
         silenceMs: READ_POLICY.silenceMs * patienceTimes(),
       },

@@ -262,11 +262,11 @@ export class Swarm implements AsyncDisposable {
   }
 
   #fetch(range: ByteRange, judged: JudgedRead, { origin, options }: SwarmRead): Promise<Buffer> {
-    const { signal = NEVER_ABORTED, onFetched, onBytes } = options;
+    const { signal = NEVER_ABORTED, onFetched, onBytes, frontBytes } = options;
     return this.#fetches.fetch(range, {
       mode: this.#disputes.mode(range),
       credit: judged.credit,
-      ...{ origin, signal, onFetched },
+      ...{ origin, signal, onFetched, frontBytes },
       priority: () => priorityOf(options),
       onBytes: (sender, part, bytes) => {
         if (sender !== 'origin') onFetched?.(this.#sourceName(sender), bytes.length);
