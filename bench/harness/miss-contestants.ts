@@ -34,6 +34,8 @@ export type RackImage = {
 
 const REGISTRY = 'registry';
 export const PEER = 'peer of the rack';
+/** The host that has all of it. */
+export const HOLDER = 'holder';
 const LOCAL = 'all of it here, on the disk';
 const ALONE = 'chunk alone';
 const READ_MS_MAX = 600_000;
@@ -46,7 +48,7 @@ export async function startContestants(
   rack: Rack,
   image: RackImage,
 ): Promise<MissContestant[]> {
-  const holder = await rack.add('holder', { isSharing: true, isReadingAhead: true });
+  const holder = await rack.add(HOLDER, { isSharing: true, isReadingAhead: true });
   await holder.mount(image.reference);
   await readWhole(holder);
   const { registryHome } = rack;
