@@ -1,8 +1,8 @@
-/** What a simulated host sends to others: `UploadSlots` decides what it promises, and in which order. */
+/** What a simulated host sends to others: `UploadSlots` decides what it promises; it goes out in the order of the promises. */
 import { PIECE_BYTES, UploadSlots } from '@shoal/p2p-peer/select';
 import type { PieceRead } from './piece-read.ts';
 import type { SimHost } from './sim-host.ts';
-import { SimAsk } from './sim-wire.ts';
+import type { SimAsk } from './sim-wire.ts';
 
 /** Requests that wait for one block of the origin: as many as are sent on at once when it comes. */
 const WAITERS_MAX = 4;
@@ -10,6 +10,7 @@ const WAITERS_MAX = 4;
 export class Serving {
   readonly #host: SimHost;
   readonly #slots = new UploadSlots();
+  readonly #promised: SimAsk[] = [];
   isSending = false;
 
   constructor(host: SimHost) {
@@ -55,6 +56,7 @@ export class Serving {
     const { nowMs } = this.#host;
     if (this.#slots.hasRoom(ask, nowMs)) {
       this.#slots.admit(ask, nowMs);
+      this.#promised.push(ask);
       this.#send();
     } else {
       this.#slots.refused(ask, nowMs);
@@ -72,8 +74,8 @@ export class Serving {
   /** One block after the other. */
   #send(): void {
     if (this.isSending || !this.#host.isAlive) return;
-    const upload = this.#slots.next();
-    if (!(upload instanceof SimAsk)) return;
+    const upload = this.#promised.shift();
+    if (upload === undefined) return;
     if (upload.isOver) {
       this.#slots.dropped(upload);
       this.#send();

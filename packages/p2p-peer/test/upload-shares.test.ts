@@ -13,60 +13,69 @@ const upload = (number: number, block: number): Upload => ({
   priority: 'demand',
 });
 
-/** Asks for blocks in turn until one is refused; how many were promised. */
-function askFor(slots: UploadSlots, number: number, blocks: readonly number[], nowMs: number) {
-  for (const [index, block] of blocks.entries()) {
-    const wanted = upload(number, block);
-    if (!slots.hasRoom(wanted, nowMs)) {
-      slots.refused(wanted, nowMs);
-      return index;
+/** A host that sends in the order of its promises. */
+class Uplink {
+  readonly #slots = new UploadSlots();
+  readonly #promised: Upload[] = [];
+
+  /** Asks for blocks in turn until one is refused; how many were promised. */
+  ask(number: number, blocks: readonly number[], nowMs: number): number {
+    for (const [index, block] of blocks.entries()) {
+      const wanted = upload(number, block);
+      if (!this.#slots.hasRoom(wanted, nowMs)) {
+        this.#slots.refused(wanted, nowMs);
+        return index;
+      }
+      this.#slots.admit(wanted, nowMs);
+      this.#promised.push(wanted);
     }
-    slots.admit(wanted, nowMs);
+    return blocks.length;
   }
-  return blocks.length;
+
+  send(nowMs: number): Upload | undefined {
+    const next = this.#promised.shift();
+    if (next !== undefined) this.#slots.sent(next, nowMs);
+    return next;
+  }
 }
 
 const blocksFrom = (first: number, count = 64) =>
   Array.from({ length: count }, (_, index) => first + index);
 
 t.test('alone a peer has the whole queue, others want their share of it', async (t) => {
-  const slots = new UploadSlots();
-  t.equal(askFor(slots, GREEDY, blocksFrom(0), 0), 4 * BLOCKS);
-  t.equal(askFor(slots, 2, [0], 0), 0, 'there is no room yet');
+  const host = new Uplink();
+  t.equal(host.ask(GREEDY, blocksFrom(0), 0), 4 * BLOCKS);
+  t.equal(host.ask(2, [0], 0), 0, 'there is no room yet');
   const send = (count: number, nowMs: number) => {
-    for (let sent = 0; sent < count; sent++) {
-      const next = slots.next();
-      if (next !== undefined) slots.sent(next, nowMs);
-    }
+    for (let sent = 0; sent < count; sent++) host.send(nowMs);
   };
   send(BLOCKS, 1);
-  t.equal(askFor(slots, GREEDY, blocksFrom(1000), 1), 0, 'it has more than its half');
-  t.equal(askFor(slots, 2, blocksFrom(0, BLOCKS), 10), BLOCKS, 'a piece, and all of it');
+  t.equal(host.ask(GREEDY, blocksFrom(1000), 1), 0, 'it has more than its half');
+  t.equal(host.ask(2, blocksFrom(0, BLOCKS), 10), BLOCKS, 'a piece, and all of it');
   send(2 * BLOCKS, 20);
-  t.equal(askFor(slots, GREEDY, blocksFrom(1000), 20), 2 * BLOCKS, 'nobody is short of anything');
-  t.equal(askFor(slots, 3, [0], 30), 0);
+  t.equal(host.ask(GREEDY, blocksFrom(1000), 20), 2 * BLOCKS, 'nobody is short of anything');
+  t.equal(host.ask(3, [0], 30), 0);
   send(BLOCKS, 31);
-  t.equal(askFor(slots, GREEDY, blocksFrom(2000), 40), 0);
-  t.equal(askFor(slots, GREEDY, blocksFrom(2000), 340), BLOCKS, 'he has gone to somebody else');
+  t.equal(host.ask(GREEDY, blocksFrom(2000), 40), 0);
+  t.equal(host.ask(GREEDY, blocksFrom(2000), 340), BLOCKS, 'he has gone to somebody else');
 });
 
 t.test('blocks of many pieces, or one block again and again, are no way round it', async (t) => {
-  const slots = new UploadSlots();
+  const host = new Uplink();
   const firsts = Array.from({ length: 4 * BLOCKS }, (_, piece) => piece * BLOCKS);
-  t.equal(askFor(slots, GREEDY, firsts.slice(0, BLOCKS), 0), BLOCKS);
-  askFor(slots, 2, blocksFrom(0, BLOCKS), 0);
-  askFor(slots, 3, blocksFrom(0, BLOCKS), 0);
-  askFor(slots, 4, blocksFrom(0, BLOCKS), 0);
-  t.equal(askFor(slots, 5, [0], 0), 0);
-  slots.sent(slots.next() ?? upload(GREEDY, 0), 1);
-  t.equal(askFor(slots, GREEDY, firsts.slice(BLOCKS), 1), 0);
-  const again = new UploadSlots();
-  askFor(again, GREEDY, [0], 0);
-  for (const number of [2, 3, 4, 5]) askFor(again, number, blocksFrom(0, BLOCKS), 0);
-  t.equal(askFor(again, 6, [0], 0), 0);
+  t.equal(host.ask(GREEDY, firsts.slice(0, BLOCKS), 0), BLOCKS);
+  host.ask(2, blocksFrom(0, BLOCKS), 0);
+  host.ask(3, blocksFrom(0, BLOCKS), 0);
+  host.ask(4, blocksFrom(0, BLOCKS), 0);
+  t.equal(host.ask(5, [0], 0), 0);
+  host.send(1);
+  t.equal(host.ask(GREEDY, firsts.slice(BLOCKS), 1), 0);
+  const again = new Uplink();
+  again.ask(GREEDY, [0], 0);
+  for (const number of [2, 3, 4, 5]) again.ask(number, blocksFrom(0, BLOCKS), 0);
+  t.equal(again.ask(6, [0], 0), 0);
   t.equal(
-    askFor(
-      again,
+    again.ask(
       GREEDY,
       Array.from({ length: 64 }, () => 1),
       1,
@@ -77,7 +86,7 @@ t.test('blocks of many pieces, or one block again and again, are no way round it
 
 /** A block leaves each millisecond; blocks that went to each. */
 function sendFor(periodMs: number, numbers: readonly number[]): ReadonlyMap<number, number> {
-  const slots = new UploadSlots();
+  const host = new Uplink();
   const sent = new Map(numbers.map((number) => [number, 0]));
   const next = new Map(numbers.map((number) => [number, 0]));
   for (let nowMs = 0; nowMs < periodMs; nowMs++) {
@@ -88,11 +97,10 @@ function sendFor(periodMs: number, numbers: readonly number[]): ReadonlyMap<numb
         number === GREEDY || ((sent.get(number) ?? 0) === at && (nowMs + number) % 20 === 0);
       if (!isTurn) continue;
       const wanted = blocksFrom(at, number === GREEDY ? 64 : BLOCKS);
-      next.set(number, at + askFor(slots, number, wanted, nowMs));
+      next.set(number, at + host.ask(number, wanted, nowMs));
     }
-    const leaving = slots.next();
+    const leaving = host.send(nowMs);
     if (leaving === undefined) continue;
-    slots.sent(leaving, nowMs);
     const number = numbers.find((each) => peerOf(each) === leaving.peer) ?? 0;
     sent.set(number, (sent.get(number) ?? 0) + 1);
   }

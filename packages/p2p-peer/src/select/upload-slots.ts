@@ -1,13 +1,12 @@
 /**
- * What a host has promised to send. The queue is short: above its horizon a request is refused at
- * once, and its peer asks somebody else, which is all the flow control there is. The horizon is so
- * many bytes, and on a slow link so much time, or those who were accepted wait for seconds; the link is
- * measured while it has something to send. Whoever was promised a block of a piece is promised its other
- * blocks too: a thousand peers with one block each have nothing that they could pass on. Alone a peer may
- * have the whole queue; while somebody who has nothing in it was refused lately, each begins no more than
- * its share.
+ * What a host has promised to send, which is little: above its horizon a request is refused at once, and
+ * its peer asks somebody else, which is all the flow control there is. The horizon is so many bytes, and
+ * on a slow link so much time, or those who were accepted wait for seconds; the link is measured while it
+ * has something to send. Whoever was promised a block of a piece is promised its other blocks too: a
+ * thousand peers with one block each have nothing that they could pass on. Alone a peer may have all of
+ * it; while somebody who has none of it was refused lately, each begins no more than its share.
  */
-import { byPriority, PRIORITIES, type Priority } from '@shoal/blob-store';
+import type { Priority } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
 import { PIECE_BYTES } from '../limits.ts';
 
@@ -28,7 +27,7 @@ export type Upload = {
   readonly priority: Priority;
 };
 
-/** Demand may fill the whole queue, others less: a reader that comes late is not refused for them. */
+/** Demand may fill all of the horizon, others less: a reader that comes late is not refused for them. */
 const SHARE: Readonly<Record<Priority, number>> = {
   ...{ demand: 1, preheat: 0.9, prefetch: 0.75, background: 0.5 },
 };
@@ -43,7 +42,6 @@ export class UploadSlots {
   readonly #bytesMax: number;
   readonly #wireBytesMax: number;
   readonly #horizonMs: number;
-  readonly #queues: Readonly<Record<Priority, Upload[]>> = byPriority(() => []);
   readonly #wireBytes = new Map<PeerId, number>();
   /** Bytes promised of one piece to one peer. */
   readonly #pieceBytes = new Map<string, number>();
@@ -92,21 +90,11 @@ export class UploadSlots {
     this.#refusedAtMs.set(peer, nowMs);
   }
 
-  /** It is promised: `next` gives it some time. */
+  /** It is promised, until it is `sent` or `dropped`; in which order is up to who sends. */
   admit(upload: Upload, nowMs: number): void {
     if (this.#bytes === 0) this.#measureFrom(nowMs);
-    this.#queues[upload.priority].push(upload);
     this.#refusedAtMs.delete(upload.peer);
     this.#count(upload, 1);
-  }
-
-  /** Demand first; of one kind the oldest. It stays promised until it is `sent`. */
-  next(): Upload | undefined {
-    for (const priority of PRIORITIES) {
-      const upload = this.#queues[priority].shift();
-      if (upload !== undefined) return upload;
-    }
-    return undefined;
   }
 
   /** It has left. */
@@ -121,7 +109,7 @@ export class UploadSlots {
     this.#measureFrom(nowMs);
   }
 
-  /** It has left the queue, and nobody wants it any more. */
+  /** It does not go out: nobody wants it any more, or it could not be read. */
   dropped(upload: Upload): void {
     this.#count(upload, -1);
   }
@@ -140,7 +128,7 @@ export class UploadSlots {
     return false;
   }
 
-  /** Of the queue, for each that has or wants something; never less than a piece. */
+  /** Of the horizon, for each that has or wants something; never less than a piece. */
   #shareBytes(): number {
     const peers = this.#wireBytes.size + this.#refusedAtMs.size;
     return Math.max(this.#horizonBytes() / peers, PIECE_BYTES);

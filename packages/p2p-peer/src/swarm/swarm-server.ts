@@ -166,9 +166,7 @@ export class SwarmServer implements WireServer {
   /** Blocks go out in the order that their wires have room. */
   #promise(upload: Upload): void {
     const { nowMs, limits } = this.#input;
-    const { slots } = limits;
-    slots.admit(upload, nowMs());
-    slots.next();
+    limits.slots.admit(upload, nowMs());
   }
 
   #served(upload: Upload, bytes: Buffer): ServedBlock {
