@@ -128,12 +128,25 @@ t.test('the most urgent first; one that somebody more urgent joins moves up', as
   t.same(begun, ['demand', 'joined', 'prefetch', 'background']);
 });
 
-t.test('who was overtaken for long is overtaken no more', async (t) => {
-  const { begun, start, open } = await fullGate();
-  const lazy = start('background', { priority: () => 'background' });
+t.test('who was overtaken for long is overtaken no more, here and where it is read', async (t) => {
+  const gate = new HomeGate();
+  const told: Priority[] = [];
+  const { promise: full, resolve: open } = Promise.withResolvers<void>();
+  const start = (priority: Priority, until = Promise.resolve()) =>
+    gate.run(
+      { ...SMALL, bytes: HOME_BYTES_TOGETHER_MAX, priority: () => priority },
+      async (urgency) => {
+        told.push(urgency());
+        await until;
+        told.push(urgency());
+      },
+      () => Promise.resolve(),
+    );
+  const first = start('preheat', full);
+  const lazy = start('background');
   await sleep(HOME_OVERTAKEN_MS_MAX + 100);
-  const urgent = start('demand', {});
-  await open();
-  await Promise.all([lazy, urgent]);
-  t.same(begun, ['background', 'demand']);
+  const urgent = start('prefetch');
+  open();
+  await Promise.all([first, lazy, urgent]);
+  t.same(told, ['preheat', 'demand', 'demand', 'demand', 'prefetch', 'prefetch']);
 });

@@ -25,17 +25,25 @@ export class HomeGate {
     bytesMax: HOME_BYTES_TOGETHER_MAX,
   });
 
-  /** Waits for its turn, then reads; its place is free when what `usesOf` gives has resolved, too. */
+  /**
+   * Waits for its turn, then reads; its place is free when what `usesOf` gives has resolved, too. The read is
+   * told how urgent it is now, in whichever queues it waits further on: one that was overtaken for long is no more.
+   */
   async run<T>(
     { bytes, priority, onRaised, signal }: GatedRead,
-    read: () => Promise<T>,
+    read: (priority: () => Priority) => Promise<T>,
     usesOf: (result: T) => Promise<unknown>,
   ): Promise<T> {
     signal.throwIfAborted();
     const { promise: turn, resolve: admit, reject } = Promise.withResolvers<void>();
+    let [isOvertaken, isWaiting] = [false, true];
+    const urgency = () => (isOvertaken ? 'demand' : priority());
     const ticket = { priority: priority(), bytes, admit };
-    onRaised?.(() => this.#gate.raise(ticket, priority()));
-    const overtaken = setTimeout(() => this.#gate.raise(ticket, 'demand'), HOME_OVERTAKEN_MS_MAX);
+    onRaised?.(() => this.#gate.raise(ticket, urgency()));
+    const overtaken = setTimeout(() => {
+      isOvertaken = true;
+      if (isWaiting) this.#gate.raise(ticket, urgency());
+    }, HOME_OVERTAKEN_MS_MAX);
     const giveUp = () => {
       if (this.#gate.cancel(ticket)) reject(signal.reason);
     };
@@ -43,11 +51,12 @@ export class HomeGate {
     try {
       this.#gate.enter(ticket);
       await turn;
+      isWaiting = false;
+      return await this.#read(ticket, () => read(urgency), usesOf);
     } finally {
       clearTimeout(overtaken);
       signal.removeEventListener('abort', giveUp);
     }
-    return await this.#read(ticket, read, usesOf);
   }
 
   async #read<T>(

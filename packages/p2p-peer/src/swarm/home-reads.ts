@@ -11,7 +11,6 @@ import {
   HOME_FAILING_MS,
   HOME_FETCH_BYTES_MAX,
   HOME_GAPS_MAX,
-  HOME_OVERTAKEN_MS_MAX,
   HOME_READS_MAX,
   HOME_READS_PER_PEER_MAX,
   HOME_REPOSITORIES_MAX,
@@ -148,10 +147,8 @@ export class HomeReads {
   }
 
   async #read(range: ByteRange, repository: string, call: FlightCall): Promise<FlightEnd> {
-    const { knows, originOf, nowMs } = this.#input;
-    const overtakenAtMs = nowMs() + HOME_OVERTAKEN_MS_MAX;
-    const { signal, onRaised } = call;
-    const priority = () => (nowMs() >= overtakenAtMs ? 'demand' : call.priority());
+    const { knows, originOf } = this.#input;
+    const { signal, priority, onRaised } = call;
     // Some may have come since it was asked for: it is not asked of the origin again.
     const missing = knows(repository) ? await this.#readHeld(range, call) : [range];
     if (missing.length === 0) return {};
@@ -161,7 +158,11 @@ export class HomeReads {
       missing.map((part) =>
         this.#input.gate.run(
           { bytes: rangeBytes(part), signal, priority, onRaised },
-          () => this.#fetch(part, repository, home, { ...partOf(range, part, call), priority }),
+          (urgency) =>
+            this.#fetch(part, repository, home, {
+              ...partOf(range, part, call),
+              priority: urgency,
+            }),
           ({ kept }) => Promise.resolve(kept),
         ),
       ),
