@@ -4,21 +4,18 @@ import { ShoalError } from '@shoal/errors';
 import type { HostFacts } from '../identity/host.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
 import { type SwarmId, swarmIdOf } from '../identity/swarm-id.ts';
-import { BLOCK_BYTES_MAX, PIECE_BYTES } from '../limits.ts';
 import { type CertificateIdentity, identityOf } from '../trust/certificate-identity.ts';
 import { type AddressGroup, addressGroupOf } from './address-group.ts';
 import type { Admission } from './admission.ts';
 import type { BlobWire, SharedBlob, WireFacts } from './blob-wire.ts';
-import { ConnectedWire } from './connected-wire.ts';
-import { ConnectionLimit, endSocket } from './connection.ts';
+import { ConnectionLimit } from './connection.ts';
 import { WireProtocolError, WireRefusedError } from './errors.ts';
 import type { ExtendedHandshake } from './extension/extended-handshake.ts';
 import type { WantedBlob } from './extension/host-handshake.ts';
 import { HandshakeHandler } from './handshake-handler.ts';
+import { hostWire } from './host-wire.ts';
 import { PeerWire } from './peer-wire.ts';
-import { PieceLayout } from './piece-layout.ts';
 import { hostWireOptions } from './shoal-hello.ts';
-import { closeWhenExpired } from './token-expiry.ts';
 import type { WireLog } from './wire-log.ts';
 import { checkHost, checkPeerId, type TrustedHost, type WireTrust } from './wire-trust.ts';
 
@@ -113,7 +110,10 @@ export class HostGreeting extends HandshakeHandler {
       const leave = admission.enter(host.host, this.#from);
       if (leave === undefined) throw new WireRefusedError('there are too many wires');
       this.#limit.lift();
-      const wire = this.#connect(facts, blob, trusted);
+      const wire = hostWire({
+        ...{ peer: this.#peer, socket: this.#socket, facts, blob },
+        ...{ latencyMs: FIRST_LATENCY_MS, expiresAtMs: trusted.expiresAtMs },
+      });
       void wire.closed.then(leave);
       this.#peer.handshakeAhead(swarmId, peerIdOf(self.host));
       blob.onOpen?.(wire);
@@ -132,20 +132,5 @@ export class HostGreeting extends HandshakeHandler {
   onClosed(error: ShoalError): void {
     this.#limit.lift();
     this.#settle.reject(this.#limit.reason ?? error);
-  }
-
-  #connect(facts: WireFacts, blob: SharedBlob, trusted: TrustedHost): ConnectedWire {
-    const wire = new ConnectedWire({
-      peer: this.#peer,
-      facts,
-      layout: new PieceLayout(blob.blobBytes, PIECE_BYTES, BLOCK_BYTES_MAX),
-      blob,
-      latencyMs: FIRST_LATENCY_MS,
-      endConnection: () => endSocket(this.#socket),
-    });
-    this.#peer.pieceCount = Math.ceil(blob.blobBytes / PIECE_BYTES);
-    this.#peer.handler = wire;
-    closeWhenExpired(this.#peer, wire, trusted.expiresAtMs);
-    return wire;
   }
 }

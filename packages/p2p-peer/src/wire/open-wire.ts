@@ -9,19 +9,16 @@ import { quoted } from '@shoal/oci';
 import type { HostFacts } from '../identity/host.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
 import { type SwarmId, swarmIdOf } from '../identity/swarm-id.ts';
-import { BLOCK_BYTES_MAX, PIECE_BYTES } from '../limits.ts';
 import { type CertificateIdentity, identityOf } from '../trust/certificate-identity.ts';
 import type { BlobWire, SharedBlob } from './blob-wire.ts';
-import { ConnectedWire } from './connected-wire.ts';
-import { ConnectionLimit, dial, endSocket, secure } from './connection.ts';
+import { ConnectionLimit, dial, secure } from './connection.ts';
 import { WireClosedError, WireDialError, WireProtocolError, WireUntrustedError } from './errors.ts';
 import type { ExtendedHandshake } from './extension/extended-handshake.ts';
 import { HandshakeHandler } from './handshake-handler.ts';
+import { hostWire } from './host-wire.ts';
 import { DIAL_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS } from './limits.ts';
 import { PeerWire } from './peer-wire.ts';
-import { PieceLayout } from './piece-layout.ts';
 import { hostWireOptions } from './shoal-hello.ts';
-import { closeWhenExpired } from './token-expiry.ts';
 import type { WireLog } from './wire-log.ts';
 import { checkHost, checkPeerId, type TrustedHost, type WireTrust } from './wire-trust.ts';
 
@@ -127,17 +124,11 @@ class HostDial extends HandshakeHandler {
   #connect({ facts, repository, expiresAtMs }: TrustedHost): BlobWire {
     const { blob } = this.#options;
     const peerId = this.#peerId ?? peerIdOf(facts.host);
-    const wire = new ConnectedWire({
-      peer: this.#peer,
+    const wire = hostWire({
+      ...{ peer: this.#peer, socket: this.#socket, blob, expiresAtMs },
       facts: { peerId, host: facts, repository },
-      layout: new PieceLayout(blob.blobBytes, PIECE_BYTES, BLOCK_BYTES_MAX),
-      blob,
       latencyMs: performance.now() - this.#startedAtMs,
-      endConnection: () => endSocket(this.#socket),
     });
-    this.#peer.pieceCount = Math.ceil(blob.blobBytes / PIECE_BYTES);
-    this.#peer.handler = wire;
-    closeWhenExpired(this.#peer, wire, expiresAtMs);
     wire.begin();
     return wire;
   }
