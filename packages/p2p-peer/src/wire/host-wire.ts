@@ -27,8 +27,7 @@ export function hostWire(input: HostWireInput): ConnectedWire {
     ...{ peer, facts, layout, blob, latencyMs },
     endConnection: () => endSocket(socket),
   });
-  peer.pieceCount = layout.pieceCount;
-  peer.handler = wire;
+  wire.takeOver();
   closeWhenExpired(peer, wire, expiresAtMs);
   return wire;
 }

@@ -94,8 +94,7 @@ export class PlainGreeting extends HandshakeHandler {
       infoBytes: torrent.infoBytes,
       takeInfo: torrent.takeInfo,
     });
-    this.#peer.pieceCount = layout.pieceCount;
-    this.#peer.handler = wire;
+    wire.takeOver();
     return wire;
   }
 }

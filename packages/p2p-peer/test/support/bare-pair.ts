@@ -48,7 +48,7 @@ function endOf(socket: Socket, server: WireServer, bytes: number, holds: boolean
       latencyMs: 1,
       endConnection: () => endSocket(socket),
     });
-    peer.handler = wire;
+    wire.takeOver();
     return { wire, peer };
   };
   return open;

@@ -92,8 +92,7 @@ function hear(input: Buffer): void {
     infoBytes: Buffer.alloc(100),
   });
   handler.open = () => {
-    peer.pieceCount = layout.pieceCount;
-    peer.handler = wire;
+    wire.takeOver();
     wire.begin();
   };
   for (let at = 0; at < input.length; at += 50) peer.receive(input.subarray(at, at + 50));
