@@ -9,6 +9,7 @@ import {
   digestLike,
   finishDigest,
 } from '@shoal/oci';
+import { readBounded } from '@shoal/oci/bounded-body';
 import { BodyLimitError, DigestMismatchError, SizeMismatchError } from './errors.ts';
 
 /** Throws unless the bytes are the ones `descriptor` names. `where` names the place in errors. */
@@ -65,16 +66,9 @@ export async function collectBounded(
   bytesMax: number,
   where: string,
 ): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of pieces) {
-    size += piece.byteLength;
-    if (size > bytesMax) {
-      throw new BodyLimitError(`${where}: more than ${bytesMax} bytes`, {
-        remedy: 'no sound answer is this large: check what the name points at',
-      });
-    }
-    parts.push(piece);
-  }
-  return Buffer.concat(parts, size);
+  return await readBounded(pieces, bytesMax, () => {
+    return new BodyLimitError(`${where}: more than ${bytesMax} bytes`, {
+      remedy: 'no sound answer is this large: check what the name points at',
+    });
+  });
 }

@@ -4,9 +4,9 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { errorCode } from '@shoal/errors';
+import { readBounded } from '@shoal/oci/bounded-body';
 import { formatHostPort } from '@shoal/oci/host-port';
 import type { IdentityFiles } from '@shoal/p2p-peer/trust';
-import { readBounded } from '../bounded-body.ts';
 import type { ApiConfig } from '../config/api-config.ts';
 import { encodeError } from '../control/control-errors.ts';
 import {

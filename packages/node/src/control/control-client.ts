@@ -5,8 +5,8 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { errorCode } from '@shoal/errors';
+import { readBounded } from '@shoal/oci/bounded-body';
 import type { MountRequest, UnmountRequest } from '@shoal/snapshotter';
-import { readBounded } from '../bounded-body.ts';
 import type { CollectedCache, CollectRequest } from '../cache/cache-collector.ts';
 import type { VerifiedCache } from '../cache/verify-caches.ts';
 import {

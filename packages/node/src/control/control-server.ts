@@ -7,8 +7,8 @@ import { chmodSync, existsSync, type FSWatcher, rmSync, watch } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { basename, dirname } from 'node:path';
 import { errorCode } from '@shoal/errors';
+import { readBounded } from '@shoal/oci/bounded-body';
 import { newRequest, runInRequest } from '@shoal/snapshotter';
-import { readBounded } from '../bounded-body.ts';
 import { ControlProtocolError, SocketPathError } from '../errors.ts';
 import {
   CONNECTIONS_MAX,

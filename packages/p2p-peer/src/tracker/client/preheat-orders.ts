@@ -1,8 +1,8 @@
 /** Orders to make an image ready, at the port of a tracker that people use: given, looked at, ended. */
+import { readBounded } from '@shoal/oci/bounded-body';
 import { request } from 'undici';
 import { z } from 'zod';
 import { jsonOf } from '../../json-of.ts';
-import { readBounded } from '../bounded-body.ts';
 import { TrackerAnswerError, TrackerAwayError, TrackerRequestError } from '../errors.ts';
 import { PREHEAT_STATES } from '../host-report.ts';
 import { PREHEAT_ANSWER_BYTES_MAX, TRACKER_DEADLINE_MS } from '../limits.ts';

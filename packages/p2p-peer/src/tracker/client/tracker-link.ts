@@ -2,10 +2,10 @@
  * One tracker as a host sees it: connections by certificate, a deadline for every request, and less
  * and less trying while it is away.
  */
+import { readBounded } from '@shoal/oci/bounded-body';
 import { Agent, type Dispatcher } from 'undici';
 import { identityOf } from '../../trust/certificate-identity.ts';
 import type { IdentityFiles } from '../../trust/identity-files.ts';
-import { readBounded } from '../bounded-body.ts';
 import { TrackerAnswerError, TrackerAwayError, TrackerOptionsError } from '../errors.ts';
 import {
   TRACKER_ANSWER_BYTES_MAX,

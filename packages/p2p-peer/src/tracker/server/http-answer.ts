@@ -1,7 +1,7 @@
 /** Answers of the tracker, and what it reads of requests: bounded, checked. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { readBounded } from '@shoal/oci/bounded-body';
 import type { z } from 'zod';
-import { readBounded } from '../bounded-body.ts';
 import { TrackerRequestError } from '../errors.ts';
 
 export type Headers = { readonly [name: string]: string };
