@@ -17,8 +17,8 @@ const REST = '/*';
 /** Registries may have ports; upper case is kept, since to compare otherwise would widen a rule. */
 const SEGMENTS = /^[A-Za-z0-9][A-Za-z0-9._:-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
 
-/** Whether text names one repository: `registry/name`, no `..`, no empty part, no pattern. */
-function isRepositoryName(text: string): boolean {
+/** Whether text is a path of plain parts, as `registry/name`: no `..`, no empty part, no pattern. One part will do. */
+function isPlainPath(text: string): boolean {
   if (text.length > REPOSITORY_CHARACTERS_MAX || text.includes('..')) return false;
   return SEGMENTS.test(text);
 }
@@ -26,7 +26,7 @@ function isRepositoryName(text: string): boolean {
 /** Whether text may stand among the repositories of a grant. */
 export function isRepositoryRule(text: string): boolean {
   if (text === ALL) return true;
-  return isRepositoryName(text.endsWith(REST) ? text.slice(0, -REST.length) : text);
+  return isPlainPath(text.endsWith(REST) ? text.slice(0, -REST.length) : text);
 }
 
 /**
@@ -34,7 +34,7 @@ export function isRepositoryRule(text: string): boolean {
  * itself, and nothing that only starts with the same letters.
  */
 export function isCovered(grant: Pick<Grant, 'repositories'>, repository: string): boolean {
-  if (!isRepositoryName(repository)) return false;
+  if (!isPlainPath(repository)) return false;
   return grant.repositories.some((rule) => covers(rule, repository));
 }
 
