@@ -18,6 +18,7 @@ import { openIdentity } from './open-identity.ts';
 import { Peer } from './peer.ts';
 import type { PeerComponents, PeerOptions } from './peer-options.ts';
 import { PeerTraffic } from './peer-traffic.ts';
+import type { PeerTrust } from './peer-trust.ts';
 import { Preheats } from './preheats.ts';
 
 const nowMs = (): number => performance.now();
@@ -54,17 +55,9 @@ export async function openPeer(options: PeerOptions, components: PeerComponents)
   const images = new SharedImages();
   plain = await openPlain(options, components, { images, store, swarms, trackers });
   if (plain !== undefined) opened.use(plain);
-  const preheats = opened.use(new Preheats(components.warm));
-  const listed = new ListedHosts(directory);
-  if (options.trackers.length > 0) {
-    const { version } = options;
-    const offered = () => plain?.status().blobs ?? [];
-    const told = { version, images, offered, missMs: components.missMs };
-    opened.use(reportTo(trackers, { listed, self, swarms, traffic, preheats, ...told }));
-  }
-  if (options.discovery !== undefined) {
-    opened.use(discoverHosts(options.discovery, { trust, self, listed, ...components }));
-  }
+  const offered = () => plain?.status().blobs ?? [];
+  const hearing = { trust, self, directory, trackers, swarms, traffic, images, offered };
+  hearOfHosts(options, components, opened, hearing);
   const owned = opened.move();
   const own = { trust, directory, store, swarms, uploads, traffic, counts };
   return new Peer({ ...own, listener, neighbourhood, images, plain, owned });
@@ -80,6 +73,32 @@ async function openPlain(
   return await PlainSide.open(plain, {
     ...{ ...need, origin: publicOrigin, pool, onProblem, log: wireLog, nowMs },
   });
+}
+
+type HearingNeed = Omit<HostReportInput, 'version' | 'missMs' | 'preheats'> & {
+  readonly trust: PeerTrust;
+  readonly directory: HostDirectory;
+  readonly trackers: TrackerClient;
+};
+
+/** By trackers, which hear of this one, and by the names of services: as the options want it. */
+function hearOfHosts(
+  options: PeerOptions,
+  components: PeerComponents,
+  opened: AsyncDisposableStack,
+  { trust, directory, trackers, ...told }: HearingNeed,
+): void {
+  const preheats = opened.use(new Preheats(components.warm));
+  const listed = new ListedHosts(directory);
+  if (options.trackers.length > 0) {
+    const { version } = options;
+    const { missMs } = components;
+    opened.use(reportTo(trackers, { listed, version, missMs, preheats, ...told }));
+  }
+  if (options.discovery !== undefined) {
+    const { self } = told;
+    opened.use(discoverHosts(options.discovery, { trust, self, listed, ...components }));
+  }
 }
 
 /** And hears who else lives. */
