@@ -49,6 +49,7 @@ export { detectBootstrapFormat } from './detect-format.ts';
 export { isChunkSize, RafsFlag } from './extended-superblock.ts';
 export { type BlobRange, type FileRange, findFileRanges } from './file-ranges.ts';
 export { InodeLayout, type RafsInode } from './inode.ts';
+export { attributesOf, type InodeAttributes } from './inode-attributes.ts';
 export { InodeKind, kindOfMode } from './inode-kind.ts';
 export {
   type BootstrapLayer,

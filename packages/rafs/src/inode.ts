@@ -3,6 +3,7 @@
  * ones only, because compact ones lose times and device numbers; both are read.
  */
 import { RafsCorruptError } from './errors.ts';
+import type { InodeAttributes } from './inode-attributes.ts';
 import { InodeKind, kindOfMode, modeTypeOf } from './inode-kind.ts';
 import { readI64, readU64, writeI64, writeU64 } from './integers.ts';
 
@@ -46,24 +47,14 @@ const WHERE = 'inode';
 export const InodeLayout = { plain: 0, inline: 2, chunked: 4 } as const;
 export type InodeLayout = (typeof InodeLayout)[keyof typeof InodeLayout];
 
-export type RafsInode = {
+export type RafsInode = InodeAttributes & {
   readonly nid: number;
   /** Byte offset in the bootstrap. */
   readonly offset: number;
   /** The builder's running number; readers show the nid instead. */
   readonly ino: number;
-  readonly kind: InodeKind;
-  /** Permission, setuid, setgid and sticky bits. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Modification time; 0 in compact inodes. Negative before 1970. */
-  readonly seconds: number;
-  readonly nanoseconds: number;
   readonly nlink: number;
   readonly size: number;
-  /** Device number in `new_encode_dev` form; 0 unless a device. */
-  readonly rdev: number;
   readonly layout: InodeLayout;
   readonly isExtended: boolean;
   /** Bytes of the attribute area, 0 when there is none. */

@@ -1,6 +1,6 @@
 /** A bootstrap as a tree: nothing is copied, each question decodes what it needs. */
 import type { Bootstrap, ByteString, RafsInode } from '@shoal/rafs';
-import { byteString, compareByteStrings, NO_BYTES } from '@shoal/rafs';
+import { attributesOf, byteString, compareByteStrings, NO_BYTES } from '@shoal/rafs';
 import { EntryKind } from '../layer/layer-entry.ts';
 import type { Child, ImageNode, TreeView } from './tree-view.ts';
 
@@ -25,13 +25,7 @@ export class BootstrapTreeView implements TreeView<number> {
       .map(({ name, value }) => ({ name, value: byteString(value) }))
       .sort((a, b) => compareByteStrings(a.name, b.name));
     return {
-      kind: inode.kind,
-      mode: inode.mode,
-      uid: inode.uid,
-      gid: inode.gid,
-      seconds: inode.seconds,
-      nanoseconds: inode.nanoseconds,
-      rdev: inode.rdev,
+      ...attributesOf(inode),
       nlink: inode.nlink,
       size: inode.kind === EntryKind.regular ? inode.size : 0,
       target: isSymlink ? this.bootstrap.symlinkTarget(inode) : NO_BYTES,

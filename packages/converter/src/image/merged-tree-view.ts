@@ -1,6 +1,6 @@
 /** The tree that replayed layers gave, as a `TreeView`. Link counts come from counting names. */
 import type { ByteString } from '@shoal/rafs';
-import { compareByteStrings } from '@shoal/rafs';
+import { attributesOf, compareByteStrings } from '@shoal/rafs';
 import type { ChunkIndex } from '../chunk/chunk-index.ts';
 import { DIGEST_SIZE } from '../chunk/chunk-index.ts';
 import type { Directory, Inode } from '../layer/image-tree.ts';
@@ -22,13 +22,7 @@ export class MergedTreeView implements HashedTree<Inode> {
   node(inode: Inode): ImageNode {
     const isRegular = inode.kind === EntryKind.regular;
     return {
-      kind: inode.kind,
-      mode: inode.mode,
-      uid: inode.uid,
-      gid: inode.gid,
-      seconds: inode.seconds,
-      nanoseconds: inode.nanoseconds,
-      rdev: inode.rdev,
+      ...attributesOf(inode),
       nlink: this.#linkCount(inode),
       size: isRegular ? inode.size : 0,
       target: inode.target,

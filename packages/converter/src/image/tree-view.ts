@@ -2,20 +2,11 @@
  * One way to look at a root file system, whatever holds it: a bootstrap, or the tree that ordinary
  * layers give when they are replayed. Comparing and unpacking see only this.
  */
-import type { ByteString } from '@shoal/rafs';
-import type { InodeKind } from '../layer/image-tree.ts';
+import type { ByteString, InodeAttributes } from '@shoal/rafs';
 import type { XattrEntry } from '../layer/layer-entry.ts';
 
 /** Every attribute of one file system object except its names. */
-export type ImageNode = {
-  readonly kind: InodeKind;
-  /** Permission, setuid, setgid and sticky bits. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly seconds: number;
-  readonly nanoseconds: number;
-  readonly rdev: number;
+export type ImageNode = InodeAttributes & {
   readonly nlink: number;
   /** Bytes of a regular file, 0 for everything else. */
   readonly size: number;

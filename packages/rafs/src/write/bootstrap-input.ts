@@ -2,21 +2,11 @@
 import type { Compressor, Digester } from '../algorithms.ts';
 import type { BlobTableEntry } from '../blob-table-entry.ts';
 import type { ByteString } from '../byte-string.ts';
-import type { InodeKind } from '../inode-kind.ts';
+import type { InodeAttributes } from '../inode-attributes.ts';
 import type { XattrInput } from '../xattr-area.ts';
 
 /** A file system object without its names; one object under several names is a hard link. */
-export type BuildInode = {
-  readonly kind: InodeKind;
-  /** Permission, setuid, setgid and sticky bits. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Modification time, negative before 1970. */
-  readonly seconds: number;
-  readonly nanoseconds: number;
-  /** `new_encode_dev` form for devices, 0 otherwise. */
-  readonly rdev: number;
+export type BuildInode = InodeAttributes & {
   readonly xattrs: readonly XattrInput[];
   readonly size: number;
   /** Numbers of a regular file's chunks in the chunk source: one, or several in order. */
