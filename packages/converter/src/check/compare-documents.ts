@@ -43,22 +43,17 @@ function compareManifests(
   differences: DifferenceList,
   allowed: AllowedChange[],
 ): void {
-  const a: Fields = source;
-  const b: Fields = target;
-  for (const key of keysOf(a, b)) {
-    if (key === 'annotations' || isDeepStrictEqual(a[key], b[key])) continue;
+  for (const [key, a, b] of differingFields(source, target)) {
+    if (key === 'annotations') continue;
     const reason = MANIFEST_CHANGES[key];
     if (reason !== undefined) allowed.push({ scope: 'manifest', path: key, reason });
-    else addDifference(differences, 'manifest', key, a[key], b[key]);
+    else addDifference(differences, 'manifest', key, a, b);
   }
-  const left = source.annotations ?? {};
-  const right = target.annotations ?? {};
-  for (const key of keysOf(left, right)) {
-    if (left[key] === right[key]) continue;
+  for (const [key, a, b] of differingFields(source.annotations, target.annotations)) {
     const path = `annotations.${key}`;
     if (key.startsWith(NYDUS_PREFIX)) {
       allowed.push({ scope: 'manifest', path, reason: 'an annotation of converted images' });
-    } else addDifference(differences, 'manifest', path, left[key], right[key]);
+    } else addDifference(differences, 'manifest', path, a, b);
   }
 }
 
@@ -69,10 +64,7 @@ function compareConfigs(
   differences: DifferenceList,
   allowed: AllowedChange[],
 ): void {
-  const a: Fields = source;
-  const b: Fields = target;
-  for (const key of keysOf(a, b)) {
-    if (isDeepStrictEqual(a[key], b[key])) continue;
+  for (const [key, a, b] of differingFields(source, target)) {
     if (key === 'rootfs') {
       allowed.push({ scope: 'config', path: key, reason: 'the layers are others' });
     } else if (key === 'history' && hasSameSteps(source, target)) {
@@ -81,18 +73,14 @@ function compareConfigs(
         : 'layers and history entries are counted differently';
       allowed.push({ scope: 'config', path: key, reason });
     } else if (key === 'config') compareRuntime(source, target, differences);
-    else addDifference(differences, 'config', key, a[key], b[key]);
+    else addDifference(differences, 'config', key, a, b);
   }
 }
 
 /** What a runtime reads (Env, Cmd, ...), field by field. */
 function compareRuntime(source: ImageConfig, target: ImageConfig, differences: DifferenceList) {
-  const a = source.config ?? {};
-  const b = target.config ?? {};
-  for (const key of keysOf(a, b)) {
-    if (!isDeepStrictEqual(a[key], b[key])) {
-      addDifference(differences, 'config', `config.${key}`, a[key], b[key]);
-    }
+  for (const [key, a, b] of differingFields(source.config, target.config)) {
+    addDifference(differences, 'config', `config.${key}`, a, b);
   }
 }
 
@@ -103,8 +91,14 @@ function hasSameSteps(source: ImageConfig, target: ImageConfig): boolean {
   return isDeepStrictEqual(steps(source), steps(target));
 }
 
-function keysOf(a: object, b: object): string[] {
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
+/** With both values, by name. */
+function* differingFields(
+  a: Fields = {},
+  b: Fields = {},
+): Generator<readonly [name: string, a: unknown, b: unknown]> {
+  for (const name of [...new Set([...Object.keys(a), ...Object.keys(b)])].sort()) {
+    if (!isDeepStrictEqual(a[name], b[name])) yield [name, a[name], b[name]];
+  }
 }
 
 function addDifference(
