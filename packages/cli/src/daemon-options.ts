@@ -1,5 +1,6 @@
 /** Options of every command that talks to the daemon. */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import type { DaemonPaths, PathChoice } from '@shoal/node/client';
 import type { Command } from 'commander';
@@ -43,6 +44,11 @@ async function configuredPaths(file: string | undefined): Promise<PathChoice> {
     if (errorCode(error) !== 'ERR_NODE_CONFIG') throw error;
     return {};
   }
+}
+
+/** Whether a daemon has ever kept anything there: what one that is gone left behind, only a daemon ends in order. */
+export function hasKeptState({ root }: Pick<DaemonPaths, 'root'>): boolean {
+  return existsSync(join(root, 'state'));
 }
 
 /** What a command says while it waits for a daemon that does not answer yet. */

@@ -1,6 +1,4 @@
 /** `shoal drain`: unmounts everything and ends the daemon. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { errorCode } from '@shoal/errors';
 import type { ControlClient, DaemonPaths } from '@shoal/node/client';
 import type { DrainAnswer } from '@shoal/snapshotter';
@@ -10,6 +8,7 @@ import {
   addDaemonOptions,
   type DaemonOptionValues,
   daemonPathsOf,
+  hasKeptState,
   leaveDirectory,
   waitingLine,
 } from '../daemon-options.ts';
@@ -53,8 +52,7 @@ async function runDrain(options: DrainOptions, context: CliContext): Promise<voi
   const { findOrStartDaemon, NotRootError } = await import('@shoal/node/client');
   // Without it the state cannot even be looked for.
   if (context.uid !== 0) throw new NotRootError('ending the daemon');
-  // Also what an earlier daemon left: only a daemon can end it in order.
-  if (!existsSync(join(paths.root, 'state'))) {
+  if (!hasKeptState(paths)) {
     return context.output.line(`no daemon has kept anything in ${paths.root}`);
   }
   const { signal } = context;

@@ -1,12 +1,12 @@
 /** `shoal unmount`: ends a mount, or says who uses it. */
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import {
   addDaemonOptions,
   type DaemonOptionValues,
   daemonPathsOf,
+  hasKeptState,
   leaveDirectory,
   waitingLine,
 } from '../daemon-options.ts';
@@ -39,8 +39,7 @@ export function registerUnmount(program: Command, context: CliContext): void {
       const paths = await daemonPathsOf(options, context);
       const place = resolve(mountpoint);
       leaveDirectory();
-      // A daemon that was stopped left its mounts behind: only a daemon can end them.
-      const client = existsSync(join(paths.root, 'state'))
+      const client = hasKeptState(paths)
         ? await ensureDaemon({
             paths,
             signal: context.signal,
