@@ -3,7 +3,7 @@
  * already cut into chunks. Whiteouts are still ordinary entries here; only replaying in order, on
  * the real lower tree, can say what an entry means (symlinked parents, clobbered directories).
  */
-import type { ByteString } from '@shoal/rafs';
+import type { ByteString, InodeAttributes } from '@shoal/rafs';
 
 export const EntryKind = {
   regular: 0,
@@ -19,17 +19,10 @@ export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind];
 
 export type XattrEntry = { readonly name: ByteString; readonly value: ByteString };
 
-export type LayerEntry = {
+export type LayerEntry = Omit<InodeAttributes, 'kind'> & {
   /** Path as the archive has it, not yet cleaned. */
   readonly path: ByteString;
   readonly kind: EntryKind;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly seconds: number;
-  readonly nanoseconds: number;
-  /** `new_encode_dev` form for devices, 0 otherwise. */
-  readonly rdev: number;
   /** Target of hard and symbolic links, '' otherwise. */
   readonly linkName: ByteString;
   readonly xattrs: readonly XattrEntry[];
