@@ -49,7 +49,9 @@ export async function fetchToken(
   signal: AbortSignal | undefined,
 ): Promise<Token> {
   const realm = checkRealm(request);
-  const http = tokenHttpRequest(realm, request, signal);
+  const isLed =
+    realm.origin !== request.registryUrl.origin && !exchange.isHere(request.registryUrl);
+  const http = { ...tokenHttpRequest(realm, request, signal), isLed };
   const where = `token service ${realm.origin}`;
   return withRetry(policy, signal, async (attempt) => {
     const answer = await exchange.send(http, attempt);

@@ -10,6 +10,7 @@ import { ClientConfigError } from '../errors.ts';
 import type { TlsFiles } from '../hosts/registry-host.ts';
 import { CLOSE_GRACE_MS, CONNECTIONS_PER_HOST_MAX, PEM_BYTES_MAX } from '../limits.ts';
 import { readBoundedFile } from '../local/regular-file.ts';
+import { HereGuard } from './here-guard.ts';
 import type { HttpOptions } from './http-options.ts';
 import { type Environment, proxyForUrl } from './proxy-environment.ts';
 import { AddressGuard } from './public-address.ts';
@@ -29,7 +30,10 @@ export class Connections {
   readonly #env: Environment;
   readonly #guard: AddressGuard | undefined;
   readonly #proxies = new Map<string, Promise<Dispatcher>>();
+  readonly #hereGuard = new HereGuard();
   #direct: Promise<Dispatcher> | undefined;
+  /** Of its own: a connection that somebody else opened may lead here. */
+  #led: Promise<Dispatcher> | undefined;
   #tls: Promise<TlsSettings> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -44,12 +48,17 @@ export class Connections {
 
   /**
    * The dispatcher for a URL. Throws `ERR_REGISTRY_CLIENT_CONFIG` for unusable files or proxies,
-   * `ERR_REGISTRY_CLIENT_REDIRECT` for an address that must not be connected to.
+   * `ERR_REGISTRY_CLIENT_REDIRECT` for an address that must not be connected to. A server elsewhere has
+   * led to a URL that `isLed`.
    */
-  async for(url: URL): Promise<Dispatcher> {
+  async for(url: URL, isLed = false): Promise<Dispatcher> {
     this.#guard?.check(url);
     const proxy = proxyForUrl(url, this.#env);
     if (proxy === undefined) {
+      if (isLed && this.#guard === undefined) {
+        this.#led ??= this.#makeLed();
+        return this.#led;
+      }
       this.#direct ??= this.#makeDirect();
       return this.#direct;
     }
@@ -58,11 +67,24 @@ export class Connections {
     return made;
   }
 
+  isHere(url: URL): boolean {
+    return this.#hereGuard.isHere(url);
+  }
+
   async #makeDirect(): Promise<Dispatcher> {
     const { Agent, buildConnector } = await import('undici');
-    const options = await this.#connectOptions();
+    const { lookup } = this.#options;
+    const options = { ...(await this.#connectOptions()), ...(lookup && { lookup }) };
     const connect =
-      this.#guard === undefined ? options : this.#guard.connector(buildConnector, options);
+      this.#guard?.connector(buildConnector, options) ??
+      this.#hereGuard.watching(buildConnector(options));
+    return new Agent({ ...this.#agentOptions(), connect });
+  }
+
+  async #makeLed(): Promise<Dispatcher> {
+    const { Agent, buildConnector } = await import('undici');
+    const options = await this.#connectOptions();
+    const connect = this.#hereGuard.refusing(buildConnector, options, this.#options.lookup);
     return new Agent({ ...this.#agentOptions(), connect });
   }
 
@@ -100,9 +122,10 @@ export class Connections {
   }
 
   async #end(): Promise<void> {
-    const made = [...this.#proxies.values(), ...(this.#direct ? [this.#direct] : [])];
+    const made = [...this.#proxies.values(), this.#direct, this.#led];
     for (const settled of await Promise.allSettled(made)) {
-      if (settled.status === 'fulfilled') await closeSoon(settled.value);
+      if (settled.status === 'fulfilled' && settled.value !== undefined)
+        await closeSoon(settled.value);
     }
   }
 }

@@ -37,6 +37,11 @@ export class Exchange {
     }
   }
 
+  /** Whether a server is on this machine, as far as it has been connected to. */
+  isHere(url: URL): boolean {
+    return this.#connections.isHere(url);
+  }
+
   async #send(request: HttpRequest, attempt: number): Promise<HttpAnswer> {
     const started = performance.now();
     try {
@@ -52,7 +57,7 @@ export class Exchange {
 
   async #dispatch(request: HttpRequest): Promise<HttpAnswer> {
     const { timeouts } = this.#options;
-    const dispatcher = await this.#connections.for(request.url);
+    const dispatcher = await this.#connections.for(request.url, request.isLed);
     request.signal?.throwIfAborted();
     const { statusCode, headers, body } = await dispatcher.request({
       origin: request.url.origin,

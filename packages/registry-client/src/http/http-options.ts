@@ -1,6 +1,7 @@
 /**
  * What HTTP itself is told: whom to trust, how long to wait, how often to try, whom to tell of it.
  */
+import type { LookupFunction } from 'node:net';
 
 /** One HTTP exchange, for wire logs and statistics. Holds no secrets: queries are cut off. */
 export type RequestEvent = {
@@ -58,6 +59,8 @@ export type HttpOptions = {
    * strangers.
    */
   readonly trustedHosts?: ReadonlySet<string> | undefined;
+  /** What names lead to. @default dns.lookup */
+  readonly lookup?: LookupFunction | undefined;
   readonly onRequest?: ((event: RequestEvent) => void) | undefined;
   readonly retry?: RetryOptions | undefined;
   readonly timeouts?: TimeoutOptions | undefined;

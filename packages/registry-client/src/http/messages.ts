@@ -26,6 +26,8 @@ export type HttpRequest = {
   readonly signal?: AbortSignal | undefined;
   /** Until the head of the answer. @default the client's */
   readonly headersTimeoutMs?: number | undefined;
+  /** A server elsewhere led to it: nothing of this machine is connected to. @default false */
+  readonly isLed?: boolean | undefined;
   /** Waits until the server wants requests. @default it is sent at once */
   readonly turn?: Turn | undefined;
 };

@@ -3,12 +3,11 @@
  * and token services lead is up to strangers, and a host's own services, its cloud's metadata and its
  * neighbours must not be within their reach. Ranges: IANA special-purpose registries (RFC 6890).
  */
-import { lookup } from 'node:dns';
-import type { LookupFunction } from 'node:net';
 import { BlockList, isIP } from 'node:net';
 import { formatHostPort } from '@shoal/oci/host-port';
 import type { buildConnector } from 'undici';
 import { RedirectError } from '../errors.ts';
+import { checkedLookup } from './checked-lookup.ts';
 
 const SPECIAL_IPV4 =
   '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24' +
@@ -65,7 +64,6 @@ export class AddressGuard {
     options: Parameters<typeof buildConnector>[0],
   ): Connector {
     const open = build(options);
-    // Happy eyeballs asks for all addresses: each that may be tried is checked.
     const guarded = build({ ...options, lookup: publicLookup });
     return (target, callback) => {
       const host = target.hostname.replace(/^\[|\]$/g, '');
@@ -86,16 +84,7 @@ function isLocalName(host: string): boolean {
 }
 
 /** As `dns.lookup`; fails when any of the addresses is not public. */
-export const publicLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return callback(error, '', 0);
-    const wrong = addresses.some(({ address }) => !isPublicAddress(address));
-    const [first] = addresses;
-    if (wrong || first === undefined) return callback(notPublic(hostname), '', 0);
-    if (options.all === true) return callback(null, addresses);
-    callback(null, first.address, first.family);
-  });
-};
+export const publicLookup = checkedLookup({ isAllowed: isPublicAddress, refusal: notPublic });
 
 function notPublic(host: string): RedirectError {
   return new RedirectError(`${host}: led to an address that is not public`, {

@@ -1,23 +1,11 @@
 /**
  * Where a redirect leads, and whether it may be followed.
  */
-import { BlockList, isIP } from 'node:net';
 import { quoted } from '@shoal/oci';
 import { ProtocolError, RedirectError } from '../errors.ts';
+import { isHereHost } from './here-address.ts';
 import type { HttpAnswer } from './messages.ts';
 import { isLoopbackHost } from './proxy-environment.ts';
-
-const hereIpv4 = new BlockList();
-hereIpv4.addSubnet('0.0.0.0', 8, 'ipv4');
-hereIpv4.addSubnet('127.0.0.0', 8, 'ipv4');
-hereIpv4.addSubnet('169.254.0.0', 16, 'ipv4');
-const hereIpv6 = new BlockList();
-hereIpv6.addSubnet('::', 127, 'ipv6');
-hereIpv6.addSubnet('fe80::', 10, 'ipv6');
-// IPv4 inside of it.
-hereIpv6.addSubnet('::ffff:0.0.0.0', 104, 'ipv6');
-hereIpv6.addSubnet('::ffff:127.0.0.0', 104, 'ipv6');
-hereIpv6.addSubnet('::ffff:169.254.0.0', 112, 'ipv6');
 
 export function isRedirect(status: number): boolean {
   return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
@@ -41,7 +29,7 @@ export function redirectTarget(
   const target = locationOf(answer);
   const givesUpTls = answer.url.protocol === 'https:' && target.protocol === 'http:';
   const comesFromHere = isLoopbackHost(answer.url.hostname);
-  if (!isGuarded && !comesFromHere && isOfThisHost(target.hostname)) {
+  if (!isGuarded && !comesFromHere && isHereHost(target.hostname)) {
     throw new RedirectError(`${answer.url.origin}: redirects to ${target.origin}, which is here`, {
       remedy: 'ask whoever runs the registry',
     });
@@ -55,19 +43,6 @@ export function redirectTarget(
     );
   }
   return target;
-}
-
-/** Loopback, and link-local, where a cloud tells its machines their secrets. As URLs write addresses. */
-function isOfThisHost(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
-  switch (isIP(host)) {
-    case 4:
-      return hereIpv4.check(host, 'ipv4');
-    case 6:
-      return hereIpv6.check(host, 'ipv6');
-    default:
-      return /(?:^|\.)localhost\.?$/.test(host);
-  }
 }
 
 /** `Location` of any answer, resolved against the URL it came from. */

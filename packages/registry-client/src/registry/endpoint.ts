@@ -129,9 +129,11 @@ export class Endpoint {
   ): Promise<HttpAnswer> {
     const base = await this.#baseUrl(request.signal);
     let url = start;
+    let from = base;
     for (let hop = 0; hop < REDIRECTS_MAX; hop++) {
-      const answer = await this.#authorized(request, url, base, attempt);
+      const answer = await this.#authorized(request, url, base, attempt, from);
       if (!isRedirect(answer.status)) return answer;
+      from = answer.url;
       url = redirectTarget(answer, this.redirects);
       await discardBody(answer);
     }
@@ -161,11 +163,13 @@ export class Endpoint {
     url: URL,
     base: URL,
     attempt: number,
+    from = base,
   ): Promise<HttpAnswer> {
     const { scopes, signal } = request;
     if (url.origin !== base.origin) {
       const headers = { ...request.headers, ...FOR_OTHERS };
-      return this.exchange.send({ ...request, url, headers }, attempt);
+      const isLed = !this.exchange.isHere(from);
+      return this.exchange.send({ ...request, url, headers, isLed }, attempt);
     }
     const auth = new AuthAttempt(scopes, base, signal);
     let authorization = await this.#auth.header(auth);

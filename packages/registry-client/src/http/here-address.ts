@@ -1,0 +1,37 @@
+/**
+ * Which addresses are of this machine: loopback, unspecified, and link-local, where a cloud tells its
+ * machines their secrets.
+ */
+import { BlockList, isIP } from 'node:net';
+
+const hereIpv4 = new BlockList();
+hereIpv4.addSubnet('0.0.0.0', 8, 'ipv4');
+hereIpv4.addSubnet('127.0.0.0', 8, 'ipv4');
+hereIpv4.addSubnet('169.254.0.0', 16, 'ipv4');
+const hereIpv6 = new BlockList();
+hereIpv6.addSubnet('::', 127, 'ipv6');
+hereIpv6.addSubnet('fe80::', 10, 'ipv6');
+// IPv4 inside of it.
+hereIpv6.addSubnet('::ffff:0.0.0.0', 104, 'ipv6');
+hereIpv6.addSubnet('::ffff:127.0.0.0', 104, 'ipv6');
+hereIpv6.addSubnet('::ffff:169.254.0.0', 112, 'ipv6');
+
+/** False for everything that is not an address. */
+export function isHereAddress(address: string): boolean {
+  // A link-local address may name its interface.
+  const bare = address.split('%')[0] ?? '';
+  switch (isIP(bare)) {
+    case 4:
+      return hereIpv4.check(bare, 'ipv4');
+    case 6:
+      return hereIpv6.check(bare, 'ipv6');
+    default:
+      return false;
+  }
+}
+
+/** As URLs write addresses; a name only when it can mean nothing else. */
+export function isHereHost(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  return isHereAddress(host) || /(?:^|\.)localhost\.?$/.test(host);
+}
