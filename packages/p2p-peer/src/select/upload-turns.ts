@@ -1,11 +1,12 @@
 /**
  * Who is next where a limit lets less out than others want. The most urgent first, among those who have
  * had no more than the others but for a piece: whoever calls everything urgent has his share and nothing
- * beyond. Each eighth turn is that of the peer that has had least, whatever it waits for.
+ * beyond. Whoever was sent away lately counts as one who waits, or he would begin anew each time, as if he had
+ * had what the others have. Each eighth turn is that of the peer that has had least, whatever it waits for.
  */
 import { byPriority, PRIORITIES, type Priority } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
-import { PIECE_BYTES } from '../limits.ts';
+import { PIECE_BYTES, UPLOAD_REFUSED_PEERS_MAX } from '../limits.ts';
 import { TURNS_OF_OLDEST, UrgentFirst } from './urgent-first.ts';
 
 export type UploadTurn = {
@@ -23,10 +24,14 @@ type Queue<T extends UploadTurn> = {
 
 /** What a peer may have had more than the one that had least, before urgency counts no more. */
 const AHEAD_BYTES_MAX = PIECE_BYTES;
+/** What a peer that was refused again and again is given later at most, before others have their share. */
+const OWED_BYTES_MAX = 4 * PIECE_BYTES;
 
 export class UploadTurns<T extends UploadTurn> {
-  /** Of peers that wait, or have had more than those who do. */
+  /** Of peers that want something, or have had more than those who do. */
   readonly #queues = new Map<PeerId, Queue<T>>();
+  /** Who was sent away, and when; the oldest first. */
+  readonly #refusedAtMs = new Map<PeerId, number>();
   #size = 0;
   #turns = 0;
 
@@ -34,14 +39,44 @@ export class UploadTurns<T extends UploadTurn> {
     return this.#size;
   }
 
+  /** Peers that something is remembered of. */
+  get known(): number {
+    return this.#queues.size;
+  }
+
   push(item: T): void {
-    const queue = this.#queues.get(item.peer) ?? newQueue<T>();
-    // Nobody saves up what he did not want before.
-    if (queue.items.size === 0) queue.servedBytes = Math.max(queue.servedBytes, this.#leastBytes());
+    const queue = this.#queueOf(item.peer);
     queue.items.push(item);
     queue.bytes[item.priority] += item.bytes;
-    this.#queues.set(item.peer, queue);
     this.#size += 1;
+  }
+
+  /** Its peer was told to ask again: it wants something, though it does not wait here. */
+  refused(peer: PeerId, nowMs: number): void {
+    this.#queueOf(peer);
+    this.#refusedAtMs.delete(peer);
+    this.#refusedAtMs.set(peer, nowMs);
+    const [oldest] = this.#refusedAtMs.keys();
+    if (this.#refusedAtMs.size > UPLOAD_REFUSED_PEERS_MAX && oldest !== undefined) {
+      this.#refusedAtMs.delete(oldest);
+      this.#forget();
+    }
+  }
+
+  /** Whoever was refused before has asked somebody else since. */
+  forgetRefused(beforeMs: number): void {
+    const before = this.#refusedAtMs.size;
+    for (const [peer, atMs] of this.#refusedAtMs) {
+      if (atMs >= beforeMs) break;
+      this.#refusedAtMs.delete(peer);
+    }
+    if (this.#refusedAtMs.size < before) this.#forget();
+  }
+
+  /** It has had a piece more than another one that wants something. */
+  isAhead(peer: PeerId): boolean {
+    const servedBytes = this.#queues.get(peer)?.servedBytes ?? 0;
+    return servedBytes >= this.#leastBytes() + AHEAD_BYTES_MAX;
   }
 
   /** Whose turn it is; the same until something comes or goes. */
@@ -95,22 +130,43 @@ export class UploadTurns<T extends UploadTurn> {
     for (const { items } of this.#queues.values()) yield* items;
   }
 
-  /** Of those who wait. */
-  #leastBytes(): number {
+  /** Nobody saves up what he did not want before, and of what he did want no more than some pieces. */
+  #queueOf(peer: PeerId): Queue<T> {
+    const queue = this.#queues.get(peer) ?? newQueue<T>();
+    if (!this.#wants(peer, queue)) {
+      queue.servedBytes = Math.max(queue.servedBytes, this.#leastBytes());
+    } else if (queue.items.size === 0) {
+      queue.servedBytes = Math.max(queue.servedBytes, this.#leastBytes(peer) - OWED_BYTES_MAX);
+    }
+    this.#queues.set(peer, queue);
+    return queue;
+  }
+
+  #wants(peer: PeerId, { items }: Queue<T>): boolean {
+    return items.size > 0 || this.#refusedAtMs.has(peer);
+  }
+
+  /** Of those who want something, but one. */
+  #leastBytes(except?: PeerId): number {
     let least = Number.POSITIVE_INFINITY;
-    for (const { items, servedBytes } of this.#queues.values()) {
-      if (items.size > 0) least = Math.min(least, servedBytes);
+    for (const [peer, queue] of this.#queues) {
+      if (peer !== except && this.#wants(peer, queue)) least = Math.min(least, queue.servedBytes);
     }
     return Number.isFinite(least) ? least : 0;
   }
 
-  /** Who waits for nothing and has had no more than others is as good as new. */
   #left({ bytes }: Queue<T>, item: T): void {
     bytes[item.priority] -= item.bytes;
     this.#size -= 1;
-    const leastBytes = this.#size === 0 ? Number.POSITIVE_INFINITY : this.#leastBytes();
-    for (const [peer, { items, servedBytes }] of this.#queues) {
-      if (items.size === 0 && servedBytes <= leastBytes) this.#queues.delete(peer);
+    this.#forget();
+  }
+
+  /** Who wants nothing and has had no more than others is as good as new. */
+  #forget(): void {
+    const isAnyWanted = this.#size > 0 || this.#refusedAtMs.size > 0;
+    const leastBytes = isAnyWanted ? this.#leastBytes() : Number.POSITIVE_INFINITY;
+    for (const [peer, queue] of this.#queues) {
+      if (!this.#wants(peer, queue) && queue.servedBytes <= leastBytes) this.#queues.delete(peer);
     }
   }
 }

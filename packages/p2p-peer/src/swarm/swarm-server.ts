@@ -124,6 +124,7 @@ export class SwarmServer implements WireServer {
     const { limits, nowMs } = this.#input;
     const { upload: pace, slots } = limits;
     if (!pace.hasRoom(upload) || !slots.hasRoom(upload, nowMs())) {
+      pace.refused(upload);
       slots.refused(upload, nowMs());
       throw new WireRejectedError(offset, length);
     }

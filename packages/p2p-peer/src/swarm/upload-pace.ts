@@ -2,7 +2,7 @@
  * The limit of what goes out to hosts: a token bucket, and who waits for it in the order of `UploadTurns`.
  * One that others have overtaken for long is sent away: it asks somebody else.
  */
-import { UPLOAD_OVERTAKEN_MS_MAX, UPLOAD_WAIT_MS_MAX } from '../limits.ts';
+import { UPLOAD_OVERTAKEN_MS_MAX, UPLOAD_REFUSED_KEPT_MS, UPLOAD_WAIT_MS_MAX } from '../limits.ts';
 import { TokenBucket } from '../select/token-bucket.ts';
 import { type UploadTurn, UploadTurns } from '../select/upload-turns.ts';
 
@@ -41,9 +41,18 @@ export class UploadPace {
     this.#isStopped = true;
   }
 
-  /** It would not wait for long. */
+  /** It would not wait for long, nor take the room of somebody who was refused and has had less. */
   hasRoom(turn: UploadTurn): boolean {
-    return this.waitMs(turn) <= UPLOAD_WAIT_MS_MAX;
+    const waitMs = this.waitMs(turn);
+    this.#turns.forgetRefused(this.#nowMs() - UPLOAD_REFUSED_KEPT_MS);
+    if (waitMs > 0 && this.#turns.isAhead(turn.peer)) return false;
+    return waitMs <= UPLOAD_WAIT_MS_MAX;
+  }
+
+  /** It was told so. */
+  refused({ peer }: UploadTurn): void {
+    if (this.#bytesPerSecond === Number.POSITIVE_INFINITY) return;
+    this.#turns.refused(peer, this.#nowMs());
   }
 
   /** How long it would wait, if nobody came who is more urgent. */
@@ -107,6 +116,7 @@ export class UploadPace {
     const next = this.#turns.peek();
     for (const waiting of [...this.#turns]) {
       if (waiting === next || nowMs - waiting.sinceMs < UPLOAD_OVERTAKEN_MS_MAX) continue;
+      this.#turns.refused(waiting.peer, nowMs);
       if (this.#turns.remove(waiting)) waiting.sendAway();
     }
   }
