@@ -21,8 +21,10 @@ export class KeptMemory {
   /** By size. */
   readonly #free = new Map<number, ArrayBuffer[]>();
   #keptBytes = 0;
-  /** Not given back yet; whoever forgets to costs a collection, nothing else. */
-  readonly #lent = new WeakSet<ArrayBufferLike>();
+  /** Not given back yet, as `take` gave them; whoever forgets to costs a collection, nothing else. */
+  readonly #lent = new WeakMap<ArrayBufferLike, Uint8Array>();
+  /** Given back: the memory may be somebody else's by now, who has other views of it. */
+  readonly #over = new WeakSet<Uint8Array>();
 
   constructor(input: KeptMemoryInput) {
     this.#input = input;
@@ -40,17 +42,22 @@ export class KeptMemory {
     const kept = this.#free.get(size)?.pop();
     if (kept !== undefined) this.#keptBytes -= size;
     const memory = kept ?? Buffer.allocUnsafeSlow(size).buffer;
-    this.#lent.add(memory);
-    return Buffer.from(memory, 0, length);
+    const bytes = Buffer.from(memory, 0, length);
+    this.#lent.set(memory, bytes);
+    return bytes;
   }
 
   /**
    * Nobody touches these bytes any more: neither a write to a file or socket that has not ended, nor a
-   * view of them. Others than those of `take`, and those that were given back before, are left alone.
+   * view of them. Others than those of `take`, and those that were given back before, are left alone,
+   * whoever has that memory meanwhile: only a new view that is made of an old one could still be mistaken.
    */
   give(bytes: Uint8Array): void {
     const { buffer } = bytes;
-    if (!(buffer instanceof ArrayBuffer) || !this.#lent.delete(buffer)) return;
+    const lent = this.#lent.get(buffer);
+    if (!(buffer instanceof ArrayBuffer) || lent === undefined || this.#over.has(bytes)) return;
+    this.#lent.delete(buffer);
+    this.#over.add(lent).add(bytes);
     // Moved to a thread it is that thread's.
     const size = buffer.byteLength;
     if (size === 0 || this.#keptBytes + size > this.#input.keptBytesMax) return;

@@ -35,6 +35,21 @@ t.test('two never have the same memory', (t) => {
   t.end();
 });
 
+t.test('what was given back is not given back for whoever has the memory now', (t) => {
+  const buffers = blocks();
+  const first = buffers.take(BLOCK_BYTES_MAX);
+  const part = first.subarray(10);
+  buffers.give(part);
+  const second = buffers.take(BLOCK_BYTES_MAX);
+  t.equal(second.buffer, first.buffer);
+  for (const stale of [first, part]) buffers.give(stale);
+  t.equal(buffers.keptBytes, 0, 'the second one still has it');
+  t.not(buffers.take(BLOCK_BYTES_MAX).buffer, second.buffer);
+  buffers.give(second);
+  t.equal(buffers.keptBytes, BLOCK_BYTES_MAX);
+  t.end();
+});
+
 t.test('memory of others is left alone', (t) => {
   const buffers = blocks();
   buffers.give(Buffer.alloc(BLOCK_BYTES_MAX));
