@@ -197,6 +197,10 @@ export const TORRENT_RETRY_MS = 15_000;
 export const PUBLIC_REST_BYTES_MAX = 1 << 20;
 /** How often that is tried: what then does not have its digest never will. */
 export const PUBLIC_REST_TRIES_MAX = 3;
+/** Pieces held here that a published torrent is compared with each time it is looked at. */
+export const PUBLISHED_PIECES_PER_LOOK = 4;
+/** And in all: 64 MiB of the largest blobs. */
+export const PUBLISHED_PIECES_COMPARED_MAX = 16;
 /**
  * Blobs that are offered though no image that this host mounts has them: layers that a mirror gave, files. Each costs
  * its registry a few requests a quarter of an hour, and with those of images they fit into one report to trackers.

@@ -232,9 +232,13 @@ t.test('what was hashed here counts, not what somebody has published', async (t)
   part.learn(REPOSITORY);
   await part.later(0);
   t.match(part.blobs.all(), [{ infohash: forged.metainfo.infohash }], 'of a part nothing is known');
-  await part.hold({ start: 200_000, end: bytes.length });
+  await part.hold({ start: 200_000, end: 256 << 10 });
   await part.later(TORRENT_RETRY_MS);
-  t.equal(part.blobs.all().length, 1, 'until the right one is made');
+  t.same(part.blobs.all(), [], 'until a whole piece is held, which has another hash');
+  t.match(part.problems.at(-1), { code: 'ERR_P2P_METAINFO' });
+  await part.later(TORRENT_RETRY_MS);
+  t.same(part.blobs.all(), [], 'it is not offered again');
+  await part.hold({ start: 256 << 10, end: bytes.length });
   made.torrent = torrent;
   await part.settle(TORRENT_RETRY_MS);
   t.match(part.blobs.all(), [{ infohash, isMade: true }]);

@@ -6,6 +6,7 @@
  */
 import type { SizedBlob } from '@shoal/blob-store';
 import { RunningTasks } from '@shoal/concurrency';
+import { MetainfoError } from '../errors.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import {
   PUBLIC_CHECK_MS,
@@ -194,7 +195,14 @@ export class PublicBlobs implements AsyncDisposable {
     const { signal } = this.#stop;
     const before = examined.offer;
     const torrent = await this.#torrents.take(stored, place, { before, signal });
-    if (torrent === undefined) return;
+    if (torrent === undefined) {
+      if (before !== undefined) await this.#withdrawForged(examined, before);
+      return;
+    }
+    if (await this.#torrents.isForged(stored, torrent)) {
+      this.#torrents.release(torrent);
+      throw forged();
+    }
     if (before !== undefined) {
       this.#offers.delete(before.infohash);
       this.#torrents.release(before);
@@ -226,9 +234,20 @@ export class PublicBlobs implements AsyncDisposable {
     if ((await stored.completeBlob()) === 'right') examined.proof.add(ranges);
   }
 
+  /** What has come meanwhile shows it. Anybody still reads the blob. */
+  async #withdrawForged(examined: Examined, offer: OfferedBlob): Promise<void> {
+    if (!(await this.#torrents.isForged(offer.stored, offer))) return;
+    this.#withdrawOffer(examined);
+    throw forged();
+  }
+
   #withdraw(examined: Examined): void {
-    const { offer } = examined;
     examined.proof.withdraw();
+    this.#withdrawOffer(examined);
+  }
+
+  #withdrawOffer(examined: Examined): void {
+    const { offer } = examined;
     examined.offer = undefined;
     if (offer === undefined) return;
     this.#offers.delete(offer.infohash);
@@ -245,4 +264,8 @@ export class PublicBlobs implements AsyncDisposable {
       this.#examined.delete(key);
     }
   }
+}
+
+function forged(): MetainfoError {
+  return new MetainfoError('its hashes are not those of the pieces that are held here');
 }

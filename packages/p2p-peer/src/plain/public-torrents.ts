@@ -1,8 +1,8 @@
 /**
  * Torrents of blobs that standard clients may have: of one that is here as a whole what follows from it, once it was
  * hashed, and nothing else; of one that is here in part the one that was published with an image. Anybody may name a
- * popular blob in an image of his, and publish hashes that are not of its pieces: nobody could fetch it by them. Their
- * info dictionaries stay in memory, so all of them together are bounded.
+ * popular blob in an image of his, and publish hashes that are not of its pieces: nobody could fetch it by them. Some
+ * pieces that are held are compared with them. Their info dictionaries stay in memory, so all of them together are bounded.
  */
 import { MetainfoError } from '../errors.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
@@ -13,14 +13,19 @@ import { infoBytesOf } from '../torrent/info-bytes.ts';
 import { encodeMetainfo, PIECE_HASH_BYTES } from '../torrent/metainfo.ts';
 import { pieceBytesOf, pieceCountOf } from '../torrent/piece-length.ts';
 import type { TorrentFile } from '../torrent/torrent-file.ts';
+import { HeldPieces } from './held-pieces.ts';
 import type { PublicOrigin } from './public-origin.ts';
 
 export type PublicTorrent = {
   readonly infohash: SwarmId;
   readonly pieceBytes: number;
   readonly infoBytes: Buffer;
+  /** Those in it. */
+  readonly pieceHashes: Buffer;
   /** Of hashes that were taken here; otherwise it is what somebody says. */
   readonly isMade: boolean;
+  /** Of one that is not made here. */
+  readonly compared: HeldPieces;
 };
 
 export type PublicTorrentsInput = {
@@ -68,12 +73,20 @@ export class PublicTorrents {
       ? this.#input.madeTorrent(stored)
       : await this.#published(stored, place, signal);
     if (torrent === undefined || signal.aborted) return undefined;
-    const { infohash, pieceBytes } = torrent.metainfo;
+    const { infohash, pieceBytes, pieceHashes: hashes } = torrent.metainfo;
     // A copy: the rest of the file goes.
     const infoBytes = Buffer.from(infoBytesOf(torrent.bytes));
     if (!this.#hasRoom(infoBytes.length - freed)) return undefined;
     this.#infoBytes += infoBytes.length;
-    return { infohash, pieceBytes, infoBytes, isMade };
+    const at = infoBytes.indexOf(hashes);
+    const pieceHashes = infoBytes.subarray(at, at + hashes.length);
+    const compared = new HeldPieces();
+    return { infohash, pieceBytes, infoBytes, pieceHashes, isMade, compared };
+  }
+
+  /** That it is none of this blob has been seen at what is held of it. */
+  async isForged(stored: StoredBlob, torrent: PublicTorrent): Promise<boolean> {
+    return !torrent.isMade && !(await torrent.compared.agree(stored, torrent));
   }
 
   release({ infoBytes }: PublicTorrent): void {
