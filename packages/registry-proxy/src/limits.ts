@@ -17,6 +17,11 @@ export const KEEP_ALIVE_MS = 75_000;
 export const CLIENT_SILENT_MS = 120_000;
 /** Connections at a time; containerd opens a handful for each pull. */
 export const CONNECTIONS_MAX = 512;
+/**
+ * Requests of one connection that are not answered yet: no runtime sends a second one before it has its answer,
+ * and each may hold parts of a blob.
+ */
+export const PIPELINED_MAX = 8;
 /** An answer to a manifest or a HEAD, or an error: what a runtime waits for before it goes elsewhere. */
 export const ANSWER_TIMEOUT_MS = 3_000;
 /** TCP and TLS set-up with an upstream, inside of that. */

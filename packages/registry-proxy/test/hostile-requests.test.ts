@@ -1,6 +1,7 @@
 /** Requests that no runtime sends: they fail, nothing is asked of anybody, and the proxy goes on. */
 import { noiseBytes } from '@shoal/test-kit';
 import t from 'tap';
+import { PIPELINED_MAX } from '../src/limits.ts';
 import { ask, askRaw } from './support/ask.ts';
 import { openScene } from './support/proxy-scene.ts';
 import { pushImage } from './support/pushed-image.ts';
@@ -118,6 +119,34 @@ t.test('the proxy goes on, and passes no header that it is not to pass', async (
   t.ok(answer.body.equals(manifestBytes));
   t.equal((await ask(proxy.host, '/v2/', { method: 'HEAD' })).status, 200);
 });
+
+t.test(
+  'one connection has a few answers under way, however many requests it has sent',
+  async (t) => {
+    const { proxy, registry, ask: get, asked } = await openScene(t);
+    const { layer, layerBytes } = await pushImage(
+      `${registry.host}/a/b:v1`,
+      noiseBytes(2_000_000, 1),
+    );
+    const path = `/v2/a/b/blobs/${layer.digest}`;
+    await get(path, { method: 'HEAD' });
+    asked.length = 0;
+    const requests = Array.from(
+      { length: 200 },
+      (_, index) =>
+        `GET ${path} HTTP/1.1\r\nHost: mirror\r\nRange: bytes=${index * 10_000}-\r\n\r\n`,
+    );
+    const answers = await askRaw(proxy.host, requests.join(''));
+    t.equal(answers.match(/HTTP\/1\.1 206 /g)?.length, PIPELINED_MAX);
+    t.equal(answers.match(/HTTP\/1\.1 429 /g)?.length, 1, 'and then it ends');
+    t.ok(asked.length < 10 * PIPELINED_MAX, `${asked.length} reads of the registry`);
+    const few = requests.slice(0, PIPELINED_MAX - 1).join('');
+    const last = requests.at(0)?.replace('Host: mirror', 'Host: mirror\r\nConnection: close') ?? '';
+    const all = await askRaw(proxy.host, few + last);
+    t.equal(all.match(/HTTP\/1\.1 206 /g)?.length, PIPELINED_MAX, 'some are no flood');
+    t.ok((await get(path)).body.equals(layerBytes), 'others are not harmed');
+  },
+);
 
 t.test('a head that does not come to its end ends its connection', async (t) => {
   const { proxy } = await openScene(t);

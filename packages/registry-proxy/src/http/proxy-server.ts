@@ -14,6 +14,7 @@ import {
   HEAD_TIMEOUT_MS,
   HEADER_BYTES_MAX,
   KEEP_ALIVE_MS,
+  PIPELINED_MAX,
 } from '../limits.ts';
 import { createServer } from '../node-http.ts';
 import { ONLY_HTTP } from '../request/target-form.ts';
@@ -59,11 +60,22 @@ export async function openProxyServer(
   server.timeout = CLIENT_SILENT_MS;
   // Their last answer is on its way: what else they have sent may be a body that looks like a request.
   const hungUp = new WeakSet<Duplex>();
+  const waiting = new WeakMap<Duplex, number>();
   const answer = (message: IncomingMessage, response: ServerResponse) => {
     // A body is never wanted; it is thrown away so that its connection can end in order.
     message.resume();
     const { socket } = message;
-    if (!hungUp.has(socket)) void serve(message, response, () => hungUp.add(socket));
+    if (hungUp.has(socket)) return;
+    const before = waiting.get(socket) ?? 0;
+    if (before >= PIPELINED_MAX) {
+      hungUp.add(socket);
+      // What else it sends stays where it is, until the last answer closes the connection.
+      socket.pause();
+      return refuse(response);
+    }
+    waiting.set(socket, before + 1);
+    response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
+    void serve(message, response, () => hungUp.add(socket));
   };
   server.on('request', answer);
   // Whoever waits for leave to send a body hears that it is not wanted.
@@ -86,6 +98,14 @@ export async function openProxyServer(
   };
 }
 
+function refuse(response: ServerResponse): void {
+  const { status, headers, body } = FLOOD;
+  response.writeHead(status, { ...headers, 'content-length': body.byteLength }).end(body);
+}
+
+const FLOOD = refusal(429, 'TOOMANYREQUESTS', 'too many requests at once on one connection', {
+  connection: 'close',
+});
 const TUNNEL = refusal(405, 'UNSUPPORTED', ONLY_HTTP, { allow: 'GET, HEAD' });
 const NOTHING: Pick<Refusal, 'headers' | 'body'> = { headers: {}, body: Buffer.of() };
 
