@@ -1,8 +1,10 @@
 /** Registries that answer with nonsense: each answer is an error or harmless, and the proxy goes on. */
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import { RegistryProxy } from '@shoal/registry-proxy';
 import { serveOnLoopback } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
+import { UPSTREAM_SILENCES_MAX } from '../src/limits.ts';
 import { ask } from './support/ask.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
@@ -117,4 +119,22 @@ t.test('an answer without an end is cut off', async (t) => {
     t.equal((await ask(host, path)).status, 502, path);
     t.ok(sent < 64 << 20, `${sent} bytes were taken`);
   }
+});
+
+t.test('lists that take an upstream long keep nobody from anything else', async (t) => {
+  const manifest = Buffer.from('{"schemaVersion":2}');
+  const server = createHttpServer(({ url = '' }, response) => {
+    if (!url.includes('/tags/list')) response.end(manifest);
+  });
+  const address = `http://${await serveOnLoopback(t, server)}`;
+  const upstreams = [{ name: 'registry.test', address }];
+  const proxy = await RegistryProxy.listen({ port: 0, upstreams });
+  t.teardown(() => proxy.close());
+  const lists = Array.from({ length: 2 * UPSTREAM_SILENCES_MAX }, (_, index) =>
+    ask(proxy.host, `/v2/a/b/tags/list?n=${index + 1}`),
+  );
+  for (const { status } of await Promise.all(lists)) t.equal(status, 504);
+  const answer = await ask(proxy.host, '/v2/a/b/manifests/v1');
+  t.equal(answer.status, 200);
+  t.ok(answer.body.equals(manifest));
 });

@@ -21,7 +21,7 @@ export type Consultation =
 
 export type Question = Pick<
   DocumentRequest,
-  'method' | 'bytesMax' | 'followsRedirects' | 'isHeadEnough'
+  'method' | 'bytesMax' | 'followsRedirects' | 'isHeadEnough' | 'isList'
 > & {
   /** Below the repository: `manifests/v1`. */
   readonly path: string;

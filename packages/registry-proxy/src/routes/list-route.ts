@@ -78,6 +78,7 @@ export class ListRoute {
       bytesMax: LIST_BYTES_MAX,
       accept,
       isProof: false,
+      isList: true,
     } as const;
     return consult(request, question, this.#memories);
   }

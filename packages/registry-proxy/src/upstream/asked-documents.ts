@@ -43,6 +43,8 @@ export type DocumentRequest = {
   readonly followsRedirects?: boolean | undefined;
   /** True: the body of a success is thrown away. @default false */
   readonly isHeadEnough?: boolean | undefined;
+  /** It may be long, and take the upstream its time: that says nothing of other answers. @default false */
+  readonly isList?: boolean | undefined;
 };
 
 export type UpstreamDocument = {
@@ -93,7 +95,7 @@ export class AskedDocuments {
       timer = limit(DOCUMENT_TIMEOUT_MS);
       return await this.#documentOf(answer, request, controller.signal);
     } catch (error) {
-      if (error instanceof UpstreamTimeoutError) this.#noteSilence();
+      if (error instanceof UpstreamTimeoutError && request.isList !== true) this.#noteSilence();
       throw error;
     } finally {
       clearTimeout(timer);
