@@ -1,13 +1,15 @@
 /** Registries that answer with nonsense: each answer is an error or harmless, and the proxy goes on. */
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Socket } from 'node:net';
+import { sha256Digest } from '@shoal/oci';
 import { RegistryProxy } from '@shoal/registry-proxy';
-import { serveOnLoopback } from '@shoal/test-kit';
+import { noiseBytes, serveOnLoopback } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { UPSTREAM_SILENCES_MAX } from '../src/limits.ts';
 import { ask } from './support/ask.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
+const NO_BODY = { 'content-length': 0 };
 const PATHS = [
   '/v2/a/b/manifests/v1',
   `/v2/a/b/manifests/${DIGEST}`,
@@ -137,4 +139,27 @@ t.test('lists that take an upstream long keep nobody from anything else', async 
   const answer = await ask(proxy.host, '/v2/a/b/manifests/v1');
   t.equal(answer.status, 200);
   t.ok(answer.body.equals(manifest));
+});
+
+t.test('an empty blob does not show that a registry ignores ranges', async (t) => {
+  const [content, empty] = [noiseBytes(100_000, 3), Buffer.alloc(0)];
+  // As Go's file server: of nothing a range is everything.
+  const server = createHttpServer(({ method, url = '', headers }, response) => {
+    if (method === 'HEAD') return void response.writeHead(405).end();
+    const [, first = '', last = ''] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? [];
+    if (url.includes(sha256Digest(empty))) return void response.writeHead(200, NO_BODY).end();
+    const end = Number(last) + 1;
+    const range = `bytes ${first}-${last}/${content.length}`;
+    response.writeHead(206, { 'content-range': range }).end(content.subarray(Number(first), end));
+  });
+  const address = `http://${await serveOnLoopback(t, server)}`;
+  const upstreams = [{ name: 'registry.test', address }];
+  const proxy = await RegistryProxy.listen({ port: 0, upstreams });
+  t.teardown(() => proxy.close());
+  const nothing = await ask(proxy.host, `/v2/a/b/blobs/${sha256Digest(empty)}`);
+  t.match(nothing, { status: 200, body: empty });
+  const headers = { range: 'bytes=10-19' };
+  const part = await ask(proxy.host, `/v2/a/b/blobs/${sha256Digest(content)}`, { headers });
+  t.equal(part.status, 206);
+  t.ok(part.body.equals(content.subarray(10, 20)));
 });

@@ -10,6 +10,7 @@ import type { Memories } from '../memories.ts';
 import { type ByteSpan, parseByteRange } from '../request/byte-range.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
 import type { UpstreamDocument } from '../upstream/asked-documents.ts';
+import { PROBE_RANGE } from '../upstream/upstream.ts';
 import { type Consultation, consult } from './consult.ts';
 
 const NO_SIZE = refusal(502, 'UNAVAILABLE', 'the upstream does not say how large the blob is');
@@ -74,8 +75,13 @@ export class BlobRoute {
   /** Where a HEAD does not tell: storage behind a redirect, or a registry without it. */
   async #probe(request: ProxyRequest, digest: Digest): Promise<Sized | Refusal> {
     const path = `blobs/${digest}`;
-    const range = 'bytes=0-0';
-    const question = { method: 'GET', path, range, isHeadEnough: true, isProof: true } as const;
+    const question = {
+      method: 'GET',
+      path,
+      range: PROBE_RANGE,
+      isHeadEnough: true,
+      isProof: true,
+    } as const;
     const told = await consult(request, question, this.#memories);
     if (told.kind === 'ok') {
       const size = sizeIn(told.document);

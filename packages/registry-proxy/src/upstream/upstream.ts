@@ -21,6 +21,8 @@ import {
 } from './upstream-options.ts';
 
 const BLOB_RETRY = { attemptsMax: 3, delayMs: 100, delayMaxMs: 1_000 };
+/** The first byte, to learn how many there are. */
+export const PROBE_RANGE = 'bytes=0-0';
 /** Names the proxies that a request has come through. */
 export const VIA_HEADER = 'x-shoal-via';
 
@@ -70,7 +72,9 @@ export class Upstream {
       },
       retry: { ...BLOB_RETRY, retryAfterMaxMs: RETRY_AFTER_MS_MAX },
       onRequest: ({ range, status, url }) => {
-        if (range !== undefined && status === 200 && url.includes('/blobs/')) {
+        // Of an empty blob, which only a probe asks for, nothing is everything.
+        const isRange = range !== undefined && range !== PROBE_RANGE;
+        if (isRange && status === 200 && url.includes('/blobs/')) {
           this.#ignoresRanges = true;
         }
       },
