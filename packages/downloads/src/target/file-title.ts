@@ -8,6 +8,9 @@ import { NAME_BYTES_MAX, TITLE_BYTES_MAX } from '../limits.ts';
 /** Names that this program gives to what it has not finished. */
 const OWN_SUFFIX = /\.shoal-[a-z]+$/;
 
+/** Overrides, embeddings and isolates of directions, and breaks of lines that are no control characters. */
+const TURNS = /[\u202a-\u202e\u2066-\u2069\u2028\u2029]/u;
+
 /** The parts of the path. Throws `ERR_DOWNLOADS_TITLE`. */
 export function titleParts(title: string): readonly [string, ...string[]] {
   const wrong = problemOf(title);
@@ -21,6 +24,8 @@ function problemOf(title: string): string | undefined {
   if (Buffer.byteLength(title) > TITLE_BYTES_MAX) return 'which is too long';
   if (title.startsWith('/')) return 'which is an absolute path';
   if (/\p{Cc}|\p{Surrogate}/u.test(title)) return 'which has control characters';
+  // A name that reads as another one: `invoice<U+202E>fdp.sh` ends in `.pdf` for who looks at it.
+  if (TURNS.test(title)) return 'which turns the direction of writing';
   for (const part of title.split('/')) {
     if (part === '' || part === '.') return 'which has an empty part';
     if (part === '..') return 'which leads out of the directory';
