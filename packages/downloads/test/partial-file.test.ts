@@ -1,7 +1,7 @@
 /** What a journal says, while one download after the other is killed in the middle. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { noise, type TestScope, temporaryDirectory } from '@shoal/test-kit';
+import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { noise, requireRoot, type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
 import { PartialFile } from '../src/partial/partial-file.ts';
 import { HeldDirectory } from '../src/target/held-directory.ts';
@@ -71,4 +71,19 @@ t.test('nor after a start from the beginning', async (t) => {
   t.notOk(existsSync(file('journal')));
   await using again = await open(A);
   t.equal(again.bytes, 0);
+});
+
+t.test('what another user has left in a directory of many is not continued', async (t) => {
+  if (!requireRoot(t)) return;
+  for (const mode of [0o1777, 0o755]) {
+    const { open, interrupted, file } = await place(t);
+    await interrupted(A, bytesOfA);
+    const directory = dirname(file('partial'));
+    chmodSync(directory, mode);
+    for (const kind of ['partial', 'journal']) chownSync(file(kind), 65534, 65534);
+    await using partial = await open(A);
+    const isShared = mode === 0o1777;
+    t.equal(partial.bytes, isShared ? 0 : bytesOfA.length);
+    t.equal((await partial.handle.stat()).uid, isShared ? process.geteuid?.() : 65534);
+  }
 });

@@ -43,8 +43,8 @@ export class PartialFile implements AsyncDisposable {
   /** With what an earlier download has left, if it was of the same. */
   static async open(place: PartialPlace, subject: PartialSubject): Promise<PartialFile> {
     return await explained(place, async () => {
-      await dropSecondName(place);
-      const handle = await open(pathOf(place, 'partial'), FLAGS, 0o666);
+      const flags = (await dropStrange(place)) ? FLAGS | constants.O_EXCL : FLAGS;
+      const handle = await open(pathOf(place, 'partial'), flags, 0o666);
       try {
         const stats = await handle.stat();
         if (!stats.isFile()) {
@@ -159,11 +159,25 @@ async function forgetJournal(place: PartialPlace, hasBytes: boolean): Promise<vo
   if (wasThere || hasBytes) await place.directory.sync();
 }
 
-/** A crash after `link` leaves the whole file under both names: it must not be written any more. */
-async function dropSecondName(place: PartialPlace): Promise<void> {
+/**
+ * A crash after `link` leaves the whole file under both names: it must not be written any more. What another
+ * user has put there would be his when it is whole, and its beginning what he likes. True where it has to be
+ * made anew, before he does.
+ */
+async function dropStrange(place: PartialPlace): Promise<boolean> {
   const path = pathOf(place, 'partial');
   const stats = await lstat(path).catch(() => undefined);
   if (stats?.isFile() === true && stats.nlink > 1) await rm(path);
+  if (!(await place.directory.isOfMany())) return false;
+  let isThere = false;
+  for (const kind of ['journal', 'partial']) {
+    const name = pathOf(place, kind);
+    const found = await lstat(name).catch(() => undefined);
+    const isStrange = found?.isFile() === true && found.uid !== process.geteuid?.();
+    if (isStrange) await rm(name);
+    isThere = found !== undefined && !isStrange;
+  }
+  return !isThere;
 }
 
 function pathOf({ directory, name }: PartialPlace, kind: string): string {

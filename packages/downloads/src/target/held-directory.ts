@@ -48,6 +48,12 @@ export class HeldDirectory implements AsyncDisposable {
     return `/proc/self/fd/${this.#handle.fd}/${name}`;
   }
 
+  /** Other users may make files in it, as in /tmp. */
+  async isOfMany(): Promise<boolean> {
+    const { mode } = await this.#handle.stat();
+    return (mode & (constants.S_IWGRP | constants.S_IWOTH)) !== 0;
+  }
+
   /** Names in it survive a loss of power. */
   async sync(): Promise<void> {
     await this.#handle.sync();
