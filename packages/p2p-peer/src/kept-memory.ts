@@ -18,8 +18,8 @@ export type KeptMemoryInput = {
 
 export class KeptMemory {
   readonly #input: KeptMemoryInput;
-  /** By size. */
-  readonly #free = new Map<number, ArrayBuffer[]>();
+  /** In the order in which it was given back. */
+  readonly #free: ArrayBuffer[] = [];
   #keptBytes = 0;
   /** Not given back yet, as `take` gave them; whoever forgets to costs a collection, nothing else. */
   readonly #lent = new WeakMap<ArrayBufferLike, Uint8Array>();
@@ -39,9 +39,7 @@ export class KeptMemory {
   take(length: number): Buffer {
     const size = this.#input.sizeOf(length);
     if (size === undefined) return Buffer.allocUnsafeSlow(length);
-    const kept = this.#free.get(size)?.pop();
-    if (kept !== undefined) this.#keptBytes -= size;
-    const memory = kept ?? Buffer.allocUnsafeSlow(size).buffer;
+    const memory = this.#takeKept(size) ?? Buffer.allocUnsafeSlow(size).buffer;
     const bytes = Buffer.from(memory, 0, length);
     this.#lent.set(memory, bytes);
     return bytes;
@@ -60,11 +58,23 @@ export class KeptMemory {
     this.#over.add(lent).add(bytes);
     // Moved to a thread it is that thread's.
     const size = buffer.byteLength;
-    if (size === 0 || this.#keptBytes + size > this.#input.keptBytesMax) return;
-    const free = this.#free.get(size);
-    if (free === undefined) this.#free.set(size, [buffer]);
-    else free.push(buffer);
+    if (size === 0 || size > this.#input.keptBytesMax) return;
+    this.#free.push(buffer);
     this.#keptBytes += size;
+    // Lengths that nobody asks for any more would keep those from being kept that are asked for now.
+    while (this.#keptBytes > this.#input.keptBytesMax) this.#remove(0);
+  }
+
+  /** Of that size, the last one that was given back. */
+  #takeKept(size: number): ArrayBuffer | undefined {
+    const at = this.#free.findLastIndex(({ byteLength }) => byteLength === size);
+    return at < 0 ? undefined : this.#remove(at);
+  }
+
+  #remove(at: number): ArrayBuffer | undefined {
+    const [memory] = this.#free.splice(at, 1);
+    this.#keptBytes -= memory?.byteLength ?? 0;
+    return memory;
   }
 }
 

@@ -77,12 +77,26 @@ t.test('memory of reads is used again by others of about the same length', (t) =
   t.equal(buffers.keptBytes, MIB);
   t.equal(buffers.take(MIB).buffer, first.buffer);
   t.equal(buffers.keptBytes, 0);
-  const taken = [2 * MIB, MIB, MIB].map((length) => buffers.take(length));
+  const taken = [MIB, 2 * MIB, MIB].map((length) => buffers.take(length));
   for (const bytes of taken) buffers.give(bytes);
   t.equal(buffers.keptBytes, 3 * MIB, 'so many bytes, no more');
   for (const length of [1000, 4 * MIB + 1]) {
     t.equal(buffers.take(length).buffer.byteLength, length, `${length} has memory of its own`);
   }
+  t.end();
+});
+
+t.test('what nobody asks for any more makes room for what is asked for now', (t) => {
+  const buffers = new KeptMemory({ sizeOf: sizeOfRead, keptBytesMax: 4 * MIB });
+  const large = [2, 2].map((mib) => buffers.take(mib * MIB));
+  for (const bytes of large) buffers.give(bytes);
+  t.equal(buffers.keptBytes, 4 * MIB);
+  const small = buffers.take(MIB);
+  t.equal(small.buffer.byteLength, MIB);
+  buffers.give(small);
+  t.equal(buffers.keptBytes, 3 * MIB, 'one of the large ones has gone');
+  t.equal(buffers.take(MIB).buffer, small.buffer);
+  t.equal(buffers.take(2 * MIB).buffer, large[1]?.buffer, 'the one that was given back first');
   t.end();
 });
 
