@@ -44,7 +44,7 @@ export async function bundleSources(root: string, lib: string, version: string):
     chunkNames: 'shared-[hash]',
     banner: { js: BANNER },
     external: [...NATIVE_MODULES],
-    plugins: [ownFilesPlugin(root), levelBinding, lazyPackages(NATIVE_MODULES)],
+    plugins: [ownFilesPlugin(root), levelBinding, englishErrors, lazyPackages(NATIVE_MODULES)],
     metafile: true,
     logLevel: 'warning',
   });
@@ -82,6 +82,17 @@ const levelBinding: Plugin = {
     build.onResolve({ filter: /\/classic-level\.node$/ }, ({ path }) => ({
       path,
       external: true,
+    }));
+  },
+};
+
+/** zod's messages in other languages, which nobody asks for: 3 MiB of memory in every process that checks anything. */
+const englishErrors: Plugin = {
+  name: 'english-errors',
+  setup(build) {
+    build.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+      loader: 'js',
     }));
   },
 };
