@@ -9,6 +9,7 @@ export * from './cache/describe-blob.ts';
 export type { VerbatimListener } from './cache/verbatim-bytes.ts';
 export type { StoredRange } from './cache/verbatim-chunks.ts';
 export type { BlobVerification } from './cache/verify-entry.ts';
+export { type ChunkCrc, openChunkCrc } from './codec/chunk-hash.ts';
 export type {
   CompressResult,
   PartFailure,

@@ -1,5 +1,12 @@
-/** The decoders of this package for the fuzzer: filters of clients, records of the database. */
+/**
+ * The decoders of this package for the fuzzer: filters of clients, records of the database, tables
+ * that are repaired.
+ */
+import { openChunkCrc } from '@shoal/blob-store';
 import type { FuzzTarget } from '@shoal/test-kit';
+import { decodeHandles } from '../src/snapshots/level-block.ts';
+import { examineTable } from '../src/snapshots/level-table.ts';
+import { decodeSnappy } from '../src/snapshots/snappy-block.ts';
 import {
   matchesAny,
   parseFilters,
@@ -12,6 +19,7 @@ import {
   type Snapshot,
   snapshotId,
 } from '../src/snapshots/snapshot-record.ts';
+import { encodeIndex, smallTable } from './support/level-tables.ts';
 
 const SNAPSHOT: Snapshot = {
   ...{ id: snapshotId(7), name: 'default/1/x', parent: 'p', kind: 'committed', mark: undefined },
@@ -39,5 +47,25 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     name: 'snapshot-record',
     samples: () => [Buffer.from(encodeSnapshot(SNAPSHOT))],
     run: (input) => decodeSnapshot(SNAPSHOT.name, input.toString('utf8'), '/place'),
+  },
+  {
+    name: 'level-table',
+    samples: async () => [smallTable(await openChunkCrc())],
+    run: async (input) => examineTable(input, await openChunkCrc()),
+  },
+  {
+    name: 'level-index',
+    samples: () => [
+      encodeIndex([
+        { offset: 0, size: 300 },
+        { offset: 400, size: 9 },
+      ]),
+    ],
+    run: (input) => decodeHandles(input, 1000),
+  },
+  {
+    name: 'snappy-block',
+    samples: () => [Buffer.from('0b086162631103f003646566', 'hex')],
+    run: (input) => decodeSnappy(input),
   },
 ];

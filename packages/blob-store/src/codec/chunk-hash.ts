@@ -1,7 +1,7 @@
 /**
- * Digests of chunks, synchronously: for codec threads only. SHA-256 is the processor's own through
- * node:crypto; BLAKE3 and CRC-32C come from WebAssembly that is loaded on first use, since most
- * threads never need it.
+ * Digests of chunks, synchronously: for codec threads, and for what nobody waits for. SHA-256 is the
+ * processor's own through node:crypto; BLAKE3 and CRC-32C come from WebAssembly that is loaded on
+ * first use, since most threads never need it.
  */
 import { hash } from 'node:crypto';
 import type { Digester } from '@shoal/rafs';

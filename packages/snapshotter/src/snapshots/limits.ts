@@ -30,3 +30,7 @@ export const REMOVE_DELAY_MS = 200;
 export const ID_RANGES_MAX = 340;
 /** Free bytes with which a database that had a full disk is opened again: its tables are 4 MiB. */
 export const REOPEN_BYTES_FREE_MIN = 8 << 20;
+/** Bytes of a table of the database that a repair looks at: LevelDB's own have some 4 MiB. */
+export const TABLE_BYTES_MAX = 256 << 20;
+/** Bytes of the index of such a table, uncompressed: some 30 for each block of 4 KiB. */
+export const INDEX_BYTES_MAX = 16 << 20;
