@@ -115,6 +115,14 @@ for (const [name, damage] of Object.entries(DAMAGES)) {
   });
 }
 
+t.test('a table that is lost is a problem of the report', async (t) => {
+  const root = await closedState(t);
+  await edit(root, (db) => db.open());
+  for (const file of databaseFiles(root, /\.ldb$/)) writeFileSync(file, 'garbage');
+  const { problems } = await repairSnapshots(root, silentLog);
+  t.match(problems[0], /^the table \d+\.ldb is lost: its footer is wrong$/);
+});
+
 t.test('a daemon that runs is not repaired under its hands', async (t) => {
   const fixture = await snapshotFixture(t);
   await fixture.layer('A');

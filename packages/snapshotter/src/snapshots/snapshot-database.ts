@@ -18,6 +18,7 @@ import { orDiskFull } from '../state/disk-full.ts';
 import { makePrivateDirectory } from '../state/private-directory.ts';
 import { requireKnownVersion, SNAPSHOTS_VERSION } from '../state/state-version.ts';
 import { REOPEN_BYTES_FREE_MIN } from './limits.ts';
+import { mendTables } from './mend-tables.ts';
 import { REPAIR_REMEDY } from './snapshot-record.ts';
 
 export const VERSION_KEY = 'version';
@@ -139,13 +140,19 @@ function directoryOf(root: string): string {
   return join(root, 'snapshotter');
 }
 
+export type RepairedDatabase = {
+  /** The directory as it was; opening it, too, may drop what is damaged. */
+  readonly copy: string;
+  /** What was wrong with its tables. */
+  readonly problems: readonly string[];
+};
+
 /**
- * LevelDB's own repair: keeps what it can read, in tables that are whole. Gives a copy of the
- * directory as it was; opening it, too, may drop what is damaged.
+ * LevelDB's own repair: keeps what it can read, in tables that are whole.
  *
  * @throws StateLockedError
  */
-export async function repairDatabase(root: string): Promise<string> {
+export async function repairDatabase(root: string): Promise<RepairedDatabase> {
   const directory = directoryOf(root);
   makePrivateDirectory(directory);
   const copy = `${directory}.damaged-${Date.now()}`;
@@ -157,11 +164,12 @@ export async function repairDatabase(root: string): Promise<string> {
     await rm(copy, { recursive: true });
     throw failure;
   }
+  const problems = await mendTables(directory);
   await ClassicLevel.repair(directory);
   await db.open();
   if ((await db.get(VERSION_KEY)) === undefined) await putVersion(db);
   await db.close();
-  return copy;
+  return { copy, problems };
 }
 
 /** Whether anything was ever written: the version is the first record. */

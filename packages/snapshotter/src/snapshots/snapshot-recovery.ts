@@ -51,7 +51,7 @@ export async function requireRecords(
  * @throws StateLockedError
  */
 export async function repairSnapshots(root: string, log: ServiceLog): Promise<RepairReport> {
-  const copy = await repairDatabase(root);
+  const { copy, problems: tableProblems } = await repairDatabase(root);
   const examination = await rewriteRecords(root);
   const directories = SnapshotDirectories.open(root, log);
   const setAside: string[] = [];
@@ -60,7 +60,12 @@ export async function repairSnapshots(root: string, log: ServiceLog): Promise<Re
     setAside.push(await directories.setAside(id));
   }
   const { snapshots, problems } = examination;
-  return { copy, snapshots: snapshots.size, problems, setAside };
+  return {
+    copy,
+    snapshots: snapshots.size,
+    problems: [...tableProblems, ...problems],
+    setAside,
+  };
 }
 
 /** Leaves the intact records and what belongs to them, and nothing else. */
