@@ -24,6 +24,7 @@ type Tap = Parameters<typeof temporaryDirectory>[0];
 
 const crcOf = await openChunkCrc();
 const CHILD = fileURLToPath(new URL('./support/repair-child.ts', import.meta.url));
+const MANY_CHILD = fileURLToPath(new URL('./support/repair-many-child.ts', import.meta.url));
 const WELL = 'well';
 const RECORDS = manyRecords(40);
 /** Of the blocks of their table: of data, four records in each, then filter, metaindex and index. */
@@ -94,6 +95,12 @@ t.test('a filter that finds nothing', async (t) => {
   bytes.fill(0, filter.offset, filter.offset + 20);
   writeFileSync(file, bytes);
   t.strictSame(await repaired(root), left([...RECORDS.keys()]));
+});
+
+t.test('damage of any kind', async (t) => {
+  const place = temporaryDirectory(t);
+  const { stdout, stderr } = await runCommand(process.execPath, [MANY_CHILD, place, '80']);
+  t.equal(stdout, '{"done":80,"wrong":0}', stderr);
 });
 
 t.test('tables that are right stay as they are, others go', async (t) => {
