@@ -1,7 +1,7 @@
 /** Reads of ranges in the situations that matter, one by one: who is asked, and when. */
 import t from 'tap';
 import { EXTENT_BYTES, PIECE_BYTES } from '../src/limits.ts';
-import { splitFront, splitRange } from '../src/select/block-state.ts';
+import { splitRange } from '../src/select/block-state.ts';
 import type { ReadPolicy } from '../src/select/read-policy.ts';
 import { READ_POLICY } from '../src/select/read-policy.ts';
 import { randomOf } from './support/random.ts';
@@ -23,29 +23,6 @@ t.test('blocks lie inside pieces, at multiples of their size', async (t) => {
   t.same(blocks[1], { start: BLOCK, end: 2 * BLOCK });
   t.same(blocks.at(-1), { start: PIECE_BYTES, end: PIECE_BYTES + 5 });
   t.equal(blocks.length, 9);
-});
-
-t.test('what is waited for is asked for first, and apart', async (t) => {
-  const range = { start: BLOCK - 10, end: 3 * BLOCK };
-  const world = worldOf(range, { frontBytes: 1000 });
-  world.hold(first, range);
-  world.do(world.read.start(0));
-  const asked = () => world.asked.map(({ range: { start, end } }) => [start - BLOCK, end - BLOCK]);
-  t.same(asked(), [
-    [-10, 0],
-    [0, 990],
-  ]);
-  world.answer(0);
-  t.equal(asked().length, 1, 'the rest goes behind all of it');
-  world.answer(0);
-  t.same(asked(), [
-    [990, BLOCK],
-    [BLOCK, 2 * BLOCK],
-  ]);
-  while (!world.read.isDone) world.answer(0);
-  t.same(world.wrong, []);
-  t.same(splitFront(range, 0), [range]);
-  t.same(splitFront(range, range.end - range.start), [range], 'all of it is');
 });
 
 t.test('several holders share a large range, a window of it at a time', async (t) => {
