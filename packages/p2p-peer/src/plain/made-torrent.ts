@@ -37,7 +37,7 @@ export async function makeTorrent(
     if (held === undefined) return undefined;
     await whole?.update(held);
     // Moved to the thread: it has to be a buffer of its own.
-    const raw = Uint8Array.from(held).buffer;
+    const raw = new Uint8Array(held).buffer;
     const job = { raw, length: held.length, pieceBytes: [pieceBytes] };
     const { hashes: found } = await pool.run('piece-hashes', job, { signal });
     hashes.push(...found);
