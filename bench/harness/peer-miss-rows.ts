@@ -61,6 +61,7 @@ export function missRows(all: readonly Misses[]): Row[] {
     isAlone(sample) && isLarge(sample) ? [sample.processorMs] : [],
   );
   return [
+    ...quantileRows('a read, all of these chunks', between(0, ANY), BARS),
     ...quantileRows('a read, chunks over 64 KiB', between(SMALL_CHUNK_BYTES, ANY), BARS),
     ...quantileRows('a read, chunks over 512 KiB', between(LARGE_CHUNK_BYTES, ANY), BARS),
     ...quantileRows('a read, chunks up to 64 KiB', between(0, SMALL_CHUNK_BYTES), BARS),
