@@ -34,6 +34,9 @@ t.test('a reader goes on while what came along is on its way', async (t) => {
     tell(offset, bytes.subarray(0, HALF));
     return rest.promise;
   };
+  const sources: string[] = [];
+  await blob.ensure(ASKED * CHUNK_BYTES, 1, { onSource: (name) => sources.push(name) });
+  t.same(sources, [source.name], 'though it has not said yet that it was asked');
   t.ok(await isRight(ASKED));
   t.equal(blob.stats().chunksPresent, 1);
   const neighbour = isRight(NEIGHBOUR);

@@ -1,6 +1,8 @@
 /** A source that keeps what it reads hears which of its bytes were right. */
+import { until } from '@shoal/test-kit';
 import t from 'tap';
 import type { BlobKey, BlobReadOptions, BlobSource, Verdict } from '../src/index.ts';
+import { READAHEAD_BYTES_MAX } from '../src/limits.ts';
 import { openCache, withOtherDigest } from './support/cache-fixture.ts';
 import { type SampleBlob, sampleBlob } from './support/sample-blob.ts';
 
@@ -64,3 +66,30 @@ t.test(
     t.same(heard, [{ ...unitOf(sample, 3), verdict: 'right' }]);
   },
 );
+
+t.test('verdicts are of what was answered, whatever another try had told before', async (t) => {
+  const equal = Array.from({ length: 3 }, () => 64 << 10);
+  const sample = sampleBlob({ sizes: equal, compressor: 'none' });
+  const { cache } = await openCache(t, { readaheadBytesMax: READAHEAD_BYTES_MAX });
+  const heard: Heard[] = [];
+  const { stored } = sample;
+  const blob = await cache.openBlob(sample.description, {
+    name: 'of two minds',
+    async read(_, offset, length, { onBytes, onVerdict } = {}) {
+      const bytes = Buffer.from(stored.subarray(offset, offset + length));
+      onVerdict?.((at, count, verdict) => heard.push({ offset: at, length: count, verdict }));
+      onBytes?.(offset, bytes);
+      // Only the first read has a front.
+      if (onBytes !== undefined) bytes.writeUInt8((bytes[0] ?? 0) ^ 0xff, 0);
+      return bytes;
+    },
+    close: () => Promise.resolve(),
+  });
+  await blob.ensure(0, 1);
+  await until('the rest has come', () => blob.isComplete);
+  t.match(heard, [
+    { ...unitOf(sample, 0), verdict: 'wrong' },
+    { ...unitOf(sample, 1), verdict: 'right' },
+    { ...unitOf(sample, 2), verdict: 'right' },
+  ]);
+});

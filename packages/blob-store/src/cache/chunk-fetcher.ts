@@ -155,20 +155,14 @@ export class ChunkFetcher {
     const front = this.#openFront(request, call, collected, direct);
     const listeners: VerdictListener[] = [];
     const stored = await this.#read(request, call, { collected, listeners, front });
-    const early = front?.decoding;
-    const rest = early === undefined ? units : units.slice(front?.unitCount);
-    const outcomes = await Promise.all([
-      early ?? new Map(),
-      this.#decode({ units: rest, storedOffset, stored }, call, collected, direct),
-    ]);
-    const bad = new Map<number, unknown>();
-    for (const outcome of outcomes) {
-      // Once more, by the way that keeps the bytes.
-      if (outcome === undefined) {
-        return await this.#fetchOnce(request, call, collected, undefined);
-      }
-      for (const [chunk, error] of outcome) bad.set(chunk, error);
-    }
+    const early = await front?.decoding?.catch(() => undefined);
+    const isFrontRight = early?.size === 0 && collected.passedThrough.size === 0;
+    // Verdicts are of what was answered, not of what another try has told.
+    const isDone = isFrontRight && front?.bytes.isFrontOf(stored) === true;
+    const rest = isDone ? units.slice(front?.unitCount) : units;
+    const bad = await this.#decode({ units: rest, storedOffset, stored }, call, collected, direct);
+    // Once more, by the way that keeps the bytes.
+    if (bad === undefined) return await this.#fetchOnce(request, call, collected, undefined);
     tellVerdicts(request, this.#components.description.chunks, bad, listeners);
     return bad;
   }
@@ -184,12 +178,17 @@ export class ChunkFetcher {
     const isPart = units.length > 0 && units.length < request.units.length;
     if (!isPart || direct === undefined) return undefined;
     const { storedOffset } = request;
-    const bytes = new FrontBytes(storedOffset, bytesOf(units), (stored) => {
+    const bytes = new FrontBytes(storedOffset, bytesOf(units), (told) => {
+      // A copy: the thread takes it.
+      const stored = Buffer.from(new Uint8Array(told).buffer);
       front.decoding = this.#decode({ units, storedOffset, stored }, call, collected, direct);
       void front.decoding.then(
         (bad) => {
           const { sources, passedThrough } = collected;
-          if (bad?.size === 0 && passedThrough.size === 0) call.onAskedPresent(new Set(sources));
+          if (bad?.size !== 0 || passedThrough.size > 0) return;
+          // Peers say who they are with their bytes; where bytes come from themselves, when all have come.
+          const isKnown = sources.size > 0;
+          call.onAskedPresent(new Set(isKnown ? sources : [call.source.name]));
         },
         // The read that goes on tells of it.
         () => undefined,

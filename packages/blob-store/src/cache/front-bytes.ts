@@ -12,7 +12,7 @@ export class FrontBytes {
   /** What has come behind that: ends, by start. */
   readonly #behind = new Map<number, number>();
 
-  /** `onHere` is called once, when all bytes from `start` on have come that `length` says. */
+  /** `onHere` is called once, when all bytes from `start` on have come that `length` says: they stay here. */
   constructor(start: number, length: number, onHere: (bytes: Buffer) => void) {
     this.#start = start;
     this.length = length;
@@ -23,7 +23,6 @@ export class FrontBytes {
   /** `offset` is of the same whole as `start`. */
   add(offset: number, bytes: Buffer): void {
     const { length } = this;
-    // From then on the memory is somebody else's.
     if (this.#until === length) return;
     const at = offset - this.#start;
     const from = Math.max(0, at);
@@ -33,6 +32,11 @@ export class FrontBytes {
     this.#behind.set(from, Math.max(to, this.#behind.get(from) ?? 0));
     this.#advance();
     if (this.#until === length) this.#onHere(this.#bytes);
+  }
+
+  /** Whether what was answered in the end begins with just these. */
+  isFrontOf(answer: Buffer): boolean {
+    return this.#until === this.length && this.#bytes.equals(answer.subarray(0, this.length));
   }
 
   #advance(): void {

@@ -37,7 +37,7 @@ export type DecodeCall = {
 };
 
 /** The chunks that did not verify; undefined: what was written may be lost, and nobody is told of it. */
-export type DecodeOutcome = ReadonlyMap<number, unknown> | undefined;
+export type DecodeOutcome = Map<number, unknown> | undefined;
 
 export class UnitDecoder {
   readonly #components: DecoderComponents;

@@ -19,7 +19,7 @@ import { failureOf } from './ask-failure.ts';
 import { patienceTimes } from './busy-host.ts';
 import type { HostLimits } from './host-limits.ts';
 import { RangeFetch } from './range-fetch.ts';
-import type { RangeFetchInput } from './range-fetch-input.ts';
+import type { OriginReadOptions, RangeFetchInput } from './range-fetch-input.ts';
 import { readHearingSize } from './said-size.ts';
 import type { SwarmWires } from './swarm-wires.ts';
 
@@ -47,6 +47,8 @@ export type FetchCall = {
   readonly priority: () => Priority;
   /** The bytes that count; they stay as they are until what it returns resolves. */
   readonly onBytes: RangeFetchInput['onBytes'];
+  /** Told of what the origin brings, as it comes; whether it counts shows when `onBytes` has it. */
+  readonly onOriginBytes?: BlobReadOptions['onBytes'];
   /** Of the range, that somebody waits for; the rest comes along. @default all alike */
   readonly frontBytes?: number | undefined;
   /** Told of what is asked of whom. @default nobody is asked who needs any */
@@ -216,11 +218,15 @@ export class SwarmFetches {
   }
 
   async #readOrigin(
-    origin: BlobSource,
+    { origin, onFetched, onOriginBytes }: FetchCall,
     range: ByteRange,
-    options: BlobReadOptions,
+    options: OriginReadOptions,
   ): Promise<Buffer> {
-    const { bytes, said } = await readHearingSize(origin, this.#input, range, options);
+    const { bytes, said } = await readHearingSize(origin, this.#input, range, {
+      ...(onOriginBytes === undefined ? {} : { onBytes: onOriginBytes }),
+      ...(onFetched === undefined ? {} : { onFetched }),
+      ...options,
+    });
     this.#input.onSize(said);
     return bytes;
   }
@@ -230,10 +236,8 @@ export class SwarmFetches {
     return mode === 'believing' ? this.#homesView : this.#view;
   }
 
-  #inputOf(
-    range: ByteRange,
-    { mode, origin, memory, credit, onBytes, onFetched, frontBytes = 0 }: FetchCall,
-  ): RangeFetchInput {
+  #inputOf(range: ByteRange, call: FetchCall): RangeFetchInput {
+    const { mode, memory, credit, onBytes, frontBytes = 0 } = call;
     const { bans, wires, limits, counts, nowMs } = this.#input;
     return {
       view: this.#viewOf(mode),
@@ -245,11 +249,7 @@ export class SwarmFetches {
         silenceMs: READ_POLICY.silenceMs * patienceTimes(),
       },
       ask: (peer, range, options) => this.#ask(peer, range, options, credit),
-      readOrigin: (range, options) =>
-        this.#readOrigin(origin, range, {
-          ...options,
-          ...(onFetched === undefined ? {} : { onFetched }),
-        }),
+      readOrigin: (part, options) => this.#readOrigin(call, part, options),
       memory,
       failureOf,
       onBytes,

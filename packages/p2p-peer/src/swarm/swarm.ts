@@ -267,6 +267,7 @@ export class Swarm implements AsyncDisposable {
       mode: this.#disputes.mode(range),
       credit: judged.credit,
       ...{ origin, signal, onFetched, frontBytes },
+      ...(onBytes === undefined ? {} : { onOriginBytes: onBytes }),
       priority: () => priorityOf(options),
       onBytes: (sender, part, bytes) => {
         if (sender !== 'origin') onFetched?.(this.#sourceName(sender), bytes.length);
