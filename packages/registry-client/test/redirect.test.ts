@@ -26,6 +26,9 @@ t.test('what is here is for who is here', (t) => {
     'http://169.254.169.254/latest/meta-data/',
     'http://[::ffff:169.254.169.254]/',
     'http://[fe80::1]/',
+    'http://[fd00:ec2::254]/latest/meta-data/',
+    'http://100.100.100.200/',
+    'http://168.63.129.16/',
   ];
   for (const location of here) {
     const code = 'ERR_REGISTRY_CLIENT_REDIRECT';

@@ -242,6 +242,8 @@ export class ChunkFetcher {
       // What has come is somebody's, whatever became of the rest.
       await front?.decoding?.catch(() => undefined);
       throw error;
+    } finally {
+      front?.bytes.close();
     }
   }
 }

@@ -38,7 +38,7 @@ export type FlightPlan = {
 /** What a request has brought to somebody who waited. */
 export type Landing = { readonly flight: Flight; readonly outcome: FetchOutcome };
 
-type FlyCall = Pick<FlightCall, 'signal' | 'onAskedPresent'> & { readonly ticket: ReadTicket };
+type FlyCall = Omit<FlightCall, 'reading'> & { readonly ticket: ReadTicket };
 
 /** True: nobody has asked for it yet, and it goes on when nobody waits. */
 export function isAhead({ asked }: Pick<Flight, 'asked'>): boolean {
@@ -59,10 +59,15 @@ export class ChunkFlights {
     this.#gate = gate;
   }
 
-  /** The request that brings a chunk, if one is under way and not given up. */
+  /**
+   * The request that brings a chunk, if one is under way and not given up. One that has brought it already
+   * does not bring it again: who misses it now has lost it since.
+   */
   find(chunk: number): Flight | undefined {
     const flight = this.#byChunk.get(chunk);
-    return flight?.controller.signal.aborted ? undefined : flight;
+    const isOver = flight?.controller.signal.aborted === true;
+    const wasHere = flight?.isAskedHere === true && flight.asked.has(chunk);
+    return isOver || wasHere ? undefined : flight;
   }
 
   start(plan: FlightPlan): Flight {
@@ -80,20 +85,27 @@ export class ChunkFlights {
     // Most are admitted at once, and are on their way before anything else happens.
     const admitted = isAdmitted ? undefined : admission.promise;
     const early = Promise.withResolvers<FetchOutcome>();
-    const onAskedPresent = (sources: ReadonlySet<string>) => {
-      flight.isAskedHere = true;
-      early.resolve({ failures: new Map(), passedThrough: new Map(), sources });
-    };
-    const call = { ticket, signal: controller.signal, onAskedPresent };
-    const landed = this.#fly(plan, call, admitted);
-    const askedLanded = Promise.race([early.promise, landed]);
+    const end = Promise.withResolvers<FetchOutcome>();
     const flight: Flight = {
-      ...{ request, ticket, controller, landed, askedLanded, owner, asked },
-      ...{ waiters: 0, isAskedHere: false },
+      ...{ request, ticket, controller, owner, asked, waiters: 0, isAskedHere: false },
+      landed: end.promise,
+      askedLanded: Promise.race([early.promise, end.promise]),
     };
     for (const chunk of request.chunks) this.#byChunk.set(chunk, flight);
     this.#all.add(flight);
-    void landed.then(() => this.#forget(flight));
+    const call: FlyCall = {
+      ...{ ticket, signal: controller.signal },
+      // Nobody waits for what only came along.
+      priority: () => (flight.isAskedHere && flight.waiters === 0 ? 'prefetch' : ticket.priority),
+      onAskedPresent: (sources) => {
+        flight.isAskedHere = true;
+        early.resolve({ failures: new Map(), passedThrough: new Map(), sources });
+      },
+    };
+    void this.#fly(plan, call, admitted).then((outcome) => {
+      end.resolve(outcome);
+      this.#forget(flight);
+    });
     return flight;
   }
 
@@ -151,7 +163,7 @@ export class ChunkFlights {
 
   async #fly(
     plan: FlightPlan,
-    { ticket, signal, onAskedPresent }: FlyCall,
+    { ticket, signal, priority, onAskedPresent }: FlyCall,
     admitted: Promise<void> | undefined,
   ): Promise<FetchOutcome> {
     try {
@@ -164,7 +176,7 @@ export class ChunkFlights {
     try {
       return await plan.run({
         signal,
-        priority: () => ticket.priority,
+        priority,
         reading: (answer) => this.#gate.reading(ticket, answer),
         onAskedPresent,
       });

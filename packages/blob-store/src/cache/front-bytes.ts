@@ -6,7 +6,7 @@ export class FrontBytes {
   readonly #start: number;
   readonly length: number;
   readonly #bytes: Buffer;
-  readonly #onHere: (bytes: Buffer) => void;
+  #onHere: ((bytes: Buffer) => void) | undefined;
   /** All up to here have come. */
   #until = 0;
   /** What has come behind that: ends, by start. */
@@ -31,7 +31,12 @@ export class FrontBytes {
     bytes.copy(this.#bytes, from, from - at, to - at);
     this.#behind.set(from, Math.max(to, this.#behind.get(from) ?? 0));
     this.#advance();
-    if (this.#until === length) this.#onHere(this.#bytes);
+    if (this.#until === length) this.#onHere?.(this.#bytes);
+  }
+
+  /** Nothing that comes later starts anything: the read is over. */
+  close(): void {
+    this.#onHere = undefined;
   }
 
   /** Whether what was answered in the end begins with just these. */

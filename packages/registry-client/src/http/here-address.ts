@@ -1,6 +1,6 @@
 /**
  * Which addresses are of this machine: loopback, unspecified, and link-local, where a cloud tells its
- * machines their secrets.
+ * machines their secrets; and those at which some clouds do so elsewhere.
  */
 import { BlockList, isIP } from 'node:net';
 
@@ -8,13 +8,20 @@ const hereIpv4 = new BlockList();
 hereIpv4.addSubnet('0.0.0.0', 8, 'ipv4');
 hereIpv4.addSubnet('127.0.0.0', 8, 'ipv4');
 hereIpv4.addSubnet('169.254.0.0', 16, 'ipv4');
+// Alibaba Cloud, and Azure.
+hereIpv4.addAddress('100.100.100.200', 'ipv4');
+hereIpv4.addAddress('168.63.129.16', 'ipv4');
 const hereIpv6 = new BlockList();
 hereIpv6.addSubnet('::', 127, 'ipv6');
 hereIpv6.addSubnet('fe80::', 10, 'ipv6');
+// AWS.
+hereIpv6.addAddress('fd00:ec2::254', 'ipv6');
 // IPv4 inside of it.
 hereIpv6.addSubnet('::ffff:0.0.0.0', 104, 'ipv6');
 hereIpv6.addSubnet('::ffff:127.0.0.0', 104, 'ipv6');
 hereIpv6.addSubnet('::ffff:169.254.0.0', 112, 'ipv6');
+hereIpv6.addAddress('::ffff:100.100.100.200', 'ipv6');
+hereIpv6.addAddress('::ffff:168.63.129.16', 'ipv6');
 
 /** False for everything that is not an address. */
 export function isHereAddress(address: string): boolean {
