@@ -106,7 +106,7 @@ t.test('a public blob with a published torrent: what is held of it', async (t) =
       bytes.subarray(3 * PIECE, 3 * PIECE + 1000),
     ),
   );
-  t.equal(status().bytesSent, 2000);
+  await until('both were sent', () => status().bytesSent === 2000);
 });
 
 t.test('a blob without one has the same torrent, once all of it is here', async (t) => {

@@ -2,6 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { BLOCK_BYTES_MAX } from '../src/limits.ts';
+import type { BlockGone } from '../src/wire/blob-wire.ts';
 import { READING_BLOCKS_MAX, SOCKET_BYTES_MAX, UNSENT_BYTES_MAX } from '../src/wire/limits.ts';
 import type { Block } from '../src/wire/piece-layout.ts';
 import { ServingQueue } from '../src/wire/serving-queue.ts';
@@ -17,10 +18,10 @@ const blockAt = (number: number, length = BLOCK_BYTES_MAX): Block => ({
 class StuckLine {
   unsentBytes = 0;
   readonly pieces: number[] = [];
-  sendBlock(index: number, _: number, bytes: Uint8Array, onGone?: () => void): void {
+  sendBlock(index: number, _: number, bytes: Uint8Array, onGone?: BlockGone): void {
     this.pieces.push(index);
     this.unsentBytes += bytes.length;
-    onGone?.();
+    onGone?.(true);
   }
 }
 
@@ -29,12 +30,14 @@ function scene(requestsMax = 512) {
   const served: { readonly block: Block; readonly signal: AbortSignal }[] = [];
   const refused: number[] = [];
   const gone: number[] = [];
+  const unsent: number[] = [];
   const queue = new ServingQueue({
     requestsMax,
     line,
     serve: async (block, { signal }) => {
       served.push({ block, signal });
-      return { bytes: Buffer.alloc(block.length), onGone: () => gone.push(block.index) };
+      const onGone = (isSent: boolean) => (isSent ? gone : unsent).push(block.index);
+      return { bytes: Buffer.alloc(block.length), onGone };
     },
     refuse: ({ index }) => refused.push(index),
     onSlow: () => {},
@@ -44,7 +47,7 @@ function scene(requestsMax = 512) {
     queue.pump();
     await turn();
   };
-  return { line, served, refused, gone, queue, drain };
+  return { line, served, refused, gone, unsent, queue, drain };
 }
 
 t.test('blocks are read while there is room, and go to the socket in small parts', async (t) => {
@@ -66,7 +69,7 @@ t.test('blocks are read while there is room, and go to the socket in small parts
 });
 
 t.test('a cancelled one is refused, whatever had become of it', async (t) => {
-  const { line, served, refused, gone, queue, drain } = scene();
+  const { line, served, refused, gone, unsent, queue, drain } = scene();
   for (let number = 0; number < 20; number++) queue.add(blockAt(number), 'demand');
   queue.cancel(blockAt(1));
   t.equal(served[1]?.signal.aborted, true, 'it was being read');
@@ -81,13 +84,15 @@ t.test('a cancelled one is refused, whatever had become of it', async (t) => {
     line.pieces,
     left.filter((number) => !refused.includes(number)),
   );
+  t.same(gone, line.pieces, 'each that was sent is let go once');
+  t.same(unsent, [1, 10], 'so is each that was read for nobody; the last one was not read');
+  for (let number = 20; number < 40; number++) queue.add(blockAt(number), 'demand');
+  await turn();
+  const before = line.pieces.length;
   queue.close();
-  const read = left.filter((number) => number !== 19);
-  t.same(
-    gone.toSorted((a, b) => a - b),
-    read,
-    'each that was read is let go once',
-  );
+  t.same(gone, line.pieces);
+  t.equal(line.pieces.length, before);
+  t.equal(gone.length + unsent.length, served.length, 'all that was read when it was closed');
 });
 
 t.test('reads that nobody waits for any more count until they end', async (t) => {

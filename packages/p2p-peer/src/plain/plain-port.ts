@@ -206,8 +206,10 @@ export class PlainPort implements AsyncDisposable {
     const bytes = isOffered ? await stored.read(offset, length) : undefined;
     if (bytes === undefined) throw new WireRejectedError(offset, length);
     this.used(wire);
-    this.#bytesSent += length;
-    return { bytes };
+    const onGone = (isSent: boolean) => {
+      if (isSent) this.#bytesSent += length;
+    };
+    return { bytes, onGone };
   }
 
   #closeIdle(): void {

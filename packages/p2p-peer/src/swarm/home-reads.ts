@@ -40,7 +40,7 @@ export type HomeOriginOf = (repository: string, isRead: boolean) => HomeOrigin |
 
 export type HomeReadsInput = {
   readonly stored: StoredBlob;
-  readonly fetches: SwarmFetches;
+  readonly fetches: Pick<SwarmFetches, 'fetch'>;
   readonly originOf: HomeOriginOf;
   /** The blob is known to be in that repository. */
   readonly knows: (repository: string) => boolean;

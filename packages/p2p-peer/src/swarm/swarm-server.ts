@@ -28,7 +28,7 @@ import type { SwarmFetches } from './swarm-fetches.ts';
 export type SwarmServerInput = {
   readonly sizeBytes: number;
   readonly stored: StoredBlob;
-  readonly fetches: SwarmFetches;
+  readonly fetches: Pick<SwarmFetches, 'fetch' | 'isHome'>;
   readonly limits: Pick<HostLimits, 'slots' | 'upload' | 'homeGate'>;
   readonly isSeed: boolean;
   readonly originOf: HomeOriginOf;
@@ -38,7 +38,7 @@ export type SwarmServerInput = {
   readonly onLearnt: (repository: string) => void;
   /** An origin has given so many bytes for others. */
   readonly onHomeBytes: (bytes: number, cause: Priority) => void;
-  /** These bytes go out. */
+  /** These bytes have gone out. */
   readonly onServed: (peer: PeerId, bytes: number) => void;
   readonly onHeld: (ranges: readonly ByteRange[]) => void;
   /** Somebody says that these share the blob. */
@@ -133,7 +133,7 @@ export class SwarmServer implements WireServer {
       await pace.take(upload, signal, () => new WireRejectedError(offset, length));
       return served;
     } catch (error) {
-      served.onGone?.();
+      served.onGone?.(false);
       throw error;
     }
   }
@@ -173,10 +173,12 @@ export class SwarmServer implements WireServer {
   #served(upload: Upload, bytes: Buffer): ServedBlock {
     const { onServed, nowMs } = this.#input;
     const { slots } = this.#input.limits;
-    onServed(upload.peer, upload.bytes);
-    const onGone = () => {
+    const onGone = (isSent: boolean) => {
       blockMemory.give(bytes);
-      slots.sent(upload, nowMs());
+      if (isSent) {
+        slots.sent(upload, nowMs());
+        onServed(upload.peer, upload.bytes);
+      } else slots.dropped(upload);
     };
     return { bytes, onGone };
   }

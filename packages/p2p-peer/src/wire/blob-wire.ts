@@ -72,12 +72,14 @@ export type ServeCall = {
   readonly priority: Priority;
 };
 
+export type BlockGone = (isSent: boolean) => void;
+
 /** The answer to a request. */
 export type ServedBlock = {
   /** Exactly what was asked for, unchanged until it is sent. */
   readonly bytes: Buffer;
-  /** It has been sent, or nobody wants it any more; called once. */
-  readonly onGone?: () => void;
+  /** Called once: the socket has taken its last byte (`isSent`), or never will. Nobody reads `bytes` then. */
+  readonly onGone?: BlockGone;
 };
 
 /** What a wire asks of its owner. */

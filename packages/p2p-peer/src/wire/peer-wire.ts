@@ -11,6 +11,7 @@ import type { PeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import type { BencodeValue } from '../torrent/bencode.ts';
 import { encodeBencode } from '../torrent/bencode.ts';
+import type { BlockGone } from './blob-wire.ts';
 import { CheckedWire, LENGTH_BYTES } from './checked-wire.ts';
 import { WireClosedError, WireProtocolError } from './errors.ts';
 import { encodeUrgency, URGENCY_EXTENSION } from './extension/urgency.ts';
@@ -31,7 +32,7 @@ export class PeerWire extends CheckedWire {
   #isClosed = false;
   #isHeldBack = false;
   /** Of the block that is being written. */
-  #onBlockGone: (() => void) | undefined;
+  #onBlockGone: BlockGone | undefined;
 
   constructor(socket: Socket, options: PeerWireOptions) {
     super(options);
@@ -130,9 +131,9 @@ export class PeerWire extends CheckedWire {
     return this.sendExtension(URGENCY_EXTENSION, encodeUrgency(priority));
   }
 
-  /** `onGone`: its last byte has left, or never will. */
-  sendBlock(index: number, offset: number, bytes: Uint8Array, onGone?: () => void): void {
-    if (this.#isClosed) onGone?.();
+  /** `onGone` is called once, whatever becomes of it. */
+  sendBlock(index: number, offset: number, bytes: Uint8Array, onGone?: BlockGone): void {
+    if (this.#isClosed) onGone?.(false);
     else {
       this.#onBlockGone = onGone;
       this.piece(index, offset, bytes);
@@ -234,10 +235,11 @@ export class PeerWire extends CheckedWire {
     this.#socket.uncork();
   }
 
-  #write(bytes: Uint8Array, onGone?: () => void): void {
-    this.#socket.write(bytes, () => {
+  #write(bytes: Uint8Array, onGone?: BlockGone): void {
+    this.#socket.write(bytes, (error) => {
       this.#watch.onWritten();
-      onGone?.();
+      // The write that a destroyed socket was at ends without an error.
+      onGone?.((error ?? undefined) === undefined && !this.#socket.destroyed);
     });
     if (this.#isFull || this.#socket.writableLength <= UNSENT_BYTES_MAX) return;
     this.#isFull = true;

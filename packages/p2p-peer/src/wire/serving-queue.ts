@@ -5,7 +5,7 @@
  */
 import type { Priority } from '@shoal/blob-store';
 import { UrgentFirst } from '../select/urgent-first.ts';
-import type { ServeCall, ServedBlock } from './blob-wire.ts';
+import type { BlockGone, ServeCall, ServedBlock } from './blob-wire.ts';
 import { WireLimitError } from './errors.ts';
 import {
   READING_BLOCKS_MAX,
@@ -21,8 +21,8 @@ export type ServingQueueInput = {
   readonly requestsMax: number;
   readonly line: {
     readonly unsentBytes: number;
-    /** `onGone`: its last byte has left, or never will. */
-    sendBlock(index: number, offset: number, bytes: Uint8Array, onGone?: () => void): void;
+    /** `onGone` is called once, whatever becomes of it. */
+    sendBlock(index: number, offset: number, bytes: Uint8Array, onGone?: BlockGone): void;
   };
   readonly serve: (block: Block, call: ServeCall) => Promise<ServedBlock>;
   readonly refuse: (block: Block, error: unknown) => void;
@@ -78,7 +78,7 @@ export class ServingQueue {
     this.#reading.delete(entry);
     if (this.#ready.remove(entry)) {
       this.#memoryBytes -= block.length;
-      entry.served?.onGone?.();
+      entry.served?.onGone?.(false);
     }
     entry.abort.abort();
     this.#input.refuse(entry.block, undefined);
@@ -111,7 +111,7 @@ export class ServingQueue {
     this.#waiting.clear();
     for (const { abort } of this.#reading) abort.abort();
     this.#reading.clear();
-    for (const { served } of this.#ready) served?.onGone?.();
+    for (const { served } of this.#ready) served?.onGone?.(false);
     this.#ready.clear();
   }
 
@@ -134,7 +134,7 @@ export class ServingQueue {
     const isWanted = this.#reading.delete(entry);
     if (isWanted && entry.served?.bytes.length === block.length) this.#ready.push(entry);
     else {
-      entry.served?.onGone?.();
+      entry.served?.onGone?.(false);
       this.#memoryBytes -= block.length;
       if (isWanted) this.#input.refuse(block, failure);
     }
