@@ -1,5 +1,5 @@
-/** What a simulated host sends to others: `UploadSlots` decides what it promises; it goes out in the order of the promises. */
-import { PIECE_BYTES, UploadSlots } from '@shoal/p2p-peer/select';
+/** What a simulated host sends to others: `Uploads` decides what it promises; it goes out in the order of the promises. */
+import { PIECE_BYTES, Uploads } from '@shoal/p2p-peer/select';
 import type { PieceRead } from './piece-read.ts';
 import type { SimHost } from './sim-host.ts';
 import type { SimAsk } from './sim-wire.ts';
@@ -9,12 +9,13 @@ const WAITERS_MAX = 4;
 
 export class Serving {
   readonly #host: SimHost;
-  readonly #slots = new UploadSlots();
+  readonly #uploads: Uploads;
   readonly #promised: SimAsk[] = [];
   isSending = false;
 
   constructor(host: SimHost) {
     this.#host = host;
+    this.#uploads = new Uploads({ nowMs: () => host.nowMs });
   }
 
   asked(ask: SimAsk): void {
@@ -53,15 +54,13 @@ export class Serving {
   }
 
   #admit(ask: SimAsk): void {
-    const { nowMs } = this.#host;
-    if (this.#slots.hasRoom(ask, nowMs)) {
-      this.#slots.admit(ask, nowMs);
-      this.#promised.push(ask);
-      this.#send();
-    } else {
-      this.#slots.refused(ask, nowMs);
+    if (!this.#uploads.accepts(ask)) {
       this.#refuse(ask, 'busy');
+      return;
     }
+    this.#uploads.promise(ask);
+    this.#promised.push(ask);
+    this.#send();
   }
 
   #refuse(ask: SimAsk, reason: 'busy' | 'cannot'): void {
@@ -77,7 +76,7 @@ export class Serving {
     const upload = this.#promised.shift();
     if (upload === undefined) return;
     if (upload.isOver) {
-      this.#slots.dropped(upload);
+      this.#uploads.dropped(upload);
       this.#send();
       return;
     }
@@ -86,7 +85,7 @@ export class Serving {
     const tookMs = upload.bytes / traits.bytesPerMs;
     world.events.after(tookMs, () => {
       this.isSending = false;
-      this.#slots.sent(upload, this.#host.nowMs);
+      this.#uploads.sent(upload);
       if (!this.#host.isAlive) return;
       const taker = upload.wire.self;
       wires.to(taker).usefulAtMs = this.#host.nowMs;

@@ -5,7 +5,8 @@ import t, { type Test } from 'tap';
 import { blockMemory } from '../src/kept-memory.ts';
 import { BLOCK_BYTES_MAX, PIECE_BYTES } from '../src/limits.ts';
 import { PeerCounts } from '../src/peer-counts.ts';
-import { type Upload, UploadSlots } from '../src/select/upload-slots.ts';
+import type { Upload } from '../src/select/upload-slots.ts';
+import { Uploads } from '../src/select/uploads.ts';
 import { HomeGate } from '../src/swarm/home-gate.ts';
 import { SwarmServer } from '../src/swarm/swarm-server.ts';
 import { UploadPace } from '../src/swarm/upload-pace.ts';
@@ -38,13 +39,13 @@ async function scene(t: Test, bytesPerSecond = Number.POSITIVE_INFINITY) {
   t.teardown(() => stored.close());
   await put(stored, sample, 0, size);
   const clock = { nowMs: 0 };
-  const slots = new UploadSlots();
   // The pace stands still: what waits for its turn waits until it is cancelled.
-  const upload = new UploadPace({ bytesPerSecond, nowMs: () => 0 });
+  const pace = new UploadPace({ bytesPerSecond, nowMs: () => 0 });
+  const uploads = new Uploads({ pace, nowMs: () => clock.nowMs });
   const counted = { bytes: 0, read: 0 };
   const server = new SwarmServer({
     ...{ sizeBytes: size, stored, isSeed: false, counts: new PeerCounts() },
-    limits: { slots, upload, homeGate: new HomeGate() },
+    limits: { uploads, homeGate: new HomeGate() },
     fetches: { isHome: () => false, fetch: () => Promise.reject(new Error('no home')) },
     originOf: () => undefined,
     nowMs: () => clock.nowMs,
@@ -79,7 +80,7 @@ async function scene(t: Test, bytesPerSecond = Number.POSITIVE_INFINITY) {
     line.unsentBytes = 0;
     queue.pump();
   };
-  return { clock, slots, upload, counted, queue, ask, drain };
+  return { clock, uploads, pace, counted, queue, ask, drain };
 }
 
 const turnOf = (number: number): Upload => ({
@@ -87,54 +88,54 @@ const turnOf = (number: number): Upload => ({
 });
 
 /** A link that was found slow has no room for two blocks. */
-function isFast(slots: UploadSlots, nowMs: number): boolean {
-  slots.admit(turnOf(90), nowMs);
-  const hasRoom = slots.hasRoom(turnOf(91), nowMs);
-  slots.dropped(turnOf(90));
+function isFast(uploads: Uploads): boolean {
+  uploads.promise(turnOf(90));
+  const hasRoom = uploads.accepts(turnOf(91));
+  uploads.dropped(turnOf(90));
   return hasRoom;
 }
 
 t.test('one that is ready and cancelled, and those of a wire that closes', async (t) => {
-  const { clock, slots, counted, queue, ask, drain } = await scene(t);
+  const { clock, uploads, counted, queue, ask, drain } = await scene(t);
   await ask(3);
   clock.nowMs += 60_000;
   queue.cancel(blockAt(1));
-  t.equal(slots.bytes, 2 * BLOCK_BYTES_MAX, 'it is promised no more');
-  t.same([counted.bytes, isFast(slots, clock.nowMs)], [0, true]);
+  t.equal(uploads.bytes, 2 * BLOCK_BYTES_MAX, 'it is promised no more');
+  t.same([counted.bytes, isFast(uploads)], [0, true]);
   queue.close();
-  await until('nothing is promised', () => slots.bytes === 0);
-  t.same([counted.bytes, isFast(slots, clock.nowMs)], [0, true]);
+  await until('nothing is promised', () => uploads.bytes === 0);
+  t.same([counted.bytes, isFast(uploads)], [0, true]);
   drain();
   t.equal(counted.bytes, 0);
 });
 
 t.test('those that leave count, and so does how long it took', async (t) => {
-  const { clock, slots, counted, ask, drain } = await scene(t);
+  const { clock, uploads, counted, ask, drain } = await scene(t);
   await ask(3);
   clock.nowMs += 60_000;
   await until('they have left', () => {
     drain();
-    return slots.bytes === 0;
+    return uploads.bytes === 0;
   });
   t.equal(counted.bytes, 3 * BLOCK_BYTES_MAX);
-  t.notOk(isFast(slots, clock.nowMs), 'a minute for three blocks');
+  t.notOk(isFast(uploads), 'a minute for three blocks');
 });
 
 t.test('one that is cancelled while it waits for its turn', async (t) => {
-  const { clock, slots, upload, counted, queue, ask } = await scene(t, 8 * BLOCK_BYTES_MAX);
+  const { clock, uploads, pace, counted, queue, ask } = await scene(t, 8 * BLOCK_BYTES_MAX);
   const kept = blockMemory.keptBytes;
   await ask(8);
   queue.add(blockAt(8), 'demand');
-  await until('it waits for its turn', () => upload.waitMs(turnOf(99)) > 125);
+  await until('it waits for its turn', () => pace.waitMs(turnOf(99)) > 125);
   clock.nowMs += 60_000;
   queue.cancel(blockAt(8));
-  await until('it is promised no more', () => slots.bytes === 8 * BLOCK_BYTES_MAX);
-  t.same([counted.bytes, isFast(slots, clock.nowMs)], [0, true]);
+  await until('it is promised no more', () => uploads.bytes === 8 * BLOCK_BYTES_MAX);
+  t.same([counted.bytes, isFast(uploads)], [0, true]);
   queue.close();
-  await until('nothing is promised', () => slots.bytes === 0);
+  await until('nothing is promised', () => uploads.bytes === 0);
   const most = Math.max(kept, 9 * BLOCK_BYTES_MAX);
   t.equal(blockMemory.keptBytes, most, 'memory of all of them was given back');
-  t.same([counted.bytes, isFast(slots, clock.nowMs)], [0, true]);
+  t.same([counted.bytes, isFast(uploads)], [0, true]);
 });
 
 t.test('those of one who does not read, and is gone', async (t) => {

@@ -5,8 +5,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { Priority } from '@shoal/blob-store';
 import t, { type Test } from 'tap';
 import { PIECE_BYTES, UPLOAD_REFUSED_PEERS_MAX } from '../src/limits.ts';
-import { UploadSlots } from '../src/select/upload-slots.ts';
 import { UploadTurns } from '../src/select/upload-turns.ts';
+import { Uploads } from '../src/select/uploads.ts';
 import { UploadPace } from '../src/swarm/upload-pace.ts';
 import { peerOf } from './support/read-world.ts';
 
@@ -35,8 +35,9 @@ async function upload(t: Test, clients: readonly Client[], bytesPerSecond: numbe
   mock.timers.enable({ apis: ['setTimeout'] });
   t.teardown(() => mock.timers.reset());
   let nowMs = 0;
-  const slots = new UploadSlots();
-  const pace = new UploadPace({ bytesPerSecond, nowMs: () => nowMs });
+  const clock = () => nowMs;
+  const pace = new UploadPace({ bytesPerSecond, nowMs: clock });
+  const uploads = new Uploads({ pace, nowMs: clock });
   const states = clients.map((client, number) => ({
     ...{ ...client, peer: peerOf(number), block: 0, waiting: 0, got: 0, notBeforeMs: 0 },
   }));
@@ -46,22 +47,19 @@ async function upload(t: Test, clients: readonly Client[], bytesPerSecond: numbe
     const refused = () => {
       state.notBeforeMs = nowMs + state.pauseMs;
     };
-    if (!pace.hasRoom(wanted) || !slots.hasRoom(wanted, nowMs)) {
-      pace.refused(wanted);
-      slots.refused(wanted, nowMs);
-      return refused();
-    }
+    if (!uploads.accepts(wanted)) return refused();
     state.block += 1;
     state.waiting += 1;
-    slots.admit(wanted, nowMs);
+    uploads.promise(wanted);
     try {
-      await pace.take(wanted, signal, () => new Error('busy'));
+      await uploads.take(wanted, signal, () => new Error('busy'));
+      uploads.sent(wanted);
       state.got += BLOCK;
       state.notBeforeMs = nowMs + (state.thinkMs ?? 0);
     } catch {
+      uploads.dropped(wanted);
       refused();
     }
-    slots.sent(wanted, nowMs);
     state.waiting -= 1;
   };
   for (; nowMs < ms; nowMs += STEP_MS) {

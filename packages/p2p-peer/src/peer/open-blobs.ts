@@ -12,7 +12,7 @@ import type { ByteRange } from '../ranges/byte-range.ts';
 import { Bans, type Offence } from '../select/bans.ts';
 import { PeerCredits } from '../select/credits.ts';
 import { DownloadWindow } from '../select/download-window.ts';
-import { UploadSlots } from '../select/upload-slots.ts';
+import { Uploads } from '../select/uploads.ts';
 import { CompressedStore } from '../store/compressed-store.ts';
 import { HomeGate } from '../swarm/home-gate.ts';
 import type { HostLimits } from '../swarm/host-limits.ts';
@@ -70,14 +70,15 @@ export async function openBlobs(
     swarms.get(blobId)?.tellHeld(ranges);
     need.onHeld(blobId, ranges);
   });
-  return { store, swarms, uploads: { slots: limits.slots, pace: limits.upload } };
+  return { store, swarms, uploads: limits.uploads };
 }
 
 function openLimits(options: PeerOptions, nowMs: () => number): HostLimits {
   const { uploadBytesPerSecond = Number.POSITIVE_INFINITY, downloadBytesPerSecond } = options;
+  const pace = new UploadPace({ bytesPerSecond: uploadBytesPerSecond, nowMs });
   return {
-    ...{ slots: new UploadSlots(), window: new DownloadWindow(), homeGate: new HomeGate() },
-    upload: new UploadPace({ bytesPerSecond: uploadBytesPerSecond, nowMs }),
+    ...{ window: new DownloadWindow(), homeGate: new HomeGate() },
+    uploads: new Uploads({ pace, nowMs }),
     download: new RateLimit({ bytesPerSecond: downloadBytesPerSecond }),
   };
 }

@@ -11,11 +11,10 @@ import { PEER_DRAIN_LOOK_MS } from '../limits.ts';
 import type { CountedPeer, PeerCounts } from '../peer-counts.ts';
 import type { PlainStatus } from '../plain/plain-port.ts';
 import type { PlainSide } from '../plain/plain-side.ts';
-import type { UploadSlots } from '../select/upload-slots.ts';
+import type { Uploads } from '../select/uploads.ts';
 import type { CompressedStore, StoreStats } from '../store/compressed-store.ts';
 import type { SharedImage, SharedImages } from '../store/shared-images.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
-import type { UploadPace } from '../swarm/upload-pace.ts';
 import type { WireListener } from '../wire/wire-listener.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
 import { peerSource, type ReaderKind } from './peer-source.ts';
@@ -28,7 +27,7 @@ export type PeerParts = {
   readonly store: CompressedStore;
   readonly swarms: SwarmTable;
   /** What others are sent, and how fast. */
-  readonly uploads: { readonly slots: UploadSlots; readonly pace: UploadPace };
+  readonly uploads: Uploads;
   readonly listener: WireListener;
   readonly traffic: PeerTraffic;
   readonly counts: PeerCounts;
@@ -105,10 +104,10 @@ export class Peer implements AsyncDisposable {
 
   /** Refuses what others ask for from now on; resolves when what was promised has left, or time is up. */
   async drain(timeoutMs: number): Promise<void> {
-    const { slots, pace } = this.#parts.uploads;
-    pace.stop();
+    const { uploads } = this.#parts;
+    uploads.stop();
     const endsAtMs = performance.now() + timeoutMs;
-    while (slots.bytes > 0 && performance.now() < endsAtMs) await sleep(PEER_DRAIN_LOOK_MS);
+    while (uploads.bytes > 0 && performance.now() < endsAtMs) await sleep(PEER_DRAIN_LOOK_MS);
   }
 
   /** Tells the trackers, closes wires, makes what is held durable. Idempotent. */

@@ -18,4 +18,5 @@ export * from './refusals.ts';
 export * from './token-bucket.ts';
 export * from './upload-slots.ts';
 export * from './upload-turns.ts';
+export * from './uploads.ts';
 export * from './urgent-first.ts';

@@ -29,7 +29,7 @@ export type SwarmServerInput = {
   readonly sizeBytes: number;
   readonly stored: StoredBlob;
   readonly fetches: Pick<SwarmFetches, 'fetch' | 'isHome'>;
-  readonly limits: Pick<HostLimits, 'slots' | 'upload' | 'homeGate'>;
+  readonly limits: Pick<HostLimits, 'uploads' | 'homeGate'>;
   readonly isSeed: boolean;
   readonly originOf: HomeOriginOf;
   readonly counts: PeerCounts;
@@ -121,16 +121,11 @@ export class SwarmServer implements WireServer {
     const { peerId: peer } = wire.facts;
     const piece = Math.floor(offset / PIECE_BYTES);
     const upload: Upload = { peer, piece, bytes: length, priority };
-    const { limits, nowMs } = this.#input;
-    const { upload: pace, slots } = limits;
-    if (!pace.hasRoom(upload) || !slots.hasRoom(upload, nowMs())) {
-      pace.refused(upload);
-      slots.refused(upload, nowMs());
-      throw new WireRejectedError(offset, length);
-    }
+    const { uploads } = this.#input.limits;
+    if (!uploads.accepts(upload)) throw new WireRejectedError(offset, length);
     const served = await this.#serve(wire, range, upload, signal);
     try {
-      await pace.take(upload, signal, () => new WireRejectedError(offset, length));
+      await uploads.take(upload, signal, () => new WireRejectedError(offset, length));
       return served;
     } catch (error) {
       served.onGone?.(false);
@@ -148,37 +143,33 @@ export class SwarmServer implements WireServer {
     if (held !== undefined) return held;
     // A slot is for bytes that go out, not for those that an origin is waited for.
     const bytes = await this.#readAsHome(wire, range, { signal, priority: upload.priority });
-    this.#promise(upload);
+    this.#input.limits.uploads.promise(upload);
     return this.#served(upload, bytes);
   }
 
   async #readHeld(range: ByteRange, upload: Upload): Promise<ServedBlock | undefined> {
     const { limits, stored } = this.#input;
     if (!stored.isHeld(range)) return undefined;
-    this.#promise(upload);
+    limits.uploads.promise(upload);
     const memory = blockMemory.take(rangeBytes(range));
     const bytes = await stored.read(range.start, memory.length, memory).catch(() => undefined);
     if (bytes !== undefined) return this.#served(upload, bytes);
     blockMemory.give(memory);
-    limits.slots.dropped(upload);
+    limits.uploads.dropped(upload);
     return undefined;
   }
 
-  /** Blocks go out in the order that their wires have room. */
-  #promise(upload: Upload): void {
-    const { nowMs, limits } = this.#input;
-    limits.slots.admit(upload, nowMs());
-  }
-
   #served(upload: Upload, bytes: Buffer): ServedBlock {
-    const { onServed, nowMs } = this.#input;
-    const { slots } = this.#input.limits;
+    const {
+      onServed,
+      limits: { uploads },
+    } = this.#input;
     const onGone = (isSent: boolean) => {
       blockMemory.give(bytes);
       if (isSent) {
-        slots.sent(upload, nowMs());
+        uploads.sent(upload);
         onServed(upload.peer, upload.bytes);
-      } else slots.dropped(upload);
+      } else uploads.dropped(upload);
     };
     return { bytes, onGone };
   }

@@ -5,6 +5,7 @@
 import { UPLOAD_OVERTAKEN_MS_MAX, UPLOAD_REFUSED_KEPT_MS, UPLOAD_WAIT_MS_MAX } from '../limits.ts';
 import { TokenBucket } from '../select/token-bucket.ts';
 import { type UploadTurn, UploadTurns } from '../select/upload-turns.ts';
+import type { UploadLimit } from '../select/uploads.ts';
 
 export type UploadPaceOptions = {
   /** Infinity: no limit. */
@@ -21,7 +22,7 @@ type Waiting = UploadTurn & {
   readonly sendAway: () => void;
 };
 
-export class UploadPace {
+export class UploadPace implements UploadLimit {
   readonly #bytesPerSecond: number;
   readonly #nowMs: () => number;
   readonly #bucket: TokenBucket;
