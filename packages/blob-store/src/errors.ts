@@ -26,6 +26,18 @@ export class ChunkCorruptError extends ShoalError {
   }
 }
 
+/** The disk has not taken a chunk that was written to it, time and again: nobody is told that it is there. */
+export class ChunkLostError extends ShoalError {
+  override readonly code = 'ERR_BLOB_STORE_CHUNK_LOST';
+
+  constructor(blobId: string, chunkIndex: number) {
+    super(`blob ${blobId}, chunk ${chunkIndex}: it was written and did not reach the disk`, {
+      remedy: 'the disk of the cache fails: see the log of the kernel',
+      retryable: true,
+    });
+  }
+}
+
 /** A chunk whose digest no bootstrap and no digest section tells: it is never trusted. */
 export class ChunkUnknownError extends ShoalError {
   override readonly code = 'ERR_BLOB_STORE_CHUNK_UNKNOWN';

@@ -1,11 +1,17 @@
 /** What was asked for of a read is given to who waits for it before the rest of the read has come. */
+import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { requireRoot, temporaryDirectory, until } from '@shoal/test-kit';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { FrontBytes } from '../src/cache/front-bytes.ts';
+import { REAL_DISK_IO } from '../src/disk/disk-io.ts';
+import type { ChunkCacheComponents, ChunkCacheOptions } from '../src/index.ts';
 import { READAHEAD_BYTES_MAX } from '../src/limits.ts';
 import { openCache, openSample } from './support/cache-fixture.ts';
-import { sampleBlob } from './support/sample-blob.ts';
-import { hang } from './support/scripted-source.ts';
+import { isBlockReady, sampleBlob } from './support/sample-blob.ts';
+import { hang, type ScriptedSource } from './support/scripted-source.ts';
 
 const CHUNK_BYTES = 64 << 10;
 const HALF = CHUNK_BYTES / 2;
@@ -14,8 +20,13 @@ const sample = sampleBlob({ seed: 5, sizes, compressor: 'none' });
 const ASKED = 2;
 const NEIGHBOUR = 3;
 
-async function openFronted(t: Test) {
-  const fixture = await openCache(t, { readaheadBytesMax: READAHEAD_BYTES_MAX });
+async function openFronted(
+  t: Test,
+  options: Partial<ChunkCacheOptions> = {},
+  components: Partial<ChunkCacheComponents> = {},
+) {
+  const readaheadBytesMax = READAHEAD_BYTES_MAX;
+  const fixture = await openCache(t, { readaheadBytesMax, ...options }, components);
   const { blob, source } = await openSample(fixture, sample);
   const isRight = async (chunk: number) => {
     const bytes = await blob.read(chunk * CHUNK_BYTES, CHUNK_BYTES);
@@ -91,6 +102,86 @@ t.test('a closing cache ends the rest of a read', async (t) => {
   t.equal(isEnded, false, 'the reader has gone, and it goes on');
   await fixture.cache.close();
   t.ok(isEnded);
+});
+
+/** Tells the front of the first read; the rest comes when the test says. */
+function holdRest(source: ScriptedSource): () => void {
+  const rest = Promise.withResolvers<undefined>();
+  source.script = ({ offset, number }, bytes, _signal, tell) => {
+    if (number > 0) return undefined;
+    tell(offset, bytes.subarray(0, CHUNK_BYTES));
+    return rest.promise;
+  };
+  return () => rest.resolve(undefined);
+}
+
+t.test('a disk that is full when the front is written: it is given from memory', async (t) => {
+  if (!requireRoot(t)) return;
+  const small = temporaryDirectory(t);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=0700', 'tmpfs', small]);
+  t.teardown(() => execFileSync('umount', ['--lazy', small]));
+  const { fixture, blob, source, isRight } = await openFronted(t, {
+    directory: join(small, 'cache'),
+  });
+  const filling = join(small, 'filling');
+  t.throws(() => writeFileSync(filling, Buffer.alloc(4 << 20)), { code: 'ENOSPC' });
+  const sendRest = holdRest(source);
+  const asked = isRight(ASKED);
+  await until('it was not written', () => fixture.events.length > 0);
+  t.equal(fixture.events[0]?.kind, 'disk-full');
+  t.equal(blob.stats().chunksPresent, 0);
+  rmSync(filling);
+  sendRest();
+  t.ok(await asked);
+  const [read] = source.reads;
+  const chunks = (read?.length ?? 0) / CHUNK_BYTES;
+  t.equal(blob.stats().chunksPresent, chunks - 1, 'the others had room');
+  t.ok(await isRight(ASKED));
+  t.equal(blob.stats().chunksPresent, chunks, 'and now it has');
+  t.equal(source.reads.length, 1);
+});
+
+/** Syncs fail while it is broken. */
+function breakableIo() {
+  const disk = { isBroken: false };
+  const io = {
+    ...REAL_DISK_IO,
+    sync: async (file: Parameters<typeof REAL_DISK_IO.sync>[0]) => {
+      if (disk.isBroken) throw Object.assign(new Error('EIO: injected'), { code: 'EIO' });
+      await REAL_DISK_IO.sync(file);
+    },
+  };
+  return { disk, io };
+}
+
+t.test('a sync that fails between the front and the rest takes the front back', async (t) => {
+  const { disk, io } = breakableIo();
+  const { fixture, blob, source, isRight } = await openFronted(
+    t,
+    { durableDelayMs: 600_000 },
+    { io },
+  );
+  const isPresent = (chunk: number) => isBlockReady(blob.readyMap, (chunk * CHUNK_BYTES) / 4096);
+  disk.isBroken = true;
+  const sendRest = holdRest(source);
+  const both = () => blob.ensure(ASKED * CHUNK_BYTES, 2 * CHUNK_BYTES);
+  const asked = isRight(ASKED);
+  const first = both();
+  t.ok(await asked, 'its reader has gone on');
+  t.ok(isPresent(ASKED));
+  const second = both();
+  await blob.flush();
+  t.equal(fixture.events[0]?.kind, 'sync-failed');
+  t.notOk(isPresent(ASKED));
+  disk.isBroken = false;
+  sendRest();
+  for (const waited of [first, second]) {
+    await waited;
+    t.ok(isPresent(ASKED) && isPresent(NEIGHBOUR), 'who waited for both has both');
+  }
+  const ofAsked = source.reads.filter(({ offset }) => offset === ASKED * CHUNK_BYTES);
+  t.equal(ofAsked.length, 2, 'what was lost was read once more');
+  t.ok((await isRight(ASKED)) && (await isRight(NEIGHBOUR)));
 });
 
 t.test('front bytes, in any order and more than once', async (t) => {

@@ -3,7 +3,7 @@
  * way, and how a range becomes readable. Handles of several mounts share one entry.
  */
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
-import { ClosedError } from '../errors.ts';
+import { ChunkLostError, ClosedError } from '../errors.ts';
 import { ENSURE_STEP_BYTES } from '../limits.ts';
 import type { BlobSource, Priority } from '../source/blob-source.ts';
 import { AccessPattern, NO_READAHEAD } from './access-pattern.ts';
@@ -121,7 +121,7 @@ export class BlobEntry {
     const failure = await this.#tryStep(run, call, loose);
     if (failure === undefined) return;
     if (!failure.isOthers) throw failure.error;
-    // Somebody else's request failed, perhaps for reasons of his own: once more for ourselves.
+    // Somebody else's request failed, perhaps for reasons of his own, or a sync: once more for ourselves.
     const again = await this.#tryStep(run, call, loose);
     if (again !== undefined) throw again.error;
   }
@@ -146,7 +146,7 @@ export class BlobEntry {
     const landings = await (isBehind
       ? this.#thenReadAhead(waiting, run.end, end + ahead.bytes, call)
       : waiting);
-    return this.#collect(wanted, landings, call, loose);
+    return this.#collect(wanted, landings, call, loose) ?? this.#lossOf(run, loose);
   }
 
   async #thenReadAhead(
@@ -181,6 +181,13 @@ export class BlobEntry {
       }
     }
     return failure;
+  }
+
+  /** What was here, or has come, may be gone: a sync that failed while more was on its way takes it back. */
+  #lossOf(run: ChunkRun, loose: LooseChunks): Failure | undefined {
+    const [lost] = select(run, (chunk) => !this.#isHere(chunk, loose));
+    if (lost === undefined) return undefined;
+    return { error: new ChunkLostError(this.description.blobId, lost), isOthers: true };
   }
 
   /** What was written while a sync failed may be lost: the kernel tells of a page only once. */
