@@ -1,9 +1,16 @@
 /** What a journal says, while one download after the other is killed in the middle. */
-import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { noise, requireRoot, type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { PartialFile } from '../src/partial/partial-file.ts';
+import { PartialFile, removeUnfinished } from '../src/partial/partial-file.ts';
 import { HeldDirectory } from '../src/target/held-directory.ts';
 
 const A = { identity: 'https://files.example/a etag "a"' };
@@ -29,7 +36,9 @@ async function place(t: TestScope) {
       await using partial = await PartialFile.open(at, subject);
       await partial.append(bytes);
     },
+    remove: () => removeUnfinished(at),
     file,
+    names: () => readdirSync(path).sort(),
   };
 }
 
@@ -85,5 +94,44 @@ t.test('what another user has left in a directory of many is not continued', asy
     const isShared = mode === 0o1777;
     t.equal(partial.bytes, isShared ? 0 : bytesOfA.length);
     t.equal((await partial.handle.stat()).uid, isShared ? process.geteuid?.() : 65534);
+  }
+});
+
+t.test('of each name in a directory of many it counts whose it is, by itself', async (t) => {
+  if (!requireRoot(t)) return;
+  for (const kind of ['partial', 'journal', 'next']) {
+    const { open, interrupted, file } = await place(t);
+    await interrupted(A, bytesOfA);
+    writeFileSync(file('next'), 'begun');
+    chmodSync(dirname(file('partial')), 0o1777);
+    chownSync(file(kind), 65534, 65534);
+    await using partial = await open(A);
+    t.equal(partial.bytes, kind === 'next' ? bytesOfA.length : 0, kind);
+    t.equal((await partial.handle.stat()).uid, process.geteuid?.());
+    t.equal(existsSync(file('next')), kind !== 'next');
+  }
+});
+
+t.test('what a crash in the middle of a journal leaves goes with the rest', async (t) => {
+  const ways: Record<string, (scene: Awaited<ReturnType<typeof place>>) => Promise<void>> = {
+    published: async ({ open }) => {
+      await using partial = await open(A);
+      await partial.publish(false);
+    },
+    discarded: async ({ open }) => {
+      await using partial = await open(A);
+      await partial.discard();
+    },
+    'never begun': async ({ open }) => {
+      await using _ = await open(B);
+    },
+    removed: async ({ remove }) => await remove(),
+  };
+  for (const [name, end] of Object.entries(ways)) {
+    const scene = await place(t);
+    await scene.interrupted(A, bytesOfA);
+    writeFileSync(scene.file('next'), 'begun');
+    await end(scene);
+    t.same(scene.names(), name === 'published' ? ['file'] : [], name);
   }
 });

@@ -3,15 +3,15 @@
  * surely on the disk. It gets its real name when it is whole and right.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, open, rename, rm, unlink } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, ShoalError } from '@shoal/errors';
 import { FileThereError, TargetPathError, TargetWriteError } from '../errors.ts';
-import { JOURNAL_BYTES_MAX, SYNC_BYTES, SYNC_MS } from '../limits.ts';
-import type { HeldDirectory } from '../target/held-directory.ts';
-import { decodeJournal, encodeJournal, type Journal } from './journal.ts';
-
-export type PartialPlace = { readonly directory: HeldDirectory; readonly name: string };
+import { SYNC_BYTES, SYNC_MS } from '../limits.ts';
+import type { Journal } from './journal.ts';
+import { JournalFile } from './journal-file.ts';
+import { type PartialPlace, pathOf, shownOf } from './partial-place.ts';
+import { dropOfOthers, dropPublished } from './strange-files.ts';
 
 /** Without `bytes`: of what. */
 export type PartialSubject = Omit<Journal, 'bytes'>;
@@ -22,6 +22,7 @@ export class PartialFile implements AsyncDisposable {
   readonly handle: FileHandle;
   readonly #place: PartialPlace;
   readonly #subject: PartialSubject;
+  readonly #journal: JournalFile;
   #bytes: number;
   #synced: number;
   #syncedAtMs = performance.now();
@@ -35,6 +36,7 @@ export class PartialFile implements AsyncDisposable {
   ) {
     this.#place = place;
     this.#subject = subject;
+    this.#journal = new JournalFile(place);
     this.handle = handle;
     this.#bytes = bytes;
     this.#synced = bytes;
@@ -43,15 +45,15 @@ export class PartialFile implements AsyncDisposable {
   /** With what an earlier download has left, if it was of the same. */
   static async open(place: PartialPlace, subject: PartialSubject): Promise<PartialFile> {
     return await explained(place, async () => {
-      const flags = (await dropStrange(place)) ? FLAGS | constants.O_EXCL : FLAGS;
-      const handle = await open(pathOf(place, 'partial'), flags, 0o666);
+      const handle = await open(pathOf(place, 'partial'), await flagsOf(place), 0o666);
       try {
         const stats = await handle.stat();
         if (!stats.isFile()) {
           throw new TargetPathError(shownOf(place, 'partial'), 'is no unfinished download');
         }
-        const bytes = await usableBytes(place, subject, stats.size);
-        if (bytes === 0) await forgetJournal(place, stats.size > 0);
+        const journal = new JournalFile(place);
+        const bytes = await usableBytes(journal, subject, stats.size);
+        if (bytes === 0) await journal.forget(stats.size > 0);
         await handle.truncate(bytes);
         return new PartialFile(place, subject, handle, bytes);
       } catch (error) {
@@ -87,7 +89,7 @@ export class PartialFile implements AsyncDisposable {
   /** What is there was wrong, or is of something else now. */
   async startAgain(): Promise<void> {
     await explained(this.#place, async () => {
-      await forgetJournal(this.#place, this.#bytes > 0);
+      await this.#journal.forget(this.#bytes > 0);
       await this.handle.truncate(0);
       this.#bytes = 0;
       this.#synced = 0;
@@ -109,7 +111,7 @@ export class PartialFile implements AsyncDisposable {
       if (replaces) await rename(from, directory.path(name));
       else await giveName(this.#place, from);
       this.#isOver = true;
-      await rm(pathOf(this.#place, 'journal'), { force: true });
+      await this.#journal.remove();
       await directory.sync();
     });
   }
@@ -123,7 +125,7 @@ export class PartialFile implements AsyncDisposable {
   async #sync(): Promise<void> {
     const bytes = this.#bytes;
     await this.handle.datasync();
-    await writeJournal(this.#place, { ...this.#subject, bytes });
+    await this.#journal.write({ ...this.#subject, bytes });
     this.#synced = bytes;
     this.#syncedAtMs = performance.now();
   }
@@ -140,90 +142,34 @@ export class PartialFile implements AsyncDisposable {
 
 /** What an earlier download of the file has left. */
 export async function removeUnfinished(place: PartialPlace): Promise<void> {
-  await rm(pathOf(place, 'journal'), { force: true });
+  await new JournalFile(place).remove();
   await rm(pathOf(place, 'partial'), { force: true });
 }
 
-/**
- * Before the first byte of something else is written: the journal would say that these are the bytes
- * of what it is of, after whatever kills this download before it writes its own.
- */
-async function forgetJournal(place: PartialPlace, hasBytes: boolean): Promise<void> {
-  const wasThere = await unlink(pathOf(place, 'journal')).then(
+/** Where many may make files it has to be made here, or be there as one's own: nobody may come before. */
+async function flagsOf(place: PartialPlace): Promise<number> {
+  await dropPublished(place);
+  if (!(await place.directory.isOfMany())) return FLAGS;
+  await dropOfOthers(place);
+  const isThere = await lstat(pathOf(place, 'partial')).then(
     () => true,
-    (error: unknown) => {
-      if (errorCode(error) === 'ENOENT') return false;
-      throw error;
-    },
+    () => false,
   );
-  if (wasThere || hasBytes) await place.directory.sync();
-}
-
-/**
- * A crash after `link` leaves the whole file under both names: it must not be written any more. What another
- * user has put there would be his when it is whole, and its beginning what he likes. True where it has to be
- * made anew, before he does.
- */
-async function dropStrange(place: PartialPlace): Promise<boolean> {
-  const path = pathOf(place, 'partial');
-  const stats = await lstat(path).catch(() => undefined);
-  if (stats?.isFile() === true && stats.nlink > 1) await rm(path);
-  if (!(await place.directory.isOfMany())) return false;
-  let isThere = false;
-  for (const kind of ['journal', 'partial']) {
-    const name = pathOf(place, kind);
-    const found = await lstat(name).catch(() => undefined);
-    const isStrange = found?.isFile() === true && found.uid !== process.geteuid?.();
-    if (isStrange) await rm(name);
-    isThere = found !== undefined && !isStrange;
-  }
-  return !isThere;
-}
-
-function pathOf({ directory, name }: PartialPlace, kind: string): string {
-  return directory.path(`${name}.shoal-${kind}`);
-}
-
-function shownOf({ directory, name }: PartialPlace, kind: string): string {
-  return join(directory.shown, `${name}.shoal-${kind}`);
+  return isThere ? FLAGS : FLAGS | constants.O_EXCL;
 }
 
 async function usableBytes(
-  place: PartialPlace,
+  journalFile: JournalFile,
   subject: PartialSubject,
   there: number,
 ): Promise<number> {
   if (there === 0) return 0;
-  const journal = await readJournal(place);
+  const journal = await journalFile.read();
   const isSame =
     journal?.identity === subject.identity &&
     journal.digest === subject.digest &&
     journal.size === subject.size;
   return isSame && journal.bytes <= there ? journal.bytes : 0;
-}
-
-/** Undefined when there is none, or none that makes sense. */
-async function readJournal(place: PartialPlace): Promise<Journal | undefined> {
-  try {
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    await using file = await open(pathOf(place, 'journal'), flags);
-    const buffer = Buffer.alloc(JOURNAL_BYTES_MAX + 1);
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-    return decodeJournal(buffer.subarray(0, bytesRead));
-  } catch {
-    return undefined;
-  }
-}
-
-async function writeJournal(place: PartialPlace, journal: Journal): Promise<void> {
-  const next = pathOf(place, 'next');
-  await rm(next, { force: true });
-  {
-    await using file = await open(next, 'wx', 0o600);
-    await file.writeFile(encodeJournal(journal));
-    await file.datasync();
-  }
-  await rename(next, pathOf(place, 'journal'));
 }
 
 /** A second name in one step, which fails where there is a file; not every file system has that. */
