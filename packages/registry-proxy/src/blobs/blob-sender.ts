@@ -38,13 +38,7 @@ export class BlobSender {
     reply: Reply,
   ): Promise<void> {
     const { start, end } = span ?? { start: 0, end: blob.size };
-    const range =
-      span === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${blob.size}` };
-    const length = { 'content-length': `${end - start}` };
-    const head: ReplyHead = {
-      status: span === undefined ? 200 : 206,
-      headers: { ...headers, ...range, ...length },
-    };
+    const head = headOf(blob, span, headers);
     if (blob.size === 0) return sendEmpty(blob, head, reply);
     const stop = new AbortController();
     const signal = AbortSignal.any([request.signal, stop.signal]);
@@ -75,6 +69,22 @@ export class BlobSender {
   #openHash({ digest }: Blob): HashStream {
     return this.#codecs.openHash(digestAlgorithm(digest));
   }
+}
+
+function headOf(
+  blob: Blob,
+  span: ByteSpan | undefined,
+  headers: Readonly<Record<string, string>>,
+): ReplyHead {
+  if (span === undefined) {
+    return { status: 200, headers: { ...headers, 'content-length': `${blob.size}` } };
+  }
+  const range = `bytes ${span.start}-${span.end - 1}/${blob.size}`;
+  const length = `${span.end - span.start}`;
+  return {
+    status: 206,
+    headers: { ...headers, 'content-range': range, 'content-length': length },
+  };
 }
 
 /** Headers are sent when the first bytes are there: before that an error can still be told. */

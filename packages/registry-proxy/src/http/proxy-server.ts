@@ -14,10 +14,10 @@ import {
   HEAD_TIMEOUT_MS,
   HEADER_BYTES_MAX,
   KEEP_ALIVE_MS,
-  PIPELINED_MAX,
 } from '../limits.ts';
 import { createServer } from '../node-http.ts';
 import { ONLY_HTTP } from '../request/target-form.ts';
+import { ConnectionTurns } from './connection-turns.ts';
 
 export type ProxyServer = {
   /** `127.0.0.1:PORT`. */
@@ -45,6 +45,38 @@ export async function openProxyServer(
   { host = HOST_DEFAULT, port = PORT_DEFAULT }: ListenAddress,
   serve: Serve,
 ): Promise<ProxyServer> {
+  const server = makeServer();
+  const turns = new ConnectionTurns();
+  const answer = (message: IncomingMessage, response: ServerResponse) => {
+    // A body is never wanted; it is thrown away so that its connection can end in order.
+    message.resume();
+    const { socket } = message;
+    if (turns.isHungUp(socket)) return;
+    if (!turns.take(socket, response)) return refuse(response);
+    void serve(message, response, () => turns.hangUp(socket));
+  };
+  server.on('request', answer);
+  // Whoever waits for leave to send a body hears that it is not wanted.
+  server.on('checkContinue', answer);
+  server.on('checkExpectation', answer);
+  server.on('connect', (_, socket: Duplex) => refuseRaw(socket, '405 Method Not Allowed', TUNNEL));
+  server.on('clientError', (error: Error, socket: Duplex) => {
+    if (turns.isHungUp(socket)) return socket.destroy();
+    turns.hangUp(socket);
+    const isTooLarge = errorCode(error) === 'HPE_HEADER_OVERFLOW';
+    return refuseRaw(
+      socket,
+      isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request',
+    );
+  });
+  const address = await listen(server, host, port);
+  return {
+    host: formatHostPort({ host: address.address, port: address.port }),
+    close: () => end(server),
+  };
+}
+
+function makeServer(): Server {
   const server = createServer({
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: HEAD_TIMEOUT_MS,
@@ -58,44 +90,7 @@ export async function openProxyServer(
   });
   server.maxConnections = CONNECTIONS_MAX;
   server.timeout = CLIENT_SILENT_MS;
-  // Their last answer is on its way: what else they have sent may be a body that looks like a request.
-  const hungUp = new WeakSet<Duplex>();
-  const waiting = new WeakMap<Duplex, number>();
-  const answer = (message: IncomingMessage, response: ServerResponse) => {
-    // A body is never wanted; it is thrown away so that its connection can end in order.
-    message.resume();
-    const { socket } = message;
-    if (hungUp.has(socket)) return;
-    const before = waiting.get(socket) ?? 0;
-    if (before >= PIPELINED_MAX) {
-      hungUp.add(socket);
-      // What else it sends stays where it is, until the last answer closes the connection.
-      socket.pause();
-      return refuse(response);
-    }
-    waiting.set(socket, before + 1);
-    response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
-    void serve(message, response, () => hungUp.add(socket));
-  };
-  server.on('request', answer);
-  // Whoever waits for leave to send a body hears that it is not wanted.
-  server.on('checkContinue', answer);
-  server.on('checkExpectation', answer);
-  server.on('connect', (_, socket: Duplex) => refuseRaw(socket, '405 Method Not Allowed', TUNNEL));
-  server.on('clientError', (error: Error, socket: Duplex) => {
-    if (hungUp.has(socket)) return socket.destroy();
-    hungUp.add(socket);
-    const isTooLarge = errorCode(error) === 'HPE_HEADER_OVERFLOW';
-    return refuseRaw(
-      socket,
-      isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request',
-    );
-  });
-  const address = await listen(server, host, port);
-  return {
-    host: formatHostPort({ host: address.address, port: address.port }),
-    close: () => end(server),
-  };
+  return server;
 }
 
 function refuse(response: ServerResponse): void {
