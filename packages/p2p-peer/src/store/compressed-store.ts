@@ -9,17 +9,16 @@ import { KeyedLock } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
 import { StoredBlobSizeError, StoreUnusableError } from '../errors.ts';
 import { STORE_FILES_OPEN_MAX, STORED_BLOB_BYTES_MAX, STORED_BLOBS_MAX } from '../limits.ts';
-import type { ByteRange } from '../ranges/byte-range.ts';
-import { BlobFiles, REAL_STORE_IO, type StoreIo } from './blob-files.ts';
+import { BlobFiles } from './blob-files.ts';
 import { Deposits } from './deposits.ts';
 import { KeptPlaces } from './kept-places.ts';
 import { readKnownBlobs } from './known-blobs.ts';
-import { type Lender, NO_LENDER } from './lender.ts';
+import type { Lender } from './lender.ts';
 import { OpenFiles } from './open-files.ts';
 import { type OpenEntry, StoreCore } from './store-core.ts';
 import { BLOBS_NAME, INDEX_NAME, prepareStoreDirectory } from './store-directory.ts';
-import type { StoreEvent } from './store-event.ts';
 import { StoreIndex } from './store-index.ts';
+import { type CompressedStoreParts, type StoreOutside, storeOutside } from './store-outside.ts';
 import { noCounts, type StoreCounters } from './store-parts.ts';
 import { StoredBlob, type StoredBlobFacts } from './stored-blob.ts';
 
@@ -34,26 +33,6 @@ export type CompressedStoreOptions = {
   readonly durableDelayMs?: number;
 };
 
-export type CompressedStoreParts = {
-  /** Hashes pieces and whole blobs: one of its own, or a large blob keeps a thread from others. */
-  readonly pool: CodecPool;
-  /** What the mount cache takes of the same budget, in bytes. @default none */
-  readonly otherBytes?: () => number;
-  /** The mount cache has every chunk of it: its stored bytes go first. @default of none */
-  readonly isCompleteElsewhere?: (blobId: BlobId) => boolean;
-  /** Has stored bytes of blobs in other files. @default nobody */
-  readonly lender?: Lender | undefined;
-  readonly onEvent?: (event: StoreEvent) => void;
-  /** Ranges that can be served from now on. */
-  readonly onHeld?: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
-  /** Ranges that cannot any more: evicted, wrong, or never on the disk. */
-  readonly onLost?: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
-  /** @default the real disk */
-  readonly io?: StoreIo;
-  /** In ms. @default Date.now */
-  readonly now?: () => number;
-};
-
 export type StoreStats = Readonly<StoreCounters> & {
   readonly blobs: number;
   /** Beside those of which bytes are held, those in use. */
@@ -63,6 +42,13 @@ export type StoreStats = Readonly<StoreCounters> & {
   readonly bytesLent: number;
   readonly filesOpen: number;
   readonly deposits: number;
+};
+
+type OwnParts = Pick<StoreOutside, 'lender' | 'now'> & {
+  readonly core: StoreCore;
+  readonly index: StoreIndex;
+  readonly openFiles: OpenFiles;
+  readonly counters: StoreCounters;
 };
 
 export class CompressedStore implements AsyncDisposable {
@@ -89,8 +75,8 @@ export class CompressedStore implements AsyncDisposable {
   ): Promise<CompressedStore> {
     const directory = resolve(options.directory);
     const counters = noCounts();
-    const onEvent = (event: StoreEvent) => parts.onEvent?.(event);
-    const { io = REAL_STORE_IO } = parts;
+    const outside = storeOutside(parts);
+    const { io, onEvent } = outside;
     await prepareStoreDirectory(directory);
     const index = await StoreIndex.open(join(directory, INDEX_NAME), io, (error) => {
       counters.recordsDamaged++;
@@ -113,39 +99,30 @@ export class CompressedStore implements AsyncDisposable {
         counters,
         bytesMax: options.bytesMax,
         durableDelayMs: options.durableDelayMs,
-        io,
-        now: parts.now ?? Date.now,
-        otherBytes: parts.otherBytes ?? (() => 0),
-        isCompleteElsewhere: parts.isCompleteElsewhere ?? (() => false),
-        lender: parts.lender ?? NO_LENDER,
-        onEvent,
-        onHeld: (blobId, ranges) => parts.onHeld?.(blobId, ranges),
-        onLost: (blobId, ranges) => parts.onLost?.(blobId, ranges),
+        ...outside,
       });
-      return new CompressedStore(directory, parts, { core, index, openFiles, counters });
+      const own = { core, index, openFiles, counters };
+      return new CompressedStore(directory, parts.pool, { ...outside, ...own });
     } catch (error) {
       await index.close();
       throw error;
     }
   }
 
-  private constructor(
-    directory: string,
-    { pool, lender = NO_LENDER, now = Date.now }: CompressedStoreParts,
-    own: { core: StoreCore; index: StoreIndex; openFiles: OpenFiles; counters: StoreCounters },
-  ) {
+  private constructor(directory: string, pool: CodecPool, own: OwnParts) {
+    const { core, index, openFiles, counters, lender, now } = own;
     this.directory = directory;
-    this.#core = own.core;
-    this.#index = own.index;
-    this.#openFiles = own.openFiles;
-    this.#counters = own.counters;
+    this.#core = core;
+    this.#index = index;
+    this.#openFiles = openFiles;
+    this.#counters = counters;
     this.#pool = pool;
     this.#lender = lender;
     this.#now = now;
     this.#deposits = new Deposits(now);
     this.places = new KeptPlaces({
-      index: own.index,
-      journal: own.core.journal,
+      index,
+      journal: core.journal,
       facts: (blobId) => this.facts(blobId),
       isClosed: () => this.#closing !== undefined,
     });

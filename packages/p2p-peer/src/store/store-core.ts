@@ -10,21 +10,20 @@ import { StoredBlobSizeError, StoreRecordError } from '../errors.ts';
 import { STORE_FULL_EVICT_BYTES } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { BlobEntry } from './blob-entry.ts';
-import type { BlobFiles, StoreIo } from './blob-files.ts';
+import type { BlobFiles } from './blob-files.ts';
 import { Deposit } from './deposit.ts';
 import { HoleMaker } from './hole-maker.ts';
 import type { KnownBlob } from './known-blobs.ts';
-import type { Lender } from './lender.ts';
 import type { OpenFiles } from './open-files.ts';
 import { segmentCount, segmentRange } from './segments.ts';
-import type { StoreEventSink } from './store-event.ts';
 import { blobKey, type StoreIndex, segmentKey } from './store-index.ts';
 import { StoreJournal } from './store-journal.ts';
+import type { StoreOutside } from './store-outside.ts';
 import type { RecordedBlob, StoreCounters, StoreParts } from './store-parts.ts';
 import { type BlobRecord, decodeSegmentRecord, encodeBlobRecord } from './store-record.ts';
 import { StoreSpace } from './store-space.ts';
 
-export type StoreCoreInit = {
+export type StoreCoreInit = StoreOutside & {
   readonly directory: string;
   readonly files: BlobFiles;
   readonly openFiles: OpenFiles;
@@ -33,14 +32,6 @@ export type StoreCoreInit = {
   readonly counters: StoreCounters;
   readonly bytesMax: number;
   readonly durableDelayMs: number | undefined;
-  readonly io: StoreIo;
-  readonly now: () => number;
-  readonly otherBytes: () => number;
-  readonly isCompleteElsewhere: (blobId: BlobId) => boolean;
-  readonly lender: Lender;
-  readonly onEvent: StoreEventSink;
-  readonly onHeld: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
-  readonly onLost: (blobId: BlobId, ranges: readonly ByteRange[]) => void;
 };
 
 const SEGMENTS_PER_TURN = 16;

@@ -4,11 +4,8 @@ import { CodecPool } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import { type TestScope, temporaryDirectory } from '@shoal/test-kit';
 import type { ByteRange, StoreEvent } from '../../src/index.ts';
-import {
-  CompressedStore,
-  type CompressedStoreOptions,
-  type CompressedStoreParts,
-} from '../../src/store/compressed-store.ts';
+import { CompressedStore, type CompressedStoreOptions } from '../../src/store/compressed-store.ts';
+import type { CompressedStoreParts } from '../../src/store/store-outside.ts';
 import type { SampleBytes } from './sample-bytes.ts';
 
 export type StoreFixture = {
