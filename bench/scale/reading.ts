@@ -129,7 +129,7 @@ export class Reading {
   #startRead(read: PieceRead, range: ByteRange): void {
     const { random } = this.#host.world;
     const roomBytes = () => this.#window.roomBytes;
-    read.read = new RangeRead(range, this.#host, { random, isHome: read.isHome, roomBytes });
+    read.read = new RangeRead(range, this.#host, { random, asksHomes: !read.isHome, roomBytes });
     read.wakeAtMs = Number.POSITIVE_INFINITY;
     this.#do(read, read.read.start(this.#host.nowMs));
   }

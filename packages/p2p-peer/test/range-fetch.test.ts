@@ -28,7 +28,7 @@ function fetchOf(
   const fetch = new RangeFetch(
     RANGE,
     {
-      ...{ view: ALONE, policy: { isHome: true }, memory, readOrigin },
+      ...{ view: ALONE, policy: { asksHomes: false }, memory, readOrigin },
       ask: () => Promise.reject(new Error('nobody is there')),
       failureOf: () => ({ kind: 'lost' }),
       onBytes: (_, part, bytes) => {

@@ -35,7 +35,7 @@ const world = fc.record({
   bytes: fc.integer({ min: 1, max: 3 << 20 }),
   homes: fc.array(fc.constantFrom('self' as const, ...[0, 1, 2].map(peerOf)), { maxLength: 3 }),
   isDemand: fc.boolean(),
-  isHome: fc.boolean(),
+  asksHomes: fc.boolean(),
   windowBytes: fc.constantFrom(1, 256 * KIB, 4 << 20),
   roomBytes: fc.constantFrom(0, 300 * KIB, Number.POSITIVE_INFINITY),
   knownPeers: fc.constantFrom(0, 1, 1000),
@@ -104,7 +104,7 @@ t.test('any events', async (t) => {
       const range = { start: input.start, end: input.start + input.bytes };
       const world = new ReadWorld(range, {
         isDemand: () => input.isDemand,
-        isHome: input.isHome,
+        asksHomes: input.asksHomes,
         windowBytes: input.windowBytes,
         roomBytes: () => input.roomBytes,
         random: randomOf(input.seed),

@@ -262,7 +262,7 @@ t.test('who is the home goes to the origin at once, extent by extent', async (t)
 });
 
 t.test('who is asked as a home asks no other home', async (t) => {
-  const world = worldOf(PIECE, { isHome: true });
+  const world = worldOf(PIECE, { asksHomes: false });
   world.homeOrder = [first];
   world.do(world.read.start(0));
   t.same(world.atOrigin, [PIECE]);

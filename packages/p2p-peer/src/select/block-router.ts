@@ -38,10 +38,11 @@ export class BlockRouter {
     if (candidate !== undefined) return { kind: 'ask', candidate, reason: 'holder' };
     const isDrawn = block.homesPassed >= this.#policy.homeRanks && !block.hasOriginFailed;
     if (isDrawn && this.#drawForOrigin(nowMs).kind === 'origin') return ORIGIN;
-    const atHome = this.#policy.isHome ? undefined : this.#routeHome(block, nowMs, addedBytes);
+    const { asksHomes } = this.#policy;
+    const atHome = asksHomes ? this.#routeHome(block, nowMs, addedBytes) : undefined;
     if (atHome !== undefined) return atHome;
     if (block.hasOriginFailed) return this.#afterOrigin(block, nowMs);
-    return this.#policy.isHome ? ORIGIN : this.#drawForOrigin(nowMs);
+    return asksHomes ? this.#drawForOrigin(nowMs) : ORIGIN;
   }
 
   /** Somebody who holds it and may be asked now. */
@@ -72,9 +73,9 @@ export class BlockRouter {
     const isNoHolder = (candidate: Candidate) =>
       isLeftOut(candidate) || !hasCredit(candidate, block, addedBytes);
     // A home that is asked may wait for the origin: another one would fetch it a second time.
-    const isHomeAsked = this.#policy.isHome || block.asks.some(({ reason }) => reason === 'home');
-    const homes = isHomeAsked ? [] : this.#view.homes(block.range).slice(0, 1);
-    const { random } = this.#policy;
+    const { random, asksHomes } = this.#policy;
+    const mayAskHome = asksHomes && block.asks.every(({ reason }) => reason !== 'home');
+    const homes = mayAskHome ? this.#view.homes(block.range).slice(0, 1) : [];
     const candidate =
       chooseHolder(this.#view.holders(block.range), random, addedBytes, isNoHolder) ??
       homes.find((home) => home !== 'self' && !isLeftOut(home) && !home.isFull && !home.isBanned);

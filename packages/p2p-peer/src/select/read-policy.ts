@@ -5,10 +5,11 @@ export type ReadPolicy = {
   /** Somebody waits for it: only such reads hedge. A function, as somebody may join later. */
   readonly isDemand: () => boolean;
   /**
-   * The range is read to answer others who take this host for a home: no other home is asked, so
-   * that hosts whose views differ never send a read round in circles.
+   * Homes are asked for what nobody is known to hold; else the origin is, at once. A read to answer others who
+   * take this host for a home asks none, so that hosts whose views differ never send one round in circles,
+   * nor does one of bytes that were wrong although homes alone had sent them.
    */
-  readonly isHome: boolean;
+  readonly asksHomes: boolean;
   /** Numbers of [0, 1). */
   readonly random: () => number;
   readonly blockBytes: number;
@@ -47,7 +48,7 @@ export type ReadPolicy = {
 
 export const READ_POLICY: ReadPolicy = {
   isDemand: () => true,
-  isHome: false,
+  asksHomes: true,
   random: Math.random,
   blockBytes: BLOCK_BYTES_MAX,
   frontBytes: 0,

@@ -242,7 +242,7 @@ export class SwarmFetches {
     return {
       view: this.#viewOf(mode),
       policy: {
-        isHome: mode === 'origin-only',
+        asksHomes: mode !== 'origin-only',
         // A home would ask the origin once for each part.
         frontBytes: wires.holders(range).length > 0 ? frontBytes : 0,
         roomBytes: () => limits.window.roomBytes,
