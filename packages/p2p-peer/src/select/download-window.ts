@@ -3,13 +3,11 @@
  * would wait in queues of others, look late, be asked for again, and fill the link with bytes that are
  * here already. The rate is measured: most bytes of a period among the last ones.
  */
-export type DownloadWindowOptions = {
-  /** What arrives in so long is asked for. @default 300 */
-  readonly horizonMs?: number;
-  /** Whatever was measured, and before: on 10 Mbit/s half a second. @default 512 KiB */
-  readonly bytesMin?: number;
-};
 
+/** What arrives in so long is asked for. */
+const HORIZON_MS = 300;
+/** Whatever was measured, and before: on 10 Mbit/s half a second. */
+const BYTES_MIN = 512 << 10;
 /** Four blocks of 128 KiB come in so long over 100 Mbit/s; over less time one block that came late would be a rate. */
 const PERIOD_MS = 50;
 /** Blocks of 10 Mbit/s come each 100 ms: what takes five times as long was not asked for. */
@@ -18,18 +16,11 @@ const PAUSE_MS = 500;
 const PERIODS = 16;
 
 export class DownloadWindow {
-  readonly #horizonMs: number;
-  readonly #bytesMin: number;
   /** Bytes a millisecond of each of the last periods in which any came. */
   readonly #rates: number[] = [];
   #periodStartMs = Number.NEGATIVE_INFINITY;
   #periodBytes = 0;
   #askedBytes = 0;
-
-  constructor(options: DownloadWindowOptions = {}) {
-    this.#horizonMs = options.horizonMs ?? 300;
-    this.#bytesMin = options.bytesMin ?? 512 << 10;
-  }
 
   /** Asked of peers and neither here nor refused nor cancelled. */
   get askedBytes(): number {
@@ -64,6 +55,6 @@ export class DownloadWindow {
 
   #windowBytes(): number {
     const best = Math.max(this.#periodBytes / PERIOD_MS, ...this.#rates);
-    return Math.max(this.#bytesMin, best * this.#horizonMs);
+    return Math.max(BYTES_MIN, best * HORIZON_MS);
   }
 }

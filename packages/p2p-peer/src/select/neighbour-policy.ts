@@ -14,12 +14,6 @@ export type Neighbour = {
 };
 
 export type NeighbourPolicyOptions = {
-  /** Below, others are looked for; @default 20 */
-  readonly countMin?: number;
-  /** @default 30 */
-  readonly countMax?: number;
-  /** A wire may be of no use for so long. @default 30 s */
-  readonly idleMsMax?: number;
   /** Numbers of [0, 1). */
   readonly random: () => number;
 };
@@ -29,6 +23,11 @@ export type NeighbourPlan = {
   readonly drop: readonly HostName[];
 };
 
+/** Below, others are looked for. */
+const COUNT_MIN = 20;
+const COUNT_MAX = 30;
+/** A wire may be of no use for so long. */
+const IDLE_MS_MAX = 30_000;
 /** Of all; what one class lacks goes to the next one. At least two are elsewhere where there are any. */
 const SHARE: Readonly<Record<Distance, number>> = { rack: 1 / 2, zone: 1 / 3, other: 1 / 6 };
 const ELSEWHERE_MIN = 2;
@@ -39,17 +38,11 @@ type ByDistance<T> = Readonly<Record<Distance, T[]>>;
 
 export class NeighbourPolicy {
   readonly #self: HostFacts;
-  readonly #countMin: number;
-  readonly #countMax: number;
-  readonly #idleMsMax: number;
   readonly #random: () => number;
 
-  constructor(self: HostFacts, options: NeighbourPolicyOptions) {
+  constructor(self: HostFacts, { random }: NeighbourPolicyOptions) {
     this.#self = self;
-    this.#countMin = options.countMin ?? 20;
-    this.#countMax = options.countMax ?? 30;
-    this.#idleMsMax = options.idleMsMax ?? 30_000;
-    this.#random = options.random;
+    this.#random = random;
   }
 
   /**
@@ -61,7 +54,7 @@ export class NeighbourPolicy {
     const others = known.filter(({ host }) => host !== this.#self.host && !names.has(host));
     const drop = others.length === 0 ? [] : this.#useless(connected, nowMs);
     const kept = connected.filter(({ facts }) => !drop.includes(facts.host));
-    const wanted = this.#countMin - kept.length;
+    const wanted = COUNT_MIN - kept.length;
     const lacksElsewhere = this.#countElsewhere(kept) < ELSEWHERE_MIN;
     if (wanted <= 0 && !lacksElsewhere) return { dial: [], drop };
     return { dial: this.#choose(this.#sort(others), kept, Math.max(wanted, 0)), drop };
@@ -69,19 +62,19 @@ export class NeighbourPolicy {
 
   /** Whether one more that dials is let in. */
   accepts(count: number): boolean {
-    return count < this.#countMax;
+    return count < COUNT_MAX;
   }
 
   #choose(others: ByDistance<HostFacts>, kept: readonly Neighbour[], wanted: number): HostFacts[] {
     const chosen: HostFacts[] = [];
     const have = this.#sort(kept.map(({ facts }) => facts));
     for (const distance of DISTANCES) {
-      const share = Math.round(this.#countMin * SHARE[distance]);
+      const share = Math.round(COUNT_MIN * SHARE[distance]);
       const quota = Math.min(share - have[distance].length, wanted - chosen.length);
       chosen.push(...this.#draw(others[distance], quota));
     }
     const lacking = ELSEWHERE_MIN - have.other.length - chosen.filter((f) => this.#isFar(f)).length;
-    if (kept.length + chosen.length < this.#countMax) {
+    if (kept.length + chosen.length < COUNT_MAX) {
       chosen.push(...this.#draw(others.other, lacking));
     }
     // The nearest take the place of classes that have too few.
@@ -108,7 +101,7 @@ export class NeighbourPolicy {
   #useless(connected: readonly Neighbour[], nowMs: number): HostName[] {
     return connected
       .filter(({ usefulAtMs, connectedAtMs }) => {
-        return nowMs - Math.max(usefulAtMs, connectedAtMs) >= this.#idleMsMax;
+        return nowMs - Math.max(usefulAtMs, connectedAtMs) >= IDLE_MS_MAX;
       })
       .toSorted((a, b) => a.usefulAtMs - b.usefulAtMs)
       .slice(0, DROPPED_AT_ONCE)

@@ -14,8 +14,6 @@ export type SwarmTableInput = {
   /** Nobody uses it any more. */
   readonly onClosed: (swarm: Swarm) => void;
   readonly nowMs: () => number;
-  /** @default SWARMS_MAX */
-  readonly swarmsMax?: number;
 };
 
 export type WantedSwarm = SizedBlob & {
@@ -30,7 +28,6 @@ type Entry = { readonly swarm: Swarm; users: number; usedAtMs: number };
 
 export class SwarmTable implements AsyncDisposable {
   readonly #input: SwarmTableInput;
-  readonly #swarmsMax: number;
   readonly #entries = new Map<BlobId, Entry>();
   readonly #turns = new KeyedLock();
   readonly #timer: NodeJS.Timeout;
@@ -38,7 +35,6 @@ export class SwarmTable implements AsyncDisposable {
 
   constructor(input: SwarmTableInput) {
     this.#input = input;
-    this.#swarmsMax = input.swarmsMax ?? SWARMS_MAX;
     this.#timer = setInterval(() => void this.#closeIdle(SWARM_IDLE_MS), SWARM_CHECK_MS).unref();
   }
 
@@ -105,7 +101,7 @@ export class SwarmTable implements AsyncDisposable {
       if (!isConfirmed || known.swarm.isSizeConfirmed) throw otherSize(wanted);
       await this.#close(known);
     }
-    if (this.#entries.size >= this.#swarmsMax) await this.#closeIdle(0);
+    if (this.#entries.size >= SWARMS_MAX) await this.#closeIdle(0);
     const swarm = await this.#input.open(blobId, sizeBytes);
     if (isConfirmed) swarm.confirmSize();
     const entry = { swarm, users: 0, usedAtMs: this.#input.nowMs() };
@@ -119,7 +115,7 @@ export class SwarmTable implements AsyncDisposable {
     const idle = [...this.#entries]
       .filter(([, { users, usedAtMs }]) => users === 0 && usedAtMs <= before)
       .sort(([, a], [, b]) => a.usedAtMs - b.usedAtMs);
-    const count = idleMs > 0 ? idle.length : Math.ceil(this.#swarmsMax / 8);
+    const count = idleMs > 0 ? idle.length : Math.ceil(SWARMS_MAX / 8);
     await Promise.all(idle.slice(0, count).map(([blobId]) => this.#end(blobId)));
   }
 

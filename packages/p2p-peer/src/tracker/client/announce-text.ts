@@ -20,8 +20,6 @@ export type AnnounceRequest = {
   /** Of the TLS port, or of the plain one for an infohash. */
   readonly port: number;
   readonly bytesLeft: number;
-  /** @default 50 */
-  readonly peersWanted?: number;
 };
 
 export type AnnounceAnswer = {
@@ -37,14 +35,14 @@ export function formatAnnounce(
   own: Pick<HostFacts, 'zone' | 'rack' | 'address'>,
   token: string | undefined,
 ): string {
-  const { swarmId, blob, event, peerId, port, bytesLeft, peersWanted } = request;
+  const { swarmId, blob, event, peerId, port, bytesLeft } = request;
   const rest = new URLSearchParams({
     port: String(port),
     uploaded: '0',
     downloaded: '0',
     left: String(bytesLeft),
     compact: String(OUR_PEERS_FORM),
-    numwant: String(peersWanted ?? PEERS_HANDED_OUT_MAX),
+    numwant: String(PEERS_HANDED_OUT_MAX),
     event,
     zone: own.zone,
     rack: own.rack,
