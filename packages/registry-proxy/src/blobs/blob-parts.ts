@@ -4,10 +4,11 @@ import type { ProxyRequest } from '../request/proxy-request.ts';
 import type { Blob, BlobPart, BlobReads } from './blob-reads.ts';
 import type { ReadSizes } from './read-sizes.ts';
 
-export type PartsParts = { readonly reads: BlobReads; readonly sizes: ReadSizes };
+/** How parts are read: by whom, and how long each is. */
+export type PartReading = { readonly reads: BlobReads; readonly sizes: ReadSizes };
 
 export async function* blobParts(
-  { reads, sizes }: PartsParts,
+  { reads, sizes }: PartReading,
   request: ProxyRequest,
   blob: Blob,
   { start, end }: ByteSpan,

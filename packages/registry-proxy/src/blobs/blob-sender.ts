@@ -12,21 +12,21 @@ import { FIRST_BYTES_TIMEOUT_MS, HELD_BACK_BYTES } from '../limits.ts';
 import type { ByteSpan } from '../request/byte-range.ts';
 import type { ProxyRequest } from '../request/proxy-request.ts';
 import { BlobHash } from './blob-hash.ts';
-import { blobParts, type PartsParts } from './blob-parts.ts';
+import { blobParts, type PartReading } from './blob-parts.ts';
 import type { Blob, BlobPart } from './blob-reads.ts';
 
 export class BlobSender {
-  readonly #parts: PartsParts;
+  readonly #reading: PartReading;
   readonly #codecs: CodecPool;
 
-  constructor(parts: PartsParts, codecs: CodecPool) {
-    this.#parts = parts;
+  constructor(reading: PartReading, codecs: CodecPool) {
+    this.#reading = reading;
     this.#codecs = codecs;
   }
 
   /** The upstream answers ranges with whole blobs, and so do we: anything else would cost it more. */
   ignoresRanges(request: ProxyRequest): boolean {
-    return this.#parts.reads.ignoresRanges(request);
+    return this.#reading.reads.ignoresRanges(request);
   }
 
   /** `span` undefined: the whole blob, verified. Throws only before the answer has begun. */
@@ -42,7 +42,7 @@ export class BlobSender {
     if (blob.size === 0) return sendEmpty(blob, head, reply);
     const stop = new AbortController();
     const signal = AbortSignal.any([request.signal, stop.signal]);
-    const parts = blobParts(this.#parts, request, blob, { start, end }, signal);
+    const parts = blobParts(this.#reading, request, blob, { start, end }, signal);
     try {
       using running = span === undefined ? this.#openHash(blob) : undefined;
       const hash = running === undefined ? undefined : new BlobHash(blob.digest, running);
