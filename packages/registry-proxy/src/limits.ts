@@ -22,6 +22,8 @@ export const CONNECTIONS_MAX = 512;
  * and each may hold parts of a blob.
  */
 export const PIPELINED_MAX = 8;
+/** Of one connection, behind the last that is answered: one read of a socket may have a body that looks like some. */
+export const LATE_REQUESTS_MAX = 1000;
 /** An answer to a manifest or a HEAD, or an error: what a runtime waits for before it goes elsewhere. */
 export const ANSWER_TIMEOUT_MS = 3_000;
 /** TCP and TLS set-up with an upstream, inside of that. */

@@ -1,4 +1,5 @@
 /** Requests that no runtime sends: they fail, nothing is asked of anybody, and the proxy goes on. */
+import { connect } from 'node:net';
 import { noiseBytes } from '@shoal/test-kit';
 import t from 'tap';
 import { PIPELINED_MAX } from '../src/limits.ts';
@@ -147,6 +148,24 @@ t.test(
     t.ok((await get(path)).body.equals(layerBytes), 'others are not harmed');
   },
 );
+
+t.test('who sends on and on without reading an answer has its connection ended', async (t) => {
+  const { proxy, registry, ask: get } = await openScene(t);
+  const { layer } = await pushImage(`${registry.host}/a/b:v1`, noiseBytes(2_000_000, 1));
+  const [host = '', port = ''] = proxy.host.split(':');
+  const client = connect(Number(port), host);
+  t.teardown(() => client.destroy());
+  const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+  client.on('error', () => undefined);
+  client.pause();
+  const one = `GET /v2/a/b/blobs/${layer.digest} HTTP/1.1\r\nHost: mirror\r\n\r\n`;
+  const many = one.repeat(20_000);
+  client.write(many);
+  client.write(many);
+  await closed;
+  t.ok(client.destroyed);
+  t.equal((await get('/v2/')).status, 200, 'others are not harmed');
+});
 
 t.test('a head that does not come to its end ends its connection', async (t) => {
   const { proxy } = await openScene(t);

@@ -51,7 +51,7 @@ export async function openProxyServer(
     // A body is never wanted; it is thrown away so that its connection can end in order.
     message.resume();
     const { socket } = message;
-    if (turns.isHungUp(socket)) return;
+    if (turns.isHungUp(socket)) return turns.bear(socket);
     if (!turns.take(socket, response)) return refuse(response);
     void serve(message, response, () => turns.hangUp(socket));
   };
