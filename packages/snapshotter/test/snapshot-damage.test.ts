@@ -1,11 +1,14 @@
 /** Records that were damaged: refused with clear words, repaired, and no file of a snapshot lost. */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { temporaryDirectory } from '@shoal/test-kit';
 import { Level } from 'level';
 import t from 'tap';
 import { silentLog } from '../src/service-log.ts';
+import { SnapshotDatabase } from '../src/snapshots/snapshot-database.ts';
 import { repairSnapshots } from '../src/snapshots/snapshot-recovery.ts';
+import { lockDirectory } from '../src/state/directory-lock.ts';
 import { snapshotFixture } from './support/snapshot-fixture.ts';
 
 type Tap = Parameters<typeof temporaryDirectory>[0];
@@ -121,6 +124,41 @@ t.test('a table that is lost is a problem of the report', async (t) => {
   for (const file of databaseFiles(root, /\.ldb$/)) writeFileSync(file, 'garbage');
   const { problems } = await repairSnapshots(root, silentLog);
   t.match(problems[0], /^the table \d+\.ldb is lost: its footer is wrong$/);
+});
+
+t.test(
+  'no id is given twice when the sequence is lost and a directory is still to be deleted',
+  async (t) => {
+    const root = await closedState(t);
+    await edit(root, async (db) => {
+      await db.del('sequence');
+      await db.put('removed/0000000000000007', '');
+    });
+    await repairSnapshots(root, silentLog);
+    const fixture = await snapshotFixture(t, undefined, root);
+    await fixture.layer('new');
+    t.ok((await fixture.service.stat('new')).id > 7);
+  },
+);
+
+t.test('a daemon that starts while the state is repaired is refused', async (t) => {
+  const root = await closedState(t);
+  const isCopied = () => readdirSync(root).some((name) => name.includes('.damaged-'));
+  let isDone = false;
+  const repair = repairSnapshots(root, silentLog).finally(() => {
+    isDone = true;
+  });
+  while (!isCopied()) await setImmediate();
+  await t.rejects(SnapshotDatabase.open(root), { code: 'ERR_SNAPSHOTTER_STATE_LOCKED' });
+  t.notOk(isDone);
+  t.equal((await repair).snapshots, NAMES.length);
+  const lock = await lockDirectory(join(root, 'snapshotter'));
+  t.ok(lock, 'it is free again');
+  await t.rejects(SnapshotDatabase.open(root), { code: 'ERR_SNAPSHOTTER_STATE_LOCKED' });
+  await t.rejects(repairSnapshots(root, silentLog), { code: 'ERR_SNAPSHOTTER_STATE_LOCKED' });
+  await lock?.[Symbol.asyncDispose]();
+  await using database = await SnapshotDatabase.open(root);
+  t.equal(await database.read((db) => db.get('count')), String(NAMES.length));
 });
 
 t.test('a daemon that runs is not repaired under its hands', async (t) => {

@@ -3,10 +3,8 @@
  * with the version of its layout in it. Every write is synced before it returns.
  */
 import { readdirSync, statfsSync, statSync } from 'node:fs';
-import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, ShoalError } from '@shoal/errors';
-import { ClassicLevel } from 'classic-level';
 import { Level } from 'level';
 import {
   ServiceClosedError,
@@ -14,11 +12,11 @@ import {
   StateDiskFullError,
   StateLockedError,
 } from '../errors.ts';
+import { type DirectoryLock, lockDirectory } from '../state/directory-lock.ts';
 import { orDiskFull } from '../state/disk-full.ts';
 import { makePrivateDirectory } from '../state/private-directory.ts';
 import { requireKnownVersion, SNAPSHOTS_VERSION } from '../state/state-version.ts';
 import { REOPEN_BYTES_FREE_MIN } from './limits.ts';
-import { mendTables } from './mend-tables.ts';
 import { REPAIR_REMEDY } from './snapshot-record.ts';
 
 export const VERSION_KEY = 'version';
@@ -31,14 +29,17 @@ export type Change =
 
 export class SnapshotDatabase implements AsyncDisposable {
   readonly #db: Database;
+  /** LevelDB has its own while it is open; this one holds while it is opened again, too. */
+  readonly #lock: DirectoryLock;
   readonly directory: string;
   #reopening: Promise<void> | undefined;
   /** A write has failed: what takes it back. */
   #undo: readonly Change[] | undefined;
   #isClosed = false;
 
-  private constructor(db: Database, directory: string) {
+  private constructor(db: Database, lock: DirectoryLock, directory: string) {
     this.#db = db;
+    this.#lock = lock;
     this.directory = directory;
   }
 
@@ -50,14 +51,16 @@ export class SnapshotDatabase implements AsyncDisposable {
   static async open(root: string): Promise<SnapshotDatabase> {
     const directory = directoryOf(root);
     makePrivateDirectory(directory);
+    const lock = await lockDatabase(directory);
     const db: Database = new Level(directory);
     const wasWritten = holdsRecords(directory);
     try {
       await db.open();
       await checkVersion(db, directory, wasWritten);
-      return new SnapshotDatabase(db, directory);
+      return new SnapshotDatabase(db, lock, directory);
     } catch (error) {
       await db.close().catch(() => undefined);
+      await lock[Symbol.asyncDispose]();
       throw error instanceof ShoalError ? error : openFailure(directory, error);
     }
   }
@@ -129,6 +132,7 @@ export class SnapshotDatabase implements AsyncDisposable {
     this.#isClosed = true;
     await this.#reopening?.catch(() => undefined);
     await this.#db.close();
+    await this.#lock[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -136,40 +140,15 @@ export class SnapshotDatabase implements AsyncDisposable {
   }
 }
 
-function directoryOf(root: string): string {
+export function directoryOf(root: string): string {
   return join(root, 'snapshotter');
 }
 
-export type RepairedDatabase = {
-  /** The directory as it was; opening it, too, may drop what is damaged. */
-  readonly copy: string;
-  /** What was wrong with its tables. */
-  readonly problems: readonly string[];
-};
-
-/**
- * LevelDB's own repair: keeps what it can read, in tables that are whole.
- *
- * @throws StateLockedError
- */
-export async function repairDatabase(root: string): Promise<RepairedDatabase> {
-  const directory = directoryOf(root);
-  makePrivateDirectory(directory);
-  const copy = `${directory}.damaged-${Date.now()}`;
-  await cp(directory, copy, { recursive: true });
-  const db: Database = new Level(directory);
-  const failure = await db.open().catch((error: unknown) => openFailure(directory, error));
-  await db.close().catch(() => undefined);
-  if (failure instanceof StateLockedError) {
-    await rm(copy, { recursive: true });
-    throw failure;
-  }
-  const problems = await mendTables(directory);
-  await ClassicLevel.repair(directory);
-  await db.open();
-  if ((await db.get(VERSION_KEY)) === undefined) await putVersion(db);
-  await db.close();
-  return { copy, problems };
+/** @throws StateLockedError */
+export async function lockDatabase(directory: string): Promise<DirectoryLock> {
+  const lock = await lockDirectory(directory);
+  if (lock === undefined) throw new StateLockedError(directory);
+  return lock;
 }
 
 /** Whether anything was ever written: the version is the first record. */
@@ -179,7 +158,7 @@ function holdsRecords(directory: string): boolean {
     .some((name) => statSync(join(directory, name)).size > 0);
 }
 
-async function putVersion(db: Database): Promise<void> {
+export async function putVersion(db: Database): Promise<void> {
   await db.put(VERSION_KEY, String(SNAPSHOTS_VERSION), SYNC);
 }
 
@@ -192,7 +171,7 @@ async function checkVersion(db: Database, directory: string, wasWritten: boolean
   requireKnownVersion(directory, text, SNAPSHOTS_VERSION, REPAIR_REMEDY);
 }
 
-function openFailure(directory: string, error: unknown): Error {
+export function openFailure(directory: string, error: unknown): Error {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   if (errorCode(cause) === 'LEVEL_LOCKED') return new StateLockedError(directory, { cause });
   const known = orDiskFull(cause, directory);

@@ -9,6 +9,7 @@ import {
   linkKeys,
   RECORD_PREFIX,
   REMOVED_PREFIX,
+  removedId,
   SEQUENCE_KEY,
 } from './snapshot-keys.ts';
 import { decodeSnapshot, type Snapshot } from './snapshot-record.ts';
@@ -86,6 +87,10 @@ function sequenceOf(
   const given = /^\d{1,15}$/.test(text) ? Number(text) : 0;
   let highest = given;
   for (const { id } of snapshots.values()) highest = Math.max(highest, id);
+  for (const key of entries.keys()) {
+    // Given again, it would name the directory that is to be deleted.
+    if (key.startsWith(REMOVED_PREFIX)) highest = Math.max(highest, removedId(key));
+  }
   if (String(given) !== text || highest > given) problems.push('the sequence of ids is wrong');
   return highest;
 }

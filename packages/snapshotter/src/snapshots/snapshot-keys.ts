@@ -34,6 +34,12 @@ export function removedKey(id: SnapshotId): string {
   return REMOVED_PREFIX + order(id);
 }
 
+/** 0: it is the key of none. */
+export function removedId(key: string): number {
+  const digits = key.slice(REMOVED_PREFIX.length);
+  return /^\d{16}$/.test(digits) ? Number(digits) : 0;
+}
+
 export function putNumber(key: typeof SEQUENCE_KEY | typeof COUNT_KEY, value: number): Change {
   return { type: 'put', key, value: String(value) };
 }

@@ -4,7 +4,8 @@
  */
 import { StateDamagedError } from '../errors.ts';
 import type { ServiceLog } from '../service-log.ts';
-import { type Change, repairDatabase, SnapshotDatabase } from './snapshot-database.ts';
+import { repairDatabase } from './repair-database.ts';
+import { type Change, SnapshotDatabase } from './snapshot-database.ts';
 import { type KnownIds, SnapshotDirectories } from './snapshot-directories.ts';
 import { type Examination, examineDatabase } from './snapshot-integrity.ts';
 import { COUNT_KEY, putNumber, REMOVED_PREFIX, recordKey, SEQUENCE_KEY } from './snapshot-keys.ts';

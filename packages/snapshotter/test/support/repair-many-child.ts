@@ -8,7 +8,8 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
-import { repairDatabase, VERSION_KEY } from '../../src/snapshots/snapshot-database.ts';
+import { repairDatabase } from '../../src/snapshots/repair-database.ts';
+import { VERSION_KEY } from '../../src/snapshots/snapshot-database.ts';
 import { manyRecords, tableFiles, writeTable } from './level-tables.ts';
 
 const [place = '', count = '0'] = process.argv.slice(2);
