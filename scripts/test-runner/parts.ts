@@ -48,6 +48,7 @@ export const LONGEST = [
   'packages/cli/test/command-line.test.ts',
   'packages/cli/test/convert.test.ts',
   'packages/snapshotter/test/snapshot-crash.test.ts',
+  'packages/snapshotter/test/repair-flips.test.ts',
   'packages/p2p-peer/test/store-crash.test.ts',
   'packages/registry-proxy/test/blobs.test.ts',
   'test/interop/debian-image.test.ts',

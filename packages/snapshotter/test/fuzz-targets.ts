@@ -4,7 +4,7 @@
  */
 import { openChunkCrc } from '@shoal/blob-store';
 import type { FuzzTarget } from '@shoal/test-kit';
-import { decodeHandles } from '../src/snapshots/level-block.ts';
+import { decodeEntries } from '../src/snapshots/level-block.ts';
 import { examineTable } from '../src/snapshots/level-table.ts';
 import { decodeSnappy } from '../src/snapshots/snappy-block.ts';
 import {
@@ -54,14 +54,14 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     run: async (input) => examineTable(input, await openChunkCrc()),
   },
   {
-    name: 'level-index',
+    name: 'level-block',
     samples: () => [
       encodeIndex([
         { offset: 0, size: 300 },
         { offset: 400, size: 9 },
       ]),
     ],
-    run: (input) => decodeHandles(input, 1000),
+    run: (input) => decodeEntries(input),
   },
   {
     name: 'snappy-block',

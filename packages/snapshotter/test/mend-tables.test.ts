@@ -7,16 +7,16 @@ import { runCommand, temporaryDirectory } from '@shoal/test-kit';
 import { Level } from 'level';
 import t from 'tap';
 import type { BlockHandle } from '../src/snapshots/level-block.ts';
-import { compressionAt } from '../src/snapshots/level-table.ts';
+import { examineTable } from '../src/snapshots/level-table.ts';
 import { TABLE_BYTES_MAX } from '../src/snapshots/limits.ts';
 import { mendTables } from '../src/snapshots/mend-tables.ts';
 import { VERSION_KEY } from '../src/snapshots/snapshot-database.ts';
 import {
   blocksOf,
   encodeIndex,
-  encodeTable,
   manyRecords,
   tableFiles,
+  tableOf,
   writeTable,
 } from './support/level-tables.ts';
 
@@ -66,7 +66,7 @@ const left = (keys: string[]): Repaired => ({ ended: WELL, listed: keys, found: 
 
 t.test('an index without entries', async (t) => {
   const { root, file } = await stateWithTable(t);
-  const table = encodeTable([encodeIndex([]), encodeIndex([])], crcOf);
+  const table = tableOf([encodeIndex([]), encodeIndex([])], crcOf);
   // Not LevelDB's checksum: a table that seems whole and empty.
   table.fill(0, table.length - 52, table.length - 48);
   writeFileSync(file, table);
@@ -81,11 +81,33 @@ t.test('records out of order in one block, and another that cannot be read', asy
   const first = unordered.offset + 4;
   t.equal(bytes.toString('latin1', first, first + 8), 'k-000004', 'the key of its first record');
   bytes.write('a', first);
-  bytes[compressionAt(unreadable)] = 0x77;
+  bytes.fill(0xff, unreadable.offset, unreadable.offset + 12);
   writeFileSync(file, bytes);
   const keys = [...RECORDS.keys()];
-  const lost = [...keys.slice(4, 8), ...keys.slice(12, 16)];
-  t.strictSame(await repaired(root), left(keys.filter((key) => !lost.includes(key))));
+  const renamed = keys.slice(4, 8);
+  const lost = [...renamed, ...keys.slice(12, 16)];
+  const found = keys.filter((key) => !lost.includes(key));
+  const listed = [...renamed.map((key) => key.replace('k', 'a')), ...found];
+  t.strictSame(await repaired(root), { ended: WELL, listed, found }, 'in their order');
+});
+
+t.test('marks of what may be deleted are not taken from a block that is wrong', async (t) => {
+  const root = temporaryDirectory(t);
+  const directory = join(root, 'snapshotter');
+  mkdirSync(directory, { mode: 0o700 });
+  const records = new Map([
+    ['removed/0000000000000007', ''],
+    ['snapshot/x', 'text'],
+  ]);
+  const { file, bytes } = await writeTable(directory, records);
+  bytes.write('4', bytes.indexOf('7'));
+  writeFileSync(file, bytes);
+  const [problem] = await mendTables(directory);
+  t.match(problem, /is damaged: 1 of its 1 blocks are wrong$/);
+  const left = examineTable(readFileSync(file), crcOf);
+  t.strictSame(left, { kind: 'right' });
+  t.notOk(readFileSync(file).includes('removed/'));
+  t.ok(readFileSync(file).includes('snapshot/x'));
 });
 
 t.test('a filter that finds nothing', async (t) => {
@@ -103,7 +125,7 @@ t.test('damage of any kind', async (t) => {
   t.equal(stdout, '{"done":80,"wrong":0}', stderr);
 });
 
-t.test('tables that are right stay as they are, others go', async (t) => {
+t.test('tables that are right stay as they are, those that are garbage go', async (t) => {
   const { directory, file, bytes } = await stateWithTable(t);
   const garbage = join(directory, '900000.sst');
   const huge = join(directory, '900001.ldb');

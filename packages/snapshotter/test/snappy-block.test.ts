@@ -1,7 +1,7 @@
 /** Snappy as LevelDB's blocks have it: what comes out, and that nothing is read or written outside. */
 import fc from 'fast-check';
 import t from 'tap';
-import { INDEX_BYTES_MAX } from '../src/snapshots/limits.ts';
+import { BLOCK_BYTES_MAX } from '../src/snapshots/limits.ts';
 import { decodeSnappy } from '../src/snapshots/snappy-block.ts';
 
 const text = (hex: string) => decodeSnappy(Buffer.from(hex, 'hex'))?.toString('latin1');
@@ -42,7 +42,7 @@ t.test('what is not snappy is refused', async (t) => {
     t.equal(text(hex.replaceAll(' ', '')), undefined, why);
   }
   const size = Buffer.from([0x81, 0x80, 0x80, 0x08]);
-  t.equal(INDEX_BYTES_MAX + 1, 0x100_0001);
+  t.equal(BLOCK_BYTES_MAX + 1, 0x100_0001);
   t.equal(decodeSnappy(size), undefined, 'larger than any index');
 });
 

@@ -1,6 +1,6 @@
 /**
- * A table of LevelDB (`*.ldb`), as far as one has to know it to say which of its blocks are as they
- * were written. Data blocks, filter, metaindex, index, each with its trailer, and the footer:
+ * A table of LevelDB (`*.ldb`): whether it is as it was written, and the records that can be read when
+ * it is not. Data blocks, filter, metaindex, index, each with its trailer, and the footer:
  *
  *   trailer    0   1  compression: 0 none, 1 snappy
  *              1   4  CRC-32C of the block and the byte before, masked
@@ -9,45 +9,63 @@
  *             40   8  magic number
  */
 import type { ChunkCrc } from '@shoal/blob-store';
-import { BLOCK_TRAILER_SIZE, type BlockHandle, decodeHandles, readHandle } from './level-block.ts';
+import {
+  BLOCK_TRAILER_SIZE,
+  type BlockEntry,
+  type BlockHandle,
+  decodeEntries,
+  readHandle,
+} from './level-block.ts';
+import { inOrder, isRecord, type TableRecord } from './level-records.ts';
 import { decodeSnappy } from './snappy-block.ts';
 
 export const BLOCK_TRAILER_FIELD = { compression: 0, crc: 1 } as const;
 export const FOOTER_SIZE = 48;
 export const FOOTER_FIELD = { handles: 0, magic: 40 } as const;
 export const TABLE_MAGIC = 0xdb47_7524_8b80_fb57n;
+const NONE = 0;
 const SNAPPY = 1;
 const CRC_MASK = 0xa282_ead8;
+/** So many times the size of a table is looked at, whatever its index says. */
+const LOOKS_MAX = 2;
 
 export type TableState =
+  /** Every byte that matters is as it was written. */
+  | { readonly kind: 'right' }
   /** Nothing can be read of it. */
   | { readonly kind: 'lost'; readonly detail: string }
-  /** Something can; blocks that cannot are `wrong`. */
-  | { readonly kind: 'readable'; readonly wrong: readonly BlockHandle[] };
+  /** These records can, in their order. */
+  | { readonly kind: 'damaged'; readonly detail: string; readonly records: readonly TableRecord[] };
 
 type Table = { readonly bytes: Buffer; readonly end: number; readonly crcOf: ChunkCrc };
+type Block = BlockHandle & { readonly isRight: boolean };
 
 /** Never throws, whatever the bytes are. */
 export function examineTable(bytes: Buffer, crcOf: ChunkCrc): TableState {
   const table: Table = { bytes, end: bytes.length - FOOTER_SIZE, crcOf };
   const footer = decodeFooter(table);
   if (footer === undefined) return { kind: 'lost', detail: 'its footer is wrong' };
-  if (!isRight(table, footer.index)) return { kind: 'lost', detail: 'its index is wrong' };
-  const data = handlesIn(table, footer.index);
-  if (data === undefined) return { kind: 'lost', detail: 'its index is none' };
-  const wrong = data.filter((handle) => !isRight(table, handle));
-  if (wrong.length === data.length) return { kind: 'lost', detail: 'none of its blocks is right' };
-  const { metaindex, index } = footer;
-  const isBehind = data.every((handle) => endOf(handle) <= metaindex.offset);
-  // Anywhere else it is the footer that is wrong, and what lies there may be a record.
-  const hasMeta = isBehind && endOf(metaindex) <= index.offset;
-  if (!hasMeta) return { kind: 'readable', wrong };
-  return { kind: 'readable', wrong: [...wrong, ...wrongMetaBlocks(table, metaindex)] };
+  const index = blockAt(table, footer.index);
+  const named = entriesOf(table, index, (entry) => handleIn(entry) !== undefined);
+  if (named.length === 0) return { kind: 'lost', detail: 'its index is wrong' };
+  const blocks = blocksNamed(table, named);
+  const right = blocks.filter(({ isRight }) => isRight);
+  const wrongs = named.length - right.length;
+  const problems = [
+    ...(index.isRight ? [] : ['its index is wrong']),
+    ...(wrongs === 0 ? [] : [`${wrongs} of its ${named.length} blocks are wrong`]),
+    ...(isMetaRight(table, footer.metaindex) ? [] : ['its filter is wrong']),
+  ];
+  if (problems.length === 0) return { kind: 'right' };
+  const records = inOrder(blocks.flatMap((block) => recordsOf(table, block)));
+  if (records.length === 0) return { kind: 'lost', detail: 'none of its records can be read' };
+  return { kind: 'damaged', detail: problems.join(', '), records };
 }
 
 type Footer = { readonly metaindex: BlockHandle; readonly index: BlockHandle };
 
-function decodeFooter({ bytes, end }: Table): Footer | undefined {
+function decodeFooter(table: Table): Footer | undefined {
+  const { bytes, end } = table;
   if (end < 0) return undefined;
   if (bytes.readBigUInt64LE(end + FOOTER_FIELD.magic) !== TABLE_MAGIC) return undefined;
   const handles = bytes.subarray(end + FOOTER_FIELD.handles, end + FOOTER_FIELD.magic);
@@ -55,29 +73,73 @@ function decodeFooter({ bytes, end }: Table): Footer | undefined {
   const metaindex = readHandle(cursor);
   const index = readHandle(cursor);
   if (metaindex === undefined || index === undefined) return undefined;
-  // LevelDB takes memory of the size that it finds before it reads: an absurd one ends the process.
-  const isInside = [metaindex, index].every((handle) => endOf(handle) <= end);
-  return isInside ? { metaindex, index } : undefined;
+  return isInside(table, index) ? { metaindex, index } : undefined;
+}
+
+/** In the order of the file, those that are inside it. */
+function blocksNamed(table: Table, named: readonly BlockEntry[]): readonly Block[] {
+  let left = LOOKS_MAX * table.bytes.length;
+  const blocks: Block[] = [];
+  for (const entry of named) {
+    const handle = handleIn(entry);
+    if (handle === undefined || !isInside(table, handle) || handle.size > left) continue;
+    left -= handle.size;
+    blocks.push(blockAt(table, handle));
+  }
+  return blocks.toSorted((one, other) => one.offset - other.offset);
 }
 
 /** A filter that is wrong answers that records are not there. */
-function wrongMetaBlocks(table: Table, metaindex: BlockHandle): readonly BlockHandle[] {
-  if (!isRight(table, metaindex)) return [metaindex];
-  const handles = handlesIn(table, metaindex);
-  return handles === undefined ? [metaindex] : handles.filter((handle) => !isRight(table, handle));
+function isMetaRight(table: Table, metaindex: BlockHandle): boolean {
+  if (!isInside(table, metaindex)) return false;
+  const block = blockAt(table, metaindex);
+  if (!block.isRight) return false;
+  return entriesOf(table, block, () => true).every((entry) => {
+    const handle = handleIn(entry);
+    return handle !== undefined && isInside(table, handle) && blockAt(table, handle).isRight;
+  });
 }
 
-function handlesIn({ bytes, end }: Table, block: BlockHandle): readonly BlockHandle[] | undefined {
+function recordsOf(table: Table, block: Block): readonly TableRecord[] {
+  return entriesOf(table, block, isRecord).map((entry) => ({ ...entry, isSure: block.isRight }));
+}
+
+/** The good entries. What is wrong in a block may be the byte that says how it is compressed. */
+function entriesOf(
+  table: Table,
+  block: Block,
+  isGood: (entry: BlockEntry) => boolean,
+): readonly BlockEntry[] {
+  const stated = table.bytes[compressionAt(block)] ?? NONE;
+  let best: readonly BlockEntry[] = [];
+  for (const compression of block.isRight ? [stated] : [stated, NONE, SNAPPY]) {
+    const plain = plainOf(table, block, compression);
+    const entries = plain === undefined ? [] : decodeEntries(plain).filter(isGood);
+    if (entries.length > best.length) best = entries;
+  }
+  return best;
+}
+
+function plainOf({ bytes }: Table, block: Block, compression: number): Buffer | undefined {
   const stored = bytes.subarray(block.offset, block.offset + block.size);
-  const isCompressed = bytes[compressionAt(block)] === SNAPPY;
-  const plain = isCompressed ? decodeSnappy(stored) : stored;
-  return plain === undefined ? undefined : decodeHandles(plain, end);
+  if (compression === NONE) return stored;
+  return compression === SNAPPY ? decodeSnappy(stored) : undefined;
 }
 
-function isRight({ bytes, crcOf }: Table, block: BlockHandle): boolean {
-  const trailer = block.offset + block.size;
+function handleIn({ value }: BlockEntry): BlockHandle | undefined {
+  return readHandle({ bytes: value, at: 0 });
+}
+
+/** LevelDB takes memory of the size that it finds before it reads: an absurd one ends the process. */
+function isInside({ end }: Table, block: BlockHandle): boolean {
+  return block.offset + block.size + BLOCK_TRAILER_SIZE <= end;
+}
+
+function blockAt({ bytes, crcOf }: Table, handle: BlockHandle): Block {
+  const trailer = handle.offset + handle.size;
   const stored = bytes.readUInt32LE(trailer + BLOCK_TRAILER_FIELD.crc);
-  return stored === maskedCrc(crcOf(bytes.subarray(block.offset, trailer + 1)));
+  const isRight = stored === maskedCrc(crcOf(bytes.subarray(handle.offset, trailer + 1)));
+  return { ...handle, isRight };
 }
 
 /** As it is stored, so that the checksum of bytes with checksums in them stays a good one. */
@@ -88,8 +150,4 @@ export function maskedCrc(crc: number): number {
 /** Where in the table the compression of a block stands. */
 export function compressionAt(block: BlockHandle): number {
   return block.offset + block.size + BLOCK_TRAILER_FIELD.compression;
-}
-
-function endOf(block: BlockHandle): number {
-  return block.offset + block.size + BLOCK_TRAILER_SIZE;
 }

@@ -20,3 +20,9 @@ export function readVarint(cursor: Cursor): number | undefined {
   }
   return undefined;
 }
+
+export function encodeVarint(value: number): number[] {
+  return value < 0x80
+    ? [value]
+    : [(value & 0x7f) | 0x80, ...encodeVarint(Math.floor(value / 0x80))];
+}

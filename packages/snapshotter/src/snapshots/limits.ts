@@ -32,5 +32,5 @@ export const ID_RANGES_MAX = 340;
 export const REOPEN_BYTES_FREE_MIN = 8 << 20;
 /** Bytes of a table of the database that a repair looks at: LevelDB's own have some 4 MiB. */
 export const TABLE_BYTES_MAX = 256 << 20;
-/** Bytes of the index of such a table, uncompressed: some 30 for each block of 4 KiB. */
-export const INDEX_BYTES_MAX = 16 << 20;
+/** Bytes of a block of such a table, uncompressed: 4 KiB and a record; the index has some 30 for each. */
+export const BLOCK_BYTES_MAX = 16 << 20;

@@ -7,17 +7,17 @@
  *                         2, 3: copy, of (bits 2-7) + 1 bytes, 2 or 4 bytes are how far back
  */
 import { type Cursor, readVarint } from './level-varint.ts';
-import { INDEX_BYTES_MAX } from './limits.ts';
+import { BLOCK_BYTES_MAX } from './limits.ts';
 
 const SIZE_IN_TAG_MAX = 60;
 
 type Output = { readonly bytes: Buffer; length: number };
 
-/** Undefined when it is cut short, longer than it says, or larger than an index is. */
+/** Undefined when it is cut short, longer than it says, or larger than a block is. */
 export function decodeSnappy(stored: Uint8Array): Buffer | undefined {
   const input: Cursor = { bytes: stored, at: 0 };
   const size = readVarint(input);
-  if (size === undefined || size > INDEX_BYTES_MAX) return undefined;
+  if (size === undefined || size > BLOCK_BYTES_MAX) return undefined;
   const output: Output = { bytes: Buffer.alloc(size), length: 0 };
   while (input.at < stored.length) {
     const tag = readUint(input, 1) ?? 0;

@@ -3,14 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChunkCrc } from '@shoal/blob-store';
 import { Level } from 'level';
-import { BLOCK_TRAILER_SIZE, type BlockHandle } from '../../src/snapshots/level-block.ts';
 import {
-  BLOCK_TRAILER_FIELD,
-  FOOTER_FIELD,
-  FOOTER_SIZE,
-  maskedCrc,
-  TABLE_MAGIC,
-} from '../../src/snapshots/level-table.ts';
+  BLOCK_TRAILER_SIZE,
+  type BlockHandle,
+  encodeBlock,
+  encodeHandle,
+} from '../../src/snapshots/level-block.ts';
+import type { TableRecord } from '../../src/snapshots/level-records.ts';
+import { BLOCK_TRAILER_FIELD, FOOTER_SIZE, maskedCrc } from '../../src/snapshots/level-table.ts';
+import { encodeFooter, joinBlocks } from '../../src/snapshots/level-table-writer.ts';
 
 export const tableFiles = (directory: string): string[] =>
   readdirSync(directory)
@@ -39,47 +40,38 @@ export function manyRecords(count: number): ReadonlyMap<string, string> {
   return new Map(names.map((name) => [name, name.repeat(128)]));
 }
 
-function varint(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(Math.floor(value / 0x80))];
-}
-
 /** A block that names others. */
 export function encodeIndex(handles: readonly BlockHandle[]): Buffer {
-  const entries = handles.flatMap(({ offset, size }, index) => {
-    const value = [...varint(offset), ...varint(size)];
-    return [...varint(0), ...varint(1), ...varint(value.length), index, ...value];
-  });
-  return Buffer.from([...entries, 0, 0, 0, 0, 1, 0, 0, 0]);
+  return encodeBlock(
+    handles.map((handle, index) => ({ key: Buffer.of(index), value: encodeHandle(handle) })),
+  );
 }
 
 /** Blocks one after the other, the last two of which are the metaindex and the index. */
-export function encodeTable(blocks: readonly Buffer[], crcOf: ChunkCrc): Buffer {
-  const parts: Buffer[] = [];
-  const handles: BlockHandle[] = [];
-  let offset = 0;
-  for (const block of blocks) {
-    const trailer = Buffer.alloc(BLOCK_TRAILER_SIZE);
-    trailer.writeUInt32LE(maskedCrc(crcOf(Buffer.concat([block, Buffer.alloc(1)]))), 1);
-    parts.push(block, trailer);
-    handles.push({ offset, size: block.length });
-    offset += block.length + trailer.length;
-  }
-  const footer = Buffer.alloc(FOOTER_SIZE);
-  const last = handles.slice(-2).flatMap((handle) => [handle.offset, handle.size]);
-  footer.set(last.flatMap(varint), FOOTER_FIELD.handles);
-  footer.writeBigUInt64LE(TABLE_MAGIC, FOOTER_FIELD.magic);
-  return Buffer.concat([...parts, footer]);
+export function tableOf(blocks: readonly Buffer[], crcOf: ChunkCrc): Buffer {
+  const { bytes, handles } = joinBlocks(blocks, 0, crcOf);
+  return Buffer.concat([bytes, encodeFooter(handles.slice(-2))]);
 }
 
-/** A small table with two blocks of data and no filter. */
+/** A record as it stands in a table. */
+export function tableRecord(
+  name: string,
+  writes: number,
+  value: string,
+  isSure = true,
+): TableRecord {
+  const tag = Buffer.alloc(8);
+  tag.writeBigUInt64LE((BigInt(writes) << 8n) | 1n);
+  return { key: Buffer.concat([Buffer.from(name), tag]), value: Buffer.from(value), isSure };
+}
+
+/** A small table with two blocks of one record each and no filter. */
 export function smallTable(crcOf: ChunkCrc): Buffer {
-  const data = Buffer.from('some record, some other record', 'latin1');
-  const size = data.length;
-  const index = encodeIndex([
-    { offset: 0, size },
-    { offset: size + BLOCK_TRAILER_SIZE, size },
-  ]);
-  return encodeTable([data, data, encodeIndex([]), index], crcOf);
+  const data = [tableRecord('a', 1, 'first'), tableRecord('b', 2, 'other')].map((record) =>
+    encodeBlock([record]),
+  );
+  const { handles } = joinBlocks(data, 0, crcOf);
+  return tableOf([...data, encodeIndex([]), encodeIndex(handles)], crcOf);
 }
 
 /** All blocks of a right table, by their checksums: each begins where the one before has ended. */

@@ -7,14 +7,14 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Level } from 'level';
-import { repairDatabase } from '../../src/snapshots/repair-database.ts';
-import { VERSION_KEY } from '../../src/snapshots/snapshot-database.ts';
-import { manyRecords, tableFiles, writeTable } from './level-tables.ts';
+import { silentLog } from '../../src/service-log.ts';
+import { repairSnapshots } from '../../src/snapshots/snapshot-recovery.ts';
+import { tableFiles, writeTable } from './level-tables.ts';
+import { snapshotRecords, survey } from './snapshot-records.ts';
 
 const [place = '', count = '0'] = process.argv.slice(2);
 const FOOTER_AND_TRAILER = 53;
-const RECORDS = manyRecords(40);
+const RECORDS = snapshotRecords(40, 12);
 
 /** Small numbers that are the same in every run. */
 function numbersOf(seed: number): (limit: number) => number {
@@ -42,18 +42,6 @@ function damage(bytes: Buffer, kind: number, next: (limit: number) => number): v
   }
 }
 
-/** Records that are not what they were, or that only a listing shows. */
-async function wrongRecords(directory: string): Promise<number> {
-  const db = new Level(directory);
-  let wrong = 0;
-  for (const [key, value] of await db.iterator().all()) {
-    const isKnown = key === VERSION_KEY || RECORDS.get(key) === value;
-    if (!isKnown || (await db.get(key)) !== value) wrong += 1;
-  }
-  await db.close();
-  return wrong;
-}
-
 const kinds = [false, true].map((compression) => ({
   compression,
   root: join(place, `compression-${compression}`),
@@ -72,8 +60,9 @@ for (; done < Number(count); done++) {
   const bytes = readFileSync(file);
   damage(bytes, (done >> 1) % 4, numbersOf(done));
   writeFileSync(file, bytes);
-  await repairDatabase(root);
-  wrong += await wrongRecords(join(root, 'snapshotter'));
+  const report = await repairSnapshots(root, silentLog);
+  const found = await survey(join(root, 'snapshotter'), RECORDS);
+  wrong += found.wrong + Math.abs(report.snapshots - found.saved);
   rmSync(root, { recursive: true });
 }
 process.stdout.write(JSON.stringify({ done, wrong }));
