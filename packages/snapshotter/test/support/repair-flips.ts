@@ -8,6 +8,8 @@ import { type Survey, snapshotRecords } from './snapshot-records.ts';
 
 export const FLIPPED = snapshotRecords(24, 2);
 const CHILD = fileURLToPath(new URL('./repair-flips-child.ts', import.meta.url));
+/** For all of them: each is synced to the disk, which others may keep busy. */
+const MANY_MS = 600_000;
 
 export type Flip = Survey & { readonly at: number };
 
@@ -27,7 +29,7 @@ export async function repairFlips(
   const flips = new Map<number, Flip>();
   for (let from = 0; ; ) {
     const args = [CHILD, place, how, String(from), String(step)];
-    const { exitCode, stdout } = await runCommand(process.execPath, args);
+    const { exitCode, stdout } = await runCommand(process.execPath, args, { timeoutMs: MANY_MS });
     const lines: Flip[] = stdout
       .split('\n')
       .filter(Boolean)
