@@ -97,8 +97,5 @@ async function refuseExisting(file: string): Promise<void> {
     if (errorCode(error) === 'ENOENT') return;
     throw error;
   }
-  throw new TrustFileExistsError(
-    file,
-    'keep this authority: --force makes every certificate of it worthless',
-  );
+  throw new TrustFileExistsError(file);
 }

@@ -21,11 +21,11 @@ export class AuthorityError extends ShoalError {
 export class TrustFileExistsError extends ShoalError {
   override readonly code = 'ERR_P2P_TRUST_FILE_EXISTS';
 
-  constructor(
-    file: string,
-    remedy = 'name another directory, or give --force to replace what is there',
-  ) {
-    super(`${quoted(file)} exists and is not overwritten`, { remedy });
+  constructor(file: string) {
+    super(`${quoted(file)} exists and is not overwritten`, {
+      remedy:
+        'name another directory, or give --force to replace what is there; certificates of an authority that is replaced are worthless',
+    });
   }
 }
 
