@@ -24,6 +24,8 @@ export type Place = {
   /** Where the chunk begins in the file. */
   readonly at: number;
   readonly chunk: StoredChunk;
+  /** Each chunk of the image was as likely as this one, large or small. */
+  readonly isDrawn: boolean;
 };
 
 const READ_BYTES = 4096;
@@ -31,13 +33,15 @@ const READ_BYTES = 4096;
 export type PlaceOptions = {
   /** Larger chunks are left out. @default none is */
   readonly bytesMax?: number;
+  /** Drawn among all chunks by this seed. @default the largest are taken */
+  readonly seed?: number | undefined;
 };
 
-/** The largest chunks of a converted image, each once, in an order no readahead can guess. */
+/** Chunks of a converted image, the largest or drawn ones, each once, in an order no readahead can guess. */
 export async function placesOf(
   reference: string,
   count: number,
-  { bytesMax = Number.POSITIVE_INFINITY }: PlaceOptions = {},
+  { bytesMax = Number.POSITIVE_INFINITY, seed }: PlaceOptions = {},
 ): Promise<Place[]> {
   await using store = await openSource(parseReference(reference), { plainHttp: true });
   const image = await findConvertedImage(store);
@@ -45,10 +49,14 @@ export async function placesOf(
   const bootstrap = openBootstrap(layer.bootstrap);
   if (bootstrap.digester !== 'sha256')
     throw new Error('the chunks have other digests than SHA-256');
-  const records = [...bootstrap.chunkRecords()]
-    .filter(({ uncompressedSize }) => uncompressedSize <= bytesMax)
-    .toSorted((a, b) => b.uncompressedSize - a.uncompressedSize)
-    .slice(0, count);
+  const all = [...bootstrap.chunkRecords()].filter(
+    ({ uncompressedSize }) => uncompressedSize <= bytesMax,
+  );
+  const isDrawn = seed !== undefined;
+  const ordered = isDrawn
+    ? shuffled(all, seed)
+    : all.toSorted((a, b) => b.uncompressedSize - a.uncompressedSize);
+  const records = ordered.slice(0, count);
   const ranges = records.map(({ blobIndex, uncompressedOffset: offset }) => ({
     blobIndex,
     offset,
@@ -60,7 +68,7 @@ export async function placesOf(
     const blobId = bootstrap.blobs[record?.blobIndex ?? -1]?.blobId;
     if (file === undefined || record === undefined || blobId === undefined) return [];
     const path = bytesOf(file.path).toString();
-    return [{ path, at: file.offset, chunk: storedChunk(blobId, record) }];
+    return [{ path, at: file.offset, chunk: storedChunk(blobId, record), isDrawn }];
   });
   return scattered(places);
 }
@@ -86,10 +94,10 @@ function scattered(places: readonly Place[]): Place[] {
 }
 
 /** In an order that the seed names. */
-export function shuffled(places: readonly Place[], seed: number): Place[] {
+export function shuffled<T>(values: readonly T[], seed: number): T[] {
   const random = randomOf(seed);
-  return places
-    .map((place) => ({ place, lot: random() }))
+  return values
+    .map((value) => ({ value, lot: random() }))
     .sort((a, b) => a.lot - b.lot)
-    .map(({ place }) => place);
+    .map(({ value }) => value);
 }

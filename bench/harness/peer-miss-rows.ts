@@ -52,16 +52,18 @@ export function missRows(all: readonly Misses[]): Row[] {
   const between = (above: number, upTo: number) =>
     timesOf(all, (sample) => {
       const { rawBytes } = sample.place.chunk;
-      return isAlone(sample) && rawBytes > above && rawBytes <= upTo ? sample.ms : [];
+      const isMeant = isAlone(sample) && !sample.place.isDrawn;
+      return isMeant && rawBytes > above && rawBytes <= upTo ? sample.ms : [];
     });
+  const drawn = timesOf(all, (sample) => (sample.place.isDrawn ? sample.ms : []));
   const together = timesOf(all, (sample) => (isAlone(sample) ? [] : sample.ms));
   const again = timesOf(all, ({ againMs }) => (againMs === undefined ? [] : [againMs]));
-  const isLarge = ({ place }: Sample) => place.chunk.rawBytes > SMALL_CHUNK_BYTES;
+  const isLarge = ({ place }: Sample) => place.chunk.rawBytes > SMALL_CHUNK_BYTES && !place.isDrawn;
   const processors = timesOf(all, (sample) =>
     isAlone(sample) && isLarge(sample) ? [sample.processorMs] : [],
   );
   return [
-    ...quantileRows('a read, all of these chunks', between(0, ANY), BARS),
+    ...quantileRows('a read, any chunk of the image', drawn, BARS),
     ...quantileRows('a read, chunks over 64 KiB', between(SMALL_CHUNK_BYTES, ANY), BARS),
     ...quantileRows('a read, chunks over 512 KiB', between(LARGE_CHUNK_BYTES, ANY), BARS),
     ...quantileRows('a read, chunks up to 64 KiB', between(0, SMALL_CHUNK_BYTES), BARS),

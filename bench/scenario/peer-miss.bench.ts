@@ -38,6 +38,8 @@ const READS = 320;
 const READS_SMALL = 20;
 /** Of the reads, those of small files are so many more. */
 const SMALL_FILES_SHARE = 0.5;
+/** And those of any chunks. */
+const DRAWN_SHARE = 0.5;
 const SEED = 1;
 /** The first of them also open connections and warm the code of all sides. */
 const WARM_UP_READS = 12;
@@ -51,7 +53,7 @@ async function run(options: ScenarioOptions, directory: string): Promise<Scenari
   const { isSmall, seed = SEED, count = isSmall ? READS_SMALL : READS } = options;
   const input = await makeInput(directory, isSmall);
   const target = await convertLayout(input.layout, directory);
-  const places = shuffled(await chosenPlaces(target, count), seed);
+  const places = shuffled(await chosenPlaces(target, count, seed), seed);
   await using scope = new BenchScope();
   const rack = await Rack.open(scope, directory);
   const reference = await push(target, rack);
@@ -64,7 +66,10 @@ async function run(options: ScenarioOptions, directory: string): Promise<Scenari
   options.say(`reading 4 KiB of ${places.length} chunks by ${contestants.length} mounts`);
   const measured = await measureInTurn(scope, rack, contestants, places);
   const misses = await Promise.all(measured.map(onlyMisses));
-  const large = places.filter(({ chunk }) => chunk.rawBytes > SMALL_CHUNK_BYTES);
+  const large = places.filter(
+    ({ chunk, isDrawn }) => chunk.rawBytes > SMALL_CHUNK_BYTES && !isDrawn,
+  );
+  const drawn = places.filter(({ isDrawn }) => isDrawn);
   return {
     parameters: {
       input: input.description,
@@ -72,6 +77,8 @@ async function run(options: ScenarioOptions, directory: string): Promise<Scenari
       chunks: places.length,
       'bytes of a chunk over 64 KiB': mean(large.map(({ chunk }) => chunk.rawBytes)),
       'stored bytes': mean(large.map(({ chunk }) => chunk.bytes)),
+      'chunks drawn among all': drawn.length,
+      'their bytes': mean(drawn.map(({ chunk }) => chunk.rawBytes)),
     },
     rows: missRows(misses),
     notes: [
@@ -84,12 +91,16 @@ async function run(options: ScenarioOptions, directory: string): Promise<Scenari
   };
 }
 
-/** The largest chunks, and the largest of those that small files have. */
-async function chosenPlaces(target: string, count: number): Promise<Place[]> {
+/** The largest chunks, the largest of those that small files have, and some that are drawn among all. */
+async function chosenPlaces(target: string, count: number, seed: number): Promise<Place[]> {
   const bytesMax = SMALL_CHUNK_BYTES;
+  const drawn = await placesOf(target, Math.ceil(count * DRAWN_SHARE), { seed });
+  const isFree = ({ chunk }: Place) =>
+    !drawn.some((each) => each.chunk.digest.equals(chunk.digest));
   const small = await placesOf(target, Math.ceil(count * SMALL_FILES_SHARE), { bytesMax });
   const large = await placesOf(target, WARM_UP_READS + count);
-  return [...large.filter(({ chunk }) => chunk.rawBytes > bytesMax), ...small];
+  const chosen = [...large.filter(({ chunk }) => chunk.rawBytes > bytesMax), ...small];
+  return [...chosen.filter(isFree), ...drawn];
 }
 
 /** What lies below these directories is in the page cache. */
@@ -126,7 +137,9 @@ async function measureInTurn(
   });
   for (const [turn, place] of places.entries()) {
     const isTogether =
-      turn % TOGETHER_EVERY === TOGETHER_EVERY - 1 && place.chunk.rawBytes > SMALL_CHUNK_BYTES;
+      turn % TOGETHER_EVERY === TOGETHER_EVERY - 1 &&
+      place.chunk.rawBytes > SMALL_CHUNK_BYTES &&
+      !place.isDrawn;
     const digests = new Set<string>();
     for (const { contestant, samples } of measured) {
       const used = isTogether ? readers : readers.slice(0, 1);
