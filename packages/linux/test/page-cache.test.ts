@@ -20,8 +20,7 @@ t.test('what is in the page cache is read, and nothing else', async (t) => {
   const into = Buffer.alloc(BYTES);
   const cached = preadCachedRaw(fd, into, 0);
   if (cached === -constants.errno.EOPNOTSUPP) {
-    t.equal(into[0], 0, 'this file system does not know such reads');
-    return;
+    return void t.pass('needs a disk', { skip: 'this file system does not know such reads' });
   }
   t.equal(cached, BYTES);
   t.ok(into.equals(content));

@@ -126,7 +126,9 @@ async function listenAt(
 }
 
 t.test('redirects, uploads and token services of a stranger do not lead here', async (t) => {
-  if (strangersAddress === undefined) return t.comment('this machine has no address but loopback');
+  if (strangersAddress === undefined) {
+    return void t.pass('needs an address', { skip: 'this machine has none but loopback' });
+  }
   const address = strangersAddress;
   const here = await openHere(t);
   const location = `http://storage.test:${here.port}/secret`;
