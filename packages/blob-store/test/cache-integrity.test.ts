@@ -6,11 +6,11 @@ import type { FileHandle } from 'node:fs/promises';
 import { temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
 import { hashInPieces } from '../src/cache/hash-in-pieces.ts';
-import type { CodecJobKind, CodecJobs } from '../src/codec/codec-jobs.ts';
 import { REAL_DISK_IO } from '../src/disk/disk-io.ts';
-import { ChunkCache, CodecPool, type CodecRunOptions } from '../src/index.ts';
+import { ChunkCache } from '../src/index.ts';
 import { HASH_HERE_BYTES_MAX } from '../src/limits.ts';
 import { openCache, openSample, withOtherDigest } from './support/cache-fixture.ts';
+import { HoldingPool } from './support/holding-pool.ts';
 import { isBlockReady, sampleBlob, sha256 } from './support/sample-blob.ts';
 import { ScriptedSource } from './support/scripted-source.ts';
 
@@ -21,26 +21,6 @@ const offsetOf = (chunk: number) => chunks.offset[chunk] ?? 0;
 
 function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code });
-}
-
-/** Keeps the results of jobs that are done until they may go. */
-class HoldingPool extends CodecPool {
-  held: Promise<void> | undefined;
-  holds = 0;
-  /** Who writes what each job has verified. */
-  readonly writers: string[] = [];
-
-  override async run<K extends CodecJobKind>(
-    kind: K,
-    job: CodecJobs[K]['job'],
-    options: CodecRunOptions = {},
-  ): Promise<CodecJobs[K]['result']> {
-    if (kind === 'verify-decompress') this.writers.push('places' in job ? 'thread' : 'cache');
-    const result = await super.run(kind, job, options);
-    this.holds += this.held === undefined ? 0 : 1;
-    await this.held;
-    return result;
-  }
 }
 
 t.test('what one image fetched while the disk was full is not served to another', async (t) => {

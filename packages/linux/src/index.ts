@@ -11,6 +11,7 @@ export type {
   FlatFuseSession,
   FlatSessionOptions,
   InitAgreement,
+  MissCall,
   SessionEvent,
 } from './fuse/session-types.ts';
 export {

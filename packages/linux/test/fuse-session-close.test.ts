@@ -35,7 +35,7 @@ t.test('closing under load frees every reader with an error, and is idempotent',
   if (!requireMounts(t)) return;
   const fixture = await openFixture(t, [{ content: 1, sizeBytes: MIB }], { attached: true });
   const signals: AbortSignal[] = [];
-  fixture.onMiss = (_fileId, _offset, _length, signal) => {
+  fixture.onMiss = (_fileId, _offset, _length, { signal }) => {
     signals.push(signal);
     return new Promise(() => undefined);
   };

@@ -8,6 +8,7 @@ import { findTool, requireMounts } from '@shoal/test-kit';
 import t from 'tap';
 import { WorkerHandle } from '../src/fuse/worker-handle.ts';
 import { unmount } from '../src/mount/mount.ts';
+import { signalEvent } from '../src/syscalls.ts';
 import { patternBytes } from './support/fixtures.ts';
 import { FIRST_FILE_ID, mountAbove, openFixture } from './support/session-fixture.ts';
 
@@ -102,6 +103,23 @@ t.test('a failed miss is an error for its reader, and right bytes for the next',
   t.ok((await readFile(join(mountpoint, 'file-0'))).equals(patternBytes(4, 0, MIB)));
   t.ok((await readFile(fixture.session.pathOf(FIRST_FILE_ID))).equals(patternBytes(4, 0, MIB)));
   unmount(mountpoint);
+});
+
+t.test('whoever makes blocks ready may have their readers answered at once', async (t) => {
+  if (!requireMounts(t)) return;
+  const fixture = await openFixture(t, [{ content: 5, sizeBytes: MIB }]);
+  const { session, devices } = fixture;
+  const { promise: ended, resolve: end } = Promise.withResolvers<undefined>();
+  fixture.onMiss = (_, offset, length, { readyEventFd }) => {
+    devices[0]?.fill(offset, length);
+    signalEvent(readyEventFd);
+    return ended;
+  };
+  const bytes = await readFile(session.pathOf(FIRST_FILE_ID));
+  t.ok(bytes.equals(patternBytes(5, 0, MIB)), 'no miss has ended yet');
+  t.match(session.stats(), { waiting: 0, failedReads: 0 });
+  end(undefined);
+  t.same(fixture.events, []);
 });
 
 t.test('a device file that lost its bytes is an error, not zeros', async (t) => {

@@ -29,6 +29,8 @@ export type EntryCall = {
   readonly wantsLoose: boolean;
   /** Told the names of sources that delivered what the call waited for. */
   readonly onSource?: ((name: string) => void) | undefined;
+  /** Signalled once chunks may be read: see `EnsureOptions`. */
+  readonly readyEventFd?: number | undefined;
   /** Who asks: what it starts ahead of a reader ends with it. */
   readonly owner: unknown;
   /** False once the owner closes: nothing may start for it any more. */
@@ -66,6 +68,7 @@ export class BlobEntry {
       write: (bytes, position) => this.#write(bytes, position),
       direct: directFile(components, presence),
       onPresent: (chunks) => presence.confirm(chunks),
+      onDoubt: (chunks) => presence.doubt(chunks),
       makeRoom,
       onWriteFailed,
     });
@@ -246,7 +249,8 @@ function directFile(
 ): DirectFile | undefined {
   const fd = files.dataFd;
   if (fd === undefined) return undefined;
-  return { fd, onWritten, syncFailures: () => presence.syncFailures };
+  const readyMap = presence.ready.shared;
+  return { fd, onWritten, readyMap, syncFailures: () => presence.syncFailures };
 }
 
 function select(run: ChunkRun, matches: (chunk: number) => boolean): number[] {

@@ -126,7 +126,7 @@ export class CachedBlobHandle implements CachedBlob {
     if (!isSane || offset < 0 || length < 0 || offset + length > this.sizeBytes) {
       throw new BlobRangeError(this.blobId, offset, length, this.sizeBytes);
     }
-    const { priority = 'demand', onSource } = options;
+    const { priority = 'demand', onSource, readyEventFd } = options;
     const { source } = this.#components;
     return await this.#callers.run(options.signal, (signal) =>
       this.#entry.ensure(offset, length, {
@@ -135,6 +135,7 @@ export class CachedBlobHandle implements CachedBlob {
         signal,
         wantsLoose,
         onSource,
+        readyEventFd,
         owner: this,
         mayStart: () => this.#closing === undefined,
       }),

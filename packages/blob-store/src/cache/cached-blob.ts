@@ -49,6 +49,11 @@ export type EnsureOptions = {
   readonly signal?: AbortSignal;
   /** Told the names of sources that delivered what the call waited for; none: it was here. */
   readonly onSource?: (name: string) => void;
+  /**
+   * An eventfd that is never closed, signalled by the thread that has made blocks of the range ready: who
+   * waits for them hears of it sooner than by the promise. It may be signalled for others too, or not at all.
+   */
+  readonly readyEventFd?: number | undefined;
 };
 
 export type BlobStats = {

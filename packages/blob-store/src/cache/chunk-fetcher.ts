@@ -61,6 +61,8 @@ export type FetchCall = FlightCall & {
   readonly cause: Priority;
   /** Chunks that somebody asked for; whatever else a request brings is readahead. */
   readonly asked: ReadonlySet<number>;
+  /** Signalled once chunks may be read: see `EnsureOptions`. */
+  readonly readyEventFd?: number | undefined;
 };
 
 type Collected = {
@@ -207,6 +209,7 @@ export class ChunkFetcher {
     if (stored.units.length === 0) return new Map();
     return await this.#decoder.decode(stored, {
       ...{ signal: call.signal, isUrgent: call.priority() === 'demand', direct },
+      readyEventFd: call.readyEventFd,
       onPassedThrough: (chunk, bytes) => passedThrough.set(chunk, bytes),
     });
   }

@@ -1,12 +1,12 @@
 /**
  * The two bits of each chunk of an open blob. *Present*: in the ready map, set after verify and
- * write, readers are answered from the device file. *Durable*: in the files, set in batches after
+ * write (by the thread that wrote where a reader waits), readers are answered from the device file. *Durable*: in the files, set in batches after
  * the device file is on the disk; only these count after a restart.
  */
 import { ReadyMap } from '@shoal/linux/ready-map';
 import type { BlobDescription } from './cached-blob.ts';
 import { alignToBlock, blockEnd } from './chunk-lookup.ts';
-import { hasBit } from './chunk-map.ts';
+import { bitmapBytes, clearBit, hasBit, setBit } from './chunk-map.ts';
 import { DurableQueue } from './durable-queue.ts';
 import type { EntryComponents } from './entry-components.ts';
 
@@ -17,6 +17,8 @@ export class ChunkPresence {
   readonly #durable: DurableQueue;
   /** On the disk, but the record that says so could not be written. */
   #unrecorded: readonly number[] = [];
+  /** Present, as far as this thread has been told: the thread that writes one makes it ready. */
+  readonly #confirmed: Uint8Array;
   #presentCount = 0;
   #presentBytes = 0;
   #syncFailures = 0;
@@ -25,6 +27,7 @@ export class ChunkPresence {
     this.#description = description;
     this.#components = components;
     this.ready = new ReadyMap(description.sizeBytes);
+    this.#confirmed = new Uint8Array(bitmapBytes(description.chunks.count));
     this.#durable = new DurableQueue({
       persist: (chunks) => this.#persist(chunks),
       onFailed: (chunks, error) => this.#onSyncFailed(chunks, error),
@@ -61,10 +64,15 @@ export class ChunkPresence {
   /** The chunks' verified bytes are in the device file. */
   confirm(chunks: readonly number[]): void {
     for (const chunk of chunks) {
-      if (this.isPresent(chunk)) continue;
+      if (hasBit(this.#confirmed, chunk)) continue;
       this.#mark(chunk);
       this.#durable.add(chunk, this.#description.chunks.size[chunk] ?? 0);
     }
+  }
+
+  /** They were written, and readers told, and what was written may be lost. */
+  doubt(chunks: readonly number[]): void {
+    for (const chunk of chunks) if (!hasBit(this.#confirmed, chunk)) this.#clearReady(chunk);
   }
 
   /** The chunks only seemed to be in the device file. */
@@ -97,16 +105,22 @@ export class ChunkPresence {
     const { offset, size } = this.#description.chunks;
     const bytes = size[chunk] ?? 0;
     this.ready.set(offset[chunk] ?? 0, alignToBlock(bytes));
+    setBit(this.#confirmed, chunk);
     this.#presentCount++;
     this.#presentBytes += bytes;
   }
 
   #unmark(chunk: number): void {
-    const { offset, size } = this.#description.chunks;
-    const bytes = size[chunk] ?? 0;
-    this.ready.clear(offset[chunk] ?? 0, alignToBlock(bytes));
+    this.#clearReady(chunk);
+    if (!hasBit(this.#confirmed, chunk)) return;
+    clearBit(this.#confirmed, chunk);
     this.#presentCount--;
-    this.#presentBytes -= bytes;
+    this.#presentBytes -= this.#description.chunks.size[chunk] ?? 0;
+  }
+
+  #clearReady(chunk: number): void {
+    const { offset, size } = this.#description.chunks;
+    this.ready.clear(offset[chunk] ?? 0, alignToBlock(size[chunk] ?? 0));
   }
 
   /** Blocks that belong to no chunk are zeros and always were. */

@@ -19,6 +19,8 @@ export type RequestCall = {
   readonly source: BlobSource;
   readonly priority: Priority;
   readonly owner: unknown;
+  /** Signalled once what it asks for may be read: see `EnsureOptions`. */
+  readonly readyEventFd?: number | undefined;
 };
 
 export type RequestComponents = {
@@ -93,12 +95,13 @@ export class ChunkRequests {
 
   /** `asked`: the chunks somebody wants; whatever else is in the request is readahead. */
   #start(request: FetchRequest, call: RequestCall, asked: ReadonlySet<number>): Flight {
-    const { source, owner, priority: cause } = call;
+    const { source, owner, priority: cause, readyEventFd } = call;
     const own = new Set(request.chunks.filter((chunk) => asked.has(chunk)));
     const priority = isAhead({ asked: own }) ? 'prefetch' : cause;
     return this.#components.flights.start({
       ...{ request, owner, asked: own, priority },
-      run: (flight) => this.#components.fetch(request, { source, cause, asked: own, ...flight }),
+      run: (flight) =>
+        this.#components.fetch(request, { source, cause, asked: own, readyEventFd, ...flight }),
     });
   }
 

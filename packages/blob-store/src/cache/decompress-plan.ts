@@ -2,7 +2,13 @@
  * Turns units and their bytes into a job for the codec pool. In the job's output the chunks lie
  * as in the device file, each padded to whole blocks, so that neighbours are written together.
  */
-import type { DecompressJob, PartPlaces, StoredUnit, UnitPart } from '../codec/codec-jobs.ts';
+import type {
+  DecompressJob,
+  PartPlaces,
+  ReadyPlaces,
+  StoredUnit,
+  UnitPart,
+} from '../codec/codec-jobs.ts';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
 import type { BlobDescription } from './cached-blob.ts';
 import { CHUNK_FLAG } from './cached-blob.ts';
@@ -25,11 +31,14 @@ export type StoredUnits = {
   readonly stored: Buffer;
 };
 
-/** With `fd`, the device file's, the job writes what it has verified. */
+/** The device file, and who is told of what is written to it. */
+export type DevicePlaces = { readonly fd: number; readonly ready?: ReadyPlaces | undefined };
+
+/** With a `device` the job writes what it has verified. */
 export function decompressJob(
   description: BlobDescription,
   { units: planned, storedOffset, stored }: StoredUnits,
-  fd?: number,
+  device?: DevicePlaces,
 ): { readonly job: DecompressJob; readonly placed: readonly PlacedChunk[] } {
   const placed: PlacedChunk[] = [];
   let rawBytes = 0;
@@ -43,13 +52,14 @@ export function decompressJob(
     return unitOf(description, unit, storedOffset, parts);
   });
   const { digester } = description;
-  const places = fd === undefined ? {} : { places: placesOf(placed, fd) };
+  const places = device === undefined ? {} : { places: placesOf(placed, device) };
   return { job: { ...movable(stored), units, digester, rawBytes, ...places }, placed };
 }
 
-function placesOf(placed: readonly PlacedChunk[], fd: number): PartPlaces {
+function placesOf(placed: readonly PlacedChunk[], { fd, ready }: DevicePlaces): PartPlaces {
   return {
     fd,
+    ...(ready === undefined ? {} : { ready }),
     positions: Float64Array.from(placed, ({ offset }) => offset),
     lengths: Uint32Array.from(placed, ({ paddedSize }) => paddedSize),
   };

@@ -1,12 +1,17 @@
 /**
  * Makes chunks of stored units: a codec thread verifies and decompresses them and writes what is right to
- * the device file; then it is told who is present. What the disk refuses is handed over in memory.
+ * the device file; then it is told who is present, to a reader who waits by the thread itself. What the disk refuses is handed over in memory.
  */
 import type { CodecPool } from '../codec/codec-pool.ts';
 import { isDiskFull } from '../disk/disk-state.ts';
 import { ChunkCorruptError } from '../errors.ts';
 import type { BlobDescription } from './cached-blob.ts';
-import { decompressJob, type PlacedChunk, type StoredUnits } from './decompress-plan.ts';
+import {
+  type DevicePlaces,
+  decompressJob,
+  type PlacedChunk,
+  type StoredUnits,
+} from './decompress-plan.ts';
 
 /** A device file that codec threads may write to. */
 export type DirectFile = {
@@ -14,6 +19,8 @@ export type DirectFile = {
   /** How often written bytes did not reach the disk: what was written meanwhile may be lost. */
   readonly syncFailures: () => number;
   readonly onWritten: (bytes: number) => void;
+  /** Blocks of it that may be read. */
+  readonly readyMap: SharedArrayBuffer;
 };
 
 export type DecoderComponents = {
@@ -23,6 +30,8 @@ export type DecoderComponents = {
   readonly write: (bytes: Uint8Array, position: number) => Promise<void>;
   /** Told of chunks whose bytes are in the device file now. */
   readonly onPresent: (chunks: readonly number[]) => void;
+  /** Told of chunks that readers may have been told of and that may be lost. */
+  readonly onDoubt: (chunks: readonly number[]) => void;
   /** Tries to make room on a full disk; false when there is nothing to remove. */
   readonly makeRoom: () => Promise<boolean>;
   readonly onWriteFailed: (error: unknown) => void;
@@ -32,6 +41,8 @@ export type DecodeCall = {
   readonly signal: AbortSignal;
   readonly isUrgent: boolean;
   readonly direct: DirectFile | undefined;
+  /** Signalled once what is written may be read, before this thread knows of it. @default nobody is */
+  readonly readyEventFd: number | undefined;
   /** Verified bytes that could not be written. */
   readonly onPassedThrough: (chunk: number, bytes: Uint8Array) => void;
 };
@@ -47,9 +58,9 @@ export class UnitDecoder {
   }
 
   async decode(stored: StoredUnits, call: DecodeCall): Promise<DecodeOutcome> {
-    const { description, pool, onPresent } = this.#components;
+    const { description, pool, onPresent, onDoubt } = this.#components;
     const { signal, isUrgent, direct, onPassedThrough } = call;
-    const { job, placed } = decompressJob(description, stored, direct?.fd);
+    const { job, placed } = decompressJob(description, stored, devicePlaces(description, call));
     const syncFailures = direct?.syncFailures();
     const options = { signal, isUrgent, endsWithJob: direct !== undefined };
     const result = await pool.run('verify-decompress', job, options);
@@ -66,7 +77,10 @@ export class UnitDecoder {
       await this.#keep(new Uint8Array(result.raw), good, onPassedThrough);
     } else {
       // Written while a sync failed, so perhaps lost.
-      if (direct?.syncFailures() !== syncFailures) return undefined;
+      if (direct?.syncFailures() !== syncFailures) {
+        onDoubt(good.map(({ chunk }) => chunk));
+        return undefined;
+      }
       direct?.onWritten(result.writtenBytes);
       onPresent(good.map(({ chunk }) => chunk));
     }
@@ -109,6 +123,15 @@ export class UnitDecoder {
       }
     }
   }
+}
+
+function devicePlaces(
+  { sizeBytes }: BlobDescription,
+  { direct, readyEventFd: eventFd }: DecodeCall,
+): DevicePlaces | undefined {
+  if (direct === undefined) return undefined;
+  const { fd, readyMap: map } = direct;
+  return { fd, ready: eventFd === undefined ? undefined : { map, sizeBytes, eventFd } };
 }
 
 /** Chunks that follow each other both in the buffer and in the device file. */

@@ -54,6 +54,17 @@ export type PartPlaces = {
   readonly positions: Float64Array<ArrayBuffer>;
   /** Bytes to write: the part, and zeros behind it. */
   readonly lengths: Uint32Array<ArrayBuffer>;
+  /** Who is told of what is written, besides the answer. @default nobody */
+  readonly ready?: ReadyPlaces;
+};
+
+/** The blocks of verified and written parts are ready at once, and somebody who waits for them is woken. */
+export type ReadyPlaces = {
+  readonly map: SharedArrayBuffer;
+  /** Of the file. */
+  readonly sizeBytes: number;
+  /** Never closed. */
+  readonly eventFd: number;
 };
 
 /** One independently stored (compressed, then encrypted) piece of a blob. */

@@ -3,6 +3,7 @@
  * when the job says where: then no byte of it ever crosses to another thread.
  */
 import { writeSync } from 'node:fs';
+import { ReadyMap } from '@shoal/linux/ready-map';
 import { decryptUnit } from '@shoal/rafs/xts';
 import { CodecJobError } from '../errors.ts';
 import { JOB_BYTES_MAX, SCRATCH_BYTES_MAX } from '../limits.ts';
@@ -12,6 +13,7 @@ import type {
   DecompressResult,
   PartFailure,
   PartPlaces,
+  ReadyPlaces,
   StoredUnit,
   UnitPart,
 } from './codec-jobs.ts';
@@ -32,6 +34,7 @@ export async function runDecompress(job: DecompressJob): Promise<DecompressResul
   if (job.places === undefined) return { raw, failures: result.failures };
   const writtenBytes = tryWrite(raw, result.runs, job.places.fd);
   if (writtenBytes !== undefined) {
+    tellReady(result.runs, job.places.ready);
     return { raw: new ArrayBuffer(0), writtenBytes, failures: result.failures };
   }
   return { raw: raw.slice(0, job.rawBytes), failures: result.failures };
@@ -128,6 +131,15 @@ function addRun(
     last.position + last.length === position;
   if (follows) last.length += length;
   else runs.push({ rawOffset, position, length });
+}
+
+const EVENT_ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
+
+function tellReady(runs: readonly Run[], ready: ReadyPlaces | undefined): void {
+  if (ready === undefined || runs.length === 0) return;
+  const map = new ReadyMap(ready.sizeBytes, ready.map);
+  for (const { position, length } of runs) map.set(position, length);
+  writeSync(ready.eventFd, EVENT_ONE);
 }
 
 /** Undefined when the disk refuses: whoever asked decides what happens to the bytes. */

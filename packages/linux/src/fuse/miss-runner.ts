@@ -1,6 +1,6 @@
 /** Runs `onMiss` for the workers and tells them how it ended. */
 import { constants } from 'node:os';
-import type { FlatSessionOptions, SessionEvent } from './session-types.ts';
+import type { FlatSessionOptions, MissCall, SessionEvent } from './session-types.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
 type Miss = {
@@ -34,7 +34,8 @@ export class MissRunner {
     this.#running.set(worker, ofWorker);
     const controller = new AbortController();
     ofWorker.set(miss.missId, controller);
-    void this.#run(miss, controller.signal).then((outcome) => {
+    const call = { signal: controller.signal, readyEventFd: worker.eventFd };
+    void this.#run(miss, call).then((outcome) => {
       // Abandoned or closed: whoever did that has answered or handed over the request.
       if (!ofWorker.delete(miss.missId) || this.#isClosed) return;
       worker.send({ kind: 'miss-done', missId: miss.missId, ...outcome });
@@ -60,11 +61,11 @@ export class MissRunner {
   }
 
   /** What the reader gets. Never rejects. */
-  async #run({ fileId, offset, length }: Miss, signal: AbortSignal): Promise<Outcome> {
+  async #run({ fileId, offset, length }: Miss, call: MissCall): Promise<Outcome> {
     try {
-      return { errno: 0, bytes: await this.#options.onMiss(fileId, offset, length, signal) };
+      return { errno: 0, bytes: await this.#options.onMiss(fileId, offset, length, call) };
     } catch (error) {
-      if (signal.aborted) return { errno: constants.errno.EIO, bytes: undefined };
+      if (call.signal.aborted) return { errno: constants.errno.EIO, bytes: undefined };
       const errno = this.#errnoOf(error);
       this.#onEvent({ kind: 'miss-failed', fileId, offset, length, errno, error });
       return { errno, bytes: undefined };

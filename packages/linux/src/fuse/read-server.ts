@@ -63,7 +63,17 @@ export class ReadServer {
     this.#startMiss({ ...read, attempts: 0 });
   }
 
-  /** The main thread is done with a miss. */
+  /** Of those that wait, what has become ready meanwhile; the main thread is not done with it yet. */
+  answerReady(): void {
+    for (const [missId, { unique, fileId, offset, length }] of this.#waiting) {
+      const file = this.#files.get(fileId);
+      if (file === undefined || !isRangeReady(file.map, offset, length)) continue;
+      this.#take(missId);
+      this.#answer(file, unique, offset, length);
+    }
+  }
+
+  /** The main thread is done with a miss, whose reader may have been answered already. */
   missDone(missId: number, errno: number, bytes: Uint8Array | undefined): void {
     const read = this.#take(missId);
     if (read === undefined) return;

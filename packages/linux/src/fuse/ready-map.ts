@@ -28,15 +28,16 @@ export function isRangeReady(map: Uint8Array, offset: number, length: number): b
   return true;
 }
 
-/** The map of one file, in the hands of who fills it. */
+/** The map of one file, in the hands of who fills it: one of several threads. */
 export class ReadyMap {
   readonly shared: SharedArrayBuffer;
   readonly #bytes: Uint8Array<SharedArrayBuffer>;
   readonly #sizeBytes: number;
 
-  constructor(sizeBytes: number) {
+  /** `shared`: of a map that another thread has made. */
+  constructor(sizeBytes: number, shared = new SharedArrayBuffer(readyMapBytes(sizeBytes))) {
     this.#sizeBytes = sizeBytes;
-    this.shared = new SharedArrayBuffer(readyMapBytes(sizeBytes));
+    this.shared = shared;
     this.#bytes = new Uint8Array(this.shared);
   }
 

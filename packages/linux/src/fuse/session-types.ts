@@ -77,6 +77,15 @@ export type SessionStats = {
   readonly threads: number;
 };
 
+export type MissCall = {
+  readonly signal: AbortSignal;
+  /**
+   * An eventfd: whoever makes blocks ready may signal it, from any thread, and readers of ready blocks are
+   * answered at once; else they are when `onMiss` resolves. It is never closed.
+   */
+  readonly readyEventFd: number;
+};
+
 export type FlatSessionOptions = {
   /**
    * Fetches a range so that its blocks become ready, and resolves with nothing; or resolves with
@@ -87,7 +96,7 @@ export type FlatSessionOptions = {
     fileId: number,
     offset: number,
     length: number,
-    signal: AbortSignal,
+    call: MissCall,
   ) => Promise<Uint8Array | undefined>;
   /** The errno (positive) a reader gets for a rejection of `onMiss`. */
   readonly errnoOf: (error: unknown) => number;

@@ -66,7 +66,7 @@ class SessionWorker {
 
   #wait(poll: PollSet): void {
     poll.wait(FOR_EVER_MS);
-    readRaw(this.#start.eventFd, this.#request.subarray(0, 8));
+    if (readRaw(this.#start.eventFd, this.#request.subarray(0, 8)) > 0) this.#reads.answerReady();
   }
 
   /** The connection is over: nothing but messages can come. */

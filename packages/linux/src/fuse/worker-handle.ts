@@ -1,7 +1,8 @@
 /** One worker thread as the main thread sees it: start, talk, stop. */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { FuseSessionClosedError } from '../errors.ts';
-import { closeFd, openEventFd, signalEvent } from '../syscalls.ts';
+import { signalEvent } from '../syscalls.ts';
+import { giveEventFd, takeEventFd } from './event-fds.ts';
 import {
   CONTROL_WORDS,
   COUNTERS,
@@ -30,7 +31,8 @@ export class WorkerHandle {
   readonly #control = new Int32Array(
     new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT),
   );
-  readonly #eventFd = openEventFd();
+  /** Signalled, it looks whether reads that wait are ready. */
+  readonly eventFd = takeEventFd();
   readonly #port: MessagePort;
   readonly #worker: Worker;
   /** Resolves when the thread has ended. */
@@ -48,7 +50,7 @@ export class WorkerHandle {
     this.#port = channel.port1;
     const start: WorkerStart = {
       fuseFd,
-      eventFd: this.#eventFd,
+      eventFd: this.eventFd,
       control: this.#control.buffer as SharedArrayBuffer,
       counters: this.counters.buffer as SharedArrayBuffer,
       files,
@@ -73,7 +75,7 @@ export class WorkerHandle {
     if (this.#hasEnded) return;
     this.#port.postMessage(message);
     Atomics.add(this.#control, Control.messages, 1);
-    signalEvent(this.#eventFd);
+    signalEvent(this.eventFd);
   }
 
   /** Sends a message that is answered with `done`; a worker that ends counts as done. */
@@ -128,7 +130,7 @@ export class WorkerHandle {
     this.#hasEnded = true;
     process.off('exit', this.#leaveAtExit);
     this.#port.close();
-    closeFd(this.#eventFd);
+    giveEventFd(this.eventFd);
     for (const resolve of this.#tickets.values()) resolve();
     this.#tickets.clear();
   }
@@ -136,6 +138,6 @@ export class WorkerHandle {
   /** At process exit Node joins its threads: they must not sit in poll(2) then. */
   #leaveNow(): void {
     Atomics.store(this.#control, Control.leaveNow, 1);
-    if (!this.#hasEnded) signalEvent(this.#eventFd);
+    if (!this.#hasEnded) signalEvent(this.eventFd);
   }
 }

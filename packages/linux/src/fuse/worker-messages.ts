@@ -3,7 +3,8 @@
  *
  * A worker sits in poll(2), so a message alone does not wake it: the sender posts, adds one to the
  * control counter and signals the worker's eventfd. The worker compares the counter on every turn,
- * because under load it never reaches poll.
+ * because under load it never reaches poll. An eventfd that is signalled without a message says that
+ * blocks are ready.
  */
 import type { SessionEvent } from './session-types.ts';
 

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { openFlatFuseSession } from '../../src/fuse/session.ts';
-import type { FlatFuseSession, SessionEvent } from '../../src/fuse/session-types.ts';
+import type { FlatFuseSession, MissCall, SessionEvent } from '../../src/fuse/session-types.ts';
 import { mountErofs } from '../../src/mount/mount.ts';
 import { encodeTinyErofs, wholeDeviceFile } from '../../src/tiny-erofs.ts';
 import { LazyDevice, workDirectory } from './fixtures.ts';
@@ -15,7 +15,7 @@ type OnMiss = (
   fileId: number,
   offset: number,
   length: number,
-  signal: AbortSignal,
+  call: MissCall,
 ) => Promise<Uint8Array | undefined>;
 
 export type SessionFixture = {
@@ -55,10 +55,10 @@ export async function openFixture(
     },
   };
   const session = await openFlatFuseSession({
-    onMiss: (fileId, offset, length, signal) => {
+    onMiss: (fileId, offset, length, call) => {
       misses.push({ fileId, offset, length });
       const onMiss: OnMiss = hooks.onMiss;
-      return onMiss(fileId, offset, length, signal);
+      return onMiss(fileId, offset, length, call);
     },
     errnoOf,
     files: devices.map((device, index) => device.asFlatFile(FIRST_FILE_ID + index)),

@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
-import { isMountpoint, listMounts } from '@shoal/linux';
+import { isMountpoint, listMounts, type MissCall } from '@shoal/linux';
 import { DriverClosedError, DriverRequestError, SessionKeptError } from '../errors.ts';
 import type { BlobfsSessionOptions } from './blobfs-session.ts';
 import { hostShortageOf } from './host-shortage.ts';
@@ -64,7 +64,7 @@ class BlobfsDriver implements MountDriver {
       holderKind: options.holderKind,
       fdStore: options.fdStore,
       session: {
-        onMiss: (fileId, offset, length, signal) => this.#fetch(fileId, offset, length, signal),
+        onMiss: (fileId, offset, length, call) => this.#fetch(fileId, offset, length, call),
         errnoOf: () => constants.errno.EIO,
         ...(options.threads === undefined ? {} : { threads: options.threads }),
         onEvent: (event) => {
@@ -248,11 +248,11 @@ class BlobfsDriver implements MountDriver {
     fileId: number,
     offset: number,
     length: number,
-    signal: AbortSignal,
+    call: MissCall,
   ): Promise<Uint8Array | undefined> {
     const blob = this.#files.byId(fileId)?.blob;
     if (blob === undefined) throw new DriverClosedError(`file ${fileId} is not served any more`);
-    const result = await blob.ensure(offset, length, { priority: 'demand', signal });
+    const result = await blob.ensure(offset, length, { priority: 'demand', ...call });
     return result instanceof Uint8Array ? result : undefined;
   }
 

@@ -29,7 +29,12 @@ export type DriverBlob = {
   ensure(
     offset: number,
     length: number,
-    options: { readonly priority: 'demand'; readonly signal: AbortSignal },
+    options: {
+      readonly priority: 'demand';
+      readonly signal: AbortSignal;
+      /** Signalled once blocks of it are ready; never closed. */
+      readonly readyEventFd?: number;
+    },
   ): Promise<unknown>;
 };
 
