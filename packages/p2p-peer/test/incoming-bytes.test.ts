@@ -24,9 +24,12 @@ function passes(chunks: readonly number[], messages: readonly [number, boolean][
     }
   };
   for (const size of chunks) {
-    incoming.push(Buffer.from(bytes.subarray(at, at + size)));
+    const memory = Buffer.from(bytes.subarray(at, at + size));
+    incoming.push(memory);
     at += size;
     if (!takeAll()) return false;
+    incoming.keep();
+    memory.fill(0xee);
   }
   const came = Buffer.concat(taken);
   const [last = 0] = messages[next % messages.length] ?? [];
@@ -53,6 +56,22 @@ t.test('any chunks, any messages', async (t) => {
     { numRuns: 2000 },
   );
   t.pass('all of them');
+});
+
+t.test('what is not taken yet is kept, whoever has its memory then', async (t) => {
+  const incoming = new IncomingBytes();
+  const memory = Buffer.alloc(10);
+  for (const part of ['0123456789', 'abcdefghij', 'ABCDEFGHIJ']) {
+    memory.write(part);
+    incoming.push(memory);
+    if (part.startsWith('0')) t.equal(incoming.take(3, false)?.toString(), '012');
+    incoming.keep();
+    memory.fill(0);
+  }
+  t.equal(incoming.take(4, true)?.toString(), '3456');
+  t.equal(incoming.take(8, false)?.toString(), '789abcde');
+  t.equal(incoming.take(15, false)?.toString(), 'fghijABCDEFGHIJ');
+  t.equal(incoming.take(1, false), undefined);
 });
 
 t.test('forgets on demand', async (t) => {

@@ -1,6 +1,7 @@
 /** Sockets of wires: reached before a deadline, ended within one. */
-import { connect, type Socket } from 'node:net';
+import { connect, type OnReadOpts, type Socket } from 'node:net';
 import {
+  type ConnectionOptions,
   connect as connectTls,
   createSecureContext,
   type SecureContext,
@@ -20,9 +21,16 @@ export type DialOptions = {
 };
 
 /** Connected. Throws `ERR_P2P_WIRE_DIAL`, `ERR_P2P_WIRE_TIMEOUT`, or the reason of the signal. */
-export async function dial({ address, timeoutMs, signal }: DialOptions): Promise<Socket> {
+export async function dial(options: DialOptions): Promise<Socket> {
+  const { address, signal } = options;
   signal?.throwIfAborted();
-  const socket = connect(placeOf(address));
+  return await connected(connect(placeOf(address)), options);
+}
+
+async function connected<Kind extends Socket>(
+  socket: Kind,
+  { address, timeoutMs, signal }: DialOptions,
+): Promise<Kind> {
   const limit = new ConnectionLimit(socket, timeoutMs, 'answer', signal);
   try {
     await reached(socket, 'connect');
@@ -53,23 +61,46 @@ export async function secure(
   address: string,
   protocol?: string,
 ): Promise<TLSSocket> {
-  const secured = connectTls({
-    socket,
-    ...(protocol === undefined ? {} : { ALPNProtocols: [protocol] }),
-    secureContext: contextOf(identity),
-    // Hosts are named by SPIFFE ids, not by the addresses they happen to have.
-    checkServerIdentity: () => undefined,
-  });
+  const protocols = protocol === undefined ? {} : { ALPNProtocols: [protocol] };
+  const tlsSocket = connectTls({ socket, ...protocols, ...tlsOptions(identity) });
+  await secured(tlsSocket, address);
+  return tlsSocket;
+}
+
+/**
+ * The same from the start: connected, and `secured` has to follow. What comes is given to `onread`, which
+ * Node does only for a socket that TLS has opened itself. Throws as `dial` does.
+ */
+export async function dialSecurely(
+  options: DialOptions,
+  identity: WireIdentity,
+  onread: OnReadOpts,
+): Promise<TLSSocket> {
+  const { address, signal } = options;
+  signal?.throwIfAborted();
+  const place = { ...placeOf(address), onread };
+  return await connected(connectTls({ ...place, ...tlsOptions(identity) }), options);
+}
+
+/** Resolves when the handshake of TLS is over. Throws as `secure` does; the socket is destroyed then. */
+export async function secured(socket: TLSSocket, address: string): Promise<void> {
   try {
-    await reached(secured, 'secureConnect');
-    return secured;
+    await reached(socket, 'secureConnect');
   } catch (error) {
-    secured.destroy();
-    if (secured.authorizationError) {
+    socket.destroy();
+    if (socket.authorizationError) {
       throw new WireUntrustedError('its certificate is not of our authority', { cause: error });
     }
     throw new WireDialError(address, `TLS: ${causeOf(error)}`, { cause: error });
   }
+}
+
+function tlsOptions(identity: WireIdentity): ConnectionOptions {
+  return {
+    secureContext: contextOf(identity),
+    // Hosts are named by SPIFFE ids, not by the addresses they happen to have.
+    checkServerIdentity: () => undefined,
+  };
 }
 
 /** To read the PEM texts takes a tenth of the time of a handshake. */

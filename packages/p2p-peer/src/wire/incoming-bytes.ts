@@ -2,7 +2,6 @@
  * Bytes of a socket as messages of known length: each byte is copied at most once, however the
  * network has cut them, and nothing is kept beyond the one chunk and the one message that are begun.
  */
-
 import { blockMemory } from '../kept-memory.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -15,6 +14,7 @@ export class IncomingBytes {
   #begun: Buffer | undefined;
   #begunBytes = 0;
 
+  /** It must hold until `keep`. */
   push(chunk: Buffer): void {
     if (chunk.length > 0) this.#chunks.push(chunk);
   }
@@ -22,7 +22,7 @@ export class IncomingBytes {
   /**
    * The next `size` bytes, or undefined until they have come; then `size` must stay the same. With
    * `isOwn` nobody else has that memory, which is one of `blockMemory`; otherwise they hold until
-   * the next call only.
+   * the next call of this class only.
    */
   take(size: number, isOwn: boolean): Buffer | undefined {
     const [first] = this.#chunks;
@@ -38,6 +38,16 @@ export class IncomingBytes {
     if (this.#begun === undefined && first === undefined) return undefined;
     this.#begun ??= isOwn ? blockMemory.take(size) : Buffer.allocUnsafeSlow(size);
     return this.#fill(this.#begun);
+  }
+
+  /** What was pushed last is not the wire's memory any more: what is left of it is copied. */
+  keep(): void {
+    const last = this.#chunks.length - 1;
+    const chunk = this.#chunks[last];
+    if (chunk === undefined) return;
+    const taken = last === 0 ? this.#at : 0;
+    this.#chunks[last] = Buffer.from(chunk.subarray(taken));
+    this.#at -= taken;
   }
 
   clear(): void {

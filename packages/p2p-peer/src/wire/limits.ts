@@ -35,6 +35,8 @@ export const NEIGHBOURS_TOLD_MAX = 20;
 export const NEIGHBOUR_MESSAGES_MAX = 4;
 /** Questions for hashes under way on one wire. */
 export const HASH_QUESTIONS_MAX = 32;
+/** What a dialled host may say before its wire is there: handshakes, which it owes us first. */
+export const FEED_KEPT_BYTES_MAX = 64 << 10;
 /** Cancelled requests whose answer is still remembered; ours have two rounds of them at most. */
 export const CANCELLED_REQUESTS_MAX = 256;
 /** Characters of a zone or a rack. */

@@ -11,7 +11,7 @@ import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
 import { type SwarmId, swarmIdOf } from '../identity/swarm-id.ts';
 import { type CertificateIdentity, identityOf } from '../trust/certificate-identity.ts';
 import type { BlobWire, SharedBlob } from './blob-wire.ts';
-import { ConnectionLimit, dial, secure } from './connection.ts';
+import { ConnectionLimit, dialSecurely, secured } from './connection.ts';
 import { WireClosedError, WireDialError, WireProtocolError, WireUntrustedError } from './errors.ts';
 import type { ExtendedHandshake } from './extension/extended-handshake.ts';
 import { HandshakeHandler } from './handshake-handler.ts';
@@ -19,6 +19,7 @@ import { hostWire } from './host-wire.ts';
 import { DIAL_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS } from './limits.ts';
 import { PeerWire } from './peer-wire.ts';
 import { hostWireOptions } from './shoal-hello.ts';
+import { SocketFeed } from './socket-feed.ts';
 import type { WireLog } from './wire-log.ts';
 import { checkHost, checkPeerId, type TrustedHost, type WireTrust } from './wire-trust.ts';
 
@@ -49,23 +50,33 @@ export async function openWire(options: OpenWireOptions): Promise<BlobWire> {
   const { host, signal, trust } = options;
   const { address } = host;
   const { dialTimeoutMs = DIAL_TIMEOUT_MS, handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = options;
-  const plain = await dial({ address, timeoutMs: dialTimeoutMs, signal });
+  const feed = new SocketFeed();
+  const { onread } = feed;
+  const dialled = { address, timeoutMs: dialTimeoutMs, signal };
+  const socket = await dialSecurely(dialled, trust.identity(), onread);
   options.onConnected?.();
-  const limit = new ConnectionLimit(plain, handshakeTimeoutMs, 'finish its handshake', signal);
+  const limit = new ConnectionLimit(socket, handshakeTimeoutMs, 'finish its handshake', signal);
   try {
-    const socket = await secure(plain, trust.identity(), address);
+    await secured(socket, address);
     const certificate = identityOf(socket.getPeerCertificate());
     if (certificate?.host !== host.host) {
       throw new WireUntrustedError(`${quoted(address)} is not where ${quoted(host.host)} answers`);
     }
-    return await new HostDial(socket, certificate, options).connected;
+    return await new HostDial({ socket, feed, certificate }, options).connected;
   } catch (error) {
-    plain.destroy();
+    socket.destroy();
     throw limit.reason ?? error;
   } finally {
     limit.lift();
   }
 }
+
+/** A connection to somebody who has shown his certificate. */
+type Dialled = {
+  readonly socket: TLSSocket;
+  readonly feed: SocketFeed;
+  readonly certificate: CertificateIdentity;
+};
 
 class HostDial extends HandshakeHandler {
   readonly connected: Promise<BlobWire>;
@@ -78,7 +89,7 @@ class HostDial extends HandshakeHandler {
   readonly #startedAtMs = performance.now();
   #peerId: PeerId | undefined;
 
-  constructor(socket: TLSSocket, certificate: CertificateIdentity, options: OpenWireOptions) {
+  constructor({ socket, feed, certificate }: Dialled, options: OpenWireOptions) {
     super();
     this.#settle = Promise.withResolvers<BlobWire>();
     this.connected = this.#settle.promise;
@@ -90,10 +101,8 @@ class HostDial extends HandshakeHandler {
     const { self, trust, log, repository, blobId } = options;
     const blob = { blobId, blobBytes: options.blob.blobBytes };
     this.#swarmId = swarmIdOf(blobId);
-    this.#peer = new PeerWire(
-      socket,
-      hostWireOptions(this, { self, trust, log, repository: () => repository, blob: () => blob }),
-    );
+    const hello = { self, trust, log, repository: () => repository, blob: () => blob };
+    this.#peer = new PeerWire(socket, { ...hostWireOptions(this, hello), feed });
     this.#peer.handshakeAhead(this.#swarmId, peerIdOf(self.host));
   }
 

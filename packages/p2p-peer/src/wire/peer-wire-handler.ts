@@ -4,6 +4,7 @@ import type { PeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import type { BencodeValue } from '../torrent/bencode.ts';
 import type { ExtendedHandshake } from './extension/extended-handshake.ts';
+import type { SocketFeed } from './socket-feed.ts';
 import type { WireBlock } from './wire-block.ts';
 import type { WireLog } from './wire-log.ts';
 
@@ -39,4 +40,6 @@ export type PeerWireOptions = {
   /** What else our handshake of extensions says; asked for when it is sent. */
   readonly extendedHandshake: () => ReadonlyMap<string, BencodeValue>;
   readonly log?: WireLog | undefined;
+  /** What comes on its socket. @default the socket's events */
+  readonly feed?: SocketFeed | undefined;
 };

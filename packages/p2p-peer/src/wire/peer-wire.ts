@@ -43,7 +43,8 @@ export class PeerWire extends CheckedWire {
       fail: (error) => this.fail(error),
     });
     socket.setNoDelay(true);
-    socket.on('data', (bytes: Buffer) => this.receive(bytes));
+    if (options.feed === undefined) socket.on('data', (bytes: Buffer) => this.receive(bytes));
+    else options.feed.open(socket, (bytes) => this.receive(bytes));
     socket.on('drain', () => this.#onDrain());
     socket.on('error', (error) => this.#shut(new WireClosedError({ cause: error })));
     socket.on('end', () => this.#shut(new WireClosedError()));
@@ -88,7 +89,7 @@ export class PeerWire extends CheckedWire {
     return !this.#isClosed && !this.#isFull;
   }
 
-  /** Bytes as they come from the socket. */
+  /** Bytes as they come from the socket; they need not hold afterwards. */
   receive(bytes: Buffer): void {
     if (this.#isClosed) return;
     this.#watch.heard();
@@ -99,6 +100,7 @@ export class PeerWire extends CheckedWire {
     } catch (error) {
       this.fail(error instanceof ShoalError ? error : new WireClosedError({ cause: error }));
     } finally {
+      this.incoming.keep();
       this.#watch.owes(this.requests.length > 0);
       this.#socket.uncork();
     }
@@ -235,7 +237,12 @@ export class PeerWire extends CheckedWire {
     this.#socket.uncork();
   }
 
+  /** An empty write would make TLS read on at once, into the memory of what is being read. */
   #write(bytes: Uint8Array, onGone?: BlockGone): void {
+    if (bytes.length === 0) {
+      onGone?.(!this.#isClosed);
+      return;
+    }
     this.#socket.write(bytes, (error) => {
       this.#watch.onWritten();
       // The write that a destroyed socket was at ends without an error.
