@@ -1,7 +1,8 @@
 /** Which addresses strangers may send us to. */
 import { RedirectError } from '@shoal/registry-client';
 import t from 'tap';
-import { AddressGuard, isPublicAddress, publicLookup } from '../src/http/public-address.ts';
+import { isPublicAddress } from '../src/http/public-address.ts';
+import { PublicOnlyGuard, publicLookup } from '../src/http/public-only-guard.ts';
 
 t.test('public addresses, and all others', async (t) => {
   for (const address of ['1.1.1.1', '8.8.8.8', '172.15.0.1', '172.32.0.1', '2606:4700::1111']) {
@@ -28,7 +29,7 @@ t.test('names are checked by what they lead to', async (t) => {
 });
 
 t.test('only what is trusted may be private', async (t) => {
-  const guard = new AddressGuard(new Set(['10.0.0.1:5000', 'store.internal:443', '[::1]:80']));
+  const guard = new PublicOnlyGuard(new Set(['10.0.0.1:5000', 'store.internal:443', '[::1]:80']));
   for (const url of [
     'http://10.0.0.1:5000/x',
     'https://store.internal/x',

@@ -49,9 +49,9 @@ export async function fetchToken(
   signal: AbortSignal | undefined,
 ): Promise<Token> {
   const realm = checkRealm(request);
-  const isLed =
-    realm.origin !== request.registryUrl.origin && !exchange.isHere(request.registryUrl);
-  const http = { ...tokenHttpRequest(realm, request, signal), isLed };
+  const { registryUrl } = request;
+  const mayBeLocal = realm.origin === registryUrl.origin || exchange.isLocal(registryUrl);
+  const http = { ...tokenHttpRequest(realm, request, signal), mayBeLocal };
   const where = `token service ${realm.origin}`;
   return withRetry(policy, signal, async (attempt) => {
     const answer = await exchange.send(http, attempt);

@@ -10,10 +10,10 @@ import { ClientConfigError } from '../errors.ts';
 import type { TlsFiles } from '../hosts/registry-host.ts';
 import { CLOSE_GRACE_MS, CONNECTIONS_PER_HOST_MAX, PEM_BYTES_MAX } from '../limits.ts';
 import { readBoundedFile } from '../local/regular-file.ts';
-import { HereGuard } from './here-guard.ts';
 import type { HttpOptions } from './http-options.ts';
+import { LocalGuard } from './local-guard.ts';
 import { type Environment, proxyForUrl } from './proxy-environment.ts';
-import { AddressGuard } from './public-address.ts';
+import { PublicOnlyGuard } from './public-only-guard.ts';
 
 type TlsSettings = {
   readonly rejectUnauthorized?: boolean;
@@ -28,12 +28,12 @@ export class Connections {
   readonly #options: HttpOptions;
   readonly #hostFiles: HostFiles;
   readonly #env: Environment;
-  readonly #guard: AddressGuard | undefined;
+  readonly #guard: PublicOnlyGuard | undefined;
   readonly #proxies = new Map<string, Promise<Dispatcher>>();
-  readonly #hereGuard = new HereGuard();
+  readonly #localGuard = new LocalGuard();
   #direct: Promise<Dispatcher> | undefined;
-  /** Of its own: a connection that somebody else opened may lead here. */
-  #led: Promise<Dispatcher> | undefined;
+  /** Of its own: the connections of the other may be to local addresses. */
+  #notLocal: Promise<Dispatcher> | undefined;
   #tls: Promise<TlsSettings> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -43,21 +43,21 @@ export class Connections {
     this.#hostFiles = hostFiles;
     this.#env = options.env ?? process.env;
     const { trustedHosts } = options;
-    this.#guard = trustedHosts === undefined ? undefined : new AddressGuard(trustedHosts);
+    this.#guard = trustedHosts === undefined ? undefined : new PublicOnlyGuard(trustedHosts);
   }
 
   /**
    * The dispatcher for a URL. Throws `ERR_REGISTRY_CLIENT_CONFIG` for unusable files or proxies,
-   * `ERR_REGISTRY_CLIENT_REDIRECT` for an address that must not be connected to. A server elsewhere has
-   * led to a URL that `isLed`.
+   * `ERR_REGISTRY_CLIENT_REDIRECT` for an address that must not be connected to. A URL that a
+   * server elsewhere named must not be local.
    */
-  async for(url: URL, isLed = false): Promise<Dispatcher> {
+  async for(url: URL, mayBeLocal = true): Promise<Dispatcher> {
     this.#guard?.check(url);
     const proxy = proxyForUrl(url, this.#env);
     if (proxy === undefined) {
-      if (isLed && this.#guard === undefined) {
-        this.#led ??= this.#makeLed();
-        return this.#led;
+      if (!mayBeLocal && this.#guard === undefined) {
+        this.#notLocal ??= this.#makeNotLocal();
+        return this.#notLocal;
       }
       this.#direct ??= this.#makeDirect();
       return this.#direct;
@@ -67,8 +67,8 @@ export class Connections {
     return made;
   }
 
-  isHere(url: URL): boolean {
-    return this.#hereGuard.isHere(url);
+  isLocal(url: URL): boolean {
+    return this.#localGuard.isLocal(url);
   }
 
   async #makeDirect(): Promise<Dispatcher> {
@@ -77,14 +77,14 @@ export class Connections {
     const options = { ...(await this.#connectOptions()), ...(lookup && { lookup }) };
     const connect =
       this.#guard?.connector(buildConnector, options) ??
-      this.#hereGuard.watching(buildConnector(options));
+      this.#localGuard.watching(buildConnector(options));
     return new Agent({ ...this.#agentOptions(), connect });
   }
 
-  async #makeLed(): Promise<Dispatcher> {
+  async #makeNotLocal(): Promise<Dispatcher> {
     const { Agent, buildConnector } = await import('undici');
     const options = await this.#connectOptions();
-    const connect = this.#hereGuard.refusing(buildConnector, options, this.#options.lookup);
+    const connect = this.#localGuard.refusing(buildConnector, options, this.#options.lookup);
     return new Agent({ ...this.#agentOptions(), connect });
   }
 
@@ -122,7 +122,7 @@ export class Connections {
   }
 
   async #end(): Promise<void> {
-    const made = [...this.#proxies.values(), this.#direct, this.#led];
+    const made = [...this.#proxies.values(), this.#direct, this.#notLocal];
     for (const settled of await Promise.allSettled(made)) {
       if (settled.status === 'fulfilled' && settled.value !== undefined)
         await closeSoon(settled.value);

@@ -38,8 +38,8 @@ export class Exchange {
   }
 
   /** Whether a server is on this machine, as far as it has been connected to. */
-  isHere(url: URL): boolean {
-    return this.#connections.isHere(url);
+  isLocal(url: URL): boolean {
+    return this.#connections.isLocal(url);
   }
 
   async #send(request: HttpRequest, attempt: number): Promise<HttpAnswer> {
@@ -57,7 +57,7 @@ export class Exchange {
 
   async #dispatch(request: HttpRequest): Promise<HttpAnswer> {
     const { timeouts } = this.#options;
-    const dispatcher = await this.#connections.for(request.url, request.isLed);
+    const dispatcher = await this.#connections.for(request.url, request.mayBeLocal);
     request.signal?.throwIfAborted();
     const { statusCode, headers, body } = await dispatcher.request({
       origin: request.url.origin,

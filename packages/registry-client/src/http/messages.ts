@@ -26,8 +26,8 @@ export type HttpRequest = {
   readonly signal?: AbortSignal | undefined;
   /** Until the head of the answer. @default the client's */
   readonly headersTimeoutMs?: number | undefined;
-  /** A server elsewhere led to it: nothing of this machine is connected to. @default false */
-  readonly isLed?: boolean | undefined;
+  /** False where a server elsewhere named the URL: no local address is connected to. @default true */
+  readonly mayBeLocal?: boolean | undefined;
   /** Waits until the server wants requests. @default it is sent at once */
   readonly turn?: Turn | undefined;
 };

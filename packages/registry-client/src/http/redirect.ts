@@ -3,7 +3,7 @@
  */
 import { quoted } from '@shoal/oci';
 import { ProtocolError, RedirectError } from '../errors.ts';
-import { isHereHost } from './here-address.ts';
+import { isLocalHostname } from './local-address.ts';
 import type { HttpAnswer } from './messages.ts';
 import { isLoopbackHost } from './proxy-environment.ts';
 
@@ -14,7 +14,7 @@ export function isRedirect(status: number): boolean {
 export type RedirectRules = {
   /** From HTTPS to plain HTTP on another machine. */
   readonly mayBePlain: boolean;
-  /** To services of this machine: whoever connects has an `AddressGuard` that decides. @default false */
+  /** To services of this machine: whoever connects has a `PublicOnlyGuard` that decides. @default false */
   readonly isGuarded?: boolean;
 };
 
@@ -28,8 +28,8 @@ export function redirectTarget(
 ): URL {
   const target = locationOf(answer);
   const givesUpTls = answer.url.protocol === 'https:' && target.protocol === 'http:';
-  const comesFromHere = isLoopbackHost(answer.url.hostname);
-  if (!isGuarded && !comesFromHere && isHereHost(target.hostname)) {
+  const comesFromLoopback = isLoopbackHost(answer.url.hostname);
+  if (!isGuarded && !comesFromLoopback && isLocalHostname(target.hostname)) {
     throw new RedirectError(`${answer.url.origin}: redirects to ${target.origin}, which is here`, {
       remedy: 'ask whoever runs the registry',
     });

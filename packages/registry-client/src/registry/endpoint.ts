@@ -168,8 +168,8 @@ export class Endpoint {
     const { scopes, signal } = request;
     if (url.origin !== base.origin) {
       const headers = { ...request.headers, ...FOR_OTHERS };
-      const isLed = !this.exchange.isHere(from);
-      return this.exchange.send({ ...request, url, headers, isLed }, attempt);
+      const mayBeLocal = this.exchange.isLocal(from);
+      return this.exchange.send({ ...request, url, headers, mayBeLocal }, attempt);
     }
     const auth = new AuthAttempt(scopes, base, signal);
     let authorization = await this.#auth.header(auth);

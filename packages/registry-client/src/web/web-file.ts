@@ -147,16 +147,16 @@ export class WebFile {
     const waitMsMax = resolveRetryOptions(this.#options.retry).retryAfterMaxMs;
     const turn = { rank: () => 0, attempt, waitMsMax };
     let url = this.#url;
-    let isLed = false;
+    let mayBeLocal = true;
     for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects++) {
-      const led = redirects === 0 ? headers : { ...headers, ...FOR_OTHERS };
-      const request = { method: 'GET', url, headers: led, signal, turn, isLed } as const;
+      const sent = redirects === 0 ? headers : { ...headers, ...FOR_OTHERS };
+      const request = { method: 'GET', url, headers: sent, signal, turn, mayBeLocal } as const;
       const answer = await this.#exchange.send(request, attempt);
       if (!isRedirect(answer.status)) return answer;
       const mayBePlain = this.#options.plainHttp === true || this.#url.protocol === 'http:';
       const isGuarded = this.#options.trustedHosts !== undefined;
       url = redirectTarget(answer, { mayBePlain, isGuarded });
-      isLed = !this.#exchange.isHere(answer.url);
+      mayBeLocal = this.#exchange.isLocal(answer.url);
       await discardBody(answer);
     }
     throw new RedirectError(`${this.#url.origin}: more than ${REDIRECTS_MAX} redirects in a row`, {

@@ -1,4 +1,4 @@
-/** Names that lead here: not for requests that a server elsewhere has led to. */
+/** Names of local addresses: not for URLs that a server elsewhere has named. */
 import { createServer } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -6,10 +6,10 @@ import { parseReference, sha256Digest } from '@shoal/oci';
 import { openSource, openTarget } from '@shoal/registry-client';
 import { serveOnLoopback } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
-import { checkedLookup } from '../src/http/checked-lookup.ts';
 import { Connections } from '../src/http/connections.ts';
 import { Exchange } from '../src/http/exchange.ts';
-import { isHereAddress } from '../src/http/here-address.ts';
+import { guardedLookup } from '../src/http/guarded-lookup.ts';
+import { isLocalAddress } from '../src/http/local-address.ts';
 import { writeBlob } from './support/image-target-suite.ts';
 
 const bytes = Buffer.from('what only this machine may read');
@@ -27,7 +27,7 @@ function names(meaning: Readonly<Record<string, string[]>>): LookupFunction {
   };
 }
 
-async function openHere(t: Test) {
+async function openLocal(t: Test) {
   const asked: string[] = [];
   const server = createServer(({ url = '', method }, response) => {
     asked.push(`${method} ${url}`);
@@ -40,18 +40,18 @@ async function openHere(t: Test) {
 const quick = { plainHttp: true, retry: { attemptsMax: 1 }, credentialSources: [] };
 
 t.test('addresses of this machine, however they are written', async (t) => {
-  const here = ['127.8.8.8', '0.0.0.0', '169.254.169.254', '::1', '::', 'fe80::1', 'fe80::1%eth0'];
-  for (const address of [...here, '::ffff:127.0.0.1', '::ffff:7f00:1', '::ffff:a9fe:a9fe']) {
-    t.ok(isHereAddress(address), address);
+  const local = ['127.8.8.8', '0.0.0.0', '169.254.169.254', '::1', '::', 'fe80::1', 'fe80::1%eth0'];
+  for (const address of [...local, '::ffff:127.0.0.1', '::ffff:7f00:1', '::ffff:a9fe:a9fe']) {
+    t.ok(isLocalAddress(address), address);
   }
   for (const address of ['10.0.0.1', '8.8.8.8', 'fd00::1', '::ffff:10.0.0.1', 'localhost', '']) {
-    t.notOk(isHereAddress(address), address);
+    t.notOk(isLocalAddress(address), address);
   }
 });
 
-t.test('a registry that is here itself leads here, by any name', async (t) => {
-  const here = await openHere(t);
-  const location = `http://storage.test:${here.port}/secret`;
+t.test('a registry that is local itself may name local addresses, by any name', async (t) => {
+  const local = await openLocal(t);
+  const location = `http://storage.test:${local.port}/secret`;
   const port = await listenAt(t, '127.0.0.1', 307, { location });
   const lookup = names({ 'registry.test': ['127.0.0.1'], 'storage.test': ['127.0.0.1'] });
   await using source = await openSource(parseReference(`registry.test:${port}/a/b:v1`), {
@@ -60,7 +60,7 @@ t.test('a registry that is here itself leads here, by any name', async (t) => {
   });
   const read = await source.readBlobRange(blob, 0, bytes.length);
   t.ok(read.equals(bytes), 'by the address that it was reached at');
-  t.equal(here.asked.length, 1);
+  t.equal(local.asked.length, 1);
 });
 
 function openExchange(t: Test, lookup: LookupFunction) {
@@ -69,31 +69,31 @@ function openExchange(t: Test, lookup: LookupFunction) {
   return new Exchange(connections, {});
 }
 
-t.test('what is led to is not here, though its name was here before', async (t) => {
-  const here = await openHere(t);
-  const url = new URL(`http://storage.test:${here.port}/secret`);
+t.test('a URL of a server elsewhere is not local, though its name was local before', async (t) => {
+  const local = await openLocal(t);
+  const url = new URL(`http://storage.test:${local.port}/secret`);
   for (const address of ['127.0.0.1', '0.0.0.0', '::1', '::ffff:127.0.0.1', '169.254.169.254']) {
     const exchange = openExchange(t, names({ 'storage.test': [address] }));
     await t.rejects(
-      exchange.send({ method: 'GET', url, isLed: true }, 1),
+      exchange.send({ method: 'GET', url, mayBeLocal: false }, 1),
       { code: 'ERR_REGISTRY_CLIENT_REDIRECT' },
       address,
     );
   }
-  t.same(here.asked, []);
+  t.same(local.asked, []);
   const exchange = openExchange(t, names({ 'storage.test': ['127.0.0.1'] }));
   const own = await exchange.send({ method: 'GET', url }, 1);
   own.body.resume();
   t.equal(own.status, 200, 'whoever configured it may');
-  t.ok(exchange.isHere(url));
-  const led = exchange.send({ method: 'GET', url, isLed: true }, 1);
-  await t.rejects(led, { code: 'ERR_REGISTRY_CLIENT_REDIRECT' }, 'its connection is not used');
-  t.equal(here.asked.length, 1);
+  t.ok(exchange.isLocal(url));
+  const named = exchange.send({ method: 'GET', url, mayBeLocal: false }, 1);
+  await t.rejects(named, { code: 'ERR_REGISTRY_CLIENT_REDIRECT' }, 'its connection is not used');
+  t.equal(local.asked.length, 1);
 });
 
 t.test('what was checked is what is connected to', async (t) => {
-  const lookup = checkedLookup(
-    { isAllowed: (address) => !isHereAddress(address), refusal: (host) => new Error(host) },
+  const lookup = guardedLookup(
+    { isAllowed: (address) => !isLocalAddress(address), refusal: (host) => new Error(host) },
     names({ 'rebinding.test': ['192.0.2.7', '127.0.0.1'] }),
   );
   const looked = () =>
@@ -108,7 +108,7 @@ t.test('what was checked is what is connected to', async (t) => {
 const strangersAddress = Object.values(networkInterfaces())
   .flatMap((list) => list ?? [])
   .find(({ family, internal, address }) => {
-    return family === 'IPv4' && !internal && !isHereAddress(address);
+    return family === 'IPv4' && !internal && !isLocalAddress(address);
   })?.address;
 
 /** Answers each request so, at the port. */
@@ -125,14 +125,14 @@ async function listenAt(
   return typeof at === 'object' && at !== null ? at.port : 0;
 }
 
-t.test('redirects, uploads and token services of a stranger do not lead here', async (t) => {
+t.test('redirects, uploads and token services of a stranger reach nothing local', async (t) => {
   if (strangersAddress === undefined) {
     return void t.pass('needs an address', { skip: 'this machine has none but loopback' });
   }
   const address = strangersAddress;
-  const here = await openHere(t);
-  const location = `http://storage.test:${here.port}/secret`;
-  const challenge = `Bearer realm="http://storage.test:${here.port}/token",service="x"`;
+  const local = await openLocal(t);
+  const location = `http://storage.test:${local.port}/secret`;
+  const challenge = `Bearer realm="http://storage.test:${local.port}/token",service="x"`;
   const lookup = names({ 'evil.test': [address], 'storage.test': ['127.0.0.1'] });
   for (const [status, headers] of [
     [307, { location }],
@@ -150,5 +150,5 @@ t.test('redirects, uploads and token services of a stranger do not lead here', a
       await t.rejects(writeBlob(target, bytes, blob.mediaType), { code }, 'an upload');
     }
   }
-  t.same(here.asked, [], 'nothing got here');
+  t.same(local.asked, [], 'nothing got there');
 });

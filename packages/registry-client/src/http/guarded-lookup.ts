@@ -2,7 +2,7 @@
 import { lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 
-export type LookupCheck = {
+export type LookupGuard = {
   readonly isAllowed: (address: string) => boolean;
   /** What looking a name up fails with when one of its addresses is not allowed. */
   readonly refusal: (hostname: string) => Error;
@@ -12,8 +12,8 @@ export type LookupCheck = {
  * As `dns.lookup`. Happy eyeballs asks for all addresses: each that may be tried is checked, and what was
  * checked is what is connected to, whatever the name means a moment later.
  */
-export function checkedLookup(
-  { isAllowed, refusal }: LookupCheck,
+export function guardedLookup(
+  { isAllowed, refusal }: LookupGuard,
   lookup: LookupFunction = systemLookup,
 ): LookupFunction {
   return (hostname, options, callback) => {
