@@ -1,6 +1,6 @@
 /**
- * Every maximum of this package but those of wire/, tracker/ and trust/, each with its reason. Other peers
- * are strangers until their certificate and token are checked, and may be out of order after that.
+ * Every maximum of this package but those of select/, wire/, tracker/ and trust/, each with its reason. Other
+ * peers are strangers until their certificate and token are checked, and may be out of order after that.
  */
 
 /** A piece between our peers: one read of a chunk rarely needs two. */
@@ -88,14 +88,6 @@ export const UNREACHABLE_MS = 5000;
 export const UNREACHABLE_MS_MAX = 60_000;
 /** Extents whose homes are remembered until a host comes or goes: 64 GiB of blobs. */
 export const HOMES_REMEMBERED_MAX = 4096;
-/** Peers whose bans are remembered; of more the oldest ban is lifted. */
-export const BANS_MAX = 4096;
-/** Asked of a peer, over all blobs, before any of it was judged: a chunk, so that a liar spoils little. */
-export const UNPROVEN_BYTES_MAX = 1 << 20;
-/** Peers of which it is remembered how much of theirs was right; of more the one asked longest ago begins anew. */
-export const CREDITS_MAX = 4096;
-/** Peers of one blob whose refusals are remembered, where some 30 have a wire; of more the oldest is forgiven. */
-export const REFUSING_PEERS_MAX = 256;
 /** What a home reads of its origin at a time for others. */
 export const HOME_FETCH_BYTES_MAX = 4 << 20;
 /** Blobs that are shared at the same time: the layers of some hundred images. */

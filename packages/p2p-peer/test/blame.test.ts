@@ -1,9 +1,9 @@
 /** Who is left out when several have sent what turned out wrong, and it is not known who lied, or is. */
 import t from 'tap';
 import type { PeerId } from '../src/identity/peer-id.ts';
-import { UNPROVEN_BYTES_MAX } from '../src/limits.ts';
-import { Bans, LIAR_BAN_MS } from '../src/select/bans.ts';
+import { Bans } from '../src/select/bans.ts';
 import { PeerCredits } from '../src/select/credits.ts';
+import { LIAR_BAN_MS, UNPROVEN_BYTES_MAX } from '../src/select/limits.ts';
 import { doubt, suspect } from '../src/swarm/blame.ts';
 import type { SentParts } from '../src/swarm/senders.ts';
 import { accuse } from '../src/swarm/wrong-piece.ts';

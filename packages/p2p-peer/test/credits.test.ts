@@ -1,8 +1,8 @@
 /** How much is asked of peers whose bytes nobody has judged yet. */
 import fc from 'fast-check';
 import t from 'tap';
-import { CREDITS_MAX, UNPROVEN_BYTES_MAX } from '../src/limits.ts';
 import { PeerCredits } from '../src/select/credits.ts';
+import { CREDITS_MAX, UNPROVEN_BYTES_MAX } from '../src/select/limits.ts';
 import { peerOf } from './support/read-world.ts';
 
 const BLOCK = 128 << 10;

@@ -5,10 +5,10 @@
 import { type TestScope, until } from '@shoal/test-kit';
 import t from 'tap';
 import type { PeerId } from '../src/identity/peer-id.ts';
-import { UNPROVEN_BYTES_MAX } from '../src/limits.ts';
 import type { ByteRange } from '../src/ranges/byte-range.ts';
-import { Bans, LIAR_BAN_MS, type Offence, SUSPECT_BAN_MS } from '../src/select/bans.ts';
+import { Bans, type Offence } from '../src/select/bans.ts';
 import { PeerCredits } from '../src/select/credits.ts';
+import { LIAR_BAN_MS, SUSPECT_BAN_MS, UNPROVEN_BYTES_MAX } from '../src/select/limits.ts';
 import { Disputes } from '../src/swarm/disputes.ts';
 import { peerOf } from './support/read-world.ts';
 import { sampleBytes } from './support/sample-bytes.ts';

@@ -1,14 +1,14 @@
 /** Buckets, bans, upload slots and the lottery: what keeps a host from taking or giving too much. */
 import fc from 'fast-check';
 import t from 'tap';
+import { Bans } from '../src/select/bans.ts';
 import {
-  Bans,
   HOME_BAN_MS_MAX,
   LIAR_BAN_MS,
   LYING_HOME_BAN_MS_MAX,
   SLOW_BAN_MS,
   SLOW_BAN_MS_MAX,
-} from '../src/select/bans.ts';
+} from '../src/select/limits.ts';
 import { OriginLottery } from '../src/select/origin-lottery.ts';
 import { TokenBucket } from '../src/select/token-bucket.ts';
 import { type Upload, UploadSlots } from '../src/select/upload-slots.ts';

@@ -3,14 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
 import { PIECE_BYTES } from '../src/limits.ts';
+import { HOLDER_GRACE_MS, HOLDER_PAUSE_MS, HOME_PAUSE_MS } from '../src/select/limits.ts';
 import { READ_POLICY } from '../src/select/read-policy.ts';
 import { RefusalStreaks } from '../src/select/refusal-streaks.ts';
-import {
-  HOLDER_GRACE_MS,
-  HOLDER_PAUSE_MS,
-  HOME_PAUSE_MS,
-  Refusals,
-} from '../src/select/refusals.ts';
+import { Refusals } from '../src/select/refusals.ts';
 import type { WireServer } from '../src/wire/blob-wire.ts';
 import { openWire } from '../src/wire/open-wire.ts';
 import { CountingOrigin, PeerCluster, whenReady } from './support/peer-cluster.ts';

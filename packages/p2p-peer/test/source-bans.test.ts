@@ -3,7 +3,7 @@ import t from 'tap';
 import { newPeerId } from '../src/identity/peer-id.ts';
 import { PLAIN_SOURCES_REMEMBERED_MAX } from '../src/limits.ts';
 import { SourceBans } from '../src/plain/source-bans.ts';
-import { LIAR_BAN_MS } from '../src/select/bans.ts';
+import { LIAR_BAN_MS } from '../src/select/limits.ts';
 import { addressGroupOf } from '../src/wire/address-group.ts';
 
 const HERE = addressGroupOf('2001:db8::1');

@@ -6,7 +6,7 @@
 import { LRUCache } from 'lru-cache';
 import type { PeerId } from '../identity/peer-id.ts';
 import { PLAIN_SOURCES_REMEMBERED_MAX } from '../limits.ts';
-import { LIAR_BAN_MS } from '../select/bans.ts';
+import { LIAR_BAN_MS } from '../select/limits.ts';
 import type { AddressGroup } from '../wire/address-group.ts';
 
 export class SourceBans {

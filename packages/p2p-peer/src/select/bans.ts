@@ -4,16 +4,15 @@
  * for long at first, since without them the origin pays; one that never answers is.
  */
 import type { PeerId } from '../identity/peer-id.ts';
-import { BANS_MAX } from '../limits.ts';
-
-export const SLOW_BAN_MS = 5000;
-export const SLOW_BAN_MS_MAX = 60_000;
-export const LIAR_BAN_MS = 3_600_000;
-export const SUSPECT_BAN_MS = 60_000;
-/** What is left of a first ban where the peer is a home. */
-export const HOME_BAN_MS_MAX = 1000;
-/** Of a home that sent wrong bytes: its origin may have given them. */
-export const LYING_HOME_BAN_MS_MAX = 60_000;
+import {
+  BANS_MAX,
+  HOME_BAN_MS_MAX,
+  LIAR_BAN_MS,
+  LYING_HOME_BAN_MS_MAX,
+  SLOW_BAN_MS,
+  SLOW_BAN_MS_MAX,
+  SUSPECT_BAN_MS,
+} from './limits.ts';
 
 /**
  * One that is late lives: that says nothing about it as a home, which waits for the origin and serves others

@@ -4,7 +4,7 @@
  * out by the first chunk that is judged, and has been asked for no more than that until then.
  */
 import type { PeerId } from '../identity/peer-id.ts';
-import { CREDITS_MAX, UNPROVEN_BYTES_MAX } from '../limits.ts';
+import { CREDITS_MAX, UNPROVEN_BYTES_MAX } from './limits.ts';
 
 /** What was found right counts so many times: each round trip of reads doubles it at least. */
 const PROVEN_TIMES = 2;

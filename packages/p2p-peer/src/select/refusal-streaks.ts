@@ -3,7 +3,7 @@
  * twice as long with every further refusal, and asked for one block in between: an answer ends it.
  */
 import type { PeerId } from '../identity/peer-id.ts';
-import { REFUSING_PEERS_MAX } from '../limits.ts';
+import { REFUSAL_FORGOTTEN_MS, REFUSAL_PAUSE_MS_MAX, REFUSING_PEERS_MAX } from './limits.ts';
 
 /**
  * `willing`: nothing is known against it. `doubted`: it has refused all since it last answered, so that one
@@ -17,11 +17,6 @@ export type RefusalStreaksOptions = {
   /** The first time that it is left out. */
   readonly pauseMs: number;
 };
-
-/** Asked twice a minute: it may have been busy, and may have what nobody else has. */
-const REFUSAL_PAUSE_MS_MAX = 30_000;
-/** What was refused so long ago says nothing of now. */
-const REFUSAL_FORGOTTEN_MS = 300_000;
 
 type Streak = {
   readonly sinceMs: number;

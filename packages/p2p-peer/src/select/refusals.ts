@@ -5,15 +5,9 @@
  * not wait as long again. A busy peer answers something soon, and then nothing is held against it.
  */
 import type { PeerId } from '../identity/peer-id.ts';
+import { HOLDER_GRACE_MS, HOLDER_PAUSE_MS, HOME_PAUSE_MS } from './limits.ts';
 import { READ_POLICY } from './read-policy.ts';
 import { RefusalStreaks, type Willingness } from './refusal-streaks.ts';
-
-/** When many start together everybody is busy for so long, and is asked again sooner. */
-export const HOLDER_GRACE_MS = 250;
-/** As long again. */
-export const HOLDER_PAUSE_MS = 250;
-/** Longer, since that home has had its chance; not long, since without it the origin pays. */
-export const HOME_PAUSE_MS = 1000;
 
 export class Refusals {
   readonly #holders = new RefusalStreaks({

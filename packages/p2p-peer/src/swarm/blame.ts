@@ -3,9 +3,9 @@
  * be. It is not a home where another can have been: a home has no more than its origin gave it.
  */
 import type { PeerId } from '../identity/peer-id.ts';
-import { UNPROVEN_BYTES_MAX } from '../limits.ts';
-import { type Bans, SUSPECT_BAN_MS } from '../select/bans.ts';
+import type { Bans } from '../select/bans.ts';
 import type { PeerCredits, ReadCredit } from '../select/credits.ts';
+import { SUSPECT_BAN_MS, UNPROVEN_BYTES_MAX } from '../select/limits.ts';
 import { type SentParts, sentBytes } from './senders.ts';
 
 export type Judges = {

@@ -4,12 +4,12 @@
  * left out of this blob; for long, and of all blobs, when right ones have come and are others.
  */
 import type { PeerId } from '../identity/peer-id.ts';
-import { UNPROVEN_BYTES_MAX } from '../limits.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 import type { Bans } from '../select/bans.ts';
 import type { PeerCredits } from '../select/credits.ts';
+import { UNPROVEN_BYTES_MAX } from '../select/limits.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import { type Accusation, Accusations, compare } from './accusations.ts';
 import { doubt, type Judges, suspect, suspectCredit } from './blame.ts';
