@@ -143,8 +143,6 @@ export const UPLOAD_WAIT_MS_MAX = 200;
 export const UPLOAD_OVERTAKEN_MS_MAX = 500;
 /** Whoever was refused by the limit of uploads counts as one who waits for so long: he asks again, later and later. */
 export const UPLOAD_REFUSED_KEPT_MS = 2000;
-/** Hosts that are remembered as refused; there are fewer wires. */
-export const UPLOAD_REFUSED_PEERS_MAX = 1024;
 /** What a home has not begun to read after so long is as urgent as what a program waits for: nobody starves. */
 export const HOME_OVERTAKEN_MS_MAX = 2000;
 /** A host with more work than processors waits so many times as long at most for one that is silent. */

@@ -3,11 +3,8 @@
  * would wait in queues of others, look late, be asked for again, and fill the link with bytes that are
  * here already. The rate is measured: most bytes of a period among the last ones.
  */
+import { DOWNLOAD_BYTES_MIN, DOWNLOAD_HORIZON_MS } from './limits.ts';
 
-/** What arrives in so long is asked for. */
-const HORIZON_MS = 300;
-/** Whatever was measured, and before: on 10 Mbit/s half a second. */
-const BYTES_MIN = 512 << 10;
 /** Four blocks of 128 KiB come in so long over 100 Mbit/s; over less time one block that came late would be a rate. */
 const PERIOD_MS = 50;
 /** Blocks of 10 Mbit/s come each 100 ms: what takes five times as long was not asked for. */
@@ -55,6 +52,6 @@ export class DownloadWindow {
 
   #windowBytes(): number {
     const best = Math.max(this.#periodBytes / PERIOD_MS, ...this.#rates);
-    return Math.max(BYTES_MIN, best * HORIZON_MS);
+    return Math.max(DOWNLOAD_BYTES_MIN, best * DOWNLOAD_HORIZON_MS);
   }
 }

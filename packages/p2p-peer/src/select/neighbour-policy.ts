@@ -5,6 +5,13 @@
  */
 import type { HostFacts, HostName } from '../identity/host.ts';
 import { DISTANCES, type Distance, distanceBetween } from './candidate.ts';
+import {
+  NEIGHBOUR_IDLE_MS_MAX,
+  NEIGHBOURS_DROPPED_MAX,
+  NEIGHBOURS_ELSEWHERE_MIN,
+  NEIGHBOURS_MAX,
+  NEIGHBOURS_MIN,
+} from './limits.ts';
 
 export type Neighbour = {
   readonly facts: HostFacts;
@@ -23,16 +30,8 @@ export type NeighbourPlan = {
   readonly drop: readonly HostName[];
 };
 
-/** Below, others are looked for. */
-const COUNT_MIN = 20;
-const COUNT_MAX = 30;
-/** A wire may be of no use for so long. */
-const IDLE_MS_MAX = 30_000;
-/** Of all; what one class lacks goes to the next one. At least two are elsewhere where there are any. */
+/** Of all; what one class lacks goes to the next one. */
 const SHARE: Readonly<Record<Distance, number>> = { rack: 1 / 2, zone: 1 / 3, other: 1 / 6 };
-const ELSEWHERE_MIN = 2;
-/** So many at a time: who is replaced may come back. */
-const DROPPED_AT_ONCE = 2;
 
 type ByDistance<T> = Readonly<Record<Distance, T[]>>;
 
@@ -54,27 +53,28 @@ export class NeighbourPolicy {
     const others = known.filter(({ host }) => host !== this.#self.host && !names.has(host));
     const drop = others.length === 0 ? [] : this.#useless(connected, nowMs);
     const kept = connected.filter(({ facts }) => !drop.includes(facts.host));
-    const wanted = COUNT_MIN - kept.length;
-    const lacksElsewhere = this.#countElsewhere(kept) < ELSEWHERE_MIN;
+    const wanted = NEIGHBOURS_MIN - kept.length;
+    const lacksElsewhere = this.#countElsewhere(kept) < NEIGHBOURS_ELSEWHERE_MIN;
     if (wanted <= 0 && !lacksElsewhere) return { dial: [], drop };
     return { dial: this.#choose(this.#sort(others), kept, Math.max(wanted, 0)), drop };
   }
 
   /** Whether one more that dials is let in. */
   accepts(count: number): boolean {
-    return count < COUNT_MAX;
+    return count < NEIGHBOURS_MAX;
   }
 
   #choose(others: ByDistance<HostFacts>, kept: readonly Neighbour[], wanted: number): HostFacts[] {
     const chosen: HostFacts[] = [];
     const have = this.#sort(kept.map(({ facts }) => facts));
     for (const distance of DISTANCES) {
-      const share = Math.round(COUNT_MIN * SHARE[distance]);
+      const share = Math.round(NEIGHBOURS_MIN * SHARE[distance]);
       const quota = Math.min(share - have[distance].length, wanted - chosen.length);
       chosen.push(...this.#draw(others[distance], quota));
     }
-    const lacking = ELSEWHERE_MIN - have.other.length - chosen.filter((f) => this.#isFar(f)).length;
-    if (kept.length + chosen.length < COUNT_MAX) {
+    const lacking =
+      NEIGHBOURS_ELSEWHERE_MIN - have.other.length - chosen.filter((f) => this.#isFar(f)).length;
+    if (kept.length + chosen.length < NEIGHBOURS_MAX) {
       chosen.push(...this.#draw(others.other, lacking));
     }
     // The nearest take the place of classes that have too few.
@@ -101,10 +101,10 @@ export class NeighbourPolicy {
   #useless(connected: readonly Neighbour[], nowMs: number): HostName[] {
     return connected
       .filter(({ usefulAtMs, connectedAtMs }) => {
-        return nowMs - Math.max(usefulAtMs, connectedAtMs) >= IDLE_MS_MAX;
+        return nowMs - Math.max(usefulAtMs, connectedAtMs) >= NEIGHBOUR_IDLE_MS_MAX;
       })
       .toSorted((a, b) => a.usefulAtMs - b.usefulAtMs)
-      .slice(0, DROPPED_AT_ONCE)
+      .slice(0, NEIGHBOURS_DROPPED_MAX)
       .map(({ facts }) => facts.host);
   }
 

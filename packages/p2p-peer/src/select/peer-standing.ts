@@ -1,5 +1,6 @@
 /** What one read has learnt of the peers it asked: who is gone, who said no and until when. */
 import type { PeerId } from '../identity/peer-id.ts';
+import { PASSED_MS } from './limits.ts';
 
 export type Standing =
   /** May be asked. */
@@ -13,8 +14,6 @@ export type Standing =
 
 const FREE: Standing = { kind: 'free' };
 const LOST: Standing = { kind: 'lost' };
-/** Long enough for the list of hosts to be made anew without it. */
-const PASSED_MS = 5000;
 
 export class PeerStandings {
   readonly #lost = new Set<PeerId>();

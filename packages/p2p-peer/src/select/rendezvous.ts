@@ -5,12 +5,11 @@
  */
 import type { BlobId } from '@shoal/oci';
 import type { HostName } from '../identity/host.ts';
+import { HASHED_NAMES_MAX } from './limits.ts';
 
 /** What the hosts are ranked for. */
 export type RendezvousKey = { readonly high: number; readonly low: number };
 
-/** Three times the hosts of the largest cluster: those that came and went are forgotten with all others. */
-const NAMES_MAX = 65_536;
 const names = new Map<HostName, RendezvousKey>();
 
 function mix(value: number): number {
@@ -47,7 +46,7 @@ function rememberName(host: HostName): RendezvousKey {
     low = Math.imul(low ^ unit, 0x85ebca6b) ^ (low >>> 15);
   }
   const key = { high: mix(high), low: mix(low) };
-  if (names.size >= NAMES_MAX) names.clear();
+  if (names.size >= HASHED_NAMES_MAX) names.clear();
   names.set(host, key);
   return key;
 }

@@ -9,13 +9,19 @@
 import type { Priority } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
 import { PIECE_BYTES } from '../limits.ts';
+import {
+  UPLOAD_ASKED_AGAIN_MS,
+  UPLOAD_BYTES_MAX,
+  UPLOAD_BYTES_PER_WIRE_MAX,
+  UPLOAD_HORIZON_MS,
+} from './limits.ts';
 
 export type UploadSlotsOptions = {
-  /** @default four pieces */
+  /** @default UPLOAD_BYTES_MAX */
   readonly bytesMax?: number;
-  /** Of one peer, when nobody else is short of anything. @default four pieces */
+  /** Of one peer, when nobody else is short of anything. @default UPLOAD_BYTES_PER_WIRE_MAX */
   readonly wireBytesMax?: number;
-  /** What the link is expected to send in so long is accepted. */
+  /** What the link is expected to send in so long is accepted. @default UPLOAD_HORIZON_MS */
   readonly horizonMs?: number;
 };
 
@@ -35,8 +41,6 @@ const SHARE: Readonly<Record<Priority, number>> = {
 const RATE_WEIGHT = 0.25;
 /** What leaves in less says nothing of the link: a socket takes a few blocks at once. */
 const RATE_PERIOD_MS = 20;
-/** Whoever was refused asks again within so long, if he still wants something of this host. */
-const REFUSED_LATELY_MS = 300;
 
 export class UploadSlots {
   readonly #bytesMax: number;
@@ -57,9 +61,9 @@ export class UploadSlots {
   #sentBytes = 0;
 
   constructor(options: UploadSlotsOptions = {}) {
-    this.#bytesMax = options.bytesMax ?? 4 * PIECE_BYTES;
-    this.#wireBytesMax = options.wireBytesMax ?? 4 * PIECE_BYTES;
-    this.#horizonMs = options.horizonMs ?? 200;
+    this.#bytesMax = options.bytesMax ?? UPLOAD_BYTES_MAX;
+    this.#wireBytesMax = options.wireBytesMax ?? UPLOAD_BYTES_PER_WIRE_MAX;
+    this.#horizonMs = options.horizonMs ?? UPLOAD_HORIZON_MS;
   }
 
   /** Promised and not sent yet. */
@@ -122,7 +126,7 @@ export class UploadSlots {
   /** Somebody wants something, and has nothing. */
   #isShort(nowMs: number): boolean {
     for (const [peer, atMs] of this.#refusedAtMs) {
-      if (nowMs - atMs < REFUSED_LATELY_MS) return true;
+      if (nowMs - atMs < UPLOAD_ASKED_AGAIN_MS) return true;
       this.#refusedAtMs.delete(peer);
     }
     return false;

@@ -6,7 +6,11 @@
  */
 import { byPriority, PRIORITIES, type Priority } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
-import { PIECE_BYTES, UPLOAD_REFUSED_PEERS_MAX } from '../limits.ts';
+import {
+  UPLOAD_AHEAD_BYTES_MAX,
+  UPLOAD_OWED_BYTES_MAX,
+  UPLOAD_REFUSED_PEERS_MAX,
+} from './limits.ts';
 import { TURNS_OF_OLDEST, UrgentFirst } from './urgent-first.ts';
 
 export type UploadTurn = {
@@ -21,11 +25,6 @@ type Queue<T extends UploadTurn> = {
   readonly bytes: Record<Priority, number>;
   servedBytes: number;
 };
-
-/** What a peer may have had more than the one that had least, before urgency counts no more. */
-const AHEAD_BYTES_MAX = PIECE_BYTES;
-/** What a peer that was refused again and again is given later at most, before others have their share. */
-const OWED_BYTES_MAX = 4 * PIECE_BYTES;
 
 export class UploadTurns<T extends UploadTurn> {
   /** Of peers that want something, or have had more than those who do. */
@@ -76,7 +75,7 @@ export class UploadTurns<T extends UploadTurn> {
   /** It has had a piece more than another one that wants something. */
   isAhead(peer: PeerId): boolean {
     const servedBytes = this.#queues.get(peer)?.servedBytes ?? 0;
-    return servedBytes >= this.#leastBytes() + AHEAD_BYTES_MAX;
+    return servedBytes >= this.#leastBytes() + UPLOAD_AHEAD_BYTES_MAX;
   }
 
   /** Whose turn it is; the same until something comes or goes. */
@@ -87,7 +86,7 @@ export class UploadTurns<T extends UploadTurn> {
     for (const { items, servedBytes } of this.#queues.values()) {
       const item = isTurnOfLeast ? items.oldest() : items.peek();
       if (item === undefined) continue;
-      const isAhead = servedBytes >= leastBytes + AHEAD_BYTES_MAX;
+      const isAhead = servedBytes >= leastBytes + UPLOAD_AHEAD_BYTES_MAX;
       const rank = isTurnOfLeast || isAhead ? PRIORITIES.length : PRIORITIES.indexOf(item.priority);
       const isBetter =
         best === undefined ||
@@ -136,7 +135,10 @@ export class UploadTurns<T extends UploadTurn> {
     if (!this.#wants(peer, queue)) {
       queue.servedBytes = Math.max(queue.servedBytes, this.#leastBytes());
     } else if (queue.items.size === 0) {
-      queue.servedBytes = Math.max(queue.servedBytes, this.#leastBytes(peer) - OWED_BYTES_MAX);
+      queue.servedBytes = Math.max(
+        queue.servedBytes,
+        this.#leastBytes(peer) - UPLOAD_OWED_BYTES_MAX,
+      );
     }
     this.#queues.set(peer, queue);
     return queue;
