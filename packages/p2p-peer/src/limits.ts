@@ -29,6 +29,8 @@ export const METAINFO_BYTES_MAX = 16 << 20;
 export const BENCODE_DEPTH_MAX = 8;
 /** Values of bencoded bytes: a torrent has a dozen, an answer of a tracker a few hundred. */
 export const BENCODE_VALUES_MAX = 4096;
+/** Digits of the longest number or length in bencoded bytes. */
+export const BENCODE_DIGITS_MAX = 16;
 /** Trackers of one torrent; two or three replicas are usual. */
 export const TRACKERS_MAX = 16;
 /** Characters of a tracker's address. */
@@ -41,6 +43,8 @@ export const STORED_BLOB_BYTES_MAX = 2 ** 40;
 export const STORED_BLOBS_MAX = 1 << 16;
 /** What one record tells of a blob: 1,000 ranges of 60 KiB and 64 hashes are 8 KiB, written together. */
 export const SEGMENT_BYTES = 64 << 20;
+/** Records of one blob that are read before others have a turn: those of a large blob take some ten ms. */
+export const STORE_SEGMENTS_PER_TURN = 16;
 /** Descriptors of a store: more blobs than a host reads at a time. */
 export const STORE_FILES_OPEN_MAX = 64;
 /** Bytes that a store reads at a time: a large chunk; peers ask for less. */
@@ -80,8 +84,10 @@ export const DISCOVERY_ASK_AGAIN_MS = 300_000;
 export const DISCOVERY_RESOLVE_MS_MAX = 30_000;
 /** Names that SRV records point to and that are looked up at the same time. */
 export const DISCOVERY_LOOKUPS_MAX = 16;
-/** One question to a DNS server; it is asked twice. */
+/** One question to a DNS server. */
 export const DISCOVERY_LOOKUP_MS_MAX = 3000;
+/** So often each is asked: packets are lost now and then. */
+export const DISCOVERY_LOOKUP_TRIES_MAX = 2;
 /** A host that did not answer is left out for so long, then for twice as long, up to the next. */
 export const UNREACHABLE_MS = 5000;
 /** The second: hosts that were away for long are found again within a minute of their return. */

@@ -10,6 +10,7 @@ import { formatHostPort } from '@shoal/oci/host-port';
 import {
   DISCOVERED_ADDRESSES_MAX,
   DISCOVERY_LOOKUP_MS_MAX,
+  DISCOVERY_LOOKUP_TRIES_MAX,
   DISCOVERY_LOOKUPS_MAX,
   DISCOVERY_RESOLVE_MS_MAX,
 } from '../limits.ts';
@@ -23,8 +24,6 @@ export type ServiceResolverOptions = {
   /** For all questions together. @default DISCOVERY_RESOLVE_MS_MAX */
   readonly deadlineMs?: number;
 };
-
-const TRIES = 2;
 
 export class ServiceResolver {
   readonly #servers: readonly string[];
@@ -45,7 +44,7 @@ export class ServiceResolver {
   async resolve(service: ServiceName, signal: AbortSignal): Promise<readonly string[]> {
     signal.throwIfAborted();
     // A new one each time: the system's servers may be others by now.
-    const resolver = new Resolver({ timeout: this.#timeoutMs, tries: TRIES });
+    const resolver = new Resolver({ timeout: this.#timeoutMs, tries: DISCOVERY_LOOKUP_TRIES_MAX });
     if (this.#servers.length > 0) resolver.setServers(this.#servers);
     const ended = AbortSignal.any([signal, AbortSignal.timeout(this.#deadlineMs)]);
     const cancel = () => resolver.cancel();

@@ -7,7 +7,7 @@ import type { SizedBlob } from '@shoal/blob-store';
 import { DiskState, isDiskFull } from '@shoal/blob-store/disk-state';
 import type { BlobId } from '@shoal/oci';
 import { StoredBlobSizeError, StoreRecordError } from '../errors.ts';
-import { STORE_FULL_EVICT_BYTES } from '../limits.ts';
+import { STORE_FULL_EVICT_BYTES, STORE_SEGMENTS_PER_TURN } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { BlobEntry } from './blob-entry.ts';
 import type { BlobFiles } from './blob-files.ts';
@@ -33,8 +33,6 @@ export type StoreCoreInit = StoreOutside & {
   readonly bytesMax: number;
   readonly durableDelayMs: number | undefined;
 };
-
-const SEGMENTS_PER_TURN = 16;
 
 /** With what its users have written in common. */
 export type OpenEntry = { readonly entry: BlobEntry; readonly common: Deposit };
@@ -154,8 +152,7 @@ export class StoreCore {
     const { blobId, sizeBytes } = entry;
     const { index, counters, onEvent } = this.#init;
     for (const [segment, bytes] of await this.journal.run(() => index.segments(blobId))) {
-      // A large blob takes some ten ms: others have a turn in between.
-      if (segment % SEGMENTS_PER_TURN === 0) await turn();
+      if (segment % STORE_SEGMENTS_PER_TURN === 0) await turn();
       try {
         if (segment >= segmentCount(sizeBytes)) continue;
         const record = decodeSegmentRecord(segmentKey(blobId, segment), bytes);

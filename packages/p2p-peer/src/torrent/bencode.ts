@@ -5,7 +5,7 @@
  * given twice, any depth) would make a stranger's torrent mean two things, or hang its reader.
  */
 import { BencodeError } from '../errors.ts';
-import { BENCODE_DEPTH_MAX, BENCODE_VALUES_MAX } from '../limits.ts';
+import { BENCODE_DEPTH_MAX, BENCODE_DIGITS_MAX, BENCODE_VALUES_MAX } from '../limits.ts';
 
 type Place = {
   /** Offsets of the value's own bytes. */
@@ -31,8 +31,6 @@ const DICTIONARY = 0x64;
 const END = 0x65;
 const INTEGER = 0x69;
 const LIST = 0x6c;
-/** Digits of the longest number or length that is read. */
-const DIGITS_MAX = 16;
 
 /** The one value that the bytes are, to their last byte. Throws `ERR_P2P_BENCODE`. */
 export function decodeBencode(bytes: Buffer): BencodeNode {
@@ -114,7 +112,7 @@ class BencodeReader {
 
   /** Digits up to a mark, which is skipped. */
   #readNumber(mark: 'e' | ':', syntax: RegExp): number {
-    const window = this.#bytes.toString('latin1', this.#at, this.#at + DIGITS_MAX + 2);
+    const window = this.#bytes.toString('latin1', this.#at, this.#at + BENCODE_DIGITS_MAX + 2);
     const length = window.indexOf(mark);
     const text = window.slice(0, Math.max(0, length));
     const value = Number(text);

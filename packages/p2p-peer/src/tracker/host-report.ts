@@ -2,7 +2,16 @@
 import { isHostPort } from '@shoal/oci/host-port';
 import { z } from 'zod';
 import { REPOSITORY_CHARACTERS_MAX } from '../trust/limits.ts';
-import { IMAGE_NAME_MAX, REPORT_BLOBS_MAX, REPORT_PREHEATS_MAX, SHOWN_NAME_MAX } from './limits.ts';
+import {
+  ANSWER_HOSTS_MAX,
+  ANSWER_PREHEATS_MAX,
+  ANSWER_TOKEN_CHARACTERS_MAX,
+  IMAGE_NAME_MAX,
+  REPORT_ADDRESS_CHARACTERS_MAX,
+  REPORT_BLOBS_MAX,
+  REPORT_PREHEATS_MAX,
+  SHOWN_NAME_MAX,
+} from './limits.ts';
 
 /** No control characters: they are nobody's name. What else it holds is shown as text. */
 export const shownName = z
@@ -15,7 +24,7 @@ const imageName = z
   .regex(/^\P{Cc}*$/u);
 
 /** `host:port`, `[IPv6]:port`. */
-export const peerAddress = z.string().max(300).refine(isHostPort);
+export const peerAddress = z.string().max(REPORT_ADDRESS_CHARACTERS_MAX).refine(isHostPort);
 const bytes = z.int().nonnegative();
 const rate = z.number().nonnegative().max(1e15);
 const milliseconds = z.number().nonnegative().max(1e12);
@@ -95,9 +104,9 @@ export type PreheatOrder = z.infer<typeof preheatOrderSchema>;
 export const reportAnswerSchema = z.object({
   /** When the host should report again. */
   nextReportMs: milliseconds,
-  preheats: z.array(preheatOrderSchema).max(1024),
+  preheats: z.array(preheatOrderSchema).max(ANSWER_PREHEATS_MAX),
   /** Of preheats that somebody has ended. One that is in neither list goes on: a tracker that was started anew knows none. */
-  cancelledPreheats: z.array(preheatId).max(1024),
+  cancelledPreheats: z.array(preheatId).max(ANSWER_PREHEATS_MAX),
 });
 export type ReportAnswer = z.infer<typeof reportAnswerSchema>;
 
@@ -109,9 +118,11 @@ export const hostFactsSchema = z.object({
   address: peerAddress,
 });
 
-export const hostsAnswerSchema = z.object({ hosts: z.array(hostFactsSchema).max(65_536) });
+export const hostsAnswerSchema = z.object({
+  hosts: z.array(hostFactsSchema).max(ANSWER_HOSTS_MAX),
+});
 
 export const tokenAnswerSchema = z.object({
-  token: z.string().max(16 << 10),
+  token: z.string().max(ANSWER_TOKEN_CHARACTERS_MAX),
   expiresAtMs: z.number(),
 });

@@ -96,3 +96,17 @@ export const TRACKER_RETRY_MS_MIN = 500;
 export const TRACKER_RETRY_MS_MAX = 15_000;
 /** Connections of a host to one tracker: a report does not wait for an announce. */
 export const TRACKER_LINK_CONNECTIONS_MAX = 2;
+/** A host's connection to a tracker that nothing goes over; shorter than TRACKER_KEEP_ALIVE_MS, so that the host closes it first. */
+export const TRACKER_LINK_KEEP_ALIVE_MS = 60_000;
+/** Characters of what somebody says who refuses. */
+export const REFUSAL_CHARACTERS_MAX = 200;
+/** Characters of `host:port` in reports and answers: a name has 253 at most. */
+export const REPORT_ADDRESS_CHARACTERS_MAX = 300;
+/** Preheats in the answer to a report, and as many that were ended: four times those that a tracker remembers. */
+export const ANSWER_PREHEATS_MAX = 1024;
+/** Hosts in the answer of a tracker: three times those that ours take. */
+export const ANSWER_HOSTS_MAX = 65_536;
+/** Characters of an answer's token: a token has 6 KiB at most. */
+export const ANSWER_TOKEN_CHARACTERS_MAX = 16 << 10;
+/** Hosts of which the tracker remembers what they may read, three times those that it takes; then all are looked up anew. */
+export const HOST_RULES_REMEMBERED_MAX = 65_536;

@@ -8,6 +8,7 @@ import * as x509 from '@peculiar/x509';
 import { createPrivateKey, webcrypto } from 'node:crypto';
 import { formatCertificateIdentity } from './certificate-identity.ts';
 import { type CheckedCertificateRequest, checkDays } from './certificate-request.ts';
+import { CERTIFICATE_BACKDATED_MS, COMMON_NAME_CHARACTERS_MAX } from './limits.ts';
 import { parseHostName } from '../identity/host.ts';
 
 /** PEM texts. */
@@ -20,10 +21,6 @@ export type MadeCertificate = {
 const EC = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 const SIGNING = { name: 'ECDSA', hash: 'SHA-256' } as const;
 const DAY_MS = 24 * 3600_000;
-/** Hosts whose clocks are behind accept a new certificate too. */
-const BACKDATED_MS = 10 * 60_000;
-/** RFC 5280, ub-common-name. */
-const COMMON_NAME_MAX = 64;
 
 /** Throws `ERR_P2P_CERTIFICATE_REQUEST`. */
 export async function makeAuthority(days: number): Promise<MadeCertificate> {
@@ -59,7 +56,7 @@ export async function makeCertificate(
   const id = formatCertificateIdentity({ host: parseHostName(host), role });
   const certificate = await x509.X509CertificateGenerator.create({
     // As attributes, not as text: nothing in a name is syntax.
-    subject: [{ CN: [host.slice(0, COMMON_NAME_MAX)] }],
+    subject: [{ CN: [host.slice(0, COMMON_NAME_CHARACTERS_MAX)] }],
     issuer: authority.subjectName,
     notBefore,
     notAfter,
@@ -89,7 +86,10 @@ function importKey(pem: string): Promise<webcrypto.CryptoKey> {
 
 function validity(days: number): { readonly notBefore: Date; readonly notAfter: Date } {
   const nowMs = Date.now();
-  return { notBefore: new Date(nowMs - BACKDATED_MS), notAfter: new Date(nowMs + days * DAY_MS) };
+  return {
+    notBefore: new Date(nowMs - CERTIFICATE_BACKDATED_MS),
+    notAfter: new Date(nowMs + days * DAY_MS),
+  };
 }
 
 async function made(

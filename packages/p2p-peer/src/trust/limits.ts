@@ -30,3 +30,9 @@ export const CERTIFICATE_DAYS = 365;
 export const TOKEN_RETRY_MS_MIN = 1000;
 /** The longest of these times: much less than the rest of a token that is renewed at half of its life. */
 export const TOKEN_RETRY_MS_MAX = 60_000;
+/** Hosts whose clocks are behind accept a new certificate too. */
+export const CERTIFICATE_BACKDATED_MS = 10 * 60_000;
+/** Characters of a certificate's common name (RFC 5280, ub-common-name). */
+export const COMMON_NAME_CHARACTERS_MAX = 64;
+/** What a timer takes at most: with more it fires at once. */
+export const TIMER_MS_MAX = 2 ** 31 - 1;

@@ -3,7 +3,7 @@
  * is valid when no tracker answers. However many want one at once, one request is under way.
  */
 import { orAbort } from '@shoal/concurrency';
-import { TOKEN_RETRY_MS_MAX, TOKEN_RETRY_MS_MIN } from './limits.ts';
+import { TIMER_MS_MAX, TOKEN_RETRY_MS_MAX, TOKEN_RETRY_MS_MIN } from './limits.ts';
 
 /** `token` is a secret. */
 export type FetchedToken = { readonly token: string; readonly expiresAtMs: number };
@@ -20,8 +20,6 @@ export type TokenStoreOptions = {
 
 /** Hosts that started together do not renew together. */
 const JITTER = 0.2;
-/** What the clock of a timer takes at most. */
-const DELAY_MS_MAX = 2 ** 31 - 1;
 
 export class TokenStore implements AsyncDisposable {
   readonly #fetchToken: TokenStoreOptions['fetchToken'];
@@ -96,7 +94,7 @@ export class TokenStore implements AsyncDisposable {
 
   #renewLater(delayMs: number): void {
     this.#cancelTimer();
-    const boundedMs = Math.min(Math.max(delayMs, TOKEN_RETRY_MS_MIN / 2), DELAY_MS_MAX);
+    const boundedMs = Math.min(Math.max(delayMs, TOKEN_RETRY_MS_MIN / 2), TIMER_MS_MAX);
     this.#cancelTimer = this.#later(() => void this.#renew(), boundedMs);
   }
 

@@ -1,11 +1,8 @@
 /** A wire lives no longer than the token that it was opened with: the next one brings a new token. */
-import { CLOCK_SKEW_MS_MAX } from '../trust/limits.ts';
+import { CLOCK_SKEW_MS_MAX, TIMER_MS_MAX } from '../trust/limits.ts';
 import type { BlobWire } from './blob-wire.ts';
 import { WireClosedError, WireTimeoutError } from './errors.ts';
 import type { PeerWire } from './peer-wire.ts';
-
-/** Longer ones fire at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export function closeWhenExpired(peer: PeerWire, wire: BlobWire, expiresAtMs: number): void {
   const untilMs = expiresAtMs + CLOCK_SKEW_MS_MAX - Date.now();

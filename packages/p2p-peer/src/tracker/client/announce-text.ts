@@ -6,7 +6,7 @@ import type { SwarmId } from '../../identity/swarm-id.ts';
 import { type BencodeNode, decodeBencode } from '../../torrent/bencode.ts';
 import { TrackerAnswerError } from '../errors.ts';
 import { decodeFoundPeers, type FoundPeer, OUR_PEERS_FORM } from '../found-peers.ts';
-import { PEERS_HANDED_OUT_MAX } from '../limits.ts';
+import { PEERS_HANDED_OUT_MAX, REFUSAL_CHARACTERS_MAX } from '../limits.ts';
 
 export type AnnounceEvent = 'started' | 'stopped' | 'completed' | 'update';
 
@@ -62,7 +62,8 @@ export function readAnnounceAnswer(tracker: string, bytes: Buffer): AnnounceAnsw
   try {
     const answer = new Dictionary(decodeBencode(bytes));
     const failure = answer.optionalBytes('failure reason')?.toString();
-    if (failure !== undefined) throw new Error(`refuses: ${failure.slice(0, 200)}`);
+    if (failure !== undefined)
+      throw new Error(`refuses: ${failure.slice(0, REFUSAL_CHARACTERS_MAX)}`);
     return {
       peers: decodeFoundPeers(answer.bytes('peers')),
       complete: answer.count('complete'),

@@ -5,7 +5,11 @@ import { z } from 'zod';
 import { jsonOf } from '../../json-of.ts';
 import { TrackerAnswerError, TrackerAwayError, TrackerRequestError } from '../errors.ts';
 import { PREHEAT_STATES } from '../host-report.ts';
-import { PREHEAT_ANSWER_BYTES_MAX, TRACKER_DEADLINE_MS } from '../limits.ts';
+import {
+  PREHEAT_ANSWER_BYTES_MAX,
+  REFUSAL_CHARACTERS_MAX,
+  TRACKER_DEADLINE_MS,
+} from '../limits.ts';
 import type { PreheatView } from '../swarm-overview.ts';
 
 export type PreheatWish = {
@@ -109,5 +113,7 @@ async function readText(body: AsyncIterable<Buffer>, url: string): Promise<strin
 /** What a tracker says when it refuses, for people. */
 function detailOf(text: string): string {
   const shown = z.object({ error: z.string() }).safeParse(jsonOf(text));
-  return (shown.success ? shown.data.error : text).replaceAll(/\p{Cc}/gu, ' ').slice(0, 200);
+  return (shown.success ? shown.data.error : text)
+    .replaceAll(/\p{Cc}/gu, ' ')
+    .slice(0, REFUSAL_CHARACTERS_MAX);
 }

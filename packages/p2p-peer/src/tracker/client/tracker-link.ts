@@ -10,6 +10,7 @@ import { TrackerAnswerError, TrackerAwayError, TrackerOptionsError } from '../er
 import {
   TRACKER_ANSWER_BYTES_MAX,
   TRACKER_LINK_CONNECTIONS_MAX,
+  TRACKER_LINK_KEEP_ALIVE_MS,
   TRACKER_RETRY_MS_MAX,
   TRACKER_RETRY_MS_MIN,
 } from '../limits.ts';
@@ -133,7 +134,7 @@ export class TrackerLink {
     return new Agent({
       connections: TRACKER_LINK_CONNECTIONS_MAX,
       pipelining: 1,
-      keepAliveTimeout: 60_000,
+      keepAliveTimeout: TRACKER_LINK_KEEP_ALIVE_MS,
       connect: { ca, cert, key, minVersion: 'TLSv1.3', checkServerIdentity: refuseOthers },
     });
   }

@@ -3,6 +3,7 @@ import type { HostName } from '../../identity/host.ts';
 import { isRepositoryRule } from '../../trust/grant.ts';
 import { TOKEN_REPOSITORIES_MAX } from '../../trust/limits.ts';
 import { TrackerOptionsError } from '../errors.ts';
+import { HOST_RULES_REMEMBERED_MAX } from '../limits.ts';
 
 /** Hosts by a pattern (`*` stands for any characters), and rules of repositories. */
 export type HostGrant = { readonly hosts: string; readonly repositories: readonly string[] };
@@ -32,7 +33,7 @@ export class HostPolicy {
     if (known !== undefined) return known;
     const fitting = this.#grants.filter(({ hosts }) => fits(hosts, host));
     const rules = [...new Set(fitting.flatMap(({ repositories }) => repositories))];
-    if (this.#known.size > 65_536) this.#known.clear();
+    if (this.#known.size > HOST_RULES_REMEMBERED_MAX) this.#known.clear();
     this.#known.set(host, rules);
     return rules;
   }

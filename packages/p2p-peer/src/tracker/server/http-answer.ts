@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readBounded } from '@shoal/oci/bounded-body';
 import type { z } from 'zod';
 import { TrackerRequestError } from '../errors.ts';
+import { REFUSAL_CHARACTERS_MAX } from '../limits.ts';
 
 export type Headers = { readonly [name: string]: string };
 
@@ -78,7 +79,7 @@ export async function readBody<Schema extends z.ZodType>(
   const place = issue?.path.join('.') ?? '';
   throw new TrackerRequestError(
     400,
-    `not understood: ${place} ${issue?.message ?? ''}`.slice(0, 200),
+    `not understood: ${place} ${issue?.message ?? ''}`.slice(0, REFUSAL_CHARACTERS_MAX),
   );
 }
 
