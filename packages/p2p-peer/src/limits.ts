@@ -92,6 +92,17 @@ export const DISCOVERY_LOOKUP_TRIES_MAX = 2;
 export const UNREACHABLE_MS = 5000;
 /** The second: hosts that were away for long are found again within a minute of their return. */
 export const UNREACHABLE_MS_MAX = 60_000;
+/** How long a reader waits for a dial: with the silence that is borne after it he loses less than 300 ms. */
+export const DIAL_PATIENCE_MS = 40;
+/**
+ * A host that has answered is there, and may be busy: its handshake may take a while where many start.
+ * So long at most, and where no other host has shown of late how long it takes.
+ */
+export const HANDSHAKE_PATIENCE_MS_MAX = 750;
+/** How long handshakes took of late counts half after so long: hosts are busy for seconds, not minutes. */
+export const HANDSHAKE_HALF_LIFE_MS = 5000;
+/** A host that has sent us away is dialled again for that blob after so long: it may read it soon. */
+export const SENT_AWAY_MS = 5000;
 /** Extents whose homes are remembered until a host comes or goes: 64 GiB of blobs. */
 export const HOMES_REMEMBERED_MAX = 4096;
 /** What a home reads of its origin at a time for others. */
@@ -151,6 +162,14 @@ export const UPLOAD_OVERTAKEN_MS_MAX = 500;
 export const UPLOAD_REFUSED_KEPT_MS = 2000;
 /** What a home has not begun to read after so long is as urgent as what a program waits for: nobody starves. */
 export const HOME_OVERTAKEN_MS_MAX = 2000;
+/** How often those who wait for the limit of uploads are looked at for that: there may be many of them. */
+export const UPLOAD_LOOK_MS = 50;
+/** A wire that owes an answer is silent once it still is after so long: what has come meanwhile is read first. */
+export const SILENCE_CONFIRM_MS = 50;
+/** A timer that comes so late says that this process had other work, or no processor: peers are waited for longer. */
+export const OWN_PAUSE_MS_MIN = 50;
+/** What is added for that at most. */
+export const OWN_PAUSE_MS_MAX = 1000;
 /** A host with more work than processors waits so many times as long at most for one that is silent. */
 export const SILENCE_TIMES_MAX = 4;
 /** Repositories that a home reads one blob from for others. */

@@ -3,14 +3,13 @@
  * several times as long has stopped, and readers go on without it.
  */
 import { FadingMaximum } from '../fading-maximum.ts';
+import { HANDSHAKE_HALF_LIFE_MS } from '../limits.ts';
 
-/** Hosts are busy for seconds, not minutes. */
-const HALF_LIFE_MS = 5000;
 /** Signatures take one host longer than another, and many come at once where many start. */
 const TIMES = 3;
 
 export class HandshakeTimes {
-  readonly #longest = new FadingMaximum(HALF_LIFE_MS);
+  readonly #longest = new FadingMaximum(HANDSHAKE_HALF_LIFE_MS);
 
   took(ms: number, nowMs: number): void {
     this.#longest.saw(ms, nowMs);

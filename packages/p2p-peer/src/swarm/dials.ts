@@ -5,6 +5,7 @@
 import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
+import { DIAL_PATIENCE_MS, HANDSHAKE_PATIENCE_MS_MAX, SENT_AWAY_MS } from '../limits.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { READ_POLICY } from '../select/read-policy.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
@@ -26,17 +27,8 @@ type Opening = {
   connectedAtMs?: number;
 };
 
-/** With the silence that is borne after it (`silenceMs`) a reader loses less than 300 ms. */
-const DIAL_PATIENCE_MS = 40;
-/**
- * A host that has answered is there, and may be busy: its handshake may take a while where many start.
- * So long at most, and where no other host has shown of late how long it takes.
- */
-const HANDSHAKE_PATIENCE_MS_MAX = 750;
 /** When it has been silent for so long beyond its time, it is out until its handshake has ended. */
 const HANGING_AFTER_MS = READ_POLICY.silenceMs;
-/** One that has sent us away may read the blob soon. */
-const REFUSED_MS = 5000;
 
 export class Dials {
   readonly #input: DialsInput;
@@ -130,6 +122,6 @@ export class Dials {
     for (const [other, untilMs] of this.#refusedUntil) {
       if (untilMs <= nowMs) this.#refusedUntil.delete(other);
     }
-    this.#refusedUntil.set(peer, nowMs + REFUSED_MS);
+    this.#refusedUntil.set(peer, nowMs + SENT_AWAY_MS);
   }
 }

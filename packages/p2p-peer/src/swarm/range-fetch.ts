@@ -7,17 +7,13 @@
 import type { Priority } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
 import { blockMemory, readMemory } from '../kept-memory.ts';
+import { OWN_PAUSE_MS_MAX, OWN_PAUSE_MS_MIN } from '../limits.ts';
 import type { BlockOutcome } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 import { RangeRead } from '../select/range-read.ts';
 import type { AskReason, CancelReason, ReadAction } from '../select/read-action.ts';
 import type { AskFailure, RangeFetchInput, Sender } from './range-fetch-input.ts';
-
-/** A timer that comes so late says that this process had other work, or no processor. */
-const OWN_PAUSE_MS_MIN = 50;
-/** What is added for that at most. */
-const OWN_PAUSE_MS_MAX = 1000;
 
 /** One for all: to make an error costs more than to ask for a block. */
 const OVER = new DOMException('nobody waits for it any more', 'AbortError');

@@ -4,15 +4,13 @@
  * read would ask it again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SILENCE_CONFIRM_MS } from '../limits.ts';
 import { silencePatienceMs } from '../select/ask-clock.ts';
 import { READ_POLICY } from '../select/read-policy.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { patienceTimes } from './busy-host.ts';
 
 type Line = Pick<BlobWire, 'silentMs' | 'pauseMs'>;
-
-/** What has come while this process had other work is read meanwhile. */
-const CONFIRM_MS = 50;
 
 export class SilentWires {
   readonly #confirmed = new WeakSet<Line>();
@@ -31,7 +29,7 @@ export class SilentWires {
 
   async #confirm(wire: Line): Promise<void> {
     this.#doubted.add(wire);
-    await sleep(CONFIRM_MS, undefined, { ref: false });
+    await sleep(SILENCE_CONFIRM_MS, undefined, { ref: false });
     // Timers come before what sockets have.
     setImmediate(() => {
       this.#doubted.delete(wire);

@@ -2,7 +2,12 @@
  * The limit of what goes out to hosts: a token bucket, and who waits for it in the order of `UploadTurns`.
  * One that others have overtaken for long is sent away: it asks somebody else.
  */
-import { UPLOAD_OVERTAKEN_MS_MAX, UPLOAD_REFUSED_KEPT_MS, UPLOAD_WAIT_MS_MAX } from '../limits.ts';
+import {
+  UPLOAD_LOOK_MS,
+  UPLOAD_OVERTAKEN_MS_MAX,
+  UPLOAD_REFUSED_KEPT_MS,
+  UPLOAD_WAIT_MS_MAX,
+} from '../limits.ts';
 import { TokenBucket } from '../select/token-bucket.ts';
 import { type UploadTurn, UploadTurns } from '../select/upload-turns.ts';
 import type { UploadLimit } from '../select/uploads.ts';
@@ -12,9 +17,6 @@ export type UploadPaceOptions = {
   readonly bytesPerSecond: number;
   readonly nowMs: () => number;
 };
-
-/** How often those who wait are looked at for that: there may be many of them. */
-const LOOK_MS = 50;
 
 type Waiting = UploadTurn & {
   readonly sinceMs: number;
@@ -112,7 +114,7 @@ export class UploadPace implements UploadLimit {
 
   /** What a whole bucket is too small for waits as long as that takes, and is not overtaken. */
   #sendAwayOld(nowMs: number): void {
-    if (nowMs - this.#lookedAtMs < LOOK_MS) return;
+    if (nowMs - this.#lookedAtMs < UPLOAD_LOOK_MS) return;
     this.#lookedAtMs = nowMs;
     const next = this.#turns.peek();
     for (const waiting of [...this.#turns]) {
