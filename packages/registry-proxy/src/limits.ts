@@ -119,3 +119,11 @@ export const MANIFEST_FILE_HEAD_BYTES_MAX = 512;
 export const CONNECTIONS_CHECK_MS = 2_000;
 /** Parts of a blob that each answer holds: the one that is being sent and the next one. */
 export const PARTS_HELD_MAX = 2;
+/** Tries of one read of a blob, the first included: its client waits meanwhile. */
+export const BLOB_TRIES_MAX = 3;
+/** Wait before the second of them, then twice as long, up to the next. */
+export const BLOB_RETRY_MS_MIN = 100;
+/** The longest of these waits: two of them are within FIRST_BYTES_TIMEOUT_MS. */
+export const BLOB_RETRY_MS_MAX = 1_000;
+/** What a manifest takes in memory besides its bytes: its names, and its place in the cache. */
+export const MANIFEST_MEMORY_EXTRA_BYTES = 512;

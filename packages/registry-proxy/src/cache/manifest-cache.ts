@@ -4,13 +4,17 @@
  */
 import type { Digest } from '@shoal/oci';
 import { LRUCache } from 'lru-cache';
-import { MANIFEST_DISK_BYTES_MAX, MANIFEST_MEMORY_BYTES_MAX } from '../limits.ts';
+import {
+  MANIFEST_DISK_BYTES_MAX,
+  MANIFEST_MEMORY_BYTES_MAX,
+  MANIFEST_MEMORY_EXTRA_BYTES,
+} from '../limits.ts';
 import { ManifestFiles, type StoredManifest } from './manifest-files.ts';
 
 export class ManifestCache {
   readonly #memory = new LRUCache<Digest, StoredManifest>({
     maxSize: MANIFEST_MEMORY_BYTES_MAX,
-    sizeCalculation: ({ bytes }) => bytes.byteLength + 512,
+    sizeCalculation: ({ bytes }) => bytes.byteLength + MANIFEST_MEMORY_EXTRA_BYTES,
   });
   readonly #files: ManifestFiles | undefined;
 

@@ -6,7 +6,10 @@ import { type ClientOptions, StaticCredentials } from '@shoal/registry-client';
 import { type Caller, hostAndPort, RegistryAccess } from '@shoal/registry-client/upstream';
 import type { Clock } from '../clock.ts';
 import {
+  BLOB_RETRY_MS_MAX,
+  BLOB_RETRY_MS_MIN,
   BLOB_SILENT_MS,
+  BLOB_TRIES_MAX,
   CONNECT_TIMEOUT_MS,
   FIRST_BYTES_TIMEOUT_MS,
   RETRY_AFTER_MS_MAX,
@@ -20,7 +23,11 @@ import {
   upstreamName,
 } from './upstream-options.ts';
 
-const BLOB_RETRY = { attemptsMax: 3, delayMs: 100, delayMaxMs: 1_000 };
+const BLOB_RETRY = {
+  attemptsMax: BLOB_TRIES_MAX,
+  delayMs: BLOB_RETRY_MS_MIN,
+  delayMaxMs: BLOB_RETRY_MS_MAX,
+};
 /** The first byte, to learn how many there are. */
 export const PROBE_RANGE = 'bytes=0-0';
 /** Names the proxies that a request has come through. */
