@@ -147,3 +147,29 @@ export const PROVIDER_RUNS_MAX = 4;
 export const RANGE_BYTES_PREPARED_MAX = 8 << 20;
 /** Repositories, each for one authorization, whose redirects one access to a registry remembers. */
 export const ACCESS_STORES_MAX = 512;
+/** TCP and TLS set-up, where the options say nothing else. */
+export const CONNECT_TIMEOUT_MS = 10_000;
+/** Until the head of an answer: a registry may fetch what it answers with. */
+export const HEADERS_TIMEOUT_MS = 60_000;
+/** Between two pieces of a body. */
+export const BODY_TIMEOUT_MS = 60_000;
+/** Waiting for a body over which its rate must reach TRANSFER_RATE_MIN. */
+export const RATE_WINDOW_MS = 30_000;
+/** Tries of one request, the first included, where the options say nothing else. */
+export const ATTEMPTS_MAX = 6;
+/** Wait before the second try, then twice as long, up to the next. */
+export const RETRY_DELAY_MS = 200;
+/** The longest of these waits. */
+export const RETRY_DELAY_MS_MAX = 8_000;
+/** A `Retry-After` above this is not waited for. */
+export const RETRY_AFTER_MS_MAX = 60_000;
+/** How often somebody who waits for answers only looks whether that has changed. */
+export const TURN_LOOK_MS_MIN = 1000;
+/** The last request of an upload: a registry may hash and move a blob before it answers. */
+export const UPLOAD_FINISH_TIMEOUT_MS = 600_000;
+/** To have a registry forget an upload: whether it does makes no difference to us. */
+export const UPLOAD_CANCEL_TIMEOUT_MS = 5_000;
+/** How often it is looked whether a lock is free; it is held for milliseconds. */
+export const PATH_LOCK_CHECK_MS = 10;
+/** Characters of an ETag or date by which a file on a web server is known. */
+export const VALIDATOR_CHARACTERS_MAX = 512;

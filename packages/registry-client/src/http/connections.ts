@@ -8,7 +8,12 @@ import { ShoalError } from '@shoal/errors';
 import type { Agent, Dispatcher } from 'undici';
 import { ClientConfigError } from '../errors.ts';
 import type { TlsFiles } from '../hosts/registry-host.ts';
-import { CLOSE_GRACE_MS, CONNECTIONS_PER_HOST_MAX, PEM_BYTES_MAX } from '../limits.ts';
+import {
+  CLOSE_GRACE_MS,
+  CONNECT_TIMEOUT_MS,
+  CONNECTIONS_PER_HOST_MAX,
+  PEM_BYTES_MAX,
+} from '../limits.ts';
 import { readBoundedFile } from '../local/regular-file.ts';
 import type { HttpOptions } from './http-options.ts';
 import { LocalGuard } from './local-guard.ts';
@@ -112,7 +117,10 @@ export class Connections {
 
   async #connectOptions(): Promise<TlsSettings & { timeout: number }> {
     this.#tls ??= loadTls(this.#options, this.#hostFiles);
-    return { ...(await this.#tls), timeout: this.#options.timeouts?.connectTimeoutMs ?? 10_000 };
+    return {
+      ...(await this.#tls),
+      timeout: this.#options.timeouts?.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    };
   }
 
   /** Lets running exchanges end for a while, then cuts them; idempotent. */

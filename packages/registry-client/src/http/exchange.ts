@@ -3,15 +3,13 @@
  * layers above.
  */
 import { errorCode } from '@shoal/errors';
+import { BODY_TIMEOUT_MS, HEADERS_TIMEOUT_MS, RATE_WINDOW_MS } from '../limits.ts';
 import { allTurns } from './all-turns.ts';
 import type { Connections } from './connections.ts';
 import { requestFailure } from './failure.ts';
 import type { HttpOptions, RequestEvent } from './http-options.ts';
 import type { HttpAnswer, HttpHeaders, HttpRequest } from './messages.ts';
 
-const HEADERS_TIMEOUT_MS = 60_000;
-const BODY_TIMEOUT_MS = 60_000;
-const RATE_WINDOW_MS = 30_000;
 const USER_AGENT = 'shoal/0.1';
 
 export class Exchange {

@@ -21,26 +21,26 @@ export type RequestEvent = {
 };
 
 export type RetryOptions = {
-  /** Tries of one request, the first included. @default 6 */
+  /** Tries of one request, the first included. @default ATTEMPTS_MAX */
   readonly attemptsMax?: number | undefined;
-  /** Wait before the second try; doubles each time, with jitter. @default 200 */
+  /** Wait before the second try; doubles each time, with jitter. @default RETRY_DELAY_MS */
   readonly delayMs?: number | undefined;
-  /** Longest wait between two tries. @default 8000 */
+  /** Longest wait between two tries. @default RETRY_DELAY_MS_MAX */
   readonly delayMaxMs?: number | undefined;
-  /** A `Retry-After` above this is not waited for. @default 60000 */
+  /** A `Retry-After` above this is not waited for. @default RETRY_AFTER_MS_MAX */
   readonly retryAfterMaxMs?: number | undefined;
   /** Source of jitter, 0 up to 1. @default Math.random */
   readonly random?: (() => number) | undefined;
 };
 
 export type TimeoutOptions = {
-  /** TCP and TLS set-up. @default 10000 */
+  /** TCP and TLS set-up. @default CONNECT_TIMEOUT_MS */
   readonly connectTimeoutMs?: number | undefined;
-  /** Until the head of an answer. @default 60000 */
+  /** Until the head of an answer. @default HEADERS_TIMEOUT_MS */
   readonly headersTimeoutMs?: number | undefined;
-  /** Between two pieces of a body. @default 60000 */
+  /** Between two pieces of a body. @default BODY_TIMEOUT_MS */
   readonly bodyTimeoutMs?: number | undefined;
-  /** Waiting for a body over which its rate must reach `TRANSFER_RATE_MIN`. @default 30000 */
+  /** Waiting for a body over which its rate must reach `TRANSFER_RATE_MIN`. @default RATE_WINDOW_MS */
   readonly rateWindowMs?: number | undefined;
 };
 

@@ -11,6 +11,10 @@ import {
   UnreachableError,
 } from '../errors.ts';
 import {
+  ATTEMPTS_MAX,
+  RETRY_AFTER_MS_MAX,
+  RETRY_DELAY_MS,
+  RETRY_DELAY_MS_MAX,
   SILENT_ATTEMPTS_MAX,
   UNREACHABLE_ATTEMPTS_MAX,
   UNREACHABLE_DELAY_MAX_MS,
@@ -27,10 +31,10 @@ export type RetryPolicy = {
 
 export function resolveRetryOptions(options: RetryOptions = {}): RetryPolicy {
   return {
-    attemptsMax: options.attemptsMax ?? 6,
-    delayMs: options.delayMs ?? 200,
-    delayMaxMs: options.delayMaxMs ?? 8_000,
-    retryAfterMaxMs: options.retryAfterMaxMs ?? 60_000,
+    attemptsMax: options.attemptsMax ?? ATTEMPTS_MAX,
+    delayMs: options.delayMs ?? RETRY_DELAY_MS,
+    delayMaxMs: options.delayMaxMs ?? RETRY_DELAY_MS_MAX,
+    retryAfterMaxMs: options.retryAfterMaxMs ?? RETRY_AFTER_MS_MAX,
     random: options.random ?? Math.random,
   };
 }

@@ -4,7 +4,12 @@
  * goes first, and with each round of answers one more at a time, so that not all strike at once.
  */
 import { StatusError } from '../errors.ts';
-import { REQUESTS_UNANSWERED_MAX, SERVER_IDLE_MS, SERVER_PAUSE_MS_MAX } from '../limits.ts';
+import {
+  REQUESTS_UNANSWERED_MAX,
+  SERVER_IDLE_MS,
+  SERVER_PAUSE_MS_MAX,
+  TURN_LOOK_MS_MIN,
+} from '../limits.ts';
 import type { HttpAnswer, Turn } from './messages.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -22,9 +27,6 @@ type Waiting = {
 
 /** What came of a request: undefined, no answer. */
 export type Leave = (answer: Pick<HttpAnswer, 'status' | 'headers'> | undefined) => void;
-
-/** How often somebody who waits for answers only looks whether that has changed. */
-const LOOK_AGAIN_MS_MIN = 1000;
 
 export class ServerTurns {
   readonly #where: string;
@@ -86,7 +88,7 @@ export class ServerTurns {
       // Who waits for answers only has the time limits of those, as long as that is so.
       const pauseMs = this.#pausedUntilMs - this.#clock.nowMs();
       if (this.#isNarrow || pauseMs > 0) leave(this.#refusal(pauseMs));
-      else cancel = this.#clock.schedule(Math.max(turn.waitMsMax, LOOK_AGAIN_MS_MIN), look);
+      else cancel = this.#clock.schedule(Math.max(turn.waitMsMax, TURN_LOOK_MS_MIN), look);
     };
     cancel = this.#clock.schedule(turn.waitMsMax, look);
     this.#admit();

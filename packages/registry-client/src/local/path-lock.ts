@@ -2,10 +2,8 @@
 import { lstat, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '@shoal/errors';
-import { PATH_LOCK_HELD_MS_MAX } from '../limits.ts';
+import { PATH_LOCK_CHECK_MS, PATH_LOCK_HELD_MS_MAX } from '../limits.ts';
 import { claimPath, type PathClaim } from './path-claim.ts';
-
-const CHECK_MS = 10;
 
 /** Runs `work` while nobody else has the lock. Throws `ERR_REGISTRY_CLIENT_FILE`. */
 export async function withPathLock(path: string, work: () => Promise<void>): Promise<void> {
@@ -29,7 +27,7 @@ async function waitFor(path: string): Promise<PathClaim> {
       other = now;
       giveUpAt = performance.now() + PATH_LOCK_HELD_MS_MAX;
     }
-    if (performance.now() <= giveUpAt) await sleep(CHECK_MS);
+    if (performance.now() <= giveUpAt) await sleep(PATH_LOCK_CHECK_MS);
     // Its holder was stopped; or killed, where the file system has no locks.
     else await rm(path, { force: true });
   }

@@ -8,11 +8,12 @@ import { discardBody } from '../http/body-pieces.ts';
 import type { HttpAnswer } from '../http/messages.ts';
 import { locationOf } from '../http/redirect.ts';
 import { withRetry } from '../http/retry.ts';
-import { UPLOAD_CHUNK_BYTES } from '../limits.ts';
+import {
+  UPLOAD_CANCEL_TIMEOUT_MS,
+  UPLOAD_CHUNK_BYTES,
+  UPLOAD_FINISH_TIMEOUT_MS,
+} from '../limits.ts';
 import type { Endpoint, EndpointRequest } from './endpoint.ts';
-
-/** A registry may hash and move a blob before it answers the last request. */
-const FINISH_TIMEOUT_MS = 600_000;
 
 export type UploadPlace = {
   readonly endpoint: Endpoint;
@@ -119,7 +120,7 @@ export class UploadSession {
               : {}),
           },
           body: rest,
-          headersTimeoutMs: FINISH_TIMEOUT_MS,
+          headersTimeoutMs: UPLOAD_FINISH_TIMEOUT_MS,
           accept: [201, 204],
         },
         attempt,
@@ -137,7 +138,7 @@ export class UploadSession {
 
   /** Tells the registry to forget the upload; failures do not matter. */
   async cancel(): Promise<void> {
-    const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
+    const signal = AbortSignal.timeout(UPLOAD_CANCEL_TIMEOUT_MS);
     try {
       const request = requestOf({ ...this.#place, signal }, 'DELETE', this.#location);
       await discardBody(
@@ -153,8 +154,6 @@ export class UploadSession {
     if (answer.headers.has('location')) this.#location = locationOf(answer);
   }
 }
-
-const CANCEL_TIMEOUT_MS = 5_000;
 
 type UploadMethod = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 

@@ -1,6 +1,7 @@
 /** What the head of an answer says of a file on a web server: decoded, with nothing taken on trust. */
 import { ProtocolError } from '../errors.ts';
 import type { HttpAnswer } from '../http/messages.ts';
+import { VALIDATOR_CHARACTERS_MAX } from '../limits.ts';
 
 export type WebFacts = {
   /** Undefined where the server does not say. */
@@ -9,8 +10,6 @@ export type WebFacts = {
   readonly validator: string | undefined;
   readonly hasRanges: boolean;
 };
-
-const VALIDATOR_CHARACTERS_MAX = 512;
 
 /** Of an answer with 200, 206 or 416 to a request for a range. */
 export function webFactsOf(answer: HttpAnswer, where: string): WebFacts {
