@@ -77,9 +77,9 @@ function openLimits(options: PeerOptions, nowMs: () => number): HostLimits {
   const { uploadBytesPerSecond = Number.POSITIVE_INFINITY, downloadBytesPerSecond } = options;
   const pace = new UploadPace({ bytesPerSecond: uploadBytesPerSecond, nowMs });
   return {
-    ...{ window: new DownloadWindow(), homeGate: new HomeGate() },
+    ...{ downloadWindow: new DownloadWindow(), homeGate: new HomeGate() },
     uploads: new Uploads({ pace, nowMs }),
-    download: new RateLimit({ bytesPerSecond: downloadBytesPerSecond }),
+    downloadRate: new RateLimit({ bytesPerSecond: downloadBytesPerSecond }),
   };
 }
 

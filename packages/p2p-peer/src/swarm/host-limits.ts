@@ -6,9 +6,9 @@ import type { HomeGate } from './home-gate.ts';
 
 export type HostLimits = {
   /** How much is asked of other hosts at once. */
-  readonly window: DownloadWindow;
-  /** Of what this host fetches for its own readers. */
-  readonly download: RateLimit;
+  readonly downloadWindow: DownloadWindow;
+  /** How fast this host fetches for its own readers. */
+  readonly downloadRate: RateLimit;
   /** Whom it promises blocks, how many at once, and how fast they go out. */
   readonly uploads: Uploads;
   /** How much it reads at once for others, as a home. */

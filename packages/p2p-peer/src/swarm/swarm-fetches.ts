@@ -30,7 +30,7 @@ export type SwarmFetchesInput = {
   readonly directory: HostDirectory;
   readonly bans: Bans;
   readonly refusals: Refusals;
-  readonly limits: Pick<HostLimits, 'window' | 'download'>;
+  readonly limits: Pick<HostLimits, 'downloadWindow' | 'downloadRate'>;
   readonly counts: PeerCounts;
   readonly nowMs: () => number;
   /** What an origin says that the blob has; throws where that cannot be. */
@@ -109,7 +109,7 @@ export class SwarmFetches {
   async fetch(range: ByteRange, call: FetchCall): Promise<Buffer> {
     const { mode, signal, priority } = call;
     if (mode !== 'origin-only') {
-      await this.#input.limits.download.enter(this, rangeBytes(range), { signal, priority });
+      await this.#input.limits.downloadRate.enter(this, rangeBytes(range), { signal, priority });
     }
     const fetch = new RangeFetch(range, this.#inputOf(range, call), { signal, priority });
     this.#running.add(fetch);
@@ -122,7 +122,7 @@ export class SwarmFetches {
 
   /** What waits for the limit waits no longer. */
   close(): void {
-    this.#input.limits.download.refuse(this);
+    this.#input.limits.downloadRate.refuse(this);
   }
 
   /** By rank. A range lies in the extent of its first byte. */
@@ -183,10 +183,10 @@ export class SwarmFetches {
     credit: ReadCredit | undefined,
   ): Promise<Buffer> {
     const { wires, limits, nowMs } = this.#input;
-    const { window } = limits;
+    const { downloadWindow } = limits;
     const length = rangeBytes(range);
     const askedAtMs = nowMs();
-    window.asked(length);
+    downloadWindow.asked(length);
     credit?.asked(peer, length);
     try {
       const wire = await wires.wireTo(peer);
@@ -199,13 +199,13 @@ export class SwarmFetches {
       if (failureOf(error).kind === 'refused') this.#refused(peer, range);
       throw error;
     } finally {
-      window.ended(length);
+      downloadWindow.ended(length);
     }
   }
 
   #answered(peer: PeerId, length: number, askedAtMs: number): void {
     const { wires, bans, refusals, limits, counts, nowMs } = this.#input;
-    limits.window.arrived(length, nowMs());
+    limits.downloadWindow.arrived(length, nowMs());
     bans.answered(peer, nowMs());
     refusals.answered(peer);
     counts.took(wires.distanceOf(peer), nowMs() - askedAtMs);
@@ -245,7 +245,7 @@ export class SwarmFetches {
         asksHomes: mode !== 'origin-only',
         // A home would ask the origin once for each part.
         frontBytes: wires.holders(range).length > 0 ? frontBytes : 0,
-        roomBytes: () => limits.window.roomBytes,
+        roomBytes: () => limits.downloadWindow.roomBytes,
         silenceMs: READ_POLICY.silenceMs * patienceTimes(),
       },
       ask: (peer, range, options) => this.#ask(peer, range, options, credit),
