@@ -86,9 +86,7 @@ export class HomeReads {
     const { nowMs } = this.#input;
     if ((this.#failingUntil.get(repository) ?? 0) > nowMs()) throw new PeerUnavailableError(range);
     // Names that nobody here knows must not take the places of others.
-    const { originOf, knows } = this.#input;
-    if (originOf(repository, knows(repository)) === undefined)
-      throw new PeerUnavailableError(range);
+    if (this.#originOf(repository) === undefined) throw new PeerUnavailableError(range);
     const reads = this.#readsOf(repository);
     const leave = this.#enter(peerId, range, reads);
     try {
@@ -131,12 +129,16 @@ export class HomeReads {
     };
   }
 
+  #originOf(repository: string): HomeOrigin | undefined {
+    const { originOf, knows } = this.#input;
+    return originOf(repository, knows(repository));
+  }
+
   #readsOf(repository: string): SharedReads {
     const known = this.#reads.get(repository);
     if (known !== undefined) return known;
-    const { originOf, knows } = this.#input;
     // Bytes that are not kept are of no use to those who ask later.
-    const isKept = originOf(repository, knows(repository))?.isBelieved === true;
+    const isKept = this.#originOf(repository)?.isBelieved === true;
     const reads = new SharedReads({
       bytesMax: HOME_FETCH_BYTES_MAX,
       ...(isKept ? { goOnUntil: this.#closing.signal } : {}),
@@ -147,12 +149,12 @@ export class HomeReads {
   }
 
   async #read(range: ByteRange, repository: string, call: FlightCall): Promise<FlightEnd> {
-    const { knows, originOf } = this.#input;
+    const { knows } = this.#input;
     const { signal, priority, onRaised } = call;
     // Some may have come since it was asked for: it is not asked of the origin again.
     const missing = knows(repository) ? await this.#readHeld(range, call) : [range];
     if (missing.length === 0) return {};
-    const home = originOf(repository, knows(repository));
+    const home = this.#originOf(repository);
     if (home === undefined) throw new PeerUnavailableError(range);
     const ends = await Promise.all(
       missing.map((part) =>

@@ -81,28 +81,11 @@ export class SwarmFetches {
     this.name = `blob ${input.blobId}`;
     const { wires, directory } = input;
     this.#selfId = peerIdOf(directory.self.host);
-    this.#view = {
-      holders: (range) => wires.holders(range),
-      homes: (range) =>
-        this.homes(range).map((peer) =>
-          peer === this.#selfId ? 'self' : wires.candidate(peer, true),
-        ),
-      heardAtMs: (peer) => wires.heardAtMs(peer),
-      pauseMs: (peer) => wires.pauseMs(peer),
-      get knownPeers() {
-        return directory.live().length;
-      },
-    };
-    this.#homesView = {
-      ...this.#view,
-      holders: (range) => {
-        const homes = this.homes(range);
-        return wires.holders(range).filter(({ peer }) => homes.includes(peer));
-      },
-      get knownPeers() {
-        return directory.live().length;
-      },
-    };
+    this.#view = this.#viewWith((range) => wires.holders(range));
+    this.#homesView = this.#viewWith((range) => {
+      const homes = this.homes(range);
+      return wires.holders(range).filter(({ peer }) => homes.includes(peer));
+    });
   }
 
   /** Rejects with the origin's error when nobody has the bytes, or with the signal's reason. */
@@ -229,6 +212,22 @@ export class SwarmFetches {
     });
     this.#input.onSize(said);
     return bytes;
+  }
+
+  #viewWith(holders: SwarmView['holders']): SwarmView {
+    const { wires, directory } = this.#input;
+    return {
+      holders,
+      homes: (range) =>
+        this.homes(range).map((peer) =>
+          peer === this.#selfId ? 'self' : wires.candidate(peer, true),
+        ),
+      heardAtMs: (peer) => wires.heardAtMs(peer),
+      pauseMs: (peer) => wires.pauseMs(peer),
+      get knownPeers() {
+        return directory.live().length;
+      },
+    };
   }
 
   #viewOf(mode: FetchMode): SwarmView {
