@@ -3,9 +3,8 @@
  * absolute path, and a directory stands for everything below it. A part of a file is its path, a tab,
  * the offset, a tab and the length in bytes.
  */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { errorCode } from '@shoal/errors';
+import { readRegularFile } from '@shoal/linux/regular-file';
 import { byteStringFromText } from '@shoal/rafs';
 import { OptionFileError } from '../errors.ts';
 import type { PrefetchPattern } from '../layer/first-reads.ts';
@@ -19,7 +18,7 @@ const PART = /^(.*)\t(\d{1,15})\t(\d{1,15})$/s;
 
 /** The patterns of a file, one per line; empty lines and lines starting with `#` are left out. */
 export async function readPrefetchFile(path: string): Promise<readonly PrefetchPattern[]> {
-  const bytes = await readBounded(path);
+  const bytes = await readPatterns(path);
   const text = bytes.toString('utf8');
   if (!Buffer.from(text, 'utf8').equals(bytes)) {
     throw new OptionFileError(OPTION, path, 'is not UTF-8 text', REMEDY);
@@ -37,23 +36,19 @@ function parsePattern(line: string): PrefetchPattern {
   return { path, part: { offset: Number(offset), length: Number(length) } };
 }
 
-/** Only regular files, since reading a pipe or a device could wait or go on for ever. */
-async function readBounded(path: string): Promise<Buffer> {
-  try {
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stats = await file.stat();
-    if (!stats.isFile()) throw new OptionFileError(OPTION, path, 'is not a regular file', REMEDY);
-    if (stats.size > PREFETCH_FILE_BYTES_MAX) {
-      const detail = `${stats.size} bytes; at most ${PREFETCH_FILE_BYTES_MAX} are read`;
-      throw new OptionFileError(OPTION, path, detail, REMEDY);
-    }
-    const buffer = Buffer.alloc(stats.size);
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-    return buffer.subarray(0, bytesRead);
-  } catch (error) {
+async function readPatterns(path: string): Promise<Buffer> {
+  const failure = (detail: string) => new OptionFileError(OPTION, path, detail, REMEDY);
+  const file = await readRegularFile(path, PREFETCH_FILE_BYTES_MAX).catch((error: unknown) => {
     const code = errorCode(error);
-    if (code === undefined || code.startsWith('ERR_CONVERTER')) throw error;
-    throw new OptionFileError(OPTION, path, `cannot be read (${code})`, REMEDY);
+    throw code === undefined ? error : failure(`cannot be read (${code})`);
+  });
+  switch (file.kind) {
+    case 'whole':
+      return file.bytes;
+    case 'not regular':
+      throw failure('is not a regular file');
+    case 'too long':
+      throw failure(`${file.sizeBytes} bytes; at most ${PREFETCH_FILE_BYTES_MAX} are read`);
   }
 }
 

@@ -3,10 +3,11 @@
  * reboot empties. AES-256-GCM; a new nonce for every write.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { readFileSync, statfsSync, statSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode } from '@shoal/errors';
+import { readRegularFile } from '@shoal/linux/regular-file';
 import { SEALED_BYTES_MAX } from '../limits.ts';
 
 /** Names format and algorithm; authenticated with the rest. */
@@ -50,7 +51,7 @@ export function unseal(sealed: Uint8Array, key: Uint8Array): Buffer | undefined 
 
 /** The key of this boot, made when there is none. Throws when it can be neither read nor written. */
 export async function loadKey(file: string): Promise<Buffer> {
-  const known = readBounded(file, KEY_BYTES);
+  const known = await readSecretFile(file, KEY_BYTES);
   if (known?.byteLength === KEY_BYTES && (statSync(file).mode & 0o077) === 0) return known;
   const key = randomBytes(KEY_BYTES);
   await writePrivately(file, key);
@@ -58,10 +59,13 @@ export async function loadKey(file: string): Promise<Buffer> {
 }
 
 /** Undefined when it is not there or longer than any sound one. */
-export function readBounded(file: string, bytesMax = SEALED_BYTES_MAX): Buffer | undefined {
+export async function readSecretFile(
+  file: string,
+  bytesMax = SEALED_BYTES_MAX,
+): Promise<Buffer | undefined> {
   try {
-    const facts = statSync(file);
-    return facts.isFile() && facts.size <= bytesMax ? readFileSync(file) : undefined;
+    const read = await readRegularFile(file, bytesMax);
+    return read.kind === 'whole' ? read.bytes : undefined;
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -9,7 +9,14 @@ import * as z from 'zod';
 import type { Log } from '../log/log.ts';
 import { bootClockMs } from './boot-clock.ts';
 import type { CredentialKeeper, RememberedPlace } from './remembered-credentials.ts';
-import { isInMemory, loadKey, readBounded, seal, unseal, writePrivately } from './sealed-file.ts';
+import {
+  isInMemory,
+  loadKey,
+  readSecretFile,
+  seal,
+  unseal,
+  writePrivately,
+} from './sealed-file.ts';
 
 const credentialsSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('password'), username: z.string(), password: z.string() }),
@@ -70,7 +77,7 @@ export class SealedKeeper implements CredentialKeeper {
 
   async load(): Promise<readonly RememberedPlace[]> {
     const { file, log } = this.#options;
-    const sealed = this.#key === undefined ? undefined : readBounded(file);
+    const sealed = this.#key === undefined ? undefined : await readSecretFile(file);
     if (sealed === undefined || this.#key === undefined) return [];
     const document = decode(unseal(sealed, this.#key));
     if (document !== undefined) return document;
