@@ -203,7 +203,7 @@ export class Reading {
   #fetch(read: PieceRead, range: ByteRange): void {
     const { world, nowMs, facts } = this.#host;
     if (!this.#host.isAlive) return;
-    const waitMs = this.#budget.take(range.end - range.start, nowMs, true);
+    const waitMs = this.#budget.take(range.end - range.start, nowMs);
     if (waitMs > 0) {
       world.events.after(waitMs, () => this.#fetch(read, range));
       return;

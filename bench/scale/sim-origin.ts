@@ -22,7 +22,7 @@ export class SimOrigin {
   constructor(events: EventQueue, cluster: Cluster) {
     this.#events = events;
     this.#cluster = cluster;
-    this.#requests = new TokenBucket({ perSecond: cluster.originRequestsPerSecond, borrow: 0 });
+    this.#requests = new TokenBucket({ perSecond: cluster.originRequestsPerSecond });
   }
 
   /** Told block by block, as the bytes come out of its link. */
@@ -30,7 +30,7 @@ export class SimOrigin {
     const { originLatencyMs, originBytesPerMs } = this.#cluster;
     const { nowMs } = this.#events;
     this.requests += 1;
-    if (this.#requests.waitMs(1, nowMs, false) > 0) {
+    if (this.#requests.waitMs(1, nowMs) > 0) {
       this.refused += 1;
       const atMs = nowMs + originLatencyMs;
       this.#events.at(atMs, () => answer({ kind: 'retry after', atMs: atMs + RETRY_AFTER_MS }));

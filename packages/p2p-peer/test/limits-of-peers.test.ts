@@ -21,35 +21,34 @@ const BLOCK = 128 << 10;
 t.test('a bucket gives its rate in the long run, and its burst at once', async (t) => {
   fc.assert(
     fc.property(fc.array(fc.record({ amount: fc.nat(2000), pauseMs: fc.nat(500) })), (takes) => {
-      const bucket = new TokenBucket({ perSecond: 1000, burst: 500, borrow: 200 });
+      const bucket = new TokenBucket({ perSecond: 1000, burst: 500 });
       let nowMs = 0;
       let taken = 0;
       let last = 0;
       for (const { amount, pauseMs } of takes) {
         nowMs += pauseMs;
-        const isDemand = pauseMs % 2 === 0;
-        const waitMs = bucket.waitMs(amount, nowMs, isDemand);
+        const waitMs = bucket.waitMs(amount, nowMs);
         // Sums of milliseconds are rounded.
         nowMs += waitMs + 0.001;
-        if (bucket.waitMs(amount, nowMs, isDemand) > 0) return false;
+        if (bucket.waitMs(amount, nowMs) > 0) return false;
         bucket.take(amount, nowMs);
         taken += amount;
         last = amount;
       }
-      return taken <= 500 + 200 + last + (nowMs / 1000) * 1001;
+      return taken <= 500 + last + (nowMs / 1000) * 1001;
     }),
   );
   const free = new TokenBucket({ perSecond: Number.POSITIVE_INFINITY });
-  t.equal(free.waitMs(1e12, 0, false), 0);
+  t.equal(free.waitMs(1e12, 0), 0);
 });
 
-t.test('demand borrows, others wait', async (t) => {
+t.test('who takes without asking leaves the others to wait', async (t) => {
   const bucket = new TokenBucket({ perSecond: 1000 });
   bucket.take(1000, 0);
-  t.equal(bucket.waitMs(500, 0, false), 500);
-  t.equal(bucket.waitMs(500, 0, true), 0);
+  t.equal(bucket.waitMs(500, 0), 500);
   bucket.take(1000, 0);
-  t.equal(bucket.waitMs(500, 0, true), 500, 'but no more than the limit');
+  t.equal(bucket.waitMs(500, 0), 1500);
+  t.equal(bucket.waitMs(-500, 0), 500, 'until no more than that is owed');
 });
 
 t.test('a slow peer is banned longer each time, one that answers is forgiven', async (t) => {

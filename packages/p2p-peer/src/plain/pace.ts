@@ -28,14 +28,14 @@ export class Pace {
 
   /** How long so much would wait now. */
   waitMs(bytes: number): number {
-    return this.#bucket.waitMs(bytes, this.#nowMs(), false);
+    return this.#bucket.waitMs(bytes, this.#nowMs());
   }
 
   /** Rejects with the reason of the signal; nothing is charged then. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const nowMs = this.#nowMs();
-    const waitMs = this.#bucket.waitMs(bytes, nowMs, false);
+    const waitMs = this.#bucket.waitMs(bytes, nowMs);
     this.#bucket.take(bytes, nowMs);
     if (waitMs === 0) return;
     const { promise, resolve: go, reject } = Promise.withResolvers<void>();

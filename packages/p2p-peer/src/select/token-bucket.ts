@@ -1,36 +1,31 @@
-/**
- * How much may be moved, and how often, in the long run: a bucket that fills at a rate. Clock passed
- * in. Demand may borrow from what comes later, and the rest then waits longer: the simulator's budget
- * towards origins lets it, no limit of a host does.
- */
+/** How much may be moved, and how often, in the long run: a bucket that fills at a rate. Clock passed in. */
 export type TokenBucketOptions = {
   /** Tokens a second: bytes, or requests. Infinity: no limit. */
   readonly perSecond: number;
   /** Tokens that gather when nobody takes any. @default one second's */
   readonly burst?: number;
-  /** How far below nothing demand may take it. @default one second's */
-  readonly borrow?: number;
 };
 
 export class TokenBucket {
   readonly #perSecond: number;
   readonly #burst: number;
-  readonly #borrow: number;
   #tokens: number;
   #filledAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ perSecond, burst = perSecond, borrow = perSecond }: TokenBucketOptions) {
+  constructor({ perSecond, burst = perSecond }: TokenBucketOptions) {
     this.#perSecond = perSecond;
     this.#burst = burst;
-    this.#borrow = borrow;
     this.#tokens = burst;
   }
 
-  /** Milliseconds until so much may be taken: 0 is now. More than a full bucket waits for a full one. */
-  waitMs(amount: number, nowMs: number, isDemand: boolean): number {
+  /**
+   * Milliseconds until so much is there: 0 is now. More than a full bucket waits for a full one; less than
+   * nothing, until no more than that is owed.
+   */
+  waitMs(amount: number, nowMs: number): number {
     if (this.#perSecond === Number.POSITIVE_INFINITY) return 0;
     this.#fill(nowMs);
-    const needed = Math.min(amount, this.#burst) - (isDemand ? this.#borrow : 0);
+    const needed = Math.min(amount, this.#burst);
     return this.#tokens >= needed ? 0 : ((needed - this.#tokens) / this.#perSecond) * 1000;
   }
 

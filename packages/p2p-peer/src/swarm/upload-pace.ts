@@ -62,7 +62,7 @@ export class UploadPace implements UploadLimit {
   waitMs(turn: UploadTurn): number {
     if (this.#isStopped) return Number.POSITIVE_INFINITY;
     const beforeMs = (this.#turns.bytesBefore(turn) / this.#bytesPerSecond) * 1000;
-    return beforeMs + this.#bucket.waitMs(turn.bytes, this.#nowMs(), false);
+    return beforeMs + this.#bucket.waitMs(turn.bytes, this.#nowMs());
   }
 
   /**
@@ -100,7 +100,7 @@ export class UploadPace implements UploadLimit {
     for (;;) {
       const next = this.#turns.peek();
       if (next === undefined) return;
-      const waitMs = this.#bucket.waitMs(next.bytes, nowMs, false);
+      const waitMs = this.#bucket.waitMs(next.bytes, nowMs);
       if (waitMs > 0) {
         this.#sendAwayOld(nowMs);
         this.#timer = setTimeout(() => this.#pump(), Math.min(waitMs, UPLOAD_OVERTAKEN_MS_MAX));
