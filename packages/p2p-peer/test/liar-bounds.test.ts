@@ -10,7 +10,12 @@ import { BLOCK_BYTES_MAX } from '../src/limits.ts';
 import type { Peer } from '../src/peer/peer.ts';
 import { UNPROVEN_BYTES_MAX } from '../src/select/limits.ts';
 import type { ServedBlock, WireServer } from '../src/wire/blob-wire.ts';
-import { type ClusterHost, CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
+import {
+  type ClusterHost,
+  CountingOrigin,
+  PeerCluster,
+  whenReady,
+} from './support/peer-cluster.ts';
 import { type SampleBytes, sampleBytes } from './support/sample-bytes.ts';
 
 const REPOSITORY = 'registry.test/app';
@@ -69,10 +74,6 @@ async function readVerified(
     const again = { offset: start, length: MIB, priority, attempt: attempt + 1 };
     await readVerified(peer, origin, { blobId, bytes }, again);
   }
-}
-
-async function whenReady(...hosts: readonly ClusterHost[]): Promise<void> {
-  await until('tokens are here', () => hosts.every(({ peer }) => peer.status().hasToken));
 }
 
 /** Two wires for each blob: to the seed and to the one that lies. */

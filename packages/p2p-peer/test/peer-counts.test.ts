@@ -5,6 +5,7 @@ import type { BlobId } from '@shoal/oci';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
 import type { WireServer } from '../src/wire/blob-wire.ts';
+import { foundRight } from './support/found-right.ts';
 import {
   type ClusterHost,
   CountingOrigin,
@@ -41,7 +42,7 @@ async function readAll({ peer }: ClusterHost, origin: CountingOrigin) {
     const key = { blobId, sizeBytes: bytes.length };
     const found = await peer.source(origin, REPOSITORY).read(key, 0, bytes.length, {
       priority,
-      onVerdict: (listener) => queueMicrotask(() => listener(0, bytes.length, 'right')),
+      ...foundRight(0, bytes.length),
     });
     t.ok(found.equals(bytes));
     wanted[priority] += bytes.length;

@@ -120,12 +120,7 @@ t.test('a home that is gone costs no byte: the next one, or the origin', async (
 t.test('who holds bytes gives them when the origin is down', async (t) => {
   const origin = openOrigin();
   const cluster = await PeerCluster.open(t, origin);
-  const seed = await cluster.start('seed-1', 'seed');
-  const [a, b] = [
-    await cluster.start('a', 'peer', { seeds: [seed.facts] }),
-    await cluster.start('b', 'peer', { seeds: [seed.facts] }),
-  ];
-  await whenReady(seed, a, b);
+  const { seed, a, b } = await cluster.startThree();
   t.equal(await readVerified(a.peer, origin, 0), 1);
   t.equal(await readVerified(b.peer, origin, CHUNK), 1, 'it may read from the repository');
   await until('the seed holds it', () => seed.peer.status().store.bytesSettled === 2 * CHUNK);

@@ -38,13 +38,8 @@ async function read(
 t.test('a part of a piece brings the piece, from its home, once for all', async (t) => {
   const origin = openOrigin();
   const cluster = await PeerCluster.open(t, origin);
-  const seed = await cluster.start('seed-1', 'seed');
-  const seeds = [seed.facts];
-  const hosts = [
-    await cluster.start('a', 'peer', { seeds }),
-    await cluster.start('b', 'peer', { seeds }),
-  ];
-  await whenReady(seed, ...hosts);
+  const { a, b } = await cluster.startThree();
+  const hosts = [a, b];
   for (const host of hosts) {
     t.same(await read(host, origin, PIECE_BYTES + 10, 100), {
       isRight: true,

@@ -10,6 +10,7 @@ import t from 'tap';
 import { newPeerId } from '../src/identity/peer-id.ts';
 import { openPeer } from '../src/peer/open-peer.ts';
 import type { SwarmOverview } from '../src/tracker/swarm-overview.ts';
+import { foundRight } from './support/found-right.ts';
 import { CountingOrigin } from './support/peer-cluster.ts';
 import { blobIdOf, PublicRegistry, torrentOf } from './support/public-registry.ts';
 import {
@@ -67,7 +68,7 @@ async function openHost(t: Parameters<typeof makeScene>[0]) {
   peer.learn({ ...image, name: `${REPOSITORY}:1.4`, repository: REPOSITORY });
   const read = (repository: string) =>
     peer.source(origin, repository).read({ blobId, sizeBytes: bytes.length }, 0, 1000, {
-      onVerdict: (judge) => queueMicrotask(() => judge(0, 1000, 'right')),
+      ...foundRight(0, 1000),
     });
   const plainUrl = `http://127.0.0.1:${tracker.address('plain')?.port}`;
   const heard = async () => (await ask(plainUrl + announcePath(infohash, newPeerId(), PLACE))).text;

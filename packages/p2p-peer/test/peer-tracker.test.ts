@@ -13,6 +13,7 @@ import type { Peer } from '../src/peer/peer.ts';
 import type { WarmCall } from '../src/peer/preheats.ts';
 import type { PreheatOrder } from '../src/tracker/host-report.ts';
 import type { SwarmOverview } from '../src/tracker/swarm-overview.ts';
+import { foundRight } from './support/found-right.ts';
 import { CountingOrigin } from './support/peer-cluster.ts';
 import { blobIdOf } from './support/sample-bytes.ts';
 import { ADMIN_TOKEN, ask, makeScene, pageOf, REPOSITORY, urlOf } from './support/tracker-scene.ts';
@@ -60,7 +61,7 @@ t.test('a tracker is all that a host has to know', async (t) => {
     const key = { blobId, sizeBytes: bytes.length };
     const read = await peer.source(origin, REPOSITORY).read(key, offset, length, {
       onFetched: (name) => names.add(name),
-      onVerdict: (listener) => queueMicrotask(() => listener(offset, length, 'right')),
+      ...foundRight(offset, length),
     });
     t.ok(read.equals(bytes.subarray(offset, offset + length)));
     return [...names];

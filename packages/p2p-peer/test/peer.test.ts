@@ -1,33 +1,35 @@
-import { createHash } from 'node:crypto';
-import { type BlobId, parseBlobId } from '@shoal/oci';
+/** Hosts that read the same blob: from whom they have it, what the origin gives, what limits let through. */
 import { until } from '@shoal/test-kit';
 import t from 'tap';
-import { CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
+import { foundRight } from './support/found-right.ts';
+import {
+  type ClusterHost,
+  CountingOrigin,
+  PeerCluster,
+  whenReady,
+} from './support/peer-cluster.ts';
+import { blobIdOf } from './support/sample-bytes.ts';
 import { patternedBlob } from './support/wire-pair.ts';
 
 const REPOSITORY = 'registry.test/app';
 const bytes = patternedBlob((40 << 20) + 12_345);
-const blobId: BlobId = parseBlobId(createHash('sha256').update(bytes).digest('hex'));
+const blobId = blobIdOf(bytes);
 const key = { blobId, sizeBytes: bytes.length };
 const part = (offset: number, length: number) => bytes.subarray(offset, offset + length);
 
 t.test('what one host has read another has from it, and the origin gives it once', async (t) => {
   const origin = new CountingOrigin(new Map([[blobId, bytes]]));
   const cluster = await PeerCluster.open(t, origin);
-  const seed = await cluster.start('seed-1', 'seed');
-  const seeds = [seed.facts];
-  const a = await cluster.start('a', 'peer', { seeds });
-  const b = await cluster.start('b', 'peer', { seeds });
-  const read = async (host: typeof a, offset: number, length: number) => {
+  const { a, b } = await cluster.startThree();
+  const read = async (host: ClusterHost, offset: number, length: number) => {
     const source = host.peer.source(origin, REPOSITORY);
     const names = new Set<string>();
     const read = await source.read(key, offset, length, {
       onFetched: (name) => names.add(name),
-      onVerdict: (listener) => queueMicrotask(() => listener(offset, length, 'right')),
+      ...foundRight(offset, length),
     });
     return { isRight: read.equals(part(offset, length)), names: [...names] };
   };
-  await until('tokens are here', () => [a, b, seed].every(({ peer }) => peer.status().hasToken));
   t.same(await read(a, 100_000, 700_000), { isRight: true, names: ['peer-rack'] });
   t.equal(origin.bytes, 700_000, 'the home has fetched exactly that');
   t.same(await read(b, 100_000, 700_000), { isRight: true, names: ['peer-rack'] });
@@ -42,19 +44,13 @@ t.test('what one host has read another has from it, and the origin gives it once
 t.test('hosts that know the same seed meet each other, and go on without it', async (t) => {
   const origin = new CountingOrigin(new Map([[blobId, bytes]]));
   const cluster = await PeerCluster.open(t, origin);
-  const seed = await cluster.start('seed-1', 'seed');
-  const seeds = [seed.facts];
-  const a = await cluster.start('a', 'peer', { seeds });
-  const b = await cluster.start('b', 'peer', { seeds });
+  const { seed, a, b } = await cluster.startThree();
   const hosts = [a, b];
-  await until('tokens are here', () =>
-    [...hosts, seed].every(({ peer }) => peer.status().hasToken),
-  );
-  const read = async ({ peer }: typeof a, offset: number, length: number) => {
+  const read = async ({ peer }: ClusterHost, offset: number, length: number) => {
     const names = new Set<string>();
     const read = await peer.source(origin, REPOSITORY).read(key, offset, length, {
       onFetched: (name) => names.add(name),
-      onVerdict: (listener) => queueMicrotask(() => listener(offset, length, 'right')),
+      ...foundRight(offset, length),
     });
     t.ok(read.equals(part(offset, length)));
     return [...names].join();
@@ -79,12 +75,12 @@ t.test('what is sent, and what is fetched, keeps to the limits', async (t) => {
     const upload = limited === 'seed' ? { uploadBytesPerSecond: bytesPerSecond } : {};
     const download = limited === 'peer' ? { downloadBytesPerSecond: bytesPerSecond } : {};
     const seed = await cluster.start('seed-1', 'seed', upload);
-    const { peer } = await cluster.start('a', 'peer', { seeds: [seed.facts], ...download });
-    await until('tokens are here', () => [peer, seed.peer].every((each) => each.status().hasToken));
+    const a = await cluster.start('a', 'peer', { seeds: [seed.facts], ...download });
+    await whenReady(seed, a);
     const startedAtMs = performance.now();
     for (let offset = 0; offset < 16 << 20; offset += 1 << 20) {
-      const read = await peer.source(origin, REPOSITORY).read(key, offset, 1 << 20, {
-        onVerdict: (listener) => queueMicrotask(() => listener(offset, 1 << 20, 'right')),
+      const read = await a.peer.source(origin, REPOSITORY).read(key, offset, 1 << 20, {
+        ...foundRight(offset, 1 << 20),
       });
       t.ok(read.equals(part(offset, 1 << 20)));
     }

@@ -8,6 +8,7 @@ import { parseSwarmId, swarmIdOf } from '../src/identity/swarm-id.ts';
 import { PUBLIC_CHECK_MS } from '../src/limits.ts';
 import type { Peer } from '../src/peer/peer.ts';
 import { openPlainWire } from '../src/wire/open-plain-wire.ts';
+import { foundRight } from './support/found-right.ts';
 import { CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
 import { blobIdOf, PublicRegistry, torrentOf } from './support/public-registry.ts';
 import { handshakeBytes, RawPeer } from './support/raw-peer.ts';
@@ -45,7 +46,7 @@ async function openScene(t: Tap, { isPublic = true, isFetching = false, stored =
   const learn = () => peer.learn({ ...image, blobs: [key] });
   const read = async (offset = 0, length = bytes.length - offset) => {
     const found = await peer.source(origin, REPOSITORY).read(key, offset, length, {
-      onVerdict: (judge) => queueMicrotask(() => judge(offset, length, 'right')),
+      ...foundRight(offset, length),
     });
     if (!found.equals(bytes.subarray(offset, offset + length))) throw new Error('wrong bytes');
   };

@@ -3,12 +3,8 @@ import { until } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { BLOCK_BYTES_MAX } from '../src/limits.ts';
 import { type ByteRange, rangeBytes } from '../src/ranges/byte-range.ts';
-import {
-  type ClusterHost,
-  CountingOrigin,
-  PeerCluster,
-  whenReady,
-} from './support/peer-cluster.ts';
+import { foundRight } from './support/found-right.ts';
+import { type ClusterHost, CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
 import { blobIdOf } from './support/sample-bytes.ts';
 import { patternedBlob } from './support/wire-pair.ts';
 
@@ -32,11 +28,7 @@ type Told = {
 async function scene(t: Test) {
   const origin = new CountingOrigin(new Map([[blobId, bytes]]));
   const cluster = await PeerCluster.open(t, origin);
-  const seed = await cluster.start('seed-1', 'seed');
-  const seeds = [seed.facts];
-  const a = await cluster.start('a', 'peer', { seeds });
-  const b = await cluster.start('b', 'peer', { seeds });
-  await whenReady(seed, a, b);
+  const { seed, a, b } = await cluster.startThree();
   const read = async ({ peer }: ClusterHost, range: ByteRange, frontBytes = 0) => {
     const asked = () => peer.status().counts.asked;
     const before = asked();
@@ -51,8 +43,7 @@ async function scene(t: Test) {
         const asks = holder + home - before.holder - before.home;
         told.push({ range: { start, end }, isRight, asks });
       },
-      onVerdict: (listener) =>
-        queueMicrotask(() => listener(range.start, rangeBytes(range), 'right')),
+      ...foundRight(range.start, rangeBytes(range)),
     });
     const isRight = found.equals(bytes.subarray(range.start, range.end));
     const { holder, home } = asked();

@@ -10,6 +10,7 @@ import t from 'tap';
 import { openPeer } from '../src/peer/open-peer.ts';
 import type { Peer } from '../src/peer/peer.ts';
 import { type Browser, openBrowser } from './support/browser.ts';
+import { foundRight } from './support/found-right.ts';
 import { CountingOrigin } from './support/peer-cluster.ts';
 import { blobIdOf } from './support/sample-bytes.ts';
 import { makeScene, pageOf, REPOSITORY, type Scene, urlOf } from './support/tracker-scene.ts';
@@ -60,7 +61,7 @@ async function keepReading(
   for (let at = 0; !signal.aborted; at = (at + READ_BYTES) % bytes.length) {
     for (const source of [...sources, ...(first === undefined ? [] : [first])]) {
       const part = await source.read(key, at, READ_BYTES, {
-        onVerdict: (listener) => queueMicrotask(() => listener(at, READ_BYTES, 'right')),
+        ...foundRight(at, READ_BYTES),
       });
       if (!part.equals(bytes.subarray(at, at + READ_BYTES))) throw new Error(`wrong at ${at}`);
     }

@@ -1,18 +1,9 @@
 /** A cluster that changes its authority: for a while hosts believe both, and wires are as before. */
 import t from 'tap';
-import { openWire } from '../src/wire/open-wire.ts';
 import { TestCluster, type TestHost } from './support/test-cluster.ts';
-import {
-  BufferServer,
-  dialOptions,
-  listen,
-  patternedBlob,
-  sharedBlob,
-} from './support/wire-pair.ts';
+import { patternedBlob, serveBlob } from './support/wire-pair.ts';
 
-const BYTES = 1 << 20;
-const blob = patternedBlob(BYTES);
-const shared = () => sharedBlob(new BufferServer(blob), BYTES);
+const blob = patternedBlob(1 << 20);
 
 /** `ca.crt` has both, one after the other; tokens of both clusters are good. */
 function believingBoth(host: TestHost, other: TestHost): TestHost {
@@ -39,8 +30,7 @@ t.test('hosts of the old and of the new authority meet while both are believed',
   const [old, changed] = await Promise.all([TestCluster.open(t), TestCluster.open(t)]);
   const seed = await old.host('seed-1', { role: 'seed' });
   const peer = await changed.host('peer-1');
-  const listener = await listen(t, believingBoth(seed, peer), { accept: shared });
-  const dial = (from: TestHost) => openWire(dialOptions(from, seed, listener, shared()));
+  const { dial } = await serveBlob(t, believingBoth(seed, peer), blob);
   await t.rejects(dial(peer), { code: 'ERR_P2P_WIRE_UNTRUSTED' }, 'who knows the new one only');
   const wire = await dial(believingBoth(peer, seed));
   t.match(wire.facts.host, { host: 'seed-1' });

@@ -19,6 +19,7 @@ import {
   listen,
   patternedBlob,
   REPOSITORY,
+  serveBlob,
   sharedBlob,
 } from './support/wire-pair.ts';
 
@@ -32,15 +33,9 @@ async function scene(t: Tap, options: Partial<WireListenerOptions> = {}) {
   const cluster = await TestCluster.open(t);
   const seed = await cluster.host('seed-1', { role: 'seed' });
   const refused: Error[] = [];
-  const server = new BufferServer(blob);
-  const listener = await listen(t, seed, {
-    accept: () => sharedBlob(server, BYTES),
-    onRefused: (error) => refused.push(error),
-    ...options,
-  });
-  const dial = (from: TestHost, to: TestHost = seed) =>
-    openWire(dialOptions(from, to, listener, sharedBlob(new BufferServer(blob), BYTES)));
-  return { cluster, seed, refused, server, listener, dial };
+  const onRefused = (error: Error) => refused.push(error);
+  const served = await serveBlob(t, seed, blob, { onRefused, ...options });
+  return { cluster, seed, refused, ...served };
 }
 
 t.test('a host with certificate and token gets a wire, and both know each other', async (t) => {
@@ -240,7 +235,6 @@ t.test('nobody waits for one who does not answer', async (t) => {
 
 t.test('a wire ends with the token of either side', async (t) => {
   const [seed, peer] = await TestCluster.openPair(t);
-  const server = new BufferServer(blob);
   const expiring = ({ self, trust }: TestHost): TestHost => ({
     self,
     trust: {
@@ -255,9 +249,8 @@ t.test('a wire ends with the token of either side', async (t) => {
     [expiring(seed), peer],
     [seed, expiring(peer)],
   ] as const) {
-    const listener = await listen(t, listening, { accept: () => sharedBlob(server, BYTES) });
-    const options = dialOptions(dialling, seed, listener, sharedBlob(server, BYTES));
-    const wire = await openWire(options);
+    const { listener, dial } = await serveBlob(t, listening, blob);
+    const wire = await dial(dialling);
     await wire.closed;
     t.match(wire.closeReason, { code: 'ERR_P2P_WIRE_CLOSED' });
     await until('it is closed at the other end', () => listener.wires.size === 0);
@@ -273,9 +266,7 @@ t.test('a renewed certificate is shown to those who come next', async (t) => {
   ]);
   let identity = new TlsIdentity(old.trust.identity());
   const seed = { ...old, trust: { ...old.trust, identity: () => identity } };
-  const listener = await listen(t, seed, {
-    accept: () => sharedBlob(new BufferServer(blob), BYTES),
-  });
+  const { listener, dial } = await serveBlob(t, seed, blob);
   const shown = async () => {
     const raw = await RawPeer.dialTls(listener.port, peer);
     raw.socket.destroy();
@@ -285,9 +276,7 @@ t.test('a renewed certificate is shown to those who come next', async (t) => {
   identity = new TlsIdentity(renewed.trust.identity());
   listener.reloadIdentity();
   t.not(await shown(), before);
-  const wire = await openWire(
-    dialOptions(peer, seed, listener, sharedBlob(new BufferServer(blob), BYTES)),
-  );
+  const wire = await dial(peer);
   await listener.close();
   await listener.close();
   await wire.closed;

@@ -7,7 +7,8 @@ import t, { type Test } from 'tap';
 import { BLOCK_BYTES_MAX, PIECE_BYTES } from '../src/limits.ts';
 import type { BlobWire, ServeCall } from '../src/wire/blob-wire.ts';
 import { decodeUrgency, encodeUrgency } from '../src/wire/extension/urgency.ts';
-import { CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
+import { foundRight } from './support/found-right.ts';
+import { CountingOrigin, PeerCluster, whenReady } from './support/peer-cluster.ts';
 import { SourceOrigin } from './support/stalling-registry.ts';
 import { BufferServer, patternedBlob, plainPair, tlsPair } from './support/wire-pair.ts';
 
@@ -68,13 +69,13 @@ async function limitedSeed(t: Test, uploadBytesPerSecond: number) {
   const seed = await cluster.start('seed-1', 'seed', { uploadBytesPerSecond });
   await until('its token is here', () => seed.peer.status().hasToken);
   await seed.peer.source(origin, REPOSITORY).read(key, 0, bytes.length, {
-    onVerdict: (listener) => queueMicrotask(() => listener(0, bytes.length, 'right')),
+    ...foundRight(0, bytes.length),
   });
   await until('it holds all', () => seed.peer.status().store.bytesSettled === bytes.length);
   const hosts = await Promise.all(
     ['a', 'b'].map((name) => cluster.start(name, 'peer', { seeds: [seed.facts] })),
   );
-  await until('tokens are here', () => hosts.every(({ peer }) => peer.status().hasToken));
+  await whenReady(...hosts);
   // They meet before anything has to be quick.
   for (const { peer } of hosts) await peer.source(origin, REPOSITORY).read(key, 19 << 20, 1);
   return { origin, hosts };

@@ -150,6 +150,16 @@ export class PeerCluster {
     return { peer, facts: peer.status().self };
   }
 
+  /** A seed and two peers that know it, ready to read. */
+  async startThree(): Promise<{ seed: ClusterHost; a: ClusterHost; b: ClusterHost }> {
+    const seed = await this.start('seed-1', 'seed');
+    const seeds = [seed.facts];
+    const a = await this.start('a', 'peer', { seeds });
+    const b = await this.start('b', 'peer', { seeds });
+    await whenReady(seed, a, b);
+    return { seed, a, b };
+  }
+
   /** A host that serves every blob as the test says. */
   async startWire(name: string, blob: SharedBlob, role: HostRole = 'seed'): Promise<HostFacts> {
     const trust = await this.#trustOf(name, role, ['*']);

@@ -110,6 +110,21 @@ export function dialOptions(
   };
 }
 
+/** `seed` listens and serves `blob`; whoever dials it serves the same. */
+export async function serveBlob(
+  t: Tap,
+  seed: TestHost,
+  blob: Buffer,
+  options: Partial<WireListenerOptions> = {},
+) {
+  const server = new BufferServer(blob);
+  const accept = () => sharedBlob(server, blob.length);
+  const listener = await listen(t, seed, { accept, ...options });
+  const dial = (from: TestHost, to = seed) =>
+    openWire(dialOptions(from, to, listener, sharedBlob(new BufferServer(blob), blob.length)));
+  return { server, listener, dial };
+}
+
 /** Over TLS; the listener serves with `server`, the other end holds nothing. */
 export async function tlsPair(t: Tap, server: WireServer, bytes: number): Promise<WirePair> {
   const [seed, peer] = await TestCluster.openPair(t);
