@@ -153,7 +153,7 @@ t.test('those of one who does not read, and is gone', async (t) => {
   };
   const listener = await listen(t, seed, { accept: () => sharedBlob(server, size) });
   const raw = await RawPeer.dialTls(listener.port, peer);
-  raw.send(...hostHello(peer, { blobBytes: size }));
+  raw.send(...hostHello(peer, { sizeBytes: size }));
   await raw.untilMessage(1);
   const ask = messageBytes(6, 0, 0, BLOCK_BYTES_MAX);
   raw.send(ask);

@@ -53,7 +53,7 @@ t.test('one who asks and does not read costs no more than he may', async (t) => 
   };
   const listener = await listen(t, seed, { accept: () => sharedBlob(server, BYTES) });
   const raw = await RawPeer.dialTls(listener.port, peer);
-  raw.send(...hostHello(peer, { blobBytes: BYTES }));
+  raw.send(...hostHello(peer, { sizeBytes: BYTES }));
   await raw.untilMessage(1);
   raw.socket.pause();
   const ask = (block: number) => messageBytes(6, block % 8, 0, BLOCK_BYTES_MAX);
@@ -84,7 +84,7 @@ t.test('one who makes us say much is not heard until he has listened', async (t)
   const bytes = 2 ** 40;
   const listener = await listen(t, seed, { accept: () => sharedBlob(server, bytes) });
   const raw = await RawPeer.dialTls(listener.port, peer);
-  raw.send(...hostHello(peer, { blobBytes: bytes }));
+  raw.send(...hostHello(peer, { sizeBytes: bytes }));
   await raw.untilMessage(1);
   raw.socket.pause();
   const question = extendedBytes(1, encodeAskHashes({ firstPiece: 0, count: 1024 }));

@@ -204,7 +204,7 @@ t.test('a host of ours asks for less at once than a standard client', async (t) 
   const accepted = { ...sharedBlob(server, BYTES), onOpen: (w: BlobWire) => wires.push(w) };
   const listener = await listen(t, seed, { accept: () => accepted });
   const raw = await RawPeer.dialTls(listener.port, peer);
-  raw.send(...hostHello(peer, { blobBytes: BYTES }));
+  raw.send(...hostHello(peer, { sizeBytes: BYTES }));
   await raw.untilMessage(1);
   raw.send(...manyRequests.slice(0, 65));
   await raw.untilClosed();
@@ -233,7 +233,7 @@ t.test('a host that has proved who it is may not break rules either', async (t) 
   ];
   for (const [message, says] of cases) {
     const raw = await RawPeer.dialTls(listener.port, peer);
-    raw.send(...hostHello(peer, { blobBytes: BYTES }));
+    raw.send(...hostHello(peer, { sizeBytes: BYTES }));
     await until('a wire opens', () => wires.length === 1);
     raw.send(extendedBytes(1, message));
     await raw.untilClosed();

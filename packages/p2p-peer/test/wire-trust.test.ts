@@ -80,7 +80,7 @@ t.test('whose token is wrong hears nothing at all', async (t) => {
     const token = host.trust.token() ?? '';
     t.notOk(`${reason?.message} ${JSON.stringify(reason)}`.includes(token), 'it is not told');
     const raw = await RawPeer.dialTls(listener.port, host);
-    raw.send(...hostHello(host, { blobBytes: BYTES }), messageBytes(6, 0, 0, 100));
+    raw.send(...hostHello(host, { sizeBytes: BYTES }), messageBytes(6, 0, 0, 100));
     await raw.untilClosed();
     t.equal(raw.receivedBytes, 0, 'not even a handshake');
     await until('the reason is known', () => refused.length === 1);
@@ -106,7 +106,7 @@ t.test('a certificate of another authority, or none, is of no use', async (t) =>
   await t.rejects(dial(pretending), { code: 'ERR_P2P_WIRE_DIAL' });
   await until('both were refused', () => refused.length === 2);
   const plain = await RawPeer.dial(listener.port);
-  plain.send(...hostHello(own, { blobBytes: BYTES }));
+  plain.send(...hostHello(own, { sizeBytes: BYTES }));
   await plain.untilClosed();
   t.ok(plain.receivedBytes < 100, 'a TLS alert at most');
 });
@@ -115,13 +115,13 @@ t.test('who is not the one of his certificate', async (t) => {
   const { cluster, refused, listener } = await scene(t);
   const peer = await cluster.host('peer-1');
   const cases: [Parameters<typeof hostHello>[1], RegExp][] = [
-    [{ blobBytes: BYTES, facts: { host: parseHostName('peer-2') } }, /certificate says otherwise/],
-    [{ blobBytes: BYTES, facts: { role: 'seed' } }, /certificate says otherwise/],
-    [{ blobBytes: BYTES, peerId: peerIdOf(parseHostName('peer-2')) }, /peer id of another/],
-    [{ blobBytes: BYTES, repository: 'registry.test/../x' }, /does not cover/],
-    [{ blobBytes: BYTES, token: 'nonsense' }, /refused/],
-    [{ blobBytes: BYTES, facts: { zone: 'z'.repeat(256) } }, /zone is too long/],
-    [{ blobBytes: 0 }, /no size/],
+    [{ sizeBytes: BYTES, facts: { host: parseHostName('peer-2') } }, /certificate says otherwise/],
+    [{ sizeBytes: BYTES, facts: { role: 'seed' } }, /certificate says otherwise/],
+    [{ sizeBytes: BYTES, peerId: peerIdOf(parseHostName('peer-2')) }, /peer id of another/],
+    [{ sizeBytes: BYTES, repository: 'registry.test/../x' }, /does not cover/],
+    [{ sizeBytes: BYTES, token: 'nonsense' }, /refused/],
+    [{ sizeBytes: BYTES, facts: { zone: 'z'.repeat(256) } }, /zone is too long/],
+    [{ sizeBytes: 0 }, /no size/],
   ];
   for (const [changes, says] of cases) {
     const raw = await RawPeer.dialTls(listener.port, peer);
@@ -136,7 +136,7 @@ t.test('who is not the one of his certificate', async (t) => {
 t.test('nothing but handshakes is taken from one who is not known yet', async (t) => {
   const { cluster, refused, listener, server } = await scene(t);
   const peer = await cluster.host('peer-1');
-  const [handshake] = hostHello(peer, { blobBytes: BYTES });
+  const [handshake] = hostHello(peer, { sizeBytes: BYTES });
   for (const id of [0, 1, 2]) {
     const raw = await RawPeer.dialTls(listener.port, peer);
     raw.send(handshake ?? Buffer.alloc(0), messageBytes(id));

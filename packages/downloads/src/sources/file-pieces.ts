@@ -2,14 +2,14 @@
  * A file's bytes in order: through whoever shares its blob, or from its own place alone where nobody
  * does, and once something of what was shared was wrong.
  */
-import { type BlobKey, type BlobSource, exactSource } from '@shoal/blob-store';
+import { type BlobSource, exactSource, type SizedBlob } from '@shoal/blob-store';
 import type { FileSource, PiecesOptions } from '../file-source.ts';
 import { readAhead } from './read-ahead.ts';
 import type { SharedVerdicts } from './shared-verdicts.ts';
 
 export type SharedFile = {
   readonly source: BlobSource;
-  readonly blob: BlobKey & { readonly sizeBytes: number };
+  readonly blob: SizedBlob;
 };
 
 export type FilePiecesInput = {

@@ -1,12 +1,12 @@
 /** A blob's bytes in order, through a source of ranges: some parts are under way at the same time. */
-import type { BlobKey, BlobSource, VerdictListener } from '@shoal/blob-store';
+import type { BlobSource, SizedBlob, VerdictListener } from '@shoal/blob-store';
 import type { SourceBytes } from '../file-source.ts';
 import { PART_BYTES, PARTS_AHEAD } from '../limits.ts';
 import { FetchedBytes } from './fetched-bytes.ts';
 
 export type ReadAheadInput = {
   readonly source: BlobSource;
-  readonly blob: BlobKey & { readonly sizeBytes: number };
+  readonly blob: SizedBlob;
   readonly offset: number;
   readonly signal: AbortSignal | undefined;
   readonly onSource: (bytes: SourceBytes) => void;

@@ -26,9 +26,9 @@ export async function listenForHosts(
   { trust, self, swarms, store, counts, nowMs }: ListenNeed,
 ): Promise<WireListener> {
   const questions = new SizeQuestions(nowMs);
-  const accept: AcceptBlob = async ({ blobId, blobBytes: sizeBytes }, { repository }) => {
+  const accept: AcceptBlob = async (blob, { repository }) => {
     if (repository === undefined) return undefined;
-    const blob = { blobId, sizeBytes };
+    const { blobId, sizeBytes } = blob;
     const known = swarms.get(blobId) ?? store.facts(blobId);
     const isKnown = known?.sizeBytes === sizeBytes || store.isLent(blobId, sizeBytes);
     // A blob that is not known is of no use where nobody would fetch it for others. There a size that a

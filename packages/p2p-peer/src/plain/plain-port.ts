@@ -3,6 +3,7 @@
  * this host's own readers and other hosts do not notice. Everything else is as unknown to it as a
  * torrent that never was.
  */
+import type { SizedBlob } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import { newPeerId, type PeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
@@ -42,11 +43,9 @@ export type PlainPortInput = {
   readonly nowMs: () => number;
 };
 
-export type PlainBlobStatus = {
-  readonly blobId: BlobId;
+export type PlainBlobStatus = SizedBlob & {
   readonly infohash: SwarmId;
   readonly repository: string;
-  readonly sizeBytes: number;
   readonly heldBytes: number;
 };
 

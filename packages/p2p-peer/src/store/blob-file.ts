@@ -4,9 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
+import type { SizedBlob } from '@shoal/blob-store';
 import { readCached } from '@shoal/blob-store/disk-io';
 import { errorCode } from '@shoal/errors';
-import type { BlobId } from '@shoal/oci';
 import { StoreFileError } from '../errors.ts';
 import { CACHED_READ_BYTES_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
@@ -17,10 +17,8 @@ import type { Generation, StoreParts } from './store-parts.ts';
 /** The file itself is not what it must be; too many open files, for one, say nothing of it. */
 const BROKEN: readonly (string | undefined)[] = ['ENOENT', 'ELOOP', 'EIO'];
 
-export type BlobFileInit = {
+export type BlobFileInit = SizedBlob & {
   readonly parts: StoreParts;
-  readonly blobId: BlobId;
-  readonly sizeBytes: number;
   /** The file that is there already. */
   readonly generation: Generation | undefined;
   /** There is something to sync. */

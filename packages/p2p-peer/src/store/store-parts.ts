@@ -1,4 +1,5 @@
 /** What the blobs of a store share. */
+import type { SizedBlob } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { BlobFiles, StoreIo } from './blob-files.ts';
@@ -12,9 +13,7 @@ import type { PieceHashes } from './piece-hashes.ts';
 export type Generation = { readonly inode: bigint; readonly generation: bigint };
 
 /** A blob as its records see it. */
-export interface RecordedBlob {
-  readonly blobId: BlobId;
-  readonly sizeBytes: number;
+export interface RecordedBlob extends SizedBlob {
   readonly state: BlobState;
   readonly hashes: PieceHashes;
   readonly isComplete: boolean;

@@ -1,5 +1,5 @@
 /** A blob of a store, as its users see it. */
-import type { CodecPool, Verdict } from '@shoal/blob-store';
+import type { CodecPool, SizedBlob, Verdict } from '@shoal/blob-store';
 import { type BlobId, blobIdOfDigest } from '@shoal/oci';
 import { PIECE_BYTES } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
@@ -8,9 +8,7 @@ import type { BlobEntry } from './blob-entry.ts';
 import type { Deposit } from './deposit.ts';
 
 /** A blob that has bytes in the store. */
-export type StoredBlobFacts = {
-  readonly blobId: BlobId;
-  readonly sizeBytes: number;
+export type StoredBlobFacts = SizedBlob & {
   readonly heldBytes: number;
   readonly isComplete: boolean;
   readonly lastUseMs: number;

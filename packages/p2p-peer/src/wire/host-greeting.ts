@@ -1,5 +1,6 @@
 /** One who came to the peer port, until it is known who he is and what he may have. */
 import type { TLSSocket } from 'node:tls';
+import type { SizedBlob } from '@shoal/blob-store';
 import { ShoalError } from '@shoal/errors';
 import type { HostFacts } from '../identity/host.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
@@ -11,7 +12,6 @@ import type { BlobWire, SharedBlob, WireFacts } from './blob-wire.ts';
 import { ConnectionLimit } from './connection.ts';
 import { WireProtocolError, WireRefusedError } from './errors.ts';
 import type { ExtendedHandshake } from './extension/extended-handshake.ts';
-import type { WantedBlob } from './extension/host-handshake.ts';
 import { HandshakeHandler } from './handshake-handler.ts';
 import { hostWire } from './host-wire.ts';
 import { PeerWire } from './peer-wire.ts';
@@ -27,7 +27,7 @@ export type AcceptedBlob = SharedBlob & {
 
 /** Certificate and token are checked; undefined when the blob is not shared with this host. */
 export type AcceptBlob = (
-  blob: WantedBlob,
+  blob: SizedBlob,
   facts: WireFacts,
 ) => AcceptedBlob | undefined | Promise<AcceptedBlob | undefined>;
 
@@ -104,7 +104,7 @@ export class HostGreeting extends HandshakeHandler {
     try {
       const blob = await accept(trusted.blob, facts);
       if (this.#peer.isClosed) return;
-      if (blob?.blobBytes !== trusted.blob.blobBytes) {
+      if (blob?.blobBytes !== trusted.blob.sizeBytes) {
         throw new WireRefusedError('the blob is not shared with it');
       }
       const leave = admission.enter(host.host, this.#from);

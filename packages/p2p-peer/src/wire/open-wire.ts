@@ -99,7 +99,7 @@ class HostDial extends HandshakeHandler {
     this.#certificate = certificate;
     this.#socket = socket;
     const { self, trust, log, repository, blobId } = options;
-    const blob = { blobId, blobBytes: options.blob.blobBytes };
+    const blob = { blobId, sizeBytes: options.blob.blobBytes };
     this.#swarmId = swarmIdOf(blobId);
     const hello = { self, trust, log, repository: () => repository, blob: () => blob };
     this.#peer = new PeerWire(socket, { ...hostWireOptions(this, hello), feed });

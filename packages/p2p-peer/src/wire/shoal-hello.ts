@@ -1,13 +1,10 @@
 /** What our host says in its handshake of extensions, to hosts and to standard clients. */
+import type { SizedBlob } from '@shoal/blob-store';
 import type { HostFacts } from '../identity/host.ts';
 import { BLOCK_BYTES_MAX, STANDARD_BLOCK_BYTES } from '../limits.ts';
 import type { BencodeValue } from '../torrent/bencode.ts';
 import { WireUntrustedError } from './errors.ts';
-import {
-  encodeHostHandshake,
-  HOST_HANDSHAKE_KEY,
-  type WantedBlob,
-} from './extension/host-handshake.ts';
+import { encodeHostHandshake, HOST_HANDSHAKE_KEY } from './extension/host-handshake.ts';
 import { SHOAL_EXTENSION } from './extension/message-type.ts';
 import { METADATA_EXTENSION } from './extension/metadata.ts';
 import { URGENCY_EXTENSION } from './extension/urgency.ts';
@@ -23,7 +20,7 @@ type HostHello = {
   readonly self: HostFacts;
   readonly trust: WireTrust;
   readonly repository: () => string;
-  readonly blob: () => WantedBlob;
+  readonly blob: () => SizedBlob;
   readonly log: WireLog | undefined;
 };
 

@@ -3,6 +3,7 @@
  * token, made for this host, covers the repository that the wire is for. Nothing is told or served
  * before all of it has been checked.
  */
+import type { SizedBlob } from '@shoal/blob-store';
 import { ShoalError } from '@shoal/errors';
 import { quoted } from '@shoal/oci';
 import type { HostFacts, HostName } from '../identity/host.ts';
@@ -11,11 +12,7 @@ import type { CertificateIdentity } from '../trust/certificate-identity.ts';
 import { type Grant, isCovered } from '../trust/grant.ts';
 import { WireUntrustedError } from './errors.ts';
 import type { ExtendedHandshake } from './extension/extended-handshake.ts';
-import {
-  decodeHostHandshake,
-  HOST_HANDSHAKE_KEY,
-  type WantedBlob,
-} from './extension/host-handshake.ts';
+import { decodeHostHandshake, HOST_HANDSHAKE_KEY } from './extension/host-handshake.ts';
 import { SHOAL_EXTENSION } from './extension/message-type.ts';
 
 /** PEM texts of this host, as `node:tls` takes them. */
@@ -33,7 +30,7 @@ export type WireTrust = {
 export type TrustedHost = {
   readonly facts: HostFacts;
   readonly repository: string;
-  readonly blob: WantedBlob;
+  readonly blob: SizedBlob;
   /** When its token ends, in milliseconds since 1970. */
   readonly expiresAtMs: number;
 };

@@ -7,10 +7,11 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SizedBlob } from '@shoal/blob-store';
 import { BLOCK_BYTES_MAX, PIECE_BYTES } from '../../src/limits.ts';
 import { dial, secure } from '../../src/wire/connection.ts';
 import { QUEUED_REQUESTS_MAX } from '../../src/wire/limits.ts';
-import type { HostileBlob, HostileScene } from './hostile-host.ts';
+import type { HostileScene } from './hostile-host.ts';
 import { hostHello, messageBytes } from './raw-peer.ts';
 import { PATIENT } from './wire-pair.ts';
 
@@ -20,7 +21,7 @@ type Flood = {
   /** Whatever comes is left in the socket. @default false */
   readonly readsNothing?: boolean;
   /** What is sent, one after the other as long as there is room. */
-  readonly bytes: (scene: HostileScene, blob: HostileBlob) => Iterable<Buffer>;
+  readonly bytes: (scene: HostileScene, blob: SizedBlob) => Iterable<Buffer>;
 };
 
 const NONSENSE_BYTES = 64 << 10;
@@ -74,17 +75,17 @@ async function send(socket: Socket, parts: Iterable<Buffer>): Promise<void> {
 }
 
 /** As much at once as is allowed. */
-function* asksForAll(scene: HostileScene, blob: HostileBlob): Generator<Buffer> {
+function* asksForAll(scene: HostileScene, blob: SizedBlob): Generator<Buffer> {
   yield* hello(scene, blob);
   yield Buffer.concat(Array.from({ length: QUEUED_REQUESTS_MAX }, (_, at) => request(blob, at)));
 }
 
-function* asksWithoutEnd(scene: HostileScene, blob: HostileBlob): Generator<Buffer> {
+function* asksWithoutEnd(scene: HostileScene, blob: SizedBlob): Generator<Buffer> {
   yield* hello(scene, blob);
   for (let at = 0; ; at++) yield request(blob, at);
 }
 
-function* namesHugeLengths(scene: HostileScene, blob: HostileBlob): Generator<Buffer> {
+function* namesHugeLengths(scene: HostileScene, blob: SizedBlob): Generator<Buffer> {
   yield* hello(scene, blob);
   yield Buffer.from('7fffffff07', 'hex');
   yield* nonsense();
@@ -94,13 +95,13 @@ function* nonsense(): Generator<Buffer> {
   for (;;) yield randomBytes(NONSENSE_BYTES);
 }
 
-function hello({ self, trust, repository }: HostileScene, blob: HostileBlob): Buffer[] {
+function hello({ self, trust, repository }: HostileScene, blob: SizedBlob): Buffer[] {
   return hostHello({ self, trust }, { ...blob, repository });
 }
 
-function request({ blobBytes }: HostileBlob, number: number): Buffer {
-  const blocks = Math.max(1, Math.floor(blobBytes / BLOCK_BYTES_MAX));
+function request({ sizeBytes }: SizedBlob, number: number): Buffer {
+  const blocks = Math.max(1, Math.floor(sizeBytes / BLOCK_BYTES_MAX));
   const at = (number % blocks) * BLOCK_BYTES_MAX;
-  const length = Math.min(BLOCK_BYTES_MAX, blobBytes - at);
+  const length = Math.min(BLOCK_BYTES_MAX, sizeBytes - at);
   return messageBytes(6, Math.floor(at / PIECE_BYTES), at % PIECE_BYTES, length);
 }

@@ -4,6 +4,7 @@
  * from its output, where each line is all it has counted so far.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SizedBlob } from '@shoal/blob-store';
 import { MediaType, parseBlobId, parseManifest } from '@shoal/oci';
 import { parseHostPort } from '@shoal/oci/host-port';
 import { z } from 'zod';
@@ -34,11 +35,6 @@ const optionsSchema = z.strictObject({
 
 export type HostileHostOptions = z.infer<typeof optionsSchema>;
 
-export type HostileBlob = {
-  readonly blobId: ReturnType<typeof parseBlobId>;
-  readonly blobBytes: number;
-};
-
 /** What a hostile host is and knows. */
 export type HostileScene = {
   readonly options: HostileHostOptions;
@@ -46,7 +42,7 @@ export type HostileScene = {
   readonly trust: PeerTrust;
   /** `registry/repository`, as wires name it. */
   readonly repository: string;
-  readonly blobs: readonly HostileBlob[];
+  readonly blobs: readonly SizedBlob[];
   readonly count: (what: string, times?: number) => void;
 };
 
@@ -76,14 +72,14 @@ async function main(text: string): Promise<void> {
 }
 
 /** As any host: by the manifest. */
-async function blobsOf({ registry, repository }: HostileHostOptions): Promise<HostileBlob[]> {
+async function blobsOf({ registry, repository }: HostileHostOptions): Promise<SizedBlob[]> {
   const url = `http://${registry}/v2/${repository}/manifests/latest`;
   const answer = await fetch(url, { headers: { accept: MediaType.ociManifest } });
   const manifest = parseManifest(Buffer.from(await answer.arrayBuffer()));
   const layers = 'layers' in manifest ? manifest.layers : [];
   return layers.map(({ digest, size }) => ({
     blobId: parseBlobId(digest.replace(/^sha256:/, '')),
-    blobBytes: size,
+    sizeBytes: size,
   }));
 }
 

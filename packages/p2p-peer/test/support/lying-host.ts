@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SizedBlob } from '@shoal/blob-store';
 import type { HostPort } from '@shoal/oci/host-port';
 import type { HostFacts } from '../../src/identity/host.ts';
 import { peerIdOf } from '../../src/identity/peer-id.ts';
@@ -12,7 +13,7 @@ import { TrackerClient } from '../../src/tracker/client/tracker-client.ts';
 import type { BlobWire, ServedBlock, SharedBlob, WireServer } from '../../src/wire/blob-wire.ts';
 import { openWire } from '../../src/wire/open-wire.ts';
 import { WireListener } from '../../src/wire/wire-listener.ts';
-import type { HostileBlob, HostileScene } from './hostile-host.ts';
+import type { HostileScene } from './hostile-host.ts';
 import { PATIENT } from './wire-pair.ts';
 
 const ANNOUNCE_MS = 300;
@@ -26,14 +27,14 @@ export async function lie(scene: HostileScene, { host, port }: HostPort): Promis
   });
   await WireListener.open({
     ...{ self, trust, listenHost: host, port },
-    accept: ({ blobBytes }) => ({ ...lies(scene, blobBytes), onOpen: (wire) => met(scene, wire) }),
+    accept: ({ sizeBytes }) => ({ ...lies(scene, sizeBytes), onOpen: (wire) => met(scene, wire) }),
   });
   for (const blob of scene.blobs) void meetReaders(scene, blob, { trackers, port });
 }
 
 type Meeting = { readonly trackers: TrackerClient; readonly port: number };
 
-async function meetReaders(scene: HostileScene, blob: HostileBlob, meeting: Meeting) {
+async function meetReaders(scene: HostileScene, blob: SizedBlob, meeting: Meeting) {
   const { self, repository } = scene;
   const { trackers, port } = meeting;
   const swarmId = swarmIdOf(blob.blobId);
@@ -53,11 +54,11 @@ async function meetReaders(scene: HostileScene, blob: HostileBlob, meeting: Meet
   }
 }
 
-async function dialReader(scene: HostileScene, blob: HostileBlob, host: HostFacts): Promise<void> {
+async function dialReader(scene: HostileScene, blob: SizedBlob, host: HostFacts): Promise<void> {
   const { self, trust, repository } = scene;
-  const { blobId, blobBytes } = blob;
+  const { blobId, sizeBytes } = blob;
   const wire = await openWire({
-    ...{ self, trust, host, blobId, repository, blob: lies(scene, blobBytes), ...PATIENT },
+    ...{ self, trust, host, blobId, repository, blob: lies(scene, sizeBytes), ...PATIENT },
   });
   met(scene, wire);
 }

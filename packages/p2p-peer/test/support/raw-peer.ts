@@ -125,15 +125,15 @@ export function hostHello(
     readonly peerId?: PeerId;
     /** @default the one of these tests */
     readonly blobId?: BlobId;
-    readonly blobBytes: number;
+    readonly sizeBytes: number;
   },
 ): Buffer[] {
-  const { blobId = BLOB_ID, blobBytes } = changes;
+  const { blobId = BLOB_ID, sizeBytes } = changes;
   const host = encodeHostHandshake({
     facts: { ...self, ...changes.facts },
     token: changes.token ?? trust.token() ?? '',
     repository: changes.repository ?? REPOSITORY,
-    blob: { blobId, blobBytes },
+    blob: { blobId, sizeBytes },
   });
   const extended = encodeBencode(
     new Map([

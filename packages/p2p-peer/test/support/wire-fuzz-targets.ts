@@ -48,7 +48,7 @@ const hello = encodeBencode(
         facts,
         token: 'v1.a.b',
         repository: 'r/n',
-        blob: { blobId: parseBlobId('ab'.repeat(32)), blobBytes: BYTES },
+        blob: { blobId: parseBlobId('ab'.repeat(32)), sizeBytes: BYTES },
       }),
     ],
   ]),

@@ -12,7 +12,8 @@
  * | `blob` | the blob, 64 hexadecimal digits: whoever never heard of it cannot tell it from the swarm's id |
  * | `size` | its stored bytes |
  */
-import { type BlobId, parseBlobId } from '@shoal/oci';
+import type { SizedBlob } from '@shoal/blob-store';
+import { parseBlobId } from '@shoal/oci';
 import type { HostFacts } from '../../identity/host.ts';
 import { STORED_BLOB_BYTES_MAX } from '../../limits.ts';
 import type { BencodeNode, BencodeValue } from '../../torrent/bencode.ts';
@@ -22,14 +23,12 @@ import { type BencodeFields, decodeHostFacts, encodeHostFacts, textOf } from './
 export const HOST_HANDSHAKE_KEY = 'shoal';
 const VERSION = 1;
 
-/** What a wire is for. */
-export type WantedBlob = { readonly blobId: BlobId; readonly blobBytes: number };
-
 export type HostHandshake = {
   readonly facts: HostFacts;
   readonly token: string;
   readonly repository: string;
-  readonly blob: WantedBlob;
+  /** What the wire is for. */
+  readonly blob: SizedBlob;
 };
 
 export function encodeHostHandshake(handshake: HostHandshake): ReadonlyMap<string, BencodeValue> {
@@ -40,7 +39,7 @@ export function encodeHostHandshake(handshake: HostHandshake): ReadonlyMap<strin
     ['token', token],
     ['origin', repository],
     ['blob', blob.blobId],
-    ['size', blob.blobBytes],
+    ['size', blob.sizeBytes],
   ]);
 }
 
@@ -60,11 +59,11 @@ export function decodeHostHandshake(node: BencodeNode | undefined): HostHandshak
   };
 }
 
-function blobOf(fields: BencodeFields): WantedBlob {
+function blobOf(fields: BencodeFields): SizedBlob {
   const blobId = parseBlobId(textOf(fields, 'blob'));
   const size = fields.get('size');
   if (size?.kind !== 'integer' || size.value < 1 || size.value > STORED_BLOB_BYTES_MAX) {
     throw new WireProtocolError('its blob has no size');
   }
-  return { blobId, blobBytes: size.value };
+  return { blobId, sizeBytes: size.value };
 }
