@@ -1,6 +1,12 @@
 /** What umoci unpacks as root: the reference for every tree. */
 import { join } from 'node:path';
-import { compareListings, listTree, runChecked, type TreeRecord } from '@shoal/test-kit';
+import {
+  compareListings,
+  type ListTreeOptions,
+  listTree,
+  runChecked,
+  type TreeRecord,
+} from '@shoal/test-kit';
 
 export type ReferenceTree = {
   readonly path: string;
@@ -20,7 +26,11 @@ export async function unpackReference(layout: string, bundle: string): Promise<R
 }
 
 /** In what a tree differs from the reference; empty when it does not. */
-export async function differencesFrom(reference: ReferenceTree, tree: string): Promise<string[]> {
-  const records = await listTree(tree);
+export async function differencesFrom(
+  reference: ReferenceTree,
+  tree: string,
+  options: ListTreeOptions = {},
+): Promise<string[]> {
+  const records = await listTree(tree, options);
   return compareListings(records, reference.records, { clockFromNs: reference.startNs });
 }

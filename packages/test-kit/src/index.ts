@@ -52,6 +52,6 @@ export { temporaryDirectory } from './temporary-directory.ts';
 export type { TestScope } from './test-scope.ts';
 export { type ProcessFigures, timeCommand } from './timed-command.ts';
 export { buildTortureLayout, noise, tortureLayers } from './torture-layers.ts';
-export { listTree, type TreeRecord } from './tree-listing.ts';
+export { type ListTreeOptions, listTree, type TreeRecord } from './tree-listing.ts';
 export { until } from './until.ts';
 export { WebFileServer } from './web-file-server.ts';

@@ -27,6 +27,8 @@ export type TreeRecord = {
 export type ListTreeOptions = {
   /** Leaves file contents unread. @default false */
   readonly withoutContent?: boolean;
+  /** What of a number of an inode is the file's own. @default all of it */
+  readonly inodeOf?: (number: bigint) => bigint;
 };
 
 const READ_BYTES = 1 << 20;
@@ -46,6 +48,7 @@ const TYPES: Readonly<Record<number, string>> = {
  * event loop: the tree may be served by something that this very process keeps going.
  */
 export async function listTree(root: string, options: ListTreeOptions = {}): Promise<TreeRecord[]> {
+  const { withoutContent = false, inodeOf = (number) => number } = options;
   const xattrs = await readAllXattrs(root);
   const records: TreeRecord[] = [];
   const firstNames = new Map<bigint, string>();
@@ -53,9 +56,10 @@ export async function listTree(root: string, options: ListTreeOptions = {}): Pro
     const full = Buffer.concat([Buffer.from(`${root}/`), Buffer.from(path, 'latin1')]);
     const stats = await lstat(full, { bigint: true });
     const type = TYPES[Number(stats.mode >> 12n)] ?? 'unknown';
-    const sameAs = firstNames.get(stats.ino) ?? path;
-    firstNames.set(stats.ino, sameAs);
-    const wantsContent = type === 'regular' && options.withoutContent !== true;
+    const inode = inodeOf(stats.ino);
+    const sameAs = firstNames.get(inode) ?? path;
+    firstNames.set(inode, sameAs);
+    const wantsContent = type === 'regular' && !withoutContent;
     records.push({
       path,
       type,

@@ -20,7 +20,7 @@ import { takeApart } from '../../support/converted-layout.ts';
 import { differencesFrom, unpackReference } from '../../support/reference-tree.ts';
 import { CREDENTIALS, USERS } from '../../support/registry-user.ts';
 import { runShoal } from '../../support/shoal-command.ts';
-import { mountWithNydusd, type NydusBackend } from './nydusd-mount.ts';
+import { mountWithNydusd, NYDUSD_LISTING, type NydusBackend } from './nydusd-mount.ts';
 
 export const NYDUS_REPOSITORY = 'shoal/app';
 /** Nobody finds that name: what is not got from the proxy is not got. */
@@ -70,7 +70,7 @@ export async function openNydusRegistries(t: Test): Promise<NydusRegistries | un
         ...{ program: nydus.daemon, bootstrap, directory: join(directory, `nydusd-${mounts++}`) },
         backend: { type: 'registry', ...backend },
       }),
-    differences: (mountpoint) => differencesFrom(reference, mountpoint),
+    differences: (mountpoint) => differencesFrom(reference, mountpoint, NYDUSD_LISTING),
   };
 }
 

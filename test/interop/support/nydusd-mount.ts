@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runCommand, type TestScope } from '@shoal/test-kit';
+import { type ListTreeOptions, runCommand, type TestScope } from '@shoal/test-kit';
 
 export type NydusBackend =
   | { readonly type: 'localfs'; readonly directory: string }
@@ -45,6 +45,15 @@ export type NydusdOptions = {
   /** What an image lists as first. @default false */
   readonly prefetches?: boolean;
 };
+
+/**
+ * How its mounts are listed. A LOOKUP tells the kernel a file's number within the image, READDIRPLUS and GETATTR that
+ * with the number of the image in the highest byte (fuse-backend-rs 0.10): which of them `stat` shows hangs on what
+ * the kernel has asked last, and it asks anew when memory is short or somebody drops the caches of the machine.
+ */
+export const NYDUSD_LISTING = {
+  inodeOf: (number: bigint) => BigInt.asUintN(56, number),
+} satisfies ListTreeOptions;
 
 const START_MS_MAX = 60_000;
 
