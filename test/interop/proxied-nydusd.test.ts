@@ -137,6 +137,14 @@ async function openProxy(t: Test, upstream: Partial<UpstreamOptions>) {
     },
     upstreams: [{ name: UPSTREAM_NAME, ...upstream }],
   });
-  t.teardown(() => proxy.close());
+  t.teardown(async () => {
+    await proxy.close();
+    if (!t.passing()) for (const event of events) t.comment(eventText(event));
+  });
   return { host: proxy.host, events, close: () => proxy.close() };
+}
+
+function eventText({ kind, reference, status, bytes, durationMs, error }: ProxyEvent): string {
+  const what = `${kind} ${reference ?? ''}`;
+  return `${what}: ${status}, ${bytes} bytes, ${Math.round(durationMs)} ms ${error ?? ''}`;
 }

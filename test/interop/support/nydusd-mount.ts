@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
 import { type ListTreeOptions, runCommand, type TestScope } from '@shoal/test-kit';
 
 export type NydusBackend =
@@ -57,8 +58,25 @@ export const NYDUSD_LISTING = {
 
 const START_MS_MAX = 60_000;
 
-/** Starts nydusd and returns the mountpoint; the end of the test unmounts and ends it. */
-export async function mountWithNydusd(t: TestScope, options: NydusdOptions): Promise<string> {
+/**
+ * Of nydusd with a registry or mirror, and with the answer to a ping: its own 5 s are an error of a read where those
+ * who answer are kept from the processors for so long. What is compared are bytes, not times.
+ */
+const PATIENCE_SECONDS = 60;
+
+/** Of nydusd's log, what a failure tells: CI keeps the end of an output only. */
+const LOG_LINES_MAX = 30;
+/** What it says of every mount. */
+const LOG_NOISE = /\bINFO\b(?!.*recovered)|^ *(?:in|out)_opts:|RUST_BACKTRACE/;
+
+/** A test that knows whether it has failed so far. */
+type MountScope = TestScope & { passing?(): boolean };
+
+/**
+ * Starts nydusd and returns the mountpoint; the end of the test unmounts and ends it, and tells what nydusd has
+ * logged where the test has failed.
+ */
+export async function mountWithNydusd(t: MountScope, options: NydusdOptions): Promise<string> {
   const mountpoint = join(options.directory, 'mount');
   const cache = join(options.directory, 'cache');
   for (const path of [mountpoint, cache]) mkdirSync(path, { recursive: true });
@@ -81,6 +99,7 @@ export async function mountWithNydusd(t: TestScope, options: NydusdOptions): Pro
     await runCommand('umount', ['-l', mountpoint]);
     child.kill('SIGKILL');
     await ended;
+    if (t.passing?.() === false) t.comment(`nydusd at ${mountpoint}: ${complaintsIn(log)}`);
   });
   for (const endsAt = Date.now() + START_MS_MAX; Date.now() < endsAt; await sleep(50)) {
     if (isMountpoint(mountpoint)) return mountpoint;
@@ -113,7 +132,7 @@ function registryConfiguration(backend: Extract<NydusBackend, { type: 'registry'
   // Without `auth_through` the first request of all goes to the registry itself.
   const mirrors = [{ host: `http://${mirror}`, auth_through: authThrough }];
   return {
-    ...{ scheme, host, repo },
+    ...{ scheme, host, repo, timeout: PATIENCE_SECONDS, connect_timeout: PATIENCE_SECONDS },
     ...(credentials === undefined ? {} : { auth: btoa(credentials) }),
     ...(mirror === undefined ? {} : { mirrors }),
     ...(proxy === undefined ? {} : { proxy: proxyConfiguration(proxy) }),
@@ -123,6 +142,12 @@ function registryConfiguration(backend: Extract<NydusBackend, { type: 'registry'
 function proxyConfiguration({ host, fallback, pingUrl = '', useHttp = false }: NydusProxy) {
   const url = `http://${host}`;
   return { url, fallback, ping_url: pingUrl, check_interval: 1, use_http: useHttp };
+}
+
+function complaintsIn(log: readonly Buffer[]): string {
+  const lines = stripVTControlCharacters(Buffer.concat(log).toString()).trimEnd().split('\n');
+  const complaints = lines.filter((line) => !LOG_NOISE.test(line));
+  return complaints.slice(-LOG_LINES_MAX).join('\n') || 'no complaints';
 }
 
 function isMountpoint(path: string): boolean {
