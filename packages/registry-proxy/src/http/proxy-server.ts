@@ -63,11 +63,7 @@ export async function openProxyServer(
   server.on('clientError', (error: Error, socket: Duplex) => {
     if (turns.isHungUp(socket)) return socket.destroy();
     turns.hangUp(socket);
-    const isTooLarge = errorCode(error) === 'HPE_HEADER_OVERFLOW';
-    return refuseRaw(
-      socket,
-      isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request',
-    );
+    return refuseRaw(socket, UNREAD.get(errorCode(error) ?? '') ?? '400 Bad Request');
   });
   const address = await listen(server, host, port);
   return {
@@ -101,6 +97,11 @@ function refuse(response: ServerResponse): void {
 const FLOOD = refusal(429, 'TOOMANYREQUESTS', 'too many requests at once on one connection', {
   connection: 'close',
 });
+/** By what Node's server says of a request that it could not read: a client may send a late one again. */
+const UNREAD: ReadonlyMap<string, string> = new Map([
+  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
+  ['ERR_HTTP_REQUEST_TIMEOUT', '408 Request Timeout'],
+]);
 const TUNNEL = refusal(405, 'UNSUPPORTED', ONLY_HTTP, { allow: 'GET, HEAD' });
 const NOTHING: Pick<Refusal, 'headers' | 'body'> = { headers: {}, body: Buffer.of() };
 
