@@ -35,7 +35,8 @@ export class SocketFeed {
       for (const bytes of this.#kept.splice(0)) sink(bytes);
       this.#keptBytes = 0;
       this.#sink = sink;
-      socket.resume();
+      // Who had enough of what was kept goes on by itself.
+      if (!socket.isPaused()) socket.resume();
     });
   }
 
