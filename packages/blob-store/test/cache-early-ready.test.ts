@@ -1,5 +1,5 @@
 /** The thread that has written a chunk tells who waits for it, before the cache itself hears of it. */
-import { fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryDirectory, until } from '@shoal/test-kit';
@@ -55,6 +55,19 @@ t.test('a chunk that does not verify is told to nobody', async (t) => {
   });
   t.notOk(isBlockReady(blob.readyMap, offsetOf(2) / 4096));
   t.equal(count(), 0);
+});
+
+t.test('what was told counts, and becomes durable, also where the job ends badly', async (t) => {
+  const fixture = await openCache(t);
+  const { blob } = await openSample(fixture, sample);
+  // The thread sets the bits; then its job fails, as with a thread that dies before it has answered.
+  const readyEventFd = openSync('/dev/null', 'r');
+  t.teardown(() => closeSync(readyEventFd));
+  await blob.ensure(offsetOf(2), 1, { readyEventFd });
+  t.ok(isBlockReady(blob.readyMap, offsetOf(2) / 4096));
+  t.match(blob.stats(), { chunksPresent: 1, bytesPresent: 100_000 });
+  await blob.flush();
+  t.equal(blob.stats().bytesDurable, 100_000);
 });
 
 t.test('what was told and may be lost is taken back', async (t) => {

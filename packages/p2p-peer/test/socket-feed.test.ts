@@ -51,23 +51,26 @@ t.test('a sink that pauses the socket gets the rest when it goes on', async (t) 
   t.ok(Buffer.concat(came).equals(bytes));
 });
 
-t.test('a sink that has enough of what came before is not given more until it goes on', async (t) => {
-  const { theirs, ours, feed } = await openPair(t);
-  theirs.write(bytes.subarray(0, 1000));
-  await until('the first have come', () => feed.keptBytes === 1000);
-  const came: Buffer[] = [];
-  feed.open(ours, (part) => {
-    came.push(Buffer.from(part));
-    if (came.length === 1) ours.pause();
-  });
-  await until('it has them', () => came.length === 1);
-  t.equal(feed.keptBytes, 0);
-  t.ok(ours.isPaused());
-  theirs.end(bytes.subarray(1000));
-  ours.resume();
-  await once(ours, 'end');
-  t.ok(Buffer.concat(came).equals(bytes));
-});
+t.test(
+  'a sink that has enough of what came before is not given more until it goes on',
+  async (t) => {
+    const { theirs, ours, feed } = await openPair(t);
+    theirs.write(bytes.subarray(0, 1000));
+    await until('the first have come', () => feed.keptBytes === 1000);
+    const came: Buffer[] = [];
+    feed.open(ours, (part) => {
+      came.push(Buffer.from(part));
+      if (came.length === 1) ours.pause();
+    });
+    await until('it has them', () => came.length === 1);
+    t.equal(feed.keptBytes, 0);
+    t.ok(ours.isPaused());
+    theirs.end(bytes.subarray(1000));
+    ours.resume();
+    await once(ours, 'end');
+    t.ok(Buffer.concat(came).equals(bytes));
+  },
+);
 
 /** Two ends of a TLS connection; ours was dialled with a feed. */
 async function openPair(t: Test) {

@@ -2,6 +2,7 @@
  * Makes chunks of stored units: a codec thread verifies and decompresses them and writes what is right to
  * the device file; then it is told who is present, to a reader who waits by the thread itself. What the disk refuses is handed over in memory.
  */
+import { isRangeReady } from '@shoal/linux/ready-map';
 import type { CodecPool } from '../codec/codec-pool.ts';
 import { isDiskFull } from '../disk/disk-state.ts';
 import { ChunkCorruptError } from '../errors.ts';
@@ -63,7 +64,10 @@ export class UnitDecoder {
     const { job, placed } = decompressJob(description, stored, devicePlaces(description, call));
     const syncFailures = direct?.syncFailures();
     const options = { signal, isUrgent, endsWithJob: direct !== undefined };
-    const result = await pool.run('verify-decompress', job, options);
+    const result = await pool.run('verify-decompress', job, options).catch((error: unknown) => {
+      this.#keepTold(placed, direct, syncFailures);
+      throw error;
+    });
     const bad = new Map<number, unknown>();
     for (const { unit, part, reason } of result.failures) {
       const chunk = stored.units[unit]?.chunks[part];
@@ -85,6 +89,20 @@ export class UnitDecoder {
       onPresent(good.map(({ chunk }) => chunk));
     }
     return bad;
+  }
+
+  /** A thread that dies before it answers may have told readers of chunks; this thread must know of them too. */
+  #keepTold(
+    placed: readonly PlacedChunk[],
+    direct: DirectFile | undefined,
+    syncFailures: number | undefined,
+  ): void {
+    if (direct === undefined) return;
+    const { onPresent, onDoubt } = this.#components;
+    const map = new Uint8Array(direct.readyMap);
+    const told = placed.filter(({ offset }) => isRangeReady(map, offset, 1));
+    const isSafe = direct.syncFailures() === syncFailures;
+    (isSafe ? onPresent : onDoubt)(told.map(({ chunk }) => chunk));
   }
 
   async #keep(
