@@ -7,6 +7,8 @@
 export const TARGET_LENGTH_MAX = 2048;
 /** Headers of a request in bytes; tokens of cloud registries are about 4 KiB. */
 export const HEADER_BYTES_MAX = 24 << 10;
+/** Accepted media types in the key of a memory; clients send some 400 characters of them, and there are many keys. */
+export const ACCEPT_KEY_LENGTH_MAX = 512;
 /** Headers of a request in number; clients send about ten. */
 export const HEADERS_MAX = 64;
 /** Until the head of a request is there: a client that sends a byte now and then holds nothing. */

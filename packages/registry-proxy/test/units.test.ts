@@ -3,6 +3,7 @@ import t from 'tap';
 import { ReadSizes } from '../src/blobs/read-sizes.ts';
 import { Flights } from '../src/cache/flights.ts';
 import { parseByteRange } from '../src/request/byte-range.ts';
+import { normalisedAccept } from '../src/request/proxy-request.ts';
 import { parseTarget } from '../src/request/target.ts';
 import { nextVia } from '../src/request/via.ts';
 import { checkUpstreams, redirectHostsOf } from '../src/upstream/upstream-options.ts';
@@ -55,6 +56,15 @@ t.test('targets', async (t) => {
     kind: 'refusal',
     status: 400,
   });
+});
+
+t.test('what is accepted is remembered in a few bytes, however much it is', async (t) => {
+  t.equal(normalisedAccept(' b/b,A/a, a/a'), 'a/a,b/b');
+  const types = Array.from({ length: 2000 }, (_, index) => `a/${index}`);
+  const long = normalisedAccept(types.join(','));
+  t.ok(long.length < 100, `${long.length} characters`);
+  t.equal(normalisedAccept(types.toReversed().join(', ')), long);
+  t.not(normalisedAccept(types.slice(1).join(',')), long);
 });
 
 t.test('reads grow, end at common places, and shrink when there are many', async (t) => {

@@ -1,9 +1,11 @@
 /** One request on its way: what is asked for, of whom, on whose behalf. */
+import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Caller } from '@shoal/registry-client/upstream';
 import { identityOf, isLoopbackClient } from '../access/client-facts.ts';
 import type { GrantPlace } from '../access/grants.ts';
 import { type Refusal, refusal } from '../answer/refusal.ts';
+import { ACCEPT_KEY_LENGTH_MAX } from '../limits.ts';
 import type { Route } from '../upstream/router.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { VIA_HEADER } from '../upstream/upstream.ts';
@@ -63,8 +65,14 @@ export function openRequest(
   };
 }
 
-/** Which of several forms an upstream gives for a tag depends on what is accepted, not on its order. */
+/**
+ * Which of several forms an upstream gives for a tag depends on what is accepted, not on its order. For keys
+ * of memories: of more than clients send there is a hash.
+ */
 export function normalisedAccept(accept: string | undefined): string {
   const types = (accept ?? '').split(',').map((type) => type.trim().toLowerCase());
-  return [...new Set(types.filter((type) => type !== ''))].sort().join(',');
+  const text = [...new Set(types.filter((type) => type !== ''))].sort().join(',');
+  if (text.length <= ACCEPT_KEY_LENGTH_MAX) return text;
+  // In capitals, as no list of types is here.
+  return `SHA-256 ${createHash('sha256').update(text).digest('base64url')}`;
 }
