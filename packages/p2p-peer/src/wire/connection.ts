@@ -98,6 +98,8 @@ export async function secured(socket: TLSSocket, address: string): Promise<void>
 function tlsOptions(identity: WireIdentity): ConnectionOptions {
   return {
     secureContext: contextOf(identity),
+    // Also where the process was told to trust any registry (NODE_TLS_REJECT_UNAUTHORIZED).
+    rejectUnauthorized: true,
     // Hosts are named by SPIFFE ids, not by the addresses they happen to have.
     checkServerIdentity: () => undefined,
   };

@@ -135,7 +135,11 @@ export class TrackerLink {
       connections: TRACKER_LINK_CONNECTIONS_MAX,
       pipelining: 1,
       keepAliveTimeout: TRACKER_LINK_KEEP_ALIVE_MS,
-      connect: { ca, cert, key, minVersion: 'TLSv1.3', checkServerIdentity: refuseOthers },
+      connect: {
+        ...{ ca, cert, key, minVersion: 'TLSv1.3', checkServerIdentity: refuseOthers },
+        // Also where the process was told to trust any registry (NODE_TLS_REJECT_UNAUTHORIZED).
+        rejectUnauthorized: true,
+      },
     });
   }
 
