@@ -97,6 +97,8 @@ export const SECOND_READ_BYTES = 1 << 20;
 export const READ_BYTES_MAX = 4 << 20;
 /** Beginning of an answer that is read in parts in any case: whoever wants no more costs no more. */
 export const IN_PARTS_BYTES = 8 << 20;
+/** The smallest read, of whom 512 connections with 8 requests each hold what is bounded below, and as much again. */
+export const CROWDED_READ_BYTES = 32 << 10;
 /** What all answers together hold of blobs; with many of them reads become smaller. */
 export const READ_BYTES_HELD_MAX = 128 << 20;
 /** End of a whole blob that is held back until its digest is known. */

@@ -2,6 +2,12 @@
 import t from 'tap';
 import { ReadSizes } from '../src/blobs/read-sizes.ts';
 import { Flights } from '../src/cache/flights.ts';
+import {
+  CONNECTIONS_MAX,
+  PARTS_HELD_MAX,
+  PIPELINED_MAX,
+  READ_BYTES_HELD_MAX,
+} from '../src/limits.ts';
 import { parseByteRange } from '../src/request/byte-range.ts';
 import { normalisedAccept } from '../src/request/proxy-request.ts';
 import { parseTarget } from '../src/request/target.ts';
@@ -84,8 +90,12 @@ t.test('reads grow, end at common places, and shrink when there are many', async
   t.same(ends(5 * MiB + 7, 7 * MiB), [5.25 * MiB, 6 * MiB, 7 * MiB]);
   t.same(ends(MiB / 4 - 5, MiB), [MiB / 2, MiB], 'a few bytes are no read of their own');
   for (let reader = 0; reader < 1000; reader++) sizes.enter();
-  t.equal(sizes.next(8 * MiB, 100 * MiB, 8 * MiB), MiB / 4);
-  for (let reader = 0; reader < 1000; reader++) sizes.leave();
+  t.equal(sizes.next(8 * MiB, 100 * MiB, 8 * MiB), MiB / 16);
+  const answers = CONNECTIONS_MAX * PIPELINED_MAX;
+  for (let reader = 1000; reader < answers; reader++) sizes.enter();
+  const held = answers * PARTS_HELD_MAX * sizes.next(8 * MiB, 100 * MiB, 0);
+  t.ok(held <= 2 * READ_BYTES_HELD_MAX, `${held} bytes of as many as can be asked for`);
+  for (let reader = 0; reader < answers; reader++) sizes.leave();
   t.equal(sizes.next(8 * MiB, 100 * MiB, 8 * MiB), 4 * MiB);
 });
 

@@ -4,6 +4,7 @@
  * the same blob at the same time read the same parts.
  */
 import {
+  CROWDED_READ_BYTES,
   FIRST_READ_BYTES,
   PARTS_HELD_MAX,
   READ_BYTES_HELD_MAX,
@@ -25,11 +26,11 @@ export class ReadSizes {
   /** Bytes to read at `position` of a span that ends at `end`, `before` of which have been read. */
   next(position: number, end: number, before: number): number {
     const share = READ_BYTES_HELD_MAX / (PARTS_HELD_MAX * Math.max(1, this.#readers));
-    const fair = 2 ** Math.floor(Math.log2(Math.max(share, FIRST_READ_BYTES)));
+    const fair = 2 ** Math.floor(Math.log2(Math.max(share, CROWDED_READ_BYTES)));
     const size = Math.min(fair, wanted(before));
     const edge = Math.floor(position / size) * size + size;
     // A few bytes are not worth a request of their own.
-    const until = edge - position < FIRST_READ_BYTES / 4 ? edge + size : edge;
+    const until = edge - position < Math.min(size, FIRST_READ_BYTES) / 4 ? edge + size : edge;
     return Math.min(until, end) - position;
   }
 }
