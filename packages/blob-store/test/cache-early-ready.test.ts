@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ReadyMap } from '@shoal/linux/ready-map';
 import { temporaryDirectory, until } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { REAL_DISK_IO } from '../src/disk/disk-io.ts';
@@ -55,6 +56,25 @@ t.test('a chunk that does not verify is told to nobody', async (t) => {
   });
   t.notOk(isBlockReady(blob.readyMap, offsetOf(2) / 4096));
   t.equal(count(), 0);
+});
+
+t.test('a chunk of which a thread has told the beginning is not here yet', async (t) => {
+  const fixture = await openCache(t);
+  const { blob, source } = await openSample(fixture, sample);
+  const { promise: answer, resolve } = Promise.withResolvers<undefined>();
+  source.script = () => answer;
+  const first = blob.ensure(offsetOf(2), 1);
+  await until('it is asked for', () => source.reads.length === 1);
+  // As it is in the midst of it.
+  new ReadyMap(sample.device.length, blob.readyMap).set(offsetOf(2), 4096);
+  const next = offsetOf(2) + 4096;
+  const second = blob.ensure(next, 4096).then(() => isBlockReady(blob.readyMap, next / 4096));
+  await new Promise((done) => setImmediate(done));
+  resolve(undefined);
+  await first;
+  t.ok(await second, 'whoever waits for its end has it');
+  t.equal(source.reads.length, 1);
+  t.match(blob.stats(), { chunksPresent: 1 });
 });
 
 t.test('what was told counts, and becomes durable, also where the job ends badly', async (t) => {

@@ -57,8 +57,10 @@ export class ChunkPresence {
     return this.#presentCount === this.#description.chunks.count;
   }
 
+  /** All of it: another thread may have made its first blocks ready, and be about to make the others. */
   isPresent(chunk: number): boolean {
-    return this.ready.isReady(this.#description.chunks.offset[chunk] ?? 0, 1);
+    const { offset, size } = this.#description.chunks;
+    return this.ready.isReady(offset[chunk] ?? 0, size[chunk] ?? 0);
   }
 
   /** The chunks' verified bytes are in the device file. */
