@@ -74,6 +74,32 @@ t.test('what a client accepts belongs to the tag', async (t) => {
   t.same(seen, [`GET ${both}`, `GET ${MediaType.ociManifest}`], 'as received, each set once');
 });
 
+t.test('of a registry that says much little is remembered', async (t) => {
+  const body = Buffer.from('{"schemaVersion":2}');
+  const seen: string[] = [];
+  const server = createServer(({ method, url = '' }, response) => {
+    seen.push(`${method}`);
+    if (url.includes('v1')) {
+      response.writeHead(200, {
+        'content-type': `${'a'.repeat(9000)}/json`,
+        'docker-content-digest': sha256Digest(body),
+        'content-length': body.byteLength,
+      });
+      response.end(method === 'HEAD' ? undefined : body);
+    } else response.writeHead(404, { warning: 'w'.repeat(9000), 'content-length': 0 }).end();
+  });
+  const host = await serveOnLoopback(t, server);
+  const { ask } = await openScene(t, { upstream: { address: `http://${host}` } });
+  const answer = await ask(PATH);
+  t.ok(answer.body.equals(body));
+  t.equal(answer.headers['content-type'], MediaType.ociManifest, 'no type is so long');
+  seen.length = 0;
+  for (const expected of [1, 2]) {
+    t.equal((await ask('/v2/a/b/manifests/none')).status, 404);
+    t.equal(seen.length, expected, 'asked for again');
+  }
+});
+
 t.test('it is missing for two seconds', async (t) => {
   const { ask, registry, asked, clock } = await openScene(t);
   t.equal((await ask(PATH)).status, 404);

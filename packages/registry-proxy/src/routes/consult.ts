@@ -81,8 +81,12 @@ function remember(
   const refusal = passedOn(document);
   if (isFailing(status)) return { kind: 'failing', refusal };
   if (isProof && (status === 401 || status === 403)) grants.revoke(place);
-  if (status === 404 && refusal.body.byteLength <= MISSING_BYTES_MAX) missing.set(key, refusal);
+  if (status === 404 && bytesOf(refusal) <= MISSING_BYTES_MAX) missing.set(key, refusal);
   return { kind: 'refused', refusal };
+}
+
+function bytesOf({ headers, body }: Refusal): number {
+  return Object.values(headers).reduce((sum, value) => sum + value.length, body.byteLength);
 }
 
 /** Its bytes would not have the digest, and clients of ours have not asked for it. */

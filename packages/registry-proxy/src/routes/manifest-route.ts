@@ -216,7 +216,7 @@ function meaningOfStored({ digest, mediaType, bytes }: StoredManifest): TagMeani
 /** Without parameters: clients compare it as a whole. */
 function mediaTypeOf(contentType: string | undefined): string {
   const type = (contentType ?? '').split(';')[0]?.trim() ?? '';
-  return /^[\w.+-]+\/[\w.+-]{1,200}$/.test(type) ? type : MediaType.ociManifest;
+  return /^[\w.+-]{1,127}\/[\w.+-]{1,127}$/.test(type) ? type : MediaType.ociManifest;
 }
 
 function send(
