@@ -5,6 +5,9 @@
  */
 export const READY_BLOCK_BYTES = 4096;
 
+/** Of 128 MiB, more than any chunk or batch of them: what is longer are gaps, ready before there are readers. */
+const ORDERED_BYTES_MAX = 4096;
+
 /** Bytes a map needs for a file. */
 export function readyMapBytes(sizeBytes: number): number {
   return Math.ceil(Math.ceil(sizeBytes / READY_BLOCK_BYTES) / 8);
@@ -64,10 +67,16 @@ export class ReadyMap {
       const wholeBytes = low === 0 ? Math.floor((end - block) / 8) : 0;
       const count = wholeBytes > 0 ? wholeBytes * 8 : Math.min(8 - low, end - block);
       const at = block >>> 3;
-      if (wholeBytes > 0) this.#bytes.fill(isReady ? 0xff : 0, at, at + wholeBytes);
+      if (wholeBytes > 0) this.#updateWhole(at, at + wholeBytes, isReady ? 0xff : 0);
       else this.#updateByte(at, ((1 << count) - 1) << low, isReady);
       block += count;
     }
+  }
+
+  /** Whoever sees a bit of a chunk sees its bytes in the file too, on every processor: `fill` promises no order. */
+  #updateWhole(start: number, end: number, value: number): void {
+    if (end - start > ORDERED_BYTES_MAX) this.#bytes.fill(value, start, end);
+    else for (let at = start; at < end; at++) Atomics.store(this.#bytes, at, value);
   }
 
   #updateByte(at: number, mask: number, isReady: boolean): void {
