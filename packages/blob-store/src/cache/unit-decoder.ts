@@ -1,6 +1,7 @@
 /**
  * Makes chunks of stored units: a codec thread verifies and decompresses them and writes what is right to
- * the device file; then it is told who is present, to a reader who waits by the thread itself. What the disk refuses is handed over in memory.
+ * the device file; then it is told who is present. A reader who waits is told by the thread, before anybody
+ * here knows. What the disk refuses is handed over in memory.
  */
 import { isRangeReady } from '@shoal/linux/ready-map';
 import type { CodecPool } from '../codec/codec-pool.ts';
