@@ -1,7 +1,7 @@
 /**
- * The two bits of each chunk of an open blob. *Present*: in the ready map, set after verify and
- * write (by the thread that wrote where a reader waits), readers are answered from the device file. *Durable*: in the files, set in batches after
- * the device file is on the disk; only these count after a restart.
+ * The two bits of each chunk of an open blob. *Present*: in the ready map, set after verify and write, by the
+ * codec thread itself where a reader waits; readers are answered from the device file. *Durable*: in the
+ * files, set in batches after the device file is on the disk; only these count after a restart.
  */
 import { ReadyMap } from '@shoal/linux/ready-map';
 import type { BlobDescription } from './cached-blob.ts';
@@ -17,7 +17,7 @@ export class ChunkPresence {
   readonly #durable: DurableQueue;
   /** On the disk, but the record that says so could not be written. */
   #unrecorded: readonly number[] = [];
-  /** Present, as far as this thread has been told: the thread that writes one makes it ready. */
+  /** Present and counted: a chunk is ready before that where the codec thread that wrote it has said so. */
   readonly #confirmed: Uint8Array;
   #presentCount = 0;
   #presentBytes = 0;
@@ -72,7 +72,7 @@ export class ChunkPresence {
     }
   }
 
-  /** They were written, and readers told, and what was written may be lost. */
+  /** Perhaps a codec thread has made them ready, and what it wrote may be lost: they are absent again. */
   doubt(chunks: readonly number[]): void {
     for (const chunk of chunks) if (!hasBit(this.#confirmed, chunk)) this.#clearReady(chunk);
   }

@@ -14,7 +14,7 @@ export class IncomingBytes {
   #begun: Buffer | undefined;
   #begunBytes = 0;
 
-  /** It must hold until `keep`. */
+  /** The chunk is looked at until `keep`, not longer. */
   push(chunk: Buffer): void {
     if (chunk.length > 0) this.#chunks.push(chunk);
   }
@@ -40,7 +40,7 @@ export class IncomingBytes {
     return this.#fill(this.#begun);
   }
 
-  /** What was pushed last is not the wire's memory any more: what is left of it is copied. */
+  /** The memory of what was pushed last is about to be used again: what is left of it is copied. */
   keep(): void {
     const last = this.#chunks.length - 1;
     const chunk = this.#chunks[last];

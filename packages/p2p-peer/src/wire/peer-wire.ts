@@ -89,7 +89,7 @@ export class PeerWire extends CheckedWire {
     return !this.#isClosed && !this.#isFull;
   }
 
-  /** Bytes as they come from the socket; they need not hold afterwards. */
+  /** Bytes as they come from the socket; their memory may be used again afterwards. */
   receive(bytes: Buffer): void {
     if (this.#isClosed) return;
     this.#watch.heard();

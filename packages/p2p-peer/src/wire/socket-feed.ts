@@ -8,7 +8,7 @@ import { FEED_KEPT_BYTES_MAX } from './limits.ts';
 /** Most bytes of one record of TLS. */
 const RECORD_BYTES = 16 << 10;
 
-/** The bytes hold until it returns. */
+/** The bytes are its own until it returns; then the next ones come into the same memory. */
 export type FeedSink = (bytes: Buffer) => void;
 
 export class SocketFeed {
@@ -24,12 +24,15 @@ export class SocketFeed {
     this.onread = { buffer: this.#memory, callback };
   }
 
-  /** That nobody has taken yet. */
+  /** Of what came before there was a sink. */
   get keptBytes(): number {
     return this.#keptBytes;
   }
 
-  /** Once: all that comes, and soon what has come already. Nothing may be written in vain meanwhile: see `PeerWire`. */
+  /**
+   * Called once: gives the sink what has come already, in the next tick, then all that comes. Nobody may write
+   * empty bytes to the socket while the sink reads: see `PeerWire`.
+   */
   open(socket: Socket, sink: FeedSink): void {
     process.nextTick(() => {
       for (const bytes of this.#kept.splice(0)) sink(bytes);
