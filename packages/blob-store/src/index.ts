@@ -23,6 +23,8 @@ export * from './errors.ts';
 export * from './source/blob-source.ts';
 export { readBootstrapLayer } from './source/bootstrap-layer.ts';
 export { exactSource } from './source/exact-source.ts';
+export * from './source/priority.ts';
+export { PriorityQueue } from './source/priority-queue.ts';
 export { RateLimit, type RateLimitOptions } from './source/rate-limit.ts';
 export * from './source/read-gate.ts';
 export * from './source/registry-source.ts';

@@ -2,7 +2,8 @@
  * What happened to one blob since it was opened: bytes by source and by cause, requests, and how
  * long readers waited. Waiting times go into buckets a quarter of an octave wide.
  */
-import { byPriority, type FetchCause } from '../source/blob-source.ts';
+import type { FetchCause } from '../source/blob-source.ts';
+import { byPriority } from '../source/priority.ts';
 
 const FIRST_BUCKET_MS = 0.05;
 const BUCKETS_PER_OCTAVE = 4;

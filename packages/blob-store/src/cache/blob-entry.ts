@@ -5,7 +5,8 @@
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
 import { ChunkLostError, ClosedError } from '../errors.ts';
 import { ENSURE_STEP_BYTES } from '../limits.ts';
-import type { BlobSource, Priority } from '../source/blob-source.ts';
+import type { BlobSource } from '../source/blob-source.ts';
+import type { Priority } from '../source/priority.ts';
 import { AccessPattern, NO_READAHEAD } from './access-pattern.ts';
 import { AdoptedChunks } from './adopted-chunks.ts';
 import { BlobCounters } from './blob-counters.ts';

@@ -4,7 +4,8 @@
 import type { BlobId } from '@shoal/oci';
 import type { Compressor, Digester } from '@shoal/rafs';
 import type { CipherKey } from '../codec/codec-jobs.ts';
-import type { FetchCause, Priority } from '../source/blob-source.ts';
+import type { FetchCause } from '../source/blob-source.ts';
+import type { Priority } from '../source/priority.ts';
 
 /** Where each chunk of a blob is stored and lands; columns, indexed by chunk number. */
 export type ChunkColumns = {

@@ -6,13 +6,9 @@
 import { orAbort } from '@shoal/concurrency';
 import { errorCode } from '@shoal/errors';
 import { CHUNK_ATTEMPTS_MAX } from '../limits.ts';
-import type {
-  BlobReadOptions,
-  BlobSource,
-  Priority,
-  VerdictListener,
-} from '../source/blob-source.ts';
+import type { BlobReadOptions, BlobSource, VerdictListener } from '../source/blob-source.ts';
 import { exactSource } from '../source/exact-source.ts';
+import type { Priority } from '../source/priority.ts';
 import type { BlobCounters } from './blob-counters.ts';
 import type { StoredUnits } from './decompress-plan.ts';
 import { type FetchRequest, groupUnits, type PlannedUnit } from './fetch-plan.ts';

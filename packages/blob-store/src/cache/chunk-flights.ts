@@ -5,7 +5,7 @@
  * of any reader, or has brought what was asked for, goes on until a reader gave up on it.
  */
 import { orAbort } from '@shoal/concurrency';
-import type { Priority } from '../source/blob-source.ts';
+import type { Priority } from '../source/priority.ts';
 import type { ReadGate, ReadTicket } from '../source/read-gate.ts';
 import type { FetchOutcome, FlightCall } from './chunk-fetcher.ts';
 import type { FetchRequest } from './fetch-plan.ts';

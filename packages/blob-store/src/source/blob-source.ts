@@ -4,25 +4,7 @@
  */
 import type { BlobId } from '@shoal/oci';
 import type { BytesListener } from '@shoal/registry-client';
-
-/**
- * Who waits for a read. A demand read has a program waiting for it and goes first; a preheat was ordered by
- * somebody who will start programs soon, a prefetch is a guess.
- */
-export type Priority = 'demand' | 'preheat' | 'prefetch' | 'background';
-
-/** Most urgent first. */
-export const PRIORITIES: readonly Priority[] = ['demand', 'preheat', 'prefetch', 'background'];
-
-/** One of each, made anew: a queue, a sum. */
-export function byPriority<T>(make: (priority: Priority) => T): Record<Priority, T> {
-  return {
-    demand: make('demand'),
-    preheat: make('preheat'),
-    prefetch: make('prefetch'),
-    background: make('background'),
-  };
-}
+import type { Priority } from './priority.ts';
 
 /** Why bytes were fetched; readahead is what the cache added to a demand read by itself. */
 export type FetchCause = Priority | 'readahead';
@@ -92,11 +74,6 @@ export function isPeerSource(sourceName: string): boolean {
 /** The priority of a read at this moment. */
 export function priorityOf({ priority = 'demand' }: BlobReadOptions): Priority {
   return typeof priority === 'function' ? priority() : priority;
-}
-
-/** The lowest goes first. */
-export function rankOf(priority: Priority): number {
-  return PRIORITIES.indexOf(priority);
 }
 
 export interface BlobSource {

@@ -1,15 +1,8 @@
-/**
- * Items in order of priority, then of arrival. An item's priority can be raised while it waits.
- */
-import { byPriority, PRIORITIES, type Priority } from './blob-source.ts';
+/** What waits in order of priority, then of arrival. An item's priority can be raised while it waits. */
+import { byPriority, PRIORITIES, type Priority, rankOf } from './priority.ts';
 
-/** True when `left` goes before `right`. */
-export function isBefore(left: Priority, right: Priority): boolean {
-  return PRIORITIES.indexOf(left) < PRIORITIES.indexOf(right);
-}
-
-export class PriorityQueue<T extends { priority: Priority }> {
-  readonly #lanes: Record<Priority, T[]> = byPriority(() => []);
+export class PriorityQueue<T extends { readonly priority: Priority }> {
+  readonly #lanes: Readonly<Record<Priority, Set<T>>> = byPriority(() => new Set());
   #size = 0;
 
   get size(): number {
@@ -17,39 +10,33 @@ export class PriorityQueue<T extends { priority: Priority }> {
   }
 
   push(item: T): void {
-    this.#lanes[item.priority].push(item);
+    this.#lanes[item.priority].add(item);
     this.#size++;
   }
 
   peek(): T | undefined {
     for (const priority of PRIORITIES) {
-      const [first] = this.#lanes[priority];
-      if (first !== undefined) return first;
+      for (const item of this.#lanes[priority]) return item;
     }
     return undefined;
   }
 
   shift(): T | undefined {
     const item = this.peek();
-    if (item === undefined) return undefined;
-    this.#lanes[item.priority].shift();
-    this.#size--;
+    if (item !== undefined) this.remove(item);
     return item;
   }
 
   /** False when the item does not wait here. */
   remove(item: T): boolean {
-    const lane = this.#lanes[item.priority];
-    const at = lane.indexOf(item);
-    if (at === -1) return false;
-    lane.splice(at, 1);
-    this.#size--;
-    return true;
+    const isHere = this.#lanes[item.priority].delete(item);
+    if (isHere) this.#size--;
+    return isHere;
   }
 
   /** Moves an item to a higher priority; no effect when it does not wait or is there already. */
-  raise(item: T, priority: Priority): void {
-    if (!isBefore(priority, item.priority)) return;
+  raise(item: T & { priority: Priority }, priority: Priority): void {
+    if (rankOf(priority) >= rankOf(item.priority)) return;
     const isWaiting = this.remove(item);
     item.priority = priority;
     if (isWaiting) this.push(item);

@@ -6,7 +6,7 @@
 import { ClosedError, SourceBusyError } from '../errors.ts';
 import { SOURCE_READS_WAITING_MAX } from '../limits.ts';
 import { type BlobKey, type BlobReadOptions, type BlobSource, priorityOf } from './blob-source.ts';
-import { isBefore } from './priority-queue.ts';
+import { rankOf } from './priority.ts';
 
 export type RateLimitOptions = {
   /** @default no limit */
@@ -122,11 +122,10 @@ export class RateLimit {
 
   /** The first of those with the highest priority. */
   #takeNext(): Waiting | undefined {
+    const rank = ({ options }: Waiting) => rankOf(priorityOf(options));
     let best = this.#waiting[0];
     for (const waiting of this.#waiting) {
-      if (best !== undefined && isBefore(priorityOf(waiting.options), priorityOf(best.options))) {
-        best = waiting;
-      }
+      if (best !== undefined && rank(waiting) < rank(best)) best = waiting;
     }
     this.#waiting = this.#waiting.filter((waiting) => waiting !== best);
     return best;

@@ -12,7 +12,7 @@ import {
   SOURCE_READS_WAITING_MAX,
   SOURCE_SILENT_MS,
 } from '../limits.ts';
-import type { Priority } from './blob-source.ts';
+import type { Priority } from './priority.ts';
 import { PriorityQueue } from './priority-queue.ts';
 
 export type ReadGateOptions = {

@@ -4,13 +4,8 @@
 import type { BlobId, Descriptor } from '@shoal/oci';
 import { blobIdOfDigest, digestOfBlobId } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
-import {
-  type BlobKey,
-  type BlobReadOptions,
-  type BlobSource,
-  priorityOf,
-  rankOf,
-} from './blob-source.ts';
+import { type BlobKey, type BlobReadOptions, type BlobSource, priorityOf } from './blob-source.ts';
+import { rankOf } from './priority.ts';
 
 const UNKNOWN_LAYER = 'application/octet-stream';
 

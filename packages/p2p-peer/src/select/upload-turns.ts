@@ -4,7 +4,7 @@
  * beyond. Whoever was sent away lately counts as one who waits, or he would begin anew each time, as if he had
  * had what the others have. Each eighth turn is that of the peer that has had least, whatever it waits for.
  */
-import { byPriority, PRIORITIES, type Priority } from '@shoal/blob-store';
+import { byPriority, PRIORITIES, type Priority, rankOf } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
 import {
   UPLOAD_AHEAD_BYTES_MAX,
@@ -87,7 +87,7 @@ export class UploadTurns<T extends UploadTurn> {
       const item = isTurnOfLeast ? items.oldest() : items.peek();
       if (item === undefined) continue;
       const isAhead = servedBytes >= leastBytes + UPLOAD_AHEAD_BYTES_MAX;
-      const rank = isTurnOfLeast || isAhead ? PRIORITIES.length : PRIORITIES.indexOf(item.priority);
+      const rank = isTurnOfLeast || isAhead ? PRIORITIES.length : rankOf(item.priority);
       const isBetter =
         best === undefined ||
         rank < best.rank ||
@@ -180,6 +180,6 @@ function newQueue<T extends UploadTurn>(): Queue<T> {
 /** Of what is as urgent or more. */
 function bytesOf(queue: Pick<Queue<UploadTurn>, 'bytes'> | undefined, priority: Priority): number {
   if (queue === undefined) return 0;
-  const kinds = PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1);
+  const kinds = PRIORITIES.slice(0, rankOf(priority) + 1);
   return kinds.reduce((sum, kind) => sum + queue.bytes[kind], 0);
 }

@@ -2,13 +2,14 @@
  * One read that several may wait for: what it brings is put into memory of its own, and whoever waits for
  * some of it goes on as soon as that is there, however much is still on its way.
  */
-import { PRIORITIES, type Priority } from '@shoal/blob-store';
+import { mostUrgent, type Priority } from '@shoal/blob-store';
 import { readMemory } from '../kept-memory.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 
 export type FlightCall = {
   readonly signal: AbortSignal;
+  /** Of the most urgent who wait. */
   readonly priority: () => Priority;
   /** The most urgent that it was asked for, also when nobody waits any more. */
   readonly cause: () => Priority;
@@ -54,7 +55,7 @@ export class Flight {
     const makeMemory = () => this.#makeMemory();
     const reading = read(range, {
       signal: endsWith === undefined ? own : AbortSignal.any([own, endsWith]),
-      priority: () => this.#priority(),
+      priority: () => mostUrgent(this.#waiters.keys().map(({ priority }) => priority)),
       cause: () => this.#cause,
       onRaised: (listener) => this.#raised.push(listener),
       get memory() {
@@ -81,8 +82,7 @@ export class Flight {
   /** Resolves when all is here that this one wants of it; rejects when the read fails before. He leaves later. */
   async join(waiter: Waiter): Promise<void> {
     this.#users.add(waiter);
-    const causes = [this.#cause, waiter.priority];
-    this.#cause = PRIORITIES.find((each) => causes.includes(each)) ?? this.#cause;
+    this.#cause = mostUrgent([this.#cause, waiter.priority]);
     if (this.#has(waiter)) return;
     if (this.#failure !== undefined) throw this.#failure.error;
     const waiting = Promise.withResolvers<void>();
@@ -145,11 +145,5 @@ export class Flight {
   #has({ range }: Waiter): boolean {
     const start = Math.max(range.start, this.range.start);
     return this.#here.covers({ start, end: Math.min(range.end, this.range.end) });
-  }
-
-  /** The most urgent of those who wait. */
-  #priority(): Priority {
-    const waiting = new Set([...this.#waiters.keys()].map(({ priority }) => priority));
-    return PRIORITIES.find((each) => waiting.has(each)) ?? 'background';
   }
 }

@@ -2,7 +2,7 @@
  * Blocks that are asked of one peer: so many at once, the others wait, the most urgent first. What is
  * aborted is cancelled or never sent, and its place is free at once.
  */
-import { byPriority, PRIORITIES, type Priority } from '@shoal/blob-store';
+import { type Priority, PriorityQueue } from '@shoal/blob-store';
 import { LatencyEstimate } from '../select/latency-estimate.ts';
 import type { BlockRequestOptions } from './blob-wire.ts';
 import { WireClosedError, WireRejectedError, WireUnavailableError } from './errors.ts';
@@ -27,16 +27,15 @@ export interface RequestLine {
 }
 
 type Waiting = {
-  readonly block: Block;
+  readonly priority: Priority;
   readonly send: () => void;
   readonly fail: (error: Error) => void;
 };
 
 export class RequestQueue {
   readonly #line: RequestLine;
-  readonly #waiting: Readonly<Record<Priority, Set<Waiting>>> = byPriority(() => new Set());
+  readonly #waiting = new PriorityQueue<Waiting>();
   readonly #sentMax: number;
-  #waitingCount = 0;
   #sentCount = 0;
   #outstandingBytes = 0;
   readonly #latency: LatencyEstimate;
@@ -64,7 +63,7 @@ export class RequestQueue {
 
   async request(block: Block, { signal, priority }: BlockRequestOptions): Promise<Buffer> {
     signal?.throwIfAborted();
-    if (this.#waitingCount >= WAITING_REQUESTS_MAX) {
+    if (this.#waiting.size >= WAITING_REQUESTS_MAX) {
       throw new WireRejectedError(block.start, block.length);
     }
     this.#outstandingBytes += block.length;
@@ -78,22 +77,19 @@ export class RequestQueue {
 
   /** Sends what may be sent. */
   pump(): void {
-    while (this.#waitingCount > 0 && this.#sentCount < this.#sentMax) {
+    while (this.#waiting.size > 0 && this.#sentCount < this.#sentMax) {
       if (!this.#line.mayAsk) return;
-      this.#takeMostUrgent()?.send();
+      this.#waiting.shift()?.send();
     }
   }
 
   /** Rejects those that were not sent; the wire rejects the others. */
   close(error: WireClosedError): void {
-    for (let next = this.#takeMostUrgent(); next !== undefined; next = this.#takeMostUrgent()) {
-      next.fail(error);
-    }
+    while (this.#waiting.size > 0) this.#waiting.shift()?.fail(error);
   }
 
   #ask(block: Block, priority: Priority, signal: AbortSignal | undefined): Promise<Buffer> {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-    const queue = this.#waiting[priority];
     let isSent = false;
     const settle = (error: Error | undefined, bytes?: Buffer) => {
       signal?.removeEventListener('abort', onAbort);
@@ -103,7 +99,7 @@ export class RequestQueue {
     };
     const onAbort = () => {
       if (isSent) this.#line.cancelRequest(block);
-      else if (queue.delete(waiting)) this.#waitingCount -= 1;
+      else this.#waiting.remove(waiting);
       settle(abortReason(signal));
     };
     const send = () => {
@@ -112,10 +108,9 @@ export class RequestQueue {
       this.#tellUrgency(priority);
       this.#send(block, settle);
     };
-    const waiting: Waiting = { block, send, fail: settle };
+    const waiting: Waiting = { priority, send, fail: settle };
     signal?.addEventListener('abort', onAbort, { once: true });
-    queue.add(waiting);
-    this.#waitingCount += 1;
+    this.#waiting.push(waiting);
     this.pump();
     return promise;
   }
@@ -137,18 +132,6 @@ export class RequestQueue {
       } else if (error instanceof WireClosedError) settle(error);
       else settle(new WireRejectedError(start, length));
     });
-  }
-
-  #takeMostUrgent(): Waiting | undefined {
-    for (const priority of PRIORITIES) {
-      const queue = this.#waiting[priority];
-      for (const waiting of queue) {
-        queue.delete(waiting);
-        this.#waitingCount -= 1;
-        return waiting;
-      }
-    }
-    return undefined;
   }
 }
 
