@@ -1,6 +1,7 @@
 /**
  * Blobs: where their bytes come from, how they are decoded and verified, and where they are kept.
  */
+export * from './cache/blob-description.ts';
 export type { CacheEvent, CacheEventKind, CacheEventSink } from './cache/cache-event.ts';
 export type { UnusedBlob } from './cache/cache-space.ts';
 export * from './cache/cached-blob.ts';

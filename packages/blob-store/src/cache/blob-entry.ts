@@ -10,7 +10,7 @@ import type { Priority } from '../source/priority.ts';
 import { AccessPattern, NO_READAHEAD } from './access-pattern.ts';
 import { AdoptedChunks } from './adopted-chunks.ts';
 import { BlobCounters } from './blob-counters.ts';
-import type { BlobDescription } from './cached-blob.ts';
+import type { BlobDescription } from './blob-description.ts';
 import { ChunkFetcher, type FetchOutcome } from './chunk-fetcher.ts';
 import { ChunkFlights, type Landing } from './chunk-flights.ts';
 import { blockEnd, type ChunkRun, chunksOfRange } from './chunk-lookup.ts';

@@ -9,8 +9,8 @@ import {
 } from '@shoal/rafs';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
 import { BlobKindError, BlobLayoutError } from '../errors.ts';
-import type { BlobDescription, ChunkColumns } from './cached-blob.ts';
-import { CHUNK_FLAG } from './cached-blob.ts';
+import type { BlobDescription, ChunkColumns } from './blob-description.ts';
+import { CHUNK_FLAG } from './blob-description.ts';
 
 /** Encryption pads units shorter than a cipher block to 18 bytes; nothing else makes them larger. */
 const STORED_BYTES_MAX = CHUNK_SIZE_MAX + 18;

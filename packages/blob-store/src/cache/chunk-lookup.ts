@@ -2,8 +2,8 @@
  * From ranges of the device file to chunks, and from chunks to the units they are stored in.
  */
 import { BLOCK_SIZE } from '@shoal/rafs';
-import type { ChunkColumns } from './cached-blob.ts';
-import { CHUNK_FLAG } from './cached-blob.ts';
+import type { ChunkColumns } from './blob-description.ts';
+import { CHUNK_FLAG } from './blob-description.ts';
 
 /** A run of chunk numbers, `end` excluded. */
 export type ChunkRun = { readonly first: number; readonly end: number };

@@ -7,7 +7,7 @@ import { READAHEAD_REQUEST_BYTES_MAX, READAHEAD_WAITING_MAX } from '../limits.ts
 import type { BlobSource } from '../source/blob-source.ts';
 import type { Priority } from '../source/priority.ts';
 import type { ReadGate } from '../source/read-gate.ts';
-import type { BlobDescription } from './cached-blob.ts';
+import type { BlobDescription } from './blob-description.ts';
 import type { FetchCall, FetchOutcome } from './chunk-fetcher.ts';
 import type { ChunkFlights, Flight } from './chunk-flights.ts';
 import { isAhead } from './chunk-flights.ts';

@@ -10,8 +10,8 @@ import type {
   UnitPart,
 } from '../codec/codec-jobs.ts';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
-import type { BlobDescription } from './cached-blob.ts';
-import { CHUNK_FLAG } from './cached-blob.ts';
+import type { BlobDescription } from './blob-description.ts';
+import { CHUNK_FLAG } from './blob-description.ts';
 import { alignToBlock } from './chunk-lookup.ts';
 import type { PlannedUnit } from './fetch-plan.ts';
 

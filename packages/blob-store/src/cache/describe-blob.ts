@@ -18,8 +18,8 @@ import { type CipherKey, DIGEST_BYTES } from '../codec/codec-jobs.ts';
 import { BlobLayoutError } from '../errors.ts';
 import type { BlobSource } from '../source/blob-source.ts';
 import { exactSource } from '../source/exact-source.ts';
-import type { BlobDescription, ChunkColumns } from './cached-blob.ts';
-import { CHUNK_FLAG } from './cached-blob.ts';
+import type { BlobDescription, ChunkColumns } from './blob-description.ts';
+import { CHUNK_FLAG } from './blob-description.ts';
 
 export type DescribeBlobOptions = {
   /** Bytes of the stored blob, from the manifest. @default not known */

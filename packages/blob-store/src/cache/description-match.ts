@@ -3,7 +3,7 @@
  * comes from each image's own bootstrap, and an image is not trusted to speak for another.
  */
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
-import type { BlobDescription, ChunkColumns } from './cached-blob.ts';
+import type { BlobDescription, ChunkColumns } from './blob-description.ts';
 
 /** False when the image does not tell the chunk's digest. */
 export function isDigestKnown(chunks: ChunkColumns, chunk: number): boolean {

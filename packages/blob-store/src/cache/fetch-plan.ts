@@ -3,7 +3,7 @@
  * side by side become one request, up to a maximum; nothing between them is fetched.
  */
 import { REQUEST_CHUNKS_MAX, REQUEST_RAW_BYTES_MAX, REQUEST_STORED_BYTES_MAX } from '../limits.ts';
-import type { ChunkColumns } from './cached-blob.ts';
+import type { ChunkColumns } from './blob-description.ts';
 import { alignToBlock, chunksOfUnit } from './chunk-lookup.ts';
 
 /** One unit to fetch, and those of its chunks that are wanted from it, ascending. */

@@ -3,7 +3,7 @@
  * chunk in it was verified: of a batch, those that nobody looked at may be anything.
  */
 import type { VerdictListener } from '../source/blob-source.ts';
-import type { ChunkColumns } from './cached-blob.ts';
+import type { ChunkColumns } from './blob-description.ts';
 import { chunksOfUnit } from './chunk-lookup.ts';
 import type { FetchRequest, PlannedUnit } from './fetch-plan.ts';
 

@@ -2,8 +2,8 @@
  * The chunks of a blob whose stored bytes lie in the device file just as they are: not compressed, not
  * encrypted, in no batch. From ranges of the stored blob to places in the device file, and back.
  */
-import type { BlobDescription } from './cached-blob.ts';
-import { CHUNK_FLAG } from './cached-blob.ts';
+import type { BlobDescription } from './blob-description.ts';
+import { CHUNK_FLAG } from './blob-description.ts';
 
 /** Of a stored blob; `end` is the first byte behind it. */
 export type StoredRange = { readonly start: number; readonly end: number };
