@@ -1,14 +1,12 @@
 /**
  * Blobs: where their bytes come from, how they are decoded and verified, and where they are kept.
  */
-export * from './cache/blob-description.ts';
+
 export type { CacheEvent, CacheEventKind, CacheEventSink } from './cache/cache-event.ts';
 export type { UnusedBlob } from './cache/cache-space.ts';
 export * from './cache/cached-blob.ts';
 export * from './cache/chunk-cache.ts';
-export * from './cache/describe-blob.ts';
 export type { VerbatimListener } from './cache/verbatim-bytes.ts';
-export type { StoredRange } from './cache/verbatim-chunks.ts';
 export type { BlobVerification } from './cache/verify-entry.ts';
 export { type ChunkCrc, openChunkCrc } from './codec/chunk-hash.ts';
 export type {
@@ -20,6 +18,9 @@ export type {
 } from './codec/codec-jobs.ts';
 export * from './codec/codec-pool.ts';
 export type { HashStream } from './codec/hash-stream.ts';
+export * from './description/blob-description.ts';
+export * from './description/describe-blob.ts';
+export type { StoredRange } from './description/verbatim-chunks.ts';
 export * from './errors.ts';
 export * from './source/blob-source.ts';
 export { readBootstrapLayer } from './source/bootstrap-layer.ts';

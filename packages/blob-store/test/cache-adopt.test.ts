@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { temporaryDirectory } from '@shoal/test-kit';
 import t from 'tap';
-import { encodeChunkMapHeader, setBit } from '../src/cache/chunk-map.ts';
+import { encodeChunkMapHeader, setBit } from '../src/files/chunk-map.ts';
 import { openCache, openSample } from './support/cache-fixture.ts';
 import { sampleBlob } from './support/sample-blob.ts';
 

@@ -5,7 +5,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { temporaryDirectory, until } from '@shoal/test-kit';
 import t from 'tap';
-import { hashInPieces } from '../src/cache/hash-in-pieces.ts';
+import { hashInPieces } from '../src/description/hash-in-pieces.ts';
 import { REAL_DISK_IO } from '../src/disk/disk-io.ts';
 import { ChunkCache } from '../src/index.ts';
 import { HASH_HERE_BYTES_MAX } from '../src/limits.ts';

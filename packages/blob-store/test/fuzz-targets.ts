@@ -1,18 +1,18 @@
 /** The decoders of this package, for the fuzz runner: each returns or throws a coded error. */
 import { ReadyMap } from '@shoal/linux/ready-map';
 import type { FuzzTarget } from '@shoal/test-kit';
-import { chunksOfRange } from '../src/cache/chunk-lookup.ts';
+import { DIGEST_BYTES } from '../src/codec/codec-jobs.ts';
+import { runDecompress } from '../src/codec/run-decompress.ts';
+import { chunksOfRange } from '../src/description/chunk-lookup.ts';
+import { planFetch } from '../src/fetch/fetch-plan.ts';
 import {
   bitmapBytes,
   decodeChunkMap,
   encodeChunkMapHeader,
   hasBit,
-} from '../src/cache/chunk-map.ts';
-import { decodeDigestRecord, encodeDigestRecordHeader } from '../src/cache/digest-record.ts';
-import { planFetch } from '../src/cache/fetch-plan.ts';
-import { keyOfFile } from '../src/cache/file-names.ts';
-import { DIGEST_BYTES } from '../src/codec/codec-jobs.ts';
-import { runDecompress } from '../src/codec/run-decompress.ts';
+} from '../src/files/chunk-map.ts';
+import { decodeDigestRecord, encodeDigestRecordHeader } from '../src/files/digest-record.ts';
+import { keyOfFile } from '../src/files/file-names.ts';
 import { sampleBlob } from './support/sample-blob.ts';
 
 const COUNT = 1234;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
-import { startBehind } from '../src/cache/start-behind.ts';
+import { startBehind } from '../src/fetch/start-behind.ts';
 import { READAHEAD_DELAY_MS } from '../src/limits.ts';
 
 t.test('behind a quick read: once it is over and answered', async (t) => {

@@ -5,9 +5,9 @@
 import { orAbort } from '@shoal/concurrency';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
 import type { CodecPool } from '../codec/codec-pool.ts';
+import type { BlobDescription } from '../description/blob-description.ts';
+import { hasBit } from '../files/chunk-map.ts';
 import { ADOPT_BYTES_PER_JOB_MAX, ADOPT_CHUNKS_PER_JOB_MAX } from '../limits.ts';
-import type { BlobDescription } from './blob-description.ts';
-import { hasBit } from './chunk-map.ts';
 
 export type AdoptedChunksInit = {
   readonly path: string;

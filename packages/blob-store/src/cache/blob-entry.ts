@@ -3,23 +3,23 @@
  * way, and how a range becomes readable. Handles of several mounts share one entry.
  */
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
+import type { BlobDescription } from '../description/blob-description.ts';
+import { blockEnd, type ChunkRun, chunksOfRange } from '../description/chunk-lookup.ts';
 import { ChunkLostError, ClosedError } from '../errors.ts';
+import { AccessPattern, NO_READAHEAD } from '../fetch/access-pattern.ts';
+import { BlobCounters } from '../fetch/blob-counters.ts';
+import { ChunkFetcher, type FetchOutcome } from '../fetch/chunk-fetcher.ts';
+import { ChunkFlights, type Landing } from '../fetch/chunk-flights.ts';
+import { ChunkRequests } from '../fetch/chunk-requests.ts';
+import { paddedSize } from '../fetch/decompress-plan.ts';
+import { startBehind } from '../fetch/start-behind.ts';
+import type { DirectFile } from '../fetch/unit-decoder.ts';
 import { ENSURE_STEP_BYTES } from '../limits.ts';
 import type { BlobSource } from '../source/blob-source.ts';
 import type { Priority } from '../source/priority.ts';
-import { AccessPattern, NO_READAHEAD } from './access-pattern.ts';
 import { AdoptedChunks } from './adopted-chunks.ts';
-import { BlobCounters } from './blob-counters.ts';
-import type { BlobDescription } from './blob-description.ts';
-import { ChunkFetcher, type FetchOutcome } from './chunk-fetcher.ts';
-import { ChunkFlights, type Landing } from './chunk-flights.ts';
-import { blockEnd, type ChunkRun, chunksOfRange } from './chunk-lookup.ts';
 import { ChunkPresence } from './chunk-presence.ts';
-import { ChunkRequests } from './chunk-requests.ts';
-import { paddedSize } from './decompress-plan.ts';
 import type { EntryComponents } from './entry-components.ts';
-import { startBehind } from './start-behind.ts';
-import type { DirectFile } from './unit-decoder.ts';
 
 /** One reader's call. */
 export type EntryCall = {

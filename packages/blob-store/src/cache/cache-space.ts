@@ -6,9 +6,9 @@ import { lstatSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { STAT_BLOCK_BYTES } from '../disk/disk-io.ts';
 import { CacheDirectoryError } from '../errors.ts';
+import { blobPaths, keyOfFile, removalOrder } from '../files/file-names.ts';
 import { CACHE_DIRECTORY_ENTRIES_MAX } from '../limits.ts';
 import type { CacheEventSink } from './cache-event.ts';
-import { blobPaths, keyOfFile, removalOrder } from './file-names.ts';
 
 type Usage = {
   bytes: number;

@@ -1,12 +1,13 @@
 /**
  * One user's hold on a cached blob: his source, his calls. What others wait for is not his.
  */
+
+import { chunksOfRange } from '../description/chunk-lookup.ts';
 import { BlobRangeError, CacheFullError, ClosedError } from '../errors.ts';
 import type { BlobSource } from '../source/blob-source.ts';
 import type { BlobEntry, LooseChunks } from './blob-entry.ts';
 import type { BlobStats, CachedBlob, EnsureOptions } from './cached-blob.ts';
 import { Callers } from './callers.ts';
-import { chunksOfRange } from './chunk-lookup.ts';
 
 export type HandleComponents = {
   readonly entry: BlobEntry;

@@ -5,23 +5,23 @@
 import type { FileHandle } from 'node:fs/promises';
 import { KeyedLock } from '@shoal/concurrency';
 import type { CodecPool } from '../codec/codec-pool.ts';
+import type { BlobDescription } from '../description/blob-description.ts';
+import { checkDescription } from '../description/check-description.ts';
+import { completeDigests, isSameBlob, layoutBytes } from '../description/description-match.ts';
+import { hashInPieces } from '../description/hash-in-pieces.ts';
 import { type DiskIo, REAL_DISK_IO } from '../disk/disk-io.ts';
 import { BlobLayoutError, CacheDirectoryError, ClosedError } from '../errors.ts';
+import type { FetchSink } from '../fetch/blob-counters.ts';
 import { DURABLE_DELAY_MS_MAX, READAHEAD_BYTES_MAX } from '../limits.ts';
 import type { BlobSource } from '../source/blob-source.ts';
 import { ReadGate } from '../source/read-gate.ts';
-import type { FetchSink } from './blob-counters.ts';
-import type { BlobDescription } from './blob-description.ts';
 import { lockCacheDirectory } from './cache-directory.ts';
 import type { CacheEvent, CacheEventSink } from './cache-event.ts';
 import { CacheSpace } from './cache-space.ts';
 import { CacheUpkeep, type OpenEntry } from './cache-upkeep.ts';
 import type { CachedBlob } from './cached-blob.ts';
 import { CachedBlobHandle } from './cached-blob-handle.ts';
-import { checkDescription } from './check-description.ts';
-import { completeDigests, isSameBlob, layoutBytes } from './description-match.ts';
 import { EntryOpener } from './entry-opener.ts';
-import { hashInPieces } from './hash-in-pieces.ts';
 import { VerbatimBytes, type VerbatimListener } from './verbatim-bytes.ts';
 
 export type ChunkCacheOptions = {

@@ -4,9 +4,9 @@
  * files, set in batches after the device file is on the disk; only these count after a restart.
  */
 import { ReadyMap } from '@shoal/linux/ready-map';
-import type { BlobDescription } from './blob-description.ts';
-import { alignToBlock, blockEnd } from './chunk-lookup.ts';
-import { bitmapBytes, clearBit, hasBit, setBit } from './chunk-map.ts';
+import type { BlobDescription } from '../description/blob-description.ts';
+import { alignToBlock, blockEnd } from '../description/chunk-lookup.ts';
+import { bitmapBytes, clearBit, hasBit, setBit } from '../files/chunk-map.ts';
 import { DurableQueue } from './durable-queue.ts';
 import type { EntryComponents } from './entry-components.ts';
 

@@ -2,12 +2,12 @@
  * What an open blob needs from its cache.
  */
 import type { CodecPool } from '../codec/codec-pool.ts';
+import type { VerbatimChunks } from '../description/verbatim-chunks.ts';
+import type { FetchSink } from '../fetch/blob-counters.ts';
+import type { BlobFiles } from '../files/blob-files.ts';
+import type { BlobPaths } from '../files/file-names.ts';
 import type { ReadGate } from '../source/read-gate.ts';
-import type { FetchSink } from './blob-counters.ts';
-import type { BlobFiles } from './blob-files.ts';
 import type { CacheEventSink } from './cache-event.ts';
-import type { BlobPaths } from './file-names.ts';
-import type { VerbatimChunks } from './verbatim-chunks.ts';
 
 export type EntryComponents = {
   readonly fileKey: string;

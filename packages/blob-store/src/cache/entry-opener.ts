@@ -4,25 +4,25 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { CodecPool } from '../codec/codec-pool.ts';
+import type { BlobDescription } from '../description/blob-description.ts';
+import { layoutBytes, ownDescription } from '../description/description-match.ts';
+import { hashInPieces } from '../description/hash-in-pieces.ts';
+import { VerbatimChunks } from '../description/verbatim-chunks.ts';
 import type { DiskIo } from '../disk/disk-io.ts';
 import { DiskState, isDiskFull } from '../disk/disk-state.ts';
 import { CacheFullError } from '../errors.ts';
+import type { FetchSink } from '../fetch/blob-counters.ts';
+import { BlobFiles } from '../files/blob-files.ts';
+import { keepBlobMeta } from '../files/blob-meta-file.ts';
+import { countBits } from '../files/chunk-map.ts';
+import { blobPaths } from '../files/file-names.ts';
+import { isStoredAs, storedLayoutBytes } from '../files/stored-layout.ts';
 import { PASS_THROUGH_BYTES_MAX } from '../limits.ts';
 import type { ReadGate } from '../source/read-gate.ts';
-import type { FetchSink } from './blob-counters.ts';
-import type { BlobDescription } from './blob-description.ts';
 import { BlobEntry } from './blob-entry.ts';
-import { BlobFiles } from './blob-files.ts';
-import { keepBlobMeta } from './blob-meta-file.ts';
 import { adoptedEvent, type CacheEventSink } from './cache-event.ts';
 import type { CacheSpace } from './cache-space.ts';
-import { countBits } from './chunk-map.ts';
-import { layoutBytes, ownDescription } from './description-match.ts';
-import { blobPaths } from './file-names.ts';
-import { hashInPieces } from './hash-in-pieces.ts';
-import { isStoredAs, storedLayoutBytes } from './stored-layout.ts';
 import type { VerbatimBytes } from './verbatim-bytes.ts';
-import { VerbatimChunks } from './verbatim-chunks.ts';
 
 export type EntryOpenerComponents = {
   readonly directory: string;

@@ -4,9 +4,9 @@
  */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import type { StoredRange, VerbatimRun } from '../description/verbatim-chunks.ts';
 import { VERBATIM_RUNS_LEFT_MAX } from '../limits.ts';
 import type { SizedBlob } from '../source/blob-source.ts';
-import type { StoredRange, VerbatimRun } from './verbatim-chunks.ts';
 
 export type LeftBlob = {
   readonly blob: SizedBlob;

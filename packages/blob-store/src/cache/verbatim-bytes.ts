@@ -4,11 +4,11 @@
  * cache has from before it was opened is known once somebody opens the blob.
  */
 
+import type { StoredRange } from '../description/verbatim-chunks.ts';
 import type { SizedBlob } from '../source/blob-source.ts';
 import type { BlobEntry } from './blob-entry.ts';
 import type { OpenEntry } from './cache-upkeep.ts';
 import { type LeftBlob, LeftBlobs } from './left-blobs.ts';
-import type { StoredRange } from './verbatim-chunks.ts';
 
 /** `more`: these, too, from now on; undefined: some are not there any more. */
 export type VerbatimListener = (blob: SizedBlob, more: readonly StoredRange[] | undefined) => void;

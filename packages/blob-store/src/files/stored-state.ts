@@ -5,8 +5,8 @@
 import { readFile } from 'node:fs/promises';
 import { errorCode } from '@shoal/errors';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
+import type { ChunkColumns } from '../description/blob-description.ts';
 import { ChunkMapError } from '../errors.ts';
-import type { ChunkColumns } from './blob-description.ts';
 import { bitmapBytes, decodeChunkMap, hasBit, setBit } from './chunk-map.ts';
 import { decodeDigestRecord, type RecordSubject } from './digest-record.ts';
 import type { BlobPaths } from './file-names.ts';

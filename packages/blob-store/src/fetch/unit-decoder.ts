@@ -5,9 +5,9 @@
  */
 import { isRangeReady } from '@shoal/linux/ready-map';
 import type { CodecPool } from '../codec/codec-pool.ts';
+import type { BlobDescription } from '../description/blob-description.ts';
 import { isDiskFull } from '../disk/disk-state.ts';
 import { ChunkCorruptError } from '../errors.ts';
-import type { BlobDescription } from './blob-description.ts';
 import {
   type DevicePlaces,
   decompressJob,

@@ -6,9 +6,9 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
+import type { ChunkColumns } from '../description/blob-description.ts';
 import { type DiskIo, REAL_DISK_IO, STAT_BLOCK_BYTES } from '../disk/disk-io.ts';
 import type { ChunkMapError } from '../errors.ts';
-import type { ChunkColumns } from './blob-description.ts';
 import {
   CHUNK_MAP_HEADER_BYTES,
   chunkMapBytes,

@@ -2,9 +2,10 @@
  * Which ranges of the stored blob to ask for so that some chunks become present: units that lie
  * side by side become one request, up to a maximum; nothing between them is fetched.
  */
+
+import type { ChunkColumns } from '../description/blob-description.ts';
+import { alignToBlock, chunksOfUnit } from '../description/chunk-lookup.ts';
 import { REQUEST_CHUNKS_MAX, REQUEST_RAW_BYTES_MAX, REQUEST_STORED_BYTES_MAX } from '../limits.ts';
-import type { ChunkColumns } from './blob-description.ts';
-import { alignToBlock, chunksOfUnit } from './chunk-lookup.ts';
 
 /** One unit to fetch, and those of its chunks that are wanted from it, ascending. */
 export type PlannedUnit = {

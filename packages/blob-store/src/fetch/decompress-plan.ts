@@ -10,9 +10,9 @@ import type {
   UnitPart,
 } from '../codec/codec-jobs.ts';
 import { DIGEST_BYTES } from '../codec/codec-jobs.ts';
-import type { BlobDescription } from './blob-description.ts';
-import { CHUNK_FLAG } from './blob-description.ts';
-import { alignToBlock } from './chunk-lookup.ts';
+import type { BlobDescription } from '../description/blob-description.ts';
+import { CHUNK_FLAG } from '../description/blob-description.ts';
+import { alignToBlock } from '../description/chunk-lookup.ts';
 import type { PlannedUnit } from './fetch-plan.ts';
 
 export type PlacedChunk = {

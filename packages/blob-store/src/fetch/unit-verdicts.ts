@@ -2,9 +2,10 @@
  * Tells sources what the bytes were that they brought, unit by unit. A unit is right when every
  * chunk in it was verified: of a batch, those that nobody looked at may be anything.
  */
+
+import type { ChunkColumns } from '../description/blob-description.ts';
+import { chunksOfUnit } from '../description/chunk-lookup.ts';
 import type { VerdictListener } from '../source/blob-source.ts';
-import type { ChunkColumns } from './blob-description.ts';
-import { chunksOfUnit } from './chunk-lookup.ts';
 import type { FetchRequest, PlannedUnit } from './fetch-plan.ts';
 
 /** `bad`: the chunks of the request that did not verify. */

@@ -2,17 +2,18 @@
  * Starts the requests of an open blob: for what readers miss, together with what lies close behind,
  * and for what is read ahead of them. What is on its way already is joined.
  */
+
+import type { BlobDescription } from '../description/blob-description.ts';
+import { blockEnd } from '../description/chunk-lookup.ts';
+import { isDigestKnown } from '../description/description-match.ts';
 import { ChunkUnknownError } from '../errors.ts';
 import { READAHEAD_REQUEST_BYTES_MAX, READAHEAD_WAITING_MAX } from '../limits.ts';
 import type { BlobSource } from '../source/blob-source.ts';
 import type { Priority } from '../source/priority.ts';
 import type { ReadGate } from '../source/read-gate.ts';
-import type { BlobDescription } from './blob-description.ts';
 import type { FetchCall, FetchOutcome } from './chunk-fetcher.ts';
 import type { ChunkFlights, Flight } from './chunk-flights.ts';
 import { isAhead } from './chunk-flights.ts';
-import { blockEnd } from './chunk-lookup.ts';
-import { isDigestKnown } from './description-match.ts';
 import { type FetchRequest, planFetch } from './fetch-plan.ts';
 
 /** Who asks. */

@@ -6,8 +6,8 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { errorCode } from '@shoal/errors';
+import type { BlobDescription } from '../description/blob-description.ts';
 import { isDiskFull } from '../disk/disk-state.ts';
-import type { BlobDescription } from './blob-description.ts';
 
 /** A SHA-256. */
 const LAYOUT_BYTES = 32;
