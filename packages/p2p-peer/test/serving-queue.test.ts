@@ -4,10 +4,10 @@ import t from 'tap';
 import { BLOCK_BYTES_MAX } from '../src/limits.ts';
 import type { BlockGone } from '../src/wire/blob-wire.ts';
 import { READING_BLOCKS_MAX, SOCKET_BYTES_MAX, UNSENT_BYTES_MAX } from '../src/wire/limits.ts';
-import type { Block } from '../src/wire/piece-layout.ts';
+import type { PlacedBlock } from '../src/wire/piece-layout.ts';
 import { ServingQueue } from '../src/wire/serving-queue.ts';
 
-const blockAt = (number: number, length = BLOCK_BYTES_MAX): Block => ({
+const blockAt = (number: number, length = BLOCK_BYTES_MAX): PlacedBlock => ({
   index: number,
   offset: 0,
   length,
@@ -27,7 +27,7 @@ class StuckLine {
 
 function scene(requestsMax = 512) {
   const line = new StuckLine();
-  const served: { readonly block: Block; readonly signal: AbortSignal }[] = [];
+  const served: { readonly block: PlacedBlock; readonly signal: AbortSignal }[] = [];
   const refused: number[] = [];
   const gone: number[] = [];
   const unsent: number[] = [];

@@ -13,7 +13,7 @@ import { UploadPace } from '../src/swarm/upload-pace.ts';
 import type { BlockGone } from '../src/wire/blob-wire.ts';
 import { WireClosedError } from '../src/wire/errors.ts';
 import { SOCKET_BYTES_MAX } from '../src/wire/limits.ts';
-import type { Block } from '../src/wire/piece-layout.ts';
+import type { PlacedBlock } from '../src/wire/piece-layout.ts';
 import { ServingQueue } from '../src/wire/serving-queue.ts';
 import { barePair } from './support/bare-pair.ts';
 import { hostHello, messageBytes, RawPeer } from './support/raw-peer.ts';
@@ -26,7 +26,7 @@ import { BufferServer, listen, sharedBlob } from './support/wire-pair.ts';
 const sample = sampleBytes(31, 2 * PIECE_BYTES);
 const size = sample.bytes.length;
 
-const blockAt = (number: number): Block => {
+const blockAt = (number: number): PlacedBlock => {
   const start = number * BLOCK_BYTES_MAX;
   const index = Math.floor(start / PIECE_BYTES);
   return { index, offset: start - index * PIECE_BYTES, length: BLOCK_BYTES_MAX, start };

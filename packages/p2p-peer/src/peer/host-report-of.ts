@@ -5,7 +5,7 @@ import type { SwarmId } from '../identity/swarm-id.ts';
 import type { PlainBlobStatus } from '../plain/plain-port.ts';
 import type { SharedImages } from '../store/shared-images.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
-import type { HeldBlob, HostReport } from '../tracker/host-report.ts';
+import type { HostReport, ReportedBlob } from '../tracker/host-report.ts';
 import { IMAGE_NAME_MAX, REPORT_BLOBS_MAX, REPORT_PREHEATS_MAX } from '../tracker/limits.ts';
 import type { PeerTraffic } from './peer-traffic.ts';
 import type { Preheats } from './preheats.ts';
@@ -47,7 +47,7 @@ export function hostReportOf(input: HostReportInput): HostReport {
     address: self.address,
     rates: traffic.takeRates(),
     ...(missMs === undefined ? {} : { missMs }),
-    blobs: blobs.map((blob) => heldBlob(input, blob)),
+    blobs: blobs.map((blob) => reportedBlob(input, blob)),
     preheats: preheats.progress().slice(-REPORT_PREHEATS_MAX),
   };
 }
@@ -74,7 +74,7 @@ export type ToldBlob = Pick<
   readonly infohash: SwarmId | undefined;
 };
 
-function heldBlob({ images }: HostReportInput, blob: ToldBlob): HeldBlob {
+function reportedBlob({ images }: HostReportInput, blob: ToldBlob): ReportedBlob {
   const { blobId, sizeBytes, heldBytes, repository, infohash } = blob;
   // Of an image of that repository: those who may not read another one do not hear its names.
   const name = images.nameOf({ blobId, sizeBytes }, repository)?.slice(0, IMAGE_NAME_MAX);

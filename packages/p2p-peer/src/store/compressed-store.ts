@@ -12,7 +12,7 @@ import { STORE_FILES_OPEN_MAX, STORED_BLOB_BYTES_MAX, STORED_BLOBS_MAX } from '.
 import { BlobFiles } from './blob-files.ts';
 import { Deposits } from './deposits.ts';
 import { KeptPlaces } from './kept-places.ts';
-import { readKnownBlobs } from './known-blobs.ts';
+import { restoreBlobs } from './known-blobs.ts';
 import type { Lender } from './lender.ts';
 import { OpenFiles } from './open-files.ts';
 import { type OpenEntry, StoreCore } from './store-core.ts';
@@ -95,7 +95,7 @@ export class CompressedStore implements AsyncDisposable {
         files,
         openFiles,
         index,
-        known: await readKnownBlobs({ index, files, counters, onEvent }),
+        known: await restoreBlobs({ index, files, counters, onEvent }),
         counters,
         bytesMax: options.bytesMax,
         durableDelayMs: options.durableDelayMs,

@@ -12,9 +12,9 @@ import { blobKey, isDamaged, type StoreIndex } from './store-index.ts';
 import type { StoreCounters } from './store-parts.ts';
 import { type BlobRecord, decodeBlobRecord } from './store-record.ts';
 
-export type KnownBlob = { readonly record: BlobRecord; readonly diskBytes: number };
+export type RestoredBlob = { readonly record: BlobRecord; readonly diskBytes: number };
 
-export type KnownBlobsInit = {
+export type RestoreInit = {
   readonly index: StoreIndex;
   readonly files: BlobFiles;
   readonly counters: StoreCounters;
@@ -22,14 +22,14 @@ export type KnownBlobsInit = {
 };
 
 /** What of the index cannot be read is not known any more. */
-export async function readKnownBlobs(init: KnownBlobsInit): Promise<Map<BlobId, KnownBlob>> {
+export async function restoreBlobs(init: RestoreInit): Promise<Map<BlobId, RestoredBlob>> {
   const { index, files, counters, onEvent } = init;
   const known = await readRecords(init).catch(async (error: unknown) => {
     if (!isDamaged(error)) throw error;
     counters.recordsDamaged++;
     onEvent({ kind: 'damaged-record', message: 'the index of the store is damaged', error });
     await index.clear();
-    return new Map<BlobId, KnownBlob>();
+    return new Map<BlobId, RestoredBlob>();
   });
   for (const name of await files.list()) {
     const blobId = parseBlobId(name);
@@ -44,9 +44,9 @@ export async function readKnownBlobs(init: KnownBlobsInit): Promise<Map<BlobId, 
   return known;
 }
 
-async function readRecords(init: KnownBlobsInit): Promise<Map<BlobId, KnownBlob>> {
+async function readRecords(init: RestoreInit): Promise<Map<BlobId, RestoredBlob>> {
   const { index } = init;
-  const known = new Map<BlobId, KnownBlob>();
+  const known = new Map<BlobId, RestoredBlob>();
   const dropped: BlobId[] = [];
   for await (const [blobId, bytes] of index.blobs()) {
     const record = decodeRecord(init, blobId, bytes);
@@ -60,7 +60,7 @@ async function readRecords(init: KnownBlobsInit): Promise<Map<BlobId, KnownBlob>
 }
 
 function decodeRecord(
-  { counters, onEvent }: KnownBlobsInit,
+  { counters, onEvent }: RestoreInit,
   blobId: BlobId,
   bytes: Buffer,
 ): BlobRecord | undefined {
@@ -74,10 +74,10 @@ function decodeRecord(
 }
 
 async function checkFile(
-  { files, counters, onEvent }: KnownBlobsInit,
+  { files, counters, onEvent }: RestoreInit,
   blobId: BlobId,
   record: BlobRecord,
-): Promise<KnownBlob | undefined> {
+): Promise<RestoredBlob | undefined> {
   try {
     const diskBytes = await files.check(blobId, record);
     if (diskBytes < record.heldBytes) {

@@ -13,7 +13,7 @@ import { BlobEntry } from './blob-entry.ts';
 import type { BlobFiles } from './blob-files.ts';
 import { Deposit } from './deposit.ts';
 import { HoleMaker } from './hole-maker.ts';
-import type { KnownBlob } from './known-blobs.ts';
+import type { RestoredBlob } from './known-blobs.ts';
 import type { OpenFiles } from './open-files.ts';
 import { segmentCount, segmentRange } from './segments.ts';
 import { blobKey, type StoreIndex, segmentKey } from './store-index.ts';
@@ -28,7 +28,7 @@ export type StoreCoreInit = StoreOutside & {
   readonly files: BlobFiles;
   readonly openFiles: OpenFiles;
   readonly index: StoreIndex;
-  readonly known: ReadonlyMap<BlobId, KnownBlob>;
+  readonly known: ReadonlyMap<BlobId, RestoredBlob>;
   readonly counters: StoreCounters;
   readonly bytesMax: number;
   readonly durableDelayMs: number | undefined;

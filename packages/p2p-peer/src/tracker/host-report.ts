@@ -52,7 +52,7 @@ export const NO_RATES: TransferRates = {
   upload: 0,
 };
 
-const heldBlobSchema = z.strictObject({
+const reportedBlobSchema = z.strictObject({
   blob: z.string().regex(/^[0-9a-f]{64}$/),
   sizeBytes: bytes,
   heldBytes: bytes,
@@ -63,7 +63,7 @@ const heldBlobSchema = z.strictObject({
   /** Of its torrent, where it has one. */
   infohash: hex40.optional(),
 });
-export type HeldBlob = z.infer<typeof heldBlobSchema>;
+export type ReportedBlob = z.infer<typeof reportedBlobSchema>;
 
 export const PREHEAT_STATES = ['waiting', 'running', 'done', 'failed', 'cancelled'] as const;
 
@@ -88,7 +88,7 @@ export const hostReportSchema = z.strictObject({
   rates: ratesSchema,
   /** How long reads of absent bytes waited lately. */
   missMs: z.strictObject({ p50: milliseconds, p99: milliseconds }).optional(),
-  blobs: z.array(heldBlobSchema).max(REPORT_BLOBS_MAX),
+  blobs: z.array(reportedBlobSchema).max(REPORT_BLOBS_MAX),
   preheats: z.array(preheatProgressSchema).max(REPORT_PREHEATS_MAX),
 });
 export type HostReport = z.infer<typeof hostReportSchema>;

@@ -4,7 +4,7 @@ import { WireLimitError, WireProtocolError, WireRequestError } from './errors.ts
 import { bitfieldBytes } from './message-sizes.ts';
 import type { WireBlock } from './wire-block.ts';
 
-export type Block = WireBlock & {
+export type PlacedBlock = WireBlock & {
   /** In the blob. */
   readonly start: number;
 };
@@ -27,7 +27,7 @@ export class PieceLayout {
   }
 
   /** One of ours. Throws `ERR_P2P_WIRE_REQUEST`. */
-  blockAt(start: number, length: number): Block {
+  blockAt(start: number, length: number): PlacedBlock {
     const isInside = Number.isSafeInteger(start) && start >= 0 && start + length <= this.blobBytes;
     if (!isInside) throw new WireRequestError(start, length, 'it lies outside the blob');
     if (!Number.isInteger(length) || length < 1 || length > this.#blockBytesMax) {
@@ -42,7 +42,7 @@ export class PieceLayout {
   }
 
   /** One of the other side's. Throws `ERR_P2P_WIRE_PROTOCOL`, `ERR_P2P_WIRE_LIMIT`. */
-  checkBlock({ index, offset, length }: WireBlock): Block {
+  checkBlock({ index, offset, length }: WireBlock): PlacedBlock {
     if (length > this.#blockBytesMax) {
       throw new WireLimitError('the length of a request', length, this.#blockBytesMax);
     }

@@ -8,7 +8,7 @@ import type { BlockRequestOptions } from './blob-wire.ts';
 import { WireClosedError, WireRejectedError, WireUnavailableError } from './errors.ts';
 import { FIRST_URGENCY } from './extension/urgency.ts';
 import { WAITING_REQUESTS_MAX } from './limits.ts';
-import type { Block } from './piece-layout.ts';
+import type { PlacedBlock } from './piece-layout.ts';
 import type { WireBlock } from './wire-block.ts';
 
 /** What the queue needs of its wire. */
@@ -61,7 +61,7 @@ export class RequestQueue {
     return this.#latency.p95Ms;
   }
 
-  async request(block: Block, { signal, priority }: BlockRequestOptions): Promise<Buffer> {
+  async request(block: PlacedBlock, { signal, priority }: BlockRequestOptions): Promise<Buffer> {
     signal?.throwIfAborted();
     if (this.#waiting.size >= WAITING_REQUESTS_MAX) {
       throw new WireRejectedError(block.start, block.length);
@@ -88,7 +88,7 @@ export class RequestQueue {
     while (this.#waiting.size > 0) this.#waiting.shift()?.fail(error);
   }
 
-  #ask(block: Block, priority: Priority, signal: AbortSignal | undefined): Promise<Buffer> {
+  #ask(block: PlacedBlock, priority: Priority, signal: AbortSignal | undefined): Promise<Buffer> {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     let isSent = false;
     const settle = (error: Error | undefined, bytes?: Buffer) => {
@@ -120,7 +120,7 @@ export class RequestQueue {
     if (this.#line.tellUrgency?.(priority) === true) this.#urgency = priority;
   }
 
-  #send(block: Block, settle: (error: Error | undefined, bytes?: Buffer) => void): void {
+  #send(block: PlacedBlock, settle: (error: Error | undefined, bytes?: Buffer) => void): void {
     const sentAtMs = performance.now();
     const { index, offset, length, start } = block;
     this.#line.request(index, offset, length, (error, bytes) => {

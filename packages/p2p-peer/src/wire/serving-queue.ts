@@ -13,7 +13,7 @@ import {
   SOCKET_BYTES_MAX,
   UNSENT_BYTES_MAX,
 } from './limits.ts';
-import type { Block } from './piece-layout.ts';
+import type { PlacedBlock } from './piece-layout.ts';
 import type { WireBlock } from './wire-block.ts';
 
 export type ServingQueueInput = {
@@ -24,14 +24,14 @@ export type ServingQueueInput = {
     /** `onGone` is called once, whatever becomes of it. */
     sendBlock(index: number, offset: number, bytes: Uint8Array, onGone?: BlockGone): void;
   };
-  readonly serve: (block: Block, call: ServeCall) => Promise<ServedBlock>;
-  readonly refuse: (block: Block, error: unknown) => void;
+  readonly serve: (block: PlacedBlock, call: ServeCall) => Promise<ServedBlock>;
+  readonly refuse: (block: PlacedBlock, error: unknown) => void;
   /** Called again and again while somebody waits. */
   readonly onSlow: () => void;
 };
 
 type Entry = {
-  readonly block: Block;
+  readonly block: PlacedBlock;
   readonly priority: Priority;
   readonly abort: AbortController;
   /** Once it is read. */
@@ -55,7 +55,7 @@ export class ServingQueue {
   }
 
   /** Throws `ERR_P2P_WIRE_LIMIT`. */
-  add(block: Block, priority: Priority): void {
+  add(block: PlacedBlock, priority: Priority): void {
     const count = this.#count + 1;
     const { requestsMax } = this.#input;
     if (count > requestsMax) {

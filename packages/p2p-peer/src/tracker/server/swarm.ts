@@ -4,7 +4,7 @@ import type { KnownBlob } from './known-blobs.ts';
 import { PeerPool, type PoolPeer } from './peer-pool.ts';
 import type { SwarmPeer } from './swarm-peer.ts';
 
-export class Swarm {
+export class TrackedSwarm {
   readonly id: string;
   readonly blob: KnownBlob;
   readonly #peers = new Map<string, SwarmPeer>();

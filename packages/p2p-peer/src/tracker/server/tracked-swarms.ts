@@ -17,7 +17,7 @@ import {
 } from '../limits.ts';
 import { HostTable } from './host-table.ts';
 import { type KnownBlob, KnownBlobs } from './known-blobs.ts';
-import { Swarm } from './swarm.ts';
+import { TrackedSwarm } from './swarm.ts';
 import type { Holding, SwarmPeer, TrackedHost } from './swarm-peer.ts';
 
 export type Announce = {
@@ -44,7 +44,7 @@ export type TrackedSwarmsOptions = {
 export class TrackedSwarms {
   readonly hosts = new HostTable();
   readonly blobs: KnownBlobs;
-  readonly #swarms = new Map<string, Swarm>();
+  readonly #swarms = new Map<string, TrackedSwarm>();
   readonly #plainPeers = new Map<string, number>();
   readonly #random: () => number;
   #peerCount = 0;
@@ -63,25 +63,25 @@ export class TrackedSwarms {
     return this.#peerCount;
   }
 
-  swarms(): Iterable<Swarm> {
+  swarms(): Iterable<TrackedSwarm> {
     return this.#swarms.values();
   }
 
-  get(id: string): Swarm | undefined {
+  get(id: string): TrackedSwarm | undefined {
     return this.#swarms.get(id);
   }
 
   /** Throws `ERR_P2P_TRACKER_REQUEST` when there are too many. */
-  create(id: string, blob: KnownBlob): Swarm {
+  create(id: string, blob: KnownBlob): TrackedSwarm {
     if (this.#swarms.size >= TRACKER_SWARMS_MAX)
       throw new TrackerRequestError(503, 'too many swarms');
-    const swarm = new Swarm(id, blob);
+    const swarm = new TrackedSwarm(id, blob);
     this.#swarms.set(id, swarm);
     return swarm;
   }
 
   /** Throws `ERR_P2P_TRACKER_REQUEST` when there are too many peers. */
-  announce(swarm: Swarm, announce: Announce, nowMs: number): AnnounceAnswer {
+  announce(swarm: TrackedSwarm, announce: Announce, nowMs: number): AnnounceAnswer {
     const key = keyOf(announce);
     const before = swarm.get(key);
     if (announce.event === 'stopped') {
@@ -92,7 +92,11 @@ export class TrackedSwarms {
     return { ...countsOf(swarm), peers: swarm.pick(peer, announce.numwant, this.#random) };
   }
 
-  #put(swarm: Swarm, announce: Announce & { readonly key: string }, nowMs: number): SwarmPeer {
+  #put(
+    swarm: TrackedSwarm,
+    announce: Announce & { readonly key: string },
+    nowMs: number,
+  ): SwarmPeer {
     const { key, host, peerId, ip, port } = announce;
     const before = swarm.get(key);
     const peer: SwarmPeer = {
@@ -205,7 +209,7 @@ function keyOf({ host, ip, port }: Announce): string {
   return host === undefined ? `${ip} ${port}` : host.facts.host;
 }
 
-function countsOf(swarm: Swarm): { readonly complete: number; readonly incomplete: number } {
+function countsOf(swarm: TrackedSwarm): { readonly complete: number; readonly incomplete: number } {
   return { complete: swarm.complete, incomplete: swarm.size - swarm.complete };
 }
 
