@@ -12,9 +12,9 @@ import { STORE_FILES_OPEN_MAX, STORED_BLOB_BYTES_MAX, STORED_BLOBS_MAX } from '.
 import { BlobFiles } from './blob-files.ts';
 import { Deposits } from './deposits.ts';
 import { KeptPlaces } from './kept-places.ts';
-import { restoreBlobs } from './known-blobs.ts';
 import type { Lender } from './lender.ts';
 import { OpenFiles } from './open-files.ts';
+import { restoreBlobs } from './restored-blobs.ts';
 import { type OpenEntry, StoreCore } from './store-core.ts';
 import { BLOBS_NAME, INDEX_NAME, prepareStoreDirectory } from './store-directory.ts';
 import { StoreIndex } from './store-index.ts';

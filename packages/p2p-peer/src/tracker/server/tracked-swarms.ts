@@ -17,8 +17,8 @@ import {
 } from '../limits.ts';
 import { HostTable } from './host-table.ts';
 import { type KnownBlob, KnownBlobs } from './known-blobs.ts';
-import { TrackedSwarm } from './swarm.ts';
 import type { Holding, SwarmPeer, TrackedHost } from './swarm-peer.ts';
+import { TrackedSwarm } from './tracked-swarm.ts';
 
 export type Announce = {
   readonly event: 'started' | 'stopped' | 'completed' | 'update' | 'paused';
