@@ -95,7 +95,7 @@ export class CompressedStore implements AsyncDisposable {
         files,
         openFiles,
         index,
-        known: await restoreBlobs({ index, files, counters, onEvent }),
+        restored: await restoreBlobs({ index, files, counters, onEvent }),
         counters,
         bytesMax: options.bytesMax,
         durableDelayMs: options.durableDelayMs,

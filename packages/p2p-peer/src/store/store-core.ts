@@ -28,7 +28,7 @@ export type StoreCoreInit = StoreOutside & {
   readonly files: BlobFiles;
   readonly openFiles: OpenFiles;
   readonly index: StoreIndex;
-  readonly known: ReadonlyMap<BlobId, RestoredBlob>;
+  readonly restored: ReadonlyMap<BlobId, RestoredBlob>;
   readonly counters: StoreCounters;
   readonly bytesMax: number;
   readonly durableDelayMs: number | undefined;
@@ -59,12 +59,12 @@ export class StoreCore {
       'reads go on, nothing new is kept',
       init.onEvent,
     );
-    this.records = new Map([...init.known].map(([blobId, { record }]) => [blobId, record]));
+    this.records = new Map([...init.restored].map(([blobId, { record }]) => [blobId, record]));
     this.space = new StoreSpace({
       ...init,
       drop: (blobId) => this.#evict(blobId),
     });
-    for (const [blobId, { record, diskBytes }] of init.known) {
+    for (const [blobId, { record, diskBytes }] of init.restored) {
       this.space.load(blobId, diskBytes, record.lastUseMs);
     }
     this.#parts = this.#makeParts();
