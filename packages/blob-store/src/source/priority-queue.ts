@@ -15,10 +15,8 @@ export class PriorityQueue<T extends { readonly priority: Priority }> {
   }
 
   peek(): T | undefined {
-    for (const priority of PRIORITIES) {
-      for (const item of this.#lanes[priority]) return item;
-    }
-    return undefined;
+    const [first] = this;
+    return first;
   }
 
   shift(): T | undefined {
@@ -40,5 +38,10 @@ export class PriorityQueue<T extends { readonly priority: Priority }> {
     const isWaiting = this.remove(item);
     item.priority = priority;
     if (isWaiting) this.push(item);
+  }
+
+  /** In the order in which they would be taken. */
+  *[Symbol.iterator](): Generator<T> {
+    for (const priority of PRIORITIES) yield* this.#lanes[priority];
   }
 }

@@ -2,41 +2,34 @@
  * A queue in which the most urgent goes first, of one kind the oldest. Each eighth turn is that of the one
  * who waits longest, whatever its kind, so that nobody waits for ever.
  */
-import { byPriority, PRIORITIES, type Priority } from '@shoal/blob-store';
+import { type Priority, PriorityQueue } from '@shoal/blob-store';
 
 /** What is urgent has all turns but one of so many. */
 export const TURNS_OF_OLDEST = 8;
 
 export class UrgentFirst<T extends { readonly priority: Priority }> {
-  /** With when they came. */
-  readonly #lanes: Readonly<Record<Priority, Map<T, number>>> = byPriority(() => new Map());
-  #arrivals = 0;
+  readonly #byUrgency = new PriorityQueue<T>();
+  readonly #byArrival = new Set<T>();
   #turns = 0;
 
   get size(): number {
-    return PRIORITIES.reduce((sum, priority) => sum + this.#lanes[priority].size, 0);
+    return this.#byUrgency.size;
   }
 
   push(item: T): void {
-    this.#lanes[item.priority].set(item, this.#arrivals++);
+    this.#byUrgency.push(item);
+    this.#byArrival.add(item);
   }
 
   /** Whose turn it is; the same until something comes or goes. */
   peek(): T | undefined {
-    if (this.#turns % TURNS_OF_OLDEST === TURNS_OF_OLDEST - 1) return this.oldest();
-    for (const priority of PRIORITIES) {
-      for (const item of this.#lanes[priority].keys()) return item;
-    }
-    return undefined;
+    const isTurnOfOldest = this.#turns % TURNS_OF_OLDEST === TURNS_OF_OLDEST - 1;
+    return isTurnOfOldest ? this.oldest() : this.#byUrgency.peek();
   }
 
   oldest(): T | undefined {
-    let oldest: readonly [item: T, arrival: number] | undefined;
-    for (const priority of PRIORITIES) {
-      const [first] = this.#lanes[priority];
-      if (first !== undefined && first[1] < (oldest?.[1] ?? this.#arrivals)) oldest = first;
-    }
-    return oldest?.[0];
+    const [oldest] = this.#byArrival;
+    return oldest;
   }
 
   shift(): T | undefined {
@@ -52,14 +45,15 @@ export class UrgentFirst<T extends { readonly priority: Priority }> {
 
   /** False when it does not wait here. */
   remove(item: T): boolean {
-    return this.#lanes[item.priority].delete(item);
+    this.#byArrival.delete(item);
+    return this.#byUrgency.remove(item);
   }
 
   clear(): void {
-    for (const priority of PRIORITIES) this.#lanes[priority].clear();
+    for (const item of this.#byArrival) this.remove(item);
   }
 
-  *[Symbol.iterator](): Generator<T> {
-    for (const priority of PRIORITIES) yield* this.#lanes[priority].keys();
+  [Symbol.iterator](): Iterator<T> {
+    return this.#byUrgency[Symbol.iterator]();
   }
 }
