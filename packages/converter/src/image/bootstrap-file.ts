@@ -46,7 +46,7 @@ export async function isImageFile(text: string): Promise<boolean> {
 /** Opens and verifies. Throws `ERR_CONVERTER_IMAGE_FILE` and what the bootstrap is wrong with. */
 export async function openBootstrapFile(path: string): Promise<BootstrapFile> {
   try {
-    const bytes = await readRegularFile(path);
+    const bytes = await readBootstrapBytes(path);
     const bootstrap = openBootstrap(bytes);
     const summary = verifyBootstrap(bootstrap);
     const tree = new BootstrapTreeView(bootstrap);
@@ -63,7 +63,7 @@ function failureOf(error: unknown, shown: string): unknown {
   return new ImageFileError(shown, `cannot be read (${code})`, { cause: error });
 }
 
-async function readRegularFile(path: string): Promise<Buffer> {
+async function readBootstrapBytes(path: string): Promise<Buffer> {
   const shown = printableName(Buffer.from(path));
   const file = await openFile(path, shown);
   try {
