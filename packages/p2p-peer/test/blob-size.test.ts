@@ -1,7 +1,7 @@
 /** A wrong size of a blob, whoever names it first, does not keep the right one from being shared. */
 import { until } from '@shoal/test-kit';
 import t from 'tap';
-import { HOME_FAILING_MS } from '../src/limits.ts';
+import { HOME_FAILING_MS } from '../src/swarm/limits.ts';
 import { hasSize, SizeQuestions } from '../src/swarm/said-size.ts';
 import {
   type ClusterHost,

@@ -1,8 +1,8 @@
 /** How much longer others are waited for where this host has more work than processors. */
 import { availableParallelism } from 'node:os';
 import t from 'tap';
-import { SILENCE_TIMES_MAX } from '../src/limits.ts';
 import { parseWaitedShare, patienceTimes } from '../src/swarm/busy-host.ts';
+import { SILENCE_TIMES_MAX } from '../src/swarm/limits.ts';
 
 const processors = availableParallelism();
 const timesOf = (loadTimes: number, waitedShare: number | undefined) =>

@@ -1,6 +1,7 @@
 /** Bytes that nobody judges: given up after a while, or when there are too many of their kind. */
 import t from 'tap';
-import { DEPOSITS_MAX, UNJUDGED_MS_MAX } from '../src/limits.ts';
+import { UNJUDGED_MS_MAX } from '../src/limits.ts';
+import { DEPOSITS_MAX } from '../src/store/limits.ts';
 import { sampleBytes } from './support/sample-bytes.ts';
 import { storeFixture } from './support/store-fixture.ts';
 

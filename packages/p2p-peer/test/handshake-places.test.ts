@@ -3,7 +3,7 @@ import { until } from '@shoal/test-kit';
 import fc from 'fast-check';
 import t from 'tap';
 import { newPeerId } from '../src/identity/peer-id.ts';
-import { PLAIN_HANDSHAKES_MAX } from '../src/limits.ts';
+import { PLAIN_HANDSHAKES_MAX } from '../src/plain/limits.ts';
 import { addressGroupOf } from '../src/wire/address-group.ts';
 import { Admission } from '../src/wire/admission.ts';
 import { HANDSHAKES_MAX } from '../src/wire/limits.ts';

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { noiseBytes } from '@shoal/test-kit';
 import t from 'tap';
-import { PUBLISHED_PIECES_COMPARED_MAX } from '../src/limits.ts';
 import { type HeldBlob, HeldPieces } from '../src/plain/held-pieces.ts';
+import { PUBLISHED_PIECES_COMPARED_MAX } from '../src/plain/limits.ts';
 import type { ByteRange } from '../src/ranges/byte-range.ts';
 import { RangeSet } from '../src/ranges/range-set.ts';
 

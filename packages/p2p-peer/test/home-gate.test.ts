@@ -2,12 +2,12 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { Priority } from '@shoal/blob-store';
 import t from 'tap';
+import { type GatedRead, HomeGate } from '../src/swarm/home-gate.ts';
 import {
   HOME_BYTES_TOGETHER_MAX,
   HOME_OVERTAKEN_MS_MAX,
   HOME_READS_TOGETHER_MAX,
-} from '../src/limits.ts';
-import { type GatedRead, HomeGate } from '../src/swarm/home-gate.ts';
+} from '../src/swarm/limits.ts';
 
 const { signal } = new AbortController();
 const SMALL: GatedRead = { bytes: 1000, priority: () => 'demand', signal };

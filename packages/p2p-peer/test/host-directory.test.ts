@@ -1,9 +1,9 @@
 import { parseBlobId } from '@shoal/oci';
 import t from 'tap';
 import { HostDirectory } from '../src/hosts/host-directory.ts';
+import { UNREACHABLE_MS } from '../src/hosts/limits.ts';
 import { type HostFacts, parseHostName } from '../src/identity/host.ts';
 import { peerIdOf } from '../src/identity/peer-id.ts';
-import { UNREACHABLE_MS } from '../src/limits.ts';
 
 const blobId = parseBlobId('ab'.repeat(32));
 

@@ -8,7 +8,7 @@ import {
   PUBLIC_WINDOW_BYTES,
   PUBLIC_WINDOWS_MIN,
   TORRENT_RETRY_MS,
-} from '../src/limits.ts';
+} from '../src/plain/limits.ts';
 import { PublicBlobs } from '../src/plain/public-blobs.ts';
 import { SharedImages } from '../src/store/shared-images.ts';
 import type { TorrentFile } from '../src/torrent/torrent-file.ts';

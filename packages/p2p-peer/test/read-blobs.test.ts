@@ -3,7 +3,7 @@ import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
-import { READ_BLOBS_MAX, TORRENT_WRONG_RETRY_MS } from '../src/limits.ts';
+import { READ_BLOBS_MAX, TORRENT_WRONG_RETRY_MS } from '../src/plain/limits.ts';
 import { ReadBlobs } from '../src/plain/read-blobs.ts';
 import { TorrentMaker } from '../src/plain/torrent-maker.ts';
 import type { CompressedStore } from '../src/store/compressed-store.ts';

@@ -1,9 +1,9 @@
 /** Names of services, and what a real DNS server says of them. */
 import { DnsServer } from '@shoal/test-kit';
 import t from 'tap';
+import { DISCOVERED_ADDRESSES_MAX } from '../src/discovery/limits.ts';
 import { parseServiceName } from '../src/discovery/service-name.ts';
 import { ServiceResolver } from '../src/discovery/service-resolver.ts';
-import { DISCOVERED_ADDRESSES_MAX } from '../src/limits.ts';
 
 const NEVER = new AbortController().signal;
 const NAME = 'shoal-peers.shoal.svc.cluster.local';

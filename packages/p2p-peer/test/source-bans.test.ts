@@ -1,7 +1,7 @@
 /** Standard clients that are no sources for a while, by where they come from: with a clock of the test's own. */
 import t from 'tap';
 import { newPeerId } from '../src/identity/peer-id.ts';
-import { PLAIN_SOURCES_REMEMBERED_MAX } from '../src/limits.ts';
+import { PLAIN_SOURCES_REMEMBERED_MAX } from '../src/plain/limits.ts';
 import { SourceBans } from '../src/plain/source-bans.ts';
 import { LIAR_BAN_MS } from '../src/select/limits.ts';
 import { addressGroupOf } from '../src/wire/address-group.ts';

@@ -1,8 +1,8 @@
 /** Records of a store: one form, and nothing else decodes. */
 import fc from 'fast-check';
 import t from 'tap';
-import { SEGMENT_BYTES } from '../src/limits.ts';
 import { RangeSet } from '../src/ranges/range-set.ts';
+import { SEGMENT_BYTES } from '../src/store/limits.ts';
 import { PieceHashes } from '../src/store/piece-hashes.ts';
 import {
   decodeBlobRecord,

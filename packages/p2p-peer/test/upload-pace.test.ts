@@ -2,7 +2,7 @@
 import type { Priority } from '@shoal/blob-store';
 import { until } from '@shoal/test-kit';
 import t from 'tap';
-import { UPLOAD_OVERTAKEN_MS_MAX } from '../src/limits.ts';
+import { UPLOAD_OVERTAKEN_MS_MAX } from '../src/swarm/limits.ts';
 import { UploadPace } from '../src/swarm/upload-pace.ts';
 import { peerOf } from './support/read-world.ts';
 

@@ -6,7 +6,7 @@
 import { Semaphore } from '@shoal/concurrency';
 import { KnownHosts } from '../hosts/known-hosts.ts';
 import type { HostFacts, HostName } from '../identity/host.ts';
-import { DISCOVERY_ASK_AGAIN_MS, DISCOVERY_QUESTIONS_MAX } from '../limits.ts';
+import { DISCOVERY_ASK_AGAIN_MS, DISCOVERY_QUESTIONS_MAX } from './limits.ts';
 import type { ServiceName } from './service-name.ts';
 import type { ServiceResolver } from './service-resolver.ts';
 

@@ -7,14 +7,14 @@ import { Resolver } from 'node:dns/promises';
 import { Semaphore } from '@shoal/concurrency';
 import { errorCode } from '@shoal/errors';
 import { formatHostPort } from '@shoal/oci/host-port';
+import { DiscoveryLookupError } from './errors.ts';
 import {
   DISCOVERED_ADDRESSES_MAX,
   DISCOVERY_LOOKUP_MS_MAX,
   DISCOVERY_LOOKUP_TRIES_MAX,
   DISCOVERY_LOOKUPS_MAX,
   DISCOVERY_RESOLVE_MS_MAX,
-} from '../limits.ts';
-import { DiscoveryLookupError } from './errors.ts';
+} from './limits.ts';
 import { formatServiceName, type ServiceName, srvNameOf } from './service-name.ts';
 
 export type ServiceResolverOptions = {

@@ -3,7 +3,7 @@
  * several times as long has stopped, and readers go on without it.
  */
 import { FadingMaximum } from '../fading-maximum.ts';
-import { HANDSHAKE_HALF_LIFE_MS } from '../limits.ts';
+import { HANDSHAKE_HALF_LIFE_MS } from './limits.ts';
 
 /** Signatures take one host longer than another, and many come at once where many start. */
 const TIMES = 3;

@@ -7,15 +7,15 @@
 import type { BlobId } from '@shoal/oci';
 import type { HostFacts, HostName } from '../identity/host.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
+import { HOME_RANKS } from '../limits.ts';
+import { homeCandidates, homesOf } from '../select/homes-of.ts';
+import { HandshakeTimes } from './handshake-times.ts';
 import {
   DIRECTORY_HOSTS_MAX,
-  HOME_RANKS,
   HOMES_REMEMBERED_MAX,
   UNREACHABLE_MS,
   UNREACHABLE_MS_MAX,
-} from '../limits.ts';
-import { homeCandidates, homesOf } from '../select/homes-of.ts';
-import { HandshakeTimes } from './handshake-times.ts';
+} from './limits.ts';
 
 type Absence = { readonly untilMs: number; readonly durationMs: number };
 

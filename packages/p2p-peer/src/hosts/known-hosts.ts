@@ -4,7 +4,7 @@
  * a host that is busy may miss its turn: homes of extents would move to and fro.
  */
 import type { HostFacts, HostName } from '../identity/host.ts';
-import { HOST_KNOWN_MS } from '../limits.ts';
+import { HOST_KNOWN_MS } from './limits.ts';
 
 export class KnownHosts {
   readonly #hosts = new Map<HostName, { readonly facts: HostFacts; readonly namedAtMs: number }>();

@@ -7,18 +7,17 @@ import { RunningTasks } from '@shoal/concurrency';
 import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts, HostName } from '../identity/host.ts';
 import { type PeerId, peerIdOf } from '../identity/peer-id.ts';
-import {
-  ANNOUNCE_INTERVAL_MS,
-  ANNOUNCE_INTERVAL_MS_MIN,
-  INTRODUCED_DIALS_MAX,
-  INTRODUCED_HOSTS_MAX,
-  KNOCKS_AT_ONCE_MAX,
-  NEIGHBOURS_CHECK_MS,
-} from '../limits.ts';
+import { ANNOUNCE_INTERVAL_MS, ANNOUNCE_INTERVAL_MS_MIN } from '../limits.ts';
 import { NeighbourPolicy } from '../select/neighbour-policy.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import type { AnnounceEvent } from '../tracker/client/announce-text.ts';
 import type { TrackerClient } from '../tracker/client/tracker-client.ts';
+import {
+  INTRODUCED_DIALS_MAX,
+  INTRODUCED_HOSTS_MAX,
+  KNOCKS_AT_ONCE_MAX,
+  NEIGHBOURS_CHECK_MS,
+} from './limits.ts';
 
 export type NeighbourhoodInput = {
   readonly directory: HostDirectory;

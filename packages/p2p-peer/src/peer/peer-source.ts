@@ -11,12 +11,12 @@ import {
 } from '@shoal/blob-store';
 import { errorCode } from '@shoal/errors';
 import { LRUCache } from 'lru-cache';
-import { TRUSTED_BLOBS_MAX } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { hasSize } from '../swarm/said-size.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
 import type { TrustedReads } from '../swarm/trusted-reads.ts';
+import { TRUSTED_BLOBS_MAX } from './limits.ts';
 import type { PeerTraffic, ReadSource } from './peer-traffic.ts';
 
 /** Whether the reader compares what he gets with digests of his own, chunk by chunk. */

@@ -4,9 +4,9 @@
  * that a tracker does not name any more goes on, since a tracker that was started anew knows none.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PREHEAT_SPREAD_MS_MAX, PREHEATS_KEPT_MAX, PREHEATS_RUNNING_MAX } from '../limits.ts';
 import type { PreheatOrder, PreheatProgress, ReportAnswer } from '../tracker/host-report.ts';
 import { SHOWN_NAME_MAX } from '../tracker/limits.ts';
+import { PREHEAT_SPREAD_MS_MAX, PREHEATS_KEPT_MAX, PREHEATS_RUNNING_MAX } from './limits.ts';
 
 export type WarmCall = {
   readonly signal: AbortSignal;

@@ -3,11 +3,12 @@
  * asked for (see `PublicOrigin`). A question stays the same until somebody has answered it rightly, so
  * that who has a part of the blob cannot ask for easier ones by being silent.
  */
-import { PUBLIC_PROOF_MS } from '../limits.ts';
+
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 import type { BlobPlace } from '../store/shared-images.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
+import { PUBLIC_PROOF_MS } from './limits.ts';
 import { drawWindows, type Proof } from './public-origin.ts';
 
 type Question = {

@@ -4,9 +4,9 @@
  * random: one forged piece among thousands is found only when the blob is whole and its torrent is made here.
  */
 import { subtle } from 'node:crypto';
-import { PUBLISHED_PIECES_COMPARED_MAX, PUBLISHED_PIECES_PER_LOOK } from '../limits.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import { PIECE_HASH_BYTES } from '../torrent/metainfo.ts';
+import { PUBLISHED_PIECES_COMPARED_MAX, PUBLISHED_PIECES_PER_LOOK } from './limits.ts';
 
 export type PublishedPieces = {
   readonly pieceBytes: number;

@@ -8,14 +8,7 @@ import { formatHostPort } from '@shoal/oci/host-port';
 import { LRUCache } from 'lru-cache';
 import { isHostPeerId, type PeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
-import {
-  ANNOUNCE_INTERVAL_MS,
-  ANNOUNCE_SOON_MS,
-  PLAIN_DIALLED_MAX,
-  PLAIN_REDIAL_MS,
-  PLAIN_SOURCES_PER_BLOB_MAX,
-  PUBLIC_CHECK_MS,
-} from '../limits.ts';
+import { ANNOUNCE_INTERVAL_MS } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Swarm } from '../swarm/swarm.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
@@ -26,6 +19,13 @@ import { addressGroupOf } from '../wire/address-group.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { openPlainWire } from '../wire/open-plain-wire.ts';
 import type { WireLog } from '../wire/wire-log.ts';
+import {
+  ANNOUNCE_SOON_MS,
+  PLAIN_DIALLED_MAX,
+  PLAIN_REDIAL_MS,
+  PLAIN_SOURCES_PER_BLOB_MAX,
+  PUBLIC_CHECK_MS,
+} from './limits.ts';
 import type { PlainPort } from './plain-port.ts';
 import type { OfferedBlob, PublicBlobs } from './public-blobs.ts';
 import { SourceBans } from './source-bans.ts';

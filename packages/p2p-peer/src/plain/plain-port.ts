@@ -7,6 +7,12 @@ import type { SizedBlob } from '@shoal/blob-store';
 import type { BlobId } from '@shoal/oci';
 import { newPeerId, type PeerId } from '../identity/peer-id.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
+import type { ByteRange } from '../ranges/byte-range.ts';
+import type { BlobWire, ServedBlock, WireServer } from '../wire/blob-wire.ts';
+import { WireRejectedError } from '../wire/errors.ts';
+import { PlainWireListener } from '../wire/plain-listener.ts';
+import type { TorrentBlob } from '../wire/torrent-blob.ts';
+import type { WireLog } from '../wire/wire-log.ts';
 import {
   PLAIN_BLOBS_SHOWN_MAX,
   PLAIN_HANDSHAKES_MAX,
@@ -14,13 +20,7 @@ import {
   PLAIN_WIRES_MAX,
   PLAIN_WIRES_PER_ADDRESS_MAX,
   PUBLIC_CHECK_MS,
-} from '../limits.ts';
-import type { ByteRange } from '../ranges/byte-range.ts';
-import type { BlobWire, ServedBlock, WireServer } from '../wire/blob-wire.ts';
-import { WireRejectedError } from '../wire/errors.ts';
-import { PlainWireListener } from '../wire/plain-listener.ts';
-import type { TorrentBlob } from '../wire/torrent-blob.ts';
-import type { WireLog } from '../wire/wire-log.ts';
+} from './limits.ts';
 import { Pace } from './pace.ts';
 import type { OfferedBlob, PublicBlobs } from './public-blobs.ts';
 

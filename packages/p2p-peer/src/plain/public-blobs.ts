@@ -8,6 +8,11 @@ import type { SizedBlob } from '@shoal/blob-store';
 import { RunningTasks } from '@shoal/concurrency';
 import { MetainfoError } from '../errors.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
+import type { ByteRange } from '../ranges/byte-range.ts';
+import type { RangeSet } from '../ranges/range-set.ts';
+import { type BlobPlace, keyOfBlob, type SharedImages } from '../store/shared-images.ts';
+import type { StoredBlob } from '../store/stored-blob.ts';
+import { BlobProof } from './blob-proof.ts';
 import {
   PUBLIC_CHECK_MS,
   PUBLIC_CHECKS_RUNNING_MAX,
@@ -15,12 +20,7 @@ import {
   PUBLIC_REST_TRIES_MAX,
   PUBLIC_RETRY_MS,
   TORRENT_RETRY_MS,
-} from '../limits.ts';
-import type { ByteRange } from '../ranges/byte-range.ts';
-import type { RangeSet } from '../ranges/range-set.ts';
-import { type BlobPlace, keyOfBlob, type SharedImages } from '../store/shared-images.ts';
-import type { StoredBlob } from '../store/stored-blob.ts';
-import { BlobProof } from './blob-proof.ts';
+} from './limits.ts';
 import { type PublicOrigin, proveWindows } from './public-origin.ts';
 import { type PublicTorrent, PublicTorrents, type PublicTorrentsInput } from './public-torrents.ts';
 

@@ -5,16 +5,16 @@
  */
 import { randomInt } from 'node:crypto';
 import type { SizedBlob } from '@shoal/blob-store';
+import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import type { BlobPlace } from '../store/shared-images.ts';
+import type { StoredBlob } from '../store/stored-blob.ts';
+import type { TorrentFile } from '../torrent/torrent-file.ts';
 import {
   PUBLIC_WINDOW_BYTES,
   PUBLIC_WINDOW_EVERY_BYTES,
   PUBLIC_WINDOWS_MAX,
   PUBLIC_WINDOWS_MIN,
-} from '../limits.ts';
-import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
-import type { BlobPlace } from '../store/shared-images.ts';
-import type { StoredBlob } from '../store/stored-blob.ts';
-import type { TorrentFile } from '../torrent/torrent-file.ts';
+} from './limits.ts';
 
 /** It is asked without credentials of any kind. */
 export type PublicOrigin = {

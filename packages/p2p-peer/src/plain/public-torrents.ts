@@ -6,7 +6,6 @@
  */
 import { MetainfoError } from '../errors.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
-import { PUBLIC_INFO_BYTES_MAX } from '../limits.ts';
 import type { BlobPlace } from '../store/shared-images.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
 import { infoBytesOf } from '../torrent/info-bytes.ts';
@@ -14,6 +13,7 @@ import { encodeMetainfo, PIECE_HASH_BYTES } from '../torrent/metainfo.ts';
 import { pieceBytesOf, pieceCountOf } from '../torrent/piece-length.ts';
 import type { TorrentFile } from '../torrent/torrent-file.ts';
 import { HeldPieces } from './held-pieces.ts';
+import { PUBLIC_INFO_BYTES_MAX } from './limits.ts';
 import type { PublicOrigin } from './public-origin.ts';
 
 export type PublicTorrent = {

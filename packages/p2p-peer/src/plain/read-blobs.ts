@@ -7,9 +7,10 @@
 import type { SizedBlob } from '@shoal/blob-store';
 import { isRepositoryName } from '@shoal/oci';
 import { LRUCache } from 'lru-cache';
-import { IMAGES_OF_BLOB_MAX, READ_BLOBS_MAX } from '../limits.ts';
+import { IMAGES_OF_BLOB_MAX } from '../limits.ts';
 import type { CompressedStore } from '../store/compressed-store.ts';
 import { type BlobPlace, keyOfBlob } from '../store/shared-images.ts';
+import { READ_BLOBS_MAX } from './limits.ts';
 
 export type ReadBlobsStore = Pick<CompressedStore, 'facts'> & {
   readonly places: Pick<CompressedStore['places'], 'keep' | 'read'>;

@@ -5,9 +5,9 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { PeerId } from '../identity/peer-id.ts';
-import { PLAIN_SOURCES_REMEMBERED_MAX } from '../limits.ts';
 import { LIAR_BAN_MS } from '../select/limits.ts';
 import type { AddressGroup } from '../wire/address-group.ts';
+import { PLAIN_SOURCES_REMEMBERED_MAX } from './limits.ts';
 
 export class SourceBans {
   readonly #nowMs: () => number;

@@ -5,15 +5,15 @@
  */
 import type { CodecPool, SizedBlob } from '@shoal/blob-store';
 import { LRUCache } from 'lru-cache';
+import { keyOfBlob } from '../store/shared-images.ts';
+import type { StoredBlob } from '../store/stored-blob.ts';
+import type { TorrentFile } from '../torrent/torrent-file.ts';
 import {
   PUBLIC_INFO_BYTES_MAX,
   TORRENT_BYTES_PER_SECOND,
   TORRENT_WRONG_RETRY_MS,
   TORRENTS_WAITING_MAX,
-} from '../limits.ts';
-import { keyOfBlob } from '../store/shared-images.ts';
-import type { StoredBlob } from '../store/stored-blob.ts';
-import type { TorrentFile } from '../torrent/torrent-file.ts';
+} from './limits.ts';
 import { makeTorrent } from './made-torrent.ts';
 import { Pace } from './pace.ts';
 

@@ -9,7 +9,7 @@ import { type DiskIo, punchFile, REAL_DISK_IO, STAT_BLOCK_BYTES } from '@shoal/b
 import { errorCode } from '@shoal/errors';
 import type { BlobId } from '@shoal/oci';
 import { StoreDirectoryError, StoreFileError } from '../errors.ts';
-import { STORED_BLOBS_MAX } from '../limits.ts';
+import { STORED_BLOBS_MAX } from './limits.ts';
 import { sizeOf, sliceOf } from './scattered-bytes.ts';
 import { makePrivate } from './store-directory.ts';
 

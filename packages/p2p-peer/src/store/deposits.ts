@@ -1,7 +1,9 @@
 /** The deposits of a store: those that nobody judges are given up, the one unused for longest first. */
-import { DEPOSITS_MAX, UNJUDGED_MS_MAX } from '../limits.ts';
+
+import { UNJUDGED_MS_MAX } from '../limits.ts';
 import type { BlobEntry } from './blob-entry.ts';
 import { Deposit } from './deposit.ts';
+import { DEPOSITS_MAX } from './limits.ts';
 
 export class Deposits {
   readonly #now: () => number;

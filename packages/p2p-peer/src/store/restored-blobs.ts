@@ -5,8 +5,8 @@
 import { errorCode } from '@shoal/errors';
 import { type BlobId, parseBlobId } from '@shoal/oci';
 import { StoreFileError } from '../errors.ts';
-import { STORED_BLOBS_MAX } from '../limits.ts';
 import type { BlobFiles } from './blob-files.ts';
+import { STORED_BLOBS_MAX } from './limits.ts';
 import type { StoreEventSink } from './store-event.ts';
 import { blobKey, isDamaged, type StoreIndex } from './store-index.ts';
 import type { StoreCounters } from './store-parts.ts';

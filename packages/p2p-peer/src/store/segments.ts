@@ -1,6 +1,7 @@
 /** A blob is recorded in segments, so that a range costs one small record and not that of the blob. */
-import { PIECE_BYTES, SEGMENT_BYTES } from '../limits.ts';
+import { PIECE_BYTES } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
+import { SEGMENT_BYTES } from './limits.ts';
 
 export const SEGMENT_PIECES: number = SEGMENT_BYTES / PIECE_BYTES;
 

@@ -7,7 +7,8 @@
 import type { SizedBlob } from '@shoal/blob-store';
 import type { Digest } from '@shoal/oci';
 import { LRUCache } from 'lru-cache';
-import { IMAGE_BLOBS_MAX, IMAGES_OF_BLOB_MAX } from '../limits.ts';
+import { IMAGES_OF_BLOB_MAX } from '../limits.ts';
+import { IMAGE_BLOBS_MAX } from './limits.ts';
 
 export type SharedImage = {
   /** As people call it. */

@@ -2,9 +2,11 @@
  * Bytes of a blob's file that nobody needs and no record tells of, until there are holes in their place:
  * until then they are not written again, or the hole would take what was written.
  */
-import { HOLE_BLOCK_BYTES, HOLE_BYTES_MAX, RANGES_MAX } from '../limits.ts';
+
+import { RANGES_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
+import { HOLE_BLOCK_BYTES, HOLE_BYTES_MAX } from './limits.ts';
 
 /** The parts of a range that no reader, writer or record wants of the file, ascending. */
 export type UnneededOf = (range: ByteRange) => readonly ByteRange[];

@@ -5,10 +5,10 @@
  */
 import { Semaphore } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
-import { STORE_DURABLE_BYTES_MAX, STORE_DURABLE_DELAY_MS_MAX, STORE_SYNCS_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { diskBytesOf } from './blob-files.ts';
 import type { FlushBatch } from './blob-state.ts';
+import { STORE_DURABLE_BYTES_MAX, STORE_DURABLE_DELAY_MS_MAX, STORE_SYNCS_MAX } from './limits.ts';
 import type { StoreEventSink } from './store-event.ts';
 import { blobKey, type IndexChange, type StoreIndex, segmentKey } from './store-index.ts';
 import type { RecordedBlob, StoreParts } from './store-parts.ts';

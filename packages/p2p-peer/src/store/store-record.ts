@@ -11,9 +11,10 @@
  */
 import { crc32 } from 'node:zlib';
 import { RangeSetFormatError, StoreRecordError } from '../errors.ts';
-import { IMAGES_OF_BLOB_MAX, SEGMENT_BYTES, STORED_BLOB_BYTES_MAX } from '../limits.ts';
+import { IMAGES_OF_BLOB_MAX, STORED_BLOB_BYTES_MAX } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import { decodeRanges, encodeRanges } from '../ranges/range-codec.ts';
+import { SEGMENT_BYTES } from './limits.ts';
 import { HASH_BYTES, type SegmentHashes } from './piece-hashes.ts';
 import { SEGMENT_PIECES } from './segments.ts';
 

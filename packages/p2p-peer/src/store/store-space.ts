@@ -3,7 +3,7 @@
  * are all in the mount cache, then the one that nobody asked for longest. One budget with that cache.
  */
 import type { BlobId } from '@shoal/oci';
-import { STORE_LOW_PERCENT } from '../limits.ts';
+import { STORE_LOW_PERCENT } from './limits.ts';
 import type { StoreEventSink } from './store-event.ts';
 
 type Usage = { bytes: number; lastUseMs: number; pins: number };

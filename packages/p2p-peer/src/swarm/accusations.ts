@@ -4,10 +4,10 @@
  * name digests that no bytes have.
  */
 import type { PeerId } from '../identity/peer-id.ts';
-import { ACCUSATIONS_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { ReadCredit } from '../select/credits.ts';
 import type { Evidence, Exhibit } from './judged-read.ts';
+import { ACCUSATIONS_MAX } from './limits.ts';
 import { type SentParts, sentBytes } from './senders.ts';
 
 export type Accusation = {

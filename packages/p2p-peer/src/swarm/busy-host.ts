@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
-import { SILENCE_TIMES_MAX } from '../limits.ts';
+import { SILENCE_TIMES_MAX } from './limits.ts';
 
 export type HostLoad = {
   /** Threads that want to run, in the mean of the last minute; also those that wait for a disk. */

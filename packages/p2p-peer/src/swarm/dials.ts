@@ -5,11 +5,11 @@
 import type { HostDirectory } from '../hosts/host-directory.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
-import { DIAL_PATIENCE_MS, HANDSHAKE_PATIENCE_MS_MAX, SENT_AWAY_MS } from '../limits.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { READ_POLICY } from '../select/read-policy.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { WireDialError } from '../wire/errors.ts';
+import { DIAL_PATIENCE_MS, HANDSHAKE_PATIENCE_MS_MAX, SENT_AWAY_MS } from './limits.ts';
 
 export type DialsInput = {
   readonly directory: HostDirectory;

@@ -9,7 +9,7 @@ import {
   HOME_BYTES_TOGETHER_MAX,
   HOME_OVERTAKEN_MS_MAX,
   HOME_READS_TOGETHER_MAX,
-} from '../limits.ts';
+} from './limits.ts';
 
 export type GatedRead = {
   readonly bytes: number;

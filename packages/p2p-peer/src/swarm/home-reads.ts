@@ -7,15 +7,7 @@ import { type BlobSource, type Priority, SourceBusyError } from '@shoal/blob-sto
 import { LRUCache } from 'lru-cache';
 import { PeerClosedError, PeerUnavailableError } from '../errors.ts';
 import type { PeerId } from '../identity/peer-id.ts';
-import {
-  HOME_FAILING_MS,
-  HOME_FETCH_BYTES_MAX,
-  HOME_GAPS_MAX,
-  HOME_READS_MAX,
-  HOME_READS_PER_PEER_MAX,
-  HOME_REPOSITORIES_MAX,
-  HOME_WAITERS_MAX,
-} from '../limits.ts';
+import { HOME_FETCH_BYTES_MAX } from '../limits.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { StoredBlob } from '../store/stored-blob.ts';
@@ -24,6 +16,14 @@ import { WireRejectedError } from '../wire/errors.ts';
 import type { FlightCall, FlightEnd } from './flight.ts';
 import type { HomeGate } from './home-gate.ts';
 import { KeptParts } from './kept-parts.ts';
+import {
+  HOME_FAILING_MS,
+  HOME_GAPS_MAX,
+  HOME_READS_MAX,
+  HOME_READS_PER_PEER_MAX,
+  HOME_REPOSITORIES_MAX,
+  HOME_WAITERS_MAX,
+} from './limits.ts';
 import { SharedReads } from './shared-reads.ts';
 import type { SwarmFetches } from './swarm-fetches.ts';
 import { Turnstile } from './turnstile.ts';

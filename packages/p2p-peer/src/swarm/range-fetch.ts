@@ -7,12 +7,12 @@
 import type { Priority } from '@shoal/blob-store';
 import type { PeerId } from '../identity/peer-id.ts';
 import { blockMemory, readMemory } from '../kept-memory.ts';
-import { OWN_PAUSE_MS_MAX, OWN_PAUSE_MS_MIN } from '../limits.ts';
 import type { BlockOutcome } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import { RangeSet } from '../ranges/range-set.ts';
 import { RangeRead } from '../select/range-read.ts';
 import type { AskReason, CancelReason, ReadAction } from '../select/read-action.ts';
+import { OWN_PAUSE_MS_MAX, OWN_PAUSE_MS_MIN } from './limits.ts';
 import type { AskFailure, RangeFetchInput, Sender } from './range-fetch-input.ts';
 
 /** One for all: to make an error costs more than to ask for a block. */

@@ -4,8 +4,8 @@
  */
 import type { BlobReadOptions, BlobSource, SizedBlob } from '@shoal/blob-store';
 import { LRUCache } from 'lru-cache';
-import { HOME_FAILING_MS, SIZE_QUESTIONS_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import { HOME_FAILING_MS, SIZE_QUESTIONS_MAX } from './limits.ts';
 
 /** As little of a blob as proves that it is there, and has its size said. */
 export const FIRST_BYTE: ByteRange = { start: 0, end: 1 };

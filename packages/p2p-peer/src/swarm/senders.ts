@@ -3,8 +3,8 @@
  * oldest are forgotten.
  */
 import type { PeerId } from '../identity/peer-id.ts';
-import { UNJUDGED_RANGES_MAX } from '../limits.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
+import { UNJUDGED_RANGES_MAX } from './limits.ts';
 
 /** By sender, what of a range each has sent, in the order of arrival. */
 export type SentParts = ReadonlyMap<PeerId, readonly ByteRange[]>;

@@ -4,11 +4,11 @@
  * read would ask it again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SILENCE_CONFIRM_MS } from '../limits.ts';
 import { silencePatienceMs } from '../select/ask-clock.ts';
 import { READ_POLICY } from '../select/read-policy.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { patienceTimes } from './busy-host.ts';
+import { SILENCE_CONFIRM_MS } from './limits.ts';
 
 type Line = Pick<BlobWire, 'silentMs' | 'pauseMs'>;
 

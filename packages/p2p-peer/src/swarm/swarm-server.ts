@@ -8,7 +8,7 @@ import { PeerUnavailableError } from '../errors.ts';
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
 import { blockMemory } from '../kept-memory.ts';
-import { PIECE_BYTES, PIECES_HASHED_MAX } from '../limits.ts';
+import { PIECE_BYTES } from '../limits.ts';
 import type { PeerCounts } from '../peer-counts.ts';
 import { type ByteRange, rangeBytes } from '../ranges/byte-range.ts';
 import type { Upload } from '../select/upload-slots.ts';
@@ -23,6 +23,7 @@ import type {
 import { WireRejectedError } from '../wire/errors.ts';
 import { type HomeOriginOf, HomeReads } from './home-reads.ts';
 import type { HostLimits } from './host-limits.ts';
+import { PIECES_HASHED_MAX } from './limits.ts';
 import type { SwarmFetches } from './swarm-fetches.ts';
 
 export type SwarmServerInput = {

@@ -3,7 +3,7 @@ import type { SizedBlob } from '@shoal/blob-store';
 import { KeyedLock } from '@shoal/concurrency';
 import type { BlobId } from '@shoal/oci';
 import { PeerClosedError, StoredBlobSizeError } from '../errors.ts';
-import { SWARM_CHECK_MS, SWARM_IDLE_MS, SWARMS_MAX } from '../limits.ts';
+import { SWARM_CHECK_MS, SWARM_IDLE_MS, SWARMS_MAX } from './limits.ts';
 import type { Swarm } from './swarm.ts';
 
 export type SwarmTableInput = {

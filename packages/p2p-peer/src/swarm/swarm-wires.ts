@@ -4,7 +4,7 @@
  */
 import type { HostFacts } from '../identity/host.ts';
 import type { PeerId } from '../identity/peer-id.ts';
-import { BLOCK_BYTES_MAX, PLAIN_BLOCK_TIMEOUT_MS } from '../limits.ts';
+import { BLOCK_BYTES_MAX } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { Bans } from '../select/bans.ts';
 import { type Candidate, type Distance, distanceBetween } from '../select/candidate.ts';
@@ -15,6 +15,7 @@ import type { BlobWire } from '../wire/blob-wire.ts';
 import { WireClosedError } from '../wire/errors.ts';
 import { NEIGHBOURS_TOLD_MAX, OUTSTANDING_REQUESTS_MAX } from '../wire/limits.ts';
 import { Dials, type DialsInput } from './dials.ts';
+import { PLAIN_BLOCK_TIMEOUT_MS } from './limits.ts';
 import { sample } from './sample.ts';
 import { SilentWires } from './silent-wires.ts';
 

@@ -2,15 +2,16 @@
  * The limit of what goes out to hosts: a token bucket, and who waits for it in the order of `UploadTurns`.
  * One that others have overtaken for long is sent away: it asks somebody else.
  */
+
+import { TokenBucket } from '../select/token-bucket.ts';
+import { type UploadTurn, UploadTurns } from '../select/upload-turns.ts';
+import type { UploadLimit } from '../select/uploads.ts';
 import {
   UPLOAD_LOOK_MS,
   UPLOAD_OVERTAKEN_MS_MAX,
   UPLOAD_REFUSED_KEPT_MS,
   UPLOAD_WAIT_MS_MAX,
-} from '../limits.ts';
-import { TokenBucket } from '../select/token-bucket.ts';
-import { type UploadTurn, UploadTurns } from '../select/upload-turns.ts';
-import type { UploadLimit } from '../select/uploads.ts';
+} from './limits.ts';
 
 export type UploadPaceOptions = {
   /** Infinity: no limit. */

@@ -1,6 +1,6 @@
 /** The trackers that a torrent or a magnet link names. */
 import { MetainfoError } from '../errors.ts';
-import { TRACKER_URL_LENGTH_MAX, TRACKERS_MAX } from '../limits.ts';
+import { TRACKER_URL_LENGTH_MAX, TRACKERS_MAX } from './limits.ts';
 
 const PROTOCOLS: readonly string[] = ['http:', 'https:', 'udp:'];
 

@@ -5,7 +5,7 @@
  * given twice, any depth) would make a stranger's torrent mean two things, or hang its reader.
  */
 import { BencodeError } from '../errors.ts';
-import { BENCODE_DEPTH_MAX, BENCODE_DIGITS_MAX, BENCODE_VALUES_MAX } from '../limits.ts';
+import { BENCODE_DEPTH_MAX, BENCODE_DIGITS_MAX, BENCODE_VALUES_MAX } from './limits.ts';
 
 type Place = {
   /** Offsets of the value's own bytes. */

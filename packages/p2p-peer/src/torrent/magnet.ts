@@ -4,8 +4,8 @@ import { parseBlobId } from '@shoal/oci';
 import { MagnetSyntaxError } from '../errors.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import { parseSwarmId } from '../identity/swarm-id.ts';
-import { MAGNET_LENGTH_MAX } from '../limits.ts';
 import { checkAnnounce } from './announce.ts';
+import { MAGNET_LENGTH_MAX } from './limits.ts';
 
 const TOPIC = 'urn:btih:';
 

@@ -8,10 +8,10 @@ import { parseBlobId } from '@shoal/oci';
 import { MetainfoError } from '../errors.ts';
 import type { SwarmId } from '../identity/swarm-id.ts';
 import { parseSwarmId } from '../identity/swarm-id.ts';
-import { METAINFO_BYTES_MAX, TORRENT_PIECE_BYTES_MAX, TORRENT_PIECE_BYTES_MIN } from '../limits.ts';
 import { checkAnnounce } from './announce.ts';
 import type { BencodeNode, BencodeValue } from './bencode.ts';
 import { decodeBencode, encodeBencode } from './bencode.ts';
+import { METAINFO_BYTES_MAX, TORRENT_PIECE_BYTES_MAX, TORRENT_PIECE_BYTES_MIN } from './limits.ts';
 import { pieceCountOf } from './piece-length.ts';
 
 /** Bytes of a SHA-1. */

@@ -14,7 +14,7 @@ import {
 } from '@shoal/oci';
 import type { ImageStore } from '@shoal/registry-client';
 import { MetainfoError } from '../errors.ts';
-import { METAINFO_BYTES_MAX } from '../limits.ts';
+import { METAINFO_BYTES_MAX } from './limits.ts';
 import { decodeMetainfo } from './metainfo.ts';
 import type { TorrentFile } from './torrent-file.ts';
 

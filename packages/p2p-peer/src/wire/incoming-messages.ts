@@ -1,7 +1,6 @@
 /** What the other side of a wire says once its handshakes are done: requests, answers, what it holds, whom it knows. */
 import { errorCode, type ShoalError } from '@shoal/errors';
 import type { HostFacts } from '../identity/host.ts';
-import { STANDARD_BLOCK_BYTES } from '../limits.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { BlobWire, WireServer } from './blob-wire.ts';
 import { WireLimitError, WireProtocolError, WireUnavailableError } from './errors.ts';
@@ -18,6 +17,7 @@ import { addHeld } from './held-tellers.ts';
 import {
   NEIGHBOUR_MESSAGES_MAX,
   QUEUED_REQUESTS_MAX,
+  STANDARD_BLOCK_BYTES,
   STANDARD_QUEUED_REQUESTS_MAX,
 } from './limits.ts';
 import { MetadataAnswers } from './metadata-answers.ts';

@@ -4,6 +4,8 @@
 export const QUEUED_REQUESTS_MAX = 64;
 /** The same of a standard client: aria2 sends 250 of its small ones whatever it was told. */
 export const STANDARD_QUEUED_REQUESTS_MAX = 512;
+/** A block to standard clients, which drop a connection above (BEP 3). */
+export const STANDARD_BLOCK_BYTES = 16 << 10;
 /** Blocks that are read for one wire at the same time. */
 export const READING_BLOCKS_MAX = 64;
 /** Requests of ours under way on one wire: 2 MiB, more than a 10 Gbit/s link holds in 1 ms. */

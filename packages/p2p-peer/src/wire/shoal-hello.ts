@@ -1,14 +1,18 @@
 /** What our host says in its handshake of extensions, to hosts and to standard clients. */
 import type { SizedBlob } from '@shoal/blob-store';
 import type { HostFacts } from '../identity/host.ts';
-import { BLOCK_BYTES_MAX, STANDARD_BLOCK_BYTES } from '../limits.ts';
+import { BLOCK_BYTES_MAX } from '../limits.ts';
 import type { BencodeValue } from '../torrent/bencode.ts';
 import { WireUntrustedError } from './errors.ts';
 import { encodeHostHandshake, HOST_HANDSHAKE_KEY } from './extension/host-handshake.ts';
 import { SHOAL_EXTENSION } from './extension/message-type.ts';
 import { METADATA_EXTENSION } from './extension/metadata.ts';
 import { URGENCY_EXTENSION } from './extension/urgency.ts';
-import { QUEUED_REQUESTS_MAX, STANDARD_QUEUED_REQUESTS_MAX } from './limits.ts';
+import {
+  QUEUED_REQUESTS_MAX,
+  STANDARD_BLOCK_BYTES,
+  STANDARD_QUEUED_REQUESTS_MAX,
+} from './limits.ts';
 import type { PeerWireHandler, PeerWireOptions } from './peer-wire-handler.ts';
 import type { WireLog } from './wire-log.ts';
 import type { WireTrust } from './wire-trust.ts';

@@ -1,6 +1,7 @@
 /** A block between our peers as the smaller ones that standard clients serve (BEP 3: 16 KiB). */
-import { STANDARD_BLOCK_BYTES } from '../limits.ts';
+
 import type { BlockRequestOptions } from './blob-wire.ts';
+import { STANDARD_BLOCK_BYTES } from './limits.ts';
 
 /** Cut where standard clients cut; when one fails, the others are cancelled. */
 export async function requestInBlocks(

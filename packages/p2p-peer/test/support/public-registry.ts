@@ -1,7 +1,7 @@
 /** What anybody reads of a registry, as a test says: repositories that are public, torrents beside them. */
 import { createHash } from 'node:crypto';
 import type { BlobId } from '@shoal/oci';
-import { PUBLIC_WINDOW_BYTES } from '../../src/limits.ts';
+import { PUBLIC_WINDOW_BYTES } from '../../src/plain/limits.ts';
 import type { PublicOrigin } from '../../src/plain/public-origin.ts';
 import { type ByteRange, rangeBytes } from '../../src/ranges/byte-range.ts';
 import { encodeTorrent, type TorrentFile } from '../../src/torrent/torrent-file.ts';

@@ -6,7 +6,6 @@ import { parseBlobId } from '@shoal/oci';
 import type { FuzzTarget } from '@shoal/test-kit';
 import { type HostFacts, parseHostName } from '../../src/identity/host.ts';
 import { newPeerId } from '../../src/identity/peer-id.ts';
-import { STANDARD_BLOCK_BYTES } from '../../src/limits.ts';
 import { encodeBencode } from '../../src/torrent/bencode.ts';
 import { ConnectedWire } from '../../src/wire/connected-wire.ts';
 import { decodeAskHashes, encodeAskHashes } from '../../src/wire/extension/ask-hashes.ts';
@@ -23,6 +22,7 @@ import { decodeNeighbours, encodeNeighbours } from '../../src/wire/extension/nei
 import { decodeUnavailable, encodeUnavailable } from '../../src/wire/extension/unavailable.ts';
 import { decodeUrgency, encodeUrgency } from '../../src/wire/extension/urgency.ts';
 import { HandshakeHandler } from '../../src/wire/handshake-handler.ts';
+import { STANDARD_BLOCK_BYTES } from '../../src/wire/limits.ts';
 import { PeerWire } from '../../src/wire/peer-wire.ts';
 import { PieceLayout } from '../../src/wire/piece-layout.ts';
 import { extendedBytes, handshakeBytes, messageBytes } from './raw-peer.ts';
