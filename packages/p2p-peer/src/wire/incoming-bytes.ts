@@ -1,6 +1,7 @@
 /**
- * Bytes of a socket as messages of known length: each byte is copied at most once, however the
- * network has cut them, and nothing is kept beyond the one chunk and the one message that are begun.
+ * Bytes of a socket as messages of known length: each byte is copied at most once, however the network has
+ * cut them, and once more where reading has stopped in the middle of a chunk. Nothing is kept beyond that chunk
+ * and the one message that is begun.
  */
 import { blockMemory } from '../kept-memory.ts';
 
