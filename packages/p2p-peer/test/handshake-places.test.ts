@@ -5,11 +5,11 @@ import t from 'tap';
 import { newPeerId } from '../src/identity/peer-id.ts';
 import { PLAIN_HANDSHAKES_MAX } from '../src/plain/limits.ts';
 import { addressGroupOf } from '../src/wire/address-group.ts';
-import { Admission } from '../src/wire/admission.ts';
+import { Admission } from '../src/wire/handshakes/admission.ts';
+import { openPlainWire } from '../src/wire/handshakes/open-plain-wire.ts';
+import { openWire } from '../src/wire/handshakes/open-wire.ts';
+import { PlainWireListener } from '../src/wire/handshakes/plain-listener.ts';
 import { HANDSHAKES_MAX } from '../src/wire/limits.ts';
-import { openPlainWire } from '../src/wire/open-plain-wire.ts';
-import { openWire } from '../src/wire/open-wire.ts';
-import { PlainWireListener } from '../src/wire/plain-listener.ts';
 import { RawPeer } from './support/raw-peer.ts';
 import { TestCluster } from './support/test-cluster.ts';
 import {

@@ -6,7 +6,7 @@ import { parseServiceName } from '../src/discovery/service-name.ts';
 import { ServiceResolver } from '../src/discovery/service-resolver.ts';
 import { ListedHosts } from '../src/hosts/listed-hosts.ts';
 import { type HostFacts, parseHostName } from '../src/identity/host.ts';
-import { askHost } from '../src/wire/ask-host.ts';
+import { askHost } from '../src/wire/handshakes/ask-host.ts';
 import { type ClusterHost, CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
 import { TestCluster } from './support/test-cluster.ts';
 

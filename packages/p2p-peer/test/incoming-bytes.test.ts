@@ -1,7 +1,7 @@
 /** Messages of any length out of chunks of any length: every boundary, nothing lost, nothing kept. */
 import fc from 'fast-check';
 import t from 'tap';
-import { IncomingBytes } from '../src/wire/incoming-bytes.ts';
+import { IncomingBytes } from '../src/wire/messages/incoming-bytes.ts';
 import { patternedBlob } from './support/wire-pair.ts';
 
 const bytes = patternedBlob(4096);

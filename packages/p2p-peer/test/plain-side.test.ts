@@ -7,7 +7,7 @@ import { newPeerId, type PeerId, parsePeerId, peerIdOf } from '../src/identity/p
 import { parseSwarmId, swarmIdOf } from '../src/identity/swarm-id.ts';
 import type { Peer } from '../src/peer/peer.ts';
 import { PUBLIC_CHECK_MS } from '../src/plain/limits.ts';
-import { openPlainWire } from '../src/wire/open-plain-wire.ts';
+import { openPlainWire } from '../src/wire/handshakes/open-plain-wire.ts';
 import { foundRight } from './support/found-right.ts';
 import { CountingOrigin, PeerCluster } from './support/peer-cluster.ts';
 import { blobIdOf, PublicRegistry, torrentOf } from './support/public-registry.ts';

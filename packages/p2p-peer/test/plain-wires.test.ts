@@ -5,8 +5,14 @@ import t from 'tap';
 import { newPeerId } from '../src/identity/peer-id.ts';
 import { parseSwarmId } from '../src/identity/swarm-id.ts';
 import { encodeBencode } from '../src/torrent/bencode.ts';
-import { type OpenPlainWireOptions, openPlainWire } from '../src/wire/open-plain-wire.ts';
-import { type PlainListenerOptions, PlainWireListener } from '../src/wire/plain-listener.ts';
+import {
+  type OpenPlainWireOptions,
+  openPlainWire,
+} from '../src/wire/handshakes/open-plain-wire.ts';
+import {
+  type PlainListenerOptions,
+  PlainWireListener,
+} from '../src/wire/handshakes/plain-listener.ts';
 import { extendedBytes, handshakeBytes, messageBytes, RawPeer } from './support/raw-peer.ts';
 import { BufferServer, PATIENT, patternedBlob, SWARM, sharedBlob } from './support/wire-pair.ts';
 

@@ -8,7 +8,7 @@ import { READ_POLICY } from '../src/select/read-policy.ts';
 import { RefusalStreaks } from '../src/select/refusal-streaks.ts';
 import { Refusals } from '../src/select/refusals.ts';
 import type { WireServer } from '../src/wire/blob-wire.ts';
-import { openWire } from '../src/wire/open-wire.ts';
+import { openWire } from '../src/wire/handshakes/open-wire.ts';
 import { CountingOrigin, PeerCluster, whenReady } from './support/peer-cluster.ts';
 import { randomOf } from './support/random.ts';
 import { peerOf, ReadWorld } from './support/read-world.ts';

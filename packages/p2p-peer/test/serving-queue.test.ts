@@ -3,9 +3,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { BLOCK_BYTES_MAX } from '../src/limits.ts';
 import type { BlockGone } from '../src/wire/blob-wire.ts';
+import type { PlacedBlock } from '../src/wire/blocks/piece-layout.ts';
+import { ServingQueue } from '../src/wire/blocks/serving-queue.ts';
 import { READING_BLOCKS_MAX, SOCKET_BYTES_MAX, UNSENT_BYTES_MAX } from '../src/wire/limits.ts';
-import type { PlacedBlock } from '../src/wire/piece-layout.ts';
-import { ServingQueue } from '../src/wire/serving-queue.ts';
 
 const blockAt = (number: number, length = BLOCK_BYTES_MAX): PlacedBlock => ({
   index: number,

@@ -5,7 +5,7 @@ import { connect, createServer, type TLSSocket } from 'node:tls';
 import { until } from '@shoal/test-kit';
 import t, { type Test } from 'tap';
 import { FEED_KEPT_BYTES_MAX } from '../src/wire/limits.ts';
-import { SocketFeed } from '../src/wire/socket-feed.ts';
+import { SocketFeed } from '../src/wire/messages/socket-feed.ts';
 import { TestCluster } from './support/test-cluster.ts';
 import { patternedBlob } from './support/wire-pair.ts';
 

@@ -10,9 +10,9 @@ import t from 'tap';
 import { newPeerId } from '../src/identity/peer-id.ts';
 import { decodeBencode } from '../src/torrent/bencode.ts';
 import { encodeMetainfo, formatMagnet } from '../src/torrent/index.ts';
-import { openPlainWire } from '../src/wire/open-plain-wire.ts';
-import { PlainWireListener } from '../src/wire/plain-listener.ts';
-import type { TorrentBlob } from '../src/wire/torrent-blob.ts';
+import { openPlainWire } from '../src/wire/handshakes/open-plain-wire.ts';
+import { PlainWireListener } from '../src/wire/handshakes/plain-listener.ts';
+import type { TorrentBlob } from '../src/wire/handshakes/torrent-blob.ts';
 import { TinyTracker } from './support/tiny-tracker.ts';
 import { BufferServer, PATIENT, patternedBlob, sharedBlob } from './support/wire-pair.ts';
 

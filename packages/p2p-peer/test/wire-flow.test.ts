@@ -4,7 +4,7 @@ import t from 'tap';
 import { BLOCK_BYTES_MAX } from '../src/limits.ts';
 import { encodeAskHashes } from '../src/wire/extension/ask-hashes.ts';
 import { UNSENT_BYTES_MAX } from '../src/wire/limits.ts';
-import { LineWatch } from '../src/wire/line-watch.ts';
+import { LineWatch } from '../src/wire/messages/line-watch.ts';
 import { barePair, cuttingRelay } from './support/bare-pair.ts';
 import { extendedBytes, hostHello, messageBytes, RawPeer } from './support/raw-peer.ts';
 import { TestCluster } from './support/test-cluster.ts';

@@ -5,7 +5,7 @@ import { newPeerId } from '../src/identity/peer-id.ts';
 import { encodeBencode } from '../src/torrent/bencode.ts';
 import type { BlobWire, ServedBlock } from '../src/wire/blob-wire.ts';
 import { encodeHaveRanges } from '../src/wire/extension/have-ranges.ts';
-import { PlainWireListener } from '../src/wire/plain-listener.ts';
+import { PlainWireListener } from '../src/wire/handshakes/plain-listener.ts';
 import {
   extendedBytes,
   handshakeBytes,

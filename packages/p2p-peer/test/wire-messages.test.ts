@@ -7,14 +7,14 @@ import t from 'tap';
 import { parseHostName } from '../src/identity/host.ts';
 import { RangeSet } from '../src/ranges/range-set.ts';
 import type { WireServer } from '../src/wire/blob-wire.ts';
+import { PieceLayout } from '../src/wire/blocks/piece-layout.ts';
 import { decodeAskHashes, encodeAskHashes } from '../src/wire/extension/ask-hashes.ts';
 import { decodeHashes, encodeHashes } from '../src/wire/extension/hashes.ts';
 import { decodeHaveRanges, encodeHaveRanges } from '../src/wire/extension/have-ranges.ts';
 import { encodeMetadataAnswer } from '../src/wire/extension/metadata.ts';
 import { decodeNeighbours, encodeNeighbours } from '../src/wire/extension/neighbours.ts';
 import { decodeUnavailable, encodeUnavailable } from '../src/wire/extension/unavailable.ts';
-import { openWire } from '../src/wire/open-wire.ts';
-import { PieceLayout } from '../src/wire/piece-layout.ts';
+import { openWire } from '../src/wire/handshakes/open-wire.ts';
 import { JsonLinesWireLog } from '../src/wire/wire-log.ts';
 import { TestCluster } from './support/test-cluster.ts';
 import {

@@ -9,8 +9,8 @@ import { parseHostName } from '../src/identity/host.ts';
 import { peerIdOf } from '../src/identity/peer-id.ts';
 import { CLOCK_SKEW_MS_MAX } from '../src/trust/limits.ts';
 import { TlsIdentity } from '../src/trust/tls-identity.ts';
-import { openWire } from '../src/wire/open-wire.ts';
-import type { WireListenerOptions } from '../src/wire/wire-listener.ts';
+import { openWire } from '../src/wire/handshakes/open-wire.ts';
+import type { WireListenerOptions } from '../src/wire/handshakes/wire-listener.ts';
 import { hostHello, messageBytes, RawPeer } from './support/raw-peer.ts';
 import { TestCluster, type TestHost } from './support/test-cluster.ts';
 import {

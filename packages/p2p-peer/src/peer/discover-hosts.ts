@@ -4,7 +4,7 @@ import { parseServiceName } from '../discovery/service-name.ts';
 import { ServiceResolver } from '../discovery/service-resolver.ts';
 import type { ListedHosts } from '../hosts/listed-hosts.ts';
 import type { HostFacts } from '../identity/host.ts';
-import { askHost } from '../wire/ask-host.ts';
+import { askHost } from '../wire/handshakes/ask-host.ts';
 import type { DiscoveryOptions, PeerComponents } from './peer-options.ts';
 import type { PeerTrust } from './peer-trust.ts';
 

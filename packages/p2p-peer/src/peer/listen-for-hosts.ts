@@ -6,8 +6,8 @@ import type { CompressedStore } from '../store/compressed-store.ts';
 import { SizeQuestions } from '../swarm/said-size.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
 import { WireRefusedError, WireUntrustedError } from '../wire/errors.ts';
-import type { AcceptBlob } from '../wire/host-greeting.ts';
-import { WireListener } from '../wire/wire-listener.ts';
+import type { AcceptBlob } from '../wire/handshakes/host-greeting.ts';
+import { WireListener } from '../wire/handshakes/wire-listener.ts';
 import type { PeerComponents, PeerOptions } from './peer-options.ts';
 import type { PeerTrust } from './peer-trust.ts';
 

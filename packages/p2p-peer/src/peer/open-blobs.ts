@@ -21,7 +21,7 @@ import { SwarmTable } from '../swarm/swarm-table.ts';
 import { UploadPace } from '../swarm/upload-pace.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
 import { WireDialError } from '../wire/errors.ts';
-import { openWire } from '../wire/open-wire.ts';
+import { openWire } from '../wire/handshakes/open-wire.ts';
 import type { WireLog } from '../wire/wire-log.ts';
 import type { PeerParts } from './peer.ts';
 import type { PeerComponents, PeerOptions } from './peer-options.ts';

@@ -13,7 +13,7 @@ import { identityPathsIn } from '../trust/tls-identity.ts';
 import { verifyToken } from '../trust/token.ts';
 import { loadTokenPublicKeys } from '../trust/token-keys.ts';
 import { type FetchedToken, TokenStore } from '../trust/token-store.ts';
-import type { WireTrust } from '../wire/wire-trust.ts';
+import type { WireTrust } from '../wire/handshakes/wire-trust.ts';
 
 const TOKEN_FILE = 'token';
 const TOKEN_PUBLIC_KEY_FILE = 'token.pub';

@@ -14,7 +14,7 @@ import type { Uploads } from '../select/uploads.ts';
 import type { CompressedStore, StoreStats } from '../store/compressed-store.ts';
 import type { SharedImage, SharedImages } from '../store/shared-images.ts';
 import type { SwarmTable } from '../swarm/swarm-table.ts';
-import type { WireListener } from '../wire/wire-listener.ts';
+import type { WireListener } from '../wire/handshakes/wire-listener.ts';
 import { PEER_DRAIN_LOOK_MS } from './limits.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
 import { peerSource, type ReaderKind } from './peer-source.ts';

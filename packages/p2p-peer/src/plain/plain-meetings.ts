@@ -17,7 +17,7 @@ import type { TrackerClient } from '../tracker/client/tracker-client.ts';
 import type { FoundPeer } from '../tracker/found-peers.ts';
 import { addressGroupOf } from '../wire/address-group.ts';
 import type { BlobWire } from '../wire/blob-wire.ts';
-import { openPlainWire } from '../wire/open-plain-wire.ts';
+import { openPlainWire } from '../wire/handshakes/open-plain-wire.ts';
 import type { WireLog } from '../wire/wire-log.ts';
 import {
   ANNOUNCE_SOON_MS,

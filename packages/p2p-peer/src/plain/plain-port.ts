@@ -10,8 +10,8 @@ import type { SwarmId } from '../identity/swarm-id.ts';
 import type { ByteRange } from '../ranges/byte-range.ts';
 import type { BlobWire, ServedBlock, WireServer } from '../wire/blob-wire.ts';
 import { WireRejectedError } from '../wire/errors.ts';
-import { PlainWireListener } from '../wire/plain-listener.ts';
-import type { TorrentBlob } from '../wire/torrent-blob.ts';
+import { PlainWireListener } from '../wire/handshakes/plain-listener.ts';
+import type { TorrentBlob } from '../wire/handshakes/torrent-blob.ts';
 import type { WireLog } from '../wire/wire-log.ts';
 import {
   PLAIN_BLOBS_SHOWN_MAX,

@@ -6,11 +6,11 @@ import { parseHostName } from '../../src/identity/host.ts';
 import { newPeerId } from '../../src/identity/peer-id.ts';
 import { BLOCK_BYTES_MAX, PIECE_BYTES } from '../../src/limits.ts';
 import type { WireServer } from '../../src/wire/blob-wire.ts';
-import { ConnectedWire } from '../../src/wire/connected-wire.ts';
-import { endSocket } from '../../src/wire/connection.ts';
-import { HandshakeHandler } from '../../src/wire/handshake-handler.ts';
-import { PeerWire } from '../../src/wire/peer-wire.ts';
-import { PieceLayout } from '../../src/wire/piece-layout.ts';
+import { ConnectedWire } from '../../src/wire/blocks/connected-wire.ts';
+import { PieceLayout } from '../../src/wire/blocks/piece-layout.ts';
+import { endSocket } from '../../src/wire/handshakes/connection.ts';
+import { HandshakeHandler } from '../../src/wire/handshakes/handshake-handler.ts';
+import { PeerWire } from '../../src/wire/messages/peer-wire.ts';
 import { SWARM, sharedBlob } from './wire-pair.ts';
 
 type Tap = Parameters<typeof serveOnLoopback>[0];

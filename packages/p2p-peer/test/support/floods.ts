@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SizedBlob } from '@shoal/blob-store';
 import { BLOCK_BYTES_MAX, PIECE_BYTES } from '../../src/limits.ts';
-import { dial, secure } from '../../src/wire/connection.ts';
+import { dial, secure } from '../../src/wire/handshakes/connection.ts';
 import { QUEUED_REQUESTS_MAX } from '../../src/wire/limits.ts';
 import type { HostileScene } from './hostile-host.ts';
 import { hostHello, messageBytes } from './raw-peer.ts';

@@ -11,8 +11,8 @@ import { peerIdOf } from '../../src/identity/peer-id.ts';
 import { swarmIdOf } from '../../src/identity/swarm-id.ts';
 import { TrackerClient } from '../../src/tracker/client/tracker-client.ts';
 import type { BlobWire, ServedBlock, SharedBlob, WireServer } from '../../src/wire/blob-wire.ts';
-import { openWire } from '../../src/wire/open-wire.ts';
-import { WireListener } from '../../src/wire/wire-listener.ts';
+import { openWire } from '../../src/wire/handshakes/open-wire.ts';
+import { WireListener } from '../../src/wire/handshakes/wire-listener.ts';
 import type { HostileScene } from './hostile-host.ts';
 import { PATIENT } from './wire-pair.ts';
 

@@ -17,8 +17,8 @@ import { createAuthority, issueCertificate } from '../../src/trust/authority.ts'
 import { signToken } from '../../src/trust/token.ts';
 import { loadTokenKey } from '../../src/trust/token-keys.ts';
 import type { BlobWire, SharedBlob } from '../../src/wire/blob-wire.ts';
-import { openWire } from '../../src/wire/open-wire.ts';
-import { WireListener } from '../../src/wire/wire-listener.ts';
+import { openWire } from '../../src/wire/handshakes/open-wire.ts';
+import { WireListener } from '../../src/wire/handshakes/wire-listener.ts';
 import { BufferServer, PATIENT, sharedBlob } from './wire-pair.ts';
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 };

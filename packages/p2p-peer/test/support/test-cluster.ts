@@ -5,7 +5,7 @@ import type { HostFacts } from '../../src/identity/host.ts';
 import { parseHostName } from '../../src/identity/host.ts';
 import { createAuthority, issueCertificate } from '../../src/trust/authority.ts';
 import { signToken, verifyToken } from '../../src/trust/token.ts';
-import type { WireTrust } from '../../src/wire/wire-trust.ts';
+import type { WireTrust } from '../../src/wire/handshakes/wire-trust.ts';
 
 type Tap = Parameters<typeof temporaryDirectory>[0];
 
