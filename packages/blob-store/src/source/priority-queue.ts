@@ -15,8 +15,8 @@ export class PriorityQueue<T extends { readonly priority: Priority }> {
   }
 
   peek(): T | undefined {
-    const [first] = this;
-    return first;
+    for (const priority of PRIORITIES) for (const item of this.#lanes[priority]) return item;
+    return undefined;
   }
 
   shift(): T | undefined {
