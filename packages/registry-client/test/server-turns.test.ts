@@ -194,10 +194,10 @@ t.test('servers are forgotten', async (t) => {
 });
 
 const READS = 100;
-const PER_SECOND = 25;
+const AT_A_TIME = 25;
 const content = noiseBytes(READS * 1000, 5);
 
-/** A registry that gives so many blobs a second, and asks for a second of silence above. */
+/** A registry that gives so many reads of blobs, and then asks for a second of silence. */
 async function limitedRegistry(t: Test) {
   const registry = await EmbeddedRegistry.listen();
   t.teardown(() => registry.close());
@@ -206,7 +206,7 @@ async function limitedRegistry(t: Test) {
   const { manifest } = await writeImage(target, [content]);
   const [layer] = manifest.layers;
   if (layer === undefined) throw new Error('no layer');
-  const asked = limitBlobReads(wire, PER_SECOND);
+  const asked = limitBlobReads(wire, AT_A_TIME);
   const reference = parseReference(`${wire.host}/a/b:v1`);
   return { asked, layer, reference };
 }

@@ -1,4 +1,4 @@
-/** A registry that limits requests, as public ones do: above so many a second it asks for silence. */
+/** A registry that limits requests, as public ones do: after so many it asks for a second of silence. */
 import type { FaultProxy } from './fault-proxy.ts';
 import { isBlobRead } from './faults.ts';
 
@@ -8,19 +8,27 @@ export type LimitedReads = {
   readonly refused: number;
 };
 
-/** Above so many reads of blobs a second it asks for a second of silence. What it gives goes on counting. */
-export function limitBlobReads(proxy: FaultProxy, perSecond: number): LimitedReads {
+const SILENCE_MS = 1_000;
+
+/**
+ * After so many reads of blobs it asks for a second of silence, then it gives as many again. However slowly they come:
+ * on a busy machine a limit of so many a second might never strike.
+ */
+export function limitBlobReads(proxy: FaultProxy, atATime: number): LimitedReads {
   const asked = { reads: 0, refused: 0 };
-  let inSecond = 0;
-  let untilMs = 0;
+  let given = 0;
+  let silentUntilMs: number | undefined;
   const isTooMany = () => {
     asked.reads++;
-    if (performance.now() >= untilMs) {
-      untilMs = performance.now() + 1_000;
-      inSecond = 0;
+    if (silentUntilMs !== undefined && performance.now() >= silentUntilMs) {
+      silentUntilMs = undefined;
+      given = 0;
     }
-    inSecond++;
-    if (inSecond <= perSecond) return false;
+    if (silentUntilMs === undefined && given < atATime) {
+      given++;
+      return false;
+    }
+    silentUntilMs ??= performance.now() + SILENCE_MS;
     asked.refused++;
     return true;
   };
