@@ -23,7 +23,7 @@ type Hub = {
   /** Between the mirror and the registry. */
   readonly wire: FaultProxy;
   /** What the clock of the mirror is ahead. */
-  readonly clock: { aheadMs: number };
+  readonly clock: { nowMs: number };
   /** What `{name}` stands for. */
   readonly names: ReadonlyMap<string, string>;
 };
@@ -53,7 +53,7 @@ async function replay(
   const { method, path, headers = {}, wants, fault } = rule;
   const fill = (text: string) => text.replace(/\{(\w+)\}/g, (_, name) => names.get(name) ?? '?');
   wire.heal();
-  if (fault !== undefined) clock.aheadMs += BELIEVED_MS;
+  if (fault !== undefined) clock.nowMs += BELIEVED_MS;
   if (fault === 'reset') wire.inject({ fault: { kind: 'reset' } });
   else if (fault !== undefined) wire.inject({ fault: { kind: 'status', status: fault } });
   const sent = Object.entries(headers).map(([name, value]) => [name, fill(value)] as const);
@@ -83,10 +83,10 @@ async function openHub(t: Test, scene: DockerScene): Promise<Hub> {
     credentialSources: [new StaticCredentials(new Map([[host, ANN]]))],
   });
   const wire = await FaultProxy.listen(t, host);
-  const clock = { aheadMs: 0 };
+  const clock = { nowMs: 0 };
   const mirror = await RegistryProxy.listen({
     port: 0,
-    clock: () => performance.now() + clock.aheadMs,
+    clock: () => clock.nowMs,
     upstreams: [
       { name: 'ghcr.io', address: 'http://127.0.0.1:9' },
       { name: 'docker.io', address: `http://${wire.host}` },

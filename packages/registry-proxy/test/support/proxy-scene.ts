@@ -17,8 +17,8 @@ export type Scene = {
   /** `GET /v2/a/b/manifests/v1?ns=` and the like, in their order; the registry's side. */
   readonly asked: string[];
   readonly events: ProxyEvent[];
-  /** What the clock of the proxy is ahead. */
-  readonly clock: { aheadMs: number };
+  /** The proxy's, which stands still: a slow machine makes nothing old. */
+  readonly clock: { nowMs: number };
   ask(path: string, options?: AskOptions): Promise<Answer>;
 };
 
@@ -32,7 +32,7 @@ export type SceneOptions = Partial<Omit<RegistryProxyOptions, 'upstreams'>> & {
 export async function openScene(t: TestScope, options: SceneOptions = {}): Promise<Scene> {
   const asked: string[] = [];
   const events: ProxyEvent[] = [];
-  const clock = { aheadMs: 0 };
+  const clock = { nowMs: 0 };
   const registry = await EmbeddedRegistry.listen({
     accessLog: ({ method, path, range }) => {
       if (method === 'GET' || method === 'HEAD') {
@@ -44,7 +44,7 @@ export async function openScene(t: TestScope, options: SceneOptions = {}): Promi
   const { upstream, others = [], ...rest } = options;
   const proxy = await RegistryProxy.listen({
     port: 0,
-    clock: () => performance.now() + clock.aheadMs,
+    clock: () => clock.nowMs,
     onRequest: (event) => events.push(event),
     ...rest,
     upstreams: [{ name: 'registry.test', address: `http://${wire.host}`, ...upstream }, ...others],
