@@ -1,5 +1,5 @@
 /** Who waits for whom, and what a failure or an abort ends: only one's own waiting. */
-import { KeyedLock, orAbort, RunningTasks, Semaphore } from '@shoal/concurrency';
+import { afterAwakeMs, KeyedLock, orAbort, RunningTasks, Semaphore } from '@shoal/concurrency';
 import t from 'tap';
 
 t.test('tasks of a key follow each other, a failed one too', async (t) => {
@@ -86,4 +86,33 @@ t.test('a task that is run settles as it does, and is waited for until then', as
   t.equal(await answer, 'done');
   await tasks.ended();
   t.equal(tasks.size, 0);
+});
+
+t.test('a time limit counts while the process runs', async (t) => {
+  const asleep = new Int32Array(new SharedArrayBuffer(4));
+  let hasEnded = false;
+  const ended = new Promise<void>((resolve) => {
+    afterAwakeMs(600, () => {
+      hasEnded = true;
+      resolve();
+    });
+  });
+  Atomics.wait(asleep, 0, 0, 2_000);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  await new Promise(setImmediate);
+  t.notOk(hasEnded, 'it has not run since');
+  await ended;
+  t.ok(hasEnded);
+});
+
+t.test('a time limit that is lifted never ends, not even if its time was over', async (t) => {
+  let ended = 0;
+  const lift = afterAwakeMs(1, () => ended++);
+  lift();
+  const liftLate = afterAwakeMs(1, () => ended++);
+  // Of the same millisecond, and so in the same turn of the loop.
+  setTimeout(liftLate, 1);
+  await new Promise<void>((resolve) => afterAwakeMs(1, resolve));
+  await new Promise(setImmediate);
+  t.equal(ended, 0);
 });

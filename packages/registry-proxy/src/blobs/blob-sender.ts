@@ -3,6 +3,7 @@
  * until its digest is known: a blob that is wrong never arrives whole.
  */
 import type { CodecPool, HashStream } from '@shoal/blob-store';
+import { afterAwakeMs } from '@shoal/concurrency';
 import { digestAlgorithm, digestLike } from '@shoal/oci';
 import { refusalOf } from '../answer/failure.ts';
 import { refusal } from '../answer/refusal.ts';
@@ -94,13 +95,13 @@ async function firstOf(
   stop: AbortController,
 ): Promise<BlobPart> {
   const late = new UpstreamTimeoutError(upstream.name, FIRST_BYTES_TIMEOUT_MS);
-  const timer = setTimeout(() => stop.abort(late), FIRST_BYTES_TIMEOUT_MS);
+  const endLimit = afterAwakeMs(FIRST_BYTES_TIMEOUT_MS, () => stop.abort(late));
   try {
     const { value } = await parts.next();
     if (value === undefined) throw new Error('a blob of no parts');
     return value;
   } finally {
-    clearTimeout(timer);
+    endLimit();
   }
 }
 

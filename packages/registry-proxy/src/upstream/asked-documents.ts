@@ -2,6 +2,7 @@
  * Small answers of an upstream (manifests, lists, heads) within a time limit. Equal requests at the
  * same moment are one; an upstream that says nothing twice in a row is left alone for a while.
  */
+import { afterAwakeMs } from '@shoal/concurrency';
 import { MANIFEST_BYTES_MAX } from '@shoal/oci';
 import { TransferError } from '@shoal/registry-client';
 import {
@@ -83,22 +84,21 @@ export class AskedDocuments {
     if (this.#flights.size > DOCUMENTS_MAX) throw new ProxyBusyError(this.#where);
     const controller = new AbortController();
     const limit = (timeoutMs: number) =>
-      setTimeout(
-        () => controller.abort(new UpstreamTimeoutError(this.#where, timeoutMs)),
-        timeoutMs,
+      afterAwakeMs(timeoutMs, () =>
+        controller.abort(new UpstreamTimeoutError(this.#where, timeoutMs)),
       );
-    let timer = limit(ANSWER_TIMEOUT_MS);
+    let endLimit = limit(ANSWER_TIMEOUT_MS);
     try {
       const answer = await this.#send(request, caller, controller.signal);
-      clearTimeout(timer);
+      endLimit();
       this.#silences = 0;
-      timer = limit(DOCUMENT_TIMEOUT_MS);
+      endLimit = limit(DOCUMENT_TIMEOUT_MS);
       return await this.#documentOf(answer, request, controller.signal);
     } catch (error) {
       if (error instanceof UpstreamTimeoutError && request.isList !== true) this.#noteSilence();
       throw error;
     } finally {
-      clearTimeout(timer);
+      endLimit();
     }
   }
 
