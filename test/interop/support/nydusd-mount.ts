@@ -116,7 +116,8 @@ function configuration({ backend, prefetches = false }: NydusdOptions, cache: st
   return {
     device: {
       backend: part,
-      cache: { type: 'blobcache', validate: true, config: { work_dir: cache } },
+      // It verifies nothing: this version of its configuration cannot ask for that, of RAFS v6.
+      cache: { type: 'blobcache', config: { work_dir: cache } },
     },
     mode: 'direct',
     digest_validate: false,
