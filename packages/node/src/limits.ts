@@ -90,6 +90,10 @@ export const PEER_BYTES_MAX_DEFAULT = 20 * 2 ** 30;
 export const PEER_CODEC_IDLE_MS = 60_000;
 /** Repositories whose origins stay open for other hosts. */
 export const ORIGINS_OPEN_MAX = 256;
+/** A problem of sharing that lasts is logged again after so long: often enough to be found, and no flood. */
+export const PEER_PROBLEM_AGAIN_MS = 60_000;
+/** Problems of which is remembered that they were logged. */
+export const PEER_PROBLEMS_MAX = 256;
 /** Rules that say which registries a host fetches from for others. */
 export const ORIGINS_MAX = 1000;
 /** How often names of services are looked up unless configured: as long as cluster DNS answers are kept. */

@@ -28,7 +28,10 @@ for (const kind of ['registry', 'web server'] as const) {
     const access = new ImageAccess();
     const limit = new RateLimit({ bytesPerSecond: 1 << 30 });
     const shape = limit.over.bind(limit);
-    const origins = new OriginSources({ access, shape, rules: [host], caFile: undefined });
+    const onFailed = (_: string, error: unknown) => t.fail(String(error));
+    const origins = new OriginSources({
+      ...{ access, shape, rules: [host], caFile: undefined, onFailed },
+    });
     t.teardown(async () => {
       await origins.close();
       await access.close();

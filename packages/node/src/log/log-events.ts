@@ -110,6 +110,12 @@ export const NAMED_EVENTS: Readonly<Record<string, string>> = {
   'node-label-missing': 'the Kubernetes node lacks a label that the configuration names',
   'peer-wire-log-failed': 'lines of the wire log could not be written: it has no more of them',
   'peer-problem': 'something that has to do with another host went wrong; reads go on',
+  'peer-tracker-away':
+    'a tracker does not answer: `reason` says why; told again after a minute at the earliest, when it was there meanwhile',
+  'peer-identity-unread':
+    'changed files of the certificate cannot be used: the ones before stay; once a minute',
+  'peer-home-failed':
+    'a registry or web server did not give what this host was to fetch for others, who read it themselves; once a minute for each repository',
   'cache-gc-failed': 'a cache was not collected',
   driver: 'what the FUSE session and its holder tell',
   other: 'a line without a name of its own',

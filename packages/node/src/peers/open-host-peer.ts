@@ -23,6 +23,7 @@ import { anonymousOptionsOf } from '../registry-access.ts';
 import { AnonymousOrigin } from './anonymous-origin.ts';
 import { type HostPlace, hostPlace } from './host-place.ts';
 import { OriginSources } from './origin-sources.ts';
+import { PeerProblems } from './peer-problems.ts';
 import { SharedBlobs } from './shared-blobs.ts';
 import { warmImage } from './warm-image.ts';
 
@@ -61,6 +62,7 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
     hostPlace(config, log),
   ]);
   const { caFile } = registries;
+  const problems = new PeerProblems(log);
   await using opened = new AsyncDisposableStack();
   const anonymous = adopt(opened, new ImageAccess(anonymousOptionsOf(registries)));
   const access = adopt(opened, new ImageAccess(registries));
@@ -70,10 +72,14 @@ export async function openHostPeer(input: HostPeerInput): Promise<HostPeer> {
   const pool = adopt(opened, new CodecPool({ threads: 1, idleMs: PEER_CODEC_IDLE_MS }));
   const origins = adopt(
     opened,
-    new OriginSources({ access, shape, rules: config.origins, caFile }),
+    new OriginSources({
+      ...{ access, shape, rules: config.origins, caFile },
+      onFailed: (repository, error) => problems.homeFailed(repository, error),
+    }),
   );
   const peer: Peer = await openPeer(peerOptions(input, place), {
     ...componentsOf(input),
+    onProblem: (error) => problems.tell(error),
     ...{ pool, wireLog, publicOrigin: new AnonymousOrigin(anonymous) },
     originOf: (repository, isRead) => origins.of(repository, isRead),
     warm: (order, call) => warmImage(order, call, { access, peer, shape }),
@@ -129,7 +135,6 @@ function componentsOf({ cacheBytes, isCached, lender, missMs, onBlock, log }: Ho
       const level = kind === 'evicted' || kind === 'disk-writable' ? 'info' : 'warn';
       log[level]({ event: `peer-store-${kind}`, ...fieldsOf(error) }, message);
     },
-    onProblem: (error) => log.debug({ event: 'peer-problem', ...fieldsOf(error) }, String(error)),
   } satisfies Partial<PeerComponents>;
 }
 

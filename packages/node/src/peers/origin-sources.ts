@@ -10,6 +10,7 @@ import type { ImageAccess } from '@shoal/snapshotter';
 import { LRUCache } from 'lru-cache';
 import { isCovered } from '../config/source-rules.ts';
 import { ORIGINS_OPEN_MAX } from '../limits.ts';
+import { ToldFailures } from './told-failures.ts';
 import { urlOfName } from './url-name.ts';
 import { webOriginOf } from './web-origin.ts';
 
@@ -20,6 +21,8 @@ export type OriginSourcesInput = {
   readonly rules: readonly string[];
   /** Of authorities that web servers may have, beside the system's. */
   readonly caFile: string | undefined;
+  /** A read of that repository has failed. */
+  readonly onFailed: (repository: string, error: unknown) => void;
 };
 
 export class OriginSources {
@@ -46,17 +49,18 @@ export class OriginSources {
   }
 
   #openSource(repository: string, url: URL | undefined): BlobSource {
-    const { access, shape, caFile } = this.#input;
-    if (url !== undefined) {
-      const source = shape(webOriginOf(url, { caFile }));
-      this.#open.set(repository, source);
-      return source;
-    }
+    const { shape, onFailed } = this.#input;
+    const source = shape(this.#sourceOf(repository, url));
+    const told = new ToldFailures(source, (error) => onFailed(repository, error));
+    this.#open.set(repository, told);
+    return told;
+  }
+
+  #sourceOf(repository: string, url: URL | undefined): BlobSource {
+    const { access, caFile } = this.#input;
+    if (url !== undefined) return webOriginOf(url, { caFile });
     const reference = `docker://${repository}`;
-    const target = { reference, source: {}, missPolicy: { kind: 'wait' } } as const;
-    const source = shape(access.lazySource(target, []));
-    this.#open.set(repository, source);
-    return source;
+    return access.lazySource({ reference, source: {}, missPolicy: { kind: 'wait' } }, []);
   }
 
   async close(): Promise<void> {
