@@ -95,15 +95,15 @@ async function openServing(
   const { service, lazy, caches, peer, limit } = composed;
   const collector = parts.use(new CacheCollector(caches, policyOf(config), log));
   parts.use(await serveMetrics(metrics, config.metricsAddress, log));
-  const { dockerConfigDirectory } = config;
+  const { dockerConfigDirectory, caFile } = config;
   const proxy = await serveProxy({
-    ...{ config: config.proxy, root: paths.root, dockerConfigDirectory, peer, limit, log },
+    ...{ config: config.proxy, root: paths.root, dockerConfigDirectory, caFile, peer, limit, log },
     onRequest: metrics.requestMirrored,
   });
   parts.use(proxy);
   const { access, codecs } = composed;
   const api = await serveApi({
-    ...{ config: config.api, access, peer, limit, codecs, caFile: config.caFile, log },
+    ...{ config: config.api, access, peer, limit, codecs, caFile, log },
   });
   parts.use(api);
   const onRequest: typeof metrics.requestFinished = (request) => {

@@ -44,7 +44,14 @@ t.test('with peers, and without', async (t) => {
         standard: undefined,
         upstreams: [{ name: 'registry.test', address: `http://${registry.host}` }],
       },
-      ...{ root, dockerConfigDirectory: undefined, peer: beside, limit, log: openLog('error', fd) },
+      ...{
+        root,
+        dockerConfigDirectory: undefined,
+        caFile: undefined,
+        peer: beside,
+        limit,
+        log: openLog('error', fd),
+      },
       onRequest: () => undefined,
     });
     const answer = await fetch(`http://${proxy?.host}/v2/team/model/blobs/${layer?.digest}`);

@@ -16,6 +16,8 @@ export type ServeProxyInput = {
   readonly config: ProxyConfig | undefined;
   readonly root: string;
   readonly dockerConfigDirectory: string | undefined;
+  /** Of authorities that registries may have, where an upstream names none of its own. */
+  readonly caFile: string | undefined;
   readonly peer: Pick<HostPeer, 'source'> | undefined;
   readonly limit: Pick<RateLimit, 'over'> | undefined;
   /** Told of every request once it is answered. */
@@ -27,7 +29,7 @@ export type ServedProxy = AsyncDisposable & { readonly host: string };
 
 /** An address that is taken keeps no mount from being served: the log says it. */
 export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | undefined> {
-  const { config, root, dockerConfigDirectory, onRequest, limit, log } = input;
+  const { config, root, dockerConfigDirectory, caFile, onRequest, limit, log } = input;
   if (config === undefined) return undefined;
   const { RegistryProxy } = await import('@shoal/registry-proxy');
   const { patienceTimes } = await import('@shoal/p2p-peer');
@@ -36,7 +38,11 @@ export async function serveProxy(input: ServeProxyInput): Promise<ServedProxy | 
   try {
     const proxy = await RegistryProxy.listen({
       ...{ host, port, standard: config.standard },
-      upstreams: config.upstreams.map((upstream) => ({ ...upstream, client })),
+      upstreams: config.upstreams.map((upstream) => ({
+        ...upstream,
+        caFile: upstream.caFile ?? caFile,
+        client,
+      })),
       manifestDirectory: join(root, 'manifests'),
       blobSource: blobSourceOf(input),
       patienceTimes,

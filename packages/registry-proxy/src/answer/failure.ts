@@ -15,6 +15,12 @@ import { type Refusal, refusal } from './refusal.ts';
 
 /** The messages of coded errors hold no secrets; those of others are not shown. */
 export function refusalOf(error: unknown): Refusal {
+  const answer = answerTo(error);
+  // What is not there is no fault of anybody.
+  return answer.status === 404 ? answer : { ...answer, failure: error };
+}
+
+function answerTo(error: unknown): Refusal {
   if (!(error instanceof ShoalError)) return refusal(500, 'UNKNOWN', 'the proxy failed');
   const { message } = error;
   if (error instanceof NotFoundError) return refusal(404, 'NAME_UNKNOWN', message);

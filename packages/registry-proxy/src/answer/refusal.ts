@@ -20,6 +20,8 @@ export type Refusal = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** For the log: what it was made of. */
+  readonly failure?: unknown;
 };
 
 export function refusal(

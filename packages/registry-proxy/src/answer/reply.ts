@@ -58,7 +58,8 @@ export class Reply {
     this.#response.end(this.#isHead ? undefined : body);
   }
 
-  refuse({ status, headers, body }: Refusal): void {
+  refuse({ status, headers, body, failure }: Refusal): void {
+    this.failure ??= failure;
     this.send({ status, headers }, undefined, body);
   }
 
