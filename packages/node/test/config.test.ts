@@ -85,7 +85,12 @@ t.test('what is wrong is said of the option that said it, or of the file', (t) =
     ['', { listen: 'x' }, 'ERR_NODE_PEER_OPTION', /^--listen: must be host:port/],
     ['', { listen }, 'ERR_NODE_PEER_OPTION', /^--identity: must be given/],
     ['', { listen: '0.0.0.0:1', identity }, 'ERR_NODE_PEER_OPTION', /^--advertise: /],
-    ['', { listen, identity, trackers: ['x'] }, 'ERR_NODE_PEER_OPTION', /^--tracker: /],
+    [
+      '',
+      { listen, identity, trackers: ['x'] },
+      'ERR_NODE_PEER_OPTION',
+      /^--tracker: must be https/,
+    ],
     ['[peer]\nlisten = "x"', { zone: 'z' }, 'ERR_NODE_CONFIG', /toml: peer\.listen: must be host/],
     ['[peer]\nlisten = "x"', { listen: 'y' }, 'ERR_NODE_PEER_OPTION', /^--listen: /],
     ['[log]\nlevel = "x"', { listen, identity }, 'ERR_NODE_CONFIG', /toml: log\.level/],

@@ -181,6 +181,17 @@ t.test('somebody who is no tracker is told nothing', async (t) => {
   }
 });
 
+t.test('one of another authority is away, and that is said', async (t) => {
+  const scene = await makeScene(t);
+  const others = await makeScene(t);
+  const tracker = await others.identity('tracker', 'tracker');
+  const url = await fakeTracker(t, tracker, (response) => response.end());
+  const identity = await scene.identity('node-1', 'peer');
+  const { client, problems } = clientFor(scene, identity, [url], 60_000);
+  t.equal(await client.fetchToken(), undefined);
+  t.match(problems, [{ code: 'ERR_P2P_TRACKER_AWAY', message: /another authority than ca\.crt/ }]);
+});
+
 t.test('a tracker that was started anew does not make hosts forget each other', async (t) => {
   const hosts = new KnownHosts();
   const facts = (host: string) =>

@@ -10,6 +10,7 @@ import { MovingLine } from '../moving-line.ts';
 import { wholeNumberParser } from '../option-values.ts';
 import { formatBytes } from '../quantity-text.ts';
 import { readAdminToken } from '../token-file.ts';
+import { waitingFor } from './preheat-waiting.ts';
 
 type PreheatOptions = {
   readonly tracker: string;
@@ -25,6 +26,8 @@ type PreheatOptions = {
 type Preheat = Awaited<ReturnType<PreheatOrders['read']>>;
 
 const POLL_MS = 1000;
+/** Hosts that live have begun by then, or are busy with other orders. */
+const POLLS_TO_SAY = 15;
 
 const EXAMPLES = `
 Examples:
@@ -99,6 +102,7 @@ async function watch(
   { diagnostics, signal }: CliContext,
 ): Promise<Preheat> {
   await using line = new MovingLine(diagnostics);
+  let polls = 0;
   for (let now = first; ; now = await orders.read(first.id)) {
     const { waiting = 0, running = 0, done = 0, failed = 0 } = now.counts;
     line.redraw(
@@ -106,6 +110,8 @@ async function watch(
         `${formatBytes(now.bytesDone)} of ${formatBytes(now.bytesTotal)}`,
     );
     if (waiting + running === 0 || now.isCancelled) return now;
+    polls += 1;
+    if (polls === POLLS_TO_SAY && running === 0) line.print(waitingFor(now.hosts));
     await sleep(POLL_MS, undefined, { signal });
   }
 }

@@ -2,6 +2,9 @@
 import type { PeerStatus, PlainStatus } from '@shoal/p2p-peer';
 import { formatBytes } from '../quantity-text.ts';
 
+const NO_TOKEN =
+  'no token: no tracker gives this host one, so nobody talks to it (peer-tracker-away in the log says why)';
+
 export function peerLines(status: PeerStatus): string[] {
   const { self, hosts, hasToken, wires, traffic, store, plain } = status;
   const from = [
@@ -15,7 +18,7 @@ export function peerLines(status: PeerStatus): string[] {
   return [
     `${self.role} ${self.host} at ${self.address}: ${hosts} hosts known, ${wires} wires; ` +
       `${from.join(', ')}; store ${formatBytes(store.bytes)} of ${store.blobs} blobs${lent}`,
-    ...(hasToken ? [] : ['no token: no tracker gives this host one, so nobody talks to it']),
+    ...(hasToken ? [] : [NO_TOKEN]),
     ...(plain === undefined ? [] : plainLines(plain)),
   ];
 }

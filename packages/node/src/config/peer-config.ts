@@ -93,7 +93,7 @@ export const peerTable = {
       download_bytes_per_second: positiveCount.optional(),
       origins: z.array(sourceRule).max(ORIGINS_MAX).optional(),
       trackers: z
-        .array(z.url({ protocol: /^https$/ }))
+        .array(z.url({ protocol: /^https$/, error: 'must be https://HOST:PORT' }))
         .max(16)
         .optional(),
       discovery: discoverySchema,

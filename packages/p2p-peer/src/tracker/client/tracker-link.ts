@@ -2,6 +2,7 @@
  * One tracker as a host sees it: connections by certificate, a deadline for every request, and less
  * and less trying while it is away.
  */
+import { errorCode } from '@shoal/errors';
 import { readBounded } from '@shoal/oci/bounded-body';
 import { Agent, type Dispatcher } from 'undici';
 import { identityOf } from '../../trust/certificate-identity.ts';
@@ -103,8 +104,7 @@ export class TrackerLink {
     );
     this.#awayUntilMs = this.#nowMs() + delayMs * (0.5 + this.#random());
     if (this.#failures > 1) return;
-    const detail = error instanceof Error ? error.message : 'no answer';
-    this.#onProblem(new TrackerAwayError(this.url, detail, { cause: error }));
+    this.#onProblem(new TrackerAwayError(this.url, detailOf(error), { cause: error }));
   }
 
   async #send({ method, path, body, headers, timeoutMs }: LinkRequest): Promise<LinkAnswer> {
@@ -148,6 +148,22 @@ export class TrackerLink {
     this.#unsubscribe();
     await this.#agent.destroy();
   }
+}
+
+/** What TLS says of a certificate of another authority. */
+const OTHER_AUTHORITY: readonly (string | undefined)[] = [
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+];
+
+function detailOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'no answer';
+  const isOther = OTHER_AUTHORITY.includes(errorCode(error));
+  return isOther
+    ? `its certificate is of another authority than ca.crt here (${error.message})`
+    : error.message;
 }
 
 /** Its role counts, not the name we call it by: trackers are behind names that change. */
