@@ -119,6 +119,7 @@ async function openServing(
       caches,
       collector,
       peer,
+      wanted: config,
       proxyHost: proxy?.host,
       apiAddress: api?.address,
       leaveSocket: () => listener.leave(),

@@ -1,10 +1,12 @@
 /** Everything `shoal status` shows, put together from the parts of a daemon. */
 import { existsSync } from 'node:fs';
 import type { LazyImages, MountService, SnapshotService } from '@shoal/snapshotter';
+import type { NodeConfig } from '../config/config.ts';
 import { containerdAddressIn } from '../containerd/examine-containerd.ts';
 import type { CredentialStates } from '../credential-states.ts';
 import type { HostPeer } from '../peers/open-host-peer.ts';
 import type { PingAnswer, SnapshotCounts, StatusAnswer } from './control-protocol.ts';
+import { missingParts } from './missing-parts.ts';
 
 export type StatusSources = {
   readonly facts: PingAnswer;
@@ -13,6 +15,8 @@ export type StatusSources = {
   readonly snapshots: SnapshotService;
   readonly credentials: CredentialStates;
   readonly peer: HostPeer | undefined;
+  /** What the configuration asks for. */
+  readonly wanted: Pick<NodeConfig, 'peer' | 'proxy' | 'api'>;
   /** Where registries are mirrored. */
   readonly proxyHost: string | undefined;
   /** Where gets are ordered. */
@@ -25,11 +29,14 @@ export type StatusSources = {
 
 export async function daemonStatus(sources: StatusSources): Promise<StatusAnswer> {
   const { facts, service, lazy, snapshots, credentials, address, peer } = sources;
-  const { proxyHost, apiAddress } = sources;
+  const { proxyHost, apiAddress, wanted } = sources;
+  const { problems, ...served } = service.status();
+  const missing = missingParts(wanted, { peer, proxy: proxyHost, api: apiAddress });
   const containerd = sources.containerdAddress ?? containerdAddressIn();
   return {
     daemon: facts,
-    ...service.status(),
+    ...served,
+    problems: [...problems, ...missing],
     images: lazy.status(),
     snapshots: { address, ...(await countSnapshots(snapshots)) },
     containerd: { address: containerd, isThere: existsSync(containerd) },

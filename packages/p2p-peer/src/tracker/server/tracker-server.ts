@@ -188,7 +188,10 @@ export class TrackerServer implements AsyncDisposable {
     const name = host.replace(/:[0-9]*$/, '').replace(/^\[|\]$/g, '');
     const { pageNames = [] } = this.#options;
     if (isIP(name) !== 0 || name === 'localhost' || pageNames.includes(name)) return;
-    throw new TrackerRequestError(421, 'the page is not called by this name');
+    throw new TrackerRequestError(
+      421,
+      'the page is not called by this name: use an address, or start the tracker with --page-name',
+    );
   }
 
   #failed(error: unknown): void {
