@@ -41,6 +41,18 @@ t.test('a tracker that is away, each once', async (t) => {
   ]);
 });
 
+t.test('a tracker that signs no tokens, or speaks another language', async (t) => {
+  const server = createServer((_, response) => response.end('[]'));
+  const url = `http://${await serveOnLoopback(t, server)}`;
+  const { problems, lines } = problemsOf(t);
+  for (const _ of [1, 2]) {
+    await new PreheatOrders({ url, token: 'x' }).read('y').catch((error) => problems.tell(error));
+  }
+  const said = lines();
+  t.equal(said.length, 1);
+  t.match(said, [{ level: 'warn', event: 'peer-tracker-answer', code: 'ERR_P2P_TRACKER_ANSWER' }]);
+});
+
 t.test('a registry that gives nothing for others', async (t) => {
   const server = createServer((_, response) => response.writeHead(403).end());
   const host = await serveOnLoopback(t, server);

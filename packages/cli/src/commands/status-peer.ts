@@ -3,7 +3,7 @@ import type { PeerStatus, PlainStatus } from '@shoal/p2p-peer';
 import { formatBytes } from '../quantity-text.ts';
 
 const NO_TOKEN =
-  'no token: no tracker gives this host one, so nobody talks to it (peer-tracker-away in the log says why)';
+  'no token: no tracker gives this host one, so nobody talks to it (when that lasts: peer-tracker-... in the log says why)';
 
 export function peerLines(status: PeerStatus): string[] {
   const { self, hosts, hasToken, wires, traffic, store, plain } = status;

@@ -97,6 +97,13 @@ export function registerTracker(program: Command, context: CliContext): void {
     .action((options: TrackerOptions) => run(options, context));
 }
 
+/** Nothing else would say it: hosts know the tracker, and have no token. */
+const NO_TOKENS =
+  'shoal tracker: without --token-key hosts get no tokens here; nobody talks to one that has none of another tracker or a file';
+
+const NO_TRACKER =
+  'shoal tracker: hosts do not believe this certificate, which is not that of a tracker: shoal ca issue --role tracker';
+
 async function run(options: TrackerOptions, context: CliContext): Promise<void> {
   const { diagnostics } = context;
   const [{ TrackerServer }, trust] = await Promise.all([
@@ -114,6 +121,9 @@ async function run(options: TrackerOptions, context: CliContext): Promise<void> 
     onProblem,
   });
   await announceStart(tracker, options, context);
+  if (options.tokenKey === undefined) await diagnostics.line(NO_TOKENS);
+  if (identity.current.identity?.role !== 'tracker') await diagnostics.line(NO_TRACKER);
+  await diagnostics.flush();
   await untilStopped(context);
 }
 

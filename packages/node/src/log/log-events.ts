@@ -112,6 +112,8 @@ export const NAMED_EVENTS: Readonly<Record<string, string>> = {
   'peer-problem': 'something that has to do with another host went wrong; reads go on',
   'peer-tracker-away':
     'a tracker does not answer: `reason` says why; told again after a minute at the earliest, when it was there meanwhile',
+  'peer-tracker-answer':
+    'a tracker refuses something, or answers what is none; once a minute for each answer',
   'peer-identity-unread':
     'changed files of the certificate cannot be used: the ones before stay; once a minute',
   'peer-home-failed':

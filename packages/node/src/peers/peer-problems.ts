@@ -25,6 +25,8 @@ export class PeerProblems {
     const text = String(error);
     if (errorCode(error) === 'ERR_P2P_TRACKER_AWAY') {
       if (this.#isNew(text)) this.#log.warn({ event: 'peer-tracker-away', ...fields }, text);
+    } else if (errorCode(error) === 'ERR_P2P_TRACKER_ANSWER') {
+      if (this.#isNew(text)) this.#log.warn({ event: 'peer-tracker-answer', ...fields }, text);
     } else if (errorCode(error) === 'ERR_P2P_IDENTITY_FILES') {
       if (this.#isNew(text)) this.#log.warn({ event: 'peer-identity-unread', ...fields }, text);
     } else {

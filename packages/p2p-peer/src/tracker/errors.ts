@@ -48,7 +48,10 @@ export class TrackerAwayError extends ShoalError {
 export class TrackerOptionsError extends ShoalError {
   override readonly code = 'ERR_P2P_TRACKER_OPTIONS';
 
-  constructor(detail: string, options: { readonly cause?: unknown } = {}) {
+  constructor(
+    detail: string,
+    options: { readonly cause?: unknown; readonly remedy?: string } = {},
+  ) {
     super(detail, { remedy: 'see shoal tracker --help', ...options });
   }
 }

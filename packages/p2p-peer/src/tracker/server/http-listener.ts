@@ -44,7 +44,8 @@ export class HttpListener implements AsyncDisposable {
     await promise.catch((error: unknown) => {
       const place = formatHostPort(address);
       const why = errorCode(error) ?? 'unknown';
-      throw new TrackerOptionsError(`cannot listen at ${place} (${why})`, { cause: error });
+      const remedy = 'choose another address or port, or end what listens there';
+      throw new TrackerOptionsError(`cannot listen at ${place} (${why})`, { cause: error, remedy });
     });
     server.on('error', options.onProblem);
     return new HttpListener(server, identity);
