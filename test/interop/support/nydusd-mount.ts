@@ -58,12 +58,6 @@ export const NYDUSD_LISTING = {
 
 const START_MS_MAX = 60_000;
 
-/**
- * Of nydusd with a registry or mirror, and with the answer to a ping: its own 5 s are an error of a read where those
- * who answer are kept from the processors for so long. What is compared are bytes, not times.
- */
-const PATIENCE_SECONDS = 60;
-
 /** Of nydusd's log, what a failure tells: CI keeps the end of an output only. */
 const LOG_LINES_MAX = 30;
 /** What it says of every mount. */
@@ -133,7 +127,7 @@ function registryConfiguration(backend: Extract<NydusBackend, { type: 'registry'
   // Without `auth_through` the first request of all goes to the registry itself.
   const mirrors = [{ host: `http://${mirror}`, auth_through: authThrough }];
   return {
-    ...{ scheme, host, repo, timeout: PATIENCE_SECONDS, connect_timeout: PATIENCE_SECONDS },
+    ...{ scheme, host, repo },
     ...(credentials === undefined ? {} : { auth: btoa(credentials) }),
     ...(mirror === undefined ? {} : { mirrors }),
     ...(proxy === undefined ? {} : { proxy: proxyConfiguration(proxy) }),

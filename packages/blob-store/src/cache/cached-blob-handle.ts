@@ -1,7 +1,6 @@
 /**
  * One user's hold on a cached blob: his source, his calls. What others wait for is not his.
  */
-
 import { chunksOfRange } from '../description/chunk-lookup.ts';
 import { BlobRangeError, CacheFullError, ClosedError } from '../errors.ts';
 import type { BlobSource } from '../source/blob-source.ts';
